@@ -1,0 +1,59 @@
+# make demo | test | campaign | bench    (everything installs into .venv on first use)
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO_RUN ?= build/demo
+
+BIN := $(VENV)/bin
+CNNCLI := $(BIN)/cnncli
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt
+INPUTS := pyproject.toml constraints.txt
+# A file whose name begins with _ is a helper of the others.
+BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
+
+.PHONY: help demo test campaign bench clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo      inspect, check, train and evaluate LeNet-5 on handwritten digits"
+	@echo "make test      lint, types and the whole test suite"
+	@echo "make campaign  the slow random and exhaustive checks"
+	@echo "make bench     the side-by-side measurements under benchmarks/"
+	@echo "make clean     remove the environment, caches and demo output"
+
+# Each stamp is newer than the inputs only after pip succeeded, so an interrupted install is repeated.
+$(VENV)/.created:
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.created $(INPUTS)
+	@echo "Installing cnncli[train] into $(VENV); torch is large, the first time takes a while ..."
+	@$(INSTALL) -e '.[train]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.created $(INPUTS)
+	@echo "Installing cnncli[dev] into $(VENV); torch is large, the first time takes a while ..."
+	@$(INSTALL) -e '.[dev]'
+	@touch $(VENV)/.train $@
+
+demo: $(VENV)/.train
+	$(CNNCLI) inspect specs/lenet5.yaml
+	$(CNNCLI) check specs/lenet5.yaml
+	@rm -rf $(DEMO_RUN)
+	$(CNNCLI) train specs/lenet5.yaml --data digits --run $(DEMO_RUN)
+	$(CNNCLI) evaluate $(DEMO_RUN)
+
+test: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+campaign: $(VENV)/.dev
+	$(BIN)/pytest -m campaign
+
+bench: $(VENV)/.dev
+	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,118 @@
+"""Cold start to a printed table: cnncli beside torch with torchinfo, each in fresh processes.
+
+    python benchmarks/cold_start.py [--rounds 7]
+
+Prints medians over interleaved rounds, so that a machine that is busy for a while slows all alike:
+VGG-16 by both, cnncli at a larger input, and cnncli on specs of 1,000 to 20,000 layers. Wall time and
+peak memory are those of the whole process, interpreter included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+VGG16 = ROOT / "specs" / "vgg" / "vgg16.yaml"
+
+PEER = """
+import torch, torchinfo
+from torch import nn
+
+def features():
+    channels = 3
+    for width in (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0):
+        if width == 0:
+            yield nn.MaxPool2d(2, 2)
+            continue
+        yield nn.Conv2d(channels, width, 3, padding=1)
+        yield nn.ReLU(inplace=True)
+        channels = width
+
+classifier = [nn.Linear(512 * 7 * 7, 4096), nn.ReLU(True), nn.Dropout(), nn.Linear(4096, 4096),
+              nn.ReLU(True), nn.Dropout(), nn.Linear(4096, 1000)]
+model = nn.Sequential(nn.Sequential(*features()), nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Sequential(*classifier))
+print(torchinfo.summary(model, (1, 3, 224, 224), verbose=0))
+"""
+
+
+class Cost(NamedTuple):
+    """One process: seconds of wall time, and MiB of memory at its peak."""
+
+    seconds: float
+    mebibytes: float
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory() as folder:
+        commands = contenders(Path(folder))
+        costs: dict[str, list[Cost]] = {name: [] for name in commands}
+        for _ in range(rounds + 1):
+            for name, command in commands.items():
+                costs[name].append(run(command))
+    # The first round fills the caches of the file system and writes the bytecode.
+    medians = {name: median(measured[1:]) for name, measured in costs.items()}
+    width = max(map(len, medians))
+    print(f"{'':{width}}  seconds     MiB")
+    for name, cost in medians.items():
+        print(f"{name:{width}}  {cost.seconds:7.3f}  {cost.mebibytes:6.1f}")
+    ours, theirs = (medians[name] for name in ("cnncli vgg16", "torch + torchinfo vgg16"))
+    print(f"\ncnncli is {theirs.seconds / ours.seconds:.1f} times faster", end=" ")
+    print(f"and takes {theirs.mebibytes / ours.mebibytes:.1f} times less memory (medians of {rounds} rounds)")
+
+
+def contenders(folder: Path) -> dict[str, Sequence[str]]:
+    """Command lines by name."""
+    inspect = [sys.executable, "-m", "cnncli", "inspect"]
+    commands: dict[str, Sequence[str]] = {
+        "cnncli vgg16": [*inspect, str(VGG16)],
+        "torch + torchinfo vgg16": [sys.executable, "-c", PEER],
+        "cnncli resnet18 at 224": [*inspect, str(ROOT / "specs/resnet/resnet18.yaml")],
+        "cnncli resnet18 at 4096": [*inspect, str(ROOT / "specs/resnet/resnet18.yaml"), "--input", "3x4096x4096"],
+    }
+    for count in (1_000, 5_000, 10_000, 20_000):
+        path = folder / f"{count}.yaml"
+        path.write_text(long_spec(count), encoding="utf-8")
+        commands[f"cnncli {count:,} layers"] = [*inspect, str(path)]
+    return commands
+
+
+def long_spec(count: int) -> str:
+    """A spec of ``count`` convolutions, each written out."""
+    layer = "  - conv: {channels: 8, kernel: 3, padding: same}\n"
+    return f"name: long\ninput: [3, 32, 32]\nlayers:\n{layer * count}"
+
+
+def run(command: Sequence[str]) -> Cost:
+    """Run a command to its end with its output thrown away."""
+    with Path(os.devnull).open("w") as nowhere:
+        begun = time.perf_counter()
+        pid = os.posix_spawn(
+            command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1)]
+        )
+        _, status, usage = os.wait4(pid, 0)
+        seconds = time.perf_counter() - begun
+    if status != 0:
+        sys.exit(f"failed: {' '.join(command)[:100]}")
+    # ru_maxrss counts KiB on Linux and bytes on macOS.
+    return Cost(seconds, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10))
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """The median of each figure by itself."""
+    return Cost(*(statistics.median(figures) for figures in zip(*costs, strict=True)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Exact integers with unknowns: the arithmetic behind every size and cost.
+
+A rule such as ``(n + b + a - k)//s + 1`` is written once, for :data:`Dim`. Given integers it gives
+an integer; given symbols it gives a formula in canonical form. Comparisons that depend on the
+unknowns become :class:`Condition` values, which refuse to be guessed.
+"""
+
+from __future__ import annotations
+
+from cnncli.algebra.expression import Condition, Dim, Expr, Undecidable, same, symbol
+from cnncli.algebra.sizes import ceil_div, evaluate, product, symbols_of
+
+__all__ = [
+    "Condition",
+    "Dim",
+    "Expr",
+    "Undecidable",
+    "ceil_div",
+    "evaluate",
+    "product",
+    "same",
+    "symbol",
+    "symbols_of",
+]

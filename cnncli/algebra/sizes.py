@@ -1,0 +1,79 @@
+"""Functions over sizes that may be numbers or expressions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, overload
+
+from cnncli.algebra.expression import Condition, Dim, Expr
+from cnncli.algebra.terms import Floor, Symbol, atoms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cnncli.algebra.terms import Atom, Terms
+
+
+def ceil_div(dividend: Dim, divisor: int) -> Dim:
+    """ceil(dividend / divisor) = floor((dividend + divisor - 1) / divisor), for divisor > 0."""
+    assert divisor > 0, divisor
+    return (dividend + divisor - 1) // divisor
+
+
+def product(dims: Iterable[Dim]) -> Dim:
+    """All of them multiplied; 1 for none."""
+    result: Dim = 1
+    for dim in dims:
+        result = result * dim
+    return result
+
+
+@overload
+def evaluate(value: bool | Condition, sizes: Mapping[str, int]) -> bool: ...
+@overload
+def evaluate(value: Dim, sizes: Mapping[str, int]) -> int: ...
+def evaluate(value: Dim | Condition, sizes: Mapping[str, int]) -> int:
+    """The number (for a condition, the truth) that ``value`` has where its symbols have these sizes.
+
+    Sizes of other symbols are ignored. Raises KeyError with the name of a symbol that has no size.
+    """
+    if isinstance(value, int):
+        return value
+    if isinstance(value, Expr):
+        return _evaluate(value.terms, sizes, {})
+    number = evaluate(value.expr, sizes)
+    return number >= 0 if value.relation == ">=" else number == 0
+
+
+def symbols_of(value: Dim | Condition) -> frozenset[str]:
+    """The names of the symbols that ``value`` depends on."""
+    if isinstance(value, int):
+        return frozenset()
+    expr = value.expr if isinstance(value, Condition) else value
+    return frozenset(_names(expr.terms))
+
+
+def _evaluate(terms: Terms, sizes: Mapping[str, int], known: dict[Atom, int]) -> int:
+    total = 0
+    for monomial, coefficient in terms.items():
+        number = coefficient
+        for atom in monomial:
+            if atom not in known:
+                known[atom] = _atom_value(atom, sizes, known)
+            number *= known[atom]
+        total += number
+    return total
+
+
+def _atom_value(atom: Atom, sizes: Mapping[str, int], known: dict[Atom, int]) -> int:
+    if isinstance(atom, Floor):
+        return _evaluate(atom.numerator, sizes, known) // atom.divisor
+    assert isinstance(atom, Symbol)
+    return sizes[atom.name]
+
+
+def _names(terms: Terms) -> Iterable[str]:
+    for atom in set(atoms(terms)):
+        if isinstance(atom, Floor):
+            yield from _names(atom.numerator)
+        elif isinstance(atom, Symbol):
+            yield atom.name

@@ -1,0 +1,153 @@
+"""Polynomials with integer coefficients over atoms: what an expression is made of.
+
+An atom is a symbol or a floor division by an integer; a monomial is a product of atoms, sorted; a
+polynomial maps monomials to coefficients that are not zero. The empty monomial carries the
+constant. Polynomials are plain dicts that nobody changes once they are made: two that are equal as
+dicts are equal as polynomials, in whatever order their terms were met.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from keyword import iskeyword
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    Monomial = tuple["Atom", ...]
+    Terms = Mapping[Monomial, int]
+
+
+class Atom:
+    """A factor that the polynomial cannot look into: a :class:`Symbol` or a :class:`Floor`.
+
+    ``order`` puts symbols before floor divisions and small divisors before large ones. It holds the
+    atom's text, which parses back to the atom, so that it also tells atoms apart.
+    """
+
+    __slots__ = ("_hash", "order")
+
+    def __init__(self, rank: int, text: str) -> None:
+        self.order = (rank, text)
+        self._hash = hash(self.order)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Atom) and self.order == other.order)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        return self.order[1]
+
+    __repr__ = __str__
+
+
+class Symbol(Atom):
+    """An integer without a value yet.
+
+    Raises ValueError for a name that would not parse back as a plain name.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, name: str) -> None:
+        if not (name.isascii() and name.isidentifier()) or iskeyword(name):
+            raise ValueError(f"a symbol's name must be a plain identifier, not {name!r}")
+        super().__init__(1, name)
+
+    @property
+    def name(self) -> str:
+        """What the symbol is called."""
+        return self.order[1]
+
+
+class Floor(Atom):
+    """floor(numerator / divisor), both in the canonical form that :mod:`.floors` establishes."""
+
+    __slots__ = ("divisor", "numerator")
+
+    def __init__(self, numerator: Terms, divisor: int) -> None:
+        self.numerator = numerator
+        self.divisor = divisor
+        inside = text(numerator)
+        super().__init__(divisor, f"{inside if inside.isidentifier() else f'({inside})'}//{divisor}")
+
+
+def constant(value: int) -> Terms:
+    """The polynomial that is this number."""
+    return {(): value} if value else {}
+
+
+def add(left: Terms, right: Terms) -> Terms:
+    """Give left + right."""
+    total = dict(left)
+    for monomial, coefficient in right.items():
+        total[monomial] = total.get(monomial, 0) + coefficient
+    return _without_zeros(total)
+
+
+def scale(terms: Terms, factor: int) -> Terms:
+    """Give terms * factor."""
+    return {monomial: factor * coefficient for monomial, coefficient in terms.items()} if factor else {}
+
+
+def multiply(left: Terms, right: Terms) -> Terms:
+    """Give left * right, multiplied out."""
+    total: dict[Monomial, int] = {}
+    for monomial, coefficient in left.items():
+        for other, factor in right.items():
+            key = _join(monomial, other)
+            total[key] = total.get(key, 0) + coefficient * factor
+    return _without_zeros(total)
+
+
+def ordered(terms: Terms) -> list[tuple[Monomial, int]]:
+    """The terms as they are read: highest degree first, then by atoms, the constant last."""
+    return sorted(terms.items(), key=lambda term: (-len(term[0]), [atom.order for atom in term[0]]))
+
+
+def text(terms: Terms) -> str:
+    """Python arithmetic that means this polynomial: ``64*H*W + 10``, ``H - (H + 3)//4``, ``5 - H``."""
+    written = ""
+    for monomial, coefficient in _plus_first(ordered(terms)):
+        # Unary minus binds tighter than //, the minus between two terms does not.
+        minus, plus = (" - ", " + ") if written else ("-", "")
+        apart = abs(coefficient) != 1 or len(monomial) > 1 or (not written and coefficient < 0)
+        factors = _factors(monomial, apart=apart)
+        if abs(coefficient) != 1 or not monomial:
+            factors.insert(0, str(abs(coefficient)))
+        written += (minus if coefficient < 0 else plus) + "*".join(factors)
+    return written or "0"
+
+
+def atoms(terms: Terms) -> Iterable[Atom]:
+    """The atoms of all monomials, as often as they occur; not those inside floor divisions."""
+    return (atom for monomial in terms for atom in monomial)
+
+
+def _plus_first(terms: list[tuple[Monomial, int]]) -> list[tuple[Monomial, int]]:
+    """The same terms with a positive one in front, if there is one."""
+    first = next((index for index, (_, coefficient) in enumerate(terms) if coefficient > 0), 0)
+    return [terms[first], *terms[:first], *terms[first + 1 :]] if first else terms
+
+
+def _factors(monomial: Monomial, *, apart: bool) -> list[str]:
+    """Each atom with its power; ``apart`` puts floor divisions in parentheses."""
+    factors = []
+    for atom, group in groupby(monomial):
+        power = sum(1 for _ in group)
+        name = f"({atom})" if apart and isinstance(atom, Floor) else str(atom)
+        factors.append(name if power == 1 else f"{name}**{power}")
+    return factors
+
+
+def _join(left: Monomial, right: Monomial) -> Monomial:
+    if not left or not right:
+        return left or right
+    return tuple(sorted(left + right, key=lambda atom: atom.order))
+
+
+def _without_zeros(terms: dict[Monomial, int]) -> Terms:
+    return {monomial: coefficient for monomial, coefficient in terms.items() if coefficient}

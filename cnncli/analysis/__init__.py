@@ -1,0 +1,1 @@
+"""One file for each question about an architecture."""

@@ -1,0 +1,37 @@
+"""The application: commands, and what they share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import cnncli
+from cnncli.cli import check, evaluate, inspect, layers, train
+from cnncli.cli.common import guarded
+
+app = typer.Typer(
+    name="cnncli",
+    help="Convolutional networks from YAML: exact analysis without torch, and training of the same graph.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Convolutional networks from YAML: exact analysis without torch, and training of the same graph."""
+    if version:
+        typer.echo(f"cnncli {cnncli.__version__}")
+        raise typer.Exit
+
+
+app.command("inspect")(guarded(inspect.command))
+app.command("check")(guarded(check.command))
+app.command("train")(guarded(train.command))
+app.command("evaluate")(guarded(evaluate.command))
+app.command("layers")(guarded(layers.command))

@@ -1,0 +1,71 @@
+"""What several commands share: options, and how an error ends a command."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final, ParamSpec, TypeAlias
+
+import typer
+
+from cnncli.diagnostics import CnncliError, usage_error
+from cnncli.layers.plugins import load_file
+from cnncli.report.messages import show_error
+from cnncli.report.screen import errors
+
+WRONG: Final = 2
+"""Exit code for a wrong spec or a wrong command line."""
+
+P = ParamSpec("P")
+
+SpecPath: TypeAlias = Annotated[str, typer.Argument(metavar="SPEC", help="A spec file (.yaml).", show_default=False)]
+InputSize: TypeAlias = Annotated[
+    str | None, typer.Option("--input", metavar="SIZE", help="Another input size, such as 3x224x224.")
+]
+Overrides: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--set", metavar="VAR=VALUE", help="Another value for a variable of the spec.")
+]
+Plugins: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--plugin", metavar="FILE", help="A Python file that adds kinds of layers.")
+]
+
+_SIZE: Final = re.compile(r"\d+([x,]\d+){0,3}\Z")
+_MAX_DIGITS: Final = 12
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """A command that shows its errors and exits with 2, instead of raising them."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except CnncliError as error:
+            show_error(errors(), error)
+            raise typer.Exit(WRONG) from None
+
+    return run
+
+
+def parse_size(text: str | None) -> tuple[int, ...] | None:
+    """The size that ``--input`` gives.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if text is None:
+        return None
+    folded = text.strip().lower().replace("×", "x").replace(" ", "")
+    parts = re.split("[x,]", folded)
+    if not _SIZE.match(folded) or any(len(part) > _MAX_DIGITS or int(part) == 0 for part in parts):
+        raise usage_error(
+            f"--input {text}: this is no size", expected="channels and sizes, such as 3x224x224, or features, such as 784"
+        )
+    return tuple(int(part) for part in parts)
+
+
+def load_plugins(files: Sequence[str] | None) -> None:
+    """Import the files given with ``--plugin``."""
+    for file in files or ():
+        load_file(file)

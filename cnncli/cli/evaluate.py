@@ -1,0 +1,104 @@
+"""``cnncli evaluate``: measure what a run has trained."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnncli.cli.common import Plugins, load_plugins
+from cnncli.diagnostics import usage_error
+from cnncli.report.screen import output, printable
+
+if TYPE_CHECKING:
+    from cnncli.training.dataset import Dataset
+    from cnncli.training.evaluate import Evaluation
+    from cnncli.training.runs import Run
+
+SCHEMA = "cnncli.evaluate/1"
+
+
+class Format(StrEnum):
+    """How to show it."""
+
+    table = "table"
+    json = "json"
+
+
+def command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)],
+    data: Annotated[
+        str | None, typer.Option(help="Other data: digits, idx:DIR, folder:DIR or npz:FILE; its held-out part.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.table,
+    plugin: Plugins = None,
+) -> None:
+    """Show loss, top-1 and top-5 accuracy and each class's figures on held-out data."""
+    from cnncli.training.extras import need_training
+
+    load_plugins(plugin)
+    need_training()
+    opened, dataset, figures = _measure(Path(run), data, device)
+    if form is Format.json:
+        typer.echo(_json(opened, dataset, figures))
+    else:
+        _table(opened, dataset, figures)
+
+
+def _measure(folder: Path, data: str | None, device: str) -> tuple[Run, Dataset, Evaluation]:
+    from cnncli.graph import open_text
+    from cnncli.network import compile_graph
+    from cnncli.training.data import load
+    from cnncli.training.device import choose_device
+    from cnncli.training.evaluate import evaluate
+    from cnncli.training.runs import open_run
+    from cnncli.training.weights import load_weights
+
+    run = open_run(folder)
+    graph = open_text(run.record.spec, name=str(run.spec)).graph
+    where = choose_device(device)
+    settings = run.record.settings
+    size = tuple(dim for dim in graph.input if isinstance(dim, int))
+    dataset = load(data if data is not None else settings.data, size, settings.fit)
+    expected = run.record.data.classes
+    if dataset.classes != expected:
+        received = f"{len(dataset.classes)} classes: {', '.join(dataset.classes[:12])}"
+        message = "the data has other classes than the network was trained on"
+        raise usage_error(message, expected=f"{len(expected)} classes: {', '.join(expected[:12])}", received=received)
+    network = compile_graph(graph)
+    load_weights(network, run.weights)
+    network.to(where)
+    return run, dataset, evaluate(network, dataset.test, run.record.normalisation, where)
+
+
+def _table(run: Run, dataset: Dataset, figures: Evaluation) -> None:
+    from cnncli.report.training import class_table, percent
+
+    screen = output()
+    screen.line(f"{printable(run.record.name)}: {figures.count:,} images of {printable(dataset.name)}", "title")
+    top5 = f", top-5 {percent(figures.top5)}" if figures.top5 is not None else ""
+    screen.line(f"test accuracy {percent(figures.top1)}, loss {figures.loss:.6f}{top5}", "good")
+    screen.line()
+    screen.table(class_table(dataset.classes, figures.classes))
+
+
+def _json(run: Run, dataset: Dataset, figures: Evaluation) -> str:
+    document = {
+        "schema": SCHEMA,
+        "name": run.record.name,
+        "data": dataset.name,
+        "images": figures.count,
+        "loss": figures.loss,
+        "top1": figures.top1,
+        "top5": figures.top5,
+        "classes": [
+            {"name": name} | asdict(each) for name, each in zip(dataset.classes, figures.classes, strict=True)
+        ],
+        "confusion": figures.confusion,
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)

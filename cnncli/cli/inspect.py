@@ -1,0 +1,74 @@
+"""``cnncli inspect``: shapes, parameters and cost of every layer."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cnncli.analysis import dense
+from cnncli.analysis.costs import Costs, costs
+from cnncli.cli.common import InputSize, Overrides, Plugins, SpecPath, load_plugins, parse_size
+from cnncli.graph import Graph, open_spec
+from cnncli.report import inspection, inspection_json
+from cnncli.report.screen import output
+
+
+class Format(StrEnum):
+    """How to show it."""
+
+    table = "table"
+    json = "json"
+    markdown = "markdown"
+
+
+def command(
+    spec: SpecPath,
+    input_size: InputSize = None,
+    batch: Annotated[int, typer.Option(min=1, help="Samples at once: multiplies MACs, FLOPs and neurons.")] = 1,
+    overrides: Overrides = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Fold names of more parts than this into one row.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.table,
+    fully_connected: Annotated[
+        bool, typer.Option("--fully-connected", help="Compare with fully connected layers of the same shapes.")
+    ] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Check every figure against torch and torchinfo.")] = False,
+    plugin: Plugins = None,
+) -> None:
+    """Show every layer's shape, parameters and cost, computed from the text alone."""
+    load_plugins(plugin)
+    graph = open_spec(spec, size=parse_size(input_size), overrides=overrides or ()).graph
+    figures = costs(graph, batch)
+    comparisons = dense.compare(graph) if fully_connected else None
+    if form is Format.json:
+        typer.echo(inspection_json.render(graph, figures, batch, comparisons))
+    elif form is Format.markdown:
+        _markdown(graph, figures, depth, batch, comparisons)
+    else:
+        _table(graph, figures, depth, batch, comparisons)
+    if verify:
+        _verify(graph)
+
+
+def _table(
+    graph: Graph, figures: Costs, depth: int | None, batch: int, comparisons: tuple[dense.Comparison, ...] | None
+) -> None:
+    screen = output()
+    inspection.show(screen, graph, figures, depth, batch)
+    if comparisons is not None:
+        screen.line()
+        screen.table(inspection.dense_table(comparisons))
+
+
+def _markdown(
+    graph: Graph, figures: Costs, depth: int | None, batch: int, comparisons: tuple[dense.Comparison, ...] | None
+) -> None:
+    lines = [*inspection.markdown(graph, figures, depth, batch)]
+    if comparisons is not None:
+        lines += ["", *inspection.markdown_table(inspection.dense_table(comparisons))]
+    typer.echo("\n".join(lines))
+
+
+def _verify(graph: Graph) -> None:
+    raise NotImplementedError

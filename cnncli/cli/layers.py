@@ -1,0 +1,28 @@
+"""``cnncli layers``: the kinds there are, and the page of each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cnncli.cli.common import Plugins, load_plugins
+from cnncli.diagnostics import did_you_mean, usage_error
+from cnncli.layers import KINDS
+from cnncli.report import reference
+from cnncli.report.screen import output
+
+
+def command(
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="A kind, for its page.", show_default=False)] = None,
+    plugin: Plugins = None,
+) -> None:
+    """List the kinds of layers, or show one kind's arguments, formula and examples."""
+    load_plugins(plugin)
+    screen = output()
+    if kind is None:
+        screen.lines(reference.overview(KINDS))
+        return
+    if kind not in KINDS:
+        raise usage_error(f"there is no kind '{kind}'", hint=did_you_mean(kind, KINDS))
+    screen.lines(reference.page(kind, KINDS[kind], screen.width))

@@ -1,0 +1,139 @@
+"""``cnncli train``: train a spec's network, in a run folder that survives being stopped."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cnncli.cli.common import Overrides, Plugins, load_plugins
+from cnncli.diagnostics import usage_error
+from cnncli.graph import Graph, open_spec
+from cnncli.layers import shape_text
+from cnncli.report.screen import Screen, output, printable
+from cnncli.spec.sections import Train
+
+if TYPE_CHECKING:
+    from cnncli.training.dataset import Dataset
+    from cnncli.training.loop import Outcome
+    from cnncli.training.runs import Run
+
+
+def command(
+    spec: Annotated[
+        str | None, typer.Argument(metavar="SPEC", help="A spec file (not with --resume).", show_default=False)
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="digits, idx:DIR, folder:DIR or npz:FILE.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training data.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Samples in one step.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of weights, shuffling and dropout.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    run: Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the run; runs/NAME-N if not given.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")] = None,
+    overrides: Overrides = None,
+    plugin: Plugins = None,
+) -> None:
+    """Train a network. What the options leave open comes from the spec's 'train' section."""
+    load_plugins(plugin)
+    gc.enable()
+    given = {"data": data, "epochs": epochs, "batch": batch, "lr": lr, "seed": seed}
+    changes = {name: value for name, value in given.items() if value is not None}
+    if lr is not None and not 0 < lr < float("inf"):
+        raise usage_error(f"--lr {lr}", expected="a number above 0")
+    if resume is not None:
+        if spec is not None or run is not None or overrides:
+            raise usage_error("--resume takes spec and folder from the run", hint=f"cnncli train --resume {resume}")
+        outcome = _resume(Path(resume), changes, device)
+    elif spec is not None:
+        outcome = _begin(spec, overrides or [], changes, device, Path(run) if run is not None else None)
+    else:
+        raise usage_error("there is nothing to train", expected="a spec, or --resume RUN")
+    if outcome.signal is not None:
+        raise typer.Exit(128 + outcome.signal)
+
+
+def _begin(spec: str, overrides: list[str], changes: dict[str, Any], device: str, folder: Path | None) -> Outcome:
+    from cnncli.training.extras import need_training
+
+    need_training()
+    from cnncli.network import compile_graph
+    from cnncli.spec.writer import to_yaml
+    from cnncli.training.data import load
+    from cnncli.training.device import choose_device
+    from cnncli.training.loop import seed_weights
+    from cnncli.training.runs import create_run
+
+    opened = open_spec(spec, overrides=overrides)
+    settings = _changed(opened.train, changes)
+    where = choose_device(device)
+    dataset = load(settings.data, _fixed(opened.graph), settings.fit)
+    seed_weights(settings.seed)
+    network = compile_graph(opened.graph)
+    text = to_yaml(opened.document)
+    run = create_run(folder, name=opened.graph.name, spec=text, settings=settings, dataset=dataset, device=where)
+    return _train(opened.graph, network, dataset, settings, run, where)
+
+
+def _resume(folder: Path, changes: dict[str, Any], device: str) -> Outcome:
+    from cnncli.training.extras import need_training
+
+    need_training()
+    from cnncli.graph import open_text
+    from cnncli.network import compile_graph
+    from cnncli.training.data import load
+    from cnncli.training.device import choose_device
+    from cnncli.training.loop import seed_weights
+    from cnncli.training.runs import check_resumable, open_run
+
+    run = open_run(folder)
+    settings = _changed(run.record.settings, changes)
+    graph = open_text(run.record.spec, name=str(run.spec)).graph
+    where = choose_device(device)
+    dataset = load(settings.data, _fixed(graph), settings.fit)
+    check_resumable(run, spec=run.record.spec, settings=settings, dataset=dataset)
+    seed_weights(settings.seed)
+    return _train(graph, compile_graph(graph), dataset, settings, run, where)
+
+
+def _train(graph: Graph, network: Any, dataset: Dataset, settings: Train, run: Run, device: Any) -> Outcome:
+    from cnncli.report.training import TrainingView, percent
+    from cnncli.training.loop import train
+
+    screen = output()
+    _introduce(screen, graph, dataset, settings, run, device)
+    with TrainingView(screen) as view:
+        outcome = train(network, dataset, settings, run, device=device, observer=view)
+    screen.line()
+    if outcome.status == "interrupted":
+        screen.line(f"interrupted; go on with: cnncli train --resume {run.folder}", "note")
+        return outcome
+    last = outcome.history[-1]
+    screen.line(f"test accuracy {percent(last.test_accuracy)}, loss {last.test_loss:.6f}", "good")
+    screen.line(f"measure it again with: cnncli evaluate {run.folder}", "note")
+    return outcome
+
+
+def _introduce(screen: Screen, graph: Graph, dataset: Dataset, settings: Train, run: Run, device: Any) -> None:
+    """Say what is about to happen, and every adaptation made to the data."""
+    screen.line(f"{printable(graph.name)} on {device}, run folder {run.folder}", "title")
+    counts = f"{dataset.train.count:,} images to train on, {dataset.test.count:,} held out"
+    screen.line(f"{printable(settings.data)}: {counts}, {len(dataset.classes)} classes, input {shape_text(graph.input)}")
+    for note in dataset.notes:
+        screen.line(f"  {printable(note)}", "note")
+    schedule = f"{settings.schedule} schedule" if settings.schedule != "constant" else "constant"
+    how = f"{settings.optimizer}, lr {settings.lr:g} ({schedule}), batch {settings.batch}, seed {settings.seed}"
+    screen.line(how, "note")
+    screen.line()
+    screen.flush()
+
+
+def _changed(settings: Train, changes: dict[str, Any]) -> Train:
+    return Train(**{name: getattr(settings, name) for name in Train.arguments} | changes)
+
+
+def _fixed(graph: Graph) -> tuple[int, ...]:
+    """The input shape in numbers."""
+    return tuple(dim for dim in graph.input if isinstance(dim, int))

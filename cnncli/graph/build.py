@@ -1,0 +1,128 @@
+"""Description -> graph: arguments become typed values, shapes flow from node to node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cnncli.diagnostics import Diagnostic, Location, Related, SpecError
+from cnncli.graph.graph import Graph, Node, Output
+from cnncli.graph.trace import shape_table
+from cnncli.layers import KINDS, Kind, Require, Shape
+from cnncli.spec.description import INPUT, Description, NodeSpec
+
+
+def build(description: Description, size: Sequence[int], faults: list[Diagnostic]) -> Graph | None:
+    """The graph for one input size. What is wrong is appended to ``faults``; None if anything is."""
+    builder = _Builder(description, tuple(size), faults)
+    builder.run()
+    return None if faults else builder.graph()
+
+
+class _Builder:
+    def __init__(self, description: Description, size: tuple[int, ...], faults: list[Diagnostic]) -> None:
+        self._description = description
+        self._size = size
+        self._faults = faults
+        self._shapes: dict[str, Shape] = {INPUT: size} if size else {}
+        self._nodes: list[Node] = []
+
+    def run(self) -> None:
+        for spec in self._description.nodes:
+            try:
+                self._add(spec)
+            except SpecError as error:
+                self._faults.extend(_with_uses(each, spec) for each in error.diagnostics)
+
+    def graph(self) -> Graph:
+        description = self._description
+        outputs = {
+            name: Output(head.node, self._shapes[head.node], head.training_only)
+            for name, head in description.heads.items()
+            if head.node is not None
+        }
+        nodes = _mark_training_only(self._nodes, outputs)
+        return Graph(description.name, description.source, self._size, nodes, outputs, description.groups)
+
+    def _add(self, spec: NodeSpec) -> None:
+        if spec.kind is None:
+            return
+        kind: type[Kind[Any]] = KINDS[spec.kind]
+        layer = kind.read(spec.arguments, spec.location)
+        names = [name for name in spec.inputs if name in self._shapes]
+        if len(names) < len(spec.inputs):
+            return  # what it reads is at fault, and reported there
+        shapes = tuple(self._shapes[name] for name in names)
+        x = shapes if kind.joins else shapes[0]
+        self._require(spec, layer, x)
+        output = layer.output(x)
+        self._shapes[spec.name] = output
+        self._nodes.append(
+            Node(
+                spec.name,
+                spec.kind,
+                layer,
+                tuple(names),
+                shapes,
+                output,
+                layer.parameters(x),
+                layer.buffers(x),
+                spec.location,
+            )
+        )
+
+    def _require(self, spec: NodeSpec, layer: Kind[Any], x: Any) -> None:
+        for requirement in layer.check(x):
+            if not requirement.holds:
+                raise SpecError(self._shape_fault(spec, requirement))
+
+    def _shape_fault(self, spec: NodeSpec, requirement: Require) -> Diagnostic:
+        blamed = spec.arguments.get(requirement.argument)
+        where = blamed.location if blamed is not None else spec.location
+        inputs = [name for name in spec.inputs if name is not None]
+        return Diagnostic(
+            "shape",
+            f"{spec.name}: {requirement.message}",
+            where,
+            requirement.expected,
+            requirement.received,
+            requirement.hint,
+            self._origins(inputs, spec.location) if len(inputs) > 1 else (),
+            shape_table(self._size, self._nodes, spec, [self._shapes[name] for name in inputs]),
+        )
+
+    def _origins(self, names: Sequence[str], otherwise: Location) -> tuple[Related, ...]:
+        """Where each branch comes from."""
+        at = {node.name: node for node in self._nodes}
+        return tuple(
+            Related(f"{name} gives {'x'.join(map(str, self._shapes[name]))}", at[name].location)
+            for name in names
+            if name in at
+        )
+
+
+def _with_uses(fault: Diagnostic, spec: NodeSpec) -> Diagnostic:
+    """The fault, and the block uses that led to its node."""
+    uses = tuple(Related("in the block used here", where) for where in reversed(spec.uses))
+    return fault._replace(related=(*fault.related, *uses))
+
+
+def _mark_training_only(nodes: Sequence[Node], outputs: Mapping[str, Output]) -> tuple[Node, ...]:
+    """Mark the nodes that only heads for training need: those that no other output depends on.
+
+    A node that no output depends on at all is left as it is: it runs whenever the network does.
+    """
+    if not any(output.training_only for output in outputs.values()):
+        return tuple(nodes)
+    deployed = _ancestors(nodes, {output.node for output in outputs.values() if not output.training_only})
+    training = _ancestors(nodes, {output.node for output in outputs.values() if output.training_only})
+    only = training - deployed
+    return tuple(node._replace(training_only=True) if node.name in only else node for node in nodes)
+
+
+def _ancestors(nodes: Sequence[Node], wanted: set[str]) -> set[str]:
+    needed = set(wanted)
+    for node in reversed(nodes):
+        if node.name in needed:
+            needed.update(node.inputs)
+    return needed

@@ -1,0 +1,175 @@
+"""Activations. ``work`` counts the elementary operations of the formula as written, for each value;
+a comparison, an exponential, a hyperbolic tangent or a logarithm is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from cnncli.algebra import Dim, product
+from cnncli.layers.kind import Elementwise, Example, Layer, Require, Shape, Tensors
+from cnncli.layers.registry import layer
+from cnncli.layers.window import POINT, AnyWindow
+from cnncli.spec.fields import Flag, Number, arg
+
+_PLAIN = (Example("", ((6, 5, 4),)), Example("", ((7,),)))
+
+
+@layer("relu", activation=True)
+class ReLU(Elementwise):
+    """max(x, 0) (Nair and Hinton, 2010)."""
+
+    work = 1
+    examples: ClassVar = _PLAIN
+
+
+@layer("relu6", activation=True)
+class ReLU6(Elementwise):
+    """min(max(x, 0), 6) (Howard et al., MobileNets, 2017)."""
+
+    work = 2
+    examples: ClassVar = _PLAIN
+
+
+@layer("leaky_relu", activation=True)
+class LeakyReLU(Elementwise):
+    """x where it is positive, slope * x elsewhere (Maas, Hannun and Ng, 2013)."""
+
+    slope: float = arg(Number(0), "slope of the negative side", default=0.01, main=True)
+
+    work = 2
+    examples: ClassVar = (*_PLAIN, Example("0.2", ((3, 4),)))
+
+
+@layer("prelu", activation=True)
+class PReLU(Layer):
+    """x where it is positive, a learnt slope times x elsewhere (He et al., 2015)."""
+
+    shared: bool = arg(Flag(), "one slope for all channels instead of one each", default=False)
+    start: float = arg(Number(), "the slope before training", default=0.25)
+
+    examples: ClassVar = (*_PLAIN, Example("{shared: true}", ((3, 4, 2),)))
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield from ()
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def parameters(self, x: Shape) -> Tensors:
+        return {"weight": (1 if self.shared else x[0],)}
+
+    def macs(self, x: Shape, y: Shape) -> Dim:
+        return 0
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """A comparison and a multiplication per value."""
+        return 2 * product(y)
+
+    def connections(self, x: Shape, y: Shape) -> Dim:
+        return product(y)
+
+    def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
+        return (POINT,) * (len(x) - 1)
+
+
+@layer("elu", activation=True)
+class ELU(Elementwise):
+    """x where it is positive, alpha * (exp(x) - 1) elsewhere (Clevert, Unterthiner and Hochreiter, 2015)."""
+
+    alpha: float = arg(Number(0), "limit of the negative side", default=1.0, main=True)
+
+    work = 4
+    examples: ClassVar = _PLAIN
+
+
+@layer("gelu", activation=True)
+class GELU(Elementwise):
+    """x * (1 + erf(x / sqrt(2))) / 2 (Hendrycks and Gimpel, 2016)."""
+
+    work = 5
+    examples: ClassVar = _PLAIN
+
+
+@layer("silu", activation=True)
+class SiLU(Elementwise):
+    """x * sigmoid(x) (Elfwing, Uchibe and Doya, 2017)."""
+
+    work = 5
+    examples: ClassVar = _PLAIN
+
+
+@layer("mish", activation=True)
+class Mish(Elementwise):
+    """x * tanh(log(1 + exp(x))) (Misra, 2019)."""
+
+    work = 5
+    examples: ClassVar = _PLAIN
+
+
+@layer("sigmoid", activation=True)
+class Sigmoid(Elementwise):
+    """1 / (1 + exp(-x))."""
+
+    work = 4
+    examples: ClassVar = _PLAIN
+
+
+@layer("hard_sigmoid", activation=True)
+class HardSigmoid(Elementwise):
+    """min(max(x + 3, 0), 6) / 6 (Howard et al., MobileNetV3, 2019)."""
+
+    work = 4
+    examples: ClassVar = _PLAIN
+
+
+@layer("hard_swish", activation=True)
+class HardSwish(Elementwise):
+    """x * min(max(x + 3, 0), 6) / 6 (Howard et al., MobileNetV3, 2019)."""
+
+    work = 5
+    examples: ClassVar = _PLAIN
+
+
+@layer("tanh", activation=True)
+class Tanh(Elementwise):
+    """The hyperbolic tangent."""
+
+    work = 1
+    examples: ClassVar = _PLAIN
+
+
+@layer("scaled_tanh", activation=True)
+class ScaledTanh(Elementwise):
+    """1.7159 tanh(2x/3), which has f(1) = 1 and f(-1) = -1 (LeCun et al., 1998)."""
+
+    work = 3
+    examples: ClassVar = _PLAIN
+
+
+@layer("softplus", activation=True)
+class Softplus(Elementwise):
+    """log(1 + exp(x))."""
+
+    work = 3
+    examples: ClassVar = _PLAIN
+
+
+@layer("softmax", activation=True)
+class Softmax(Elementwise):
+    """exp(x) over its sum across channels or features: values that are positive and add up to 1.
+
+    Training applies it within the loss; a network that is trained ends in its logits.
+    """
+
+    work = 5
+    examples: ClassVar = _PLAIN
+
+
+@layer("log_softmax", activation=True)
+class LogSoftmax(Elementwise):
+    """The logarithm of softmax: x - log(sum of exp(x)) across channels or features."""
+
+    work = 5
+    examples: ClassVar = _PLAIN

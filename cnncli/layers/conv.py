@@ -1,0 +1,185 @@
+"""Convolution and transposed convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from cnncli.algebra import Dim, product
+from cnncli.layers.kind import Example, Layer, Require, Shape, Tensors, along, axes_match, is_map, padding_axes
+from cnncli.layers.padding import MODES, VALID, Padding, PaddingReader
+from cnncli.layers.registry import layer
+from cnncli.layers.sliding import axis_name, make_windows, windows_fit
+from cnncli.layers.window import TransposedWindow, Window, placements
+from cnncli.spec.fields import Choice, Flag, Number, PerAxis, Whole, arg
+
+
+def _groups_divide(kind: str, groups: int, channels: Dim, out_channels: int) -> Iterator[Require]:
+    for what, count in (("input channels", channels), ("output channels", out_channels)):
+        yield Require(
+            _divides(groups, count),
+            f"'{kind}' cannot split its {what} into groups",
+            f"a number of {what} that {groups} divides",
+            f"{count}",
+            argument="groups",
+        )
+
+
+def _divides(divisor: int, dividend: Dim) -> bool:
+    return dividend % divisor == 0
+
+
+@layer("conv")
+class Conv(Layer):
+    """Convolution: every output channel sums one kernel per input channel, and adds its bias.
+
+    a[k, i, j] = b[k] + sum over c, p, q of w[k, c, p, q] x[c, i s + p d, j s + q d].
+    As in every network library this is a correlation: the formula of signal processing mirrors the
+    kernel, which makes no difference to a kernel that is learnt. The output has
+    floor((n + pads - k') / s) + 1 positions along an axis, k' = d(k - 1) + 1
+    (Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016).
+    """
+
+    channels: int = arg(Whole(1), "output channels", main=True)
+    kernel: int | tuple[int, ...] = arg(PerAxis(), "kernel size along each axis")
+    stride: int | tuple[int, ...] = arg(PerAxis(), "step between placements of the kernel", default=1)
+    padding: Padding = arg(PaddingReader(), "how the borders are padded", default=VALID)
+    padding_mode: str = arg(Choice(*MODES), "what the padded positions hold", default="zeros")
+    padding_value: float = arg(Number(), "the value of padding_mode: constant", default=0.0)
+    dilation: int | tuple[int, ...] = arg(PerAxis(), "step between the elements of the kernel", default=1)
+    groups: int = arg(Whole(1), "groups of channels that do not see each other", default=1)
+    bias: bool = arg(Flag(), "add a bias to every output channel", default=True)
+
+    sugar = True
+    examples: ClassVar = (
+        Example("{channels: 6, kernel: 5}", ((1, 32, 32),)),
+        Example("{channels: 64, kernel: 7, stride: 2, padding: half, bias: false}", ((3, 21, 18),)),
+        Example("{channels: 8, kernel: [3, 4], stride: 2, padding: same, groups: 2}", ((4, 9, 14),)),
+        Example("{channels: 4, kernel: 3, dilation: 2, padding: same, padding_mode: symmetric}", ((2, 9, 9),)),
+        Example("{channels: 4, kernel: 5, stride: 3}", ((2, 40),)),
+        Example("{channels: 4, kernel: 3, padding: {top: 1, left: 2}}", ((2, 7, 6),)),
+        Example("{channels: 3, kernel: 3, padding: 1}", ((2, 5, 6, 7),)),
+    )
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield is_map(x, "conv")
+        yield from axes_match(x, "conv", kernel=self.kernel, stride=self.stride, dilation=self.dilation)
+        yield from padding_axes(x, "conv", self.padding.axes())
+        yield from _groups_divide("conv", self.groups, x[0], self.channels)
+        yield from windows_fit(x, self.windows(x), "conv")
+        yield from mirrored_pads_fit(x, self.windows(x), self.padding_mode)
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        return make_windows(len(x) - 1, self.kernel, self.stride, self.padding, self.dilation)
+
+    def output(self, x: Shape) -> Shape:
+        return (self.channels, *placements(self.windows(x), x[1:]))
+
+    def parameters(self, x: Shape) -> Tensors:
+        kernel = along(self.kernel, len(x) - 1)
+        weight = (self.channels, x[0] // self.groups, *kernel)
+        return {"weight": weight} | ({"bias": (self.channels,)} if self.bias else {})
+
+    def macs(self, x: Shape, y: Shape) -> Dim:
+        return product(self.parameters(x)["weight"]) * product(y[1:])
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """One addition per output for the bias."""
+        return product(y) if self.bias else 0
+
+    def connections(self, x: Shape, y: Shape) -> Dim:
+        return self.macs(x, y) + (product(y) if self.bias else 0)
+
+
+def mirrored_pads_fit(x: Shape, windows: tuple[Window, ...], mode: str) -> Iterator[Require]:
+    """Requirements: padding that copies the input's own values needs enough of them.
+
+    ``reflect`` leaves the edge out and so reaches one further than ``symmetric`` and ``circular``.
+    """
+    if mode not in ("reflect", "symmetric", "circular"):
+        return
+    for axis, (window, n) in enumerate(zip(windows, x[1:], strict=True)):
+        most = max(window.pads(n)) if isinstance(n, int) else max(window.before, window.after)
+        least = most + 1 if mode == "reflect" else most
+        where = axis_name(axis, len(windows))
+        message = f"padding_mode '{mode}' needs more input than there is"
+        yield Require(n >= least, message, f"at least {least} along {where}", str(n), argument="padding_mode")
+
+
+@layer("convtranspose")
+class ConvTranspose(Layer):
+    """Transposed convolution: every input position adds a scaled copy of the kernel to the output.
+
+    The output has (n - 1)s - pads + k' + output_padding positions along an axis. Multiply-accumulates
+    are counted over input positions, since that is where kernels are placed (Dumoulin and Visin, 2016).
+    ``same`` gives n s positions, ``half`` takes dilation*(kernel-1)//2 off each side.
+    """
+
+    channels: int = arg(Whole(1), "output channels", main=True)
+    kernel: int | tuple[int, ...] = arg(PerAxis(), "kernel size along each axis")
+    stride: int | tuple[int, ...] = arg(PerAxis(), "distance between the copies of the kernel", default=1)
+    padding: Padding = arg(PaddingReader(), "what is taken off the borders of the output", default=VALID)
+    output_padding: int | tuple[int, ...] = arg(PerAxis(0), "positions added at the end", default=0)
+    dilation: int | tuple[int, ...] = arg(PerAxis(), "step between the elements of the kernel", default=1)
+    groups: int = arg(Whole(1), "groups of channels that do not see each other", default=1)
+    bias: bool = arg(Flag(), "add a bias to every output channel", default=True)
+
+    sugar = True
+    examples: ClassVar = (
+        Example("{channels: 64, kernel: 2, stride: 2}", ((128, 28, 28),)),
+        Example("{channels: 4, kernel: 3, stride: 2, padding: 1, output_padding: 1}", ((6, 7, 5),)),
+        Example("{channels: 4, kernel: 4, stride: 2, padding: same, groups: 2, bias: false}", ((6, 7, 5),)),
+        Example("{channels: 3, kernel: 2, stride: 3, padding: same}", ((2, 9),)),
+        Example("{channels: 3, kernel: 3, stride: 2, padding: half, dilation: 2}", ((2, 4, 5, 4),)),
+        Example("{channels: 3, kernel: 4, stride: 2, padding: {top: 1, right: 2}}", ((2, 4, 5),)),
+    )
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        kind = "convtranspose"
+        yield is_map(x, kind)
+        yield from axes_match(
+            x, kind, kernel=self.kernel, stride=self.stride, dilation=self.dilation, output_padding=self.output_padding
+        )
+        yield from padding_axes(x, kind, self.padding.axes())
+        yield from _groups_divide(kind, self.groups, x[0], self.channels)
+        rank = len(x) - 1
+        strides, dilations = along(self.stride, rank), along(self.dilation, rank)
+        for extra, s, d in zip(along(self.output_padding, rank), strides, dilations, strict=True):
+            holds = extra == 0 or extra < max(s, d)
+            expected = f"less than the stride {s} or the dilation {d}"
+            yield Require(holds, "output_padding is too large", expected, str(extra), argument="output_padding")
+        for axis, (window, n) in enumerate(zip(self.windows(x), x[1:], strict=True)):
+            where = axis_name(axis, rank)
+            message = "the padding of 'convtranspose' takes the whole output off"
+            yield Require(window.fits(n), message, f"an output of 1 or more along {where}", argument="padding")
+
+    def windows(self, x: Shape) -> tuple[TransposedWindow, ...]:
+        rank = len(x) - 1
+        settings = (self.kernel, self.stride, self.dilation, self.output_padding)
+        axes = zip(*(along(setting, rank) for setting in settings), strict=True)
+        return tuple(self._window(axis, *each) for axis, each in enumerate(axes))
+
+    def _window(self, axis: int, k: int, s: int, d: int, extra: int) -> TransposedWindow:
+        if self.padding.word != "same":
+            return TransposedWindow(k, s, d, *self.padding.along(axis, k, d), extra)
+        # n s positions: what the kernel reaches beyond its stride comes off, the odd one at the end.
+        surplus = d * (k - 1) + 1 - s
+        pads = max(surplus, 0)
+        return TransposedWindow(k, s, d, pads // 2, pads - pads // 2, max(-surplus, 0) + extra)
+
+    def output(self, x: Shape) -> Shape:
+        return (self.channels, *placements(self.windows(x), x[1:]))
+
+    def parameters(self, x: Shape) -> Tensors:
+        weight = (x[0], self.channels // self.groups, *along(self.kernel, len(x) - 1))
+        return {"weight": weight} | ({"bias": (self.channels,)} if self.bias else {})
+
+    def macs(self, x: Shape, y: Shape) -> Dim:
+        return product(self.parameters(x)["weight"]) * product(x[1:])
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """One addition per output for the bias."""
+        return product(y) if self.bias else 0
+
+    def connections(self, x: Shape, y: Shape) -> Dim:
+        return self.macs(x, y) + (product(y) if self.bias else 0)

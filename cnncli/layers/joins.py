@@ -1,0 +1,160 @@
+"""Joins: several branches become one tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from cnncli.algebra import Dim, product, same
+from cnncli.layers.kind import NONE, Example, Kind, Require, Shape, Tensors, shape_text
+from cnncli.layers.registry import layer
+from cnncli.layers.sliding import axis_name
+from cnncli.layers.window import AnyWindow, Window
+from cnncli.spec.fields import Choice, arg
+
+Shapes = tuple[Shape, ...]
+
+
+class Join(Kind[Shapes]):
+    """A kind that reads several branches; x is the tuple of their shapes."""
+
+    fit: str = arg(
+        Choice("exact", "crop", "pad"),
+        "where sizes differ: an error, or cut to the smallest or pad to the largest, centred",
+        default="exact",
+    )
+
+    joins = True
+
+    def fitted(self, x: Shapes) -> tuple[Dim, ...]:
+        """The spatial sizes of the result."""
+        pick = max if self.fit == "pad" else min
+        return tuple(pick(sizes) for sizes in zip(*(shape[1:] for shape in x), strict=True))
+
+    def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
+        """Positions to add before and after along each axis to reach the fitted size; negative ones crop.
+
+        The odd one is added, or cut, after.
+        """
+        gaps = [(target - n, n - target) for target, n in zip(fitted, shape[1:], strict=True)]
+        return tuple((gap // 2, gap - gap // 2) if gap >= 0 else (-(cut // 2), -(cut - cut // 2)) for gap, cut in gaps)
+
+    def check(self, x: Shapes) -> Iterator[Require]:
+        ranks = {len(shape) for shape in x}
+        shapes = " and ".join(shape_text(shape) for shape in x)
+        yield Require(len(ranks) == 1, f"'{self.title}' joins branches of one kind", "maps alone, or vectors alone", shapes)
+        if self.fit == "exact":
+            yield from self._sizes_agree(x, shapes)
+
+    def _sizes_agree(self, x: Shapes, shapes: str) -> Iterator[Require]:
+        rank = len(x[0]) - 1
+        for axis in range(rank):
+            for shape in x[1:]:
+                where = axis_name(axis, rank)
+                yield Require(
+                    same(shape[axis + 1], x[0][axis + 1]),
+                    f"the branches of '{self.title}' differ in {where}",
+                    f"{x[0][axis + 1]}, as in the first branch",
+                    f"{shape[axis + 1]} ({shapes})",
+                    "fit: crop or fit: pad brings them to one size",
+                )
+
+    def parameters(self, x: Shapes) -> Tensors:
+        return NONE
+
+    def macs(self, x: Shapes, y: Shape) -> Dim:
+        return 0
+
+    def connections(self, x: Shapes, y: Shape) -> Dim:
+        return 0
+
+    def windows(self, x: Shapes) -> tuple[AnyWindow, ...]:
+        """Of the first branch; the others differ by their margins."""
+        return tuple(Window(1, before=before, after=after) for before, after in self._first_margins(x))
+
+    def _first_margins(self, x: Shapes) -> Iterator[tuple[int, int]]:
+        for before, after in self.margins(x[0], self.fitted(x)):
+            assert isinstance(before, int), before
+            assert isinstance(after, int), after
+            yield before, after
+
+
+@layer("concat")
+class Concat(Join):
+    """Concatenation: the channels (or features) of all branches, one after another."""
+
+    examples: ClassVar = (
+        Example("", ((4, 6, 5), (3, 6, 5), (2, 6, 5))),
+        Example("{fit: crop}", ((4, 9, 8), (3, 6, 5))),
+        Example("{fit: pad}", ((4, 9, 4), (3, 6, 5))),
+        Example("", ((7,), (5,))),
+    )
+
+    def output(self, x: Shapes) -> Shape:
+        channels: Dim = 0
+        for shape in x:
+            channels = channels + shape[0]
+        return (channels, *self.fitted(x))
+
+    def operations(self, x: Shapes, y: Shape) -> Dim:
+        """None: values are moved, not computed."""
+        return 0
+
+
+class ChannelwiseJoin(Join):
+    """A join of branches with the same channels."""
+
+    def check(self, x: Shapes) -> Iterator[Require]:
+        yield from super().check(x)
+        shapes = " and ".join(shape_text(shape) for shape in x)
+        for shape in x[1:]:
+            yield Require(
+                same(shape[0], x[0][0]),
+                f"the branches of '{self.title}' differ in channels",
+                f"{x[0][0]}, as in the first branch",
+                f"{shape[0]} ({shapes})",
+                "'shortcut' or a 1x1 'conv' changes the channels of a branch",
+            )
+
+    def output(self, x: Shapes) -> Shape:
+        return (x[0][0], *self.fitted(x))
+
+    def operations(self, x: Shapes, y: Shape) -> Dim:
+        """One per value for each branch after the first."""
+        return (len(x) - 1) * product(y)
+
+
+@layer("add")
+class Add(ChannelwiseJoin):
+    """The sum of all branches: the residual connection (He et al., 2015)."""
+
+    examples: ClassVar = (
+        Example("", ((4, 6, 5), (4, 6, 5))),
+        Example("{fit: crop}", ((4, 9, 8), (4, 6, 5))),
+        Example("", ((7,), (7,), (7,))),
+    )
+
+
+@layer("multiply")
+class Multiply(ChannelwiseJoin):
+    """The product of all branches: gating. A branch of one position scales whole channels (Hu et al., 2018)."""
+
+    examples: ClassVar = (
+        Example("", ((4, 6, 5), (4, 6, 5))),
+        Example("", ((4, 6, 5), (4, 1, 1))),
+        Example("{fit: pad}", ((4, 9), (4, 6))),
+    )
+
+    def _sizes_agree(self, x: Shapes, shapes: str) -> Iterator[Require]:
+        yield from super()._sizes_agree(tuple(shape for shape in x if not is_scale(shape)) or x, shapes)
+
+    def fitted(self, x: Shapes) -> tuple[Dim, ...]:
+        return super().fitted(tuple(shape for shape in x if not is_scale(shape)) or x)
+
+    def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
+        return ((0, 0),) * len(fitted) if is_scale(shape) else super().margins(shape, fitted)
+
+
+def is_scale(shape: Shape) -> bool:
+    """Whether a branch of a product holds one number for each channel."""
+    return len(shape) > 1 and all(isinstance(n, int) and n == 1 for n in shape[1:])

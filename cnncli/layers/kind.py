@@ -1,0 +1,163 @@
+"""What a kind of layer is: typed arguments, and rules that are pure functions of input shapes.
+
+The rules are ordinary arithmetic over :data:`~cnncli.algebra.Dim`: numbers give numbers, symbols
+give formulas. There is no second copy of any rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
+
+from cnncli.algebra import Condition, Dim, product
+from cnncli.layers.window import POINT, AnyWindow
+from cnncli.spec.fields import Record
+
+Shape: TypeAlias = tuple[Dim, ...]
+"""(channels, *spatial sizes) of a map or (features,) of a vector, for one sample."""
+
+Tensors: TypeAlias = Mapping[str, Shape]
+"""Named tensors and their shapes."""
+
+NONE: Tensors = {}
+
+X = TypeVar("X")
+
+
+class Require(NamedTuple):
+    """A condition on the input shapes, and the message where it does not hold.
+
+    ``argument`` names the argument to point at, if one is to blame.
+    """
+
+    holds: bool | Condition
+    message: str
+    expected: str = ""
+    received: str = ""
+    hint: str = ""
+    argument: str = ""
+
+
+class Example(NamedTuple):
+    """Arguments as they stand in a spec, and the input shapes: for the reference page and the tests."""
+
+    arguments: str
+    inputs: tuple[tuple[int, ...], ...]
+
+
+class Kind(Record, Generic[X]):
+    """A kind of layer. X is what its rules take: a shape, or for joins the shapes of all branches."""
+
+    family: ClassVar[str]
+    joins: ClassVar[bool] = False
+    sugar: ClassVar[bool] = False
+    """Whether ``norm`` and ``activation`` may stand among its arguments."""
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    def check(self, x: X) -> Iterator[Require]:
+        """What must hold of the input, in the order in which to report it."""
+        raise NotImplementedError
+
+    def output(self, x: X) -> Shape:
+        """The output shape, for an input that passed :meth:`check`."""
+        raise NotImplementedError
+
+    def parameters(self, x: X) -> Tensors:
+        """The learnable tensors, by the names they have in a checkpoint."""
+        raise NotImplementedError
+
+    def buffers(self, x: X) -> Tensors:
+        """State that is kept but not learned."""
+        return NONE
+
+    def macs(self, x: X, y: Shape) -> Dim:
+        """Multiply-accumulates of one sample."""
+        raise NotImplementedError
+
+    def operations(self, x: X, y: Shape) -> Dim:
+        """Floating-point operations of one sample beyond two for each multiply-accumulate."""
+        raise NotImplementedError
+
+    def connections(self, x: X, y: Shape) -> Dim:
+        """Weights times the places where they apply, and biases likewise (LeCun et al., 1998)."""
+        raise NotImplementedError
+
+    def windows(self, x: X) -> tuple[AnyWindow, ...] | None:
+        """Along each spatial axis, what an output position reads; None: every output reads everything."""
+        raise NotImplementedError
+
+
+class Layer(Kind[Shape]):
+    """A kind with one input."""
+
+
+class Weightless(Layer):
+    """A layer that learns nothing and does no multiply-accumulates."""
+
+    def parameters(self, x: Shape) -> Tensors:
+        return NONE
+
+    def macs(self, x: Shape, y: Shape) -> Dim:
+        return 0
+
+    def connections(self, x: Shape, y: Shape) -> Dim:
+        return 0
+
+
+class Elementwise(Weightless):
+    """A layer that works on every number by itself: ``work`` operations each."""
+
+    work: ClassVar[int]
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield from ()
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        return self.work * product(y)
+
+    def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
+        return (POINT,) * (len(x) - 1)
+
+
+def shape_text(shape: Shape) -> str:
+    """``64x224x224``; formulas in brackets."""
+    return "x".join(str(dim) if isinstance(dim, int) else f"({dim})" for dim in shape)
+
+
+def along(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
+    """One number for each axis, from one for all or one for each."""
+    return (value,) * rank if isinstance(value, int) else value
+
+
+def is_map(x: Shape, kind: str, hint: str = "") -> Require:
+    """A requirement: the input has spatial axes."""
+    return Require(
+        len(x) > 1,
+        f"'{kind}' works on a map",
+        "a shape such as (channels, height, width)",
+        f"a vector of {x[0]} features",
+        hint or "layers that work on maps come before flatten",
+    )
+
+
+def axes_match(x: Shape, kind: str, **arguments: int | tuple[int, ...] | None) -> Iterator[Require]:
+    """Requirements: what is given for each axis is given for as many axes as there are."""
+    rank = len(x) - 1
+    for name, value in arguments.items():
+        if isinstance(value, tuple) and len(value) != rank:
+            received = f"{len(value)} numbers"
+            yield _axes(name, kind, rank, received)
+
+
+def padding_axes(x: Shape, kind: str, axes: int | None, argument: str = "padding") -> Iterator[Require]:
+    """A requirement: explicit pads are written for as many axes as there are."""
+    if axes is not None and axes != len(x) - 1:
+        yield _axes(argument, kind, len(x) - 1, f"amounts for {axes} axes")
+
+
+def _axes(name: str, kind: str, rank: int, received: str) -> Require:
+    expected = f"one number for all axes, or {rank}"
+    return Require(False, f"'{name}' of '{kind}' does not match the input's {rank} axes", expected, received, argument=name)

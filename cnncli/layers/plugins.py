@@ -1,0 +1,56 @@
+"""Kinds from outside the package: installed ones by entry point, local ones by ``--plugin``.
+
+A spec never names code. A plug-in is loaded because it is installed, or because the person at the
+command line named its file.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Final
+
+from cnncli.diagnostics import usage_error
+from cnncli.layers.registry import KINDS
+
+GROUP: Final = "cnncli.layers"
+
+
+def load_installed() -> bool:
+    """Import the modules that installed packages offer under ``cnncli.layers``; whether kinds were added.
+
+    Raises:
+        UsageError: one of them cannot be imported.
+    """
+    # Imported here: reading the metadata of all installed packages is slow, and rarely needed.
+    from importlib.metadata import entry_points
+
+    before = len(KINDS)
+    for entry in entry_points(group=GROUP):
+        try:
+            entry.load()
+        except Exception as error:
+            raise usage_error(f"the plug-in '{entry.name}' cannot be loaded: {error!r}") from error
+    return len(KINDS) > before
+
+
+def load_file(path: str) -> None:
+    """Import a local file that registers kinds.
+
+    Raises:
+        UsageError: there is no such file, or it fails.
+    """
+    file = Path(path)
+    if not file.is_file() or file.suffix != ".py":
+        raise usage_error(f"there is no plug-in '{path}'", expected="a Python file that registers kinds")
+    name = f"cnncli_plugin_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise usage_error(f"the plug-in '{path}' cannot be loaded: {error!r}") from error

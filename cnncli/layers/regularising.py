@@ -1,0 +1,55 @@
+"""Layers that act in training only and pass their input on when the network is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from cnncli.layers.kind import Elementwise, Example, Require, Shape, is_map
+from cnncli.layers.registry import layer
+from cnncli.spec.fields import Number, arg
+
+_PLAIN = (Example("0.25", ((6, 5, 4),)), Example("", ((7,),)))
+
+
+@layer("dropout")
+class Dropout(Elementwise):
+    """Sets each value to 0 with a probability and scales the rest up to match (Srivastava et al., 2014)."""
+
+    probability: float = arg(Number(0, 1), "chance of a value to become 0", default=0.5, main=True)
+
+    work = 0
+    examples: ClassVar = _PLAIN
+
+
+@layer("dropout2d")
+class Dropout2d(Elementwise):
+    """Sets whole channels to 0 with a probability and scales the rest up (Tompson et al., 2015)."""
+
+    probability: float = arg(Number(0, 1), "chance of a channel to become 0", default=0.5, main=True)
+
+    work = 0
+    examples: ClassVar = (Example("0.25", ((6, 5, 4),)), Example("", ((6, 5),)))
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield is_map(x, "dropout2d", "for a vector use 'dropout'")
+
+
+@layer("droppath")
+class DropPath(Elementwise):
+    """Sets a branch to 0 for a whole sample with a probability, scales it up else (Huang et al., 2016)."""
+
+    probability: float = arg(Number(0, 1), "chance of a sample to skip the branch", default=0.1, main=True)
+
+    work = 0
+    examples: ClassVar = _PLAIN
+
+
+@layer("noise")
+class Noise(Elementwise):
+    """Adds Gaussian noise of standard deviation ``sigma`` in training."""
+
+    sigma: float = arg(Number(0), "standard deviation of the noise", default=0.1, main=True)
+
+    work = 0
+    examples: ClassVar = _PLAIN

@@ -1,0 +1,307 @@
+"""Layers that rearrange, resize, cut or carry values on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from cnncli.algebra import Dim, ceil_div, product, same
+from cnncli.layers.conv import mirrored_pads_fit
+from cnncli.layers.kind import (
+    NONE,
+    Elementwise,
+    Example,
+    Layer,
+    Require,
+    Shape,
+    Tensors,
+    Weightless,
+    along,
+    axes_match,
+    is_map,
+    padding_axes,
+    shape_text,
+)
+from cnncli.layers.padding import MODES, Edges, Padding
+from cnncli.layers.registry import layer
+from cnncli.layers.sliding import axis_name
+from cnncli.layers.window import AnyWindow, TransposedWindow, Window, placements
+from cnncli.spec.fields import Choice, Number, PerAxis, Sizes, Whole, arg
+
+
+class Rearranging(Weightless):
+    """A layer that moves values without computing anything."""
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """None: values are moved, not computed."""
+        return 0
+
+
+@layer("identity")
+class Identity(Elementwise):
+    """Passes its input on."""
+
+    work = 0
+    examples: ClassVar = (Example("", ((6, 5, 4),)),)
+
+
+@layer("flatten")
+class Flatten(Rearranging):
+    """All values of a sample in one vector, channel by channel, row by row."""
+
+    examples: ClassVar = (Example("", ((16, 5, 5),)), Example("", ((16,),)), Example("", ((4, 6),)))
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield from ()
+
+    def output(self, x: Shape) -> Shape:
+        return (product(x),)
+
+    def windows(self, x: Shape) -> None:
+        return None
+
+
+@layer("reshape")
+class Reshape(Rearranging):
+    """The same values in another shape; one entry may be -1, which takes what is left."""
+
+    shape: tuple[int, ...] = arg(Sizes(-1), "the output shape: [features] or [channels, ...]", main=True)
+
+    examples: ClassVar = (
+        Example("[4, 6, 2]", ((48,),)),
+        Example("[-1, 4]", ((6, 2, 4),)),
+        Example("[12]", ((3, 4),)),
+    )
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        free = self.shape.count(-1)
+        good = 1 <= len(self.shape) <= 4 and 0 not in self.shape and free <= 1
+        expected = "one to four sizes of 1 or more, at most one of them -1"
+        yield Require(good, "no output has this shape", expected, str(list(self.shape)), argument="shape")
+        total, known = product(x), self._known()
+        fits = same(total % known, 0) if free else same(total, known)
+        values = f"a multiple of {known}" if free else f"{known}"
+        received = f"{total} (the shape {shape_text(x)})"
+        yield Require(fits, "'reshape' keeps the number of values", f"{values} values", received, argument="shape")
+
+    def _known(self) -> int:
+        known = 1
+        for size in self.shape:
+            known *= 1 if size == -1 else size
+        return known
+
+    def output(self, x: Shape) -> Shape:
+        rest = product(x) // self._known()
+        return tuple(rest if size == -1 else size for size in self.shape)
+
+    def windows(self, x: Shape) -> None:
+        return None
+
+
+@layer("upsample")
+class Upsample(Weightless):
+    """Enlarges a map by a whole factor, by repetition or by (bi)linear interpolation between centres."""
+
+    scale: int | tuple[int, ...] = arg(PerAxis(), "the factor along each axis", main=True)
+    mode: str = arg(Choice("nearest", "bilinear"), "how values in between are found", default="nearest")
+
+    examples: ClassVar = (
+        Example("2", ((4, 5, 3),)),
+        Example("{scale: [2, 3], mode: bilinear}", ((4, 5, 3),)),
+        Example("{scale: 3, mode: bilinear}", ((4, 6),)),
+        Example("2", ((2, 3, 4, 2),)),
+    )
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield is_map(x, "upsample")
+        yield from axes_match(x, "upsample", scale=self.scale)
+
+    def output(self, x: Shape) -> Shape:
+        return (x[0], *placements(self.windows(x), x[1:]))
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """nearest: none; bilinear: a product for each of 2^axes neighbours and the additions between them."""
+        each = 2 ** len(x) - 1 if self.mode == "bilinear" else 0
+        return each * product(y)
+
+    def windows(self, x: Shape) -> tuple[TransposedWindow, ...]:
+        return tuple(self._window(scale) for scale in along(self.scale, len(x) - 1))
+
+    def _window(self, scale: int) -> TransposedWindow:
+        if self.mode == "nearest":
+            return TransposedWindow(scale, scale)
+        # Linear interpolation by s is a transposed convolution with a triangular kernel of 2s - s%2.
+        kernel = 2 * scale - scale % 2
+        pads = kernel - scale
+        return TransposedWindow(kernel, scale, 1, pads // 2, pads - pads // 2)
+
+
+@layer("pixelshuffle")
+class PixelShuffle(Rearranging):
+    """Every r*r channels become one of r times the height and width (Shi et al., 2016)."""
+
+    scale: int = arg(Whole(1), "the factor r", main=True)
+
+    examples: ClassVar = (Example("2", ((8, 5, 3),)), Example("3", ((9, 2, 2),)))
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield Require(
+            len(x) == 3,
+            "'pixelshuffle' works on images",
+            "a map of height and width",
+            f"the shape {shape_text(x)}",
+        )
+        square = self.scale**2
+        expected = f"a number of channels that {square} divides"
+        yield Require(
+            x[0] % square == 0, "'pixelshuffle' cannot split its channels", expected, f"{x[0]}", argument="scale"
+        )
+
+    def output(self, x: Shape) -> Shape:
+        return (x[0] // self.scale**2, *(n * self.scale for n in x[1:]))
+
+    def windows(self, x: Shape) -> tuple[AnyWindow, ...]:
+        return (TransposedWindow(self.scale, self.scale),) * 2
+
+
+@layer("channelshuffle")
+class ChannelShuffle(Rearranging):
+    """Interleaves the channels of groups, so that the next grouped layer mixes them (Zhang et al., 2017)."""
+
+    groups: int = arg(Whole(1), "number of groups", main=True)
+
+    examples: ClassVar = (Example("3", ((6, 4, 4),)), Example("2", ((4, 5),)))
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield is_map(x, "channelshuffle")
+        expected = f"a number of channels that {self.groups} divides"
+        message = "'channelshuffle' cannot split its channels into groups"
+        yield Require(x[0] % self.groups == 0, message, expected, f"{x[0]}", argument="groups")
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
+        return (Window(1),) * (len(x) - 1)
+
+
+@layer("crop")
+class Crop(Rearranging):
+    """Cuts positions off the borders."""
+
+    amount: Padding = arg(Edges(), "positions to cut off each side", main=True)
+
+    examples: ClassVar = (
+        Example("2", ((3, 9, 8),)),
+        Example("{top: 1, left: 3}", ((3, 9, 8),)),
+        Example("[1, 2]", ((3, 9, 8),)),
+        Example("1", ((3, 9),)),
+    )
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield is_map(x, "crop")
+        yield from padding_axes(x, "crop", self.amount.axes(), "amount")
+        for axis, (window, n) in enumerate(zip(self.windows(x), x[1:], strict=True)):
+            cut = -window.before - window.after
+            expected = f"more than {cut} along {axis_name(axis, len(x) - 1)}"
+            yield Require(n > cut, "'crop' cuts everything off", expected, str(n), argument="amount")
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        sides = (self.amount.along(axis, 1, 1) for axis in range(len(x) - 1))
+        return tuple(Window(1, before=-before, after=-after) for before, after in sides)
+
+    def output(self, x: Shape) -> Shape:
+        return (x[0], *placements(self.windows(x), x[1:]))
+
+
+@layer("pad")
+class Pad(Rearranging):
+    """Adds positions at the borders."""
+
+    amount: Padding = arg(Edges(), "positions to add on each side", main=True)
+    mode: str = arg(Choice(*MODES), "what they hold", default="zeros")
+    value: float = arg(Number(), "the value of mode: constant", default=0.0)
+
+    examples: ClassVar = (
+        Example("2", ((3, 9, 8),)),
+        Example("{amount: {top: 1, left: 3}, mode: reflect}", ((3, 9, 8),)),
+        Example("{amount: [1, 2], mode: symmetric}", ((3, 4, 5),)),
+        Example("{amount: 1, mode: circular}", ((3, 9),)),
+        Example("{amount: 1, mode: replicate}", ((2, 3, 4, 5),)),
+        Example("{amount: 2, mode: constant, value: -1}", ((3, 4, 4),)),
+    )
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield is_map(x, "pad")
+        yield from padding_axes(x, "pad", self.amount.axes(), "amount")
+        for requirement in mirrored_pads_fit(x, self.windows(x), self.mode):
+            yield requirement._replace(argument="mode")
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        sides = (self.amount.along(axis, 1, 1) for axis in range(len(x) - 1))
+        return tuple(Window(1, before=before, after=after) for before, after in sides)
+
+    def output(self, x: Shape) -> Shape:
+        return (x[0], *placements(self.windows(x), x[1:]))
+
+
+@layer("shortcut")
+class Shortcut(Layer):
+    """The shortcut of a residual unit: identity where shapes agree (He et al., 2015, section 3.3).
+
+    Elsewhere ``project`` (option B) is a 1x1 convolution without bias and a batch normalisation;
+    ``pad`` (option A) takes every ``stride``-th position and appends channels of zeros.
+    """
+
+    channels: int = arg(Whole(1), "output channels", main=True)
+    stride: int = arg(Whole(1), "step along every axis", default=1)
+    kind: str = arg(Choice("project", "pad"), "what to do where shapes differ", default="project")
+
+    examples: ClassVar = (
+        Example("16", ((16, 8, 8),)),
+        Example("{channels: 32, stride: 2}", ((16, 9, 8),)),
+        Example("{channels: 32, stride: 2, kind: pad}", ((16, 9, 8),)),
+        Example("{channels: 8}", ((4, 9),)),
+        Example("{channels: 8, stride: 2}", ((4, 5, 4, 3),)),
+    )
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield is_map(x, "shortcut")
+        if self.kind == "pad":
+            message = "'shortcut' with kind: pad can only add channels"
+            yield Require(x[0] <= self.channels, message, f"at most {self.channels} channels", f"{x[0]}")
+
+    def is_identity(self, x: Shape) -> bool:
+        """Whether the input passes unchanged."""
+        return self.stride == 1 and x[0] == self.channels
+
+    def projects(self, x: Shape) -> bool:
+        """Whether there is a convolution and a batch normalisation."""
+        return self.kind == "project" and not self.is_identity(x)
+
+    def output(self, x: Shape) -> Shape:
+        return (self.channels, *(ceil_div(n, self.stride) for n in x[1:]))
+
+    def parameters(self, x: Shape) -> Tensors:
+        if not self.projects(x):
+            return NONE
+        ones = (1,) * (len(x) - 1)
+        own = (self.channels,)
+        return {"0.weight": (self.channels, x[0], *ones), "1.weight": own, "1.bias": own}
+
+    def buffers(self, x: Shape) -> Tensors:
+        own = (self.channels,)
+        return {"1.running_mean": own, "1.running_var": own} if self.projects(x) else NONE
+
+    def macs(self, x: Shape, y: Shape) -> Dim:
+        return x[0] * product(y) if self.projects(x) else 0
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """A projection's batch normalisation: four per output."""
+        return 4 * product(y) if self.projects(x) else 0
+
+    def connections(self, x: Shape, y: Shape) -> Dim:
+        return self.macs(x, y) + 2 * product(y) if self.projects(x) else 0
+
+    def windows(self, x: Shape) -> tuple[AnyWindow, ...]:
+        return (Window(1, self.stride),) * (len(x) - 1)

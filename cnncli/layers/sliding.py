@@ -1,0 +1,47 @@
+"""What convolution and pooling share: windows made of arguments, and the check that they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cnncli.layers.kind import Require, Shape, along, shape_text
+from cnncli.layers.padding import Padding
+from cnncli.layers.window import Window
+
+
+def make_windows(
+    rank: int,
+    kernel: int | tuple[int, ...],
+    stride: int | tuple[int, ...],
+    padding: Padding,
+    dilation: int | tuple[int, ...] = 1,
+    *,
+    ceil_mode: bool = False,
+) -> tuple[Window, ...]:
+    """One window for each of ``rank`` axes."""
+    axes = zip(along(kernel, rank), along(stride, rank), along(dilation, rank), strict=True)
+    same = padding.word == "same"
+    return tuple(
+        Window(k, s, d, *padding.along(axis, k, d), same=same, ceil_mode=ceil_mode)
+        for axis, (k, s, d) in enumerate(axes)
+    )
+
+
+def windows_fit(x: Shape, windows: Sequence[Window], kind: str) -> Iterator[Require]:
+    """Requirements: along every axis the (dilated) kernel fits into the padded input."""
+    for axis, (window, n) in enumerate(zip(windows, x[1:], strict=True)):
+        padded = n + window.before + window.after
+        pads = f" ({padded} with its pads)" if padded != n else ""
+        dilated = f" (kernel {window.kernel}, dilation {window.dilation})" if window.dilation > 1 else ""
+        yield Require(
+            window.fits(n),
+            f"the kernel of '{kind}' is larger than its input {shape_text(x)}",
+            f"at least {window.extent}{dilated} along {axis_name(axis, len(windows))}",
+            f"{n}{pads}",
+            "padding: same keeps the size; a smaller kernel, fewer strides before it or a larger input also fit",
+        )
+
+
+def axis_name(axis: int, rank: int) -> str:
+    """What a person calls a spatial axis."""
+    return {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}[rank][axis]

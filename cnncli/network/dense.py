@@ -1,0 +1,14 @@
+"""Fully connected layers."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from cnncli.layers.dense import Linear
+from cnncli.network.registry import Sizes, builder
+
+
+@builder(Linear)
+def linear(kind: Linear, x: Sizes) -> nn.Module:
+    """torch's own."""
+    return nn.Linear(x[0], kind.features, bias=kind.bias)

@@ -1,0 +1,66 @@
+"""Normalisation."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cnncli.layers.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm
+from cnncli.network.registry import Sizes, builder, by_rank
+
+BATCH_NORM: Final[dict[int, type[Any]]] = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+_INSTANCE_NORM: Final[dict[int, type[Any]]] = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
+
+
+@builder(BatchNorm)
+def batchnorm(kind: BatchNorm, x: Sizes) -> nn.Module:
+    """torch's own; its counter ``num_batches_tracked`` comes on top of the layer's buffers."""
+    module: nn.Module = by_rank(BATCH_NORM, x)(x[0], kind.eps, kind.momentum, affine=kind.affine)
+    return module
+
+
+class SampleNorm(nn.Module):
+    """Layer normalisation without scale and shift, for inputs of any size."""
+
+    def __init__(self, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.layer_norm(x, x.shape[1:], eps=self.eps)
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of each position."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+@builder(LayerNorm)
+def layernorm(kind: LayerNorm, x: Sizes) -> nn.Module:
+    """A scale and shift for every value ties ``over: all`` to the spec's input size."""
+    if kind.over == "channels":
+        return ChannelNorm(x[0], kind.eps, elementwise_affine=kind.affine)
+    return nn.LayerNorm(x, kind.eps) if kind.affine else SampleNorm(kind.eps)
+
+
+@builder(GroupNorm)
+def groupnorm(kind: GroupNorm, x: Sizes) -> nn.Module:
+    """torch's own."""
+    return nn.GroupNorm(kind.groups, x[0], kind.eps, kind.affine)
+
+
+@builder(InstanceNorm)
+def instancenorm(kind: InstanceNorm, x: Sizes) -> nn.Module:
+    """torch's own, without running statistics."""
+    module: nn.Module = by_rank(_INSTANCE_NORM, x)(x[0], kind.eps, affine=kind.affine)
+    return module
+
+
+@builder(LocalResponseNorm)
+def localresponsenorm(kind: LocalResponseNorm, x: Sizes) -> nn.Module:
+    """torch's own, which divides alpha by the size."""
+    return nn.LocalResponseNorm(kind.size, kind.alpha, kind.beta, kind.k)

@@ -1,0 +1,159 @@
+"""Layers that rearrange, resize, cut or carry values on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cnncli.layers.kind import along
+from cnncli.layers.shaping import (
+    ChannelShuffle,
+    Crop,
+    Flatten,
+    Identity,
+    Pad,
+    PixelShuffle,
+    Reshape,
+    Shortcut,
+    Upsample,
+)
+from cnncli.network.conv import CONV
+from cnncli.network.norm import BATCH_NORM
+from cnncli.network.padding import Padder
+from cnncli.network.registry import Sizes, builder, by_rank
+
+_LINEAR: Final = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+@builder(Identity)
+def identity(kind: Identity, x: Sizes) -> nn.Module:
+    """torch's own."""
+    return nn.Identity()
+
+
+@builder(Flatten)
+def flatten(kind: Flatten, x: Sizes) -> nn.Module:
+    """torch's own."""
+    return nn.Flatten()
+
+
+class Reshaped(nn.Module):
+    """Another shape for each sample."""
+
+    def __init__(self, shape: Sizes) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(x.shape[0], *self.shape)
+
+
+@builder(Reshape)
+def reshape(kind: Reshape, x: Sizes) -> nn.Module:
+    """The batch stays."""
+    return Reshaped(kind.shape)
+
+
+class Resized(nn.Module):
+    """Interpolation by a factor along each axis."""
+
+    def __init__(self, scale: Sizes, mode: str) -> None:
+        super().__init__()
+        self.scale = tuple(float(each) for each in scale)
+        self.mode = mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.interpolate(x, scale_factor=self.scale, mode=self.mode)
+
+
+@builder(Upsample)
+def upsample(kind: Upsample, x: Sizes) -> nn.Module:
+    """Repetition by torch's ``nearest-exact``: its ``nearest`` rounds to a neighbour at factors such as 49."""
+    mode = "nearest-exact" if kind.mode == "nearest" else by_rank(_LINEAR, x)
+    return Resized(along(kind.scale, len(x) - 1), mode)
+
+
+@builder(PixelShuffle)
+def pixelshuffle(kind: PixelShuffle, x: Sizes) -> nn.Module:
+    """torch's own."""
+    return nn.PixelShuffle(kind.scale)
+
+
+class Interleaved(nn.Module):
+    """The first channel of every group, the second of every group, and so on."""
+
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)
+
+
+@builder(ChannelShuffle)
+def channelshuffle(kind: ChannelShuffle, x: Sizes) -> nn.Module:
+    """torch has one, but not with a derivative on every device."""
+    return Interleaved(kind.groups)
+
+
+class Framed(nn.Module):
+    """Adds or cuts positions at the borders."""
+
+    def __init__(self, padder: Padder) -> None:
+        super().__init__()
+        self.padder = padder
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.padder(x)
+
+
+@builder(Crop)
+def crop(kind: Crop, x: Sizes) -> nn.Module:
+    """Pads of less than nothing."""
+    return Framed(Padder(kind.windows(x)))
+
+
+@builder(Pad)
+def pad(kind: Pad, x: Sizes) -> nn.Module:
+    """All modes."""
+    return Framed(Padder(kind.windows(x), kind.mode, kind.value))
+
+
+class Projection(nn.Module):
+    """A 1x1 convolution and a batch normalisation, under the names 0 and 1."""
+
+    def __init__(self, conv: nn.Module, norm: nn.Module) -> None:
+        super().__init__()
+        self.add_module("0", conv)
+        self.add_module("1", norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.get_submodule("1")(self.get_submodule("0")(x))
+        return y
+
+
+class StridedIdentity(nn.Module):
+    """Every stride-th position, and channels of zeros after the input's own."""
+
+    def __init__(self, stride: int, extra: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.extra = extra
+
+    def forward(self, x: Tensor) -> Tensor:
+        axes = x.ndim - 2
+        x = x[(slice(None), slice(None), *(slice(None, None, self.stride),) * axes)]
+        return functional.pad(x, (0, 0) * axes + (0, self.extra))
+
+
+@builder(Shortcut)
+def shortcut(kind: Shortcut, x: Sizes) -> nn.Module:
+    """Identity, projection (option B) or zeros (option A)."""
+    if kind.is_identity(x):
+        return nn.Identity()
+    if not kind.projects(x):
+        return StridedIdentity(kind.stride, kind.channels - x[0])
+    conv = by_rank(CONV, x)(x[0], kind.channels, 1, stride=kind.stride, bias=False)
+    return Projection(conv, by_rank(BATCH_NORM, x)(kind.channels))

@@ -1,0 +1,100 @@
+"""Text in columns, for a terminal or a pipe.
+
+rich's tables measure and wrap every cell, which takes seconds for ten thousand layers; these cells
+are one line of plain text each, so widths are counted once and lines are joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+_GAP = "  "
+_ELLIPSIS = "…"
+
+
+class Column(NamedTuple):
+    """A heading and its cells; ``short_cells`` replace them where a line would be too long.
+
+    ``rank`` orders columns by how readily they are shortened: 1 first; 0 never. ``cut`` columns may
+    lose the middle of their text instead.
+    """
+
+    heading: str
+    cells: Sequence[str]
+    right: bool = False
+    short_cells: Sequence[str] | None = None
+    rank: int = 0
+    cut: bool = False
+
+    @property
+    def width(self) -> int:
+        return max(len(self.heading), max(map(len, self.cells), default=0))
+
+
+class Table(NamedTuple):
+    """Columns, and how many of the last rows are totals, set off by a rule."""
+
+    columns: tuple[Column, ...]
+    totals: int = 0
+
+
+class Line(NamedTuple):
+    """A line of a table and what it is: ``heading``, ``rule``, ``row`` or ``total``."""
+
+    text: str
+    role: str
+
+
+def render(table: Table, width: int | None) -> Iterator[Line]:
+    """The lines of a table, at most ``width`` characters long; None: as long as they are."""
+    columns = _fitted(table.columns, width)
+    widths = [column.width for column in columns]
+    rule = "─" * (sum(widths) + len(_GAP) * (len(widths) - 1))
+    yield Line(_join([column.heading for column in columns], columns, widths), "heading")
+    yield Line(rule, "rule")
+    rows = list(zip(*(column.cells for column in columns), strict=True))
+    body = len(rows) - table.totals
+    for row in rows[:body]:
+        yield Line(_join(row, columns, widths), "row")
+    if table.totals:
+        yield Line(rule, "rule")
+    for row in rows[body:]:
+        yield Line(_join(row, columns, widths), "total")
+
+
+def cut_middle(text: str, width: int) -> str:
+    """The text, with its middle replaced by an ellipsis where it is longer than ``width``."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) * 2 // 3
+    return f"{text[: width - 1 - tail]}{_ELLIPSIS}{text[len(text) - tail :]}"
+
+
+def _join(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
+    parts = [
+        cell.rjust(width) if column.right else cell.ljust(width)
+        for cell, column, width in zip(cells, columns, widths, strict=True)
+    ]
+    return _GAP.join(parts).rstrip()
+
+
+def _fitted(columns: tuple[Column, ...], width: int | None) -> tuple[Column, ...]:
+    """The columns, shortened one after another until a line fits."""
+    if width is None or _length(columns) <= width:
+        return columns
+    fitted = list(columns)
+    for index in sorted(range(len(columns)), key=lambda i: columns[i].rank):
+        column = columns[index]
+        if column.rank and column.short_cells is not None and _length(fitted) > width:
+            fitted[index] = column._replace(cells=column.short_cells)
+    for index, column in enumerate(fitted):
+        surplus = _length(fitted) - width
+        if column.cut and surplus > 0:
+            room = max(column.width - surplus, 12)
+            fitted[index] = column._replace(cells=[cut_middle(cell, room) for cell in column.cells])
+    return tuple(fitted)
+
+
+def _length(columns: Sequence[Column]) -> int:
+    return sum(column.width for column in columns) + len(_GAP) * (len(columns) - 1)

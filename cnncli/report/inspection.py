@@ -1,0 +1,131 @@
+"""The table of ``cnncli inspect``, for a terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cnncli.algebra import Dim
+from cnncli.analysis.costs import Costs, Figures
+from cnncli.analysis.dense import Comparison
+from cnncli.graph import Graph
+from cnncli.layers import Shape, shape_text
+from cnncli.report.columns import Column, Table
+from cnncli.report.folding import Entry, entries
+from cnncli.report.numbers import exact, megabytes, short
+from cnncli.report.screen import Screen, printable
+
+_MARK = "*"
+
+
+def show(screen: Screen, graph: Graph, costs: Costs, depth: int | None, batch: int) -> None:
+    """Show title, table and summary."""
+    screen.line(title(graph, batch), "title")
+    screen.line()
+    screen.table(table(graph, costs, depth))
+    screen.line()
+    for line in summary(graph, costs):
+        screen.line(line, "note")
+
+
+def title(graph: Graph, batch: int) -> str:
+    """The network's name and input."""
+    several = f", batch of {batch}" if batch > 1 else ""
+    return f"{printable(graph.name)}: input {shape_text(graph.input)}{several}"
+
+
+def table(graph: Graph, costs: Costs, depth: int | None) -> Table:
+    """Name, kind, output, parameters, MACs and neurons of every layer, and the totals."""
+    rows = entries(costs.rows, graph.groups, depth)
+    totals = [("total", costs.totals)]
+    if graph.has_training_only:
+        totals.append((f"{_MARK} with training heads", costs.training_totals))
+    blank = [""] * len(totals)
+    figures = [row.figures for row in rows] + [figures for _, figures in totals]
+    columns = (
+        Column("name", [_name(row) for row in rows] + [name for name, _ in totals], cut=True),
+        Column("kind", [row.kind for row in rows] + blank),
+        Column("output", [shape_text(row.output) for row in rows] + blank),
+        _numbers("parameters", figures, "params", rank=3),
+        _numbers("MACs", figures, "macs", rank=2),
+        _numbers("neurons", figures, "neurons", rank=1),
+    )
+    return Table(columns, totals=len(totals))
+
+
+def summary(graph: Graph, costs: Costs) -> Iterator[str]:
+    """What stands under the table."""
+    totals = costs.totals
+    yield f"trainable parameters {exact(totals.params)}   buffers {exact(totals.buffers)}"
+    yield f"FLOPs {exact(totals.flops)}   weights {_megabytes(totals)}"
+    if graph.has_training_only:
+        yield f"{_MARK} exists in training only; not part of the total"
+    if list(graph.outputs) != ["output"]:
+        outputs = (f"{name} {shape_text(output.shape)}" for name, output in graph.outputs.items())
+        yield f"outputs: {', '.join(outputs)}"
+
+
+def dense_table(comparisons: Sequence[Comparison]) -> Table:
+    """The weights of each layer beside those of a fully connected one."""
+    shapes = [f"{shape_text(each.node.input_shapes[0])} -> {shape_text(each.node.output)}" for each in comparisons]
+    dense = [each.dense_weights for each in comparisons]
+    columns = (
+        Column("name", [each.node.name for each in comparisons], cut=True),
+        Column("from -> to", shapes),
+        Column("weights", [exact(each.weights) for each in comparisons], right=True),
+        Column("fully connected", [exact(n) for n in dense], right=True, short_cells=[short(n) for n in dense], rank=1),
+        Column("factor", [_factor(each.factor) for each in comparisons], right=True),
+    )
+    return Table(columns)
+
+
+def markdown(graph: Graph, costs: Costs, depth: int | None, batch: int) -> Iterator[str]:
+    """The same as a Markdown document."""
+    drawn = table(graph, costs, depth)
+    yield f"## {_escape(title(graph, batch))}"
+    yield ""
+    yield from markdown_table(drawn)
+    yield ""
+    for line in summary(graph, costs):
+        yield f"{_escape(line)}  "
+
+
+def markdown_table(drawn: Table) -> Iterator[str]:
+    """A table in Markdown; totals are bold."""
+    yield _row([column.heading for column in drawn.columns])
+    yield _row(["---:" if column.right else "---" for column in drawn.columns])
+    rows = list(zip(*(column.cells for column in drawn.columns), strict=True))
+    for index, row in enumerate(rows):
+        is_total = index >= len(rows) - drawn.totals
+        yield _row([f"**{_escape(cell)}**" if is_total and cell else _escape(cell) for cell in row])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escape(text: str) -> str:
+    return "".join(f"\\{c}" if c in "\\`*_|<>[]" else c for c in text)
+
+
+def _name(entry: Entry) -> str:
+    return f"{entry.name} {_MARK}" if entry.training_only else entry.name
+
+
+def _numbers(heading: str, figures: Sequence[Figures], name: str, rank: int) -> Column:
+    values: list[Dim] = [getattr(each, name) for each in figures]
+    brief = [short(value) if isinstance(value, int) else str(value) for value in values]
+    return Column(heading, [exact(value) for value in values], right=True, short_cells=brief, rank=rank)
+
+
+def _megabytes(figures: Figures) -> str:
+    size = figures.weights_size
+    return megabytes(size) if isinstance(size, int) else f"{size} bytes"
+
+
+def _factor(factor: float) -> str:
+    return f"{factor:,.0f}x" if factor >= 10 else f"{factor:.3g}x"
+
+
+def shape_list(shape: Shape) -> list[int | str]:
+    """A shape for JSON: numbers, and formulas as text."""
+    return [dim if isinstance(dim, int) else str(dim) for dim in shape]

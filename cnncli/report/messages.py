@@ -1,0 +1,64 @@
+"""Diagnostics for a person: the place, the line with a caret, what was expected, what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cnncli.diagnostics import CnncliError, Diagnostic, Location
+from cnncli.report.columns import Line
+from cnncli.report.screen import Screen, printable
+
+_MAX_SHOWN = 50
+_EXCERPT = 100
+
+
+def show_error(screen: Screen, error: CnncliError) -> None:
+    """Show every diagnostic of an error, and how many there are."""
+    screen.lines(error_lines(error.diagnostics))
+
+
+def error_lines(diagnostics: Sequence[Diagnostic]) -> Iterator[Line]:
+    """The lines that show diagnostics, in their order."""
+    for diagnostic in diagnostics[:_MAX_SHOWN]:
+        yield from _diagnostic(diagnostic)
+    hidden = len(diagnostics) - _MAX_SHOWN
+    if len(diagnostics) > 1:
+        rest = f", {hidden} of them not shown" if hidden > 0 else ""
+        yield Line(f"{len(diagnostics)} errors{rest}", "error")
+
+
+def _diagnostic(diagnostic: Diagnostic) -> Iterator[Line]:
+    where = diagnostic.location
+    prefix = f"{printable(str(where))}: " if where is not None else ""
+    yield Line(f"{prefix}error: {printable(diagnostic.message)}", "error")
+    if where is not None:
+        yield from _excerpt(where)
+    if diagnostic.expected:
+        yield Line(f"  expected: {printable(diagnostic.expected)}", "")
+    if diagnostic.received:
+        yield Line(f"  received: {printable(diagnostic.received)}", "")
+    if diagnostic.hint:
+        yield Line(f"  hint:     {printable(diagnostic.hint)}", "")
+    for related in diagnostic.related:
+        yield Line(f"  {printable(related.message)}: {printable(str(related.location))}", "note")
+        yield from _excerpt(related.location)
+    for line in diagnostic.detail.splitlines():
+        yield Line(f"    {printable(line)}", "note")
+    yield Line("", "")
+
+
+def _excerpt(where: Location) -> Iterator[Line]:
+    """The line and a caret under the stretch; a long line is shown around it."""
+    text = printable(where.source.line(where.line))
+    if not text.strip():
+        return
+    start = max(where.column - 1, 0)
+    cut = max(0, start - _EXCERPT // 2) if len(text) > _EXCERPT else 0
+    shown = text[cut : cut + _EXCERPT]
+    lead = "…" if cut else ""
+    tail = "…" if cut + _EXCERPT < len(text) else ""
+    width = max(1, min(where.width, len(shown) - (start - cut)))
+    margin = f"{where.line:>5} | "
+    yield Line(f"{margin}{lead}{shown}{tail}", "")
+    blank = " " * (len(lead) + start - cut)
+    yield Line(f"{' ' * (len(margin) - 2)}| {blank}{'^' * width}", "caret")

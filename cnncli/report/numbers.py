@@ -1,0 +1,32 @@
+"""Numbers as a person reads them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cnncli.algebra import Dim
+
+_UNITS: Final = ("", "k", "M", "G", "T", "P", "E")
+
+
+def exact(value: Dim) -> str:
+    """``1,234,567``."""
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def short(value: int) -> str:
+    """Three digits and a unit: ``15.5G``, ``138M``, ``61.7k``; below 1,000 the number itself."""
+    if abs(value) < 1000:
+        return str(value)
+    amount, unit = float(abs(value)), 0
+    # 999.5 and more would be shown as 1000 of the smaller unit.
+    while amount >= 999.5 and unit < len(_UNITS) - 1:
+        amount /= 1000
+        unit += 1
+    digits = 0 if amount >= 99.95 else 1 if amount >= 9.995 else 2
+    return f"{'-' if value < 0 else ''}{amount:.{digits}f}{_UNITS[unit]}"
+
+
+def megabytes(value: int) -> str:
+    """Bytes in millions: ``0.25 MB``, ``553.4 MB``."""
+    return f"{value / 1e6:,.{1 if value >= 1e8 else 2}f} MB"

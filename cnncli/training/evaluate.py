@@ -1,0 +1,148 @@
+"""Measuring a network on labelled images: loss, top-1, top-5, and how each class fares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cnncli.training.batches import Feed, fits
+from cnncli.training.dataset import Split
+from cnncli.training.normalisation import Normalisation
+from cnncli.training.objective import by_head
+
+_MOST_IMAGES = 1024
+_MOST_VALUES = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """How one class fares. ``count``: images of it; a ratio without a denominator is None.
+
+    precision = of those called so, the share that is; recall = of those that are, the share called so;
+    f1 = 2 correct / (count + called so).
+    """
+
+    count: int
+    correct: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What :func:`evaluate` measured.
+
+    ``loss`` is the mean cross-entropy of the main head in nats, without label smoothing; ``top1`` and
+    ``top5`` are shares of ``count`` images (``top5`` is None below five classes); ``confusion[true][called]``
+    counts images.
+    """
+
+    count: int
+    loss: float
+    top1: float
+    top5: float | None
+    classes: tuple[ClassFigures, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+def evaluate(
+    network: nn.Module, split: Split, normalisation: Normalisation, device: torch.device
+) -> Evaluation:
+    """Measure a network on labelled images.
+
+    Batches have a fixed size that depends on the shape of the images only, and sums are taken over images in
+    their order, so equal weights give equal figures to the last bit on the same machine.
+
+    Args:
+        network: on ``device``; it is left in the mode it was in.
+        split: images in the network's input shape, labels below its number of classes.
+        normalisation: that of the data it was trained on.
+        device: where to compute.
+    """
+    feed = Feed(split, normalisation, device, keep=fits(split.nbytes, device))
+    result = evaluate_feed(network, feed)
+    assert result is not None
+    return result
+
+
+def evaluate_feed(
+    network: nn.Module, feed: Feed, stop: Callable[[int, int], bool] = lambda _done, _of: False
+) -> Evaluation | None:
+    """:func:`evaluate` on prepared data; None as soon as ``stop(batches done, of how many)`` says so."""
+    bounds = evaluation_bounds(len(feed), feed.image_values)
+    losses, calls, ranks, truths = [], [], [], []
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            for done, (images, labels) in enumerate(feed.in_order(bounds)):
+                if stop(done, len(bounds)):
+                    return None
+                logits = next(iter(by_head(network(images)).values()))
+                losses.append(functional.cross_entropy(logits, labels, reduction="none"))
+                calls.append(logits.argmax(1))
+                ranks.append(_rank(logits, labels))
+                truths.append(labels)
+    finally:
+        network.train(was_training)
+    return _summary(
+        torch.cat(losses).cpu(),
+        torch.cat(calls).cpu(),
+        torch.cat(ranks).cpu(),
+        torch.cat(truths).cpu(),
+        logits.shape[1],
+    )
+
+
+def evaluation_bounds(count: int, image_values: int) -> list[tuple[int, int]]:
+    """The fixed batches of an evaluation: at most 1,024 images and about four million input values."""
+    batch = min(_MOST_IMAGES, max(1, _MOST_VALUES // image_values))
+    return [(start, min(start + batch, count)) for start in range(0, count, batch)]
+
+
+def _rank(logits: Tensor, labels: Tensor) -> Tensor:
+    """How many classes each image's own class stands behind, int64 [n]; of equals the lower number leads.
+
+    Written as the classes that do *not* lead, so that a logit that is no number never counts as a success.
+    """
+    own = logits.gather(1, labels.unsqueeze(1))
+    number = torch.arange(logits.shape[1], device=logits.device)
+    behind = (logits < own) | ((logits == own) & (number >= labels.unsqueeze(1)))
+    return logits.shape[1] - behind.sum(1)
+
+
+def _summary(losses: Tensor, calls: Tensor, ranks: Tensor, truths: Tensor, classes: int) -> Evaluation:
+    count = len(truths)
+    confusion = torch.bincount(truths * classes + calls, minlength=classes * classes)
+    table: list[list[int]] = confusion.reshape(classes, classes).tolist()
+    figures = []
+    for number, row in enumerate(table):
+        called = sum(each[number] for each in table)
+        correct, of_class = row[number], sum(row)
+        figures.append(
+            ClassFigures(
+                count=of_class,
+                correct=correct,
+                precision=_ratio(correct, called),
+                recall=_ratio(correct, of_class),
+                f1=_ratio(2 * correct, of_class + called),
+            )
+        )
+    return Evaluation(
+        count=count,
+        loss=math.fsum(losses.tolist()) / count,
+        top1=int((ranks == 0).sum()) / count,
+        top5=int((ranks < 5).sum()) / count if classes >= 5 else None,
+        classes=tuple(figures),
+        confusion=tuple(tuple(row) for row in table),
+    )
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

@@ -1,0 +1,51 @@
+"""How much memory there is, and refusing in words what would not fit, before it is allocated."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cnncli.diagnostics import usage_error
+
+_MEMINFO = Path("/proc/meminfo")
+
+
+def available_memory() -> int | None:
+    """Bytes that can be allocated without swapping; None where the system does not say.
+
+    Linux counts what its caches would give back as available; elsewhere physical memory is the bound.
+    """
+    if _MEMINFO.exists():
+        for line in _MEMINFO.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def ensure_memory(needed: int, what: str) -> None:
+    """Refuse to allocate more bytes than there are.
+
+    Raises:
+        UsageError: with both figures, where ``needed`` exceeds the memory available.
+    """
+    available = available_memory()
+    if available is not None and needed > available:
+        raise usage_error(
+            f"{what} would take {readable_bytes(needed)} of memory",
+            expected=f"at most the {readable_bytes(available)} available",
+            received=readable_bytes(needed),
+            hint="give the spec a smaller input, or train on fewer images",
+        )
+
+
+def readable_bytes(count: int) -> str:
+    """``3.2 GiB``: the largest binary unit that leaves at least 1, with one decimal."""
+    size = float(count)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"

@@ -1,0 +1,130 @@
+"""``run.json``: what a run was made from, how it normalises its data, and how it stands."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+
+import cnncli
+from cnncli.diagnostics import usage_error
+from cnncli.spec.sections import Train
+from cnncli.training.dataset import Dataset
+from cnncli.training.normalisation import Normalisation, measure
+from cnncli.training.settings import settings_from_json, settings_json
+
+SCHEMA = "cnncli.run/1"
+
+Status = Literal["running", "interrupted", "diverged", "finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataRecord:
+    """The data of a run: where it was read, what was done to it, and a fingerprint of the result."""
+
+    source: str
+    input: tuple[int, ...]
+    classes: tuple[str, ...]
+    train_images: int
+    test_images: int
+    notes: tuple[str, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """The content of ``run.json``.
+
+    ``spec`` is the resolved spec's text, the same as in ``spec.yaml``, so that this one file, which is
+    written first and at once, is enough to begin from. ``status`` is "running" too where a run was killed.
+    """
+
+    name: str
+    status: Status
+    device: str
+    settings: Train
+    data: DataRecord
+    normalisation: Normalisation
+    spec: str
+    created: str
+    versions: dict[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values, with the schema first."""
+        values = {
+            "settings": settings_json(self.settings),
+            "data": asdict(self.data),
+            "normalisation": asdict(self.normalisation),
+        }
+        return {"schema": SCHEMA} | {
+            each.name: values.get(each.name, getattr(self, each.name)) for each in fields(self)
+        }
+
+
+def new_record(name: str, spec: str, settings: Train, dataset: Dataset, device: torch.device) -> RunRecord:
+    """The record of a run that is about to begin."""
+    return RunRecord(
+        name=name,
+        status="running",
+        device=str(device),
+        settings=settings,
+        data=DataRecord(
+            source=dataset.name,
+            input=dataset.input_shape,
+            classes=dataset.classes,
+            train_images=dataset.train.count,
+            test_images=dataset.test.count,
+            notes=dataset.notes,
+            fingerprint=dataset.fingerprint(),
+        ),
+        normalisation=measure(dataset.train.images),
+        spec=spec,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=current_versions(),
+    )
+
+
+def current_versions() -> dict[str, str]:
+    """The versions that figures may depend on."""
+    return {"cnncli": cnncli.__version__, "torch": torch.__version__, "python": platform.python_version()}
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read ``run.json``.
+
+    Raises:
+        UsageError: for a file that is missing, damaged or from another version of the format.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise usage_error(f"cannot read {path}: {error}", expected="a folder that train made") from error
+    if not isinstance(value, dict) or value.pop("schema", None) != SCHEMA:
+        raise usage_error(f"{path} does not describe a run", expected=f'"schema": "{SCHEMA}"')
+    try:
+        return _parse(value)
+    except (KeyError, TypeError, ValueError) as error:
+        raise usage_error(f"{path} is damaged: {error}", expected=f"a whole {SCHEMA}") from error
+
+
+def _parse(value: dict[str, Any]) -> RunRecord:
+    if value["status"] not in get_args(Status):
+        raise ValueError(f"status {value['status']!r}")
+    for name in ("spec", "name", "device", "created"):
+        if not isinstance(value[name], str):
+            raise TypeError(f"{name} is no text")
+    data: dict[str, Any] = {
+        key: tuple(each) if isinstance(each, list) else each for key, each in value["data"].items()
+    }
+    mean, std = ([float(number) for number in value["normalisation"][name]] for name in ("mean", "std"))
+    parsed: dict[str, Any] = {
+        "settings": settings_from_json(value["settings"]),
+        "data": DataRecord(**data),
+        "normalisation": Normalisation(tuple(mean), tuple(std)),
+    }
+    return RunRecord(**(value | parsed))

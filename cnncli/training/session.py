@@ -1,0 +1,128 @@
+"""A training under way: what stays the same, what changes from batch to batch, and saving the latter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from cnncli.spec.sections import Train
+from cnncli.training.batches import Feed, batch_bounds, derived_seed, epoch_order, fits
+from cnncli.training.checkpoint import Checkpoint, Position, random_states, restore_random
+from cnncli.training.dataset import Dataset
+from cnncli.training.normalisation import Normalisation
+from cnncli.training.objective import Objective, build_objective
+from cnncli.training.observer import EpochMetrics
+from cnncli.training.optim import build_optimizer, optimizer_tensors, restore_optimizer
+from cnncli.training.schedule import learning_rate
+from cnncli.training.weights import fill, network_tensors
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Plan:
+    """What does not change: the settings, the data on its device, where batches begin, what is minimised."""
+
+    settings: Train
+    device: torch.device
+    train: Feed
+    test: Feed
+    bounds: list[tuple[int, int]]
+    objective: Objective
+
+    def order(self, epoch: int) -> Tensor:
+        """The order of the images in an epoch, which counts from 0."""
+        return epoch_order(len(self.train), self.settings.seed, epoch)
+
+    def rate(self, epoch: int, batch: int) -> float:
+        """The learning rate of a batch; both count from 0."""
+        per_epoch = len(self.bounds)
+        return learning_rate(
+            epoch * per_epoch + batch,
+            base=self.settings.lr,
+            schedule=self.settings.schedule,
+            steps=self.settings.epochs * per_epoch,
+            warmup=round(self.settings.warmup * per_epoch),
+        )
+
+
+@dataclass(eq=False, slots=True)
+class State:
+    """What changes: the network, the optimiser, how far they are.
+
+    ``losses`` (float32) and ``correct`` (int64) have one place for each batch of an epoch, on the device, so
+    that no batch waits for its own figures; those from ``position.batches`` on are of no meaning.
+    """
+
+    network: nn.Module
+    optimizer: Optimizer
+    losses: Tensor
+    correct: Tensor
+    position: Position
+    history: tuple[EpochMetrics, ...]
+
+    def snapshot(self, device: torch.device) -> Checkpoint:
+        """A copy of all of it on the CPU."""
+        done = self.position.batches
+        return Checkpoint(
+            position=self.position,
+            history=self.history,
+            network=network_tensors(self.network),
+            optimizer=optimizer_tensors(self.optimizer, self.network),
+            random=random_states(device),
+            losses=self.losses[:done].to("cpu", copy=True),
+            correct=self.correct[:done].to("cpu", copy=True),
+        )
+
+
+def make_plan(
+    network: nn.Module,
+    dataset: Dataset,
+    settings: Train,
+    normalisation: Normalisation,
+    device: torch.device,
+) -> Plan:
+    """Put the data where it will be used and settle what is minimised.
+
+    Raises:
+        UsageError: where network, data and settings do not go together.
+    """
+    bounds = batch_bounds(dataset.train.count, settings.batch)
+    smallest = min(end - start for start, end in bounds)
+    objective = build_objective(network, settings, dataset.input_shape, len(dataset.classes), smallest)
+    keep = fits(dataset.train.nbytes + dataset.test.nbytes, device)
+    return Plan(
+        settings=settings,
+        device=device,
+        train=Feed(dataset.train, normalisation, device, keep=keep),
+        test=Feed(dataset.test, normalisation, device, keep=keep),
+        bounds=bounds,
+        objective=objective,
+    )
+
+
+def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) -> State:
+    """The state after ``checkpoint``; without one, the network as it is and the randomness of the seed."""
+    if checkpoint is not None:
+        fill(network, checkpoint.network, "the checkpoint")
+    network.to(plan.device)
+    optimizer = build_optimizer(network, plan.settings)
+    state = State(
+        network=network,
+        optimizer=optimizer,
+        losses=torch.zeros(len(plan.bounds), dtype=torch.float32, device=plan.device),
+        correct=torch.zeros(len(plan.bounds), dtype=torch.int64, device=plan.device),
+        position=Position(),
+        history=(),
+    )
+    if checkpoint is None:
+        torch.manual_seed(derived_seed(plan.settings.seed, "training"))
+        return state
+    restore_optimizer(optimizer, network, checkpoint.optimizer)
+    restore_random(checkpoint.random, plan.device)
+    done = checkpoint.position.batches
+    state.losses[:done] = checkpoint.losses
+    state.correct[:done] = checkpoint.correct
+    state.position, state.history = checkpoint.position, checkpoint.history
+    return state

@@ -1,0 +1,39 @@
+"""Record the README's terminal picture, ``docs/inspect.svg``, with rich."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from cnncli.analysis.costs import costs
+from cnncli.graph import open_spec
+from cnncli.report.columns import Line, render
+from cnncli.report.inspection import summary, table, title
+from cnncli.report.screen import STYLES
+
+ROOT = Path(__file__).resolve().parent.parent
+WIDTH = 80
+# The picture's font comes from whoever looks at it, not from a server.
+_FONT_FACES = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
+
+
+def main() -> None:
+    """Write the picture."""
+    graph = open_spec(ROOT / "specs" / "lenet5.yaml").graph
+    found = costs(graph)
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
+    console.print(Text.assemble(("$ ", "bold green"), "cnncli inspect specs/lenet5.yaml"))
+    notes = (Line(text, "note") for text in summary(graph, found))
+    lines = (Line(title(graph, 1), "title"), Line("", ""), *render(table(graph, found, None), WIDTH), Line("", ""), *notes)
+    for line in lines:
+        console.print(Text(line.text, style=STYLES.get(line.role, "")), soft_wrap=True)
+    svg = console.export_svg(title="cnncli", unique_id="cnncli")
+    (ROOT / "docs" / "inspect.svg").write_text(_FONT_FACES.sub("", svg), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
