@@ -96,10 +96,12 @@ def long_spec(count: int) -> str:
 
 def run(command: Sequence[str]) -> Cost:
     """Run a command to its end with its output thrown away."""
+    # Installed packages have their bytecode beside them; a checkout must be allowed to write its own.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     with Path(os.devnull).open("w") as nowhere:
         begun = time.perf_counter()
         pid = os.posix_spawn(
-            command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1)]
+            command[0], command, environment, file_actions=[(os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1)]
         )
         _, status, usage = os.wait4(pid, 0)
         seconds = time.perf_counter() - begun

@@ -8,8 +8,19 @@ apart (:mod:`cnncli.report.messages` renders them), so all faults of a file can 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+import functools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
+
+MAX_FAULTS: Final = 200
+"""Where a file has more faults than this, reading stops: nobody mends two hundred in one go."""
+
+_MAX_REPORTS: Final = 2_000
+_MAX_CANDIDATES: Final = 300
+_MAX_SHOWN: Final = 60
+_LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 
 class Source(NamedTuple):
@@ -19,8 +30,8 @@ class Source(NamedTuple):
     text: str
 
     def line(self, number: int) -> str:
-        """The line with this number, counted from 1; empty beyond the end."""
-        lines = self.text.splitlines()
+        """The line with this number, counted from 1 as YAML counts; empty beyond the end."""
+        lines = lines_of(self.text)
         return lines[number - 1] if 1 <= number <= len(lines) else ""
 
 
@@ -78,6 +89,10 @@ class SpecError(CnncliError):
     """The text of a spec is wrong: its YAML, a name, an argument, an expression."""
 
 
+class LimitError(CnncliError):
+    """A limit was passed: reading stops, since nothing that follows would mean anything."""
+
+
 class ShapeError(CnncliError):
     """The spec reads well, but its layers do not fit together at this input size."""
 
@@ -91,9 +106,66 @@ def usage_error(message: str, *, expected: str = "", received: str = "", hint: s
     return UsageError(Diagnostic("usage", message, expected=expected, received=received, hint=hint))
 
 
+class Faults:
+    """What is wrong with a file, gathered while reading goes on."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], Diagnostic] = {}
+        self._reports = 0
+
+    def add(self, fault: Diagnostic) -> None:
+        """Keep a fault, unless it is there already: the copies of a repeated layer share theirs.
+
+        Raises:
+            LimitError: there are so many that reading on is of no use.
+        """
+        self._found.setdefault(_identity(fault), fault)
+        self._reports += 1
+        if len(self._found) >= MAX_FAULTS or self._reports >= _MAX_REPORTS:
+            message = "this file has many faults: reading stopped before its end"
+            raise LimitError(Diagnostic("limit", message))
+
+    def extend(self, faults: Iterable[Diagnostic]) -> None:
+        """Keep several, as :meth:`add` does."""
+        for fault in faults:
+            self.add(fault)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self._found.values())
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def in_order(self) -> list[Diagnostic]:
+        """All of them by their place in the file; those that have none come last."""
+        return sorted(self, key=_place)
+
+
+def _identity(fault: Diagnostic) -> tuple[object, ...]:
+    """What makes two reports one fault.
+
+    A shape fault names its node, and each use of a block has its own; every other fault belongs to
+    the text alone.
+    """
+    if fault.code == "shape":
+        return fault.code, fault.location, fault.expected, fault.related
+    return fault.code, fault.location, fault.message
+
+
+def _place(fault: Diagnostic) -> tuple[bool, str, int, int]:
+    where = fault.location
+    if where is None:
+        return True, "", 0, 0
+    return False, where.source.name, where.line, where.column
+
+
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that ``word`` was most likely meant to be, or None where nothing is close."""
-    by_folded = {candidate.casefold(): candidate for candidate in candidates}
+    length = len(word)
+    if length > _MAX_SHOWN:
+        return None
+    alike = (each for each in candidates if 2 * abs(len(each) - length) <= len(each) + length)
+    by_folded = {candidate.casefold(): candidate for candidate in islice(alike, _MAX_CANDIDATES)}
     found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[found[0]] if found else None
 
@@ -114,6 +186,17 @@ def listing(words: Sequence[str], limit: int = 12) -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def shortened(text: str, limit: int = _MAX_SHOWN) -> str:
+    """The text, cut where it is longer than a message should quote."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+@functools.lru_cache(maxsize=8)
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, broken where YAML breaks them."""
+    return _LINE_BREAK.split(text)
 
 
 def _one_line(diagnostic: Diagnostic) -> str:

@@ -11,8 +11,11 @@ from cnncli.analysis import dense
 from cnncli.analysis.costs import Costs, costs
 from cnncli.cli.common import InputSize, Overrides, Plugins, SpecPath, load_plugins, parse_size
 from cnncli.graph import Graph, open_spec
-from cnncli.report import inspection, inspection_json
-from cnncli.report.screen import output
+from cnncli.report import inspection, inspection_json, verification
+from cnncli.report.screen import Screen, errors, output
+
+DIFFERS = 1
+"""Exit code where a figure differs from torch's without a known reason."""
 
 
 class Format(StrEnum):
@@ -48,7 +51,8 @@ def command(
     else:
         _table(graph, figures, depth, batch, comparisons)
     if verify:
-        _verify(graph)
+        # A document on standard output stays one; what was verified is said beside it.
+        _verify(graph, output() if form is Format.table else errors())
 
 
 def _table(
@@ -70,5 +74,14 @@ def _markdown(
     typer.echo("\n".join(lines))
 
 
-def _verify(graph: Graph) -> None:
-    raise NotImplementedError
+def _verify(graph: Graph, screen: Screen) -> None:
+    from cnncli.training.extras import need
+
+    need("torch", "torchinfo", purpose="--verify")
+    from cnncli.network.verify import verify
+
+    report = verify(graph)
+    screen.line()
+    screen.lines(verification.lines(report.compared, report.differences, report.totals, screen.width))
+    if not report.ok:
+        raise typer.Exit(DIFFERS)

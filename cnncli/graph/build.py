@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from cnncli.diagnostics import Diagnostic, Location, Related, SpecError
+from cnncli.diagnostics import Diagnostic, Faults, Related, SpecError
 from cnncli.graph.graph import Graph, Node, Output
 from cnncli.graph.trace import shape_table
-from cnncli.layers import KINDS, Kind, Require, Shape
+from cnncli.layers import KINDS, Kind, Require, Shape, shape_text
 from cnncli.spec.description import INPUT, Description, NodeSpec
 
+_MAX_ORIGINS: Final = 8
 
-def build(description: Description, size: Sequence[int], faults: list[Diagnostic]) -> Graph | None:
-    """The graph for one input size. What is wrong is appended to ``faults``; None if anything is."""
-    builder = _Builder(description, tuple(size), faults)
+
+def build(description: Description, size: Shape, faults: Faults) -> Graph | None:
+    """The graph for one input size. What is wrong is added to ``faults``; None if anything is."""
+    builder = _Builder(description, size, faults)
     builder.run()
-    return None if faults else builder.graph()
+    return None if len(faults) else builder.graph()
 
 
 class _Builder:
-    def __init__(self, description: Description, size: tuple[int, ...], faults: list[Diagnostic]) -> None:
+    def __init__(self, description: Description, size: Shape, faults: Faults) -> None:
         self._description = description
         self._size = size
         self._faults = faults
         self._shapes: dict[str, Shape] = {INPUT: size} if size else {}
         self._nodes: list[Node] = []
+        self._own: dict[str, Node] = {}
 
     def run(self) -> None:
         for spec in self._description.nodes:
@@ -45,8 +48,6 @@ class _Builder:
         return Graph(description.name, description.source, self._size, nodes, outputs, description.groups)
 
     def _add(self, spec: NodeSpec) -> None:
-        if spec.kind is None:
-            return
         kind: type[Kind[Any]] = KINDS[spec.kind]
         layer = kind.read(spec.arguments, spec.location)
         names = [name for name in spec.inputs if name in self._shapes]
@@ -57,19 +58,28 @@ class _Builder:
         self._require(spec, layer, x)
         output = layer.output(x)
         self._shapes[spec.name] = output
-        self._nodes.append(
-            Node(
-                spec.name,
-                spec.kind,
-                layer,
-                tuple(names),
-                shapes,
-                output,
-                layer.parameters(x),
-                layer.buffers(x),
-                spec.location,
-            )
+        node = Node(
+            spec.name,
+            spec.kind,
+            layer,
+            tuple(names),
+            shapes,
+            output,
+            layer.parameters(x),
+            layer.buffers(x),
+            spec.location,
         )
+        self._refuse_tensor_name(node)
+        self._own[spec.name] = node
+        self._nodes.append(node)
+
+    def _refuse_tensor_name(self, node: Node) -> None:
+        """A node below another, as ``conv1.norm`` is, must not have the name of one of its tensors."""
+        above, _, last = node.name.rpartition(".")
+        owner = self._own.get(above)
+        if owner is not None and (last in owner.parameters or last in owner.buffers):
+            message = f"'{node.name}' is the name of a tensor of '{above}'"
+            raise SpecError(Diagnostic("name", message, node.location, "another name"))
 
     def _require(self, spec: NodeSpec, layer: Kind[Any], x: Any) -> None:
         for requirement in layer.check(x):
@@ -87,17 +97,16 @@ class _Builder:
             requirement.expected,
             requirement.received,
             requirement.hint,
-            self._origins(inputs, spec.location) if len(inputs) > 1 else (),
+            self._origins(inputs) if len(inputs) > 1 else (),
             shape_table(self._size, self._nodes, spec, [self._shapes[name] for name in inputs]),
         )
 
-    def _origins(self, names: Sequence[str], otherwise: Location) -> tuple[Related, ...]:
+    def _origins(self, names: Sequence[str]) -> tuple[Related, ...]:
         """Where each branch comes from."""
-        at = {node.name: node for node in self._nodes}
         return tuple(
-            Related(f"{name} gives {'x'.join(map(str, self._shapes[name]))}", at[name].location)
-            for name in names
-            if name in at
+            Related(f"{name} gives {shape_text(self._shapes[name])}", self._own[name].location)
+            for name in names[:_MAX_ORIGINS]
+            if name in self._own
         )
 
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
-from cnncli.diagnostics import Diagnostic, Source, SpecError
+from cnncli.diagnostics import (
+    Diagnostic,
+    Faults,
+    LimitError,
+    ShapeError,
+    Source,
+    SpecError,
+    UsageError,
+    did_you_mean,
+    usage_error,
+)
 from cnncli.graph.build import build
 from cnncli.graph.graph import Graph
 from cnncli.layers import KindVocabulary
@@ -14,10 +24,15 @@ from cnncli.layers.plugins import load_installed
 from cnncli.spec.description import Description
 from cnncli.spec.document import Document, from_source, load, read_source
 from cnncli.spec.expand import expand
-from cnncli.spec.fields import Record
+from cnncli.spec.fields import MAX_SIZE, Record
+from cnncli.spec.parsing import parse
 from cnncli.spec.scope import Scope
 from cnncli.spec.sections import Budget, Train
-from cnncli.spec.tree import Entries, describe, parse
+from cnncli.spec.tree import Entries, describe
+
+R = TypeVar("R", bound=Record)
+
+_MAX_RANK: Final = 4
 
 
 class Opened(NamedTuple):
@@ -29,52 +44,93 @@ class Opened(NamedTuple):
     budget: Budget
 
 
-def open_spec(path: str | Path, *, size: Sequence[int] | None = None, overrides: Iterable[str] = ()) -> Opened:
+def open_spec(
+    path: str | Path, *, size: Sequence[int] | None = None, overrides: Iterable[str] = ()
+) -> Opened:
     """Read a spec file.
 
     ``size`` replaces the spec's input size; ``overrides`` are ``var=value`` texts.
 
     Raises:
-        CnncliError: with every fault of the file, in the order of the file.
+        SpecError: with every fault of the file, in the order of the file.
+        ShapeError: the same, where the shapes alone are at fault.
+        UsageError: the file cannot be read, or ``size`` or an override is wrong.
     """
-    return _open(load(path, overrides), size)
+    return _open(lambda faults: load(path, overrides, faults), size)
 
 
 def open_text(
     text: str, *, name: str = "<text>", size: Sequence[int] | None = None, overrides: Iterable[str] = ()
 ) -> Opened:
     """As :func:`open_spec`, from a text; ``extends`` is not available."""
-    return _open(from_source(Source(name, text), overrides), size)
+    source = Source(name, text.removeprefix("\ufeff"))
+    return _open(lambda faults: from_source(source, overrides, faults), size)
 
 
-def _open(document: Document, size: Sequence[int] | None) -> Opened:
-    faults: list[Diagnostic] = []
-    description = _expand(document, faults)
+def _open(read: Callable[[Faults], Document], size: Sequence[int] | None) -> Opened:
+    _check_size(size)
+    faults = Faults()
+    fatal: tuple[Diagnostic, ...] = ()
+    try:
+        opened = _read(read(faults), size, faults)
+        if opened is not None:
+            return opened
+    except (SpecError, LimitError) as error:
+        fatal = error.diagnostics
+    found = (*faults.in_order(), *fatal)
+    raise ShapeError(found) if all(fault.code == "shape" for fault in found) else SpecError(found)
+
+
+def _check_size(size: Sequence[int] | None) -> None:
+    if size is not None and not (1 <= len(size) <= _MAX_RANK and all(1 <= n <= MAX_SIZE for n in size)):
+        expected = "[features], or [channels, ...] with one to three sizes of 1 or more"
+        raise usage_error("this is no input size", expected=expected, received=f"{list(size)}")
+
+
+def _read(document: Document, size: Sequence[int] | None, faults: Faults) -> Opened | None:
+    """What the document says, or None where anything is wrong with it."""
     train = _section(Train, document, "train", faults)
     budget = _section(Budget, document, "budget", faults)
-    graph = build(description, size if size is not None else description.input, faults)
+    description = _expand(document, faults)
+    graph = build(description, tuple(size) if size is not None else description.input, faults)
     if graph is None:
-        raise SpecError(_in_order(faults))
+        return None
     assert train is not None
     assert budget is not None
-    return Opened(document, graph, train, budget)
+    _check_losses(document, graph, faults)
+    return Opened(document, graph, train, budget) if not len(faults) else None
 
 
-def _expand(document: Document, faults: list[Diagnostic]) -> Description:
+def _expand(document: Document, faults: Faults) -> Description:
     vocabulary = KindVocabulary()
-    description = expand(document, vocabulary, faults)
+    found = Faults()
+    description: Description | LimitError
+    try:
+        description = expand(document, vocabulary, found)
+    except LimitError as error:
+        description = error
     # Looking for installed plug-ins takes longer than reading a spec: only where a kind is not known.
-    if any(fault.code == "unknown-kind" for fault in faults) and load_installed():
-        faults.clear()
-        description = expand(document, vocabulary, faults)
+    if any(fault.code == "unknown-kind" for fault in found) and _plugins_help(faults):
+        return expand(document, vocabulary, faults)
+    faults.extend(found)
+    if isinstance(description, LimitError):
+        raise description
     return description
 
 
-def _section(record: type[Any], document: Document, key: str, faults: list[Diagnostic]) -> Any:
+def _plugins_help(faults: Faults) -> bool:
+    """Whether installed plug-ins add kinds; one that is broken is a fault beside those of the file."""
+    try:
+        return load_installed()
+    except UsageError as error:
+        faults.extend(error.diagnostics)
+        return False
+
+
+def _section(record: type[R], document: Document, key: str, faults: Faults) -> R | None:
     entries = document.section(key)
     if not isinstance(entries, Entries):
         return record()
-    assert issubclass(record, Record)
     try:
         return record.read_entries(entries, document.scope)
     except SpecError as error:
@@ -82,19 +138,16 @@ def _section(record: type[Any], document: Document, key: str, faults: list[Diagn
         return None
 
 
-def _in_order(faults: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """By place in the file, each once: the copies of a repeated layer share their faults."""
-    seen: dict[tuple[object, ...], Diagnostic] = {}
-    for fault in faults:
-        where = fault.location
-        key = (fault.code, fault.location, fault.message if where is None or fault.code != "shape" else "")
-        seen.setdefault(key, fault)
-    return sorted(seen.values(), key=_place)
-
-
-def _place(fault: Diagnostic) -> tuple[str, int, int]:
-    where = fault.location
-    return (where.source.name, where.line, where.column) if where is not None else ("", 0, 0)
+def _check_losses(document: Document, graph: Graph, faults: Faults) -> None:
+    """Every loss belongs to an output."""
+    train = document.section("train")
+    losses = train.get("losses") if isinstance(train, Entries) else None
+    for name in losses if isinstance(losses, Entries) else ():
+        assert isinstance(losses, Entries)
+        if name not in graph.outputs:
+            where = losses.keys_at[name].location
+            hint = did_you_mean(name, graph.outputs)
+            faults.add(Diagnostic("losses", f"the network has no output '{name}'", where, hint=hint))
 
 
 def read_budget(path: str | Path) -> Budget:
@@ -104,9 +157,17 @@ def read_budget(path: str | Path) -> Budget:
         CnncliError: the file cannot be read, or a limit is unknown or no number; an empty one
             would check nothing.
     """
-    root = parse(read_source(path))
+    faults = Faults()
+    root = parse(read_source(path), faults)
     entries = root.get("budget", root) if isinstance(root, Entries) else root
     if not isinstance(entries, Entries) or not entries.pairs:
         expected = f"a mapping with some of {', '.join(Budget.arguments)}"
-        raise SpecError(Diagnostic("budget", "this is no budget", entries.location, expected, describe(entries)))
-    return Budget.read_entries(entries, Scope())
+        fault = Diagnostic("budget", "this is no budget", entries.location, expected, describe(entries))
+        raise SpecError(fault)
+    try:
+        budget = Budget.read_entries(entries, Scope())
+    except SpecError as error:
+        faults.extend(error.diagnostics)
+    if len(faults):
+        raise SpecError(faults.in_order())
+    return budget

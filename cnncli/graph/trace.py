@@ -9,6 +9,7 @@ from cnncli.layers import Shape, shape_text
 from cnncli.spec.description import INPUT, NodeSpec
 
 _ROWS = 12
+_BRANCHES = 8
 
 
 def shape_table(size: Shape, nodes: Sequence[Node], failing: NodeSpec, shapes: Sequence[Shape]) -> str:
@@ -18,7 +19,7 @@ def shape_table(size: Shape, nodes: Sequence[Node], failing: NodeSpec, shapes: S
     if len(rows) > _ROWS:
         hidden = len(rows) - _ROWS
         rows = [rows[0], (f"... {hidden} more", ""), *rows[-_ROWS + 1 :]]
-    rows.append((failing.name, f"does not fit {' and '.join(map(shape_text, shapes))}"))
+    rows.append((failing.name, f"does not fit {' and '.join(map(shape_text, shapes[:_BRANCHES]))}"))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {shape}".rstrip() for name, shape in rows)
 

@@ -49,6 +49,10 @@ class KindVocabulary:
         declared = KINDS.get(kind)
         return declared.main_argument() if declared else None
 
+    def arguments(self, kind: str) -> Collection[str]:
+        declared = KINDS[kind]
+        return (*declared.arguments, *_SUGAR) if declared.sugar else declared.arguments.keys()
+
     def is_join(self, kind: str) -> bool:
         declared = KINDS.get(kind)
         return declared is not None and declared.joins

@@ -193,7 +193,7 @@ class Crop(Rearranging):
 
     examples: ClassVar = (
         Example("2", ((3, 9, 8),)),
-        Example("{top: 1, left: 3}", ((3, 9, 8),)),
+        Example("{amount: {top: 1, left: 3}}", ((3, 9, 8),)),
         Example("[1, 2]", ((3, 9, 8),)),
         Example("1", ((3, 9),)),
     )

@@ -7,6 +7,7 @@ Output sizes work on numbers and on formulas alike; pads and reach are asked of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import gcd
 from typing import NamedTuple, TypeAlias
 
 from cnncli.algebra import Condition, Dim, ceil_div
@@ -73,9 +74,16 @@ class Window(NamedTuple):
         return (n + self.before + self.after - self.extent) // self.stride + 1
 
     def reach(self, position: int, n: int) -> Reach:
-        """What the output at ``position`` reads of n inputs, pads excluded."""
+        """What the output at ``position`` reads of n inputs, pads excluded: steps of the dilation from end to end."""
         first = position * self.stride - self.pads(n)[0]
-        return _within(first, first + self.extent - 1, n)
+        last = first + self.extent - 1
+        first += self._steps(-first) * self.dilation
+        last -= self._steps(last - (n - 1)) * self.dilation
+        return (first, last) if first <= last else None
+
+    def _steps(self, outside: int) -> int:
+        """How many elements of the kernel lie on a stretch outside of the input."""
+        return -(-max(outside, 0) // self.dilation)
 
 
 class TransposedWindow(NamedTuple):
@@ -102,9 +110,12 @@ class TransposedWindow(NamedTuple):
         return self.placements(n) >= 1
 
     def reach(self, position: int, n: int) -> Reach:
-        """The inputs i with 0 <= position + before - i s <= k' - 1."""
+        """The inputs i for which position + before - i s is one of 0, d, ..., k' - 1."""
         start = position + self.before
-        return _within(-(-(start - self.extent + 1) // self.stride), start // self.stride, n)
+        first = max(-(-(start - self.extent + 1) // self.stride), 0)
+        last = min(start // self.stride, n - 1)
+        reads = [i for i in range(first, last + 1) if (start - i * self.stride) % self.dilation == 0]
+        return (reads[0], reads[-1]) if reads else None
 
 
 class AdaptiveWindow(NamedTuple):
@@ -126,6 +137,9 @@ class AdaptiveWindow(NamedTuple):
 
     def total(self, n: Dim) -> Dim:
         """The lengths of all windows together."""
+        if isinstance(n, int):
+            # Neighbours i and i + 1 share a position wherever o does not divide (i + 1) n.
+            return n + self.size - gcd(n, self.size)
         lengths: Dim = 0
         for i in range(self.size):
             lengths = lengths + ceil_div((i + 1) * n, self.size) - i * n // self.size
@@ -141,8 +155,3 @@ POINT = Window(kernel=1)
 def placements(windows: Sequence[AnyWindow], sizes: Sequence[Dim]) -> tuple[Dim, ...]:
     """The output size along every axis."""
     return tuple(window.placements(n) for window, n in zip(windows, sizes, strict=True))
-
-
-def _within(first: int, last: int, n: int) -> Reach:
-    first, last = max(first, 0), min(last, n - 1)
-    return (first, last) if first <= last else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, Final
 
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn import functional
 from cnncli.layers.conv import Conv, ConvTranspose
 from cnncli.layers.kind import along
 from cnncli.layers.window import TransposedWindow
+from cnncli.network.initial import initialise
 from cnncli.network.padding import Padder, native_pads, pad
 from cnncli.network.registry import Sizes, builder, by_rank
 
@@ -56,6 +58,7 @@ def conv(kind: Conv, x: Sizes) -> nn.Module:
     else:
         module = by_rank(_PADDED, x)(x[0], kind.channels, kernel, **settings)
         module.padder = Padder(windows, kind.padding_mode, kind.padding_value)
+    initialise(module, x[0] // kind.groups * prod(kernel))
     return module
 
 
@@ -117,6 +120,9 @@ def convtranspose(kind: ConvTranspose, x: Sizes) -> nn.Module:
     if not native:
         margins = tuple((-window.before, window.output_padding - window.after) for window in windows)
         module.margins = margins  # type: ignore[assignment]
+    # Copies of the kernel overlap where it is larger than the stride: so many products an output sums.
+    overlap = prod(window.kernel / window.stride for window in windows)
+    initialise(module, max(x[0] // kind.groups * overlap, 1))
     return module
 
 

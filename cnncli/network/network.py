@@ -71,6 +71,15 @@ class Network(nn.Module):
         outputs: dict[str, Tensor] = {name: values[place] for name, place in plan.outputs}
         return outputs[_ONLY_OUTPUT] if self._single else outputs
 
+    def at(self, name: str) -> nn.Module:
+        """The module of a node; ``get_submodule`` would take ``forward`` for a method."""
+        module: nn.Module | None = self
+        for key in name.split("."):
+            assert module is not None, name
+            module = module._modules[key]
+        assert module is not None, name
+        return module
+
 
 def compile_graph(graph: Graph, device: torch.device | str | None = None) -> Network:
     """The network of a graph, newly initialised from torch's generator.

@@ -184,7 +184,7 @@ def avgpool(kind: AvgPool, x: Sizes) -> nn.Module:
     return module
 
 
-class Global(nn.Module):
+class GlobalPooling(nn.Module):
     """One figure of all positions of each channel."""
 
     def __init__(self, figure: Callable[..., Tensor], *, keepdims: bool) -> None:
@@ -199,13 +199,13 @@ class Global(nn.Module):
 @builder(GlobalAvgPool)
 def globalavgpool(kind: GlobalAvgPool, x: Sizes) -> nn.Module:
     """The mean."""
-    return Global(torch.mean, keepdims=kind.keepdims)
+    return GlobalPooling(torch.mean, keepdims=kind.keepdims)
 
 
 @builder(GlobalMaxPool)
 def globalmaxpool(kind: GlobalMaxPool, x: Sizes) -> nn.Module:
     """The largest value; where several are, they share the gradient."""
-    return Global(torch.amax, keepdims=kind.keepdims)
+    return GlobalPooling(torch.amax, keepdims=kind.keepdims)
 
 
 @builder(AdaptiveAvgPool)

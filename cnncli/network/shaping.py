@@ -20,6 +20,7 @@ from cnncli.layers.shaping import (
     Upsample,
 )
 from cnncli.network.conv import CONV
+from cnncli.network.initial import initialise
 from cnncli.network.norm import BATCH_NORM
 from cnncli.network.padding import Padder
 from cnncli.network.registry import Sizes, builder, by_rank
@@ -156,4 +157,5 @@ def shortcut(kind: Shortcut, x: Sizes) -> nn.Module:
     if not kind.projects(x):
         return StridedIdentity(kind.stride, kind.channels - x[0])
     conv = by_rank(CONV, x)(x[0], kind.channels, 1, stride=kind.stride, bias=False)
+    initialise(conv, x[0])
     return Projection(conv, by_rank(BATCH_NORM, x)(kind.channels))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
-from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean
+from cnncli.diagnostics import Diagnostic, Faults, Location, SpecError, did_you_mean
 from cnncli.spec.fields import Flag
 from cnncli.spec.scope import Argument, Scope
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
@@ -49,14 +49,15 @@ class Block(NamedTuple):
         )
         if faults:
             raise SpecError(faults)
-        defaults = {name: value for name, value in self.args.items() if value is not None and name not in given}
+        defaults = {
+            name: value for name, value in self.args.items() if value is not None and name not in given
+        }
         return Scope.with_defaults(given, defaults, outer)
 
 
-def read_blocks(section: Value | None, kinds: Collection[str]) -> tuple[dict[str, Block], list[Diagnostic]]:
-    """The templates under ``blocks:``, and what is wrong with them."""
+def read_blocks(section: Value | None, kinds: Collection[str], faults: Faults) -> dict[str, Block]:
+    """The templates under ``blocks:``. What is wrong with them is added to ``faults``."""
     blocks: dict[str, Block] = {}
-    faults: list[Diagnostic] = []
     for name, value in section.items() if isinstance(section, Entries) else ():
         assert isinstance(section, Entries)
         try:
@@ -66,7 +67,7 @@ def read_blocks(section: Value | None, kinds: Collection[str]) -> tuple[dict[str
             blocks[name] = _read_block(name, value)
         except SpecError as error:
             faults.extend(error.diagnostics)
-    return blocks, faults
+    return blocks
 
 
 def _read_block(name: str, value: Value) -> Block:
@@ -74,7 +75,9 @@ def _read_block(name: str, value: Value) -> Block:
         expected = "a mapping with 'args' and 'layers'"
         raise SpecError(Diagnostic("block", f"block '{name}' has the wrong form", value.location, expected))
     unknown = [
-        Diagnostic("block", f"unknown key '{key}'", value.keys_at[key].location, hint=did_you_mean(key, _KEYS))
+        Diagnostic(
+            "block", f"unknown key '{key}'", value.keys_at[key].location, hint=did_you_mean(key, _KEYS)
+        )
         for key in value
         if key not in _KEYS
     ]

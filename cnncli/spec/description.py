@@ -15,12 +15,12 @@ INPUT: Final = "input"
 class NodeSpec(NamedTuple):
     """One node: its dotted name, its kind, the arguments as written, the nodes it reads.
 
-    An input is None where the node it would name is itself at fault; ``kind`` is None likewise.
+    An input is None where the node it would name is itself at fault.
     ``uses`` are the places, outermost first, where blocks were used that led to this node.
     """
 
     name: str
-    kind: str | None
+    kind: str
     arguments: Mapping[str, Argument]
     inputs: tuple[str | None, ...]
     location: Location
@@ -53,6 +53,9 @@ class Vocabulary(Protocol):
 
     def main_argument(self, kind: str) -> str | None:
         """The argument that a bare value is given to."""
+
+    def arguments(self, kind: str) -> Collection[str]:
+        """All that may be given to the kind, sugar included."""
 
     def is_join(self, kind: str) -> bool:
         """Whether the kind takes branches."""

@@ -6,9 +6,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from cnncli.diagnostics import Diagnostic, Location, Source, SpecError, UsageError, did_you_mean, usage_error
-from cnncli.spec.scope import Scope
-from cnncli.spec.tree import MAX_BYTES, Entries, Items, Scalar, Value, describe, parse
+from cnncli.diagnostics import (
+    Diagnostic,
+    Faults,
+    Location,
+    Source,
+    SpecError,
+    UsageError,
+    did_you_mean,
+    nearest,
+    shortened,
+    usage_error,
+)
+from cnncli.spec.parsing import MAX_BYTES, parse
+from cnncli.spec.scope import Scope, interpolate
+from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 
 _SECTIONS: Final[dict[str, tuple[type, str]]] = {
     "name": (Scalar, "a text"),
@@ -27,12 +39,17 @@ _MAX_EXTENDS: Final = 16
 
 
 class Document(NamedTuple):
-    """The merged sections of a spec, and the scope in which its variables stand."""
+    """The merged sections of a spec, and the scope in which its variables stand.
+
+    ``at_fault`` are sections that are there in a wrong form, or under a misspelt name: they count as
+    missing, but are not reported once more.
+    """
 
     name: str
     source: Source
     entries: Entries
     scope: Scope
+    at_fault: frozenset[str]
 
     def section(self, key: str) -> Value | None:
         """What stands under a key, or None."""
@@ -44,26 +61,39 @@ class Document(NamedTuple):
         return Location(self.source, 1, 1, max(len(self.source.line(1)), 1))
 
 
-def load(path: str | Path, overrides: Iterable[str] = ()) -> Document:
+def load(path: str | Path, overrides: Iterable[str], faults: Faults) -> Document:
     """The document in a file, with ``extends`` followed and ``var=value`` overrides applied.
+
+    Repeated keys, unknown sections and sections of a wrong form are added to ``faults``.
 
     Raises:
         UsageError: there is no such file, it cannot be read, or an override names no variable.
-        SpecError: with every fault of the top level: YAML, unknown sections, sections of a wrong form.
+        SpecError: the text is no YAML, or no spec at all.
     """
-    source = read_source(path)
-    return from_source(source, overrides, folder=Path(path).parent)
+    return _document(read_source(path), overrides, faults, Path(path))
 
 
-def from_source(source: Source, overrides: Iterable[str] = (), folder: Path | None = None) -> Document:
-    """As :func:`load`, from a text; ``folder`` is where ``extends`` looks, if that is allowed."""
-    entries = _merged(source, folder, ())
-    entries = _overridden(entries, list(overrides))
+def from_source(source: Source, overrides: Iterable[str], faults: Faults) -> Document:
+    """As :func:`load`, from a text that is no file, so that it cannot extend one."""
+    return _document(source, overrides, faults, None)
+
+
+def _document(source: Source, overrides: Iterable[str], faults: Faults, path: Path | None) -> Document:
+    entries, at_fault = _merged(source, path, (), faults)
+    entries = _overridden(entries, list(overrides), faults)
     variables = entries.get("vars")
     scope = Scope.of(variables) if isinstance(variables, Entries) else Scope()
-    name = entries.get("name")
-    text = name.text if isinstance(name, Scalar) else Path(source.name).stem
-    return Document(text, source, entries, scope)
+    return Document(_name(entries, source, scope, faults), source, entries, scope, at_fault)
+
+
+def _name(entries: Entries, source: Source, scope: Scope, faults: Faults) -> str:
+    written = entries.get("name")
+    if isinstance(written, Scalar):
+        try:
+            return interpolate(written, scope)
+        except SpecError as error:
+            faults.extend(error.diagnostics)
+    return Path(source.name).stem
 
 
 def read_source(path: str | Path) -> Source:
@@ -76,17 +106,23 @@ def read_source(path: str | Path) -> Source:
     try:
         if path.is_dir():
             raise usage_error(f"'{path}' is a folder", expected="a spec file (.yaml)")
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:
+            # Not by the size that the file claims: a device has none, and no end either.
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
             raise usage_error(f"'{path}' is too large", expected=f"at most {MAX_BYTES // 2**20} MiB")
-        return Source(str(path), path.read_text(encoding="utf-8-sig"))
+        return Source(str(path), data.decode("utf-8-sig"))
     except FileNotFoundError:
         raise usage_error(f"there is no file '{path}'", hint=_neighbour_hint(path)) from None
     except UnicodeDecodeError as error:
         received = f"byte 0x{error.object[error.start]:02x} at position {error.start}"
         raise usage_error(f"'{path}' is not UTF-8 text", expected="UTF-8 text", received=received) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise usage_error(f"'{path}' cannot be read: {reason}") from None
+    except OSError as error:
+        raise usage_error(f"'{path}' cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        if isinstance(error, UsageError):
+            raise
+        raise usage_error(f"'{path}' cannot be read: {error}") from None
 
 
 def _neighbour_hint(path: Path) -> str:
@@ -97,61 +133,76 @@ def _neighbour_hint(path: Path) -> str:
     return did_you_mean(path.name, names) if names else ""
 
 
-def _merged(source: Source, folder: Path | None, chain: tuple[Path, ...]) -> Entries:
-    root = parse(source)
+def _merged(
+    source: Source, path: Path | None, chain: tuple[Path, ...], faults: Faults
+) -> tuple[Entries, frozenset[str]]:
+    """The sections of a text over those of what it extends, and the sections at fault."""
+    root = parse(source, faults)
     if not isinstance(root, Entries):
         expected = "a mapping with 'input' and 'layers'"
-        raise SpecError(
-            Diagnostic("spec", "this is not a spec", root.location, expected, describe(root))
-        )
-    _check_sections(root)
-    base = root.get("extends")
-    if base is None:
-        return root
-    assert isinstance(base, Scalar)
+        raise SpecError(Diagnostic("spec", "this is not a spec", root.location, expected, describe(root)))
+    sections, at_fault = _checked_sections(root, faults)
+    written = sections.get("extends")
+    if written is None:
+        return sections, at_fault
+    assert isinstance(written, Scalar)
+    base, below = _base(written, path, chain, faults)
     # A file that gives no name has its own file's name, not that of the file it starts from.
-    return _base(base, folder, chain).without("name").merged(root).without("extends")
+    return base.without("name").merged(sections).without("extends"), at_fault | below
 
 
-def _base(written: Scalar, folder: Path | None, chain: tuple[Path, ...]) -> Entries:
+def _base(
+    written: Scalar, path: Path | None, chain: tuple[Path, ...], faults: Faults
+) -> tuple[Entries, frozenset[str]]:
     where = written.location
-    if folder is None:
+    if path is None:
         raise SpecError(Diagnostic("extends", "a spec that is no file cannot extend one", where))
     if not written.text.endswith(_SUFFIXES) or Path(written.text).is_absolute():
         expected = "a relative path that ends in .yaml"
-        raise SpecError(Diagnostic("extends", f"cannot extend '{written.text}'", where, expected))
-    path = folder / written.text
-    resolved = path.resolve()
-    if resolved in chain:
+        raise SpecError(Diagnostic("extends", f"cannot extend '{shortened(written.text)}'", where, expected))
+    base = path.parent / written.text
+    chain = (*chain, _resolved(path))
+    if _resolved(base) in chain:
         raise SpecError(Diagnostic("extends", f"'{written.text}' extends itself in a circle", where))
-    if len(chain) >= _MAX_EXTENDS:
+    if len(chain) > _MAX_EXTENDS:
         raise SpecError(Diagnostic("limit", f"more than {_MAX_EXTENDS} files extend one another", where))
     try:
-        source = read_source(path)
+        source = read_source(base)
     except UsageError as error:
         first = error.diagnostics[0]
-        raise SpecError(Diagnostic("extends", first.message, where, first.expected, first.received, first.hint)) from None
-    return _merged(source, path.parent, (*chain, resolved))
+        fault = Diagnostic("extends", first.message, where, first.expected, first.received, first.hint)
+        raise SpecError(fault) from None
+    return _merged(source, base, chain, faults)
 
 
-def _check_sections(root: Entries) -> None:
-    faults: list[Diagnostic] = []
+def _resolved(path: Path) -> Path:
+    """The path without links; as it is where it is no path at all, which reading it then says."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return path
+
+
+def _checked_sections(root: Entries, faults: Faults) -> tuple[Entries, frozenset[str]]:
+    """The sections less those at fault, and the names of the latter."""
+    at_fault: set[str] = set()
     for key, value in root.items():
         if key not in _SECTIONS:
+            where = root.keys_at[key].location
             hint = did_you_mean(key, _SECTIONS)
-            faults.append(Diagnostic("unknown-section", f"unknown section '{key}'", root.keys_at[key].location, hint=hint))
+            faults.add(Diagnostic("unknown-section", f"unknown section '{key}'", where, hint=hint))
+            at_fault |= {key, nearest(key, _SECTIONS) or key}
             continue
         form, expected = _SECTIONS[key]
-        empty = isinstance(value, Scalar) and value.is_null
-        if not isinstance(value, form) or empty:
-            faults.append(
-                Diagnostic("section", f"'{key}' has the wrong form", value.location, expected, describe(value))
-            )
-    if faults:
-        raise SpecError(faults)
+        if not isinstance(value, form) or (isinstance(value, Scalar) and value.is_null):
+            message = f"'{key}' has the wrong form"
+            faults.add(Diagnostic("section", message, value.location, expected, describe(value)))
+            at_fault.add(key)
+    good = {key: value for key, value in root.items() if key in _SECTIONS and key not in at_fault}
+    return Entries(good, root.keys_at, root.place), frozenset(at_fault - good.keys())
 
 
-def _overridden(entries: Entries, overrides: list[str]) -> Entries:
+def _overridden(entries: Entries, overrides: list[str], faults: Faults) -> Entries:
     if not overrides:
         return entries
     variables = entries.get("vars")
@@ -167,19 +218,20 @@ def _overridden(entries: Entries, overrides: list[str]) -> Entries:
             what = "this spec has no variables" if known is None else f"this spec has no variable '{name}'"
             raise usage_error(f"--set {text}: {what}", hint=did_you_mean(name, known or ()))
         source = Source("--set", text)
-        pairs[name] = _override_value(source, text, value)
+        pairs[name] = _override_value(source, text, value, faults)
         keys[name] = Scalar(name, True, source, 1, 1, len(name))
     assert known is not None
-    over = Entries(pairs, keys, (known.location.source, *known.location[1:3], 1))
-    merged = known.merged(over)
-    return Entries({**entries.pairs, "vars": merged}, entries.keys_at, (*entries.location[:3], 1))
+    merged = Entries({**known.pairs, **pairs}, {**known.keys_at, **keys}, known.place)
+    return Entries({**entries.pairs, "vars": merged}, entries.keys_at, entries.place)
 
 
-def _override_value(source: Source, text: str, value: str) -> Value:
+def _override_value(source: Source, text: str, value: str, faults: Faults) -> Value:
+    start = text.index("=") + 1
     if value.lstrip().startswith(("[", "{", '"', "'")):
-        return parse(Source(source.name, value))
+        # Blanks in place of "var=", so that faults point at the right column.
+        return parse(Source(source.name, " " * start + value), faults)
     stripped = value.strip()
     if not stripped:
         raise usage_error(f"--set {text}: there is no value", expected="var=value")
-    return Scalar(stripped, True, source, 1, text.index("=") + 2, len(stripped))
-
+    column = start + 1 + len(value) - len(value.lstrip())
+    return Scalar(stripped, True, source, 1, column, len(stripped))

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias, TypeVar
 
+T = TypeVar("T")
 Result: TypeAlias = "int | float | bool | str | list[Result]"
 
 MAX_LENGTH: Final = 500
@@ -40,51 +42,72 @@ _SYNTAX: Final = "+ - * // % **, comparisons, 'a if c else b', min, max and inde
 class ExpressionError(ValueError):
     """What is wrong with an expression, and the stretch ``start``..``start + width`` of its text."""
 
-    def __init__(self, message: str, start: int, width: int, *, unknown_name: str | None = None) -> None:
+    def __init__(
+        self, message: str, start: int, width: int, *, expected: str = "", unknown_name: str | None = None
+    ) -> None:
         super().__init__(message)
         self.start = start
         self.width = width
+        self.expected = expected
         self.unknown_name = unknown_name
 
 
-def evaluate(text: str, lookup: Callable[[str], Result]) -> Result:
-    """The value of an expression.
+class Names(Protocol):
+    """What the names in an expression stand for. Both raise :class:`KeyError` where there is no such name."""
 
-    ``lookup`` gives the value of a name and raises :class:`KeyError` where there is none.
+    def result(self, name: str) -> Result:
+        """The value of a name."""
+
+    def text(self, name: str) -> str:
+        """The text of a name, for a comparison with a word."""
+
+
+def evaluate(text: str, names: Names) -> Result:
+    """The value of an expression.
 
     Raises:
         ExpressionError: the text is no expression, uses something outside the whitelist, names
             something unknown, or computes something that has no value (division by zero, too large).
     """
     if len(text) > MAX_LENGTH:
-        raise ExpressionError(f"the expression is longer than {MAX_LENGTH} characters", 0, len(text))
+        expected = f"at most {MAX_LENGTH} characters"
+        raise ExpressionError("the expression is too long", 0, len(text), expected=expected)
     stripped = text.strip()
     shift = len(text) - len(text.lstrip())
+    tree = _parse(stripped, shift)
     try:
-        tree = ast.parse(stripped, mode="eval")
-    except SyntaxError as error:
-        start = shift + max((error.offset or 1) - 1, 0)
-        raise ExpressionError("this is no expression", min(start, max(len(text) - 1, 0)), 1) from None
-    except (ValueError, RecursionError, MemoryError):
-        raise ExpressionError("this is no expression", 0, len(text)) from None
-    try:
-        return _Evaluator(lookup, shift).value(tree.body)
+        return _Evaluator(names, stripped, shift).value(tree.body)
     except RecursionError:
         raise ExpressionError("the expression is nested too deeply", 0, len(text)) from None
 
 
+def _parse(text: str, shift: int) -> ast.Expression:
+    try:
+        with warnings.catch_warnings():
+            # Python warns of what only looks like a mistake ("1if x else 2") on standard error.
+            warnings.simplefilter("ignore")
+            return ast.parse(text, mode="eval")
+    except SyntaxError as error:
+        start = min(max((error.offset or 1) - 1, 0), max(len(text) - 1, 0))
+        width = 1
+    except (ValueError, RecursionError, MemoryError):
+        start, width = 0, len(text)
+    raise ExpressionError("this is no expression", shift + start, width, expected=_SYNTAX)
+
+
 class _Evaluator:
-    def __init__(self, lookup: Callable[[str], Result], shift: int) -> None:
-        self._lookup = lookup
+    def __init__(self, names: Names, text: str, shift: int) -> None:
+        self._names = names
+        self._text = text
         self._shift = shift
 
     def value(self, node: ast.expr) -> Result:
         rule = getattr(self, f"_{type(node).__name__}", None)
         if rule is None:
-            raise self._error(node, f"this has no meaning here; an expression may use {_SYNTAX}")
+            raise self._unsupported(node)
         result: Result = rule(node)
         if isinstance(result, int | float) and not -MAX_MAGNITUDE <= result <= MAX_MAGNITUDE:
-            raise self._error(node, "the result is too large")
+            raise self._error(node, "the result is too large", f"at most {MAX_MAGNITUDE:.0e}")
         return result
 
     def _Constant(self, node: ast.Constant) -> Result:
@@ -93,11 +116,14 @@ class _Evaluator:
         raise self._error(node, "only numbers, words and truth values are constants here")
 
     def _Name(self, node: ast.Name) -> Result:
+        return self._looked_up(self._names.result, node)
+
+    def _looked_up(self, rule: Callable[[str], T], node: ast.Name) -> T:
         try:
-            return self._lookup(node.id)
+            return rule(node.id)
         except KeyError:
-            start, width = self._span(node)
-            raise ExpressionError(f"unknown name '{node.id}'", start, width, unknown_name=node.id) from None
+            message = f"unknown name '{node.id}'"
+            raise ExpressionError(message, *self._span(node), unknown_name=node.id) from None
 
     def _List(self, node: ast.List) -> Result:
         return [self.value(each) for each in node.elts]
@@ -111,13 +137,14 @@ class _Evaluator:
             return -number
         if isinstance(node.op, ast.UAdd):
             return number
-        raise self._error(node, f"an expression may use {_SYNTAX}")
+        raise self._unsupported(node)
 
     def _BinOp(self, node: ast.BinOp) -> Result:
         rule = _ARITHMETIC.get(type(node.op))
         if rule is None:
-            hint = "; '//' divides and rounds down" if isinstance(node.op, ast.Div) else ""
-            raise self._error(node, f"an expression may use {_SYNTAX}{hint}")
+            if isinstance(node.op, ast.Div):
+                raise self._error(node, "'/' is not used here", "'//', which divides and rounds down")
+            raise self._unsupported(node)
         left = self._number(node.left, self.value(node.left))
         right = self._number(node.right, self.value(node.right))
         if isinstance(node.op, ast.Pow) and not (-64 <= right <= 64):
@@ -135,20 +162,28 @@ class _Evaluator:
         return all(values) if isinstance(node.op, ast.And) else any(values)
 
     def _Compare(self, node: ast.Compare) -> Result:
-        left = self.value(node.left)
-        for op, side in zip(node.ops, node.comparators, strict=True):
-            rule = _COMPARISONS.get(type(op))
-            if rule is None:
-                raise self._error(node, f"an expression may use {_SYNTAX}")
-            right = self.value(side)
-            try:
-                holds = rule(left, right)
-            except TypeError:
-                raise self._error(node, "these two cannot be compared") from None
-            if not holds:
-                return False
-            left = right
-        return True
+        sides = [node.left, *node.comparators]
+        with_word = any(isinstance(side, ast.Constant) and isinstance(side.value, str) for side in sides)
+        values = [self._compared(side, with_word=with_word) for side in sides]
+        return all(
+            self._holds(node, op, left, right)
+            for op, left, right in zip(node.ops, values, values[1:], strict=False)
+        )
+
+    def _compared(self, side: ast.expr, *, with_word: bool) -> Result:
+        """A side of a comparison; beside a quoted word, a name means its text: ``mode == 'deep'``."""
+        if with_word and isinstance(side, ast.Name):
+            return self._looked_up(self._names.text, side)
+        return self.value(side)
+
+    def _holds(self, node: ast.Compare, op: ast.cmpop, left: Result, right: Result) -> bool:
+        rule = _COMPARISONS.get(type(op))
+        if rule is None:
+            raise self._unsupported(node)
+        try:
+            return rule(left, right)
+        except TypeError:
+            raise self._error(node, "these two cannot be compared") from None
 
     def _IfExp(self, node: ast.IfExp) -> Result:
         return self.value(node.body if self.value(node.test) else node.orelse)
@@ -180,12 +215,20 @@ class _Evaluator:
     def _number(self, node: ast.expr, value: Result) -> int | float:
         if isinstance(value, int | float):
             return value
-        raise self._error(node, f"a number was expected, {value!r} came")
+        came = "a list" if isinstance(value, list) else f"the word '{value}'"
+        raise self._error(node, f"{came} stands where a number was expected", "a number")
 
-    def _error(self, node: ast.expr, message: str) -> ExpressionError:
-        return ExpressionError(message, *self._span(node))
+    def _unsupported(self, node: ast.expr) -> ExpressionError:
+        return self._error(node, "this has no meaning in an expression", _SYNTAX)
+
+    def _error(self, node: ast.expr, message: str, expected: str = "") -> ExpressionError:
+        return ExpressionError(message, *self._span(node), expected=expected)
 
     def _span(self, node: ast.expr) -> tuple[int, int]:
-        """Start and width in characters (the syntax tree counts bytes; names here are ASCII)."""
-        end = node.end_col_offset if node.end_col_offset is not None else node.col_offset + 1
-        return self._shift + node.col_offset, max(end - node.col_offset, 1)
+        """Start and width in characters, where the syntax tree counts the bytes of its line."""
+        if node.lineno != 1 or node.end_lineno != 1 or node.end_col_offset is None:
+            return 0, len(self._text) + self._shift
+        data = self._text.encode()
+        start = len(data[: node.col_offset].decode())
+        end = len(data[: node.end_col_offset].decode())
+        return self._shift + start, max(end - start, 1)

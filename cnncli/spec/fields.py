@@ -9,9 +9,19 @@ from one declaration.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar, dataclass_transform, overload
 
-from cnncli.diagnostics import CnncliError, Diagnostic, Location, SpecError, did_you_mean, listing, nearest
+from cnncli.diagnostics import (
+    MAX_FAULTS,
+    Diagnostic,
+    Location,
+    SpecError,
+    did_you_mean,
+    listing,
+    nearest,
+    shortened,
+)
 from cnncli.spec.expressions import Result
 from cnncli.spec.scope import FALSE_WORDS, TRUE_WORDS, Argument, compute, interpolate, number
 from cnncli.spec.tree import Entries, Items, Scalar, describe
@@ -21,6 +31,7 @@ D = TypeVar("D")
 
 REQUIRED: Final[Any] = object()
 MAX_SIZE: Final = 10**12
+_MAX_AXES: Final = 3
 
 
 class Reader(Generic[T]):
@@ -50,7 +61,9 @@ class Reader(Generic[T]):
 class Number(Reader[float]):
     """A number between two bounds, both included unless ``above`` excludes the lower one."""
 
-    def __init__(self, minimum: float | None = None, maximum: float | None = None, *, above: bool = False) -> None:
+    def __init__(
+        self, minimum: float | None = None, maximum: float | None = None, *, above: bool = False
+    ) -> None:
         self.minimum = minimum
         self.maximum = maximum
         self.above = above
@@ -62,7 +75,9 @@ class Number(Reader[float]):
         result = compute(argument) if literal is None and _may_be_expression(value) else literal
         if isinstance(result, bool) or not isinstance(result, int | float):
             raise self.wrong(argument, _shown(argument, result))
-        too_low = self.minimum is not None and (result < self.minimum or (self.above and result == self.minimum))
+        too_low = self.minimum is not None and (
+            result < self.minimum or (self.above and result == self.minimum)
+        )
         if too_low or (self.maximum is not None and result > self.maximum):
             raise self.wrong(argument, _shown(argument, result))
         return float(result)
@@ -141,7 +156,7 @@ class Choice(Reader[str]):
         word = interpolate(value, argument.scope)
         if word not in self.words:
             match = nearest(word, self.words)
-            raise self.wrong(argument, f"'{word}'", f"did you mean '{match}'?" if match else "")
+            raise self.wrong(argument, f"'{shortened(word)}'", f"did you mean '{match}'?" if match else "")
         return word
 
 
@@ -159,7 +174,7 @@ class PerAxis(Reader["int | tuple[int, ...]"]):
             if not isinstance(result, list):
                 return self._one(argument, result)
             return self._several(argument, [(argument, each) for each in result])
-        if isinstance(value, Items):
+        if isinstance(value, Items) and len(value) <= _MAX_AXES:
             parts = [Argument(each, argument.scope) for each in value]
             return self._several(argument, [(part, compute(part)) for part in parts])
         raise self.wrong(argument)
@@ -172,7 +187,7 @@ class PerAxis(Reader["int | tuple[int, ...]"]):
             raise self.wrong(argument, _shown(argument, result), hint) from None
 
     def _several(self, whole: Argument, parts: list[tuple[Argument, Result]]) -> tuple[int, ...]:
-        if not 1 <= len(parts) <= 3:
+        if not 1 <= len(parts) <= _MAX_AXES:
             raise self.wrong(whole)
         return tuple(self.item.check(argument, result) for argument, result in parts)
 
@@ -180,21 +195,40 @@ class PerAxis(Reader["int | tuple[int, ...]"]):
 class Sizes(Reader["tuple[int, ...]"]):
     """A list of whole numbers."""
 
-    def __init__(self, minimum: int = 1) -> None:
+    def __init__(self, minimum: int = 1, most: int = 4) -> None:
         self.item = Whole(minimum)
-        self.expected = f"a list, each entry {self.item.expected}"
+        self.most = most
+        self.expected = f"a list of 1 to {most}, each {self.item.expected}"
 
     def read(self, argument: Argument) -> tuple[int, ...]:
         value = argument.value
         if isinstance(value, Entries):
             raise self.wrong(argument)
         if isinstance(value, Items):
-            return tuple(self.item.read(Argument(each, argument.scope)) for each in value)
+            self._check_length(argument, len(value))
+            return self._entries(value, argument)
         if value.is_null:
             raise self.wrong(argument)
         result = compute(argument)
         each = result if isinstance(result, list) else [result]
+        self._check_length(argument, len(each))
         return tuple(self.item.check(argument, part) for part in each)
+
+    def _check_length(self, argument: Argument, length: int) -> None:
+        if not 1 <= length <= self.most:
+            raise self.wrong(argument)
+
+    def _entries(self, value: Items, argument: Argument) -> tuple[int, ...]:
+        sizes: list[int] = []
+        faults: list[Diagnostic] = []
+        for each in value:
+            try:
+                sizes.append(self.item.read(Argument(each, argument.scope)))
+            except SpecError as error:
+                faults.extend(error.diagnostics)
+        if faults:
+            raise SpecError(faults)
+        return tuple(sizes)
 
 
 class Weights(Reader["Mapping[str, float]"]):
@@ -244,6 +278,7 @@ class Record:
     """
 
     arguments: ClassVar[Mapping[str, Arg[Any]]] = {}
+    required: ClassVar[frozenset[str]] = frozenset()
     title: ClassVar[str] = ""
     """What messages call a record of this class."""
 
@@ -253,6 +288,7 @@ class Record:
         for name in own:
             delattr(cls, name)
         cls.arguments = {**cls.arguments, **own}
+        cls.required = frozenset(name for name, declared in cls.arguments.items() if declared.required)
 
     def __init__(self, **values: Any) -> None:
         fields = self.__dict__
@@ -295,9 +331,12 @@ class Record:
                 continue
             try:
                 values[name] = declared.reader.read(argument)
-            except CnncliError as error:
+            except SpecError as error:
                 faults.extend(error.diagnostics)
-        faults.extend(cls._missing(written, where))
+            if len(faults) > MAX_FAULTS:
+                break
+        if not written.keys() >= cls.required:
+            faults.extend(cls._missing(written, where))
         if faults:
             raise SpecError(faults)
         return cls(**values)
@@ -319,11 +358,13 @@ class Record:
 
     @classmethod
     def _missing(cls, written: Iterable[str], where: Location) -> list[Diagnostic]:
-        given = set(written)
+        # A misspelt argument is reported as such, and not as missing too.
+        unknown = islice((name for name in written if name not in cls.arguments), len(cls.arguments))
+        meant = {nearest(name, cls.arguments) for name in unknown}
         return [
             Diagnostic("missing-argument", f"'{cls.title}' needs '{name}'", where, f"{name}: {declared.help}")
             for name, declared in cls.arguments.items()
-            if declared.required and name not in given
+            if name in cls.required and name not in written and name not in meant
         ]
 
 
@@ -334,9 +375,13 @@ def _may_be_expression(value: object) -> bool:
 def _shown(argument: Argument, result: object) -> str:
     """What came: the text, and where that is an expression, also its value."""
     written = describe(argument.value)
-    if result is None or not isinstance(argument.value, Scalar) or argument.value.text == str(result):
+    if result is None or not isinstance(argument.value, Scalar) or argument.value.text == _brief(result):
         return written
-    return f"{written} (which is {result})"
+    return f"{written} (which is {_brief(result)})"
+
+
+def _brief(result: object) -> str:
+    return f"a list of {len(result)}" if isinstance(result, list) else shortened(str(result))
 
 
 def _range_text(noun: str, minimum: float | None, maximum: float | None, *, above: bool) -> str:

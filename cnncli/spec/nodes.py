@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
-from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest
+from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest, shortened
 from cnncli.spec.scope import Argument, Scope, interpolate
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 
@@ -43,16 +43,21 @@ def read_node(value: Value, known: Collection[str]) -> Written:
         raise _fault("node", "a list is no layer", value.location, "a kind of layer", hint=hint)
     kind = _kind_key(value, known)
     _check_kind(kind, known)
-    given = value[kind.text]
-    empty = isinstance(given, Scalar) and given.is_null
     return Written(
         kind,
-        None if empty else given,
+        value[kind.text],
         _text(value, "name"),
         value.get("from"),
         value.get("repeat"),
         value.get("first"),
     )
+
+
+def kind_of(value: Value) -> str:
+    """The word that stands where a node's kind should, whatever else is wrong with the node."""
+    if isinstance(value, Scalar):
+        return value.text
+    return next((key for key in value if key not in RESERVED), "") if isinstance(value, Entries) else ""
 
 
 def read_name(scalar: Scalar, scope: Scope) -> str:
@@ -76,7 +81,7 @@ def read_arguments(given: Value | None, main: str | None, kind: str, scope: Scop
     Raises:
         SpecError: a bare value came and there is no main argument.
     """
-    if given is None:
+    if given is None or (isinstance(given, Scalar) and given.is_null):
         return {}
     if isinstance(given, Entries):
         return {key: Argument(value, scope, given.keys_at[key]) for key, value in given.items()}
@@ -108,7 +113,9 @@ def _extra_key(entries: Entries, kind: str, key: str) -> Diagnostic:
 def _check_kind(kind: Scalar, known: Collection[str]) -> None:
     if kind.text not in known:
         hint = did_you_mean(kind.text, known)
-        raise _fault("unknown-kind", f"unknown kind of layer '{kind.text}'", kind.location, hint=hint)
+        raise _fault(
+            "unknown-kind", f"unknown kind of layer '{shortened(kind.text)}'", kind.location, hint=hint
+        )
 
 
 def _text(entries: Entries, key: str) -> Scalar | None:

@@ -7,17 +7,24 @@ default may speak of another argument, and a fault points at the text that holds
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from cnncli.diagnostics import Diagnostic, Location, Related, SpecError, did_you_mean
+from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, shortened
 from cnncli.spec.expressions import ExpressionError, Result, evaluate
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 
-_INTEGER: Final = re.compile(r"[+-]?\d+(_\d+)*\Z")
-_FLOAT: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z")
+MAX_CHAIN: Final = 32
+MAX_TEXT: Final = 10_000
+MAX_LIST: Final = 10_000
+
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+(_[0-9]+)*\Z")
+_FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\Z")
 _INTERPOLATION: Final = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
+_MAX_DIGITS: Final = 24
 TRUE_WORDS: Final = frozenset({"true", "yes", "on"})
 FALSE_WORDS: Final = frozenset({"false", "no", "off"})
 
@@ -41,7 +48,8 @@ class Scope(Mapping[str, Argument]):
         self._own: dict[str, Argument] = dict(values or {})
         self._parent = parent
         self._results: dict[str, Result] = {}
-        self._reading: set[str] = set()
+        # What is being read just now, here and in every scope that shares a parent with this one.
+        self._reading: dict[tuple[int, str], None] = parent._reading if parent is not None else {}
 
     @classmethod
     def of(cls, entries: Entries, parent: Scope | None = None) -> Scope:
@@ -51,7 +59,9 @@ class Scope(Mapping[str, Argument]):
         return scope
 
     @classmethod
-    def with_defaults(cls, given: Mapping[str, Argument], defaults: Mapping[str, Value], parent: Scope) -> Scope:
+    def with_defaults(
+        cls, given: Mapping[str, Argument], defaults: Mapping[str, Value], parent: Scope
+    ) -> Scope:
         """The scope of a block's use: what the use gives, and defaults that may refer to it."""
         scope = cls(given, parent)
         scope._own |= {name: Argument(value, scope) for name, value in defaults.items()}
@@ -84,14 +94,8 @@ class Scope(Mapping[str, Argument]):
                 raise KeyError(name)
             return self._parent.result(name)
         if name not in self._results:
-            argument = self._own[name]
-            if name in self._reading:
-                raise _circular(name, argument.location)
-            self._reading.add(name)
-            try:
-                self._results[name] = compute(argument)
-            finally:
-                self._reading.discard(name)
+            with self._reads(name):
+                self._results[name] = compute(self._own[name])
         return self._results[name]
 
     def text(self, name: str) -> str:
@@ -109,20 +113,34 @@ class Scope(Mapping[str, Argument]):
         if not isinstance(argument.value, Scalar):
             message = f"'{name}' is used in a text but is {describe(argument.value)}"
             raise SpecError(Diagnostic("text", message, argument.location, expected="a word or a number"))
-        if name in self._reading:
-            raise _circular(name, argument.location)
-        self._reading.add(name)
-        try:
+        with self._reads(name):
             return interpolate(argument.value, argument.scope)
+
+    @contextmanager
+    def _reads(self, name: str) -> Iterator[None]:
+        """Notes that a name is being read, so that one that needs itself is found out."""
+        key = (id(self), name)
+        where = self._own[name].location
+        if key in self._reading:
+            raise SpecError(Diagnostic("circular", f"'{name}' refers back to itself", where))
+        if len(self._reading) >= MAX_CHAIN:
+            expected = f"at most {MAX_CHAIN} names, each of which needs the next"
+            raise SpecError(
+                Diagnostic("limit", "the names in this refer to too many others", where, expected)
+            )
+        self._reading[key] = None
+        try:
+            yield
         finally:
-            self._reading.discard(name)
+            del self._reading[key]
 
 
 def number(text: str) -> int | float | None:
     """The number that a text is, or None. ``1e-3`` and ``64_000`` are numbers."""
     if _INTEGER.match(text):
-        return int(text) if len(text) <= 24 else None
-    return float(text) if _FLOAT.match(text) else None
+        return int(text) if len(text) <= _MAX_DIGITS else None
+    value = float(text) if _FLOAT.match(text) else math.inf
+    return value if math.isfinite(value) else None
 
 
 def interpolate(scalar: Scalar, scope: Scope) -> str:
@@ -140,46 +158,76 @@ def interpolate(scalar: Scalar, scope: Scope) -> str:
             where = scalar.part(match.start(), len(match[0]))
             raise _unknown_name(name, scope, where) from None
 
-    return _INTERPOLATION.sub(replacement, scalar.text)
+    text = _INTERPOLATION.sub(replacement, scalar.text)
+    if len(text) > MAX_TEXT:
+        expected = f"at most {MAX_TEXT:,} characters"
+        raise SpecError(Diagnostic("limit", "this text becomes too long", scalar.location, expected))
+    return text
 
 
 def compute(argument: Argument) -> Result:
-    """The value of a written argument: a number, a truth value, a word, or a list of these."""
+    """The value of a written argument: a number, a truth value, a word, or a list of these.
+
+    Raises:
+        SpecError: it has none.
+    """
     value, scope, _ = argument
     if isinstance(value, Items):
-        return [compute(Argument(each, scope)) for each in value]
+        results: list[Result] = [compute(Argument(each, scope)) for each in value]
+        if _passes(results, MAX_LIST):
+            expected = f"at most {MAX_LIST:,} values"
+            raise SpecError(Diagnostic("limit", "this list becomes too long", value.location, expected))
+        return results
     if isinstance(value, Entries):
+        expected = "a number, a word or a list"
         raise SpecError(
-            Diagnostic("value", "a mapping has no value", value.location, expected="a number, a word or a list")
+            Diagnostic("value", "a mapping has no value", value.location, expected, describe(value))
         )
     literal = number(value.text)
-    if literal is not None:
-        return literal
-    return _expression(value, scope)
+    return literal if literal is not None else _expression(value, scope)
+
+
+def _passes(results: list[Result], limit: int) -> bool:
+    """Whether the list holds more than ``limit`` values, those of the lists in it included."""
+    pending: list[list[Result]] = [results]
+    count = 0
+    while pending:
+        current = pending.pop()
+        count += len(current)
+        if count > limit:
+            return True
+        pending.extend(each for each in current if isinstance(each, list))
+    return False
 
 
 def _expression(scalar: Scalar, scope: Scope) -> Result:
-    folded = scalar.text.casefold()
+    text = interpolate(scalar, scope)
+    folded = text.casefold()
     if folded in TRUE_WORDS or folded in FALSE_WORDS:
         return folded in TRUE_WORDS
-    text = interpolate(scalar, scope) if "$" in scalar.text else scalar.text
+    if text != scalar.text:
+        literal = number(text)
+        if literal is not None:
+            return literal
     try:
-        return evaluate(text, scope.result)
+        return evaluate(text, scope)
     except ExpressionError as error:
-        where = scalar.part(error.start, error.width)
+        # The places of an expression that came of interpolation are not those of the file.
+        where = scalar.part(error.start, error.width) if text == scalar.text else scalar.location
         if error.unknown_name is not None:
             raise _unknown_name(error.unknown_name, scope, where) from None
-        hint = ""
-        if text.count("(") != text.count(")") or text.count("[") != text.count("]"):
-            hint = 'inside {...} an expression with brackets or commas wants quotes: "min(a, b)"'
-        raise SpecError(Diagnostic("expression", str(error), where, received=f"'{text}'", hint=hint)) from None
+        received = f"'{shortened(text)}'"
+        hint = _expression_hint(text, scalar)
+        raise SpecError(Diagnostic("expression", str(error), where, error.expected, received, hint)) from None
+
+
+def _expression_hint(text: str, scalar: Scalar) -> str:
+    opened = any(text.count(left) > text.count(right) for left, right in ("()", "[]"))
+    if opened and scalar.plain:
+        return 'inside {...} an expression with brackets or commas wants quotes: "min(a, b)"'
+    return ""
 
 
 def _unknown_name(name: str, scope: Scope, where: Location) -> SpecError:
-    hint = did_you_mean(name, list(scope)) or "declare it under 'vars'"
+    hint = did_you_mean(name, scope) or "declare it under 'vars'"
     return SpecError(Diagnostic("unknown-name", f"unknown name '{name}'", where, hint=hint))
-
-
-def _circular(name: str, where: Location) -> SpecError:
-    related = (Related(f"'{name}' is bound here", where),)
-    return SpecError(Diagnostic("circular", f"'{name}' refers back to itself", where, related=related))

@@ -13,7 +13,10 @@ from cnncli.spec.fields import Choice, Flag, Number, Reader, Record, Text, Weigh
 from cnncli.spec.scope import Argument, compute
 from cnncli.spec.tree import Scalar
 
-_QUANTITY: Final = re.compile(r"\s*([+-]?(?:\d[\d_,]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)\s*\Z")
+_QUANTITY: Final = re.compile(
+    r"\s*([+-]?(?:[0-9][0-9_,]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]*)\s*\Z"
+)
+_MAX_LENGTH: Final = 40
 _COUNTS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
 _BYTES: Final = {
     "": 1,
@@ -34,14 +37,16 @@ class Quantity(Reader[int]):
 
     def __init__(self, *, of_bytes: bool = False) -> None:
         self._units = _BYTES if of_bytes else _COUNTS
-        self.expected = "a size such as 512 KiB or 1.5 MB" if of_bytes else "a number such as 1.2M, 60k or 61706"
+        self.expected = (
+            "a size such as 512 KiB or 1.5 MB" if of_bytes else "a number such as 1.2M, 60k or 61706"
+        )
 
     def read(self, argument: Argument) -> int:
         value = argument.value
         if not isinstance(value, Scalar) or value.is_null:
             raise self.wrong(argument)
         amount = self.amount(value.text)
-        if amount is None and not _QUANTITY.match(value.text):
+        if amount is None and not _is_quantity(value.text):
             result = compute(argument)
             amount = self.amount(str(result)) if not isinstance(result, bool) else None
         if amount is None:
@@ -50,7 +55,7 @@ class Quantity(Reader[int]):
 
     def amount(self, text: str) -> int | None:
         """The whole number a text stands for, or None; a fraction left over counts as none."""
-        match = _QUANTITY.match(text)
+        match = _QUANTITY.match(text) if len(text) <= _MAX_LENGTH else None
         factor = self._units.get(match[2].casefold()) if match else None
         if match is None or factor is None:
             return None
@@ -62,6 +67,11 @@ class Quantity(Reader[int]):
         numerator = int(f"{whole or '0'}{fraction}") * factor
         amount, rest = divmod(numerator, 10 ** len(fraction))
         return amount if rest == 0 and amount >= 0 else None
+
+
+def _is_quantity(text: str) -> bool:
+    """Whether it has the form of one, so that it is no expression."""
+    return _QUANTITY.match(text) is not None
 
 
 class Budget(Record):
@@ -97,7 +107,9 @@ class Train(Record):
     nesterov: bool = arg(Flag(), "Nesterov's form of momentum", default=False)
     weight_decay: float = arg(Number(0), "weight decay of matrices and kernels", default=5e-4)
     schedule: str = arg(
-        Choice("constant", "cosine", "linear"), "how the learning rate falls to 0 over the run", default="cosine"
+        Choice("constant", "cosine", "linear"),
+        "how the learning rate falls to 0 over the run",
+        default="cosine",
     )
     warmup: float = arg(Number(0), "epochs over which the learning rate rises", default=0.0)
     label_smoothing: float = arg(Number(0, 1), "share of the target spread over all classes", default=0.0)

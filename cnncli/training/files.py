@@ -73,12 +73,13 @@ def _replace(path: Path, write: Callable[[Path], None]) -> None:
     try:
         try:
             write(temporary)
-            _sync(temporary)
+            _sync(temporary, os.O_RDWR)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync(path.parent)
+        if os.name == "posix":  # elsewhere a folder cannot be opened, nor needs to be
+            _sync(path.parent, os.O_RDONLY)
     except (OSError, SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise usage_error(
@@ -90,9 +91,9 @@ def _write_bytes(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def _sync(path: Path) -> None:
+def _sync(path: Path, flags: int) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, flags)
     try:
         os.fsync(handle)
     finally:

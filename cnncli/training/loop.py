@@ -83,7 +83,7 @@ def train(
         if checkpoint is not None:
             _check_position(checkpoint.position, plan)
         state = make_state(network, plan, checkpoint)
-        run.begin(settings, device)
+        run.begin(settings, dataset, device)
         run.reset_metrics(state.history)
         loop = _Loop(plan, state, run, observer or Silent(), interrupts, update_seconds, checkpoint_seconds)
         if checkpoint is None:

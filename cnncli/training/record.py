@@ -16,7 +16,7 @@ from cnncli.diagnostics import usage_error
 from cnncli.spec.sections import Train
 from cnncli.training.dataset import Dataset
 from cnncli.training.normalisation import Normalisation, measure
-from cnncli.training.settings import settings_from_json, settings_json
+from cnncli.training.settings import settings_from_json, settings_json, with_source
 
 SCHEMA = "cnncli.run/1"
 
@@ -72,7 +72,7 @@ def new_record(name: str, spec: str, settings: Train, dataset: Dataset, device: 
         name=name,
         status="running",
         device=str(device),
-        settings=settings,
+        settings=with_source(settings, dataset.name),
         data=DataRecord(
             source=dataset.name,
             input=dataset.input_shape,

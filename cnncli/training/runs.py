@@ -26,7 +26,7 @@ from cnncli.training.dataset import Dataset
 from cnncli.training.files import append_line, is_temporary, write_json, write_text
 from cnncli.training.observer import EpochMetrics
 from cnncli.training.record import RunRecord, Status, current_versions, new_record, read_record
-from cnncli.training.settings import differences
+from cnncli.training.settings import differences, with_source
 from cnncli.training.weights import save_weights
 
 if sys.platform != "win32":
@@ -86,14 +86,15 @@ class Run:
         """Let the metrics say what the checkpoint says, whatever a crash left there."""
         write_text(self.metrics, "".join(f"{_line(metrics)}\n" for metrics in history))
 
-    def begin(self, settings: Train, device: torch.device) -> None:
-        """Record that the run goes on now, here, and for how many epochs."""
+    def begin(self, settings: Train, dataset: Dataset, device: torch.device) -> None:
+        """Record that the run goes on now: on which device, for how many epochs, with the data from where."""
         self._record(
             replace(
                 self.record,
                 status="running",
                 device=str(device),
-                settings=settings,
+                settings=with_source(settings, dataset.name),
+                data=replace(self.record.data, source=dataset.name),
                 versions=current_versions(),
             )
         )

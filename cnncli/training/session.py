@@ -76,6 +76,16 @@ class State:
         )
 
 
+def check_trainable(network: nn.Module, dataset: Dataset, settings: Train) -> None:
+    """Check that network, data and settings go together, before a folder is made for them.
+
+    Raises:
+        UsageError: as :func:`make_plan` and :func:`make_state` would.
+    """
+    _objective(network, dataset, settings)
+    build_optimizer(network, settings)
+
+
 def make_plan(
     network: nn.Module,
     dataset: Dataset,
@@ -89,8 +99,6 @@ def make_plan(
         UsageError: where network, data and settings do not go together.
     """
     bounds = batch_bounds(dataset.train.count, settings.batch)
-    smallest = min(end - start for start, end in bounds)
-    objective = build_objective(network, settings, dataset.input_shape, len(dataset.classes), smallest)
     keep = fits(dataset.train.nbytes + dataset.test.nbytes, device)
     return Plan(
         settings=settings,
@@ -98,8 +106,13 @@ def make_plan(
         train=Feed(dataset.train, normalisation, device, keep=keep),
         test=Feed(dataset.test, normalisation, device, keep=keep),
         bounds=bounds,
-        objective=objective,
+        objective=_objective(network, dataset, settings),
     )
+
+
+def _objective(network: nn.Module, dataset: Dataset, settings: Train) -> Objective:
+    smallest = min(end - start for start, end in batch_bounds(dataset.train.count, settings.batch))
+    return build_objective(network, settings, dataset.input_shape, len(dataset.classes), smallest)
 
 
 def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) -> State:

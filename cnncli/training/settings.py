@@ -26,6 +26,11 @@ def settings_from_json(recorded: Mapping[str, Any]) -> Train:
     return Train(**recorded)
 
 
+def with_source(settings: Train, source: str) -> Train:
+    """The settings with the data named as ``source``, by an absolute path that holds in any folder."""
+    return settings_from_json(settings_json(settings) | {"data": source})
+
+
 def differences(recorded: Train, settings: Train) -> list[str]:
     """What differs in a way that would make a resumed run another one, as ``lr: 0.1, not 0.2``.
 

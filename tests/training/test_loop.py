@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +16,16 @@ from safetensors.torch import load_file
 from torch import nn
 
 from cnncli.diagnostics import CnncliError, UsageError
+from cnncli.spec.sections import Train
 from cnncli.training import files, runs
 from cnncli.training.batches import epoch_order
+from cnncli.training.dataset import Dataset
 from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import seed_weights, train
 from cnncli.training.normalisation import measure
 from cnncli.training.observer import Progress
 from cnncli.training.runs import open_run, read_metrics
+from cnncli.training.session import check_trainable
 from cnncli.training.weights import load_weights
 from tests.training.support import (
     CPU,
@@ -35,6 +39,12 @@ from tests.training.support import (
     settings,
     small_network,
 )
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of runs are made here; that files are synced, and when, is tested in test_files.py."""
+    monkeypatch.setattr(os, "fsync", lambda _handle: None)
 
 
 class Killed(BaseException):
@@ -397,3 +407,33 @@ def test_two_processes_do_not_share_a_run(tmp_path: Path) -> None:
     with run.locked(), pytest.raises(UsageError, match="another process"):
         go_on(tmp_path / "run", chosen)
     go_on(tmp_path / "run", chosen)
+
+
+def test_path_of_the_data_is_kept_such_that_it_holds_anywhere(tmp_path: Path) -> None:
+    """Settings may name a relative path; the run names the data as it was found."""
+    dataset = few_digits()
+    moved = Dataset("idx:/data/digits", dataset.classes, dataset.train, dataset.test)
+    chosen = settings(epochs=1, data="idx:digits")
+    run = begin(tmp_path / "run", chosen, moved)
+    assert run.record.settings.data == "idx:/data/digits"
+    again = Dataset("idx:/elsewhere", dataset.classes, dataset.train, dataset.test)
+    train(small_network(), again, chosen, run, device=CPU)
+    record = open_run(tmp_path / "run").record
+    assert (record.settings.data, record.data.source) == ("idx:/elsewhere", "idx:/elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("network", "chosen", "message"),
+    [
+        (small_network(7), settings(), "tells 7 classes apart"),
+        (nn.Flatten(), settings(), "tells 64 classes"),
+        (small_network(), settings(losses={"auxx": 1.0}), "no head of the network"),
+        (small_network(), settings(nesterov=True, momentum=0.0), "nesterov"),
+    ],
+)
+def test_what_does_not_go_together_is_said_before_a_folder_is_made(
+    network: nn.Module, chosen: Train, message: str
+) -> None:
+    check_trainable(small_network(), few_digits(), settings())
+    with pytest.raises(UsageError, match=message):
+        check_trainable(network, few_digits(), chosen)

@@ -18,12 +18,12 @@ from cnncli.training.runs import open_run, read_metrics
 from tests.training.support import begin, figures, go_on, run_whole, settings
 
 ROOT = Path(__file__).parents[2]
-CHOSEN = {"epochs": 30, "seed": 3}
+CHOSEN = {"epochs": 20, "seed": 3}
 TRAIN = f"""
 import sys
 from pathlib import Path
 from tests.training.support import go_on, settings
-_, outcome = go_on(Path(sys.argv[1]), settings(**{CHOSEN}), checkpoint_seconds=0.02)
+_, outcome = go_on(Path(sys.argv[1]), settings(**{CHOSEN}), checkpoint_seconds=0.05)
 sys.exit(0 if outcome.signal is None else 128 + outcome.signal)
 """
 EVALUATE = """
@@ -44,7 +44,7 @@ print(json.dumps([found.loss, found.top1]))
 def python(code: str, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", code, str(folder)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -63,10 +63,8 @@ def test_stopped_by_a_signal_and_resumed(tmp_path: Path, sent: signal.Signals, c
             time.sleep(0.005)
         process.send_signal(sent)
         assert process.wait(60) == code
-    assert 3 <= len(read_metrics(open_run(folder))) < 30
-    with python(TRAIN, folder) as process:
-        assert process.wait(60) == 0
-
+    assert 3 <= len(read_metrics(open_run(folder))) < 20
+    go_on(folder, chosen)
     _, outcome = run_whole(tmp_path / "whole", chosen)
     assert figures(read_metrics(open_run(folder))) == figures(outcome.history)
     ours = load_file(folder / "weights.safetensors")

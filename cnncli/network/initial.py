@@ -1,0 +1,33 @@
+"""The values that weights begin with: normal of variance 2 / fan-in, biases zero.
+
+So the size of a signal stays the same through layer after layer of rectifiers (He, Zhang, Ren and
+Sun, Delving deep into rectifiers, 2015). torch's own default has a sixth of that variance.
+
+Test accuracy in percent on scikit-learn's digits at 16x16 (360 test images, SGD with momentum 0.9,
+three seeds, lowest and highest). "VGG" draws as torchvision does for VGG: convolutions with variance
+2 / fan-out, linear layers with deviation 0.01.
+
+========================================  ===========  ===========  ===========
+network, learning rate, epochs            as here      torch        VGG
+========================================  ===========  ===========  ===========
+LeNet-5, tanh, 0.05, 8                    97.8 - 98.1  93.3 - 94.4  22.2 - 29.7
+LeNet-5, tanh, 0.01, 8                    94.4 - 95.3  75.0 - 78.3
+LeNet-5, relu, 0.05, 8                    98.1 - 98.9  96.1 - 96.9  7.8
+LeNet-5, relu, 0.01, 8                    96.4 - 97.5  46.1 - 65.0
+12 convolutions, relu, 0.01, 5            9.4 - 85.8   7.8 - 10.6
+the same with batch normalisation, 0.1, 4 98.6 - 99.4  97.2 - 99.4  89.7 - 93.9
+========================================  ===========  ===========  ===========
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from torch import nn
+
+
+def initialise(module: nn.Module, fan_in: float) -> None:
+    """Draw a layer's ``weight``, where every output is a sum of ``fan_in`` products, and clear its ``bias``."""
+    nn.init.normal_(module.get_parameter("weight"), std=sqrt(2 / fan_in))
+    if module.bias is not None:
+        nn.init.zeros_(module.get_parameter("bias"))

@@ -1,0 +1,250 @@
+"""The analysis against torch: what each node gives, holds and costs, and why two figures differ.
+
+Nothing is computed: the network is built on the meta device. Costs are held against torch's FLOP
+counter, which counts two operations for each multiply-accumulate, and against torchinfo. A
+difference is explained only where the known reason gives exactly the other figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any, Final, NamedTuple
+
+import torch
+import torchinfo
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from cnncli.graph import Graph, Node
+from cnncli.layers import Shape, shape_text
+from cnncli.network.network import Network, compile_graph
+
+# Group normalisation refuses a batch that leaves it one value to normalise, whatever the mode.
+_BATCH: Final = 2
+_COUNTER: Final = "num_batches_tracked"
+_TOTAL: Final = "total"
+
+TORCH_MACS: Final = "MACs (torch)"
+TORCHINFO_MACS: Final = "MACs (torchinfo)"
+
+BIAS: Final = "torchinfo counts every bias as a multiply-accumulate: one for each time it is added"
+TRANSPOSED: Final = (
+    "torchinfo counts a transposed convolution at output positions; its kernels stand at input positions"
+)
+BOTH: Final = f"{TRANSPOSED}; it also counts every bias"
+SCALES: Final = "torchinfo counts the parameters of a layer without multiply-accumulates, each once"
+SUM: Final = "the sum of the differences of the nodes"
+TRACKED: Final = "torch also keeps, in each batch normalisation, the number of batches it has seen"
+
+# Of which parameters torchinfo takes the product with the output positions: those of modules whose class
+# is called "...Conv..."; all others it counts once.
+_CONVOLVED: Final = {"conv": "", "convtranspose": "", "shortcut": "0."}
+
+
+class Row(NamedTuple):
+    """One figure of one node, or of the whole network (``total``): ours, theirs, why they differ."""
+
+    name: str
+    figure: str
+    ours: int | str
+    theirs: int | str
+    explanation: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the figures are the same."""
+        return self.ours == self.theirs
+
+
+class VerifyReport(NamedTuple):
+    """How many figures were compared, those that differ, and the totals whether they differ or not."""
+
+    compared: int
+    differences: tuple[Row, ...]
+    totals: tuple[Row, ...]
+
+    @property
+    def unexplained(self) -> tuple[Row, ...]:
+        """The differences without a known reason."""
+        rows = (*self.differences, *self.totals)
+        return tuple(row for row in rows if not row.agrees and not row.explanation)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every difference is explained."""
+        return not self.unexplained
+
+
+def verify(graph: Graph) -> VerifyReport:
+    """Compare the figures of every node with torch's and torchinfo's.
+
+    Raises:
+        CnncliError: torch cannot build the network.
+    """
+    network = compile_graph(graph, "meta").eval()
+    outcomes = _run(graph, network)
+    rows = [row for node in graph.nodes for row in _node_rows(node, network.at(node.name), outcomes)]
+    counted = [row for row in rows if row.figure == TORCH_MACS]
+    totals = [*_totals(graph, network), _total(TORCH_MACS, counted, sum(int(row.theirs) for row in counted))]
+    if all(node.name in outcomes and not isinstance(outcomes[node.name], str) for node in graph.nodes):
+        info, theirs = _torchinfo_rows(graph)
+        rows += info
+        totals.append(_total(TORCHINFO_MACS, info, theirs))
+    differences = tuple(row for row in rows if not row.agrees)
+    return VerifyReport(len(rows) + len(totals), differences, tuple(totals))
+
+
+class _Ran(NamedTuple):
+    shape: tuple[int, ...]
+    flops: int
+
+
+def _run(graph: Graph, network: Network) -> dict[str, _Ran | str]:
+    """What every node gives for a batch: its output's shape and FLOPs, or torch's message where it fails.
+
+    Nodes that read one that failed are left out.
+    """
+    values: dict[str, Tensor] = {"input": torch.empty((_BATCH, *graph.input), device="meta")}  # type: ignore[arg-type]
+    outcomes: dict[str, _Ran | str] = {}
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        before = 0
+        for node in graph.nodes:
+            if not values.keys() >= set(node.inputs):
+                continue
+            try:
+                output = network.at(node.name)(*[values[name] for name in node.inputs])
+            except (RuntimeError, ValueError, IndexError) as error:
+                outcomes[node.name] = (str(error).splitlines() or [type(error).__name__])[0]
+                continue
+            values[node.name] = output
+            total = counter.get_total_flops()
+            outcomes[node.name] = _Ran(tuple(output.shape), total - before)
+            before = total
+    return outcomes
+
+
+def _node_rows(node: Node, module: nn.Module, outcomes: Mapping[str, _Ran | str]) -> Iterator[Row]:
+    yield from _tensor_rows(node.name, "parameter", node.parameters, _own(module.named_parameters(), node.parameters))
+    yield from _tensor_rows(node.name, "buffer", node.buffers, _own(module.named_buffers(), node.buffers))
+    outcome = outcomes.get(node.name)
+    if outcome is None:
+        return
+    if isinstance(outcome, str):
+        yield Row(node.name, "output", shape_text(node.output), f"an error: {outcome}")
+        return
+    yield Row(node.name, "output", shape_text((_BATCH, *node.output)), shape_text(outcome.shape))
+    yield Row(node.name, TORCH_MACS, _macs(node), _whole(outcome.flops, 2 * _BATCH))
+
+
+def _own(tensors: Iterator[tuple[str, Tensor]], ours: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The tensors of a module itself: not those of nodes that hang under it, which have names of their own."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors if name in ours or "." not in name}
+
+
+def _tensor_rows(node: str, what: str, ours: Mapping[str, Shape], theirs: Mapping[str, Shape]) -> Iterator[Row]:
+    for name in dict.fromkeys((*ours, *theirs)):
+        if name in ours or not name.endswith(_COUNTER):
+            shapes = (shape_text(each[name]) or "1" if name in each else "none" for each in (ours, theirs))
+            yield Row(node, f"{what} {name}", *shapes)
+
+
+def _totals(graph: Graph, network: Network) -> Iterator[Row]:
+    """Counts over the whole network, the names of its state-dict among them."""
+    keys = {f"{node.name}.{name}" for node in graph.nodes for name in (*node.parameters, *node.buffers)}
+    theirs = [key for key in network.state_dict() if not key.endswith(_COUNTER)]
+    yield Row(_TOTAL, "tensors in a checkpoint", len(keys), len(theirs) if keys.issuperset(theirs) else "other names")
+    ours = sum(_size(shape) for node in graph.nodes for shape in node.parameters.values())
+    yield Row(_TOTAL, "parameters", ours, sum(each.numel() for each in network.parameters()))
+    ours = sum(_size(shape) for node in graph.nodes for shape in node.buffers.values())
+    yield Row(_TOTAL, "buffers", ours, sum(each.numel() for each in network.buffers()), _tracked(ours, network))
+
+
+def _tracked(ours: int, network: Network) -> str:
+    counters = sum(name.endswith(_COUNTER) for name, _ in network.named_buffers())
+    return TRACKED if counters and sum(each.numel() for each in network.buffers()) == ours + counters else ""
+
+
+def _torchinfo_rows(graph: Graph) -> tuple[list[Row], int]:
+    """torchinfo's figure for every node, and its own total.
+
+    torchinfo adds up modules without children alone, and ``conv1.activation`` is a child of ``conv1``: it
+    is shown the same nodes side by side.
+    """
+    flat = _side_by_side(graph)
+    network = compile_graph(flat, "meta").eval()
+    batch = torch.empty((_BATCH, *graph.input), device="meta")  # type: ignore[arg-type]
+    summary = torchinfo.summary(network, input_data=batch, device="meta", verbose=0)
+    macs = {id(each.module): each.macs for each in summary.summary_list if each.is_leaf_layer}
+    rows = []
+    for node, other in zip(graph.nodes, flat.nodes, strict=True):
+        theirs = sum(macs.get(id(part), 0) for part in network.at(other.name).modules())
+        ours, found = _macs(node), _whole(theirs, _BATCH)
+        known = found != ours and found == _predicted(node)
+        rows.append(Row(node.name, TORCHINFO_MACS, ours, found, _explain(node) if known else ""))
+    return rows, summary.total_mult_adds
+
+
+def _side_by_side(graph: Graph) -> Graph:
+    """The same graph with names without dots, and nothing left out outside of training."""
+
+    def flat(name: str) -> str:
+        return name.replace(".", "/")
+
+    nodes = tuple(
+        node._replace(name=flat(node.name), inputs=tuple(map(flat, node.inputs)), training_only=False)
+        for node in graph.nodes
+    )
+    outputs = {
+        name: output._replace(node=flat(output.node), training_only=False) for name, output in graph.outputs.items()
+    }
+    return graph._replace(nodes=nodes, outputs=outputs)
+
+
+def _predicted(node: Node) -> int:
+    """What torchinfo's rule gives for a node."""
+    positions = prod(_sizes(node.output[1:]))
+    prefix = _CONVOLVED.get(node.kind)
+    return sum(
+        _size(shape) * (positions if prefix is not None and name.startswith(prefix) else 1)
+        for name, shape in node.parameters.items()
+    )
+
+
+def _explain(node: Node) -> str:
+    """Why torchinfo's rule differs from ours for this node."""
+    if node.kind == "convtranspose":
+        return BOTH if "bias" in node.parameters else TRANSPOSED
+    return BIAS if node.kind in ("conv", "linear") else SCALES
+
+
+def _total(figure: str, rows: list[Row], theirs: int) -> Row:
+    """The total of a cost; explained where the nodes' differences add up to its own and are explained."""
+    ours = sum(int(row.ours) for row in rows)
+    explained = all(row.agrees or row.explanation for row in rows)
+    batch = _BATCH if figure == TORCHINFO_MACS else 1
+    adds_up = explained and theirs == batch * sum(int(row.theirs) for row in rows)
+    row = Row(_TOTAL, figure, ours, _whole(theirs, batch))
+    return row._replace(explanation=SUM) if adds_up and not row.agrees else row
+
+
+def _macs(node: Node) -> int:
+    macs: Any = node.layer.macs(node.x, node.output)
+    return int(macs)
+
+
+def _whole(number: int, divisor: int) -> int:
+    """Figures of a batch are multiples of its size."""
+    quotient, rest = divmod(number, divisor)
+    assert rest == 0, (number, divisor)
+    return quotient
+
+
+def _size(shape: Shape) -> int:
+    return prod(_sizes(shape))
+
+
+def _sizes(shape: Shape) -> list[int]:
+    """The sizes of a graph are numbers."""
+    assert all(isinstance(n, int) for n in shape), shape
+    return [int(n) for n in shape]  # type: ignore[arg-type]

@@ -1,0 +1,128 @@
+"""``cnncli inspect`` as it is typed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cnncli.cli.app import app
+
+runner = CliRunner()
+
+
+def inspect(*arguments: str) -> str:
+    result = runner.invoke(app, ["inspect", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_table() -> None:
+    text = inspect("specs/lenet5.yaml")
+    assert "lenet5: input 1x32x32" in text
+    assert "conv1               conv     6x28x28          156  117,600    4,704" in text
+    assert "total                                      61,706  416,520   15,002" in text
+    assert "trainable parameters 61,706   buffers 0" in text
+    assert "FLOPs 852,370   weights 0.25 MB" in text
+
+
+def test_json() -> None:
+    document = json.loads(inspect("specs/lenet5.yaml", "--format", "json"))
+    assert document["schema"] == "cnncli.inspect/1"
+    assert document["input"] == [1, 32, 32]
+    assert document["spec"] == "specs/lenet5.yaml"
+    assert document["outputs"] == {"output": [10]}
+    totals = document["totals"]
+    assert (totals["params"], totals["trainable_params"], totals["macs"]) == (61_706, 61_706, 416_520)
+    first, second = document["layers"][:2]
+    assert first == {
+        "name": "conv1",
+        "kind": "conv",
+        "line": 8,
+        "inputs": ["input"],
+        "output": [6, 28, 28],
+        "params": 156,
+        "buffers": 0,
+        "macs": 117_600,
+        "flops": 239_904,
+        "neurons": 4_704,
+        "connections": 122_304,
+    }
+    assert (second["name"], second["inputs"]) == ("conv1.activation", ["conv1"])
+
+
+def test_another_size_and_batch() -> None:
+    small = json.loads(inspect("specs/lenet5.yaml", "--input", "1x36x32", "--format", "json"))
+    assert small["layers"][0]["output"] == [6, 32, 28]
+    batch = json.loads(inspect("specs/lenet5.yaml", "--batch", "4", "--format", "json"))
+    assert batch["totals"]["macs"] == 4 * 416_520
+    assert batch["totals"]["params"] == 61_706
+
+
+def test_folding() -> None:
+    text = inspect("specs/lenet5.yaml", "--depth", "1")
+    assert "activation" not in text
+    assert "61,706  416,520   15,002" in text
+
+
+def test_markdown() -> None:
+    text = inspect("specs/lenet5.yaml", "--format", "markdown", "--fully-connected")
+    assert "| name | kind | output | parameters | MACs | neurons |" in text
+    assert "| conv1 | conv | 6x28x28 | 156 | 117,600 | 4,704 |" in text
+    assert "| **total** |" in text
+    assert "| conv1 | 1x32x32 -\\> 6x28x28 | 150 | 4,816,896 | 32,113x |" in text
+
+
+def test_the_lectures_comparison() -> None:
+    text = inspect("specs/lenet5.yaml", "--fully-connected")
+    assert "conv1    1x32x32 -> 6x28x28       150        4,816,896  32,113x" in text
+
+
+@pytest.mark.parametrize("size", ["0x3", "axb", "3x", "1x2x3x4x5", "", "3x99999999999999"])
+def test_a_wrong_size(size: str) -> None:
+    result = runner.invoke(app, ["inspect", "specs/lenet5.yaml", "--input", size])
+    assert result.exit_code == 2
+    assert "such as 3x224x224" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.yaml"], "there is no file 'nowhere.yaml'"),
+        (["specs"], "'specs' is a folder"),
+        (["specs/lenet5.yaml", "--set", "width=3"], "this spec has no variables"),
+        (["specs/lenet5.yaml", "--plugin", "nowhere.py"], "there is no plug-in 'nowhere.py'"),
+    ],
+)
+def test_mistakes_on_the_command_line(arguments: list[str], message: str) -> None:
+    result = runner.invoke(app, ["inspect", *arguments])
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_misspelt_file_gets_a_suggestion() -> None:
+    result = runner.invoke(app, ["inspect", "specs/lenet55.yaml"])
+    assert "did you mean 'lenet5.yaml'?" in result.stderr
+
+
+def test_a_shape_that_does_not_fit_shows_the_way_there(tmp_path: Path) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text("input: [1, 8, 8]\nlayers:\n  - maxpool: 2\n  - conv: {channels: 2, kernel: 5}\n")
+    result = runner.invoke(app, ["inspect", str(spec)])
+    assert result.exit_code == 2
+    assert f"{spec}:4:5: error: conv1: the kernel of 'conv' is larger than its input 1x4x4" in result.stderr
+    assert "expected: at least 5 along height" in result.stderr
+    assert "received: 4" in result.stderr
+    assert "maxpool1  1x4x4" in result.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    command = f"{sys.executable} -m cnncli inspect specs/lenet5.yaml | head -1"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert result.stdout == "lenet5: input 1x32x32\n"
+    assert result.stderr == ""

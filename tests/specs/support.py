@@ -1,0 +1,44 @@
+"""The shipped specs, opened once for all tests."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from cnncli.analysis.costs import Costs, costs
+from cnncli.graph import Graph, Node, Opened, open_spec
+
+SPECS = Path(__file__).resolve().parents[2] / "specs"
+NAMES = tuple(sorted(str(path.relative_to(SPECS).with_suffix("")) for path in SPECS.rglob("*.yaml")))
+"""Every shipped spec, as ``vgg/vgg16``."""
+
+
+@functools.cache
+def opened(name: str, *overrides: str) -> Opened:
+    return open_spec(SPECS / f"{name}.yaml", overrides=overrides)
+
+
+def graph(name: str, *overrides: str) -> Graph:
+    return opened(name, *overrides).graph
+
+
+@functools.cache
+def figures(name: str, *overrides: str) -> Costs:
+    return costs(graph(name, *overrides))
+
+
+def of_kind(name: str, kind: str, *overrides: str) -> list[Node]:
+    """The nodes of one kind, in order."""
+    return [node for node in graph(name, *overrides).nodes if node.kind == kind]
+
+
+def params(name: str, *overrides: str) -> list[object]:
+    """The parameters of every layer that has some, in order."""
+    return [row.figures.params for row in figures(name, *overrides).rows if row.figures.params != 0]
+
+
+def sizes(name: str, *overrides: str) -> list[object]:
+    """The output height of every convolution, in order; the maps are square."""
+    outputs = [node.output for node in of_kind(name, "conv", *overrides)]
+    assert all(height == width for _, height, width in outputs)
+    return [height for _, height, _ in outputs]

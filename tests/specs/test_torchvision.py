@@ -1,0 +1,85 @@
+"""AlexNet, VGG and ResNet have torchvision's names, shapes and totals, so its checkpoints load key by key.
+
+``tests/data/torchvision_models.json`` was recorded from torchvision; its ``source`` says which.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnncli.algebra import Dim
+from cnncli.graph import Graph
+from cnncli.network import compile_graph
+from tests.specs.support import SPECS, figures, graph
+
+SPEC_OF = {
+    path.stem: str(path.relative_to(SPECS).with_suffix(""))
+    for family in ("alexnet", "vgg", "resnet")
+    for path in sorted((SPECS / family).glob("*.yaml"))
+}
+
+
+@functools.cache
+def recorded() -> dict[str, Any]:
+    path = Path(__file__).resolve().parents[1] / "data" / "torchvision_models.json"
+    models: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["models"]
+    return models
+
+
+MODELS = tuple(recorded())
+
+
+def keys(network: Graph) -> Iterator[tuple[str, list[Dim]]]:
+    """The state-dict keys that the analysis predicts, with their shapes."""
+    for node in network.nodes:
+        for name, shape in (*node.parameters.items(), *node.buffers.items()):
+            yield f"{node.name}.{name}", list(shape)
+            if name.endswith("running_mean"):
+                # torch's own counter stands beside every running mean; it is no running statistic.
+                yield f"{node.name}.{name.removesuffix('running_mean')}num_batches_tracked", []
+
+
+def test_all_of_the_families_are_recorded() -> None:
+    here = set(SPEC_OF) - {"alexnet_2012", "vgg_c"}  # the two that torchvision does not have
+    assert set(MODELS) == here
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_predicted_keys_and_shapes(model: str) -> None:
+    assert dict(keys(graph(SPEC_OF[model]))) == recorded()[model]["state_dict"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_compiled_keys_and_shapes(model: str) -> None:
+    state = compile_graph(graph(SPEC_OF[model]), "meta").state_dict()
+    assert {key: list(tensor.shape) for key, tensor in state.items()} == recorded()[model]["state_dict"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_totals(model: str) -> None:
+    totals = figures(SPEC_OF[model]).totals
+    assert totals.params == recorded()[model]["params"]
+    assert totals.macs == recorded()[model]["macs_eval"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_output_shapes(model: str) -> None:
+    shapes = recorded()[model]["leaf_output_shapes"]
+    ours = {node.name: list(node.output) for node in graph(SPEC_OF[model]).nodes}
+    # A projection is one node here and two modules there; its second gives the result.
+    there = {name.replace(".downsample.1", ".downsample"): shape for name, shape in shapes.items()}
+    common = {name for name in there if name in ours}
+    assert {name: ours[name] for name in common} == {name: _as_vector(name, there[name]) for name in common}
+    # What torchvision has and we have not: the convolutions of projections, no more.
+    assert all(name.endswith(".downsample.0") for name in there if name not in ours)
+
+
+def _as_vector(name: str, shape: list[int]) -> list[int]:
+    """ResNet's average pooling leaves two axes of 1 there, which its ``flatten`` then takes off."""
+    return shape[:1] if name == "avgpool" and shape[1:] == [1, 1] else shape

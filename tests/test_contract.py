@@ -1,0 +1,433 @@
+"""What every kind of layer promises, held against torch: a walk over the registry.
+
+Each kind's examples, and random arguments drawn from its own declaration, go through the same
+checks. A failure prints a spec to paste.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from math import prod
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from cnncli.algebra import Dim, evaluate, symbol
+from cnncli.diagnostics import Location, Source, SpecError
+from cnncli.graph import Node, open_text
+from cnncli.layers import KINDS, Kind, Shape
+from cnncli.layers.padding import Edges, PaddingReader
+from cnncli.network import BUILDERS
+from cnncli.network.registry import build
+from cnncli.spec.fields import Choice, Flag, Number, PerAxis, Reader, Sizes, Whole
+
+BATCH = 2
+# Kinds that pick one of the values they look at: only many inputs show all that may be picked.
+PICKING = ("maxpool", "minpool", "medianpool", "globalmaxpool", "adaptivemaxpool")
+MULTIPLYING = ("conv", "convtranspose", "linear", "shortcut")
+
+
+class Case(NamedTuple):
+    """A kind, its arguments as text, and the shapes of its inputs."""
+
+    kind: str
+    arguments: str
+    inputs: tuple[tuple[int, ...], ...]
+
+    @property
+    def layer(self) -> Kind[Any]:
+        """The layer as it is read from the spec.
+
+        Raises:
+            SpecError: the arguments do not go with the inputs.
+        """
+        return layer_in(self.spec)
+
+    @property
+    def x(self) -> Any:
+        return self.inputs if KINDS[self.kind].joins else self.inputs[0]
+
+    @property
+    def spec(self) -> str:
+        """A spec whose last layer is this one, on inputs of these shapes."""
+        if not KINDS[self.kind].joins:
+            written = f"{self.kind}: {self.arguments}" if self.arguments else self.kind
+            return f"input: {list(self.inputs[0])}\nlayers:\n  - {written}\n"
+        branches = ", ".join(["identity", *map(branch_of, self.inputs[1:])])
+        arguments = self.arguments.removeprefix("{").removesuffix("}")
+        written = f"{{branches: [{branches}]{', ' if arguments else ''}{arguments}}}"
+        return f"input: {list(self.inputs[0])}\nlayers:\n  - {self.kind}: {written}\n"
+
+    def __str__(self) -> str:
+        return f"\n{self.spec}"
+
+
+@cache
+def layer_in(spec: str) -> Kind[Any]:
+    """The last layer of a spec."""
+    return open_text(spec).graph.nodes[-1].layer
+
+
+def branch_of(shape: tuple[int, ...]) -> str:
+    """A branch that gives this shape, whatever it starts from."""
+    if len(shape) == 1:
+        return f"[linear: {shape[0]}]"
+    return f"[adaptiveavgpool: {list(shape[1:])}, conv: {{channels: {shape[0]}, kernel: 1}}]"
+
+
+def node_of(case: Case, layer: Kind[Any] | None = None) -> Node:
+    layer = layer or case.layer
+    return Node(
+        "it",
+        case.kind,
+        layer,
+        tuple(f"branch{number}" for number in range(len(case.inputs))),
+        case.inputs,
+        layer.output(case.x),
+        layer.parameters(case.x),
+        layer.buffers(case.x),
+        Location(Source("<case>", case.spec), 3, 5),
+    )
+
+
+def module_of(case: Case, layer: Kind[Any] | None = None) -> nn.Module:
+    return build(node_of(case, layer))
+
+
+# -- the checks ------------------------------------------------------------------------------------
+
+
+def check_requirements(case: Case) -> None:
+    assert all(requirement.holds for requirement in case.layer.check(case.x)), case
+
+
+def check_symbolic(case: Case) -> None:
+    """Every rule asked with unknown sizes, then evaluated, gives what it gives for the numbers."""
+    layer = case.layer
+    shapes, sizes = with_symbols(case.inputs)
+    x = shapes if KINDS[case.kind].joins else shapes[0]
+    for requirement in layer.check(x):
+        assert evaluate(requirement.holds, sizes), (case, requirement.message)
+    numbers, formulas = figures(layer, case.x), figures(layer, x)
+    assert formulas.keys() == numbers.keys(), case
+    for name, number in numbers.items():
+        assert tuple(evaluate(dim, sizes) for dim in formulas[name]) == number, (case, name)
+
+
+def with_symbols(inputs: tuple[tuple[int, ...], ...]) -> tuple[tuple[Shape, ...], dict[str, int]]:
+    """The shapes with a symbol for each spatial axis of the first; those of the others differ by a number.
+
+    An axis of size 1 stays a number: it may be a scale to multiply with.
+    """
+    first = inputs[0]
+    sizes = {f"n{axis}": n for axis, n in enumerate(first) if axis}
+
+    def dim(axis: int, n: int) -> Dim:
+        return n if axis == 0 or n == 1 else symbol(f"n{axis}") + (n - first[axis])
+
+    return tuple(tuple(dim(axis, n) for axis, n in enumerate(shape)) for shape in inputs), sizes
+
+
+def figures(layer: Kind[Any], x: Any) -> dict[str, tuple[Dim, ...]]:
+    y = layer.output(x)
+    costs = {rule: (getattr(layer, rule)(x, y),) for rule in ("macs", "operations", "connections")}
+    return {"output": y, **costs, **layer.parameters(x), **layer.buffers(x)}
+
+
+def check_torch(case: Case) -> None:
+    """Output shape, parameters, buffers and cost are torch's."""
+    layer = case.layer
+    with torch.device("meta"):
+        module = module_of(case).eval()
+        inputs = [torch.empty((BATCH, *shape)) for shape in case.inputs]
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        output = module(*inputs)
+    y = layer.output(case.x)
+    assert tuple(output.shape) == (BATCH, *y), case
+    assert shapes_of(module.named_parameters()) == dict(layer.parameters(case.x)), case
+    buffers = shapes_of((name, each) for name, each in module.named_buffers() if not name.endswith("_tracked"))
+    assert buffers == dict(layer.buffers(case.x)), case
+    macs = layer.macs(case.x, y)
+    assert 2 * BATCH * macs == counter.get_total_flops(), case
+    assert macs == 0 or case.kind in MULTIPLYING, case
+
+
+def shapes_of(tensors: Iterator[tuple[str, Tensor]]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors}
+
+
+def check_reach(case: Case) -> None:
+    """What an output position reads is where the gradient of its input is not zero.
+
+    With weights of one and values above zero nothing cancels out; outputs are weighted at random,
+    since a normalisation's add up to a constant.
+    """
+    if gradient_vanishes(case):
+        return
+    layer = with_zero_padding(case.layer)
+    torch.manual_seed(0)
+    module = with_weights_of_one(module_of(case, layer)).double().eval()
+    inputs = values_for(case)
+    first = inputs[0].requires_grad_()
+    y = module(*inputs)
+    y = y * torch.rand_like(y).add(0.5)
+    windows = layer.windows(case.x)
+    if windows is None:
+        assert support(y.sum(), first, range(2, first.ndim)) == [(0, n - 1) for n in case.inputs[0][1:]], case
+        return
+    assert len(windows) == len(case.inputs[0]) - 1, case
+    sizes = case.inputs[0][1:]
+    reads = [[window.reach(i, n) for i in range(m)] for window, n, m in zip(windows, sizes, y.shape[2:], strict=True)]
+    for axis, reaches in enumerate(reads):
+        # Where the outputs of another axis read nothing at all, there is nothing to see along this one.
+        seen = all(any(other) for number, other in enumerate(reads) if number != axis)
+        for position in some_of(len(reaches)):
+            found = support(y.select(axis + 2, position).sum(), first, [axis + 2])
+            assert found == [reaches[position] if seen else None], (case, f"axis {axis}, position {position}")
+
+
+def some_of(count: int) -> list[int]:
+    """All positions of a few; of many, those at both ends and in the middle."""
+    middle = count // 2
+    return sorted({*range(min(4, count)), *range(max(count - 4, 0), count), *range(max(middle - 1, 0), middle)})
+
+
+def gradient_vanishes(case: Case) -> bool:
+    """Whether the output depends on the input without a gradient: one value normalised alone, a product with padding."""
+    layer, shape = case.layer, case.inputs[0]
+    together = {
+        "softmax": shape[0],
+        "log_softmax": shape[0],
+        "layernorm": shape[0] if vars(layer).get("over") == "channels" else prod(shape),
+        "groupnorm": prod(shape) // vars(layer).get("groups", 1),
+    }
+    padded_product = case.kind == "multiply" and vars(layer)["fit"] == "pad" and len(set(case.inputs)) > 1
+    return together.get(case.kind) == 1 or padded_product
+
+
+def with_zero_padding(layer: Kind[Any]) -> Kind[Any]:
+    """The layer with padded positions that read nothing."""
+    modes = {name: "zeros" for name in ("padding_mode", "mode") if "zeros" in words_of(layer, name)}
+    return type(layer)(**(vars(layer) | modes))
+
+
+def words_of(layer: Kind[Any], argument: str) -> tuple[str, ...]:
+    declared = layer.arguments.get(argument)
+    reader = declared.reader if declared else None
+    return reader.words if isinstance(reader, Choice) else ()
+
+
+def with_weights_of_one(module: nn.Module) -> nn.Module:
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.fill_(1.0)
+    return module
+
+
+def values_for(case: Case) -> list[Tensor]:
+    """Inputs around 1; for kinds that pick, many, and some that rise and fall along each axis."""
+    count = 64 if case.kind in PICKING else BATCH
+    inputs = [torch.rand((count, *shape), dtype=torch.float64) + 0.5 for shape in case.inputs]
+    if case.kind not in PICKING:
+        return inputs
+    ramps = []
+    for axis, n in enumerate(case.inputs[0][1:], start=2):
+        ramp = torch.arange(n).view(-1, *(1,) * (inputs[0].ndim - axis - 1))
+        ramps += [inputs[0][:1] + ramp, inputs[0][:1] - ramp]
+    return [torch.cat([inputs[0], *ramps])]
+
+
+def support(output: Tensor, first: Tensor, axes: Any) -> list[tuple[int, int] | None]:
+    """First and last position along each axis where the gradient is not zero; None where it is zero."""
+    gradient = torch.autograd.grad(output, first, retain_graph=True)[0] if output.requires_grad else first * 0
+    found: list[tuple[int, int] | None] = []
+    for axis in axes:
+        others = [each for each in range(gradient.ndim) if each != axis]
+        positions = gradient.abs().amax(others).nonzero().flatten().tolist()
+        found.append((positions[0], positions[-1]) if positions else None)
+    return found
+
+
+CHECKS: tuple[Callable[[Case], None], ...] = (check_requirements, check_symbolic, check_torch, check_reach)
+
+
+# -- examples --------------------------------------------------------------------------------------
+
+EXAMPLES = [
+    Case(name, example.arguments, example.inputs) for name, kind in KINDS.items() for example in kind.examples
+]
+
+
+def id_of(case: Case) -> str:
+    return f"{case.kind} {case.arguments}".strip()
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("case", EXAMPLES, ids=id_of)
+def test_example(case: Case, check: Callable[[Case], None]) -> None:
+    check(case)
+
+
+@pytest.mark.parametrize("case", EXAMPLES, ids=id_of)
+def test_example_runs_and_learns(case: Case) -> None:
+    """On the CPU: finite outputs of the right shape, and a gradient for every parameter."""
+    torch.manual_seed(0)
+    module = module_of(case).train()
+    output = module(*[torch.randn(BATCH, *shape) for shape in case.inputs])
+    assert output.shape == (BATCH, *case.layer.output(case.x)), case
+    assert torch.isfinite(output).all(), case
+    if not list(module.parameters()):
+        return
+    (output * torch.rand_like(output)).sum().backward()
+    for name, parameter in module.named_parameters():
+        assert parameter.grad is not None, (case, name)
+        assert parameter.grad.abs().sum() > 0, (case, name)
+
+
+@pytest.mark.parametrize("case", EXAMPLES, ids=id_of)
+def test_the_printed_spec_is_this_case(case: Case) -> None:
+    node = open_text(case.spec).graph.nodes[-1]
+    assert (node.kind, node.layer, node.input_shapes) == (case.kind, case.layer, case.inputs)
+
+
+# -- random arguments ------------------------------------------------------------------------------
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+
+def draw_per_axis(draw: Draw, minimum: int, rank: int) -> Any:
+    size = st.integers(minimum, 3)
+    return draw(st.one_of(size, st.lists(size, min_size=max(rank, 1), max_size=max(rank, 1))))
+
+
+def draw_edges(draw: Draw, reader: Reader[Any], rank: int) -> Any:
+    form = draw(st.sampled_from(("amounts", "sides") if rank == 2 else ("amounts",)))
+    if form == "amounts":
+        return draw_per_axis(draw, 0, rank)
+    sides = st.dictionaries(st.sampled_from(("top", "bottom", "left", "right")), st.integers(0, 2), min_size=1)
+    return draw(sides)
+
+
+def draw_padding(draw: Draw, reader: Reader[Any], rank: int) -> Any:
+    word = draw(st.sampled_from(("valid", "same", "half", "explicit")))
+    return draw_edges(draw, reader, rank) if word == "explicit" else word
+
+
+def draw_number(draw: Draw, reader: Number, rank: int) -> Any:
+    low = -1.0 if reader.minimum is None else reader.minimum
+    high = 2.0 if reader.maximum is None else reader.maximum
+    return draw(st.sampled_from([low + (high - low) * share for share in (0.125, 0.5, 0.75)]))
+
+
+DRAW: Mapping[type[Reader[Any]], Callable[[Draw, Any, int], Any]] = {
+    Whole: lambda draw, reader, _: draw(st.sampled_from([n for n in (1, 2, 3, 4, 6) if n >= reader.minimum])),
+    PerAxis: lambda draw, reader, rank: draw_per_axis(draw, reader.item.minimum, rank),
+    Number: draw_number,
+    Flag: lambda draw, *_: draw(st.booleans()),
+    Choice: lambda draw, reader, _: draw(st.sampled_from(reader.words)),
+    PaddingReader: draw_padding,
+    Edges: draw_edges,
+    Sizes: lambda draw, *_: draw(st.sampled_from([[-1], [-1, 2], [2, -1, 3], [4, 3, -1, 1], [12], [6, 2]])),
+}
+
+
+def draw_case(draw: Draw, name: str) -> Case:
+    kind = KINDS[name]
+    rank = draw(st.integers(0, 3))
+    given_arguments = {
+        key: DRAW[type(argument.reader)](draw, argument.reader, rank)
+        for key, argument in kind.arguments.items()
+        if argument.required or draw(st.booleans())
+    }
+    channels = st.sampled_from((1, 2, 3, 4, 6, 9, 12))
+    sizes = st.integers(1, 9 if rank < 3 else 4)
+    shape = st.tuples(channels, *[sizes] * rank)
+    inputs = [draw(shape)]
+    if kind.joins:
+        inputs += draw(st.lists(st.one_of(st.just(inputs[0]), shape), max_size=2))
+    return Case(name, flow(given_arguments) if given_arguments else "", tuple(inputs))
+
+
+def flow(value: Any) -> str:
+    """A value as YAML in one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {flow(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(flow, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def fits(case: Case) -> bool:
+    """Whether the arguments go with the inputs; that they are arguments at all is asserted."""
+    try:
+        return case.layer is not None
+    except SpecError as error:
+        assert {each.code for each in error.diagnostics} == {"shape"}, (case, error)
+        return False
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_random_arguments(name: str) -> None:
+    tried = 0
+
+    @settings(
+        max_examples=25,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+    )
+    @given(st.data())
+    def run(data: st.DataObject) -> None:
+        nonlocal tried
+        case = draw_case(data.draw, name)
+        assume(fits(case))
+        tried += 1
+        for check in CHECKS:
+            check(case)
+
+    run()
+    assert tried >= 10, f"only {tried} of the random arguments fit the kind"
+
+
+# -- declarations ----------------------------------------------------------------------------------
+
+
+def test_every_kind_has_a_builder_and_every_builder_a_kind() -> None:
+    assert set(BUILDERS) == set(KINDS.values())
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_declaration_is_documented(name: str) -> None:
+    kind = KINDS[name]
+    assert "__doc__" in vars(kind)
+    assert kind.__doc__
+    assert kind.examples
+    assert sum(argument.main for argument in kind.arguments.values()) <= 1
+    for argument in kind.arguments.values():
+        assert argument.help.strip()
+        assert argument.reader.expected.strip()
+
+
+MISSPELT = [(kind, argument) for kind in KINDS for argument in KINDS[kind].arguments]
+
+
+@pytest.mark.parametrize(("name", "argument"), MISSPELT)
+def test_misspelt_argument_is_located_and_mended(name: str, argument: str) -> None:
+    wrong = argument[:-2] + argument[-1] if len(argument) > 3 else argument + argument[-1]
+    assert wrong not in KINDS[name].arguments
+    branches = ", branches: [identity]" if KINDS[name].joins else ""
+    text = f"input: [4, 8, 8]\nlayers:\n  - {name}: {{{wrong}: 1{branches}}}\n"
+    with pytest.raises(SpecError) as caught:
+        open_text(text, name="spec.yaml")
+    found = [each for each in caught.value.diagnostics if each.code == "unknown-argument"]
+    assert len(found) == 1
+    assert str(found[0].location) == f"spec.yaml:3:{len(name) + 8}"
+    assert f"'{wrong}'" in found[0].message
+    assert f"did you mean '{argument}'?" in found[0].hint
