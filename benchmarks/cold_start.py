@@ -38,7 +38,9 @@ def features():
 
 classifier = [nn.Linear(512 * 7 * 7, 4096), nn.ReLU(True), nn.Dropout(), nn.Linear(4096, 4096),
               nn.ReLU(True), nn.Dropout(), nn.Linear(4096, 1000)]
-model = nn.Sequential(nn.Sequential(*features()), nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Sequential(*classifier))
+model = nn.Sequential(
+    nn.Sequential(*features()), nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Sequential(*classifier)
+)
 print(torchinfo.summary(model, (1, 3, 224, 224), verbose=0))
 """
 
@@ -79,7 +81,12 @@ def contenders(folder: Path) -> dict[str, Sequence[str]]:
         "cnncli vgg16": [*inspect, str(VGG16)],
         "torch + torchinfo vgg16": [sys.executable, "-c", PEER],
         "cnncli resnet18 at 224": [*inspect, str(ROOT / "specs/resnet/resnet18.yaml")],
-        "cnncli resnet18 at 4096": [*inspect, str(ROOT / "specs/resnet/resnet18.yaml"), "--input", "3x4096x4096"],
+        "cnncli resnet18 at 4096": [
+            *inspect,
+            str(ROOT / "specs/resnet/resnet18.yaml"),
+            "--input",
+            "3x4096x4096",
+        ],
     }
     for count in (1_000, 5_000, 10_000, 20_000):
         path = folder / f"{count}.yaml"
@@ -101,7 +108,7 @@ def run(command: Sequence[str]) -> Cost:
     with Path(os.devnull).open("w") as nowhere:
         begun = time.perf_counter()
         pid = os.posix_spawn(
-            command[0], command, environment, file_actions=[(os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1)]
+            command[0], list(command), environment, file_actions=[(os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1)]
         )
         _, status, usage = os.wait4(pid, 0)
         seconds = time.perf_counter() - begun

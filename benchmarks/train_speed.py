@@ -168,7 +168,7 @@ def measure_all(dataset: Dataset, rounds: int) -> dict[str, list[float]]:
     speeds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     names = list(CONTENDERS)
     for round_ in range(-1, rounds):
-        # Each comes first, second and last equally often.
+        # Each comes at every place of the order equally often.
         turn = round_ % len(names)
         for name in (*names[turn:], *names[:turn]):
             seconds = CONTENDERS[name](dataset, normalisation)

@@ -93,7 +93,7 @@ class LimitError(CnncliError):
     """A limit was passed: reading stops, since nothing that follows would mean anything."""
 
 
-class ShapeError(CnncliError):
+class ShapeError(SpecError):
     """The spec reads well, but its layers do not fit together at this input size."""
 
 
@@ -111,7 +111,8 @@ class Faults:
 
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], Diagnostic] = {}
-        self._reports = 0
+        self.reports = 0
+        """How often something was added, repetitions included."""
 
     def add(self, fault: Diagnostic) -> None:
         """Keep a fault, unless it is there already: the copies of a repeated layer share theirs.
@@ -120,8 +121,8 @@ class Faults:
             LimitError: there are so many that reading on is of no use.
         """
         self._found.setdefault(_identity(fault), fault)
-        self._reports += 1
-        if len(self._found) >= MAX_FAULTS or self._reports >= _MAX_REPORTS:
+        self.reports += 1
+        if len(self._found) >= MAX_FAULTS or self.reports >= _MAX_REPORTS:
             message = "this file has many faults: reading stopped before its end"
             raise LimitError(Diagnostic("limit", message))
 
@@ -201,5 +202,6 @@ def lines_of(text: str) -> list[str]:
 
 def _one_line(diagnostic: Diagnostic) -> str:
     where = f"{diagnostic.location}: " if diagnostic.location else ""
-    outcome = f" (expected {diagnostic.expected})" if diagnostic.expected else ""
-    return f"{where}{diagnostic.message}{outcome}"
+    parts = (("expected", diagnostic.expected), ("received", diagnostic.received))
+    outcome = "; ".join(f"{what} {text}" for what, text in parts if text)
+    return f"{where}{diagnostic.message}{f' ({outcome})' if outcome else ''}"

@@ -1,7 +1,7 @@
 """Write the generated pages: ``docs/layers.md`` and the table of operations in ``docs/counting.md``.
 
-    python scripts/make_docs.py            write them
-    python scripts/make_docs.py --check    exit with 1 where one is out of date
+python scripts/make_docs.py            write them
+python scripts/make_docs.py --check    exit with 1 where one is out of date
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ def main() -> None:
 def pages() -> dict[Path, str]:
     """Every generated page and its text."""
     counting = DOCS / "counting.md"
-    return {DOCS / "layers.md": "\n".join(layers_page()) + "\n", counting: with_operations(counting.read_text("utf-8"))}
+    return {
+        DOCS / "layers.md": "\n".join(layers_page()) + "\n",
+        counting: with_operations(counting.read_text("utf-8")),
+    }
 
 
 def with_operations(text: str) -> str:
@@ -49,7 +52,7 @@ def layers_page() -> Iterator[str]:
     """The reference of all kinds."""
     yield "# Kinds of layers"
     yield ""
-    yield "Made from the declarations by `scripts/make_docs.py`; `cnncli layers KIND` shows the same in a terminal."
+    yield "Made from the declarations by `scripts/make_docs.py`; `cnncli layers KIND` shows the same."
     family = ""
     for name, kind in KINDS.items():
         if kind.family != family:
@@ -70,7 +73,9 @@ def _arguments(kind: type[Kind[Any]]) -> Iterator[str]:
     rows = [("branches", "what to join", "required", "a list of branches")] if kind.joins else []
     for name, declared in kind.arguments.items():
         default = "required" if declared.required else default_text(declared.default)
-        rows.append((f"{name} (main)" if declared.main else name, declared.help, default, declared.reader.expected))
+        rows.append(
+            (f"{name} (main)" if declared.main else name, declared.help, default, declared.reader.expected)
+        )
     if rows:
         yield ""
         yield "| argument | meaning | default | form |"

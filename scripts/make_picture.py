@@ -28,7 +28,13 @@ def main() -> None:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
     console.print(Text.assemble(("$ ", "bold green"), "cnncli inspect specs/lenet5.yaml"))
     notes = (Line(text, "note") for text in summary(graph, found))
-    lines = (Line(title(graph, 1), "title"), Line("", ""), *render(table(graph, found, None), WIDTH), Line("", ""), *notes)
+    lines = (
+        Line(title(graph, 1), "title"),
+        Line("", ""),
+        *render(table(graph, found, None), WIDTH),
+        Line("", ""),
+        *notes,
+    )
     for line in lines:
         console.print(Text(line.text, style=STYLES.get(line.role, "")), soft_wrap=True)
     svg = console.export_svg(title="cnncli", unique_id="cnncli")

@@ -1,6 +1,7 @@
 """What a network costs: parameters, buffers, multiply-accumulates, operations, neurons, connections.
 
-All figures are for one sample unless a batch is asked for; docs/counting.md says what is counted and what is not.
+All figures are for one sample unless a batch is asked for; docs/counting.md says what is counted and
+what is not.
 """
 
 from __future__ import annotations

@@ -25,7 +25,10 @@ OVER = 1
 
 def command(
     specs: Annotated[
-        list[str], typer.Argument(metavar="SPEC...", help="Spec files, or patterns such as 'specs/*.yaml'.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="SPEC...", help="Spec files, or patterns such as 'specs/*.yaml'.", show_default=False
+        ),
     ],
     budget: Annotated[
         str | None, typer.Option(metavar="FILE", help="A YAML file of limits, in place of the specs' own.")
@@ -53,7 +56,9 @@ def _check(path: str, shared: Budget | None, size: Sequence[int] | None, overrid
     opened = open_spec(path, size=size, overrides=overrides)
     verdicts = budgets.check(costs(opened.graph), shared if shared is not None else opened.budget)
     if not verdicts:
-        raise usage_error(f"'{path}' has no budget", hint="write limits under 'budget:', or give a file with --budget")
+        raise usage_error(
+            f"'{path}' has no budget", hint="write limits under 'budget:', or give a file with --budget"
+        )
     checks.show(output(), path, verdicts)
     return 0 if all(verdict.within for verdict in verdicts) else OVER
 
@@ -66,7 +71,7 @@ def _matching(patterns: Sequence[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for pattern in patterns:
-        matches = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))
+        matches = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - also absolute patterns
         if not matches:
             raise usage_error(f"no file matches '{pattern}'", expected="at least one spec file")
         found |= dict.fromkeys(matches)

@@ -19,15 +19,19 @@ WRONG: Final = 2
 
 P = ParamSpec("P")
 
-SpecPath: TypeAlias = Annotated[str, typer.Argument(metavar="SPEC", help="A spec file (.yaml).", show_default=False)]
+SpecPath: TypeAlias = Annotated[
+    str, typer.Argument(metavar="SPEC", help="A spec file (.yaml).", show_default=False)
+]
 InputSize: TypeAlias = Annotated[
     str | None, typer.Option("--input", metavar="SIZE", help="Another input size, such as 3x224x224.")
 ]
 Overrides: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--set", metavar="VAR=VALUE", help="Another value for a variable of the spec.")
+    list[str] | None,
+    typer.Option("--set", metavar="VAR=VALUE", help="Another value for a variable of the spec."),
 ]
 Plugins: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--plugin", metavar="FILE", help="A Python file that adds kinds of layers.")
+    list[str] | None,
+    typer.Option("--plugin", metavar="FILE", help="A Python file that adds kinds of layers."),
 ]
 
 _SIZE: Final = re.compile(r"\d+([x,]\d+){0,3}\Z")
@@ -60,7 +64,8 @@ def parse_size(text: str | None) -> tuple[int, ...] | None:
     parts = re.split("[x,]", folded)
     if not _SIZE.match(folded) or any(len(part) > _MAX_DIGITS or int(part) == 0 for part in parts):
         raise usage_error(
-            f"--input {text}: this is no size", expected="channels and sizes, such as 3x224x224, or features, such as 784"
+            f"--input {text}: this is no size",
+            expected="channels and sizes, such as 3x224x224, or features, such as 784",
         )
     return tuple(int(part) for part in parts)
 

@@ -32,7 +32,8 @@ class Format(StrEnum):
 def command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)],
     data: Annotated[
-        str | None, typer.Option(help="Other data: digits, idx:DIR, folder:DIR or npz:FILE; its held-out part.")
+        str | None,
+        typer.Option(help="Other data: digits, idx:DIR, folder:DIR or npz:FILE; its held-out part."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.table,
@@ -69,7 +70,9 @@ def _measure(folder: Path, data: str | None, device: str) -> tuple[Run, Dataset,
     if dataset.classes != expected:
         received = f"{len(dataset.classes)} classes: {', '.join(dataset.classes[:12])}"
         message = "the data has other classes than the network was trained on"
-        raise usage_error(message, expected=f"{len(expected)} classes: {', '.join(expected[:12])}", received=received)
+        raise usage_error(
+            message, expected=f"{len(expected)} classes: {', '.join(expected[:12])}", received=received
+        )
     network = compile_graph(graph)
     load_weights(network, run.weights)
     network.to(where)
@@ -80,7 +83,9 @@ def _table(run: Run, dataset: Dataset, figures: Evaluation) -> None:
     from cnncli.report.training import class_table, percent
 
     screen = output()
-    screen.line(f"{printable(run.record.name)}: {figures.count:,} images of {printable(dataset.name)}", "title")
+    screen.line(
+        f"{printable(run.record.name)}: {figures.count:,} images of {printable(dataset.name)}", "title"
+    )
     top5 = f", top-5 {percent(figures.top5)}" if figures.top5 is not None else ""
     screen.line(f"test accuracy {percent(figures.top1)}, loss {figures.loss:.6f}{top5}", "good")
     screen.line()

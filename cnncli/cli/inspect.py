@@ -29,14 +29,21 @@ class Format(StrEnum):
 def command(
     spec: SpecPath,
     input_size: InputSize = None,
-    batch: Annotated[int, typer.Option(min=1, help="Samples at once: multiplies MACs, FLOPs and neurons.")] = 1,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Samples at once: multiplies MACs, FLOPs and neurons.")
+    ] = 1,
     overrides: Overrides = None,
-    depth: Annotated[int | None, typer.Option(min=1, help="Fold names of more parts than this into one row.")] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="Fold names of more parts than this into one row.")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.table,
     fully_connected: Annotated[
-        bool, typer.Option("--fully-connected", help="Compare with fully connected layers of the same shapes.")
+        bool,
+        typer.Option("--fully-connected", help="Compare with fully connected layers of the same shapes."),
     ] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="Check every figure against torch and torchinfo.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check every figure against torch and torchinfo.")
+    ] = False,
     plugin: Plugins = None,
 ) -> None:
     """Show every layer's shape, parameters and cost, computed from the text alone."""
@@ -56,7 +63,11 @@ def command(
 
 
 def _table(
-    graph: Graph, figures: Costs, depth: int | None, batch: int, comparisons: tuple[dense.Comparison, ...] | None
+    graph: Graph,
+    figures: Costs,
+    depth: int | None,
+    batch: int,
+    comparisons: tuple[dense.Comparison, ...] | None,
 ) -> None:
     screen = output()
     inspection.show(screen, graph, figures, depth, batch)
@@ -66,7 +77,11 @@ def _table(
 
 
 def _markdown(
-    graph: Graph, figures: Costs, depth: int | None, batch: int, comparisons: tuple[dense.Comparison, ...] | None
+    graph: Graph,
+    figures: Costs,
+    depth: int | None,
+    batch: int,
+    comparisons: tuple[dense.Comparison, ...] | None,
 ) -> None:
     lines = [*inspection.markdown(graph, figures, depth, batch)]
     if comparisons is not None:

@@ -14,7 +14,9 @@ from cnncli.report.screen import output
 
 
 def command(
-    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="A kind, for its page.", show_default=False)] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help="A kind, for its page.", show_default=False)
+    ] = None,
     plugin: Plugins = None,
 ) -> None:
     """List the kinds of layers, or show one kind's arguments, formula and examples."""

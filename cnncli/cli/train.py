@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 def command(
     spec: Annotated[
-        str | None, typer.Argument(metavar="SPEC", help="A spec file (not with --resume).", show_default=False)
+        str | None,
+        typer.Argument(metavar="SPEC", help="A spec file (not with --resume).", show_default=False),
     ] = None,
     data: Annotated[str | None, typer.Option(help="digits, idx:DIR, folder:DIR or npz:FILE.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training data.")] = None,
@@ -31,8 +32,12 @@ def command(
     lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of weights, shuffling and dropout.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    run: Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the run; runs/NAME-N if not given.")] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")] = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder of the run; runs/NAME-N if not given.")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")
+    ] = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
 ) -> None:
@@ -45,7 +50,9 @@ def command(
         raise usage_error(f"--lr {lr}", expected="a number above 0")
     if resume is not None:
         if spec is not None or run is not None or overrides:
-            raise usage_error("--resume takes spec and folder from the run", hint=f"cnncli train --resume {resume}")
+            raise usage_error(
+                "--resume takes spec and folder from the run", hint=f"cnncli train --resume {resume}"
+            )
         outcome = _resume(Path(resume), changes, device)
     elif spec is not None:
         outcome = _begin(spec, overrides or [], changes, device, Path(run) if run is not None else None)
@@ -55,7 +62,9 @@ def command(
         raise typer.Exit(128 + outcome.signal)
 
 
-def _begin(spec: str, overrides: list[str], changes: dict[str, Any], device: str, folder: Path | None) -> Outcome:
+def _begin(
+    spec: str, overrides: list[str], changes: dict[str, Any], device: str, folder: Path | None
+) -> Outcome:
     from cnncli.training.extras import need_training
 
     need_training()
@@ -73,7 +82,9 @@ def _begin(spec: str, overrides: list[str], changes: dict[str, Any], device: str
     seed_weights(settings.seed)
     network = compile_graph(opened.graph)
     text = to_yaml(opened.document)
-    run = create_run(folder, name=opened.graph.name, spec=text, settings=settings, dataset=dataset, device=where)
+    run = create_run(
+        folder, name=opened.graph.name, spec=text, settings=settings, dataset=dataset, device=where
+    )
     return _train(opened.graph, network, dataset, settings, run, where)
 
 
@@ -116,15 +127,20 @@ def _train(graph: Graph, network: Any, dataset: Dataset, settings: Train, run: R
     return outcome
 
 
-def _introduce(screen: Screen, graph: Graph, dataset: Dataset, settings: Train, run: Run, device: Any) -> None:
+def _introduce(
+    screen: Screen, graph: Graph, dataset: Dataset, settings: Train, run: Run, device: Any
+) -> None:
     """Say what is about to happen, and every adaptation made to the data."""
     screen.line(f"{printable(graph.name)} on {device}, run folder {run.folder}", "title")
     counts = f"{dataset.train.count:,} images to train on, {dataset.test.count:,} held out"
-    screen.line(f"{printable(settings.data)}: {counts}, {len(dataset.classes)} classes, input {shape_text(graph.input)}")
+    fitted = f"{len(dataset.classes)} classes, input {shape_text(graph.input)}"
+    screen.line(f"{printable(settings.data)}: {counts}, {fitted}")
     for note in dataset.notes:
         screen.line(f"  {printable(note)}", "note")
     schedule = f"{settings.schedule} schedule" if settings.schedule != "constant" else "constant"
-    how = f"{settings.optimizer}, lr {settings.lr:g} ({schedule}), batch {settings.batch}, seed {settings.seed}"
+    how = (
+        f"{settings.optimizer}, lr {settings.lr:g} ({schedule}), batch {settings.batch}, seed {settings.seed}"
+    )
     screen.line(how, "note")
     screen.line()
     screen.flush()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from cnncli.diagnostics import Diagnostic, Faults, Related, SpecError
+from cnncli.diagnostics import Diagnostic, Faults, Location, Related, SpecError
 from cnncli.graph.graph import Graph, Node, Output
 from cnncli.graph.trace import shape_table
 from cnncli.layers import KINDS, Kind, Require, Shape, shape_text
 from cnncli.spec.description import INPUT, Description, NodeSpec
+from cnncli.spec.fields import MAX_SIZE
 
 _MAX_ORIGINS: Final = 8
+_MAX_TABLES: Final = 20
 
 
 def build(description: Description, size: Shape, faults: Faults) -> Graph | None:
@@ -29,12 +31,18 @@ class _Builder:
         self._shapes: dict[str, Shape] = {INPUT: size} if size else {}
         self._nodes: list[Node] = []
         self._own: dict[str, Node] = {}
+        self._tables = 0
 
     def run(self) -> None:
+        # The copies of a layer share its place and its uses; they would only say the same again.
+        reported: set[tuple[Location, ...]] = set()
         for spec in self._description.nodes:
+            if reported and (spec.location, *spec.uses) in reported:
+                continue
             try:
                 self._add(spec)
             except SpecError as error:
+                reported.add((spec.location, *spec.uses))
                 self._faults.extend(_with_uses(each, spec) for each in error.diagnostics)
 
     def graph(self) -> Graph:
@@ -57,6 +65,10 @@ class _Builder:
         x = shapes if kind.joins else shapes[0]
         self._require(spec, layer, x)
         output = layer.output(x)
+        if any(isinstance(dim, int) and dim > MAX_SIZE for dim in output):
+            # Sizes that double from layer to layer would soon be too long even to write down.
+            too_large = Require(False, "the output is too large", f"at most {MAX_SIZE:.0e} along an axis")
+            raise SpecError(self._shape_fault(spec, too_large))
         self._shapes[spec.name] = output
         node = Node(
             spec.name,
@@ -90,6 +102,10 @@ class _Builder:
         blamed = spec.arguments.get(requirement.argument)
         where = blamed.location if blamed is not None else spec.location
         inputs = [name for name in spec.inputs if name is not None]
+        shapes = [self._shapes[name] for name in inputs]
+        self._tables += 1
+        # A table costs a look at every node, and nobody reads a hundred.
+        table = shape_table(self._size, self._nodes, spec, shapes) if self._tables <= _MAX_TABLES else ""
         return Diagnostic(
             "shape",
             f"{spec.name}: {requirement.message}",
@@ -98,7 +114,7 @@ class _Builder:
             requirement.received,
             requirement.hint,
             self._origins(inputs) if len(inputs) > 1 else (),
-            shape_table(self._size, self._nodes, spec, [self._shapes[name] for name in inputs]),
+            table,
         )
 
     def _origins(self, names: Sequence[str]) -> tuple[Related, ...]:

@@ -1,7 +1,17 @@
 """What each kind of layer is: its arguments, its shape rule, its parameters, its cost."""
 
 from cnncli.layers import activation, conv, dense, joins, norm, pooling, regularising, shaping
-from cnncli.layers.kind import Elementwise, Example, Kind, Layer, Require, Shape, Tensors, Weightless, shape_text
+from cnncli.layers.kind import (
+    Elementwise,
+    Example,
+    Kind,
+    Layer,
+    Require,
+    Shape,
+    Tensors,
+    Weightless,
+    shape_text,
+)
 from cnncli.layers.registry import KINDS, KindVocabulary, layer
 
 __all__ = [

@@ -1,5 +1,7 @@
-"""Activations. ``work`` counts the elementary operations of the formula as written, for each value;
-a comparison, an exponential, a hyperbolic tangent or a logarithm is one.
+"""Activations.
+
+``work`` counts the elementary operations of the formula as written, for each value; a comparison,
+an exponential, a hyperbolic tangent or a logarithm is one.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ class ReLU(Elementwise):
     """max(x, 0) (Nair and Hinton, 2010)."""
 
     work = 1
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("relu6", activation=True)
@@ -29,7 +31,7 @@ class ReLU6(Elementwise):
     """min(max(x, 0), 6) (Howard et al., MobileNets, 2017)."""
 
     work = 2
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("leaky_relu", activation=True)
@@ -39,7 +41,7 @@ class LeakyReLU(Elementwise):
     slope: float = arg(Number(0), "slope of the negative side", default=0.01, main=True)
 
     work = 2
-    examples: ClassVar = (*_PLAIN, Example("0.2", ((3, 4),)))
+    examples: ClassVar[tuple[Example, ...]] = (*_PLAIN, Example("0.2", ((3, 4),)))
 
 
 @layer("prelu", activation=True)
@@ -49,7 +51,7 @@ class PReLU(Layer):
     shared: bool = arg(Flag(), "one slope for all channels instead of one each", default=False)
     start: float = arg(Number(), "the slope before training", default=0.25)
 
-    examples: ClassVar = (*_PLAIN, Example("{shared: true}", ((3, 4, 2),)))
+    examples: ClassVar[tuple[Example, ...]] = (*_PLAIN, Example("{shared: true}", ((3, 4, 2),)))
 
     def check(self, x: Shape) -> Iterator[Require]:
         yield from ()
@@ -81,7 +83,7 @@ class ELU(Elementwise):
     alpha: float = arg(Number(0), "limit of the negative side", default=1.0, main=True)
 
     work = 4
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("gelu", activation=True)
@@ -89,7 +91,7 @@ class GELU(Elementwise):
     """x * (1 + erf(x / sqrt(2))) / 2 (Hendrycks and Gimpel, 2016)."""
 
     work = 5
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("silu", activation=True)
@@ -97,7 +99,7 @@ class SiLU(Elementwise):
     """x * sigmoid(x) (Elfwing, Uchibe and Doya, 2017)."""
 
     work = 5
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("mish", activation=True)
@@ -105,7 +107,7 @@ class Mish(Elementwise):
     """x * tanh(log(1 + exp(x))) (Misra, 2019)."""
 
     work = 5
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("sigmoid", activation=True)
@@ -113,7 +115,7 @@ class Sigmoid(Elementwise):
     """1 / (1 + exp(-x))."""
 
     work = 4
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("hard_sigmoid", activation=True)
@@ -121,7 +123,7 @@ class HardSigmoid(Elementwise):
     """min(max(x + 3, 0), 6) / 6 (Howard et al., MobileNetV3, 2019)."""
 
     work = 4
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("hard_swish", activation=True)
@@ -129,7 +131,7 @@ class HardSwish(Elementwise):
     """x * min(max(x + 3, 0), 6) / 6 (Howard et al., MobileNetV3, 2019)."""
 
     work = 5
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("tanh", activation=True)
@@ -137,7 +139,7 @@ class Tanh(Elementwise):
     """The hyperbolic tangent."""
 
     work = 1
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("scaled_tanh", activation=True)
@@ -145,7 +147,7 @@ class ScaledTanh(Elementwise):
     """1.7159 tanh(2x/3), which has f(1) = 1 and f(-1) = -1 (LeCun et al., 1998)."""
 
     work = 3
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("softplus", activation=True)
@@ -153,7 +155,7 @@ class Softplus(Elementwise):
     """log(1 + exp(x))."""
 
     work = 3
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("softmax", activation=True)
@@ -164,7 +166,7 @@ class Softmax(Elementwise):
     """
 
     work = 5
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("log_softmax", activation=True)
@@ -172,4 +174,4 @@ class LogSoftmax(Elementwise):
     """The logarithm of softmax: x - log(sum of exp(x)) across channels or features."""
 
     work = 5
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN

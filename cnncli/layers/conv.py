@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from cnncli.algebra import Dim, product
-from cnncli.layers.kind import Example, Layer, Require, Shape, Tensors, along, axes_match, is_map, padding_axes
+from cnncli.layers.kind import (
+    Example,
+    Layer,
+    Require,
+    Shape,
+    Tensors,
+    along,
+    axes_match,
+    is_map,
+    padding_axes,
+)
 from cnncli.layers.padding import MODES, VALID, Padding, PaddingReader
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name, make_windows, windows_fit
@@ -51,11 +61,13 @@ class Conv(Layer):
     bias: bool = arg(Flag(), "add a bias to every output channel", default=True)
 
     sugar = True
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("{channels: 6, kernel: 5}", ((1, 32, 32),)),
         Example("{channels: 64, kernel: 7, stride: 2, padding: half, bias: false}", ((3, 21, 18),)),
         Example("{channels: 8, kernel: [3, 4], stride: 2, padding: same, groups: 2}", ((4, 9, 14),)),
-        Example("{channels: 4, kernel: 3, dilation: 2, padding: same, padding_mode: symmetric}", ((2, 9, 9),)),
+        Example(
+            "{channels: 4, kernel: 3, dilation: 2, padding: same, padding_mode: symmetric}", ((2, 9, 9),)
+        ),
         Example("{channels: 4, kernel: 5, stride: 3}", ((2, 40),)),
         Example("{channels: 4, kernel: 3, padding: {top: 1, left: 2}}", ((2, 7, 6),)),
         Example("{channels: 3, kernel: 3, padding: 1}", ((2, 5, 6, 7),)),
@@ -125,7 +137,7 @@ class ConvTranspose(Layer):
     bias: bool = arg(Flag(), "add a bias to every output channel", default=True)
 
     sugar = True
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("{channels: 64, kernel: 2, stride: 2}", ((128, 28, 28),)),
         Example("{channels: 4, kernel: 3, stride: 2, padding: 1, output_padding: 1}", ((6, 7, 5),)),
         Example("{channels: 4, kernel: 4, stride: 2, padding: same, groups: 2, bias: false}", ((6, 7, 5),)),
@@ -138,7 +150,12 @@ class ConvTranspose(Layer):
         kind = "convtranspose"
         yield is_map(x, kind)
         yield from axes_match(
-            x, kind, kernel=self.kernel, stride=self.stride, dilation=self.dilation, output_padding=self.output_padding
+            x,
+            kind,
+            kernel=self.kernel,
+            stride=self.stride,
+            dilation=self.dilation,
+            output_padding=self.output_padding,
         )
         yield from padding_axes(x, kind, self.padding.axes())
         yield from _groups_divide(kind, self.groups, x[0], self.channels)
@@ -147,11 +164,15 @@ class ConvTranspose(Layer):
         for extra, s, d in zip(along(self.output_padding, rank), strides, dilations, strict=True):
             holds = extra == 0 or extra < max(s, d)
             expected = f"less than the stride {s} or the dilation {d}"
-            yield Require(holds, "output_padding is too large", expected, str(extra), argument="output_padding")
+            yield Require(
+                holds, "output_padding is too large", expected, str(extra), argument="output_padding"
+            )
         for axis, (window, n) in enumerate(zip(self.windows(x), x[1:], strict=True)):
             where = axis_name(axis, rank)
             message = "the padding of 'convtranspose' takes the whole output off"
-            yield Require(window.fits(n), message, f"an output of 1 or more along {where}", argument="padding")
+            yield Require(
+                window.fits(n), message, f"an output of 1 or more along {where}", argument="padding"
+            )
 
     def windows(self, x: Shape) -> tuple[TransposedWindow, ...]:
         rank = len(x) - 1

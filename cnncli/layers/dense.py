@@ -22,7 +22,10 @@ class Linear(Layer):
     bias: bool = arg(Flag(), "add a bias to every output", default=True)
 
     sugar = True
-    examples: ClassVar = (Example("10", ((84,),)), Example("{features: 128, bias: false}", ((4096,),)))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("10", ((84,),)),
+        Example("{features: 128, bias: false}", ((4096,),)),
+    )
 
     def check(self, x: Shape) -> Iterator[Require]:
         yield Require(

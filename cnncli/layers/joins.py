@@ -37,12 +37,19 @@ class Join(Kind[Shapes]):
         The odd one is added, or cut, after.
         """
         gaps = [(target - n, n - target) for target, n in zip(fitted, shape[1:], strict=True)]
-        return tuple((gap // 2, gap - gap // 2) if gap >= 0 else (-(cut // 2), -(cut - cut // 2)) for gap, cut in gaps)
+        return tuple(
+            (gap // 2, gap - gap // 2) if gap >= 0 else (-(cut // 2), -(cut - cut // 2)) for gap, cut in gaps
+        )
 
     def check(self, x: Shapes) -> Iterator[Require]:
         ranks = {len(shape) for shape in x}
         shapes = " and ".join(shape_text(shape) for shape in x)
-        yield Require(len(ranks) == 1, f"'{self.title}' joins branches of one kind", "maps alone, or vectors alone", shapes)
+        yield Require(
+            len(ranks) == 1,
+            f"'{self.title}' joins branches of one kind",
+            "maps alone, or vectors alone",
+            shapes,
+        )
         if self.fit == "exact":
             yield from self._sizes_agree(x, shapes)
 
@@ -83,7 +90,7 @@ class Join(Kind[Shapes]):
 class Concat(Join):
     """Concatenation: the channels (or features) of all branches, one after another."""
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("", ((4, 6, 5), (3, 6, 5), (2, 6, 5))),
         Example("{fit: crop}", ((4, 9, 8), (3, 6, 5))),
         Example("{fit: pad}", ((4, 9, 4), (3, 6, 5))),
@@ -128,7 +135,7 @@ class ChannelwiseJoin(Join):
 class Add(ChannelwiseJoin):
     """The sum of all branches: the residual connection (He et al., 2015)."""
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("", ((4, 6, 5), (4, 6, 5))),
         Example("{fit: crop}", ((4, 9, 8), (4, 6, 5))),
         Example("", ((7,), (7,), (7,))),
@@ -137,9 +144,12 @@ class Add(ChannelwiseJoin):
 
 @layer("multiply")
 class Multiply(ChannelwiseJoin):
-    """The product of all branches: gating. A branch of one position scales whole channels (Hu et al., 2018)."""
+    """The product of all branches: gating.
 
-    examples: ClassVar = (
+    A branch of one position scales whole channels (Hu et al., Squeeze-and-excitation networks, 2018).
+    """
+
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("", ((4, 6, 5), (4, 6, 5))),
         Example("", ((4, 6, 5), (4, 1, 1))),
         Example("{fit: pad}", ((4, 9), (4, 6))),

@@ -6,11 +6,12 @@ give formulas. There is no second copy of any rule.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
 
 from cnncli.algebra import Condition, Dim, product
 from cnncli.layers.window import POINT, AnyWindow
+from cnncli.spec.description import SUGAR
 from cnncli.spec.fields import Record
 
 Shape: TypeAlias = tuple[Dim, ...]
@@ -53,6 +54,10 @@ class Kind(Record, Generic[X]):
     sugar: ClassVar[bool] = False
     """Whether ``norm`` and ``activation`` may stand among its arguments."""
     examples: ClassVar[tuple[Example, ...]] = ()
+
+    @classmethod
+    def words(cls) -> Collection[str]:
+        return (*cls.arguments, *SUGAR) if cls.sugar else cls.arguments.keys()
 
     def check(self, x: X) -> Iterator[Require]:
         """What must hold of the input, in the order in which to report it."""
@@ -160,4 +165,10 @@ def padding_axes(x: Shape, kind: str, axes: int | None, argument: str = "padding
 
 def _axes(name: str, kind: str, rank: int, received: str) -> Require:
     expected = f"one number for all axes, or {rank}"
-    return Require(False, f"'{name}' of '{kind}' does not match the input's {rank} axes", expected, received, argument=name)
+    return Require(
+        False,
+        f"'{name}' of '{kind}' does not match the input's {rank} axes",
+        expected,
+        received,
+        argument=name,
+    )

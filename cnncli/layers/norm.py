@@ -55,7 +55,7 @@ class BatchNorm(Norm):
     affine: bool = arg(Flag(), "learn a scale and a shift for each channel", default=True)
     momentum: float = arg(Number(0, 1), "share of the batch in the running statistics", default=0.1)
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("", ((8, 7, 6),)),
         Example("{affine: false}", ((8, 7, 6),)),
         Example("", ((12,),)),
@@ -85,7 +85,7 @@ class LayerNorm(Norm):
     over: str = arg(Choice("all", "channels"), "what is normalised together", default="all")
     affine: bool = arg(Flag(), "learn a scale and a shift", default=True)
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("", ((12,),)),
         Example("", ((4, 5, 3),)),
         Example("{over: channels}", ((4, 5, 3),)),
@@ -107,7 +107,7 @@ class GroupNorm(Norm):
     groups: int = arg(Whole(1), "number of groups", main=True)
     affine: bool = arg(Flag(), "learn a scale and a shift for each channel", default=True)
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("2", ((8, 7, 6),)),
         Example("{groups: 4, affine: false}", ((8, 5),)),
         Example("3", ((12,),)),
@@ -125,7 +125,7 @@ class InstanceNorm(Norm):
 
     affine: bool = arg(Flag(), "learn a scale and a shift for each channel", default=False)
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("", ((8, 7, 6),)),
         Example("{affine: true}", ((8, 7, 6),)),
         Example("", ((8, 7),)),
@@ -156,7 +156,7 @@ class LocalResponseNorm(Weightless):
     beta: float = arg(Number(0), "the exponent", default=0.75)
     k: float = arg(Number(0), "the constant", default=1.0)
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("5", ((16, 6, 7),)),
         Example("{size: 3, alpha: 0.1, k: 2}", ((4, 9),)),
     )

@@ -61,7 +61,8 @@ class Edges(Reader[Padding]):
         if unknown or not sides.pairs:
             raise self.wrong(argument)
         amount = {
-            side: Whole(0).read(Argument(sides[side], argument.scope)) if side in sides else 0 for side in _SIDES
+            side: Whole(0).read(Argument(sides[side], argument.scope)) if side in sides else 0
+            for side in _SIDES
         }
         return Padding(amounts=((amount["top"], amount["bottom"]), (amount["left"], amount["right"])))
 

@@ -24,7 +24,7 @@ def load_installed() -> bool:
         UsageError: one of them cannot be imported.
     """
     # Imported here: reading the metadata of all installed packages is slow, and rarely needed.
-    from importlib.metadata import entry_points
+    from importlib.metadata import entry_points  # noqa: PLC0415
 
     before = len(KINDS)
     for entry in entry_points(group=GROUP):

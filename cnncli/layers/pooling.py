@@ -25,7 +25,7 @@ class Pool(Weightless):
     padding: Padding = arg(PaddingReader(), "how the borders are padded", default=VALID)
     ceil_mode: bool = arg(Flag(), "let the last window reach over the end", default=False)
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("2", ((6, 28, 28),)),
         Example("{kernel: 3, stride: 2}", ((4, 13, 12),)),
         Example("{kernel: 3, stride: 2, padding: half}", ((4, 12, 13),)),
@@ -101,7 +101,7 @@ class AvgPool(Pool):
 
     count_padding: bool = arg(Flag(), "padded zeros count in the mean", default=True)
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         *Pool.examples,
         Example("{kernel: 3, stride: 2, padding: 1, count_padding: false}", ((4, 9, 8),)),
         Example("{kernel: 2, stride: 2, padding: same, count_padding: false}", ((3, 7, 8),)),
@@ -117,7 +117,7 @@ class GlobalPool(Weightless):
 
     keepdims: bool = arg(Flag(), "keep the spatial axes, of size 1", default=False)
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("", ((8, 7, 7),)),
         Example("{keepdims: true}", ((8, 7, 5),)),
         Example("", ((4, 9),)),
@@ -157,7 +157,7 @@ class AdaptivePool(Weightless):
 
     size: int | tuple[int, ...] = arg(PerAxis(), "output size along each axis", main=True)
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("6", ((4, 13, 13),)),
         Example("[2, 3]", ((4, 7, 8),)),
         Example("7", ((2, 3, 5),)),

@@ -50,8 +50,7 @@ class KindVocabulary:
         return declared.main_argument() if declared else None
 
     def arguments(self, kind: str) -> Collection[str]:
-        declared = KINDS[kind]
-        return (*declared.arguments, *_SUGAR) if declared.sugar else declared.arguments.keys()
+        return KINDS[kind].words()
 
     def is_join(self, kind: str) -> bool:
         declared = KINDS.get(kind)

@@ -19,7 +19,7 @@ class Dropout(Elementwise):
     probability: float = arg(Number(0, 1), "chance of a value to become 0", default=0.5, main=True)
 
     work = 0
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("dropout2d")
@@ -29,7 +29,7 @@ class Dropout2d(Elementwise):
     probability: float = arg(Number(0, 1), "chance of a channel to become 0", default=0.5, main=True)
 
     work = 0
-    examples: ClassVar = (Example("0.25", ((6, 5, 4),)), Example("", ((6, 5),)))
+    examples: ClassVar[tuple[Example, ...]] = (Example("0.25", ((6, 5, 4),)), Example("", ((6, 5),)))
 
     def check(self, x: Shape) -> Iterator[Require]:
         yield is_map(x, "dropout2d", "for a vector use 'dropout'")
@@ -42,7 +42,7 @@ class DropPath(Elementwise):
     probability: float = arg(Number(0, 1), "chance of a sample to skip the branch", default=0.1, main=True)
 
     work = 0
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("noise")
@@ -52,4 +52,4 @@ class Noise(Elementwise):
     sigma: float = arg(Number(0), "standard deviation of the noise", default=0.1, main=True)
 
     work = 0
-    examples: ClassVar = _PLAIN
+    examples: ClassVar[tuple[Example, ...]] = _PLAIN

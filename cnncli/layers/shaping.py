@@ -42,14 +42,18 @@ class Identity(Elementwise):
     """Passes its input on."""
 
     work = 0
-    examples: ClassVar = (Example("", ((6, 5, 4),)),)
+    examples: ClassVar[tuple[Example, ...]] = (Example("", ((6, 5, 4),)),)
 
 
 @layer("flatten")
 class Flatten(Rearranging):
     """All values of a sample in one vector, channel by channel, row by row."""
 
-    examples: ClassVar = (Example("", ((16, 5, 5),)), Example("", ((16,),)), Example("", ((4, 6),)))
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("", ((16, 5, 5),)),
+        Example("", ((16,),)),
+        Example("", ((4, 6),)),
+    )
 
     def check(self, x: Shape) -> Iterator[Require]:
         yield from ()
@@ -67,7 +71,7 @@ class Reshape(Rearranging):
 
     shape: tuple[int, ...] = arg(Sizes(-1), "the output shape: [features] or [channels, ...]", main=True)
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("[4, 6, 2]", ((48,),)),
         Example("[-1, 4]", ((6, 2, 4),)),
         Example("[12]", ((3, 4),)),
@@ -82,7 +86,9 @@ class Reshape(Rearranging):
         fits = same(total % known, 0) if free else same(total, known)
         values = f"a multiple of {known}" if free else f"{known}"
         received = f"{total} (the shape {shape_text(x)})"
-        yield Require(fits, "'reshape' keeps the number of values", f"{values} values", received, argument="shape")
+        yield Require(
+            fits, "'reshape' keeps the number of values", f"{values} values", received, argument="shape"
+        )
 
     def _known(self) -> int:
         known = 1
@@ -105,7 +111,7 @@ class Upsample(Weightless):
     scale: int | tuple[int, ...] = arg(PerAxis(), "the factor along each axis", main=True)
     mode: str = arg(Choice("nearest", "bilinear"), "how values in between are found", default="nearest")
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("2", ((4, 5, 3),)),
         Example("{scale: [2, 3], mode: bilinear}", ((4, 5, 3),)),
         Example("{scale: 3, mode: bilinear}", ((4, 6),)),
@@ -142,7 +148,7 @@ class PixelShuffle(Rearranging):
 
     scale: int = arg(Whole(1), "the factor r", main=True)
 
-    examples: ClassVar = (Example("2", ((8, 5, 3),)), Example("3", ((9, 2, 2),)))
+    examples: ClassVar[tuple[Example, ...]] = (Example("2", ((8, 5, 3),)), Example("3", ((9, 2, 2),)))
 
     def check(self, x: Shape) -> Iterator[Require]:
         yield Require(
@@ -154,7 +160,11 @@ class PixelShuffle(Rearranging):
         square = self.scale**2
         expected = f"a number of channels that {square} divides"
         yield Require(
-            x[0] % square == 0, "'pixelshuffle' cannot split its channels", expected, f"{x[0]}", argument="scale"
+            x[0] % square == 0,
+            "'pixelshuffle' cannot split its channels",
+            expected,
+            f"{x[0]}",
+            argument="scale",
         )
 
     def output(self, x: Shape) -> Shape:
@@ -170,7 +180,7 @@ class ChannelShuffle(Rearranging):
 
     groups: int = arg(Whole(1), "number of groups", main=True)
 
-    examples: ClassVar = (Example("3", ((6, 4, 4),)), Example("2", ((4, 5),)))
+    examples: ClassVar[tuple[Example, ...]] = (Example("3", ((6, 4, 4),)), Example("2", ((4, 5),)))
 
     def check(self, x: Shape) -> Iterator[Require]:
         yield is_map(x, "channelshuffle")
@@ -191,7 +201,7 @@ class Crop(Rearranging):
 
     amount: Padding = arg(Edges(), "positions to cut off each side", main=True)
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("2", ((3, 9, 8),)),
         Example("{amount: {top: 1, left: 3}}", ((3, 9, 8),)),
         Example("[1, 2]", ((3, 9, 8),)),
@@ -222,7 +232,7 @@ class Pad(Rearranging):
     mode: str = arg(Choice(*MODES), "what they hold", default="zeros")
     value: float = arg(Number(), "the value of mode: constant", default=0.0)
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("2", ((3, 9, 8),)),
         Example("{amount: {top: 1, left: 3}, mode: reflect}", ((3, 9, 8),)),
         Example("{amount: [1, 2], mode: symmetric}", ((3, 4, 5),)),
@@ -257,7 +267,7 @@ class Shortcut(Layer):
     stride: int = arg(Whole(1), "step along every axis", default=1)
     kind: str = arg(Choice("project", "pad"), "what to do where shapes differ", default="project")
 
-    examples: ClassVar = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example("16", ((16, 8, 8),)),
         Example("{channels: 32, stride: 2}", ((16, 9, 8),)),
         Example("{channels: 32, stride: 2, kind: pad}", ((16, 9, 8),)),

@@ -38,7 +38,7 @@ def windows_fit(x: Shape, windows: Sequence[Window], kind: str) -> Iterator[Requ
             f"the kernel of '{kind}' is larger than its input {shape_text(x)}",
             f"at least {window.extent}{dilated} along {axis_name(axis, len(windows))}",
             f"{n}{pads}",
-            "padding: same keeps the size; a smaller kernel, fewer strides before it or a larger input also fit",
+            "padding: same keeps the size; or a smaller kernel, fewer strides before it, a larger input",
         )
 
 

@@ -74,7 +74,7 @@ class Window(NamedTuple):
         return (n + self.before + self.after - self.extent) // self.stride + 1
 
     def reach(self, position: int, n: int) -> Reach:
-        """What the output at ``position`` reads of n inputs, pads excluded: steps of the dilation from end to end."""
+        """What the output at ``position`` reads of n inputs, pads excluded (they may be a dilation apart)."""
         first = position * self.stride - self.pads(n)[0]
         last = first + self.extent - 1
         first += self._steps(-first) * self.dilation

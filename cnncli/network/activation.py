@@ -47,5 +47,5 @@ def activation(kind: Kind[Any], x: Sizes) -> nn.Module:
 
 @builder(kinds.PReLU)
 def prelu(kind: kinds.PReLU, x: Sizes) -> nn.Module:
-    """torch's own; its parameter has one slope, or one for each channel."""
+    """PyTorch's own; its parameter has one slope, or one for each channel."""
     return nn.PReLU(1 if kind.shared else x[0], kind.start)

@@ -18,7 +18,7 @@ from cnncli.network.registry import Sizes, builder, by_rank
 
 
 class _PadsFirst(nn.Module):
-    """Pads by itself what torch's convolution cannot: uneven amounts, amounts that follow the input, other modes."""
+    """Pads by itself as torch's convolution cannot: unevenly, by the input's size, in other modes."""
 
     padder: Padder
 
@@ -45,20 +45,21 @@ _PADDED: Final[dict[int, type[Any]]] = {1: PaddedConv1d, 2: PaddedConv2d, 3: Pad
 
 @builder(Conv)
 def conv(kind: Conv, x: Sizes) -> nn.Module:
-    """torch's own padding where it can do it; else padding first, under the same names of parameters."""
+    """PyTorch's own padding where it can do it; else padding first, under the same names of parameters."""
     rank = len(x) - 1
     windows = kind.windows(x)
     kernel, stride, dilation = (along(each, rank) for each in (kind.kernel, kind.stride, kind.dilation))
     zeros = kind.padding_mode == "zeros" or (kind.padding_mode == "constant" and kind.padding_value == 0)
     pads = native_pads(windows)
     settings = {"stride": stride, "dilation": dilation, "groups": kind.groups, "bias": kind.bias}
-    module: nn.Module
+    module: Any
     if pads is not None and (zeros or not any(pads)):
         module = by_rank(CONV, x)(x[0], kind.channels, kernel, padding=pads, **settings)
     else:
         module = by_rank(_PADDED, x)(x[0], kind.channels, kernel, **settings)
         module.padder = Padder(windows, kind.padding_mode, kind.padding_value)
     initialise(module, x[0] // kind.groups * prod(kernel))
+    assert isinstance(module, nn.Module)
     return module
 
 
@@ -80,15 +81,15 @@ class _CutsAfter(nn.Module):
         return y if self.bias is None else y + self.bias.view(-1, *(1,) * rank)
 
 
-class CutConvTranspose1d(_CutsAfter, nn.ConvTranspose1d):
+class CutConvTranspose1d(_CutsAfter, nn.ConvTranspose1d):  # type: ignore[misc]  # no output_size
     """Transposed convolution along one axis before a cut."""
 
 
-class CutConvTranspose2d(_CutsAfter, nn.ConvTranspose2d):
+class CutConvTranspose2d(_CutsAfter, nn.ConvTranspose2d):  # type: ignore[misc]  # no output_size
     """Transposed convolution along two axes before a cut."""
 
 
-class CutConvTranspose3d(_CutsAfter, nn.ConvTranspose3d):
+class CutConvTranspose3d(_CutsAfter, nn.ConvTranspose3d):  # type: ignore[misc]  # no output_size
     """Transposed convolution along three axes before a cut."""
 
 
@@ -97,13 +98,17 @@ _TRANSPOSE: Final[dict[int, Callable[..., Tensor]]] = {
     2: functional.conv_transpose2d,
     3: functional.conv_transpose3d,
 }
-_TRANSPOSED: Final[dict[int, type[Any]]] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+_TRANSPOSED: Final[dict[int, type[Any]]] = {
+    1: nn.ConvTranspose1d,
+    2: nn.ConvTranspose2d,
+    3: nn.ConvTranspose3d,
+}
 _CUT: Final[dict[int, type[Any]]] = {1: CutConvTranspose1d, 2: CutConvTranspose2d, 3: CutConvTranspose3d}
 
 
 @builder(ConvTranspose)
 def convtranspose(kind: ConvTranspose, x: Sizes) -> nn.Module:
-    """torch takes ``before`` off both ends and then adds ``output_padding`` to the end, within limits."""
+    """PyTorch takes ``before`` off both ends and then adds ``output_padding`` to the end, within limits."""
     windows = kind.windows(x)
     extra = tuple(window.before - window.after + window.output_padding for window in windows)
     native = all(_torch_can_add(window, each) for window, each in zip(windows, extra, strict=True))

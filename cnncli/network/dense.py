@@ -11,7 +11,7 @@ from cnncli.network.registry import Sizes, builder
 
 @builder(Linear)
 def linear(kind: Linear, x: Sizes) -> nn.Module:
-    """torch's own."""
+    """PyTorch's own."""
     module = nn.Linear(x[0], kind.features, bias=kind.bias)
     initialise(module, x[0])
     return module

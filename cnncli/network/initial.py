@@ -27,7 +27,7 @@ from torch import nn
 
 
 def initialise(module: nn.Module, fan_in: float) -> None:
-    """Draw a layer's ``weight``, where every output is a sum of ``fan_in`` products, and clear its ``bias``."""
+    """Draw the ``weight`` of a layer whose outputs sum ``fan_in`` products each; its ``bias`` is 0."""
     nn.init.normal_(module.get_parameter("weight"), std=sqrt(2 / fan_in))
     if module.bias is not None:
         nn.init.zeros_(module.get_parameter("bias"))

@@ -14,11 +14,13 @@ from cnncli.network.registry import build, fault
 _INPUT = "input"
 _ONLY_OUTPUT = "output"
 _MODE = "training"
-"""The one attribute that torch itself assigns to modules in use, which it refuses where a child has the name."""
+"""The one attribute that torch assigns to modules in use: it cannot where a child has this name."""
 
 
 class Step(NamedTuple):
-    """One node's turn: ``children[key]`` computes place ``output`` from the places ``inputs``; ``done`` are free then.
+    """One node's turn: ``children[key]`` makes ``output`` of ``inputs``, all of them places.
+
+    The places ``done`` are not needed after it.
 
     The module is looked up where its owner keeps it, by a key that may be no attribute's name
     (``forward``, ``0``), so that what replaces modules, as ``convert_sync_batchnorm`` does, is heeded.
@@ -149,7 +151,12 @@ def _plan(
     for name, user in last.items():
         done.setdefault(user, []).append(place[name])
     steps = tuple(
-        Step(*owners[node.name], tuple(place[name] for name in node.inputs), place[node.name], tuple(done.get(node.name, ())))
+        Step(
+            *owners[node.name],
+            tuple(place[name] for name in node.inputs),
+            place[node.name],
+            tuple(done.get(node.name, ())),
+        )
         for node in nodes
     )
     return Plan(steps, tuple((name, place[node]) for name, node in outputs.items()))

@@ -10,13 +10,22 @@ from torch.nn import functional
 from cnncli.layers.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm
 from cnncli.network.registry import Sizes, builder, by_rank
 
-BATCH_NORM: Final[dict[int, type[Any]]] = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-_INSTANCE_NORM: Final[dict[int, type[Any]]] = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
+BATCH_NORM: Final[dict[int, type[Any]]] = {
+    0: nn.BatchNorm1d,
+    1: nn.BatchNorm1d,
+    2: nn.BatchNorm2d,
+    3: nn.BatchNorm3d,
+}
+_INSTANCE_NORM: Final[dict[int, type[Any]]] = {
+    1: nn.InstanceNorm1d,
+    2: nn.InstanceNorm2d,
+    3: nn.InstanceNorm3d,
+}
 
 
 @builder(BatchNorm)
 def batchnorm(kind: BatchNorm, x: Sizes) -> nn.Module:
-    """torch's own; its counter ``num_batches_tracked`` comes on top of the layer's buffers."""
+    """PyTorch's own; its counter ``num_batches_tracked`` comes on top of the layer's buffers."""
     module: nn.Module = by_rank(BATCH_NORM, x)(x[0], kind.eps, kind.momentum, affine=kind.affine)
     return module
 
@@ -49,18 +58,18 @@ def layernorm(kind: LayerNorm, x: Sizes) -> nn.Module:
 
 @builder(GroupNorm)
 def groupnorm(kind: GroupNorm, x: Sizes) -> nn.Module:
-    """torch's own."""
+    """PyTorch's own."""
     return nn.GroupNorm(kind.groups, x[0], kind.eps, kind.affine)
 
 
 @builder(InstanceNorm)
 def instancenorm(kind: InstanceNorm, x: Sizes) -> nn.Module:
-    """torch's own, without running statistics."""
+    """PyTorch's own, without running statistics."""
     module: nn.Module = by_rank(_INSTANCE_NORM, x)(x[0], kind.eps, affine=kind.affine)
     return module
 
 
 @builder(LocalResponseNorm)
 def localresponsenorm(kind: LocalResponseNorm, x: Sizes) -> nn.Module:
-    """torch's own, which divides alpha by the size."""
+    """PyTorch's own, which divides alpha by the size."""
     return nn.LocalResponseNorm(kind.size, kind.alpha, kind.beta, kind.k)

@@ -35,7 +35,7 @@ class Padder:
 
 
 def pad(x: Tensor, pads: Pads, mode: str = "zeros", value: float = 0.0) -> Tensor:
-    """x with ``pads`` on its spatial axes; only zeros and constant may cut.
+    """Put ``pads`` on the spatial axes of x; only zeros and constant may cut.
 
     ``symmetric`` mirrors with the edge position, ``reflect`` without.
     """
@@ -50,14 +50,14 @@ def pad(x: Tensor, pads: Pads, mode: str = "zeros", value: float = 0.0) -> Tenso
 
 
 def native_pads(windows: Sequence[Window]) -> tuple[int, ...] | None:
-    """The pads as torch's own layers take them: of fixed size, as many before as after. None where they are not."""
+    """The pads as torch's own layers take them: of fixed size, as many before as after; else None."""
     fixed = [window.fixed_pads() for window in windows]
     symmetric = [pads[0] for pads in fixed if pads is not None and pads[0] == pads[1]]
     return tuple(symmetric) if len(symmetric) == len(fixed) else None
 
 
 def _mirror(x: Tensor, pads: Pads) -> Tensor:
-    """torch has no such mode. Joining mirrored strips is deterministic on every device; indexing is not."""
+    """PyTorch has no such mode. Joining mirrored strips is deterministic on every device; indexing is not."""
     for axis, (before, after) in enumerate(pads, start=2):
         n = x.shape[axis]
         first, last = x.narrow(axis, 0, before), x.narrow(axis, n - after, after)

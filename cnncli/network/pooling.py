@@ -64,7 +64,7 @@ class Sliding(nn.Module):
         self.stride = tuple(window.stride for window in windows)
 
     def framed(self, x: Tensor, value: float) -> Tensor:
-        """x with ``value`` around it, such that the windows fill it exactly (but for steps left over)."""
+        """Put ``value`` around x, such that the last window ends where the padded x does."""
         sizes = zip(self.windows, x.shape[2:], strict=True)
         return pad(x, [_frame(window, n) for window, n in sizes], "constant", value)
 
@@ -164,21 +164,25 @@ def maxpool(kind: MaxPool, x: Sizes) -> nn.Module:
 
 @builder(MinPool)
 def minpool(kind: MinPool, x: Sizes) -> nn.Module:
-    """torch has none of its own."""
+    """PyTorch has none of its own."""
     return Minimum(kind.windows(x))
 
 
 @builder(MedianPool)
 def medianpool(kind: MedianPool, x: Sizes) -> nn.Module:
-    """torch has none of its own."""
+    """PyTorch has none of its own."""
     return Median(kind.windows(x))
 
 
 @builder(AvgPool)
 def avgpool(kind: AvgPool, x: Sizes) -> nn.Module:
-    """Zeros of the padding count, or not."""
+    """Zeros of the padding count, or not.
+
+    ``avg_pool3d`` refuses an input smaller than the kernel, whatever the padding.
+    """
     native = _native(kind, x)
-    if native is None:
+    refused = len(x) == 4 and any(window.kernel > n for window, n in zip(kind.windows(x), x[1:], strict=True))
+    if native is None or refused:
         return Mean(kind.windows(x), count_padding=kind.count_padding)
     module: nn.Module = by_rank(_AVG, x)(**native, count_include_pad=kind.count_padding)
     return module
@@ -210,13 +214,13 @@ def globalmaxpool(kind: GlobalMaxPool, x: Sizes) -> nn.Module:
 
 @builder(AdaptiveAvgPool)
 def adaptiveavgpool(kind: AdaptiveAvgPool, x: Sizes) -> nn.Module:
-    """torch's own."""
+    """PyTorch's own."""
     module: nn.Module = by_rank(_ADAPTIVE_AVG, x)(along(kind.size, len(x) - 1))
     return module
 
 
 @builder(AdaptiveMaxPool)
 def adaptivemaxpool(kind: AdaptiveMaxPool, x: Sizes) -> nn.Module:
-    """torch's own."""
+    """PyTorch's own."""
     module: nn.Module = by_rank(_ADAPTIVE_MAX, x)(along(kind.size, len(x) - 1))
     return module

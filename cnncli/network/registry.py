@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class NoOperationError(ValueError):
-    """torch has no operation for this layer on this input."""
+    """PyTorch has no operation for this layer on this input."""
 
 
 def builder(*kinds: type[Kind[Any]]) -> Callable[[B], B]:
@@ -77,5 +77,7 @@ def _own_builder(node: Node) -> Callable[[Any, Any], nn.Module]:
     make: Callable[[Any, Any], nn.Module] | None = getattr(type(node.layer), "build", None)
     if make is None:
         message = f"there is nothing to compute '{node.kind}' with"
-        raise fault(node, message, "a kind from a plug-in needs a method build(self, x) that gives its torch module")
+        raise fault(
+            node, message, "a kind from a plug-in needs a method build(self, x) that gives its torch module"
+        )
     return make

@@ -16,13 +16,13 @@ _CHANNEL_DROPOUT: Final[dict[int, type[Any]]] = {1: nn.Dropout1d, 2: nn.Dropout2
 
 @builder(Dropout)
 def dropout(kind: Dropout, x: Sizes) -> nn.Module:
-    """torch's own."""
+    """PyTorch's own."""
     return nn.Dropout(kind.probability)
 
 
 @builder(Dropout2d)
 def dropout2d(kind: Dropout2d, x: Sizes) -> nn.Module:
-    """torch's own for whole channels."""
+    """PyTorch's own for whole channels."""
     module: nn.Module = by_rank(_CHANNEL_DROPOUT, x)(kind.probability)
     return module
 

@@ -30,13 +30,13 @@ _LINEAR: Final = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 @builder(Identity)
 def identity(kind: Identity, x: Sizes) -> nn.Module:
-    """torch's own."""
+    """PyTorch's own."""
     return nn.Identity()
 
 
 @builder(Flatten)
 def flatten(kind: Flatten, x: Sizes) -> nn.Module:
-    """torch's own."""
+    """PyTorch's own."""
     return nn.Flatten()
 
 
@@ -66,19 +66,20 @@ class Resized(nn.Module):
         self.mode = mode
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.interpolate(x, scale_factor=self.scale, mode=self.mode)
+        y: Tensor = functional.interpolate(x, scale_factor=self.scale, mode=self.mode)
+        return y
 
 
 @builder(Upsample)
 def upsample(kind: Upsample, x: Sizes) -> nn.Module:
-    """Repetition by torch's ``nearest-exact``: its ``nearest`` rounds to a neighbour at factors such as 49."""
+    """Repeat by ``nearest-exact``: torch's ``nearest`` rounds to a neighbour at factors such as 49."""
     mode = "nearest-exact" if kind.mode == "nearest" else by_rank(_LINEAR, x)
     return Resized(along(kind.scale, len(x) - 1), mode)
 
 
 @builder(PixelShuffle)
 def pixelshuffle(kind: PixelShuffle, x: Sizes) -> nn.Module:
-    """torch's own."""
+    """PyTorch's own."""
     return nn.PixelShuffle(kind.scale)
 
 
@@ -90,12 +91,13 @@ class Interleaved(nn.Module):
         self.groups = groups
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)
+        grouped: Tensor = x.unflatten(1, (self.groups, -1))
+        return grouped.transpose(1, 2).flatten(1, 2)
 
 
 @builder(ChannelShuffle)
 def channelshuffle(kind: ChannelShuffle, x: Sizes) -> nn.Module:
-    """torch has one, but not with a derivative on every device."""
+    """PyTorch has one, but not with a derivative on every device."""
     return Interleaved(kind.groups)
 
 

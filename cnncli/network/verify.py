@@ -91,8 +91,9 @@ def verify(graph: Graph) -> VerifyReport:
         info, theirs = _torchinfo_rows(graph)
         rows += info
         totals.append(_total(TORCHINFO_MACS, info, theirs))
-    differences = tuple(row for row in rows if not row.agrees)
-    return VerifyReport(len(rows) + len(totals), differences, tuple(totals))
+    place = {node.name: number for number, node in enumerate(graph.nodes)}
+    differences = sorted((row for row in rows if not row.agrees), key=lambda row: place[row.name])
+    return VerifyReport(len(rows) + len(totals), tuple(differences), tuple(totals))
 
 
 class _Ran(NamedTuple):
@@ -125,7 +126,9 @@ def _run(graph: Graph, network: Network) -> dict[str, _Ran | str]:
 
 
 def _node_rows(node: Node, module: nn.Module, outcomes: Mapping[str, _Ran | str]) -> Iterator[Row]:
-    yield from _tensor_rows(node.name, "parameter", node.parameters, _own(module.named_parameters(), node.parameters))
+    yield from _tensor_rows(
+        node.name, "parameter", node.parameters, _own(module.named_parameters(), node.parameters)
+    )
     yield from _tensor_rows(node.name, "buffer", node.buffers, _own(module.named_buffers(), node.buffers))
     outcome = outcomes.get(node.name)
     if outcome is None:
@@ -138,14 +141,16 @@ def _node_rows(node: Node, module: nn.Module, outcomes: Mapping[str, _Ran | str]
 
 
 def _own(tensors: Iterator[tuple[str, Tensor]], ours: Mapping[str, Shape]) -> dict[str, Shape]:
-    """The tensors of a module itself: not those of nodes that hang under it, which have names of their own."""
+    """The tensors of a module itself, not those of nodes that hang under it."""
     return {name: tuple(tensor.shape) for name, tensor in tensors if name in ours or "." not in name}
 
 
-def _tensor_rows(node: str, what: str, ours: Mapping[str, Shape], theirs: Mapping[str, Shape]) -> Iterator[Row]:
+def _tensor_rows(
+    node: str, what: str, ours: Mapping[str, Shape], theirs: Mapping[str, Shape]
+) -> Iterator[Row]:
     for name in dict.fromkeys((*ours, *theirs)):
         if name in ours or not name.endswith(_COUNTER):
-            shapes = (shape_text(each[name]) or "1" if name in each else "none" for each in (ours, theirs))
+            shapes = [shape_text(each[name]) if name in each else "none" for each in (ours, theirs)]
             yield Row(node, f"{what} {name}", *shapes)
 
 
@@ -153,11 +158,14 @@ def _totals(graph: Graph, network: Network) -> Iterator[Row]:
     """Counts over the whole network, the names of its state-dict among them."""
     keys = {f"{node.name}.{name}" for node in graph.nodes for name in (*node.parameters, *node.buffers)}
     theirs = [key for key in network.state_dict() if not key.endswith(_COUNTER)]
-    yield Row(_TOTAL, "tensors in a checkpoint", len(keys), len(theirs) if keys.issuperset(theirs) else "other names")
+    found = len(theirs) if keys.issuperset(theirs) else "other names"
+    yield Row(_TOTAL, "tensors in a checkpoint", len(keys), found)
     ours = sum(_size(shape) for node in graph.nodes for shape in node.parameters.values())
     yield Row(_TOTAL, "parameters", ours, sum(each.numel() for each in network.parameters()))
     ours = sum(_size(shape) for node in graph.nodes for shape in node.buffers.values())
-    yield Row(_TOTAL, "buffers", ours, sum(each.numel() for each in network.buffers()), _tracked(ours, network))
+    yield Row(
+        _TOTAL, "buffers", ours, sum(each.numel() for each in network.buffers()), _tracked(ours, network)
+    )
 
 
 def _tracked(ours: int, network: Network) -> str:
@@ -166,7 +174,7 @@ def _tracked(ours: int, network: Network) -> str:
 
 
 def _torchinfo_rows(graph: Graph) -> tuple[list[Row], int]:
-    """torchinfo's figure for every node, and its own total.
+    """For every node what torchinfo counts, and its own total.
 
     torchinfo adds up modules without children alone, and ``conv1.activation`` is a child of ``conv1``: it
     is shown the same nodes side by side.
@@ -196,7 +204,8 @@ def _side_by_side(graph: Graph) -> Graph:
         for node in graph.nodes
     )
     outputs = {
-        name: output._replace(node=flat(output.node), training_only=False) for name, output in graph.outputs.items()
+        name: output._replace(node=flat(output.node), training_only=False)
+        for name, output in graph.outputs.items()
     }
     return graph._replace(nodes=nodes, outputs=outputs)
 

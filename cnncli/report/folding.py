@@ -54,4 +54,3 @@ def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int) -> Entry:
     kind = groups.get(name, first.kind if first.name == name else "group")
     figures = total(row.figures for row in rows)
     return Entry(name, kind, last.output, figures, all(row.node.training_only for row in rows))
-

@@ -66,13 +66,21 @@ def summary(graph: Graph, costs: Costs) -> Iterator[str]:
 
 def dense_table(comparisons: Sequence[Comparison]) -> Table:
     """The weights of each layer beside those of a fully connected one."""
-    shapes = [f"{shape_text(each.node.input_shapes[0])} -> {shape_text(each.node.output)}" for each in comparisons]
+    shapes = [
+        f"{shape_text(each.node.input_shapes[0])} -> {shape_text(each.node.output)}" for each in comparisons
+    ]
     dense = [each.dense_weights for each in comparisons]
     columns = (
         Column("name", [each.node.name for each in comparisons], cut=True),
         Column("from -> to", shapes),
         Column("weights", [exact(each.weights) for each in comparisons], right=True),
-        Column("fully connected", [exact(n) for n in dense], right=True, short_cells=[short(n) for n in dense], rank=1),
+        Column(
+            "fully connected",
+            [exact(n) for n in dense],
+            right=True,
+            short_cells=[short(n) for n in dense],
+            rank=1,
+        ),
         Column("factor", [_factor(each.factor) for each in comparisons], right=True),
     )
     return Table(columns)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 
-from cnncli.diagnostics import CnncliError, Diagnostic, Location
+from cnncli.diagnostics import CnncliError, Diagnostic, Location, shortened
 from cnncli.report.columns import Line
 from cnncli.report.screen import Screen, printable
 
 _MAX_SHOWN = 50
 _EXCERPT = 100
+_MAX_LENGTH = 300
 
 
 def show_error(screen: Screen, error: CnncliError) -> None:
@@ -29,22 +31,27 @@ def error_lines(diagnostics: Sequence[Diagnostic]) -> Iterator[Line]:
 
 def _diagnostic(diagnostic: Diagnostic) -> Iterator[Line]:
     where = diagnostic.location
-    prefix = f"{printable(str(where))}: " if where is not None else ""
-    yield Line(f"{prefix}error: {printable(diagnostic.message)}", "error")
+    prefix = f"{_clean(str(where))}: " if where is not None else ""
+    yield Line(f"{prefix}error: {_clean(diagnostic.message)}", "error")
     if where is not None:
         yield from _excerpt(where)
     if diagnostic.expected:
-        yield Line(f"  expected: {printable(diagnostic.expected)}", "")
+        yield Line(f"  expected: {_clean(diagnostic.expected)}", "")
     if diagnostic.received:
-        yield Line(f"  received: {printable(diagnostic.received)}", "")
+        yield Line(f"  received: {_clean(diagnostic.received)}", "")
     if diagnostic.hint:
-        yield Line(f"  hint:     {printable(diagnostic.hint)}", "")
+        yield Line(f"  hint:     {_clean(diagnostic.hint)}", "")
     for related in diagnostic.related:
-        yield Line(f"  {printable(related.message)}: {printable(str(related.location))}", "note")
+        yield Line(f"  {_clean(related.message)}: {_clean(str(related.location))}", "note")
         yield from _excerpt(related.location)
     for line in diagnostic.detail.splitlines():
         yield Line(f"    {printable(line)}", "note")
     yield Line("", "")
+
+
+def _clean(text: str) -> str:
+    """On one line, of a length that a person reads, without what could steer a terminal."""
+    return printable(shortened(text, _MAX_LENGTH))
 
 
 def _excerpt(where: Location) -> Iterator[Line]:
@@ -57,8 +64,21 @@ def _excerpt(where: Location) -> Iterator[Line]:
     shown = text[cut : cut + _EXCERPT]
     lead = "…" if cut else ""
     tail = "…" if cut + _EXCERPT < len(text) else ""
-    width = max(1, min(where.width, len(shown) - (start - cut)))
+    inside = shown[start - cut : start - cut + where.width]
     margin = f"{where.line:>5} | "
     yield Line(f"{margin}{lead}{shown}{tail}", "")
-    blank = " " * (len(lead) + start - cut)
-    yield Line(f"{' ' * (len(margin) - 2)}| {blank}{'^' * width}", "caret")
+    # A place may lie beyond the end of its line, where something is missing.
+    beyond = max(start - len(text), 0)
+    blank = " " * (len(lead) + _columns(shown[: start - cut]) + beyond)
+    yield Line(f"{' ' * (len(margin) - 2)}| {blank}{'^' * max(_columns(inside), 1)}", "caret")
+
+
+def _columns(text: str) -> int:
+    """The columns that a text takes: letters of some scripts take two, marks upon letters none."""
+    return len(text) if text.isascii() else sum(map(_width, text))
+
+
+def _width(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

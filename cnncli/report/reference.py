@@ -24,7 +24,9 @@ def overview(kinds: Mapping[str, type[Kind[Any]]]) -> Iterator[Line]:
         yield Line(family, "heading")
         for name in names:
             text = first_sentence(kinds[name])
-            yield Line(f"  {name:<{width}}  {textwrap.shorten(text, _WIDTH - width - 4, placeholder='...')}", "")
+            yield Line(
+                f"  {name:<{width}}  {textwrap.shorten(text, _WIDTH - width - 4, placeholder='...')}", ""
+            )
         yield Line("", "")
     yield Line("cnncli layers KIND shows one of them.", "note")
 

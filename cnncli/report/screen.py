@@ -54,8 +54,8 @@ class Screen:
         if not self.is_terminal:
             self._stream.writelines(f"{line.text}\n" for line in lines)
             return
-        from rich.console import Console
-        from rich.text import Text
+        from rich.console import Console  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
 
         console = Console(file=self._stream, highlight=False)
         for line in lines:

@@ -134,10 +134,9 @@ class TrainingView:
 def epoch_line(metrics: Epoch, epochs: int) -> str:
     """One epoch's figures under the heading."""
     count = f"{metrics.epoch}/{epochs}"
-    return (
-        f"{count:>7}  {metrics.lr:<8.2g} {metrics.train_loss:>8.4f}  {percent(metrics.train_accuracy):>8}"
-        f"  {metrics.test_loss:>10.4f}  {percent(metrics.test_accuracy):>8}  {metrics.images_per_second:>9,.0f}"
-    )
+    train = f"{metrics.train_loss:>8.4f}  {percent(metrics.train_accuracy):>8}"
+    test = f"{metrics.test_loss:>10.4f}  {percent(metrics.test_accuracy):>8}"
+    return f"{count:>7}  {metrics.lr:<8.2g} {train}  {test}  {metrics.images_per_second:>9,.0f}"
 
 
 def class_table(names: Sequence[str], rows: Sequence[ClassRow]) -> Table:

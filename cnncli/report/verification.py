@@ -34,9 +34,14 @@ def lines(
     """The verdict, the totals, and the differences."""
     unexplained = [row for row in (*differences, *totals) if not row.agrees and not row.explanation]
     if unexplained:
-        yield Line(f"verify: {len(unexplained)} of {exact(compared)} figures differ without a known reason", "error")
+        yield Line(
+            f"verify: {len(unexplained)} of {exact(compared)} figures differ without a known reason", "error"
+        )
     else:
-        yield Line(f"verify: {exact(compared)} figures compared with torch and torchinfo, none differs unexplained", "good")
+        yield Line(
+            f"verify: {exact(compared)} figures compared with torch and torchinfo, none differs unexplained",
+            "good",
+        )
     yield from render(_totals(totals), width)
     for row in unexplained:
         yield Line(f"  {row.name}: {row.figure} {_text(row.ours)}, but {_text(row.theirs)}", "error")

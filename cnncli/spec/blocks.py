@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from typing import Final, NamedTuple
 
-from cnncli.diagnostics import Diagnostic, Faults, Location, SpecError, did_you_mean
+from cnncli.diagnostics import MAX_FAULTS, Diagnostic, Faults, Location, SpecError, did_you_mean, nearest
+from cnncli.spec.description import Vocabulary
 from cnncli.spec.fields import Flag
+from cnncli.spec.nodes import RESERVED, read_node
 from cnncli.spec.scope import Argument, Scope
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 
@@ -32,6 +35,7 @@ class Block(NamedTuple):
         Raises:
             SpecError: with every unknown and every missing argument.
         """
+        meant = {nearest(name, self.args) for name in islice(given, MAX_FAULTS) if name not in self.args}
         faults = [
             Diagnostic(
                 "unknown-argument",
@@ -39,13 +43,13 @@ class Block(NamedTuple):
                 argument.key.location if argument.key else argument.location,
                 hint=did_you_mean(name, self.args),
             )
-            for name, argument in given.items()
+            for name, argument in islice(given.items(), MAX_FAULTS)
             if name not in self.args
         ]
         faults.extend(
             Diagnostic("missing-argument", f"block '{self.name}' needs '{name}'", where, f"{name}: a value")
             for name, default in self.args.items()
-            if default is None and name not in given
+            if default is None and name not in given and name not in meant
         )
         if faults:
             raise SpecError(faults)
@@ -61,13 +65,34 @@ def read_blocks(section: Value | None, kinds: Collection[str], faults: Faults) -
     for name, value in section.items() if isinstance(section, Entries) else ():
         assert isinstance(section, Entries)
         try:
-            if name in kinds:
+            if name in kinds or name in RESERVED:
+                what = "a kind of layer" if name in kinds else "a key that stands beside a kind"
                 where = section.keys_at[name].location
-                raise SpecError(Diagnostic("block", f"'{name}' is a kind of layer", where, "another name"))
+                raise SpecError(Diagnostic("block", f"'{name}' is {what}", where, "another name"))
             blocks[name] = _read_block(name, value)
         except SpecError as error:
             faults.extend(error.diagnostics)
     return blocks
+
+
+def check_kinds(
+    layers: Iterable[Value], known: Collection[str], vocabulary: Vocabulary, faults: Faults
+) -> None:
+    """Find misspelt kinds in a block that is never used, branches of joins included."""
+    for value in layers:
+        try:
+            written = read_node(value, known)
+        except SpecError as error:
+            faults.extend(error.diagnostics)
+            continue
+        if not vocabulary.is_join(written.kind.text):
+            continue
+        given = written.value
+        branches = given.get("branches") if isinstance(given, Entries) else given
+        for branch in branches if isinstance(branches, Items) else ():
+            if not isinstance(branch, Scalar):
+                nodes = branch if isinstance(branch, Items) else (branch,)
+                check_kinds(nodes, known, vocabulary, faults)
 
 
 def _read_block(name: str, value: Value) -> Block:

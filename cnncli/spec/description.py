@@ -12,6 +12,10 @@ INPUT: Final = "input"
 """The name by which nodes refer to the network's input."""
 
 
+SUGAR: Final = ("norm", "activation")
+"""Arguments that become nodes of their own, in this order."""
+
+
 class NodeSpec(NamedTuple):
     """One node: its dotted name, its kind, the arguments as written, the nodes it reads.
 

@@ -185,20 +185,22 @@ def _resolved(path: Path) -> Path:
 
 def _checked_sections(root: Entries, faults: Faults) -> tuple[Entries, frozenset[str]]:
     """The sections less those at fault, and the names of the latter."""
+    good: dict[str, Value] = {}
     at_fault: set[str] = set()
     for key, value in root.items():
         if key not in _SECTIONS:
-            where = root.keys_at[key].location
+            message = f"unknown section '{shortened(key)}'"
             hint = did_you_mean(key, _SECTIONS)
-            faults.add(Diagnostic("unknown-section", f"unknown section '{key}'", where, hint=hint))
-            at_fault |= {key, nearest(key, _SECTIONS) or key}
+            faults.add(Diagnostic("unknown-section", message, root.keys_at[key].location, hint=hint))
+            at_fault.add(nearest(key, _SECTIONS) or key)
             continue
         form, expected = _SECTIONS[key]
-        if not isinstance(value, form) or (isinstance(value, Scalar) and value.is_null):
-            message = f"'{key}' has the wrong form"
-            faults.add(Diagnostic("section", message, value.location, expected, describe(value)))
-            at_fault.add(key)
-    good = {key: value for key, value in root.items() if key in _SECTIONS and key not in at_fault}
+        if isinstance(value, form) and not (isinstance(value, Scalar) and value.is_null):
+            good[key] = value
+            continue
+        message = f"'{key}' has the wrong form"
+        faults.add(Diagnostic("section", message, value.location, expected, describe(value)))
+        at_fault.add(key)
     return Entries(good, root.keys_at, root.place), frozenset(at_fault - good.keys())
 
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from cnncli.diagnostics import Diagnostic, Faults, LimitError, SpecError, did_you_mean, nearest, shortened
-from cnncli.spec.blocks import Block, read_blocks
-from cnncli.spec.description import INPUT, Description, HeadSpec, NodeSpec, Vocabulary
+from cnncli.spec.blocks import Block, check_kinds, read_blocks
+from cnncli.spec.description import INPUT, SUGAR, Description, HeadSpec, NodeSpec, Vocabulary
 from cnncli.spec.document import Document
 from cnncli.spec.fields import Sizes, Whole
 from cnncli.spec.heads import read_head
@@ -24,9 +24,12 @@ from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 MAX_NODES: Final = 50_000
 MAX_BRANCHES: Final = 256
 MAX_WORK: Final = 1_000_000
-"""Of nodes, uses of blocks, branches and arguments, all copies counted."""
+"""Of nodes, uses of blocks, branches and arguments, all copies counted and weighed by the time they take."""
 
-_SUGAR: Final = ("norm", "activation")
+_ENTRY_WORK: Final = 5
+_NODE_WORK: Final = 5
+_USE_WORK: Final = 15
+_BRANCH_WORK: Final = 5
 
 
 def expand(document: Document, vocabulary: Vocabulary, faults: Faults) -> Description:
@@ -49,6 +52,7 @@ class _Expansion:
         self._nodes: list[NodeSpec] = []
         self._groups: dict[str, str] = {}
         self._work = 0
+        self._used: set[str] = set()
         self._defaults = self._read_defaults()
 
     def run(self) -> Description:
@@ -57,6 +61,9 @@ class _Expansion:
         size = self._input_size()
         last = self._trunk(place)
         heads = self._heads(place, last)
+        for block in self._blocks.values():
+            if block.name not in self._used:
+                check_kinds(block.layers, self._known, self._vocabulary, self._faults)
         return Description(document.name, document.source, size, tuple(self._nodes), heads, self._groups)
 
     def _trunk(self, place: Place) -> str | None:
@@ -124,6 +131,7 @@ class _Expansion:
             self._faults.extend(error.diagnostics)
             self._leave_name(value, place)
             return None
+        self._count(_ENTRY_WORK, written.kind)
         place.counts[written.kind.text] += 1
         name: str | None = None
         result: str | None = None
@@ -139,14 +147,12 @@ class _Expansion:
 
     def _leave_name(self, value: Value, place: Place) -> None:
         """Note the name that a node at fault has, or would have if it were spelt right."""
+        written = kind_of(value)
+        kind = written if written in self._known else nearest(written, self._known) or written
+        place.counts[kind] += 1
         name = value.get("name") if isinstance(value, Entries) else None
-        if isinstance(name, Scalar):
-            self._names.leave(place.full(name.text))
-            return
-        meant = nearest(kind_of(value), self._known)
-        if meant is not None:
-            place.counts[meant] += 1
-            self._names.leave(place.full(f"{meant}{place.counts[meant]}"))
+        own = name.text if isinstance(name, Scalar) else f"{kind}{place.counts[kind]}"
+        self._names.leave(place.full(own))
 
     def _name(self, written: Written, place: Place) -> str | None:
         """The full name, or None where the place numbers its nodes."""
@@ -171,11 +177,17 @@ class _Expansion:
         first = given | self._given(written, written.first, place)
         if name is not None:
             self._groups[name] = f"{written.kind.text} x{count}"
+        reported = 0
         for index in range(count):
+            before = self._faults.reports
             copy = self._names.claim(f"{name}.{index}", written.kind.location) if name is not None else None
             current = self._copy(written.kind, given if index else first, copy, place, current)
             if copy is not None:
                 self._names.define(copy, current)
+            reported += self._faults.reports > before
+            if reported > 1:
+                # The copies that are left would say the same again.
+                return None
         return current
 
     def _given(self, written: Written, value: Value | None, place: Place) -> dict[str, Argument]:
@@ -207,7 +219,8 @@ class _Expansion:
         if block.name in place.blocks:
             chain = " -> ".join((*place.blocks, block.name))
             raise SpecError(Diagnostic("recursion", f"block '{block.name}' uses itself: {chain}", where))
-        self._count(1 + len(given) + len(block.args), used)
+        self._used.add(block.name)
+        self._count(_USE_WORK + len(given) + len(block.args), used)
         inner = place.deeper(where)._replace(
             prefix=name if name is not None else place.prefix,
             counts=Counter() if name is not None else place.counts,
@@ -224,17 +237,24 @@ class _Expansion:
         self, kind: Scalar, given: dict[str, Argument], name: str | None, place: Place, current: str | None
     ) -> str | None:
         arguments = self._defaults.get(kind.text, {}) | given
-        self._count(1 + len(arguments), kind)
+        self._count(_NODE_WORK + len(arguments), kind)
         sugar = {}
         if self._vocabulary.takes_sugar(kind.text):
-            sugar = {key: arguments.pop(key) for key in _SUGAR if key in arguments}
+            sugar = {key: arguments.pop(key) for key in SUGAR if key in arguments}
         inputs: tuple[str | None, ...] = (current,)
         if self._vocabulary.is_join(kind.text):
             inputs = self._branches(arguments.pop("branches", None), kind, place, current)
         result = full = name if name is not None else self._numbered(place, kind)
         self._node(NodeSpec(full, kind.text, arguments, inputs, kind.location, place.uses))
+        owner = full if name is not None else None
+        wrong: list[Diagnostic] = []
         for key, argument in sugar.items():
-            result = self._sugar(key, argument, kind, full if name is not None else None, place, result)
+            try:
+                result = self._sugar(key, argument, kind, owner, place, result)
+            except SpecError as error:
+                wrong.extend(error.diagnostics)
+        if wrong:
+            raise SpecError(wrong)
         return result
 
     def _numbered(self, place: Place, kind: Scalar) -> str:
@@ -307,7 +327,7 @@ class _Expansion:
             raise SpecError(
                 Diagnostic("limit", message, argument.location, f"at most {MAX_BRANCHES}", received)
             )
-        self._count(len(argument.value), kind)
+        self._count(_BRANCH_WORK * len(argument.value), kind)
         inner = place.deeper(kind.location)
         return tuple(self._branch(each, inner, current) for each in argument.value)
 

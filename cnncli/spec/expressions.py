@@ -17,6 +17,7 @@ T = TypeVar("T")
 Result: TypeAlias = "int | float | bool | str | list[Result]"
 
 MAX_LENGTH: Final = 500
+MAX_LIST: Final = 10_000
 MAX_MAGNITUDE: Final = 2**63
 
 _ARITHMETIC: Final[Mapping[type, Callable[..., Result]]] = {
@@ -60,6 +61,19 @@ class Names(Protocol):
 
     def text(self, name: str) -> str:
         """The text of a name, for a comparison with a word."""
+
+
+def too_long(results: list[Result]) -> bool:
+    """Whether a list holds more values than it may, those of the lists in it included."""
+    pending: list[list[Result]] = [results]
+    count = 0
+    while pending:
+        current = pending.pop()
+        count += len(current)
+        if count > MAX_LIST:
+            return True
+        pending.extend(each for each in current if isinstance(each, list))
+    return False
 
 
 def evaluate(text: str, names: Names) -> Result:
@@ -126,7 +140,10 @@ class _Evaluator:
             raise ExpressionError(message, *self._span(node), unknown_name=node.id) from None
 
     def _List(self, node: ast.List) -> Result:
-        return [self.value(each) for each in node.elts]
+        results = [self.value(each) for each in node.elts]
+        if too_long(results):
+            raise self._error(node, "this list becomes too long", f"at most {MAX_LIST:,} values")
+        return results
 
     def _UnaryOp(self, node: ast.UnaryOp) -> Result:
         operand = self.value(node.operand)
@@ -209,7 +226,8 @@ class _Evaluator:
         if not isinstance(index, int) or isinstance(index, bool):
             raise self._error(node.slice, "an index must be a whole number")
         if not -len(items) <= index < len(items):
-            raise self._error(node.slice, f"the list has {len(items)} entries, 0 to {len(items) - 1}")
+            expected = f"an index from 0 to {len(items) - 1}" if items else "a list with something in it"
+            raise self._error(node.slice, "the list has no such entry", expected)
         return items[index]
 
     def _number(self, node: ast.expr, value: Result) -> int | float:

@@ -8,7 +8,7 @@ from one declaration.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar, dataclass_transform, overload
 
@@ -51,11 +51,9 @@ class Reader(Generic[T]):
     def wrong(self, argument: Argument, received: str = "", hint: str = "") -> SpecError:
         """The error that says what was expected here and what came."""
         came = received or describe(argument.value)
-        return SpecError(
-            Diagnostic(
-                "value", f"{came} is not {self.expected}", argument.location, self.expected, came, hint=hint
-            )
-        )
+        what = f"'{argument.key.text}'" if argument.key is not None else "this"
+        message = f"{what} cannot be {came}"
+        return SpecError(Diagnostic("value", message, argument.location, self.expected, came, hint=hint))
 
 
 class Number(Reader[float]):
@@ -124,6 +122,8 @@ class Flag(Reader[bool]):
         folded = value.text.casefold()
         if folded in TRUE_WORDS or folded in FALSE_WORDS:
             return folded in TRUE_WORDS
+        if value.text.isidentifier() and value.text not in argument.scope:
+            raise self.wrong(argument, hint=did_you_mean(value.text, ("true", "false")))
         result = compute(argument)
         if not isinstance(result, bool):
             raise self.wrong(argument, _shown(argument, result))
@@ -316,6 +316,11 @@ class Record:
         return next((name for name, declared in cls.arguments.items() if declared.main), None)
 
     @classmethod
+    def words(cls) -> Collection[str]:
+        """All that may be given to a record of this class, for suggestions."""
+        return cls.arguments.keys()
+
+    @classmethod
     def read(cls, written: Mapping[str, Argument], where: Location) -> Self:
         """A record from written arguments.
 
@@ -350,7 +355,7 @@ class Record:
     @classmethod
     def _unknown(cls, name: str, argument: Argument) -> Diagnostic:
         where = argument.key.location if argument.key is not None else argument.location
-        hint = did_you_mean(name, cls.arguments)
+        hint = did_you_mean(name, cls.words())
         if name.count(")") > name.count("("):
             hint = 'YAML cut an expression at its comma: put quotes round it, "min(a, b)"'
         message = f"'{cls.title}' has no argument '{name}'"
@@ -359,7 +364,7 @@ class Record:
     @classmethod
     def _missing(cls, written: Iterable[str], where: Location) -> list[Diagnostic]:
         # A misspelt argument is reported as such, and not as missing too.
-        unknown = islice((name for name in written if name not in cls.arguments), len(cls.arguments))
+        unknown = islice((name for name in written if name not in cls.arguments), MAX_FAULTS)
         meant = {nearest(name, cls.arguments) for name in unknown}
         return [
             Diagnostic("missing-argument", f"'{cls.title}' needs '{name}'", where, f"{name}: {declared.help}")

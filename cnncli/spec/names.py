@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
-from cnncli.diagnostics import Diagnostic, LimitError, Location, Related, SpecError, did_you_mean
+from cnncli.diagnostics import Diagnostic, LimitError, Location, Related, SpecError, did_you_mean, shortened
 from cnncli.spec.description import INPUT
 from cnncli.spec.scope import Scope, interpolate
 from cnncli.spec.tree import Scalar, Value, describe
 
 MAX_DEPTH: Final = 40
+MAX_LENGTH: Final = 500
 _NUMBER: Final = "#"
 
 
@@ -66,6 +67,11 @@ class Names:
         Raises:
             SpecError: something else has it.
         """
+        if len(name) > MAX_LENGTH:
+            message = f"the name '{shortened(name)}' is too long"
+            raise SpecError(
+                Diagnostic("name", message, where, f"at most {MAX_LENGTH} characters, blocks included")
+            )
         first = self._given_at.setdefault(name, where)
         if first is not where:
             message = f"two nodes are named '{name}'"

@@ -113,7 +113,9 @@ class _Builder:
             raise _error(
                 "limit", "the file is nested too deeply", self._at(event), f"at most {MAX_DEPTH} levels"
             )
-        self._count(1, self._at(event))
+        self._values += 1
+        if self._values > MAX_VALUES:
+            self._count(0, self._at(event))
         mark = event.start_mark
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         self._stack.append(_Open(is_mapping, event.anchor, (mark.line + 1, mark.column + 1)))
@@ -239,7 +241,10 @@ def _syntax_error(source: Source, error: yaml.YAMLError) -> SpecError:
         related = (
             Related("what is being read starts here", Location(source, opened.line + 1, opened.column + 1)),
         )
-    return SpecError(Diagnostic("yaml", message, where, hint=_syntax_hint(where), related=related))
+    hint = _syntax_hint(where)
+    if not hint and "expected ','" in problem:
+        hint = "a bracket is not closed, or a comma is missing"
+    return SpecError(Diagnostic("yaml", message, where, hint=hint, related=related))
 
 
 def _on_a_line(where: Location) -> Location:

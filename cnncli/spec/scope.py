@@ -14,12 +14,11 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, shortened
-from cnncli.spec.expressions import ExpressionError, Result, evaluate
+from cnncli.spec.expressions import MAX_LIST, ExpressionError, Result, evaluate, too_long
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 
 MAX_CHAIN: Final = 32
 MAX_TEXT: Final = 10_000
-MAX_LIST: Final = 10_000
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+(_[0-9]+)*\Z")
 _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\Z")
@@ -174,7 +173,7 @@ def compute(argument: Argument) -> Result:
     value, scope, _ = argument
     if isinstance(value, Items):
         results: list[Result] = [compute(Argument(each, scope)) for each in value]
-        if _passes(results, MAX_LIST):
+        if too_long(results):
             expected = f"at most {MAX_LIST:,} values"
             raise SpecError(Diagnostic("limit", "this list becomes too long", value.location, expected))
         return results
@@ -185,19 +184,6 @@ def compute(argument: Argument) -> Result:
         )
     literal = number(value.text)
     return literal if literal is not None else _expression(value, scope)
-
-
-def _passes(results: list[Result], limit: int) -> bool:
-    """Whether the list holds more than ``limit`` values, those of the lists in it included."""
-    pending: list[list[Result]] = [results]
-    count = 0
-    while pending:
-        current = pending.pop()
-        count += len(current)
-        if count > limit:
-            return True
-        pending.extend(each for each in current if isinstance(each, list))
-    return False
 
 
 def _expression(scalar: Scalar, scope: Scope) -> Result:

@@ -14,8 +14,9 @@ def to_yaml(document: Document) -> str:
     """The text of one self-contained spec that means the same as the document."""
     entries = document.entries
     if "name" not in entries:
-        name = Scalar(document.name, False, document.source, 1, 1, 1)
-        entries = Entries({"name": name, **entries.pairs}, entries.keys_at, (*entries.location[:3], 1))
+        key = Scalar("name", True, document.source, 1, 1, 1)
+        name = Scalar(document.name.replace("$", "$$"), False, document.source, 1, 1, 1)
+        entries = Entries({"name": name, **entries.pairs}, {"name": key, **entries.keys_at}, entries.place)
     events: list[yaml.Event] = [
         yaml.StreamStartEvent(),
         yaml.DocumentStartEvent(explicit=False),
@@ -28,7 +29,7 @@ def to_yaml(document: Document) -> str:
 
 def _events(value: Value, depth: int) -> Iterator[yaml.Event]:
     if isinstance(value, Scalar):
-        yield _scalar(value.text, plain=value.plain)
+        yield _scalar(value)
     elif isinstance(value, Items):
         yield yaml.SequenceStartEvent(None, None, implicit=True, flow_style=_is_small(value))
         for each in value:
@@ -37,13 +38,15 @@ def _events(value: Value, depth: int) -> Iterator[yaml.Event]:
     else:
         yield yaml.MappingStartEvent(None, None, implicit=True, flow_style=depth > 0 and _is_small(value))
         for key, each in value.items():
-            yield _scalar(key, plain=True)
+            yield _scalar(value.keys_at[key])
             yield from _events(each, depth + 1)
         yield yaml.MappingEndEvent()
 
 
-def _scalar(text: str, *, plain: bool) -> yaml.Event:
-    return yaml.ScalarEvent(None, None, (plain, True), text, style=None if plain else '"')
+def _scalar(value: Scalar) -> yaml.Event:
+    # "null" in full: the emitter would put quotes round nothing, which makes it a text.
+    text = "null" if value.is_null else value.text
+    return yaml.ScalarEvent(None, None, (value.plain, True), text, style=None if value.plain else '"')
 
 
 def _is_small(value: Value) -> bool:

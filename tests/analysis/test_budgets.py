@@ -73,7 +73,14 @@ def test_readable_numbers(text: str, amount: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("text", "amount"),
-    [("512 KiB", 524_288), ("1.5 MB", 1_500_000), ("2MiB", 2_097_152), ("100", 100), ("7 B", 7), ("1k", None)],
+    [
+        ("512 KiB", 524_288),
+        ("1.5 MB", 1_500_000),
+        ("2MiB", 2_097_152),
+        ("100", 100),
+        ("7 B", 7),
+        ("1k", None),
+    ],
 )
 def test_readable_sizes(text: str, amount: int | None) -> None:
     assert Quantity(of_bytes=True).amount(text) == amount

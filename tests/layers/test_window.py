@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import assume, given
@@ -31,7 +33,9 @@ def test_placements_are_those_that_fit(k: int, s: int, d: int, before: int, afte
 
 
 @given(small, small, small, pads, pads, sizes)
-def test_fits_says_whether_there_is_a_placement(k: int, s: int, d: int, before: int, after: int, n: int) -> None:
+def test_fits_says_whether_there_is_a_placement(
+    k: int, s: int, d: int, before: int, after: int, n: int
+) -> None:
     window = Window(k, s, d, before, after)
     assert window.fits(n) is (len(starts(n, window)) > 0)
 
@@ -101,6 +105,6 @@ def test_formulas_agree_with_numbers(
     ],
 )
 def test_the_lectures_chains(window: Window, chain: list[int]) -> None:
-    for n, following in zip(chain, chain[1:], strict=False):
+    for n, following in pairwise(chain):
         assert window.placements(n) == following
     assert Window(5, 2).fits(1) is False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnncli.diagnostics import SpecError
+from cnncli.diagnostics import ShapeError
 from tests.specs.support import NAMES, figures, graph, of_kind, opened, params, sizes
 
 PARAMETERS = {
@@ -98,7 +98,7 @@ def test_strided_convolutions_shrink_fast() -> None:
 
 @pytest.mark.parametrize(("chain", "depth", "left"), [("valid_chain", 32, 4), ("stride_chain", 6, 1)])
 def test_one_layer_too_many_is_a_located_error(chain: str, depth: int, left: int) -> None:
-    with pytest.raises(SpecError) as caught:
+    with pytest.raises(ShapeError) as caught:
         opened(f"lecture/{chain}", f"depth={depth}")
     (fault,) = caught.value.diagnostics
     failing = f"conv.{depth - 1}"

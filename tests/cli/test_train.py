@@ -1,0 +1,171 @@
+"""``cnncli train`` and ``cnncli evaluate`` as they are typed."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cnncli.cli.app import app
+
+runner = CliRunner()
+SPEC = """
+name: tiny
+input: [1, 8, 8]
+vars: {width: 8}
+layers:
+  - conv: {channels: width, kernel: 3, activation: relu}
+  - flatten
+  - linear: 10
+train: {data: digits, epochs: 2, batch: 64, lr: 0.05}
+"""
+ACCURACY = re.compile(r"test accuracy (\S+ %), loss (\S+)")
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(SPEC)
+    return path
+
+
+def call(*arguments: str | Path) -> tuple[int, str, str]:
+    result = runner.invoke(app, [*map(str, arguments)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def result_of(text: str) -> tuple[str, str]:
+    found = ACCURACY.search(text)
+    assert found is not None, text
+    return found[1], found[2].rstrip(",")
+
+
+def test_what_training_ends_with_is_what_evaluating_prints(spec: Path, tmp_path: Path) -> None:
+    code, text, errors = call("train", spec, "--run", tmp_path / "run", "--device", "cpu")
+    assert code == 0, errors
+    assert "digits: 1,438 images to train on, 359 held out, 10 classes, input 1x8x8" in text
+    assert re.search(r"2/2 .* %", text)
+    code, again, errors = call("evaluate", tmp_path / "run", "--device", "cpu")
+    assert code == 0, errors
+    assert result_of(again) == result_of(text)
+    assert "top-5" in again
+    # To the last bit, not only to the digits shown.
+    last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    document = json.loads(call("evaluate", tmp_path / "run", "--device", "cpu", "--format", "json")[1])
+    assert (document["loss"], document["top1"]) == (last["test_loss"], last["test_accuracy"])
+    assert len(document["classes"]) == 10
+    assert sum(map(sum, document["confusion"])) == document["images"] == 359
+
+
+def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> None:
+    options = "--epochs 1 --batch 100 --lr 0.01 --seed 7 --set width=3"
+    code, text, errors = call("train", spec, "--run", tmp_path / "run", *options.split())
+    assert code == 0, errors
+    assert "sgd, lr 0.01 (cosine schedule), batch 100, seed 7" in text
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["schema"] == "cnncli.run/1"
+    assert record["settings"]["epochs"] == 1
+    code, text, _ = call("inspect", tmp_path / "run" / "spec.yaml", "--format", "json")
+    assert json.loads(text)["layers"][0]["output"] == [3, 6, 6]
+
+
+def test_resuming_with_more_epochs(spec: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert call("train", spec, "--run", run)[0] == 0
+    code, text, errors = call("train", "--resume", run, "--epochs", "3")
+    assert code == 0, errors
+    assert "3/3" in text
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 3
+
+
+def test_an_interrupt_saves_and_the_run_ends_as_if_there_had_been_none(spec: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "cnncli",
+        "train",
+        str(spec),
+        "--epochs",
+        "400",
+        "--device",
+        "cpu",
+        "--run",
+    ]
+    run = tmp_path / "stopped"
+    with subprocess.Popen([*command, str(run)], stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not (run / "metrics.jsonl").exists() or not (run / "metrics.jsonl").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"cnncli train --resume {run}" in output
+    done = len((run / "metrics.jsonl").read_text().splitlines())
+    assert done < 400
+    assert call("train", "--resume", run, "--epochs", str(done + 1))[0] == 0
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == done + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "there is nothing to train"),
+        (["--resume", "nowhere"], "there is no run in nowhere"),
+        (["SPEC", "--data", "digit"], "did you mean 'digits'?"),
+        (["SPEC", "--data", "idx:nowhere"], "nowhere"),
+        (["SPEC", "--lr", "-1"], "a number above 0"),
+        (["SPEC", "--lr", "nan"], "a number above 0"),
+        (["SPEC", "--device", "tpu"], "auto, cpu, cuda"),
+        (["SPEC", "--resume", "run"], "--resume takes spec and folder from the run"),
+    ],
+)
+def test_mistakes(spec: Path, arguments: list[str], message: str) -> None:
+    code, text, errors = call("train", *(str(spec) if each == "SPEC" else each for each in arguments))
+    assert code == 2
+    assert message in errors
+    assert text == ""
+
+
+def test_a_run_is_never_overwritten(spec: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("the only copy")
+    code, _, errors = call("train", spec, "--run", tmp_path / "run")
+    assert code == 2
+    assert "is not empty" in errors
+    assert (tmp_path / "run" / "thesis.txt").read_text() == "the only copy"
+
+
+def test_a_network_for_other_classes(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(SPEC.replace("linear: 10", "linear: 7"))
+    code, _, errors = call("train", path, "--run", tmp_path / "run")
+    assert code == 2
+    assert "10" in errors
+    assert "7" in errors
+
+
+def test_damaged_weights(spec: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert call("train", spec, "--run", run, "--epochs", "1")[0] == 0
+    (run / "weights.safetensors").write_bytes(b"not weights")
+    code, _, errors = call("evaluate", run)
+    assert code == 2
+    assert "weights.safetensors" in errors
+
+
+def test_a_missing_extra_is_named(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnncli.training.extras.find_spec", lambda name: None if name == "torch" else name)
+    for command in (["train", spec], ["evaluate", "run"], ["inspect", spec, "--verify"]):
+        code, _, errors = call(*command)
+        assert code == 2
+        assert "torch" in errors
+        assert "pip install 'cnncli[train]'" in errors

@@ -1,0 +1,127 @@
+"""Pooling against every window looked at by itself."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cnncli.graph import open_text
+from cnncli.layers.pooling import Pool
+from cnncli.layers.window import Window
+from cnncli.network.pooling import Maximum, Mean
+from tests.network.support import only_module, run
+
+FIGURES: dict[str, Callable[[list[float]], float]] = {
+    "maxpool": max,
+    "minpool": min,
+    "medianpool": statistics.median,
+    "avgpool": statistics.fmean,
+}
+ARGUMENTS = [
+    "kernel: 2",
+    "kernel: 3, stride: 2",
+    "kernel: 3, stride: 2, padding: same",
+    "kernel: 2, stride: 1, padding: same",
+    "kernel: 4, stride: 3, padding: half",
+    "kernel: 3, stride: 1, padding: 1",
+    "kernel: 3, stride: 2, padding: 1, ceil_mode: true",
+    "kernel: 2, stride: 3, ceil_mode: true",
+    "kernel: 2, stride: 2, padding: same, ceil_mode: true",
+]
+SIDES = "kernel: [3, 2], stride: 2, padding: {top: 1, right: 1}"
+
+
+def windows_of(layer: str, shape: tuple[int, ...]) -> tuple[Window, ...]:
+    kind = open_text(f"input: {list(shape)}\nlayers:\n  - {layer}\n").graph.nodes[0].layer
+    assert isinstance(kind, Pool)
+    return kind.windows(shape)
+
+
+def seen(x: Tensor, windows: tuple[Window, ...]) -> Iterator[tuple[tuple[int, ...], list[float], int]]:
+    """For every output position: the values in its window, and the number of its padded positions."""
+    sizes = x.shape
+    placements: list[Any] = [window.placements(n) for window, n in zip(windows, sizes, strict=True)]
+    places = [range(number) for number in placements]
+    for position in itertools.product(*places):
+        inside, in_pads = [], 0
+        spans = []
+        for window, n, place in zip(windows, sizes, position, strict=True):
+            before, after = window.pads(n)
+            start = place * window.stride - before
+            spans.append([i for i in range(start, start + window.kernel) if i < n + after])
+        for index in itertools.product(*spans):
+            if all(0 <= i < n for i, n in zip(index, sizes, strict=True)):
+                inside.append(float(x[index]))
+            else:
+                in_pads += 1
+        yield position, inside, in_pads
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.parametrize(
+    ("arguments", "sizes"),
+    [
+        *itertools.product(ARGUMENTS, [(9,), (8, 7)]),
+        ("kernel: 2, padding: same", (3, 5, 4)),
+        ("kernel: 3, stride: 2, padding: 1", (2, 3, 4)),
+        (SIDES, (6, 7)),
+    ],
+    ids=str,
+)
+def test_every_window_has_its_figure(kind: str, arguments: str, sizes: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, *sizes, dtype=torch.float64)
+    for count_padding in (True, False) if kind == "avgpool" else (True,):
+        more = "" if count_padding else ", count_padding: false"
+        layer = f"{kind}: {{{arguments}{more}}}"
+        y = run(layer, x)
+        for position, inside, in_pads in seen(x[1, 2], windows_of(layer, (3, *sizes))):
+            zeros = [0.0] * in_pads if kind == "avgpool" and count_padding else []
+            wanted = FIGURES[kind]([*inside, *zeros])
+            assert y[(1, 2, *position)].item() == pytest.approx(wanted, abs=1e-12), (layer, position)
+
+
+@pytest.mark.parametrize("count_padding", [True, False])
+@pytest.mark.parametrize("ceil_mode", [True, False])
+@pytest.mark.parametrize("n", [7, 8, 9, 10])
+def test_own_average_is_torchs_where_torch_has_one(n: int, ceil_mode: bool, count_padding: bool) -> None:
+    x = torch.randn(2, 3, n, n, dtype=torch.float64)
+    window = Window(3, 2, before=1, after=1, ceil_mode=ceil_mode)
+    theirs = nn.AvgPool2d(3, 2, 1, ceil_mode, count_padding)(x)
+    assert torch.allclose(Mean([window] * 2, count_padding=count_padding)(x), theirs)
+    theirs = nn.MaxPool2d(3, 2, 1, ceil_mode=ceil_mode)(x)
+    assert torch.equal(Maximum([window] * 2)(x), theirs)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_padding_never_wins(sign: int) -> None:
+    x = torch.full((1, 1, 5, 5), -3.0 * sign)
+    for kind in ("maxpool", "minpool", "medianpool"):
+        assert (run(f"{kind}: {{kernel: 2, padding: same}}", x) == -3 * sign).all()
+
+
+def test_native_layers_where_torch_has_them() -> None:
+    assert type(only_module("maxpool: {kernel: 3, stride: 2, padding: 1}", [2, 8, 8])) is nn.MaxPool2d
+    assert type(only_module("maxpool: {kernel: 3, stride: 1, padding: same}", [2, 8])) is nn.MaxPool1d
+    assert type(only_module("avgpool: 2", [2, 4, 4, 4])) is nn.AvgPool3d
+
+
+def test_median_learns_through_the_middle_value() -> None:
+    x = torch.tensor([[[1.0, 5.0, 3.0, 2.0, 8.0, 4.0]]], requires_grad=True)
+    y = only_module("medianpool: 3", [1, 6])(x)
+    y.sum().backward()
+    assert y.tolist() == [[[3, 4]]]
+    assert x.grad is not None
+    assert x.grad.tolist() == [[[0, 0, 1, 0, 0, 1]]]
+
+
+def test_global_pooling_takes_every_position() -> None:
+    x = torch.randn(2, 3, 4, 5)
+    assert torch.allclose(run("globalavgpool", x), x.mean((2, 3)))
+    assert torch.equal(run("globalmaxpool: {keepdims: true}", x), x.amax((2, 3), keepdim=True))

@@ -1,0 +1,86 @@
+"""Random whole specs: what the analysis says of every node is what torch does."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+from torch import Tensor
+
+from cnncli.diagnostics import ShapeError
+from cnncli.graph import Graph, open_text
+from cnncli.network import compile_graph
+from tests.generate import random_spec
+from tests.network.support import count, example
+
+BATCH = 2
+SUITE = 150
+CAMPAIGN = 10_000
+
+
+def graph_of(seed: int) -> Graph | None:
+    """The graph of a random spec, or None where its layers do not fit together; nothing else may be wrong."""
+    try:
+        return open_text(random_spec(seed)).graph
+    except ShapeError:
+        return None
+
+
+def compare(seed: int, graph: Graph) -> None:
+    """Shapes, parameter names and counts, node by node, on the meta device."""
+    network = compile_graph(graph, "meta").eval()
+    values = {"input": example(graph, BATCH, "meta")}
+    with torch.no_grad():
+        for node in graph.nodes:
+            where = f"seed {seed}, node {node.name}\n{random_spec(seed)}"
+            try:
+                values[node.name] = network.at(node.name)(*[values[name] for name in node.inputs])
+            except RuntimeError as error:
+                raise AssertionError(where) from error
+            assert tuple(values[node.name].shape) == (BATCH, *node.output), where
+            found = network.at(node.name).state_dict()
+            ours = {**node.parameters, **node.buffers}
+            assert {name: tuple(found[name].shape) for name in ours} == ours, where
+        outputs = heads_of(network.train(graph.has_training_only)(values["input"]))
+    assert {name: tuple(value.shape[1:]) for name, value in outputs.items()} == {
+        name: output.shape for name, output in graph.outputs.items()
+    }, random_spec(seed)
+    total = sum(count(shape) for node in graph.nodes for shape in node.parameters.values())
+    assert sum(parameter.numel() for parameter in network.parameters()) == total, random_spec(seed)
+
+
+def heads_of(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
+    return {"output": output} if isinstance(output, Tensor) else output
+
+
+def compare_all(seeds: range) -> int:
+    """How many of the specs were valid; every one of them agreed."""
+    valid = 0
+    for seed in seeds:
+        graph = graph_of(seed)
+        if graph is not None:
+            compare(seed, graph)
+            valid += 1
+    return valid
+
+
+def test_random_specs_agree_with_torch() -> None:
+    assert SUITE // 2 < compare_all(range(SUITE)) < SUITE
+
+
+def test_a_spec_follows_from_its_seed() -> None:
+    assert random_spec(3) == random_spec(3) != random_spec(4)
+
+
+@pytest.mark.campaign
+def test_ten_thousand_random_specs_agree_with_torch(capsys: pytest.CaptureFixture[str]) -> None:
+    valid = seed = 0
+    while valid < CAMPAIGN:
+        valid += compare_all(range(seed, seed + 100))
+        seed += 100
+    with capsys.disabled():
+        message = (
+            f"{valid:,} valid specs of {seed:,} agree with torch; the others were refused for their shapes"
+        )
+        sys.stdout.write(f"\n{message}\n")

@@ -1,0 +1,148 @@
+"""The verification against torch and torchinfo, and that it notices what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torchinfo
+
+from cnncli.graph import Graph, Node
+from cnncli.network import compile_graph
+from cnncli.network.verify import BIAS, BOTH, SCALES, SUM, TRACKED, TRANSPOSED, Row, verify
+from tests.generate import random_spec
+from tests.network.support import graph_of
+from tests.network.test_random_specs import graph_of as random_graph
+
+TEXT = """
+input: [4, 9, 8]
+layers:
+  - conv: {channels: 4, kernel: 3, stride: 2, padding: same, groups: 2, norm: batch, activation: prelu}
+  - {convtranspose: {channels: 6, kernel: 2, stride: 2}, name: with_bias}
+  - convtranspose: {channels: 6, kernel: 3, stride: 2, padding: same, bias: false, groups: 3}
+    name: without_bias
+  - shortcut: {channels: 8, stride: 2}
+  - conv: {channels: 8, kernel: 1, bias: false}
+  - layernorm: {over: channels}
+  - globalavgpool
+  - linear: 10
+heads:
+  main: [identity]
+  aux: {from: conv1, layers: [flatten, {linear: 3}], training_only: true}
+"""
+
+
+def rows_of(rows: tuple[Row, ...]) -> dict[tuple[str, str], Row]:
+    return {(row.name, row.figure): row for row in rows}
+
+
+def test_every_difference_is_explained() -> None:
+    report = verify(graph_of(TEXT))
+    assert report.ok
+    explained = {row.name: row.explanation for row in report.differences}
+    assert {row.figure for row in report.differences} == {"MACs (torchinfo)"}
+    assert explained == {
+        "conv1": BIAS,
+        "conv1.norm": SCALES,
+        "conv1.activation": SCALES,
+        "with_bias": BOTH,
+        "without_bias": TRANSPOSED,
+        "shortcut1": SCALES,
+        "layernorm1": SCALES,
+        "linear1": BIAS,
+        "aux.linear1": BIAS,
+    }
+
+
+def test_totals_are_there_whether_they_differ_or_not() -> None:
+    graph = graph_of(TEXT)
+    totals = rows_of(verify(graph).totals)
+    macs: Any = sum(node.layer.macs(node.x, node.output) for node in graph.nodes)
+    assert totals["total", "MACs (torch)"] == Row("total", "MACs (torch)", macs, macs)
+    row = totals["total", "MACs (torchinfo)"]
+    assert (row.ours, row.explanation) == (macs, SUM)
+    assert row.theirs != macs
+    row = totals["total", "buffers"]
+    assert (row.ours, row.theirs, row.explanation) == (2 * 4 + 2 * 8, 2 * 4 + 2 * 8 + 2, TRACKED)
+
+
+def test_torchinfo_is_shown_what_a_person_would_show_it() -> None:
+    """Without names under names its own summary of the network has the very total of the report."""
+    graph = graph_of(
+        "input: [3, 8, 8]\nlayers:\n  - conv: {channels: 4, kernel: 3}\n  - batchnorm\n  - relu\n"
+    )
+    network = compile_graph(graph, "meta")
+    x = torch.empty(1, 3, 8, 8, device="meta")
+    theirs = torchinfo.summary(network, input_data=x, device="meta", verbose=0).total_mult_adds
+    assert rows_of(verify(graph).totals)["total", "MACs (torchinfo)"].theirs == theirs
+
+
+def changed(graph: Graph, number: int, **fields: Any) -> Graph:
+    nodes = list(graph.nodes)
+    nodes[number] = nodes[number]._replace(**fields)
+    return graph._replace(nodes=tuple(nodes))
+
+
+SMALL = "input: [3, 8, 8]\nlayers:\n  - conv: {channels: 4, kernel: 3}\n  - batchnorm\n  - relu\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "fields", "figure"),
+    [
+        (0, {"output": (4, 7, 6)}, "output"),
+        (0, {"parameters": {"weight": (4, 3, 3, 3), "bias": (5,)}}, "parameter bias"),
+        (0, {"parameters": {"weight": (4, 3, 3, 3)}}, "parameter bias"),
+        (0, {"parameters": {"weight": (4, 3, 3, 3), "bias": (4,), "more": (1,)}}, "parameter more"),
+        (1, {"buffers": {}}, "buffer running_mean"),
+        (1, {"buffers": {"running_mean": (4,), "running_var": (1,)}}, "buffer running_var"),
+    ],
+)
+def test_a_wrong_analysis_is_noticed(number: int, fields: dict[str, Any], figure: str) -> None:
+    graph = changed(graph_of(SMALL), number, **fields)
+    report = verify(graph)
+    assert not report.ok
+    assert (graph.nodes[number].name, figure) in rows_of(report.unexplained)
+
+
+def test_wrong_costs_are_noticed_in_node_and_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = graph_of(SMALL)
+    monkeypatch.setattr(type(graph.nodes[0].layer), "macs", lambda *_: 7)
+    unexplained = rows_of(verify(graph).unexplained)
+    assert ("conv1", "MACs (torch)") in unexplained
+    assert ("total", "MACs (torch)") in unexplained
+
+
+def test_costs_that_only_torchinfo_disputes_need_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cnncli.network import verify as module
+
+    monkeypatch.setattr(module, "_predicted", lambda _: -1)
+    report = verify(graph_of(SMALL))
+    assert {row.figure for row in report.unexplained} == {"MACs (torchinfo)"}
+
+
+def test_a_node_that_torch_cannot_run_is_reported_and_the_rest_compared() -> None:
+    graph = graph_of("input: [3, 8, 8]\nlayers:\n  - conv: {channels: 4, kernel: 3}\n  - relu\n")
+    wrong = graph.nodes[0]._replace(input_shapes=((5, 8, 8),))
+    report = verify(graph._replace(nodes=(wrong, graph.nodes[1])))
+    row = rows_of(report.unexplained)["conv1", "output"]
+    assert row.ours == "4x6x6"
+    assert str(row.theirs).startswith("an error: ")
+
+
+def test_random_specs_verify() -> None:
+    graphs = [graph for seed in range(20) if (graph := random_graph(seed)) is not None]
+    assert len(graphs) >= 10
+    for seed in range(20):
+        graph = random_graph(seed)
+        if graph is not None:
+            report = verify(graph)
+            assert report.ok, (report.unexplained, random_spec(seed))
+            assert report.compared > 3 * len(graph.nodes)
+
+
+def test_rows_of_nodes_come_in_the_order_of_the_graph() -> None:
+    graph = graph_of(TEXT)
+    order: list[Node] = list(graph.nodes)
+    names = [row.name for row in verify(graph).differences]
+    assert names == sorted(names, key=[node.name for node in order].index)

@@ -1,0 +1,114 @@
+"""Messages as a person sees them, for the mistakes that people make.
+
+Each file under ``golden/`` holds a wrong spec and, after a line of dashes, what cnncli says about it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cnncli.diagnostics import CnncliError, Diagnostic, Location, Related, Source, usage_error
+from cnncli.graph import open_text
+from cnncli.report.messages import error_lines
+
+GOLDEN = Path(__file__).parent / "golden"
+MARK = "-" * 78 + "\n"
+
+
+def shown(*diagnostics: Diagnostic) -> list[str]:
+    return [line.text for line in error_lines(diagnostics)]
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)
+def test_what_is_said_about_a_mistake(path: Path) -> None:
+    text, expected = path.read_text(encoding="utf-8").split(MARK)
+    with pytest.raises(CnncliError) as caught:
+        open_text(text, name="net.yaml")
+    assert "".join(f"{line}\n" for line in shown(*caught.value.diagnostics)) == expected
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(list(GOLDEN.glob("*.txt"))) >= 15
+
+
+def at(text: str, column: int, width: int = 1, line: int = 1) -> Location:
+    return Location(Source("a.yaml", text), line, column, width)
+
+
+def test_the_caret_stands_under_its_stretch() -> None:
+    assert shown(Diagnostic("x", "wrong", at("layers: reul", 9, 4))) == [
+        "a.yaml:1:9: error: wrong",
+        "    1 | layers: reul",
+        "      |         ^^^^",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "blank"), [("größe: ", 7), ("日本: ", 6), ("e\u0301: ", 3), ("\t: ", 3), ("\x1b[1m: ", 6)]
+)
+def test_the_caret_stands_right_below_letters_of_any_width(before: str, blank: int) -> None:
+    lines = shown(Diagnostic("x", "wrong", at(f"{before}ab", len(before) + 1, 2)))
+    assert lines[2] == "      | " + " " * blank + "^^"
+
+
+@pytest.mark.parametrize("column", [1, 60, 500, 999])
+def test_a_long_line_is_shown_around_the_place(column: int) -> None:
+    text = "".join(chr(ord("a") + i % 26) for i in range(1000))
+    _, line, caret, _ = shown(Diagnostic("x", "wrong", at(text, column, 2)))
+    assert len(line) < 120
+    start = caret.index("^")
+    assert line[start : start + caret.count("^")] == text[column - 1 : column + 1]
+
+
+def test_a_place_beyond_the_end_of_its_line() -> None:
+    assert shown(Diagnostic("x", "wrong", at("ab", 9, 3)))[2] == "      | " + " " * 8 + "^"
+    assert shown(Diagnostic("x", "wrong", at("ab", 1, 1, line=9))) == ["a.yaml:9:1: error: wrong", ""]
+
+
+def test_everything_that_a_diagnostic_holds() -> None:
+    related = (Related("see here", at("xy", 2)),)
+    found = Diagnostic("x", "wrong", at("ab", 1), "this", "that", "try", related, "input  3\nconv1  4")
+    assert shown(found) == [
+        "a.yaml:1:1: error: wrong",
+        "    1 | ab",
+        "      | ^",
+        "  expected: this",
+        "  received: that",
+        "  hint:     try",
+        "  see here: a.yaml:1:2",
+        "    1 | xy",
+        "      |  ^",
+        "    input  3",
+        "    conv1  4",
+        "",
+    ]
+
+
+def test_without_a_place() -> None:
+    assert shown(*usage_error("no file", expected="a file").diagnostics) == [
+        "error: no file",
+        "  expected: a file",
+        "",
+    ]
+
+
+def test_several_are_counted_and_a_flood_is_cut() -> None:
+    several = [Diagnostic("x", f"wrong {i}") for i in range(60)]
+    assert shown(*several[:2])[-1] == "2 errors"
+    lines = shown(*several)
+    assert lines[-1] == "60 errors, 10 of them not shown"
+    assert "error: wrong 49" in lines
+    assert "error: wrong 50" not in lines
+
+
+def test_nothing_steers_the_terminal() -> None:
+    found = Diagnostic("x", "a\x1b[31m", at("b\x1b]0;c\x07", 1), "d\r", "e\x9b", "f\x00", detail="g\x1b")
+    text = "".join(shown(found))
+    assert text.isprintable()
+
+
+def test_a_very_long_message_is_cut() -> None:
+    assert max(map(len, shown(Diagnostic("x", "a" * 10_000, hint="b" * 10_000)))) < 500
