@@ -77,7 +77,10 @@ def with_cnncli(dataset: Dataset, _normalisation: Normalisation) -> float:
         run = create_run(
             Path(folder) / "run", name="lenet5", spec="", settings=settings, dataset=dataset, device=cpu
         )
-        return train(network, dataset, settings, run, device=cpu).history[0].seconds
+        outcome = train(network, dataset, settings, run, device=cpu)
+    if outcome.signal is not None:
+        sys.exit(128 + outcome.signal)
+    return outcome.history[0].seconds
 
 
 def by_hand(dataset: Dataset, normalisation: Normalisation) -> float:

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-MAX_FAULTS: Final = 200
-"""Where a file has more faults than this, reading stops: nobody mends two hundred in one go."""
+MAX_FAULTS: Final = 100
+"""Where a file has more faults than this, reading stops: nobody mends a hundred in one go."""
 
 _MAX_REPORTS: Final = 2_000
 _MAX_CANDIDATES: Final = 300

@@ -63,6 +63,13 @@ def _check(path: str, shared: Budget | None, size: Sequence[int] | None, overrid
     return 0 if all(verdict.within for verdict in verdicts) else OVER
 
 
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False  # such as a name that is too long
+
+
 def _matching(patterns: Sequence[str]) -> list[str]:
     """The files that paths and patterns name, each once.
 
@@ -71,7 +78,7 @@ def _matching(patterns: Sequence[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for pattern in patterns:
-        matches = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - also absolute patterns
+        matches = [pattern] if _exists(pattern) else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - also absolute patterns
         if not matches:
             raise usage_error(f"no file matches '{pattern}'", expected="at least one spec file")
         found |= dict.fromkeys(matches)

@@ -74,6 +74,7 @@ def _begin(
     from cnncli.training.device import choose_device
     from cnncli.training.loop import seed_weights
     from cnncli.training.runs import create_run
+    from cnncli.training.session import check_trainable
 
     opened = open_spec(spec, overrides=overrides)
     settings = _changed(opened.train, changes)
@@ -81,6 +82,7 @@ def _begin(
     dataset = load(settings.data, _fixed(opened.graph), settings.fit)
     seed_weights(settings.seed)
     network = compile_graph(opened.graph)
+    check_trainable(network, dataset, settings)
     text = to_yaml(opened.document)
     run = create_run(
         folder, name=opened.graph.name, spec=text, settings=settings, dataset=dataset, device=where

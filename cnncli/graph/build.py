@@ -9,11 +9,11 @@ from cnncli.diagnostics import Diagnostic, Faults, Location, Related, SpecError
 from cnncli.graph.graph import Graph, Node, Output
 from cnncli.graph.trace import shape_table
 from cnncli.layers import KINDS, Kind, Require, Shape, shape_text
-from cnncli.spec.description import INPUT, Description, NodeSpec
+from cnncli.spec.description import INPUT, Description, NodeSpec, same_arguments
 from cnncli.spec.fields import MAX_SIZE
 
 _MAX_ORIGINS: Final = 8
-_MAX_TABLES: Final = 20
+_MAX_TABLES: Final = 10
 
 
 def build(description: Description, size: Shape, faults: Faults) -> Graph | None:
@@ -32,6 +32,7 @@ class _Builder:
         self._nodes: list[Node] = []
         self._own: dict[str, Node] = {}
         self._tables = 0
+        self._layers: dict[tuple[object, ...], Kind[Any]] = {}
 
     def run(self) -> None:
         # The copies of a layer share its place and its uses; they would only say the same again.
@@ -56,13 +57,12 @@ class _Builder:
         return Graph(description.name, description.source, self._size, nodes, outputs, description.groups)
 
     def _add(self, spec: NodeSpec) -> None:
-        kind: type[Kind[Any]] = KINDS[spec.kind]
-        layer = kind.read(spec.arguments, spec.location)
+        layer = self._layer(spec)
         names = [name for name in spec.inputs if name in self._shapes]
         if len(names) < len(spec.inputs):
             return  # what it reads is at fault, and reported there
         shapes = tuple(self._shapes[name] for name in names)
-        x = shapes if kind.joins else shapes[0]
+        x = shapes if layer.joins else shapes[0]
         self._require(spec, layer, x)
         output = layer.output(x)
         if any(isinstance(dim, int) and dim > MAX_SIZE for dim in output):
@@ -85,6 +85,13 @@ class _Builder:
         self._own[spec.name] = node
         self._nodes.append(node)
 
+    def _layer(self, spec: NodeSpec) -> Kind[Any]:
+        """The typed arguments of a node; copies share them."""
+        key = (spec.kind, spec.location, *same_arguments(spec.arguments))
+        if key not in self._layers:
+            self._layers[key] = KINDS[spec.kind].read(spec.arguments, spec.location)
+        return self._layers[key]
+
     def _refuse_tensor_name(self, node: Node) -> None:
         """A node below another, as ``conv1.norm`` is, must not have the name of one of its tensors."""
         above, _, last = node.name.rpartition(".")
@@ -104,7 +111,7 @@ class _Builder:
         inputs = [name for name in spec.inputs if name is not None]
         shapes = [self._shapes[name] for name in inputs]
         self._tables += 1
-        # A table costs a look at every node, and nobody reads a hundred.
+        # A table costs a look at every node, and nobody reads fifty.
         table = shape_table(self._size, self._nodes, spec, shapes) if self._tables <= _MAX_TABLES else ""
         return Diagnostic(
             "shape",

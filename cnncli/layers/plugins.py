@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import UsageError, usage_error
 from cnncli.layers.registry import KINDS
 
 GROUP: Final = "cnncli.layers"
@@ -30,8 +30,8 @@ def load_installed() -> bool:
     for entry in entry_points(group=GROUP):
         try:
             entry.load()
-        except Exception as error:
-            raise usage_error(f"the plug-in '{entry.name}' cannot be loaded: {error!r}") from error
+        except (Exception, SystemExit) as error:
+            raise _broken(entry.name, error) from error
     return len(KINDS) > before
 
 
@@ -42,7 +42,7 @@ def load_file(path: str) -> None:
         UsageError: there is no such file, or it fails.
     """
     file = Path(path)
-    if not file.is_file() or file.suffix != ".py":
+    if not _is_python(file):
         raise usage_error(f"there is no plug-in '{path}'", expected="a Python file that registers kinds")
     name = f"cnncli_plugin_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
@@ -52,5 +52,16 @@ def load_file(path: str) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise usage_error(f"the plug-in '{path}' cannot be loaded: {error!r}") from error
+    except (Exception, SystemExit) as error:
+        raise _broken(path, error) from error
+
+
+def _is_python(file: Path) -> bool:
+    try:
+        return file.suffix == ".py" and file.is_file()
+    except OSError:
+        return False  # such as a name that is too long
+
+
+def _broken(name: str, error: BaseException) -> UsageError:
+    return usage_error(f"the plug-in '{name}' cannot be loaded: {type(error).__name__}: {error}")

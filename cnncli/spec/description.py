@@ -31,6 +31,14 @@ class NodeSpec(NamedTuple):
     uses: tuple[Location, ...]
 
 
+def same_arguments(arguments: Mapping[str, Argument]) -> tuple[object, ...]:
+    """What two sets of arguments have in common that were written in one place and mean the same.
+
+    It holds for as long as the arguments are kept: it is made of identities.
+    """
+    return tuple((name, id(each.value), id(each.scope)) for name, each in arguments.items())
+
+
 class HeadSpec(NamedTuple):
     """One output: the node that gives it, and whether it exists in training only."""
 

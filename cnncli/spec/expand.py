@@ -10,15 +10,24 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from cnncli.diagnostics import Diagnostic, Faults, LimitError, SpecError, did_you_mean, nearest, shortened
+from cnncli.diagnostics import (
+    Diagnostic,
+    Faults,
+    LimitError,
+    Location,
+    SpecError,
+    did_you_mean,
+    nearest,
+    shortened,
+)
 from cnncli.spec.blocks import Block, check_kinds, read_blocks
-from cnncli.spec.description import INPUT, SUGAR, Description, HeadSpec, NodeSpec, Vocabulary
+from cnncli.spec.description import INPUT, SUGAR, Description, HeadSpec, NodeSpec, Vocabulary, same_arguments
 from cnncli.spec.document import Document
 from cnncli.spec.fields import Sizes, Whole
 from cnncli.spec.heads import read_head
 from cnncli.spec.names import Names, Place
 from cnncli.spec.nodes import Written, kind_of, read_arguments, read_name, read_node
-from cnncli.spec.scope import Argument, interpolate
+from cnncli.spec.scope import Argument, Scope, interpolate
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 
 MAX_NODES: Final = 50_000
@@ -53,6 +62,7 @@ class _Expansion:
         self._groups: dict[str, str] = {}
         self._work = 0
         self._used: set[str] = set()
+        self._scopes: dict[tuple[object, ...], Scope] = {}
         self._defaults = self._read_defaults()
 
     def run(self) -> Description:
@@ -225,13 +235,20 @@ class _Expansion:
             prefix=name if name is not None else place.prefix,
             counts=Counter() if name is not None else place.counts,
             numbered=block.numbered or name is None,
-            scope=block.bind(given, self._document.scope, where),
+            scope=self._bound(block, given, where),
             uses=(*place.uses, where),
             blocks=(*place.blocks, block.name),
         )
         if name is not None:
             self._groups.setdefault(name, block.name)
         return self._sequence(block.layers, inner, current)
+
+    def _bound(self, block: Block, given: Mapping[str, Argument], where: Location) -> Scope:
+        """The scope inside of a use; uses with the same arguments, such as copies, share it."""
+        key = (block.name, *same_arguments(given))
+        if key not in self._scopes:
+            self._scopes[key] = block.bind(given, self._document.scope, where)
+        return self._scopes[key]
 
     def _kind(
         self, kind: Scalar, given: dict[str, Argument], name: str | None, place: Place, current: str | None
@@ -288,7 +305,7 @@ class _Expansion:
             variable = name in argument.scope
             hint = f"for the variable write ${name}" if variable else did_you_mean(name, [*words, "none"])
             message = f"unknown {key} '{shortened(name)}'"
-            raise SpecError(Diagnostic("value", message, word.location, hint=hint))
+            raise SpecError(Diagnostic("unknown-kind", message, word.location, hint=hint))
         main = self._vocabulary.main_argument(meant)
         arguments = self._defaults.get(meant, {}) | read_arguments(given, main, meant, argument.scope)
         if owner is None:

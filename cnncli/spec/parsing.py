@@ -14,9 +14,9 @@ import yaml
 from cnncli.diagnostics import Diagnostic, Faults, Location, Related, Source, SpecError, lines_of
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 
-MAX_BYTES: Final = 4 * 1024 * 1024
+MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_DEPTH: Final = 64
-MAX_VALUES: Final = 500_000
+MAX_VALUES: Final = 300_000
 """Of words, lists and mappings, with every alias counted as often as it is used."""
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

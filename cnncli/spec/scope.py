@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, shortened
+from cnncli.diagnostics import Diagnostic, LimitError, Location, SpecError, did_you_mean, shortened
 from cnncli.spec.expressions import MAX_LIST, ExpressionError, Result, evaluate, too_long
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 
 MAX_CHAIN: Final = 32
+MAX_COMPUTED: Final = 400_000
 MAX_TEXT: Final = 10_000
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+(_[0-9]+)*\Z")
@@ -40,6 +41,20 @@ class Argument(NamedTuple):
         return self.value.location
 
 
+class _Shared:
+    """What a scope and all that have it for a parent keep together.
+
+    ``reading``: the names that are being read just now; ``characters``: how much of expressions has
+    been computed so far.
+    """
+
+    __slots__ = ("characters", "reading")
+
+    def __init__(self) -> None:
+        self.reading: set[tuple[int, str]] = set()
+        self.characters = 0
+
+
 class Scope(Mapping[str, Argument]):
     """Names and what they are bound to; what is not found here is looked up in ``parent``."""
 
@@ -47,8 +62,7 @@ class Scope(Mapping[str, Argument]):
         self._own: dict[str, Argument] = dict(values or {})
         self._parent = parent
         self._results: dict[str, Result] = {}
-        # What is being read just now, here and in every scope that shares a parent with this one.
-        self._reading: dict[tuple[int, str], None] = parent._reading if parent is not None else {}
+        self._shared: _Shared = parent._shared if parent is not None else _Shared()
 
     @classmethod
     def of(cls, entries: Entries, parent: Scope | None = None) -> Scope:
@@ -120,18 +134,32 @@ class Scope(Mapping[str, Argument]):
         """Notes that a name is being read, so that one that needs itself is found out."""
         key = (id(self), name)
         where = self._own[name].location
-        if key in self._reading:
+        reading = self._shared.reading
+        if key in reading:
             raise SpecError(Diagnostic("circular", f"'{name}' refers back to itself", where))
-        if len(self._reading) >= MAX_CHAIN:
+        if len(reading) >= MAX_CHAIN:
             expected = f"at most {MAX_CHAIN} names, each of which needs the next"
             raise SpecError(
                 Diagnostic("limit", "the names in this refer to too many others", where, expected)
             )
-        self._reading[key] = None
+        reading.add(key)
         try:
             yield
         finally:
-            del self._reading[key]
+            reading.discard(key)
+
+    def compute(self, text: str, where: Location) -> Result:
+        """The value of an expression.
+
+        Raises:
+            ExpressionError: it has none.
+            LimitError: too much has been computed for this spec.
+        """
+        self._shared.characters += len(text)
+        if self._shared.characters > MAX_COMPUTED:
+            expected = f"at most {MAX_COMPUTED:,} characters of expressions, copies counted"
+            raise LimitError(Diagnostic("limit", "this spec computes too much", where, expected))
+        return evaluate(text, self)
 
 
 def number(text: str) -> int | float | None:
@@ -196,7 +224,7 @@ def _expression(scalar: Scalar, scope: Scope) -> Result:
         if literal is not None:
             return literal
     try:
-        return evaluate(text, scope)
+        return scope.compute(text, scalar.location)
     except ExpressionError as error:
         # The places of an expression that came of interpolation are not those of the file.
         where = scalar.part(error.start, error.width) if text == scalar.text else scalar.location

@@ -151,6 +151,7 @@ def test_a_network_for_other_classes(tmp_path: Path) -> None:
     assert code == 2
     assert "10" in errors
     assert "7" in errors
+    assert not (tmp_path / "run").exists()
 
 
 def test_damaged_weights(spec: Path, tmp_path: Path) -> None:

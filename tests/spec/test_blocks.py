@@ -64,7 +64,11 @@ def test_a_bare_value_is_the_first_argument() -> None:
 
 
 def test_defaults_may_speak_of_other_arguments_and_of_variables() -> None:
-    text = "vars: {k: 1}\nblocks: {b: {args: {c: , d: c * 2 + k}, layers: [conv: {channels: d, kernel: 1}]}}\nlayers: [b: 3, b: {c: 3, d: 1}]"
+    text = (
+        "vars: {k: 1}\n"
+        "blocks: {b: {args: {c: , d: c * 2 + k}, layers: [conv: {channels: d, kernel: 1}]}}\n"
+        "layers: [b: 3, b: {c: 3, d: 1}]"
+    )
     assert [node.output[0] for node in nodes(text).values()] == [7, 1]
 
 
@@ -80,17 +84,29 @@ def test_an_argument_is_computed_where_the_block_is_used() -> None:
 
 
 def test_a_block_does_not_see_the_arguments_of_the_block_that_uses_it() -> None:
-    text = "blocks: {inner: {layers: [conv: {channels: c, kernel: 1}]}, outer: {args: {c: }, layers: [inner]}}\nlayers: [outer: 3]"
+    text = (
+        "blocks: {inner: {layers: [conv: {channels: c, kernel: 1}]}, "
+        "outer: {args: {c: }, layers: [inner]}}\n"
+        "layers: [outer: 3]"
+    )
     assert fault(text).code == "unknown-name"
 
 
 def test_words_as_arguments() -> None:
-    text = "blocks: {b: {args: {act: relu}, layers: [conv: {channels: 1, kernel: 1, activation: $act}]}}\nlayers: [b, b: tanh]"
+    text = (
+        "blocks: {b: {args: {act: relu}, layers: [conv: {channels: 1, "
+        "kernel: 1, activation: $act}]}}\n"
+        "layers: [b, b: tanh]"
+    )
     assert kinds(text) == ["conv", "relu", "conv", "tanh"]
 
 
 def test_lists_as_arguments() -> None:
-    text = "blocks: {b: {args: {c: }, layers: [conv: {channels: 'c[0]', kernel: 1}, conv: {channels: 'c[1]', kernel: 1}]}}\nlayers: [b: [4, 6]]"
+    text = (
+        "blocks: {b: {args: {c: }, layers: [conv: {channels: 'c[0]', kernel: 1}, "
+        "conv: {channels: 'c[1]', kernel: 1}]}}\n"
+        "layers: [b: [4, 6]]"
+    )
     assert [node.output[0] for node in nodes(text).values()] == [4, 6]
 
 
@@ -99,13 +115,21 @@ def test_an_empty_block_passes_its_input_on() -> None:
 
 
 class TestNumbered:
-    TEXT = "blocks: {s: {numbered: true, args: {c: 4}, layers: [conv: {channels: c, kernel: 1, norm: batch, activation: relu}, maxpool: 2]}}\n"
+    TEXT = (
+        "blocks: {s: {numbered: true, args: {c: 4}, "
+        "layers: [conv: {channels: c, kernel: 1, "
+        "norm: batch, activation: relu}, maxpool: 2]}}\n"
+    )
 
     def test_nodes_are_named_by_number(self) -> None:
         assert names(self.TEXT + "layers: [{s: , name: features}]") == [f"features.{i}" for i in range(4)]
 
     def test_blocks_and_copies_within_number_on(self) -> None:
-        text = "blocks: {a: {layers: [relu, tanh]}, s: {numbered: true, layers: [a, {relu: , repeat: 2}, add: [[a], identity]]}}\nlayers: [{s: , name: f}]"
+        text = (
+            "blocks: {a: {layers: [relu, tanh]}, s: {numbered: true, layers: [a, {relu: , "
+            "repeat: 2}, add: [[a], identity]]}}\n"
+            "layers: [{s: , name: f}]"
+        )
         assert names(text) == [f"f.{i}" for i in range(7)]
 
     def test_a_name_of_its_own(self) -> None:
@@ -122,7 +146,11 @@ class TestReferences:
     def test_into_a_block(self) -> None:
         found = nodes(
             PAIR
-            + "layers: [{pair: 3, repeat: 2, name: p}, {tanh: , from: p.0.conv1}, {mish: , from: p.1}, {elu: , from: p}]"
+            + (
+                "layers: [{pair: 3, repeat: 2, name: p}, {tanh: , "
+                "from: p.0.conv1}, "
+                "{mish: , from: p.1}, {elu: , from: p}]"
+            )
         )
         assert [found[name].inputs for name in ("tanh1", "mish1", "elu1")] == [
             ("p.0.conv1",),
@@ -131,7 +159,11 @@ class TestReferences:
         ]
 
     def test_within_a_block_the_nearest_comes_first(self) -> None:
-        text = "blocks: {b: {layers: [tanh, {relu: , from: tanh1}, {mish: , from: sigmoid1}]}}\nlayers: [tanh, sigmoid, b]"
+        text = (
+            "blocks: {b: {layers: [tanh, {relu: , from: tanh1}, {mish: , "
+            "from: sigmoid1}]}}\n"
+            "layers: [tanh, sigmoid, b]"
+        )
         found = nodes(text)
         assert found["b1.relu1"].inputs == ("b1.tanh1",)
         assert found["b1.mish1"].inputs == ("sigmoid1",)
@@ -142,7 +174,11 @@ class TestReferences:
         ].inputs == ("input",)
 
     def test_an_argument_may_be_a_name(self) -> None:
-        text = "blocks: {up: {args: {skip: }, layers: [concat: [$skip, identity]]}}\nlayers: [{relu: , name: e}, tanh, up: e]"
+        text = (
+            "blocks: {up: {args: {skip: }, "
+            "layers: [concat: [$skip, identity]]}}\n"
+            "layers: [{relu: , name: e}, tanh, up: e]"
+        )
         assert nodes(text)["up1.concat1"].inputs == ("e", "tanh1")
 
     def test_a_suggestion_is_written_as_it_would_be_here(self) -> None:
@@ -228,8 +264,16 @@ class TestFaults:
         [
             "layers: [{relu: , repeat: 1000000000000}]",
             "blocks: {b: {layers: []}}\nlayers: [{b: , repeat: 1000000000000}]",
-            "blocks: {a: {layers: [{b: , repeat: 1000}]}, b: {layers: [{c: , repeat: 1000}]}, c: {layers: [{relu: , repeat: 1000}]}}\nlayers: [{a: , repeat: 1000}]",
-            "blocks: {a: {layers: [{b: , repeat: 1000}]}, b: {layers: [{relu: , repeat: 0}]}}\nlayers: [{a: , repeat: 100000}]",
+            (
+                "blocks: {a: {layers: [{b: , repeat: 1000}]}, b: {layers: [{c: , "
+                "repeat: 1000}]}, c: {layers: [{relu: , repeat: 1000}]}}\n"
+                "layers: [{a: , repeat: 1000}]"
+            ),
+            (
+                "blocks: {a: {layers: [{b: , repeat: 1000}]}, "
+                "b: {layers: [{relu: , repeat: 0}]}}\n"
+                "layers: [{a: , repeat: 100000}]"
+            ),
         ],
     )
     def test_too_many_layers(self, text: str) -> None:
@@ -244,7 +288,8 @@ class TestFaults:
             "      |                                             ^^^^\n"
             "  expected: at least 9 along height\n"
             "  received: 8\n"
-            "  hint:     padding: same keeps the size; so may a smaller kernel, fewer strides before it or a larger input\n"
+            "  hint:     padding: same keeps the size; or a smaller kernel, fewer strides before it, "
+            "a larger input\n"
             "  in the block used here: net.yaml:3:16\n"
             "    3 | layers: [relu, pair: {a: 4, b: 9}]\n"
             "      |                ^^^^\n"

@@ -69,9 +69,10 @@ def test_something_must_be_left_when_the_network_is_used(heads: str) -> None:
 
 
 def test_every_fault_of_the_heads() -> None:
-    text = (
-        TRUNK
-        + "heads:\n  p: {form: a, layers: [linear: 3]}\n  q: {from: b}\n  r: {layers: relu}\n  s: {training_only: 3}\n  t t: []\n"
+    text = TRUNK + (
+        "heads:\n"
+        "  p: {form: a, layers: [linear: 3]}\n"
+        "  q: {from: b}\n  r: {layers: relu}\n  s: {training_only: 3}\n  t t: []\n"
     )
     found = faults(text)
     assert [pointed(each) for each in found] == ["form", "b", "relu", "3", "t t"]

@@ -84,7 +84,10 @@ def test_an_inception_module() -> None:
 
 
 def test_a_skip_connection_with_fit() -> None:
-    text = "layers: [{relu: , name: enc3}, conv: {channels: 4, kernel: 3}, concat: {branches: [enc3, identity], fit: %s}]"
+    text = (
+        "layers: [{relu: , name: enc3}, conv: {channels: 4, kernel: 3}, "
+        "concat: {branches: [enc3, identity], fit: %s}]"
+    )
     assert nodes(text % "crop")["concat1"].output == (7, 6, 6)
     assert nodes(text % "pad")["concat1"].output == (7, 8, 8)
     assert fault(text % "exact").code == "shape"
@@ -113,7 +116,10 @@ def test_branches_share_the_numbers_of_their_scope() -> None:
 
 
 def test_a_branch_may_repeat_and_use_blocks() -> None:
-    text = "blocks: {b: {layers: [tanh]}}\nlayers: [add: [[{b: , repeat: 2, name: x}], {relu: , repeat: 2, name: y}]]"
+    text = (
+        "blocks: {b: {layers: [tanh]}}\n"
+        "layers: [add: [[{b: , repeat: 2, name: x}], {relu: , repeat: 2, name: y}]]"
+    )
     assert nodes(text)["add1"].inputs == ("x.1.tanh1", "y.1")
 
 
@@ -146,7 +152,13 @@ def test_too_many_branches() -> None:
 
 
 def test_a_shape_fault_says_where_the_branches_come_from() -> None:
-    text = "layers:\n  - {conv: {channels: 4, kernel: 1}, name: a}\n  - relu\n  - {conv: {channels: 5, kernel: 1}}\n  - add: [a, identity]\n"
+    text = """
+    layers:
+      - {conv: {channels: 4, kernel: 1}, name: a}
+      - relu
+      - {conv: {channels: 5, kernel: 1}}
+      - add: [a, identity]
+    """
     assert rendered(text) == (
         "net.yaml:6:5: error: add1: the branches of 'add' differ in channels\n"
         "    6 |   - add: [a, identity]\n"

@@ -148,7 +148,8 @@ class TestFrom:
 
     def test_what_reads_a_node_at_fault_is_not_reported_as_well(self) -> None:
         found = faults(
-            "layers: [{cnov: 3, name: a}, {conv: {channels: 3, kernel: 1}, from: a}, cnov: 2, {relu: , from: conv3}]"
+            "layers: [{cnov: 3, name: a}, {conv: {channels: 3, kernel: 1}, "
+            "from: a}, cnov: 2, {relu: , from: conv3}]"
         )
         assert [each.code for each in found] == ["unknown-kind", "unknown-kind"]
 
@@ -178,7 +179,10 @@ class TestRepeat:
         assert found["tanh1"].inputs == ("relu1",)
 
     def test_an_expression(self) -> None:
-        text = "vars: {depths: [1, 3], deep: yes}\nlayers: [{relu: , repeat: 'depths[1] - 1 if deep else 0', name: r}]"
+        text = (
+            "vars: {depths: [1, 3], deep: yes}\n"
+            "layers: [{relu: , repeat: 'depths[1] - 1 if deep else 0', name: r}]"
+        )
         assert names(text) == ["r.0", "r.1"]
         assert names(text, "deep=no") == []
 
@@ -197,7 +201,10 @@ class TestRepeat:
         assert found.code in {"value", "unknown-name", "expression"}
 
     def test_first_has_arguments_of_its_own(self) -> None:
-        text = "layers: [{conv: {channels: 4, kernel: 3, padding: half}, first: {stride: 2}, repeat: 3, name: c}]"
+        text = (
+            "layers: [{conv: {channels: 4, kernel: 3, padding: half}, "
+            "first: {stride: 2}, repeat: 3, name: c}]"
+        )
         assert [node.output for node in nodes(text).values()] == [(4, 4, 4)] * 3
 
     def test_first_as_a_bare_value(self) -> None:
@@ -205,7 +212,10 @@ class TestRepeat:
         assert [found["c.0"].output[0], found["c.1"].output[0]] == [6, 4]
 
     def test_first_with_sugar(self) -> None:
-        text = "layers: [{conv: {channels: 4, kernel: 1, activation: relu}, first: {activation: none}, repeat: 2, name: c}]"
+        text = (
+            "layers: [{conv: {channels: 4, kernel: 1, activation: relu}, "
+            "first: {activation: none}, repeat: 2, name: c}]"
+        )
         assert names(text) == ["c.0", "c.1", "c.1.activation"]
 
     def test_first_without_repeat(self) -> None:
@@ -258,7 +268,10 @@ class TestSugar:
         assert kinds(f"layers: [conv: {{channels: 4, kernel: 1, norm: {word}}}]") == ["conv", kind]
 
     def test_arguments_of_sugar(self) -> None:
-        text = "layers: [conv: {channels: 4, kernel: 1, norm: {batch: {eps: 1e-3}}, activation: {leaky_relu: 0.2}}]"
+        text = (
+            "layers: [conv: {channels: 4, kernel: 1, norm: {batch: {eps: 1e-3}}, "
+            "activation: {leaky_relu: 0.2}}]"
+        )
         found = nodes(text)
         assert "eps=0.001" in repr(found["conv1.norm"].layer)
         assert "slope=0.2" in repr(found["conv1.activation"].layer)
@@ -268,7 +281,10 @@ class TestSugar:
         assert (found.code, pointed(found)) == ("missing-argument", "group")
 
     def test_none_is_nothing(self) -> None:
-        text = "defaults: {conv: {norm: batch, activation: relu}}\nlayers: [conv: {channels: 4, kernel: 1, norm: none}]"
+        text = (
+            "defaults: {conv: {norm: batch, activation: relu}}\n"
+            "layers: [conv: {channels: 4, kernel: 1, norm: none}]"
+        )
         assert kinds(text) == ["conv", "relu"]
 
     @pytest.mark.parametrize("key", ["norm", "activation"])

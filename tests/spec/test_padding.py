@@ -6,7 +6,10 @@ import pytest
 
 from tests.spec.support import fault, layer, pointed
 
-CONV = "input: [2, 10, 9]\nvars: {p: same, n: 2}\nlayers: [conv: {channels: 1, kernel: [5, 4], stride: 2, padding: %s}]"
+CONV = (
+    "input: [2, 10, 9]\n"
+    "vars: {p: same, n: 2}\nlayers: [conv: {channels: 1, kernel: [5, 4], stride: 2, padding: %s}]"
+)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +40,10 @@ def test_valid_is_the_default() -> None:
 @pytest.mark.parametrize("dilation", [1, 2, 3])
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4])
 def test_half_is_half_of_the_dilated_kernel(kernel: int, dilation: int) -> None:
-    text = f"input: [1, 20]\nlayers: [conv: {{channels: 1, kernel: {kernel}, dilation: {dilation}, padding: half}}]"
+    text = (
+        f"input: [1, 20]\n"
+        f"layers: [conv: {{channels: 1, kernel: {kernel}, dilation: {dilation}, padding: half}}]"
+    )
     each = dilation * (kernel - 1) // 2
     assert layer(text).output == (1, 20 + 2 * each - dilation * (kernel - 1))
 

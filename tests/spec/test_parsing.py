@@ -7,9 +7,10 @@ import tracemalloc
 
 import pytest
 
-from cnncli.diagnostics import Faults, Source, SpecError
+from cnncli.diagnostics import Diagnostic, Faults, Source, SpecError
+from cnncli.graph import open_text
 from cnncli.spec.parsing import parse
-from cnncli.spec.tree import Entries, Items, Scalar, Value
+from cnncli.spec.tree import Items, Scalar, Value
 from tests.spec.support import fault, faults, graph, nodes, pointed, spec
 
 
@@ -121,7 +122,7 @@ BIG_MAP = ", ".join(f"k{i}: 1" for i in range(5000))
         "%TAG !a! b\r" * 100_000,
         "&a " * 100_000,
         "a: " + "*x " * 100_000,
-        "x" * (4 * 1024 * 1024 + 1),
+        "x" * (2 * 1024 * 1024 + 1),
         "a" * 2_000_000,
         "'" + "a\n" * 500_000,
         "a: |\n" + " x\n" * 700_000,
@@ -174,7 +175,7 @@ def test_repeated_keys_come_with_all_other_faults_in_the_order_of_the_file() -> 
 @pytest.mark.parametrize("text", ["hello", "3", "[1, 2]", "- a\n- b", "''", "~"])
 def test_what_is_no_spec(text: str) -> None:
     with pytest.raises(SpecError) as caught:
-        graph("input: [3]\n---") if not text else __import__("cnncli.graph").graph.open_text(text)
+        open_text(text)
     assert caught.value.diagnostics[0].message == "this is not a spec"
 
 
@@ -199,10 +200,12 @@ def test_any_section_may_hold_anything(section: str, value: str) -> None:
     text = "".join(
         f"{key}: {valid}\n" for key, valid in (("input", "[3, 8, 8]"), ("layers", "[relu]")) if key != section
     )
+    found: tuple[Diagnostic, ...] = ()
     try:
-        assert graph(f"{text}{section}: {value}\n")
+        graph(f"{text}{section}: {value}\n")
     except SpecError as error:
-        assert all(each.location is not None for each in error.diagnostics)
+        found = error.diagnostics
+    assert all(each.location is not None for each in found)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +234,7 @@ def test_what_is_no_input_size(size: str) -> None:
 
 def test_a_missing_input() -> None:
     with pytest.raises(SpecError, match="the spec has no input"):
-        __import__("cnncli.graph").graph.open_text("layers: [relu]")
+        open_text("layers: [relu]")
 
 
 def test_a_very_long_line() -> None:
@@ -244,7 +247,7 @@ def test_many_faults_end_the_reading() -> None:
     start = time.perf_counter()
     found = faults("layers:\n" + "".join(f"  - cnov{i}: {{channels: 3}}\n" for i in range(20_000)))
     assert time.perf_counter() - start < 5
-    assert 100 <= len(found) <= 201
+    assert 100 <= len(found) <= 101
     assert found[-1].message == "this file has many faults: reading stopped before its end"
 
 
