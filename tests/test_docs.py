@@ -1,8 +1,23 @@
-"""Generated pages are up to date, and the checker can tell when they are not."""
+"""Generated pages are up to date, and the examples of the documents are what happens when they are typed."""
 
 from __future__ import annotations
 
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnncli.diagnostics import SpecError
+from cnncli.graph import open_text
+from cnncli.layers import KINDS
+from cnncli.layers.plugins import load_file
+from cnncli.network import compile_graph
+from cnncli.report.messages import error_lines
 from scripts.make_docs import DOCS, pages, with_operations
+
+ROOT = DOCS.parent
 
 
 def test_generated_pages_are_up_to_date() -> None:
@@ -16,3 +31,39 @@ def test_a_changed_table_is_noticed() -> None:
     stale = text.replace("| `relu` | 1 for each value |", "| `relu` | 2 for each value |")
     assert stale != text
     assert with_operations(stale) == text
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """The fenced examples of a document in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def test_the_readmes_spec_is_one() -> None:
+    (text,) = blocks(ROOT / "README.md", "yaml")
+    opened = open_text(text)
+    assert opened.graph.outputs["output"].shape == (10,)
+    assert opened.budget.params == 62_000
+
+
+def test_the_readmes_message_is_what_is_said() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    quoted = re.search(r"    \$ cnncli inspect net\.yaml\n((?:    .*\n)+)", readme)
+    assert quoted is not None
+    said = [line.removeprefix("    ") for line in quoted[1].splitlines()]
+    line = said[1].partition("| ")[2]
+    with pytest.raises(SpecError) as caught:
+        open_text(f"name: net\ninput: [3, 32, 32]\nlayers:\n  - relu\n  - relu\n{line}\n", name="net.yaml")
+    assert [each.text for each in error_lines(caught.value.diagnostics)] == [*said, ""]
+
+
+def test_the_plug_in_of_the_documents_works(tmp_path: Path) -> None:
+    (code,) = blocks(DOCS / "spec.md", "python")
+    file = tmp_path / "documented.py"
+    file.write_text(code)
+    load_file(str(file))
+    try:
+        graph = open_text("input: [3]\nlayers: [square]").graph
+        module = compile_graph(graph)
+        assert module(torch.tensor([[1.0, -2.0, 3.0]])).tolist() == [[1.0, 4.0, 9.0]]
+    finally:
+        del KINDS["square"], sys.modules["cnncli_plugin_documented"]

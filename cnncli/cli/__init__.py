@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from pathlib import Path
 
 
 def main() -> None:
@@ -12,13 +13,34 @@ def main() -> None:
     # The values of an analysis are small, acyclic and live until the end: looking for cycles among
     # them costs a third of the time. Training, which lives longer, switches the collector on again.
     gc.disable()
+    _ready_streams()
+    try:
+        _run()
+    except OSError as error:
+        # What is left to say goes nowhere, or Python would fail over it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            # The reader has left, as in `cnncli inspect ... | head`.
+            sys.exit(141)
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
+
+
+def _ready_streams() -> None:
+    """Let no character be too strange to be shown, and no stream that was closed be missed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
+        else:
+            stream.reconfigure(errors="replace")
+
+
+def _run() -> None:
     from cnncli.cli.app import app
 
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         app()
-    except BrokenPipeError:
-        # The reader has left, as in `cnncli inspect ... | head`. Nothing can be said any more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    finally:
+        # Here a full disk can still be told of; when Python flushes at its end, it cannot.
+        sys.stdout.flush()

@@ -20,16 +20,20 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cnncli {cnncli.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
+        bool,
+        typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
     """Convolutional networks from YAML: exact analysis without torch, and training of the same graph."""
-    if version:
-        typer.echo(f"cnncli {cnncli.__version__}")
-        raise typer.Exit
 
 
 app.command("inspect")(guarded(inspect.command))

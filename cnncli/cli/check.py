@@ -37,7 +37,7 @@ def command(
     overrides: Overrides = None,
     plugin: Plugins = None,
 ) -> None:
-    """Exit with 0 if every network is within its budget, 1 if one is over, 2 if a spec is wrong."""
+    """Hold networks to their budgets. Exits with 0 if all are within, 1 if one is over, 2 if one is wrong."""
     load_plugins(plugin)
     size = parse_size(input_size)
     shared = read_budget(budget) if budget is not None else None

@@ -10,12 +10,16 @@ from typing import Annotated, Final, ParamSpec, TypeAlias
 import typer
 
 from cnncli.diagnostics import CnncliError, usage_error
+from cnncli.graph import Graph
 from cnncli.layers.plugins import load_file
 from cnncli.report.messages import show_error
 from cnncli.report.screen import errors
 
 WRONG: Final = 2
 """Exit code for a wrong spec or a wrong command line."""
+
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C, as shells have it: 1 would say that a network is over its budget."""
 
 P = ParamSpec("P")
 
@@ -39,7 +43,7 @@ _MAX_DIGITS: Final = 12
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """A command that shows its errors and exits with 2, instead of raising them."""
+    """A command that shows its errors and exits with 2, instead of raising them; with 130 after Ctrl-C."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -48,6 +52,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except CnncliError as error:
             show_error(errors(), error)
             raise typer.Exit(WRONG) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
 
     return run
 
@@ -68,6 +74,11 @@ def parse_size(text: str | None) -> tuple[int, ...] | None:
             expected="channels and sizes, such as 3x224x224, or features, such as 784",
         )
     return tuple(int(part) for part in parts)
+
+
+def known_size(graph: Graph) -> tuple[int, ...]:
+    """The input's shape, which a spec states in numbers."""
+    return tuple(dim for dim in graph.input if isinstance(dim, int))
 
 
 def load_plugins(files: Sequence[str] | None) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnncli.cli.common import Plugins, load_plugins
+from cnncli.cli.common import Plugins, known_size, load_plugins
 from cnncli.diagnostics import usage_error
 from cnncli.report.screen import output, printable
 
@@ -33,13 +33,15 @@ def command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)],
     data: Annotated[
         str | None,
-        typer.Option(help="Other data: digits, idx:DIR, folder:DIR or npz:FILE; its held-out part."),
+        typer.Option(
+            metavar="SOURCE", help="Other data: digits, idx:DIR, folder:DIR or npz:FILE; its held-out part."
+        ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.table,
     plugin: Plugins = None,
 ) -> None:
-    """Show loss, top-1 and top-5 accuracy and each class's figures on held-out data."""
+    """Measure a run on held-out data. Shows loss, top-1, top-5 and the figures of each class."""
     from cnncli.training.extras import need_training
 
     load_plugins(plugin)
@@ -54,6 +56,7 @@ def command(
 def _measure(folder: Path, data: str | None, device: str) -> tuple[Run, Dataset, Evaluation]:
     from cnncli.graph import open_text
     from cnncli.network import compile_graph
+    from cnncli.report.training import reading
     from cnncli.training.data import load
     from cnncli.training.device import choose_device
     from cnncli.training.evaluate import evaluate
@@ -61,11 +64,20 @@ def _measure(folder: Path, data: str | None, device: str) -> tuple[Run, Dataset,
     from cnncli.training.weights import load_weights
 
     run = open_run(folder)
+    if not run.weights.exists():
+        received = f"no {run.weights.name} (status: {run.record.status})"
+        raise usage_error(
+            f"{folder} has no weights to measure",
+            expected="a run with an epoch behind it",
+            received=received,
+            hint=f"cnncli train --resume {folder}",
+        )
     graph = open_text(run.record.spec, name=str(run.spec)).graph
     where = choose_device(device)
     settings = run.record.settings
-    size = tuple(dim for dim in graph.input if isinstance(dim, int))
-    dataset = load(data if data is not None else settings.data, size, settings.fit)
+    source = data if data is not None else settings.data
+    with reading(output()) as progress:
+        dataset = load(source, known_size(graph), settings.fit, progress)
     expected = run.record.data.classes
     if dataset.classes != expected:
         received = f"{len(dataset.classes)} classes: {', '.join(dataset.classes[:12])}"

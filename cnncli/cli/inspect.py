@@ -30,11 +30,11 @@ def command(
     spec: SpecPath,
     input_size: InputSize = None,
     batch: Annotated[
-        int, typer.Option(min=1, help="Samples at once: multiplies MACs, FLOPs and neurons.")
+        int, typer.Option(min=1, metavar="N", help="Samples at once: multiplies MACs, FLOPs and neurons.")
     ] = 1,
     overrides: Overrides = None,
     depth: Annotated[
-        int | None, typer.Option(min=1, help="Fold names of more parts than this into one row.")
+        int | None, typer.Option(min=1, metavar="N", help="Fold names of more parts than this into one row.")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.table,
     fully_connected: Annotated[
@@ -46,7 +46,7 @@ def command(
     ] = False,
     plugin: Plugins = None,
 ) -> None:
-    """Show every layer's shape, parameters and cost, computed from the text alone."""
+    """Show every layer's shape, parameters and cost. All is computed from the text alone."""
     load_plugins(plugin)
     graph = open_spec(spec, size=parse_size(input_size), overrides=overrides or ()).graph
     figures = costs(graph, batch)

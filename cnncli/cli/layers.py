@@ -19,7 +19,7 @@ def command(
     ] = None,
     plugin: Plugins = None,
 ) -> None:
-    """List the kinds of layers, or show one kind's arguments, formula and examples."""
+    """List the kinds of layers. With KIND: its formula, arguments and examples."""
     load_plugins(plugin)
     screen = output()
     if kind is None:

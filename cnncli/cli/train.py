@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnncli.cli.common import Overrides, Plugins, load_plugins
+from cnncli.cli.common import Overrides, Plugins, known_size, load_plugins
 from cnncli.diagnostics import usage_error
-from cnncli.graph import Graph, open_spec
+from cnncli.graph import Graph, Opened, open_spec, read_train
 from cnncli.layers import shape_text
 from cnncli.report.screen import Screen, output, printable
 from cnncli.spec.sections import Train
@@ -26,17 +26,26 @@ def command(
         str | None,
         typer.Argument(metavar="SPEC", help="A spec file (not with --resume).", show_default=False),
     ] = None,
-    data: Annotated[str | None, typer.Option(help="digits, idx:DIR, folder:DIR or npz:FILE.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training data.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Samples in one step.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of weights, shuffling and dropout.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    data: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="digits, idx:DIR, folder:DIR or npz:FILE.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Passes over the training data.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, metavar="N", help="Samples in one step.")] = None,
+    lr: Annotated[float | None, typer.Option(metavar="X", help="Peak learning rate.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Seed of weights, shuffling and dropout.")
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     run: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder of the run; runs/NAME-N if not given.")
     ] = None,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with the run in this folder.")
+    ] = None,
+    settings: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A YAML file of settings, in place of the spec's own.")
     ] = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
@@ -49,37 +58,35 @@ def command(
     if lr is not None and not 0 < lr < float("inf"):
         raise usage_error(f"--lr {lr}", expected="a number above 0")
     if resume is not None:
-        if spec is not None or run is not None or overrides:
+        if spec is not None or run is not None or settings is not None or overrides:
             raise usage_error(
-                "--resume takes spec and folder from the run", hint=f"cnncli train --resume {resume}"
+                "--resume takes spec, settings and folder from the run",
+                hint=f"cnncli train --resume {resume}",
             )
         outcome = _resume(Path(resume), changes, device)
     elif spec is not None:
-        outcome = _begin(spec, overrides or [], changes, device, Path(run) if run is not None else None)
+        opened = open_spec(spec, overrides=overrides or ())
+        chosen = _changed(read_train(settings) if settings is not None else opened.train, changes)
+        outcome = _begin(opened, chosen, device, Path(run) if run is not None else None)
     else:
         raise usage_error("there is nothing to train", expected="a spec, or --resume RUN")
     if outcome.signal is not None:
         raise typer.Exit(128 + outcome.signal)
 
 
-def _begin(
-    spec: str, overrides: list[str], changes: dict[str, Any], device: str, folder: Path | None
-) -> Outcome:
+def _begin(opened: Opened, settings: Train, device: str, folder: Path | None) -> Outcome:
     from cnncli.training.extras import need_training
 
     need_training()
     from cnncli.network import compile_graph
     from cnncli.spec.writer import to_yaml
-    from cnncli.training.data import load
     from cnncli.training.device import choose_device
     from cnncli.training.loop import seed_weights
     from cnncli.training.runs import create_run
     from cnncli.training.session import check_trainable
 
-    opened = open_spec(spec, overrides=overrides)
-    settings = _changed(opened.train, changes)
     where = choose_device(device)
-    dataset = load(settings.data, _fixed(opened.graph), settings.fit)
+    dataset = _load(settings, opened.graph)
     seed_weights(settings.seed)
     network = compile_graph(opened.graph)
     check_trainable(network, dataset, settings)
@@ -96,7 +103,6 @@ def _resume(folder: Path, changes: dict[str, Any], device: str) -> Outcome:
     need_training()
     from cnncli.graph import open_text
     from cnncli.network import compile_graph
-    from cnncli.training.data import load
     from cnncli.training.device import choose_device
     from cnncli.training.loop import seed_weights
     from cnncli.training.runs import check_resumable, open_run
@@ -105,10 +111,18 @@ def _resume(folder: Path, changes: dict[str, Any], device: str) -> Outcome:
     settings = _changed(run.record.settings, changes)
     graph = open_text(run.record.spec, name=str(run.spec)).graph
     where = choose_device(device)
-    dataset = load(settings.data, _fixed(graph), settings.fit)
+    dataset = _load(settings, graph)
     check_resumable(run, spec=run.record.spec, settings=settings, dataset=dataset)
     seed_weights(settings.seed)
     return _train(graph, compile_graph(graph), dataset, settings, run, where)
+
+
+def _load(settings: Train, graph: Graph) -> Dataset:
+    from cnncli.report.training import reading
+    from cnncli.training.data import load
+
+    with reading(output()) as progress:
+        return load(settings.data, known_size(graph), settings.fit, progress)
 
 
 def _train(graph: Graph, network: Any, dataset: Dataset, settings: Train, run: Run, device: Any) -> Outcome:
@@ -150,8 +164,3 @@ def _introduce(
 
 def _changed(settings: Train, changes: dict[str, Any]) -> Train:
     return Train(**{name: getattr(settings, name) for name in Train.arguments} | changes)
-
-
-def _fixed(graph: Graph) -> tuple[int, ...]:
-    """The input shape in numbers."""
-    return tuple(dim for dim in graph.input if isinstance(dim, int))

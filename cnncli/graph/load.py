@@ -157,17 +157,32 @@ def read_budget(path: str | Path) -> Budget:
         CnncliError: the file cannot be read, or a limit is unknown or no number; an empty one
             would check nothing.
     """
+    return _read_file(Budget, path)
+
+
+def read_train(path: str | Path) -> Train:
+    """The settings in a YAML file: a mapping of settings, or one that has them under ``train``.
+
+    Raises:
+        CnncliError: the file cannot be read or is empty, or a setting is unknown or wrong.
+    """
+    return _read_file(Train, path)
+
+
+def _read_file(record: type[R], path: str | Path) -> R:
+    """A section that is a file of its own, with or without its name above it."""
     faults = Faults()
+    title = record.title
     root = parse(read_source(path), faults)
-    entries = root.get("budget", root) if isinstance(root, Entries) else root
+    entries = root.get(title, root) if isinstance(root, Entries) else root
     if not isinstance(entries, Entries) or not entries.pairs:
-        expected = f"a mapping with some of {', '.join(Budget.arguments)}"
-        fault = Diagnostic("budget", "this is no budget", entries.location, expected, describe(entries))
-        raise SpecError(fault)
+        expected = f"a mapping with some of {', '.join(record.arguments)}"
+        message = f"there is no '{title}' in this file"
+        raise SpecError(Diagnostic(title, message, entries.location, expected, describe(entries)))
     try:
-        budget = Budget.read_entries(entries, Scope())
+        read = record.read_entries(entries, Scope())
     except SpecError as error:
         faults.extend(error.diagnostics)
     if len(faults):
         raise SpecError(faults.in_order())
-    return budget
+    return read

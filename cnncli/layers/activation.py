@@ -160,8 +160,9 @@ class Softplus(Elementwise):
 
 @layer("softmax", activation=True)
 class Softmax(Elementwise):
-    """exp(x) over its sum across channels or features: values that are positive and add up to 1.
+    """exp(x - m) over its sum across channels or features: values that are positive and add up to 1.
 
+    m is their largest, which changes nothing but keeps the exponentials in range.
     Training applies it within the loss; a network that is trained ends in its logits.
     """
 
@@ -171,7 +172,10 @@ class Softmax(Elementwise):
 
 @layer("log_softmax", activation=True)
 class LogSoftmax(Elementwise):
-    """The logarithm of softmax: x - log(sum of exp(x)) across channels or features."""
+    """The logarithm of softmax: x - m - log(sum of exp(x - m)) across channels or features.
+
+    m is their largest, which changes nothing but keeps the exponentials in range.
+    """
 
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN

@@ -43,7 +43,8 @@ def _divides(divisor: int, dividend: Dim) -> bool:
 class Conv(Layer):
     """Convolution: every output channel sums one kernel per input channel, and adds its bias.
 
-    a[k, i, j] = b[k] + sum over c, p, q of w[k, c, p, q] x[c, i s + p d, j s + q d].
+    a[k, i, j] = b[k] + sum over c, p, q of w[k, c, p, q] x[c, si + dp, sj + dq].
+
     As in every network library this is a correlation: the formula of signal processing mirrors the
     kernel, which makes no difference to a kernel that is learnt. The output has
     floor((n + pads - k') / s) + 1 positions along an axis, k' = d(k - 1) + 1

@@ -10,6 +10,7 @@ from cnncli.layers.kind import Kind
 K = TypeVar("K", bound=type[Kind[Any]])
 
 KINDS: Final[dict[str, type[Kind[Any]]]] = {}
+_RULES: Final = ("check", "output", "parameters", "macs", "operations", "connections", "windows")
 _SUGAR: Final[dict[str, dict[str, str]]] = {"norm": {}, "activation": {}}
 
 
@@ -61,6 +62,3 @@ class KindVocabulary:
 
     def sugar(self, key: str) -> Mapping[str, str]:
         return _SUGAR[key]
-
-
-_RULES: Final = ("check", "output", "parameters", "macs", "operations", "connections", "windows")

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from cnncli.graph import Graph, Node
 from cnncli.network.registry import build, fault
+from cnncli.spec.description import INPUT, OUTPUT
 
-_INPUT = "input"
-_ONLY_OUTPUT = "output"
 _MODE = "training"
 """The one attribute that torch assigns to modules in use: it cannot where a child has this name."""
 
@@ -56,7 +55,7 @@ class Network(nn.Module):
         every = {name: out.node for name, out in graph.outputs.items()}
         self._plan = _plan(deployed, stays, owners)
         self._training_plan = _plan(graph.nodes, every, owners) if graph.has_training_only else self._plan
-        self._single = list(graph.outputs) == [_ONLY_OUTPUT]
+        self._single = list(graph.outputs) == [OUTPUT]
 
     def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
         """The output for a batch (n, *input); by name of the head where the spec has heads.
@@ -71,7 +70,7 @@ class Network(nn.Module):
             for place in done:
                 values[place] = None
         outputs: dict[str, Tensor] = {name: values[place] for name, place in plan.outputs}
-        return outputs[_ONLY_OUTPUT] if self._single else outputs
+        return outputs[OUTPUT] if self._single else outputs
 
     def at(self, name: str) -> nn.Module:
         """The module of a node; ``get_submodule`` would take ``forward`` for a method."""
@@ -141,7 +140,7 @@ def _plan(
     owners: Mapping[str, tuple[dict[str, nn.Module | None], str]],
 ) -> Plan:
     nodes = list(nodes)
-    place = {_INPUT: 0} | {node.name: number for number, node in enumerate(nodes, start=1)}
+    place = {INPUT: 0} | {node.name: number for number, node in enumerate(nodes, start=1)}
     last = {name: name for name in place}  # the node after which a value is not needed any more
     for node in nodes:
         last |= dict.fromkeys(node.inputs, node.name)

@@ -34,7 +34,7 @@ TRANSPOSED: Final = (
 )
 BOTH: Final = f"{TRANSPOSED}; it also counts every bias"
 SCALES: Final = "torchinfo counts the parameters of a layer without multiply-accumulates, each once"
-SUM: Final = "the sum of the differences of the nodes"
+SUM: Final = "the layers' differences"
 TRACKED: Final = "torch also keeps, in each batch normalisation, the number of batches it has seen"
 
 # Of which parameters torchinfo takes the product with the output positions: those of modules whose class

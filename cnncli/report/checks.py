@@ -41,5 +41,5 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
 def _verdict(verdict: Verdict) -> str:
     if verdict.within:
         return f"ok, {exact(-verdict.excess)} left"
-    share = f" ({100 * verdict.excess / verdict.limit:.1f} %)" if verdict.limit else ""
+    share = f" ({100 * verdict.excess / verdict.limit:,.1f} %)" if verdict.limit else ""
     return f"OVER by {exact(verdict.excess)}{share}"

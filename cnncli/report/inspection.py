@@ -8,11 +8,12 @@ from cnncli.algebra import Dim
 from cnncli.analysis.costs import Costs, Figures
 from cnncli.analysis.dense import Comparison
 from cnncli.graph import Graph
-from cnncli.layers import Shape, shape_text
+from cnncli.layers import shape_text
 from cnncli.report.columns import Column, Table
 from cnncli.report.folding import Entry, entries
 from cnncli.report.numbers import exact, megabytes, short
 from cnncli.report.screen import Screen, printable
+from cnncli.spec.description import OUTPUT
 
 _MARK = "*"
 
@@ -59,7 +60,7 @@ def summary(graph: Graph, costs: Costs) -> Iterator[str]:
     yield f"FLOPs {exact(totals.flops)}   weights {_megabytes(totals)}"
     if graph.has_training_only:
         yield f"{_MARK} exists in training only; not part of the total"
-    if list(graph.outputs) != ["output"]:
+    if list(graph.outputs) != [OUTPUT]:
         outputs = (f"{name} {shape_text(output.shape)}" for name, output in graph.outputs.items())
         yield f"outputs: {', '.join(outputs)}"
 
@@ -132,8 +133,3 @@ def _megabytes(figures: Figures) -> str:
 
 def _factor(factor: float) -> str:
     return f"{factor:,.0f}x" if factor >= 10 else f"{factor:.3g}x"
-
-
-def shape_list(shape: Shape) -> list[int | str]:
-    """A shape for JSON: numbers, and formulas as text."""
-    return [dim if isinstance(dim, int) else str(dim) for dim in shape]

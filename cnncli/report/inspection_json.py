@@ -10,7 +10,7 @@ from cnncli.algebra import Dim
 from cnncli.analysis.costs import Costs, Figures, Row
 from cnncli.analysis.dense import Comparison
 from cnncli.graph import Graph
-from cnncli.report.inspection import shape_list
+from cnncli.layers import Shape
 
 SCHEMA = "cnncli.inspect/1"
 
@@ -22,14 +22,14 @@ def render(graph: Graph, costs: Costs, batch: int, comparisons: Sequence[Compari
         "schema": SCHEMA,
         "name": graph.name,
         "spec": graph.source.name,
-        "input": shape_list(graph.input),
+        "input": _shape(graph.input),
         "batch": batch,
         "totals": _totals(costs.totals),
     }
     if graph.has_training_only:
         document["training_totals"] = _totals(costs.training_totals)
     document["layers"] = [_layer(row, dense) for row in costs.rows]
-    document["outputs"] = {name: shape_list(output.shape) for name, output in graph.outputs.items()}
+    document["outputs"] = {name: _shape(output.shape) for name, output in graph.outputs.items()}
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
@@ -53,7 +53,7 @@ def _layer(row: Row, dense: Mapping[str, Comparison]) -> dict[str, Any]:
         "kind": node.kind,
         "line": node.location.line,
         "inputs": list(node.inputs),
-        "output": shape_list(node.output),
+        "output": _shape(node.output),
         "params": _number(figures.params),
         "buffers": _number(figures.buffers),
         "macs": _number(figures.macs),
@@ -75,3 +75,8 @@ def _layer(row: Row, dense: Mapping[str, Comparison]) -> dict[str, Any]:
 
 def _number(value: Dim) -> int | str:
     return value if isinstance(value, int) else str(value)
+
+
+def _shape(shape: Shape) -> list[int | str]:
+    """Numbers, and formulas as text."""
+    return [_number(dim) for dim in shape]

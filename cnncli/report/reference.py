@@ -36,9 +36,7 @@ def page(name: str, kind: type[Kind[Any]], width: int | None) -> Iterator[Line]:
     columns = min(width or _WIDTH, 100)
     yield Line(name, "title")
     yield Line("", "")
-    for line in inspect.cleandoc(kind.__doc__ or "").splitlines():
-        yield Line(line, "")
-    yield Line("", "")
+    yield from (Line(text, "") for text in _description(kind, columns))
     yield Line("arguments", "heading")
     if not kind.arguments and not kind.joins:
         yield Line("  none", "")
@@ -54,7 +52,16 @@ def page(name: str, kind: type[Kind[Any]], width: int | None) -> Iterator[Line]:
     if kind.examples:
         yield Line("", "")
         yield Line("examples", "heading")
-        yield from (Line(text, "") for text in _examples(name, kind))
+        for text in _examples(name, kind):
+            yield from (Line(line, "") for line in textwrap.wrap(text, columns, subsequent_indent="      "))
+
+
+def _description(kind: type[Kind[Any]], columns: int) -> Iterator[str]:
+    """The lines of a kind's description; a paragraph that is too wide is filled anew."""
+    for paragraph in inspect.cleandoc(kind.__doc__ or "").split("\n\n"):
+        lines = paragraph.splitlines()
+        yield from lines if max(map(len, lines)) <= columns else textwrap.wrap(paragraph, columns)
+        yield ""
 
 
 def first_sentence(kind: type[Kind[Any]]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -129,6 +130,23 @@ class TrainingView:
             # Each line at once: who follows a log wants to see an epoch when it is over.
             self._screen.line(text)
             self._screen.flush()
+
+
+@contextmanager
+def reading(screen: Screen) -> Iterator[Callable[[int, int], None] | None]:
+    """A live line for data that takes a while to read, told (done, of how many); None without a terminal."""
+    if not screen.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("reading images"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(highlight=False), transient=True) as live:
+        task = live.add_task("", total=None)
+        yield lambda done, count: live.update(task, completed=done, total=count)
 
 
 def epoch_line(metrics: Epoch, epochs: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from cnncli.report.columns import Column, Line, Table, render
 from cnncli.report.numbers import exact
 
 _SHOWN = 6
+_WIDTH = 100
 
 
 class Compared(Protocol):
@@ -48,7 +50,7 @@ def lines(
     reasons = dict.fromkeys(row.explanation for row in differences if row.explanation)
     for reason in reasons:
         yield Line("", "")
-        yield Line(f"{reason}:", "note")
+        yield from (Line(text, "note") for text in textwrap.wrap(f"{reason}:", width or _WIDTH))
         rows = [row for row in differences if row.explanation == reason]
         for row in rows[:_SHOWN]:
             yield Line(f"  {row.name}: {row.figure} {_text(row.ours)}, theirs {_text(row.theirs)}", "")

@@ -10,6 +10,8 @@ from cnncli.spec.scope import Argument
 
 INPUT: Final = "input"
 """The name by which nodes refer to the network's input."""
+OUTPUT: Final = "output"
+"""The name of the only output of a spec without heads."""
 
 
 SUGAR: Final = ("norm", "activation")

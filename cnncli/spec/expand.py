@@ -21,7 +21,16 @@ from cnncli.diagnostics import (
     shortened,
 )
 from cnncli.spec.blocks import Block, check_kinds, read_blocks
-from cnncli.spec.description import INPUT, SUGAR, Description, HeadSpec, NodeSpec, Vocabulary, same_arguments
+from cnncli.spec.description import (
+    INPUT,
+    OUTPUT,
+    SUGAR,
+    Description,
+    HeadSpec,
+    NodeSpec,
+    Vocabulary,
+    same_arguments,
+)
 from cnncli.spec.document import Document
 from cnncli.spec.fields import Sizes, Whole
 from cnncli.spec.heads import read_head
@@ -56,7 +65,8 @@ class _Expansion:
         self._vocabulary = vocabulary
         self._faults = faults
         self._blocks = read_blocks(document.section("blocks"), vocabulary.kinds(), faults)
-        self._known = frozenset((*vocabulary.kinds(), *self._blocks))
+        # In their order, in which messages list them.
+        self._known = dict.fromkeys((*vocabulary.kinds(), *self._blocks)).keys()
         self._names = Names(self._known)
         self._nodes: list[NodeSpec] = []
         self._groups: dict[str, str] = {}
@@ -264,14 +274,12 @@ class _Expansion:
         result = full = name if name is not None else self._numbered(place, kind)
         self._node(NodeSpec(full, kind.text, arguments, inputs, kind.location, place.uses))
         owner = full if name is not None else None
-        wrong: list[Diagnostic] = []
         for key, argument in sugar.items():
             try:
                 result = self._sugar(key, argument, kind, owner, place, result)
             except SpecError as error:
-                wrong.extend(error.diagnostics)
-        if wrong:
-            raise SpecError(wrong)
+                # Neither changes the shape, so what follows can be checked without it.
+                self._faults.extend(error.diagnostics)
         return result
 
     def _numbered(self, place: Place, kind: Scalar) -> str:
@@ -372,7 +380,7 @@ class _Expansion:
     def _heads(self, trunk: Place, last: str | None) -> dict[str, HeadSpec]:
         section = self._document.section("heads")
         if not isinstance(section, Entries):
-            return {"output": HeadSpec(last, training_only=False)}
+            return {OUTPUT: HeadSpec(last, training_only=False)}
         heads: dict[str, HeadSpec] = {}
         before = len(self._faults)
         for key, value in section.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,20 +44,38 @@ def load(
         return digits.load(input_shape, fit)
     if not place:
         raise usage_error(f"{kind} needs a path", expected=_FORMS, received=source)
-    path = Path(place).expanduser().resolve()
-    if not path.exists():
+    path = _existing(place, source)
+    try:
+        if kind == "folder":
+            return folder.load(path, input_shape, fit, progress)
+        if kind == "idx":
+            return idx.load(path, input_shape, fit)
+        return npz.load(path, input_shape, fit)
+    except (
+        OSError
+    ) as error:  # what a source does not name itself: a folder that may not be read, a loop of links
+        where = error.filename if error.filename is not None else path
+        raise usage_error(f"cannot read {where}: {error.strerror or error}", received=source) from error
+
+
+def _existing(place: str, source: str) -> Path:
+    try:
+        path = Path(place).expanduser().resolve()
+        there = path.exists()
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # too long, of an unknown user, with a null character
+        raise usage_error(f"there is no {place}: {error}", expected=_FORMS, received=source) from error
+    if not there:
         raise usage_error(f"there is no {path}", expected=_FORMS, received=source)
-    if kind == "folder":
-        return folder.load(path, input_shape, fit, progress)
-    if kind == "idx":
-        return idx.load(path, input_shape, fit)
-    return npz.load(path, input_shape, fit)
+    return path
 
 
 def _hint(source: str, kind: str) -> str:
-    path = Path(source).expanduser()
-    if source and path.is_dir():
+    if source and os.path.isdir(source):  # noqa: PTH112 - never raises, whatever the text
         return f"did you mean 'folder:{source}' or 'idx:{source}'?"
-    if path.is_file():
+    if os.path.isfile(source):  # noqa: PTH113 - the same
         return f"did you mean 'npz:{source}'?"
     return did_you_mean(kind, _KINDS)

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cnncli.diagnostics import did_you_mean, usage_error
+from cnncli.spec.description import OUTPUT
 from cnncli.spec.sections import Train
 from cnncli.training.fitting import text
-
-ONLY_HEAD = "output"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Objective:
 
 def by_head(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
     """A network's output as head -> logits; a network without heads has one, ``output``."""
-    return {ONLY_HEAD: output} if isinstance(output, Tensor) else output
+    return {OUTPUT: output} if isinstance(output, Tensor) else output
 
 
 def build_objective(
@@ -113,7 +112,7 @@ def _shapes(twin: nn.Module, input_shape: tuple[int, ...], batch: int) -> dict[s
 def _check_logits(head: str, shape: tuple[int, ...], classes: int) -> None:
     if shape == (classes,):
         return
-    name = "the network" if head == ONLY_HEAD else f"head '{head}'"
+    name = "the network" if head == OUTPUT else f"head '{head}'"
     if len(shape) == 1:
         raise usage_error(
             f"{name} tells {shape[0]} classes apart, but the data has {classes}",

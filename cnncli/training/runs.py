@@ -180,21 +180,6 @@ def open_run(folder: Path) -> Run:
     return Run(folder, read_record(folder / "run.json"))
 
 
-def read_metrics(run: Run) -> tuple[EpochMetrics, ...]:
-    """The lines of ``metrics.jsonl``; an unfinished last line, which a crash may leave, is passed over.
-
-    Raises:
-        UsageError: for a line that is not an epoch's.
-    """
-    if not run.metrics.exists():
-        return ()
-    lines = run.metrics.read_text(encoding="utf-8").split("\n")[:-1]
-    try:
-        return tuple(EpochMetrics(**json.loads(line)) for line in lines)
-    except (TypeError, ValueError) as error:
-        raise usage_error(f"{run.metrics} is damaged: {error}") from error
-
-
 def check_resumable(run: Run, *, spec: str, settings: Train, dataset: Dataset) -> None:
     """Check that what a run would go on with is what it began with; only the epochs may differ.
 

@@ -126,3 +126,30 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert result.stdout == "lenet5: input 1x32x32\n"
     assert result.stderr == ""
+
+
+def test_ctrl_c_is_told_apart_from_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cnncli.cli.inspect.open_spec", interrupted)
+    assert runner.invoke(app, ["inspect", "specs/lenet5.yaml"]).exit_code == 130
+
+
+def bash(line: str) -> subprocess.CompletedProcess[str]:
+    command = line.replace("cnncli", f"{sys.executable} -m cnncli")
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_stream_is_no_error(closed: str) -> None:
+    result = bash(f"cnncli inspect specs/lenet5.yaml {closed}")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("command", ["inspect specs/lenet5.yaml", "layers conv", "--version"])
+def test_a_full_disk_is_told_in_one_line(command: str) -> None:
+    result = bash(f"cnncli {command} >/dev/full")
+    assert result.returncode == 2
+    assert result.stderr == "error: [Errno 28] No space left on device\n"

@@ -77,6 +77,24 @@ def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> N
     assert json.loads(text)["layers"][0]["output"] == [3, 6, 6]
 
 
+def test_settings_from_a_file_stand_in_place_of_the_specs_own(spec: Path, tmp_path: Path) -> None:
+    chosen = tmp_path / "settings.yaml"
+    for text in ("epochs: 1\nlr: 0.02\n", "train: {epochs: 1, lr: 0.02}\n"):
+        chosen.write_text(text)
+        run = tmp_path / text[:3]
+        code, shown, errors = call("train", spec, "--settings", chosen, "--seed", "3", "--run", run)
+        assert code == 0, errors
+        # The batch of 64 was the spec's; 128 is the default.
+        assert "sgd, lr 0.02 (cosine schedule), batch 128, seed 3" in shown
+        assert "1/1" in shown
+    for text in ("", "epoch: 1", "[1]", "epochs: 0"):
+        chosen.write_text(text)
+        code, _, errors = call("train", spec, "--settings", chosen, "--run", tmp_path / "run")
+        assert code == 2
+        assert "settings.yaml:1:" in errors
+    assert not (tmp_path / "run").exists()
+
+
 def test_resuming_with_more_epochs(spec: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert call("train", spec, "--run", run)[0] == 0
@@ -125,7 +143,7 @@ def test_an_interrupt_saves_and_the_run_ends_as_if_there_had_been_none(spec: Pat
         (["SPEC", "--lr", "-1"], "a number above 0"),
         (["SPEC", "--lr", "nan"], "a number above 0"),
         (["SPEC", "--device", "tpu"], "auto, cpu, cuda"),
-        (["SPEC", "--resume", "run"], "--resume takes spec and folder from the run"),
+        (["SPEC", "--resume", "run"], "--resume takes spec, settings and folder from the run"),
     ],
 )
 def test_mistakes(spec: Path, arguments: list[str], message: str) -> None:
@@ -170,3 +188,15 @@ def test_a_missing_extra_is_named(spec: Path, monkeypatch: pytest.MonkeyPatch) -
         assert code == 2
         assert "torch" in errors
         assert "pip install 'cnncli[train]'" in errors
+
+
+def test_a_run_without_weights_says_how_to_get_some(spec: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert call("train", spec, "--run", run, "--epochs", "1")[0] == 0
+    (run / "weights.safetensors").unlink()
+    code, _, errors = call("evaluate", run)
+    assert code == 2
+    assert "has no weights to measure" in errors
+    assert f"cnncli train --resume {run}" in errors
+    assert call("train", "--resume", run)[0] == 0
+    assert call("evaluate", run)[0] == 0

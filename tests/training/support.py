@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -126,3 +127,11 @@ class Recorder:
     def epoch_finished(self, metrics: EpochMetrics, epochs: int) -> None:
         assert epochs >= metrics.epoch
         self.epochs.append(metrics)
+
+
+def read_metrics(run: Run) -> tuple[EpochMetrics, ...]:
+    """The lines of ``metrics.jsonl``; while a run is going on, the last may be unfinished."""
+    if not run.metrics.exists():
+        return ()
+    lines = run.metrics.read_text(encoding="utf-8").split("\n")[:-1]
+    return tuple(EpochMetrics(**json.loads(line)) for line in lines)

@@ -24,7 +24,7 @@ from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import seed_weights, train
 from cnncli.training.normalisation import measure
 from cnncli.training.observer import Progress
-from cnncli.training.runs import open_run, read_metrics
+from cnncli.training.runs import open_run
 from cnncli.training.session import check_trainable
 from cnncli.training.weights import load_weights
 from tests.training.support import (
@@ -34,6 +34,7 @@ from tests.training.support import (
     few_digits,
     figures,
     go_on,
+    read_metrics,
     run_whole,
     same_weights,
     settings,

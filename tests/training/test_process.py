@@ -14,8 +14,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cnncli.training.runs import open_run, read_metrics
-from tests.training.support import begin, figures, go_on, run_whole, settings
+from cnncli.training.runs import open_run
+from tests.training.support import begin, figures, go_on, read_metrics, run_whole, settings
 
 ROOT = Path(__file__).parents[2]
 CHOSEN = {"epochs": 20, "seed": 3}

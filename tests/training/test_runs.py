@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 import cnncli
 from cnncli.diagnostics import CnncliError, UsageError
 from cnncli.training.dataset import Dataset, Split
-from cnncli.training.runs import check_resumable, create_run, open_run, read_metrics
+from cnncli.training.runs import check_resumable, create_run, open_run
 from cnncli.training.settings import settings_from_json, settings_json
 from tests.training.support import CPU, SPEC, begin, few_digits, go_on, run_whole, settings
 
@@ -136,17 +136,6 @@ def test_record_that_is_no_json(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "run" / "run.json").write_bytes(content)
     with pytest.raises(UsageError, match=r"run\.json"):
         open_run(tmp_path / "run")
-
-
-def test_metrics_of_a_run_that_has_none(tmp_path: Path) -> None:
-    assert read_metrics(begin(tmp_path / "run", settings())) == ()
-
-
-def test_damaged_metrics(tmp_path: Path) -> None:
-    run = begin(tmp_path / "run", settings())
-    run.metrics.write_text('{"epoch": 1}\n')
-    with pytest.raises(UsageError, match=r"metrics\.jsonl is damaged"):
-        read_metrics(run)
 
 
 def test_only_the_epochs_may_change(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def _find(folder: Path) -> dict[tuple[str, str], Path]:
     # Longest first: "x.gz" is overwritten by "x".
     for path in sorted(folder.iterdir(), key=lambda path: (-len(path.name), path.name)):
         match = _FILE.fullmatch(path.name)
-        if match is None:
+        if match is None or not path.is_file():  # a pipe would let us wait for ever
             continue
         prefixes.add(match["prefix"])
         part = "train" if match["part"] == "train" else "test"

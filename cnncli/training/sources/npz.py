@@ -5,6 +5,8 @@ Nothing is ever unpickled: an array of Python objects is an error.
 
 from __future__ import annotations
 
+import lzma
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -24,6 +26,12 @@ from cnncli.training.sources.assemble import Part, assemble
 _NAMES = ("x_train", "y_train", "x_test", "y_test")
 _LAYOUTS = ("channels first", "channels last")
 _CHUNK_VALUES = 1 << 24
+_FORM = "an .npz file of plain arrays, as numpy.savez writes it"
+_DAMAGED = (
+    *(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    # A header of an array is Python's syntax and may state any number; RuntimeError: an encrypted archive.
+    *(SyntaxError, tokenize.TokenError, OverflowError, RuntimeError),
+)
 
 Array = NDArray[Any]
 
@@ -51,9 +59,14 @@ def load(path: Path, input_shape: tuple[int, ...], fit: str) -> Dataset:
 
 
 def _read(path: Path) -> dict[str, Array]:
+    if not path.is_file():  # a pipe would let us wait for ever
+        raise usage_error(f"cannot read {path}: it is not a file", expected=_FORM)
     try:
         # Opened here, because numpy leaves its own file open where the archive is damaged.
         with path.open("rb") as file:
+            if file.read(2) not in {b"PK", b"\x93N"}:
+                raise usage_error(f"cannot read {path}: it is no archive", expected=_FORM)
+            file.seek(0)
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise usage_error(f"{path} is a single array", expected=f"an .npz with {listing(_NAMES)}")
@@ -62,11 +75,8 @@ def _read(path: Path) -> dict[str, Array]:
         raise
     except MemoryError as error:
         raise usage_error(f"{path} does not fit into memory: {error}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
-        raise usage_error(
-            f"cannot read {path}: {error}",
-            expected="an .npz file of plain arrays, as numpy.savez writes it",
-        ) from error
+    except _DAMAGED as error:
+        raise usage_error(f"cannot read {path}: {error}", expected=_FORM) from error
 
 
 def _wanted(archive: np.lib.npyio.NpzFile, path: Path) -> dict[str, Array]:
@@ -78,7 +88,11 @@ def _wanted(archive: np.lib.npyio.NpzFile, path: Path) -> dict[str, Array]:
             received=listing(archive.files) or "no arrays",
         )
     names = [*_NAMES, "layout"] if "layout" in archive else _NAMES
-    return {name: archive[name] for name in names}
+    arrays = {name: archive[name] for name in names}
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # numpy gives other files of the archive as they are
+            raise usage_error(f"{path}: {name} is no array", expected=_FORM)
+    return arrays
 
 
 def _stated_layout(arrays: dict[str, Array], path: Path) -> str | None:
