@@ -25,6 +25,6 @@ def held_out(labels: Sequence[int], keys: Sequence[str]) -> list[int]:
         by_class[label].append(index)
     chosen: list[int] = []
     for members in by_class.values():
-        members.sort(key=lambda index: hashlib.sha256(keys[index].encode()).digest())
+        members.sort(key=lambda index: hashlib.sha256(keys[index].encode(errors="surrogateescape")).digest())
         chosen += members[: max(1, (len(members) * 2 + 5) // 10)]
     return sorted(chosen)

@@ -142,7 +142,8 @@ def _files(
     ignored: list[Path] = []
     faults: list[Diagnostic] = []
     for name in present:
-        files = sorted(path for path in (folder / name).rglob("*") if path.is_file())
+        # What is neither a file nor a folder, a link to nothing or a pipe, is said to be left out.
+        files = sorted(path for path in (folder / name).rglob("*") if not path.is_dir())
         images = [path for path in files if _is_image(path)]
         ignored += [path for path in files if not _is_image(path) and not path.name.startswith(".")]
         if not images:
@@ -155,7 +156,7 @@ def _files(
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _ignored_notes(ignored: Sequence[Path]) -> tuple[str, ...]:
