@@ -16,6 +16,8 @@ def main() -> None:
     _ready_streams()
     try:
         _run()
+    except KeyboardInterrupt:
+        sys.exit(130)  # before there was a command that could take note of it
     except OSError as error:
         # What is left to say goes nowhere, or Python would fail over it once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -78,8 +78,13 @@ def _matching(patterns: Sequence[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for pattern in patterns:
-        matches = [pattern] if _exists(pattern) else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - also absolute patterns
+        matches = [pattern] if _exists(pattern) else _glob(pattern)
         if not matches:
             raise usage_error(f"no file matches '{pattern}'", expected="at least one spec file")
         found |= dict.fromkeys(matches)
     return list(found)
+
+
+def _glob(pattern: str) -> list[str]:
+    """What a pattern matches but folders, as ``specs/**`` does."""
+    return sorted(match for match in glob.glob(pattern, recursive=True) if not Path(match).is_dir())  # noqa: PTH207 - also absolute patterns

@@ -13,6 +13,7 @@ from cnncli.diagnostics import usage_error
 from cnncli.graph import Graph, Opened, open_spec, read_train
 from cnncli.layers import shape_text
 from cnncli.report.screen import Screen, output, printable
+from cnncli.spec.fields import MAX_SIZE
 from cnncli.spec.sections import Train
 
 if TYPE_CHECKING:
@@ -30,12 +31,15 @@ def command(
         str | None, typer.Option(metavar="SOURCE", help="digits, idx:DIR, folder:DIR or npz:FILE.")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Passes over the training data.")
+        int | None, typer.Option(min=1, max=MAX_SIZE, metavar="N", help="Passes over the training data.")
     ] = None,
-    batch: Annotated[int | None, typer.Option(min=1, metavar="N", help="Samples in one step.")] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, max=MAX_SIZE, metavar="N", help="Samples in one step.")
+    ] = None,
     lr: Annotated[float | None, typer.Option(metavar="X", help="Peak learning rate.")] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Seed of weights, shuffling and dropout.")
+        int | None,
+        typer.Option(min=0, max=MAX_SIZE, metavar="N", help="Seed of weights, shuffling and dropout."),
     ] = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     run: Annotated[

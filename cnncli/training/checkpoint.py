@@ -72,7 +72,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     try:
         return _parse(tensors, metadata)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise usage_error(f"{path} is damaged: {error}", expected=f"a whole {_SCHEMA}") from error
 
 
@@ -82,13 +82,32 @@ def _parse(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> Checkpoint:
         group, slash, name = key.partition("/")
         if slash:
             groups[group][name] = value
-    return Checkpoint(
+    checkpoint = Checkpoint(
         position=Position(**metadata["position"]),
         history=tuple(EpochMetrics(**each) for each in metadata["history"]),
         losses=tensors["losses"],
         correct=tensors["correct"],
         **groups,
     )
+    _check(checkpoint)
+    return checkpoint
+
+
+def _check(checkpoint: Checkpoint) -> None:
+    """Raise a ValueError unless the parts of a checkpoint agree with each other."""
+    position = checkpoint.position
+    if type(position.epochs) is not int or type(position.batches) is not int or position.batches < 0:
+        raise ValueError("its position is none")
+    numbers = [position.seconds, *(value for each in checkpoint.history for value in asdict(each).values())]
+    if not all(type(value) in (int, float) for value in numbers):
+        raise ValueError("its figures are not numbers")
+    if [each.epoch for each in checkpoint.history] != [*range(1, position.epochs + 1)]:
+        raise ValueError(f"{len(checkpoint.history)} epochs of figures after {position.epochs} epochs")
+    for name, figures in (("losses", checkpoint.losses), ("correct", checkpoint.correct)):
+        if figures.shape != (position.batches,):
+            raise ValueError(f"{name} are not those of {position.batches} batches")
+    if "cpu" not in checkpoint.random:
+        raise ValueError("it has no random state")
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:
@@ -102,9 +121,16 @@ def random_states(device: torch.device) -> dict[str, Tensor]:
 
 
 def restore_random(states: dict[str, Tensor], device: torch.device) -> None:
-    """Set the generators to ``states``; a device that the training had not run on before keeps its own."""
-    torch.set_rng_state(states["cpu"])
-    if device.type == "cuda" and "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"], device)
-    if device.type == "mps" and "mps" in states:
-        torch.mps.set_rng_state(states["mps"])
+    """Set the generators to ``states``; a device that the training had not run on before keeps its own.
+
+    Raises:
+        UsageError: for what is no state of a generator.
+    """
+    try:
+        torch.set_rng_state(states["cpu"])
+        if device.type == "cuda" and "cuda" in states:
+            torch.cuda.set_rng_state(states["cuda"], device)
+        if device.type == "mps" and "mps" in states:
+            torch.mps.set_rng_state(states["mps"])
+    except (RuntimeError, TypeError) as error:
+        raise usage_error(f"the random state in the checkpoint is damaged: {error}") from error

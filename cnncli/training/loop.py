@@ -100,6 +100,12 @@ def _check_position(position: Position, plan: Plan) -> None:
             expected="at least as many epochs",
             received=f"--epochs {plan.settings.epochs}",
         )
+    if position.batches > len(plan.bounds):
+        raise usage_error(
+            f"the checkpoint is after batch {position.batches} of an epoch",
+            expected=f"at most {len(plan.bounds)} batches",
+            received=str(position.batches),
+        )
 
 
 @dataclass(eq=False, slots=True)

@@ -9,6 +9,8 @@ from torch.optim import SGD, AdamW, Optimizer
 from cnncli.diagnostics import usage_error
 from cnncli.spec.sections import Train
 
+_LARGEST = 1e36  # AdamW divides by as little as 0.1, and torch raises where 32-bit numbers end, at 3.4e38
+
 
 def build_optimizer(network: nn.Module, settings: Train) -> Optimizer:
     """SGD with momentum (Nesterov's if so set), or AdamW, over the trainable parameters.
@@ -19,8 +21,12 @@ def build_optimizer(network: nn.Module, settings: Train) -> Optimizer:
     the gradient; AdamW subtracts lr * decay * weight from the weight (I. Loshchilov, F. Hutter, 2019).
 
     Raises:
-        UsageError: for a network without trainable parameters, or nesterov without a momentum.
+        UsageError: for a network without trainable parameters, nesterov without a momentum, or a learning
+            rate or weight decay that 32-bit numbers cannot express.
     """
+    for name, value in (("lr", settings.lr), ("weight_decay", settings.weight_decay)):
+        if value > _LARGEST:
+            raise usage_error(f"{name} is too large", expected=f"at most {_LARGEST:g}", received=f"{value:g}")
     trainable = _trainable(network)
     if not trainable:
         raise usage_error("the network has no parameters, so there is nothing to train")
@@ -56,13 +62,21 @@ def optimizer_tensors(optimizer: Optimizer, network: nn.Module) -> dict[str, Ten
 
 
 def restore_optimizer(optimizer: Optimizer, network: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Give a freshly built optimiser the state that :func:`optimizer_tensors` returned."""
+    """Give a freshly built optimiser the state that :func:`optimizer_tensors` returned.
+
+    Raises:
+        UsageError: for tensors of another shape than their parameter's.
+    """
     names = {parameter: name for name, parameter in _trainable(network)}
     ordered = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for index, parameter in enumerate(ordered):
         prefix = f"{names[parameter]}/"
         found = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        if any(value.ndim and value.shape != parameter.shape for value in found.values()):
+            raise usage_error(
+                f"the optimiser's state of {names[parameter]} in the checkpoint has another shape"
+            )
         if found:
             state[index] = found
     # torch's own loading puts each tensor onto its parameter's device, and leaves step counters alone.

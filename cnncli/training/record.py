@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -102,13 +103,13 @@ def read_record(path: Path) -> RunRecord:
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise usage_error(f"cannot read {path}: {error}", expected="a folder that train made") from error
     if not isinstance(value, dict) or value.pop("schema", None) != SCHEMA:
         raise usage_error(f"{path} does not describe a run", expected=f'"schema": "{SCHEMA}"')
     try:
         return _parse(value)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise usage_error(f"{path} is damaged: {error}", expected=f"a whole {SCHEMA}") from error
 
 
@@ -118,13 +119,47 @@ def _parse(value: dict[str, Any]) -> RunRecord:
     for name in ("spec", "name", "device", "created"):
         if not isinstance(value[name], str):
             raise TypeError(f"{name} is no text")
-    data: dict[str, Any] = {
-        key: tuple(each) if isinstance(each, list) else each for key, each in value["data"].items()
-    }
-    mean, std = ([float(number) for number in value["normalisation"][name]] for name in ("mean", "std"))
+    data = _data(value["data"])
     parsed: dict[str, Any] = {
-        "settings": settings_from_json(value["settings"]),
-        "data": DataRecord(**data),
-        "normalisation": Normalisation(tuple(mean), tuple(std)),
+        "settings": settings_from_json(_mapping(value["settings"], "settings")),
+        "data": data,
+        "normalisation": _normalisation(value["normalisation"], data.input),
     }
     return RunRecord(**(value | parsed))
+
+
+def _data(value: Any) -> DataRecord:
+    parsed: dict[str, Any] = {
+        key: tuple(each) if isinstance(each, list) else each for key, each in _mapping(value, "data").items()
+    }
+    data = DataRecord(**parsed)
+    texts = (data.source, data.fingerprint, *_several(data.classes), *_several(data.notes))
+    if not all(isinstance(each, str) for each in texts):
+        raise TypeError("source, classes, notes and fingerprint are texts")
+    numbers = (data.train_images, data.test_images, *_several(data.input))
+    if not data.input or not all(type(each) is int and each > 0 for each in numbers):
+        raise TypeError("input, train_images and test_images are whole numbers above 0")
+    return data
+
+
+def _normalisation(value: Any, input_shape: tuple[int, ...]) -> Normalisation:
+    """Mean and deviation, one of each for every channel of the input (one in all for a vector)."""
+    mean, std = (tuple(map(float, value[name])) for name in ("mean", "std"))
+    channels = input_shape[0] if len(input_shape) > 1 else 1
+    if len(mean) != channels or len(std) != channels:
+        raise ValueError(f"normalisation is not that of {channels} channels")
+    if not all(map(math.isfinite, (*mean, *std))) or min(std) <= 0:
+        raise ValueError("normalisation needs finite means and deviations above 0")
+    return Normalisation(mean, std)
+
+
+def _mapping(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} is no mapping")
+    return value
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, tuple):
+        raise TypeError(f"{value!r} is no list")
+    return value

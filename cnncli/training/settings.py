@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from cnncli.diagnostics import Faults, Source, SpecError
+from cnncli.spec.parsing import parse
+from cnncli.spec.scope import Scope
 from cnncli.spec.sections import Train
+from cnncli.spec.tree import Entries
 
 
 def settings_json(settings: Train) -> dict[str, Any]:
@@ -18,12 +23,22 @@ def settings_from_json(recorded: Mapping[str, Any]) -> Train:
     """The settings that :func:`settings_json` wrote, and defaults for those that a newer version added.
 
     Raises:
-        ValueError: for a setting that there is not.
+        ValueError: for a setting that there is not, or that cannot have its value.
     """
     unknown = [name for name in recorded if name not in Train.arguments]
     if unknown:
         raise ValueError(f"unknown settings {', '.join(unknown)}")
-    return Train(**recorded)
+    others = dict(recorded)
+    data = others.pop("data", Train.arguments["data"].default)
+    if not isinstance(data, str):
+        raise ValueError(f"data is {data!r}, which names none")  # noqa: TRY004 - as all that is wrong here
+    # Read as a spec's settings are, since JSON is YAML; but a path may hold a $, which no text of a spec may.
+    entries = parse(Source("settings", json.dumps(others)), faults := Faults())
+    if faults:
+        raise SpecError(faults)
+    assert isinstance(entries, Entries)
+    read = Train.read_entries(entries, Scope())
+    return Train(**{name: getattr(read, name) for name in Train.arguments} | {"data": data})
 
 
 def with_source(settings: Train, source: str) -> Train:

@@ -51,8 +51,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             metadata = json.loads(header.get("cnncli", "{}"))
+            if not isinstance(metadata, dict):
+                raise ValueError("its metadata is no mapping")  # noqa: TRY004 - as all that is wrong here
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - no mapping
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise usage_error(f"cannot read {path}: {error}", expected="a safetensors file") from error
 
 

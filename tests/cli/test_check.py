@@ -84,3 +84,12 @@ def test_shipped_networks_are_within_their_budgets() -> None:
     code, text, errors = check("specs/**/*.yaml")
     assert code == 0, errors
     assert "lenet5.yaml: within budget" in text
+
+
+def test_a_pattern_passes_over_folders(folder: Path) -> None:
+    (folder / "specs" / "deep").mkdir(parents=True)
+    (folder / "within.yaml").rename(folder / "specs" / "deep" / "within.yaml")
+    code, text, errors = check(folder / "specs" / "**")
+    assert (code, errors) == (0, "")
+    assert text.count("within budget") == 1
+    assert check(folder / "spec*")[0] == 2

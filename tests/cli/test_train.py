@@ -36,7 +36,7 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-def call(*arguments: str | Path) -> tuple[int, str, str]:
+def call(*arguments: str | int | Path) -> tuple[int, str, str]:
     result = runner.invoke(app, [*map(str, arguments)])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout, result.stderr
@@ -200,3 +200,10 @@ def test_a_run_without_weights_says_how_to_get_some(spec: Path, tmp_path: Path) 
     assert f"cnncli train --resume {run}" in errors
     assert call("train", "--resume", run)[0] == 0
     assert call("evaluate", run)[0] == 0
+
+
+@pytest.mark.parametrize("option", ["--epochs", "--batch", "--seed"])
+def test_what_could_not_be_resumed_is_refused(spec: Path, tmp_path: Path, option: str) -> None:
+    code, _, errors = call("train", spec, "--run", tmp_path / "run", option, 10**13)
+    assert code == 2
+    assert option in errors

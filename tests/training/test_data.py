@@ -116,3 +116,19 @@ def test_fashion_mnist() -> None:
     assert found.notes == ("1x28x28 images padded with zeros to 1x32x32",)
     # The means of the published set, 0.2860 of 28x28 pixels.
     assert found.train.images.double().mean().item() / 255 * (32 / 28) ** 2 == pytest.approx(0.2860, abs=1e-4)
+
+
+@pytest.mark.parametrize("place", ["a" * 5000, "~nobody-of-this-name/x", "nul\0character"])
+@pytest.mark.parametrize("form", ["npz:{}", "{}"])
+def test_paths_that_cannot_be(place: str, form: str) -> None:
+    with pytest.raises(UsageError, match="there is no"):
+        load(form.format(place), (1, 8, 8), "resize")
+
+
+def test_what_the_system_refuses_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(UsageError, match=r"cannot read .*Permission denied"):
+        load(f"folder:{tmp_path}", (1, 8, 8), "resize")

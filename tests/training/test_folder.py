@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from PIL import Image
 from cnncli.diagnostics import UsageError
 from cnncli.training import memory
 from cnncli.training.data import load
+from cnncli.training.files import write_json
 from cnncli.training.fitting import fit_images
 
 
@@ -227,3 +231,22 @@ def test_progress_is_told(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     load(f"folder:{tmp_path}", (3, 6, 5), "resize", lambda done, total: told.append((done, total)))
     assert told == [(done, 20) for done in range(1, 21)]
+
+
+def test_links_to_nothing_are_said_to_be_left_out(tmp_path: Path) -> None:
+    pets(tmp_path)
+    (tmp_path / "train" / "cat" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    assert found.train.count == 10
+    assert found.notes == ("1 files that are no images were left out: gone.png",)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    pets(tmp_path, test=None)
+    (tmp_path / "cat" / "0.png").rename(os.fsdecode(bytes(tmp_path) + b"/cat/\xff.png"))
+    (tmp_path / "dog").rename(os.fsdecode(bytes(tmp_path) + b"/d\xf6g"))
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    assert found.classes == ("cat", "d\udcf6g")
+    write_json(tmp_path / "run.json", list(found.classes))
+    assert json.loads((tmp_path / "run.json").read_text()) == ["cat", "d\udcf6g"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -149,3 +150,11 @@ def test_class_without_images_is_noted(tmp_path: Path) -> None:
     found = load(f"idx:{tmp_path}", (1, 5, 4), "resize")
     assert found.classes == ("0", "1", "2", "3", "4")
     assert found.notes == ("no training image is labelled 0 and 3",)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        os.mkfifo(tmp_path / f"{name}-ubyte")
+    with pytest.raises(UsageError, match="has no file for train images"):
+        load(f"idx:{tmp_path}", (1, 4, 3), "resize")

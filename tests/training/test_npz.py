@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +164,28 @@ def test_damage_within_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(UsageError, match="cannot read"):
         load(f"npz:{path}", (1, 5, 4), "resize")
+
+
+HEADER = "{'descr': '|u1', 'fortran_order': False, 'shape': %s, }\n"
+
+
+def npy(shape: str) -> bytes:
+    header = (HEADER % shape).encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", npy("(10,"), npy("(-1,)"), npy(f"({10**30},)")])
+def test_archives_of_what_is_no_array(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "data.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(f"{name}.npy", content)
+    with pytest.raises(UsageError, match=r"cannot read|is no array"):
+        load(f"npz:{path}", (1, 5, 4), "resize")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "data.npz")
+    with pytest.raises(UsageError, match="it is not a file"):
+        load(f"npz:{tmp_path / 'data.npz'}", (1, 5, 4), "resize")

@@ -13,9 +13,13 @@ from safetensors.torch import save_file
 import cnncli
 from cnncli.diagnostics import CnncliError, UsageError
 from cnncli.training.dataset import Dataset, Split
+from cnncli.training.files import write_tensors
 from cnncli.training.runs import check_resumable, create_run, open_run
 from cnncli.training.settings import settings_from_json, settings_json
+from cnncli.training.weights import read_tensors
 from tests.training.support import CPU, SPEC, begin, few_digits, go_on, run_whole, settings
+
+Tensors = dict[str, torch.Tensor]
 
 
 def numbered(name: str = "small") -> Path:
@@ -106,6 +110,10 @@ def changed(**changes: Any) -> Callable[[dict[str, Any]], None]:
     return lambda record: record.update(changes)
 
 
+def within(section: str, **values: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda record: record[section].update(values)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -116,6 +124,21 @@ def changed(**changes: Any) -> Callable[[dict[str, Any]], None]:
         (changed(data={}), "is damaged"),
         (changed(settings={"lrr": 1}), "is damaged: unknown settings lrr"),
         (changed(normalisation={"mean": ["a"], "std": [1]}), "is damaged"),
+        (changed(normalisation={"mean": [0, 0], "std": [1, 1]}), "is not that of 1 channels"),
+        (changed(normalisation={"mean": [0], "std": [0]}), "deviations above 0"),
+        (changed(normalisation={"mean": [10**400], "std": [1]}), "is damaged"),
+        (within("settings", data=3), "is damaged: data is 3"),
+        (within("settings", fit=[]), "is damaged: .*fit"),
+        (within("settings", batch="many"), "is damaged: .*many"),
+        (within("settings", lr=-1), "is damaged: .*lr"),
+        (within("settings", schedule="x"), "is damaged: .*schedule"),
+        (within("settings", optimizer=None), "is damaged: .*optimizer"),
+        (within("settings", losses=[1]), "is damaged: .*losses"),
+        (within("data", classes=None), "None is no list"),
+        (within("data", classes=[1, 2]), "classes, notes and fingerprint are texts"),
+        (within("data", input=["a"]), "are whole numbers above 0"),
+        (changed(data=None), "data is no mapping"),
+        (changed(settings=[]), "settings is no mapping"),
         (dict.clear, "does not describe a run"),
         (lambda record: record.pop("name"), "is damaged"),
     ],
@@ -130,7 +153,7 @@ def test_damaged_record(tmp_path: Path, change: Callable[[dict[str, Any]], Any],
         open_run(tmp_path / "run")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'"cnncli.run/1"'])
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"", b"{", b"[]", b"\xff\xfe", b'"cnncli.run/1"'])
 def test_record_that_is_no_json(tmp_path: Path, content: bytes) -> None:
     begin(tmp_path / "run", settings())
     (tmp_path / "run" / "run.json").write_bytes(content)
@@ -169,3 +192,67 @@ def test_damaged_checkpoint_is_a_message(tmp_path: Path) -> None:
     save_file({"x": torch.ones(1)}, path, {"cnncli": '{"schema": "cnncli.checkpoint/1"}'})
     with pytest.raises(UsageError, match="is damaged"):
         go_on(tmp_path / "run", settings())
+
+
+def position(**values: Any) -> Callable[[Tensors, dict[str, Any]], Any]:
+    return lambda _tensors, metadata: metadata["position"].update(values)
+
+
+def tensor(name: str, value: torch.Tensor) -> Callable[[Tensors, dict[str, Any]], Any]:
+    return lambda tensors, _metadata: tensors.update({name: value})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        position(epochs=1.5),
+        position(epochs=-1),
+        position(epochs=0),
+        position(batches=-1),
+        position(batches=3),
+        position(seconds=None),
+        lambda _tensors, metadata: metadata["history"].clear(),
+        lambda _tensors, metadata: metadata["history"][0].update(test_loss=None),
+        lambda tensors, _metadata: tensors.pop("random/cpu"),
+        tensor("random/cpu", torch.zeros(3)),
+        tensor("random/cpu", torch.zeros(3, dtype=torch.uint8)),
+        tensor("losses", torch.zeros(2, 3)),
+        lambda tensors, _metadata: tensors.update(
+            {name: torch.zeros(2, 3, 4) for name in tensors if name.startswith("optimizer/")}
+        ),
+    ],
+)
+def test_checkpoint_whose_parts_disagree(
+    tmp_path: Path, change: Callable[[Tensors, dict[str, Any]], Any]
+) -> None:
+    run_whole(tmp_path / "run", settings(epochs=1))
+    path = open_run(tmp_path / "run").checkpoint
+    tensors, metadata = read_tensors(path)
+    change(tensors, metadata)
+    write_tensors(path, tensors, metadata)
+    with pytest.raises(UsageError, match="checkpoint"):
+        go_on(tmp_path / "run", settings())
+
+
+def test_checkpoint_beyond_the_end_of_an_epoch(tmp_path: Path) -> None:
+    run_whole(tmp_path / "run", settings(epochs=1))
+    path = open_run(tmp_path / "run").checkpoint
+    tensors, metadata = read_tensors(path)
+    metadata["position"]["batches"] = 99
+    figures = {"losses": torch.zeros(99), "correct": torch.zeros(99, dtype=torch.int64)}
+    write_tensors(path, tensors | figures, metadata)
+    with pytest.raises(UsageError, match="after batch 99"):
+        go_on(tmp_path / "run", settings())
+
+
+@pytest.mark.parametrize("metadata", ["[]", "{", "[" * 100_000])
+def test_metadata_that_is_no_mapping(tmp_path: Path, metadata: str) -> None:
+    save_file({"x": torch.ones(1)}, tmp_path / "x.safetensors", {"cnncli": metadata})
+    with pytest.raises(UsageError, match="cannot read"):
+        read_tensors(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("value", [5e-324, 1e-5, 0.1, 1e16, 1e36])
+def test_every_learning_rate_survives_json(value: float) -> None:
+    chosen = settings(lr=value, data="npz:/a $b/${c}.npz", seed=10**12)
+    assert settings_from_json(json.loads(json.dumps(settings_json(chosen)))) == chosen
