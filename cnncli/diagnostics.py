@@ -7,7 +7,6 @@ apart (:mod:`cnncli.report.messages` renders them), so all faults of a file can 
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -167,6 +166,8 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
         return None
     alike = (each for each in candidates if 2 * abs(len(each) - length) <= len(each) + length)
     by_folded = {candidate.casefold(): candidate for candidate in islice(alike, _MAX_CANDIDATES)}
+    import difflib  # noqa: PLC0415 - 1.6 ms that only a mistake is worth
+
     found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[found[0]] if found else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -105,6 +104,8 @@ def _table(run: Run, dataset: Dataset, figures: Evaluation) -> None:
 
 
 def _json(run: Run, dataset: Dataset, figures: Evaluation) -> str:
+    import json
+
     document = {
         "schema": SCHEMA,
         "name": run.record.name,

@@ -11,7 +11,7 @@ from cnncli.analysis import dense
 from cnncli.analysis.costs import Costs, costs
 from cnncli.cli.common import InputSize, Overrides, Plugins, SpecPath, load_plugins, parse_size
 from cnncli.graph import Graph, open_spec
-from cnncli.report import inspection, inspection_json, verification
+from cnncli.report import inspection, verification
 from cnncli.report.screen import Screen, errors, output
 
 DIFFERS = 1
@@ -52,6 +52,8 @@ def command(
     figures = costs(graph, batch)
     comparisons = dense.compare(graph) if fully_connected else None
     if form is Format.json:
+        from cnncli.report import inspection_json
+
         typer.echo(inspection_json.render(graph, figures, batch, comparisons))
     elif form is Format.markdown:
         _markdown(graph, figures, depth, batch, comparisons)

@@ -52,7 +52,7 @@ class Screen:
     def lines(self, lines: Iterable[Line]) -> None:
         """Show lines in the styles of their roles."""
         if not self.is_terminal:
-            self._stream.writelines(f"{line.text}\n" for line in lines)
+            self._stream.write("".join([f"{line.text}\n" for line in lines]))
             return
         from rich.console import Console  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
