@@ -1,0 +1,80 @@
+"""What two choices in ARCHITECTURE.md gain: own columns beside rich's tables, YAML events beside nodes.
+
+    python benchmarks/choices.py
+
+Medians of interleaved rounds, on ten thousand rows and on a spec of ten thousand layers.
+"""
+
+from __future__ import annotations
+
+import io
+import statistics
+import time
+from collections.abc import Callable
+
+import yaml
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from cnncli.diagnostics import Faults, Source
+from cnncli.report.columns import Column, Table, render
+from cnncli.spec.parsing import parse
+
+ROWS = 10_000
+ROUNDS = 5
+CELLS = [["conv1", "conv", "64x224x224", "1,792", "86,704,128", "3,211,264"] for _ in range(ROWS)]
+SPEC = "input: [3, 32, 32]\nlayers:\n" + "  - conv: {channels: 8, kernel: 3, padding: same}\n" * ROWS
+
+
+def rich_table() -> None:
+    """A table drawn by rich."""
+    table = RichTable(box=None)
+    for number in range(6):
+        table.add_column(str(number), justify="right" if number > 2 else "left")
+    for row in CELLS:
+        table.add_row(*row)
+    Console(file=io.StringIO(), width=100, force_terminal=True).print(table)
+
+
+def own_columns() -> None:
+    """The same by cnncli.report.columns."""
+    cells = zip(*CELLS, strict=True)
+    columns = tuple(Column(str(number), column, right=number > 2) for number, column in enumerate(cells))
+    "\n".join(line.text for line in render(Table(columns), 100))
+
+
+def yaml_nodes() -> None:
+    """PyYAML's composed nodes, which still would have to be turned into located values."""
+    yaml.compose(SPEC, Loader=yaml.CSafeLoader)
+
+
+def yaml_events() -> None:
+    """Located values from the parser's events."""
+    parse(Source("long.yaml", SPEC), Faults())
+
+
+def main() -> None:
+    """Measure and print."""
+    contenders = {
+        f"rich.table, {ROWS:,} rows": rich_table,
+        f"report.columns, {ROWS:,} rows": own_columns,
+        f"yaml.compose, {ROWS:,} layers": yaml_nodes,
+        f"spec.parsing, {ROWS:,} layers": yaml_events,
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(ROUNDS):
+        for name, work in contenders.items():
+            seconds[name].append(timed(work))
+    for name, measured in seconds.items():
+        print(f"{statistics.median(measured):7.3f} s  {name}")
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Seconds that a call takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    main()
