@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnncli.cli.common import Overrides, Plugins, known_size, load_plugins
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import Source, SpecError, usage_error
 from cnncli.graph import Graph, Opened, open_spec, read_train
 from cnncli.layers import shape_text
 from cnncli.report.screen import Screen, output, printable
-from cnncli.spec.fields import MAX_SIZE
+from cnncli.spec.scope import Argument, Scope
 from cnncli.spec.sections import Train
+from cnncli.spec.tree import Scalar
 
 if TYPE_CHECKING:
     from cnncli.training.dataset import Dataset
@@ -30,16 +31,11 @@ def command(
     data: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="digits, idx:DIR, folder:DIR or npz:FILE.")
     ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, max=MAX_SIZE, metavar="N", help="Passes over the training data.")
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option(min=1, max=MAX_SIZE, metavar="N", help="Samples in one step.")
-    ] = None,
-    lr: Annotated[float | None, typer.Option(metavar="X", help="Peak learning rate.")] = None,
+    epochs: Annotated[str | None, typer.Option(metavar="N", help="Passes over the training data.")] = None,
+    batch: Annotated[str | None, typer.Option(metavar="N", help="Samples in one step.")] = None,
+    lr: Annotated[str | None, typer.Option(metavar="X", help="Peak learning rate.")] = None,
     seed: Annotated[
-        int | None,
-        typer.Option(min=0, max=MAX_SIZE, metavar="N", help="Seed of weights, shuffling and dropout."),
+        str | None, typer.Option(metavar="N", help="Seed of weights, shuffling and dropout.")
     ] = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     run: Annotated[
@@ -57,16 +53,13 @@ def command(
     """Train a network. What the options leave open comes from the spec's 'train' section."""
     load_plugins(plugin)
     gc.enable()
-    given = {"data": data, "epochs": epochs, "batch": batch, "lr": lr, "seed": seed}
-    changes = {name: value for name, value in given.items() if value is not None}
-    if lr is not None and not 0 < lr < float("inf"):
-        raise usage_error(f"--lr {lr}", expected="a number above 0")
+    changes = _changes(epochs=epochs, batch=batch, lr=lr, seed=seed) | (
+        {} if data is None else {"data": data}
+    )
     if resume is not None:
-        if spec is not None or run is not None or settings is not None or overrides:
-            raise usage_error(
-                "--resume takes spec, settings and folder from the run",
-                hint=f"cnncli train --resume {resume}",
-            )
+        if any((spec, run, settings, overrides)):
+            hint = f"cnncli train --resume {resume}"
+            raise usage_error("--resume takes spec, settings and folder from the run", hint=hint)
         outcome = _resume(Path(resume), changes, device)
     elif spec is not None:
         opened = open_spec(spec, overrides=overrides or ())
@@ -76,6 +69,25 @@ def command(
         raise usage_error("there is nothing to train", expected="a spec, or --resume RUN")
     if outcome.signal is not None:
         raise typer.Exit(128 + outcome.signal)
+
+
+def _changes(**given: str | None) -> dict[str, Any]:
+    """The settings that options give, read as a spec's own would be.
+
+    Raises:
+        UsageError: one of them is not what its setting may be.
+    """
+    changes: dict[str, Any] = {}
+    for name, text in given.items():
+        if text is None:
+            continue
+        reader = Train.arguments[name].reader
+        written = Scalar(text, True, Source(f"--{name}", text), 1, 1, max(len(text), 1))
+        try:
+            changes[name] = reader.read(Argument(written, Scope()))
+        except SpecError:
+            raise usage_error(f"--{name} {text}", expected=reader.expected) from None
+    return changes
 
 
 def _begin(opened: Opened, settings: Train, device: str, folder: Path | None) -> Outcome:
