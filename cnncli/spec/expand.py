@@ -21,6 +21,7 @@ from cnncli.diagnostics import (
     shortened,
 )
 from cnncli.spec.blocks import Block, check_kinds, read_blocks
+from cnncli.spec.defaults import read_defaults
 from cnncli.spec.description import (
     INPUT,
     OUTPUT,
@@ -73,7 +74,7 @@ class _Expansion:
         self._work = 0
         self._used: set[str] = set()
         self._scopes: dict[tuple[object, ...], Scope] = {}
-        self._defaults = self._read_defaults()
+        self._defaults = read_defaults(document, vocabulary, faults)
 
     def run(self) -> Description:
         document = self._document
@@ -108,33 +109,6 @@ class _Expansion:
         except SpecError as error:
             self._faults.extend(error.diagnostics)
             return ()
-
-    def _read_defaults(self) -> dict[str, dict[str, Argument]]:
-        section = self._document.section("defaults")
-        defaults: dict[str, dict[str, Argument]] = {}
-        for kind, value in section.items() if isinstance(section, Entries) else ():
-            assert isinstance(section, Entries)
-            try:
-                defaults[kind] = self._kind_defaults(section.keys_at[kind], value)
-            except SpecError as error:
-                self._faults.extend(error.diagnostics)
-        return defaults
-
-    def _kind_defaults(self, kind: Scalar, value: Value) -> dict[str, Argument]:
-        kinds = self._vocabulary.kinds()
-        if kind.text not in kinds:
-            message = f"unknown kind of layer '{kind.text}'"
-            hint = did_you_mean(kind.text, kinds)
-            raise SpecError(Diagnostic("unknown-kind", message, kind.location, hint=hint))
-        main = self._vocabulary.main_argument(kind.text)
-        given = read_arguments(value, main, kind.text, self._document.scope)
-        # Said here, since a default may never be used.
-        known = self._vocabulary.arguments(kind.text)
-        for name in [name for name in given if name not in known]:
-            where = (given.pop(name).key or kind).location
-            message = f"'{kind.text}' has no argument '{name}'"
-            self._faults.add(Diagnostic("unknown-argument", message, where, hint=did_you_mean(name, known)))
-        return given
 
     # -- nodes -------------------------------------------------------------------------------------
 
