@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -24,7 +25,8 @@ def main() -> None:
         if isinstance(error, BrokenPipeError):
             # The reader has left, as in `cnncli inspect ... | head`.
             sys.exit(141)
-        sys.stderr.write(f"error: {error}\n")
+        with suppress(OSError):  # it may be the stream of messages that is full
+            sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
 
 

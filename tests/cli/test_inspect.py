@@ -153,3 +153,8 @@ def test_a_full_disk_is_told_in_one_line(command: str) -> None:
     result = bash(f"cnncli {command} >/dev/full")
     assert result.returncode == 2
     assert result.stderr == "error: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_messages_that_nobody_can_read_do_not_change_the_exit_code() -> None:
+    assert bash("cnncli check nowhere.yaml 2>/dev/full").returncode == 2
