@@ -27,7 +27,7 @@ from cnncli.spec.expand import expand
 from cnncli.spec.fields import MAX_SIZE, Record
 from cnncli.spec.parsing import parse
 from cnncli.spec.scope import Scope
-from cnncli.spec.sections import Budget, Train
+from cnncli.spec.sections import Budget, Paper, Train
 from cnncli.spec.tree import Entries, describe
 
 R = TypeVar("R", bound=Record)
@@ -36,12 +36,13 @@ _MAX_RANK: Final = 4
 
 
 class Opened(NamedTuple):
-    """A spec, read and checked: its graph, its training settings, its budget."""
+    """A spec, read and checked: its graph, its training settings, its budget, the paper it comes from."""
 
     document: Document
     graph: Graph
     train: Train
     budget: Budget
+    paper: Paper | None
 
 
 def open_spec(
@@ -89,8 +90,9 @@ def _check_size(size: Sequence[int] | None) -> None:
 
 def _read(document: Document, size: Sequence[int] | None, faults: Faults) -> Opened | None:
     """What the document says, or None where anything is wrong with it."""
-    train = _section(Train, document, "train", faults)
-    budget = _section(Budget, document, "budget", faults)
+    train = _section(Train, document, faults)
+    budget = _section(Budget, document, faults)
+    paper = _section(Paper, document, faults) if document.section("paper") is not None else None
     description = _expand(document, faults)
     graph = build(description, tuple(size) if size is not None else description.input, faults)
     if graph is None:
@@ -98,7 +100,7 @@ def _read(document: Document, size: Sequence[int] | None, faults: Faults) -> Ope
     assert train is not None
     assert budget is not None
     _check_losses(document, graph, faults)
-    return Opened(document, graph, train, budget) if not len(faults) else None
+    return Opened(document, graph, train, budget, paper) if not len(faults) else None
 
 
 def _expand(document: Document, faults: Faults) -> Description:
@@ -127,8 +129,9 @@ def _plugins_help(faults: Faults) -> bool:
         return False
 
 
-def _section(record: type[R], document: Document, key: str, faults: Faults) -> R | None:
-    entries = document.section(key)
+def _section(record: type[R], document: Document, faults: Faults) -> R | None:
+    """The section that the record is called after; one that is not there has the record's defaults."""
+    entries = document.section(record.called)
     if not isinstance(entries, Entries):
         return record()
     try:
@@ -172,13 +175,13 @@ def read_train(path: str | Path) -> Train:
 def _read_file(record: type[R], path: str | Path) -> R:
     """A section that is a file of its own, with or without its name above it."""
     faults = Faults()
-    title = record.title
+    section = record.called
     root = parse(read_source(path), faults)
-    entries = root.get(title, root) if isinstance(root, Entries) else root
+    entries = root.get(section, root) if isinstance(root, Entries) else root
     if not isinstance(entries, Entries) or not entries.pairs:
         expected = f"a mapping with some of {', '.join(record.arguments)}"
-        message = f"there is no '{title}' in this file"
-        raise SpecError(Diagnostic(title, message, entries.location, expected, describe(entries)))
+        message = f"there is no '{section}' in this file"
+        raise SpecError(Diagnostic(section, message, entries.location, expected, describe(entries)))
     try:
         read = record.read_entries(entries, Scope())
     except SpecError as error:

@@ -39,15 +39,15 @@ class Pool(Weightless):
     )
 
     def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, self.title)
-        yield from axes_match(x, self.title, kernel=self.kernel, stride=self.stride)
-        yield from padding_axes(x, self.title, self.padding.axes())
+        yield is_map(x, self.called)
+        yield from axes_match(x, self.called, kernel=self.kernel, stride=self.stride)
+        yield from padding_axes(x, self.called, self.padding.axes())
         for window in self.windows(x):
             most = max(window.before, window.after)
             expected = f"at most half of the kernel, {window.kernel // 2}"
-            message = f"'{self.title}' is padded so far that a window could lie outside"
+            message = f"'{self.called}' is padded so far that a window could lie outside"
             yield Require(most <= window.kernel // 2, message, expected, str(most), argument="padding")
-        yield from windows_fit(x, self.windows(x), self.title)
+        yield from windows_fit(x, self.windows(x), self.called)
 
     def windows(self, x: Shape) -> tuple[Window, ...]:
         stride = self.kernel if self.stride is None else self.stride
@@ -125,7 +125,7 @@ class GlobalPool(Weightless):
     )
 
     def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, self.title)
+        yield is_map(x, self.called)
 
     def output(self, x: Shape) -> Shape:
         return (x[0], *(1,) * (len(x) - 1)) if self.keepdims else (x[0],)
@@ -166,8 +166,8 @@ class AdaptivePool(Weightless):
     )
 
     def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, self.title)
-        yield from axes_match(x, self.title, size=self.size)
+        yield is_map(x, self.called)
+        yield from axes_match(x, self.called, size=self.size)
 
     def windows(self, x: Shape) -> tuple[AdaptiveWindow, ...]:
         return tuple(AdaptiveWindow(size) for size in along(self.size, len(x) - 1))

@@ -28,7 +28,7 @@ def layer(name: str, *, norm: str = "", activation: bool = False) -> Callable[[K
             raise TypeError(f"kind '{name}' lacks {', '.join(missing) or 'a docstring'}")
         if name in KINDS:
             raise TypeError(f"there is a kind '{name}' already")
-        kind.title = name
+        kind.called = name
         kind.family = kind.__dict__.get("family", kind.__module__.rpartition(".")[2])
         KINDS[name] = kind
         if norm:

@@ -33,6 +33,7 @@ _SECTIONS: Final[dict[str, tuple[type, str]]] = {
     "heads": (Entries, "a mapping from names to heads"),
     "train": (Entries, "a mapping of training settings"),
     "budget": (Entries, "a mapping from figures to their limits"),
+    "paper": (Entries, "a mapping of authors, year, title and figures"),
 }
 _SUFFIXES: Final = (".yaml", ".yml")
 _MAX_EXTENDS: Final = 16

@@ -1,4 +1,4 @@
-"""The sections of a spec that are not about the graph: ``train:`` and ``budget:``.
+"""The sections of a spec that are not about the graph: ``train:``, ``budget:`` and ``paper:``.
 
 Declared here, without torch, so that a misspelt setting is reported by ``inspect`` already.
 """
@@ -77,7 +77,7 @@ def _is_quantity(text: str) -> bool:
 class Budget(Record):
     """Upper limits that ``cnncli check`` holds a network to. A limit that is not given is not checked."""
 
-    title = "budget"
+    called = "budget"
 
     params: int | None = arg(Quantity(), "learnable numbers", default=None)
     macs: int | None = arg(Quantity(), "multiply-accumulates of one sample", default=None)
@@ -93,7 +93,7 @@ class Budget(Record):
 class Train(Record):
     """How ``cnncli train`` trains the network, unless the command line says otherwise."""
 
-    title = "train"
+    called = "train"
 
     data: str = arg(Text(), "digits, idx:DIR, folder:DIR or npz:FILE", default="digits")
     fit: str = arg(
@@ -115,3 +115,16 @@ class Train(Record):
     label_smoothing: float = arg(Number(0, 1), "share of the target spread over all classes", default=0.0)
     seed: int = arg(Whole(0), "seed of initialisation, shuffling and dropout", default=0)
     losses: Mapping[str, float] = arg(Weights(), "weight of each head's loss (1 unless given)", default={})
+
+
+class Paper(Record):
+    """Where a network was published."""
+
+    called = "paper"
+
+    authors: str = arg(Text(), "their last names: Krizhevsky, Sutskever and Hinton")
+    year: int = arg(Whole(1000, 9999), "the year it appeared")
+    title: str = arg(Text(), "its title")
+    figures: str = arg(
+        Text(), "what it states of the network, in its words: 60 million parameters", default=""
+    )

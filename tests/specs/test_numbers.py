@@ -37,10 +37,11 @@ PARAMETERS = {
     + (64 * 10 + 10),
     "unet": 31_030_658,
     "vgg/vgg11": 132_863_336,
+    "vgg/vgg11_lrn": 132_863_336,
     "vgg/vgg13": 133_047_848,
     "vgg/vgg16": 138_357_544,
+    "vgg/vgg16_c": 133_638_952,
     "vgg/vgg19": 143_667_240,
-    "vgg/vgg_c": 133_638_952,
 }
 
 MACS = {
@@ -161,8 +162,9 @@ def test_alexnet_2012_figure_2() -> None:
     ("letter", "name", "layers", "millions"),
     [
         ("A", "vgg11", 11, 133),
+        ("A-LRN", "vgg11_lrn", 11, 133),
         ("B", "vgg13", 13, 133),
-        ("C", "vgg_c", 16, 134),
+        ("C", "vgg16_c", 16, 134),
         ("D", "vgg16", 16, 138),
         ("E", "vgg19", 19, 144),
     ],
@@ -184,12 +186,22 @@ def test_vgg_tables_1_and_2(letter: str, name: str, layers: int, millions: int) 
     ]
 
 
-def test_vgg_c_is_d_with_three_small_kernels() -> None:
-    c, d = of_kind("vgg/vgg_c", "conv"), of_kind("vgg/vgg16", "conv")
+def test_vgg16_c_is_d_with_three_small_kernels() -> None:
+    c, d = of_kind("vgg/vgg16_c", "conv"), of_kind("vgg/vgg16", "conv")
     smaller = [one.name for one, other in zip(c, d, strict=True) if one.parameters != other.parameters]
     # The last convolution of the stages with 256, 512 and 512 channels.
     assert smaller == ["features.14", "features.21", "features.28"]
     assert [one.output for one in c] == [other.output for other in d]
+
+
+def test_vgg11_lrn_is_a_with_one_normalisation() -> None:
+    def layers(name: str) -> list[object]:
+        return [(node.kind, node.layer, node.output) for node in graph(f"vgg/{name}").nodes]
+
+    with_it, without = layers("vgg11_lrn"), layers("vgg11")
+    kind, _, output = with_it.pop(2)
+    assert (kind, output) == ("localresponsenorm", (64, 224, 224))
+    assert with_it == without
 
 
 @pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
