@@ -76,7 +76,7 @@ class OfCapsules(Weightless):
     examples: ClassVar[tuple[Example, ...]] = (Example("", ((10, 16),)), Example("", ((4, 3, 2),)))
 
     def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, self.title)
+        yield is_map(x, self.called)
 
     def operations(self, x: Shape, y: Shape) -> Dim:
         """Per value its square and its addition, or for the last one of a capsule the root."""
