@@ -46,6 +46,7 @@ def heavy_imports(*arguments: str) -> frozenset[str]:
         ("inspect", "vgg16"),
         ("inspect", "specs/vgg", "--side-by-side"),
         ("check", "specs/lenet5.yaml"),
+        ("specs",),
         ("train", "--help"),
         ("evaluate", "--help"),
         ("--help",),

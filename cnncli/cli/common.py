@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
 from typing import Annotated, Final, ParamSpec, TypeAlias, TypeVar
 
 import typer
@@ -46,6 +47,13 @@ Plugins: TypeAlias = Annotated[
 
 _SIZE: Final = re.compile(r"\d+([x,]\d+){0,3}\Z")
 _MAX_DIGITS: Final = 12
+
+
+class TableOrJson(StrEnum):
+    """How to show it: to a person, or to a machine."""
+
+    table = "table"
+    json = "json"
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cnncli.cli.app import app
+from tests.cli.terminal import on_a_terminal
 
 runner = CliRunner()
 
@@ -215,24 +212,3 @@ def test_lines_fit_a_terminal(words: list[str]) -> None:
     lines = on_a_terminal("inspect", *words)
     assert len(lines) > 10
     assert max(map(len, lines)) <= 80
-
-
-def on_a_terminal(*arguments: str) -> list[str]:
-    """The lines of a command on a terminal of 80 columns, without styles."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "cnncli", *arguments], stdout=theirs, stdin=theirs, env=environment
-    ) as process:
-        os.close(theirs)
-        shown = b"".join(iter(lambda: _read(ours), b""))
-    os.close(ours)
-    assert process.returncode == 0
-    return shown.decode().replace("\r", "").splitlines()
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 4096)
-    except OSError:
-        return b""  # the other end is closed
