@@ -12,6 +12,7 @@ from cnncli.diagnostics import ShapeError
 from cnncli.graph import open_text
 from cnncli.layers import KINDS, Kind
 from cnncli.layers.padding import Edges, PaddingReader
+from cnncli.layers.table import TableReader
 from cnncli.spec.fields import Choice, Flag, Number, PerAxis, Reader, Sizes, Whole
 
 
@@ -100,6 +101,11 @@ def draw_number(draw: Draw, reader: Number, _: int) -> Any:
     return draw(st.sampled_from([low + (high - low) * share for share in (0.125, 0.5, 0.75)]))
 
 
+def draw_table(draw: Draw, *_: Any) -> Any:
+    row = st.lists(st.integers(0, 3), min_size=1, max_size=4, unique=True)
+    return draw(st.lists(row, min_size=1, max_size=5))
+
+
 DRAW: Mapping[type[Reader[Any]], Callable[[Draw, Any, int], Any]] = {
     Whole: lambda draw, reader, _: draw(st.sampled_from([n for n in (1, 2, 3, 4, 6) if n >= reader.minimum])),
     PerAxis: lambda draw, reader, rank: draw_per_axis(draw, reader.item.minimum, rank),
@@ -108,8 +114,13 @@ DRAW: Mapping[type[Reader[Any]], Callable[[Draw, Any, int], Any]] = {
     Choice: lambda draw, reader, _: draw(st.sampled_from(reader.words)),
     PaddingReader: draw_padding,
     Edges: draw_edges,
+    TableReader: draw_table,
     Sizes: lambda draw, *_: draw(st.sampled_from([[-1], [-1, 2], [2, -1, 3], [4, 3, -1, 1], [12], [6, 2]])),
 }
+
+
+# Of kinds that take inputs of one shape only.
+INPUTS: Mapping[str, tuple[int, ...]] = {"rbf": (84,)}
 
 
 def draw_case(draw: Draw, name: str) -> Case:
@@ -120,10 +131,12 @@ def draw_case(draw: Draw, name: str) -> Case:
         for key, argument in kind.arguments.items()
         if argument.required or draw(st.booleans())
     }
+    if "table" in given_arguments:
+        given_arguments["channels"] = len(given_arguments["table"])
     channels = st.sampled_from((1, 2, 3, 4, 6, 9, 12))
     sizes = st.integers(1, 9 if rank < 3 else 4)
     shape = st.tuples(channels, *[sizes] * rank)
-    inputs = [draw(shape)]
+    inputs = [INPUTS[name] if name in INPUTS else draw(shape)]
     if kind.joins:
         inputs += draw(st.lists(st.one_of(st.just(inputs[0]), shape), max_size=2))
     return Case(name, flow(given_arguments) if given_arguments else "", tuple(inputs))

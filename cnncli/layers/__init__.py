@@ -1,6 +1,6 @@
 """What each kind of layer is: its arguments, its shape rule, its parameters, its cost."""
 
-from cnncli.layers import activation, conv, dense, joins, norm, pooling, regularising, shaping
+from cnncli.layers import activation, capsules, conv, dense, joins, norm, pooling, regularising, shaping
 from cnncli.layers.kind import (
     Elementwise,
     Example,
@@ -26,6 +26,7 @@ __all__ = [
     "Tensors",
     "Weightless",
     "activation",
+    "capsules",
     "conv",
     "dense",
     "joins",

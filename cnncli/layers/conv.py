@@ -1,8 +1,9 @@
-"""Convolution and transposed convolution."""
+"""Convolution, transposed convolution, and LeNet-5's trainable subsampling."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import ClassVar
 
 from cnncli.algebra import Dim, product
@@ -20,6 +21,7 @@ from cnncli.layers.kind import (
 from cnncli.layers.padding import MODES, VALID, Padding, PaddingReader
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name, make_windows, windows_fit
+from cnncli.layers.table import Table, TableReader
 from cnncli.layers.window import TransposedWindow, Window, placements
 from cnncli.spec.fields import Choice, Flag, Number, PerAxis, Whole, arg
 
@@ -45,10 +47,15 @@ class Conv(Layer):
 
     a[k, i, j] = b[k] + sum over c, p, q of w[k, c, p, q] x[c, si + dp, sj + dq].
 
-    As in every network library this is a correlation: the formula of signal processing mirrors the
-    kernel, which makes no difference to a kernel that is learnt. The output has
-    floor((n + pads - k') / s) + 1 positions along an axis, k' = d(k - 1) + 1
+    As in every network library this is a correlation. The formula of signal processing,
+    a[i, j] = sum over p, q of x[i - p, j - q] w[p, q], mirrors the kernel along every axis, which makes
+    no difference to a kernel that is learnt; ``flip: true`` computes it to the letter.
+
+    The output has floor((n + pads - k') / s) + 1 positions along an axis, k' = d(k - 1) + 1
     (Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016).
+
+    A ``table`` lists for every output channel the input channels that it reads, counted from 0, as table I
+    of LeCun et al. (1998) does; there is one kernel for each connection that it has.
     """
 
     channels: int = arg(Whole(1), "output channels", main=True)
@@ -59,6 +66,10 @@ class Conv(Layer):
     padding_value: float = arg(Number(), "the value of padding_mode: constant", default=0.0)
     dilation: int | tuple[int, ...] = arg(PerAxis(), "step between the elements of the kernel", default=1)
     groups: int = arg(Whole(1), "groups of channels that do not see each other", default=1)
+    table: Table | None = arg(
+        TableReader(), "for each output channel, the input channels it reads", default=None
+    )
+    flip: bool = arg(Flag(), "mirror the kernel along every axis", default=False)
     bias: bool = arg(Flag(), "add a bias to every output channel", default=True)
 
     sugar = True
@@ -72,6 +83,8 @@ class Conv(Layer):
         Example("{channels: 4, kernel: 5, stride: 3}", ((2, 40),)),
         Example("{channels: 4, kernel: 3, padding: {top: 1, left: 2}}", ((2, 7, 6),)),
         Example("{channels: 3, kernel: 3, padding: 1}", ((2, 5, 6, 7),)),
+        Example("{channels: 3, kernel: 2, table: [[0, 1], [2], [0, 1, 3]]}", ((4, 6, 5),)),
+        Example("{channels: 2, kernel: [3, 2], stride: 2, padding: same, flip: true}", ((3, 6, 7),)),
     )
 
     def check(self, x: Shape) -> Iterator[Require]:
@@ -79,6 +92,8 @@ class Conv(Layer):
         yield from axes_match(x, "conv", kernel=self.kernel, stride=self.stride, dilation=self.dilation)
         yield from padding_axes(x, "conv", self.padding.axes())
         yield from _groups_divide("conv", self.groups, x[0], self.channels)
+        if self.table is not None:
+            yield from _table_fits(self.table, x[0], self.channels, self.groups)
         yield from windows_fit(x, self.windows(x), "conv")
         yield from mirrored_pads_fit(x, self.windows(x), self.padding_mode)
 
@@ -90,8 +105,8 @@ class Conv(Layer):
 
     def parameters(self, x: Shape) -> Tensors:
         kernel = along(self.kernel, len(x) - 1)
-        weight = (self.channels, x[0] // self.groups, *kernel)
-        return {"weight": weight} | ({"bias": (self.channels,)} if self.bias else {})
+        kernels = (self.channels, x[0] // self.groups) if self.table is None else (connected(self.table),)
+        return {"weight": (*kernels, *kernel)} | ({"bias": (self.channels,)} if self.bias else {})
 
     def macs(self, x: Shape, y: Shape) -> Dim:
         return product(self.parameters(x)["weight"]) * product(y[1:])
@@ -102,6 +117,31 @@ class Conv(Layer):
 
     def connections(self, x: Shape, y: Shape) -> Dim:
         return self.macs(x, y) + (product(y) if self.bias else 0)
+
+
+def connected(table: Table) -> int:
+    """How many connections a table has: pairs of an output and an input channel."""
+    return sum(map(len, table))
+
+
+def _table_fits(table: Table, channels: Dim, out_channels: int, groups: int) -> Iterator[Require]:
+    yield Require(
+        len(table) == out_channels,
+        "the table of 'conv' has not one row for each output channel",
+        f"{out_channels} rows",
+        f"{len(table)}",
+        argument="table",
+    )
+    last = max(map(max, table))
+    yield Require(
+        channels > last,
+        "the table of 'conv' names an input channel that there is not",
+        f"channels below {channels}, counted from 0",
+        f"{last}",
+        argument="table",
+    )
+    message = "'conv' takes a table or groups: both say which channels see each other"
+    yield Require(groups == 1, message, "one of them", f"groups: {groups}", argument="groups")
 
 
 def mirrored_pads_fit(x: Shape, windows: tuple[Window, ...], mode: str) -> Iterator[Require]:
@@ -205,3 +245,50 @@ class ConvTranspose(Layer):
 
     def connections(self, x: Shape, y: Shape) -> Dim:
         return self.macs(x, y) + (product(y) if self.bias else 0)
+
+
+@layer("subsample")
+class Subsample(Layer):
+    """Trainable subsampling: the sum of each neighbourhood times a coefficient, plus a bias.
+
+    Coefficient and bias are learnt, one of each for every channel; with a coefficient of 1 over the size of
+    the neighbourhood, where training starts, this is average pooling (LeCun et al., 1998, layers S2 and S4).
+    """
+
+    kernel: int | tuple[int, ...] = arg(PerAxis(), "size of the neighbourhood along each axis", main=True)
+    stride: int | tuple[int, ...] | None = arg(
+        PerAxis(), "step between neighbourhoods; the kernel's size unless given", default=None
+    )
+
+    sugar = True
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("2", ((6, 28, 28),)),
+        Example("{kernel: [3, 2], stride: 2}", ((4, 8, 7),)),
+        Example("3", ((2, 10),)),
+        Example("2", ((2, 4, 6, 4),)),
+    )
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield is_map(x, "subsample")
+        yield from axes_match(x, "subsample", kernel=self.kernel, stride=self.stride)
+        yield from windows_fit(x, self.windows(x), "subsample")
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        stride = self.kernel if self.stride is None else self.stride
+        return make_windows(len(x) - 1, self.kernel, stride, VALID)
+
+    def output(self, x: Shape) -> Shape:
+        return (x[0], *placements(self.windows(x), x[1:]))
+
+    def parameters(self, x: Shape) -> Tensors:
+        return {"weight": (x[0],), "bias": (x[0],)}
+
+    def macs(self, x: Shape, y: Shape) -> Dim:
+        return 0
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """Per output the additions of its neighbourhood, the product and the addition of the bias."""
+        return (prod(along(self.kernel, len(x) - 1)) + 1) * product(y)
+
+    def connections(self, x: Shape, y: Shape) -> Dim:
+        return (prod(along(self.kernel, len(x) - 1)) + 1) * product(y)

@@ -1,14 +1,18 @@
-"""Fully connected layers."""
+"""Fully connected layers, and LeNet-5's output layer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from cnncli.algebra import Dim, product
-from cnncli.layers.kind import Example, Layer, Require, Shape, Tensors, shape_text
+from cnncli.algebra import Dim, product, same
+from cnncli.layers.kind import Example, Layer, Require, Shape, Tensors, Weightless, shape_text
 from cnncli.layers.registry import layer
 from cnncli.spec.fields import Flag, Whole, arg
+
+PROTOTYPE_SIZE: Final = (12, 7)
+"""Height and width of the pictures that ``rbf`` compares its input with."""
+PROTOTYPES: Final = 10
 
 
 @layer("linear")
@@ -51,6 +55,49 @@ class Linear(Layer):
 
     def connections(self, x: Shape, y: Shape) -> Dim:
         return self.macs(x, y) + (self.features if self.bias else 0)
+
+    def windows(self, x: Shape) -> None:
+        return None
+
+
+@layer("rbf")
+class RBF(Weightless):
+    """Euclidean radial basis functions: y[i] = sum over j of (x[j] - w[i, j])^2 (LeCun et al., 1998).
+
+    The prototypes w are fixed: pictures of the ten digits, 7 wide and 12 high, of +1 for ink and -1 for
+    paper. An output is the distance from a class, so the smallest one wins; trained as an output, it
+    minimises the paper's equation 9: the distance of the right class, plus log(exp(-j) + sum of exp(-y)).
+    """
+
+    classes: int = arg(
+        Whole(1, PROTOTYPES), "how many of the digits, from 0 on", default=PROTOTYPES, main=True
+    )
+
+    criterion = "distance"
+    examples: ClassVar[tuple[Example, ...]] = (Example("", ((84,),)), Example("4", ((84,),)))
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        height, width = PROTOTYPE_SIZE
+        yield Require(
+            len(x) == 1 and same(x[0], height * width),
+            f"'rbf' compares its input with pictures of {width}x{height}",
+            f"a vector of {height * width} features",
+            f"the shape {shape_text(x)}",
+            f"'linear: {height * width}' before it",
+        )
+
+    def output(self, x: Shape) -> Shape:
+        return (self.classes,)
+
+    def buffers(self, x: Shape) -> Tensors:
+        return {"prototypes": (self.classes, x[0])}
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """A difference, a square and an addition per input and class, less one addition per class."""
+        return (3 * x[0] - 1) * self.classes
+
+    def connections(self, x: Shape, y: Shape) -> Dim:
+        return x[0] * self.classes
 
     def windows(self, x: Shape) -> None:
         return None

@@ -54,6 +54,8 @@ class Kind(Record, Generic[X]):
     sugar: ClassVar[bool] = False
     """Whether ``norm`` and ``activation`` may stand among its arguments."""
     examples: ClassVar[tuple[Example, ...]] = ()
+    criterion: ClassVar[str] = "cross_entropy"
+    """What training minimises where a layer of this kind gives an output of the network."""
 
     @classmethod
     def words(cls) -> Collection[str]:

@@ -1,6 +1,6 @@
 """What each kind of layer does, in torch; graph -> module."""
 
-from cnncli.network import activation, conv, dense, joins, norm, pooling, regularising, shaping
+from cnncli.network import activation, capsules, conv, dense, joins, norm, pooling, regularising, shaping
 from cnncli.network.network import Network, compile_graph
 from cnncli.network.registry import BUILDERS, NoOperationError, builder
 
@@ -10,6 +10,7 @@ __all__ = [
     "NoOperationError",
     "activation",
     "builder",
+    "capsules",
     "compile_graph",
     "conv",
     "dense",

@@ -1,51 +1,125 @@
-"""Convolution and transposed convolution."""
+"""Convolution, transposed convolution, and LeNet-5's trainable subsampling."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from math import prod
 from typing import Any, Final
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnncli.layers.conv import Conv, ConvTranspose
+from cnncli.layers.conv import Conv, ConvTranspose, Subsample, connected
 from cnncli.layers.kind import along
+from cnncli.layers.table import Table
 from cnncli.layers.window import TransposedWindow
 from cnncli.network.initial import initialise
 from cnncli.network.padding import Padder, native_pads, pad
+from cnncli.network.pooling import AVERAGE
 from cnncli.network.registry import Sizes, builder, by_rank
 
 
-class _PadsFirst(nn.Module):
-    """Pads by itself as torch's convolution cannot: unevenly, by the input's size, in other modes."""
+class _OwnConv(nn.Module):
+    """Does what torch's convolution cannot: pads unevenly, by the input's size or in other modes; mirrors."""
 
     padder: Padder
+    flip: bool
+    weight: Tensor
+    bias: Tensor | None
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = super().forward(self.padder(x))
-        return y
+        kernels = self.kernels()
+        if self.flip:
+            kernels = kernels.flip(tuple(range(2, x.ndim)))
+        correlate = _CORRELATE[x.ndim - 2]
+        return correlate(self.padder(x), kernels, self.bias, self.stride, 0, self.dilation, self.groups)
+
+    def kernels(self) -> Tensor:
+        """The kernels [out, in, *kernel]."""
+        return self.weight
 
 
-class PaddedConv1d(_PadsFirst, nn.Conv1d):
-    """Convolution along one axis after padding."""
+class OwnConv1d(_OwnConv, nn.Conv1d):
+    """Convolution along one axis, padded and oriented by itself."""
 
 
-class PaddedConv2d(_PadsFirst, nn.Conv2d):
-    """Convolution along two axes after padding."""
+class OwnConv2d(_OwnConv, nn.Conv2d):
+    """Convolution along two axes, padded and oriented by itself."""
 
 
-class PaddedConv3d(_PadsFirst, nn.Conv3d):
-    """Convolution along three axes after padding."""
+class OwnConv3d(_OwnConv, nn.Conv3d):
+    """Convolution along three axes, padded and oriented by itself."""
 
 
+_CORRELATE: Final[dict[int, Callable[..., Tensor]]] = {
+    1: functional.conv1d,
+    2: functional.conv2d,
+    3: functional.conv3d,
+}
 CONV: Final[dict[int, type[Any]]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-_PADDED: Final[dict[int, type[Any]]] = {1: PaddedConv1d, 2: PaddedConv2d, 3: PaddedConv3d}
+_OWN: Final[dict[int, type[Any]]] = {1: OwnConv1d, 2: OwnConv2d, 3: OwnConv3d}
+
+
+class TableConv(_OwnConv):
+    """Convolution with a kernel for each connection of a table, and zeros where there is none.
+
+    Multiplying by the zeros is faster than leaving them out: by ten times for LeNet-5's table on a CPU.
+    The kernels are put in their places by splitting and joining, since indexing is not deterministic on
+    every device.
+    """
+
+    def __init__(self, kind: Conv, table: Table, x: Sizes) -> None:
+        super().__init__()
+        rank = len(x) - 1
+        self.padder = Padder(kind.windows(x), kind.padding_mode, kind.padding_value)
+        self.flip = kind.flip
+        self.weight = nn.Parameter(torch.empty(connected(table), *along(kind.kernel, rank)))
+        self.bias = nn.Parameter(torch.empty(kind.channels)) if kind.bias else None
+        self.stride, self.dilation, self.groups = along(kind.stride, rank), along(kind.dilation, rank), 1
+        self.channels = kind.channels, x[0]
+        places = [out * x[0] + channel for out, row in enumerate(table) for channel in row]
+        self.runs, self.gaps = _runs_and_gaps(places, kind.channels * x[0])
+
+    def kernels(self) -> Tensor:
+        kernel = self.weight.shape[1:]
+        runs = self.weight.split(self.runs)
+        gaps = self.weight.new_zeros(sum(self.gaps), *kernel).split(self.gaps)
+        parts = [part for pair in zip_longest(gaps, runs) for part in pair if part is not None]
+        return torch.cat(parts).view(*self.channels, *kernel)
+
+
+def _runs_and_gaps(places: Sequence[int], end: int) -> tuple[list[int], list[int]]:
+    """Lengths of the stretches of places, which rise, and of the gaps before, between and after them."""
+    runs: list[int] = []
+    gaps: list[int] = []
+    expected = 0
+    for place in places:
+        if place == expected and runs:
+            runs[-1] += 1
+        else:
+            gaps.append(place - expected)
+            runs.append(1)
+        expected = place + 1
+    return runs, [*gaps, end - expected]
 
 
 @builder(Conv)
 def conv(kind: Conv, x: Sizes) -> nn.Module:
-    """PyTorch's own padding where it can do it; else padding first, under the same names of parameters."""
+    """PyTorch's own where it can do it; else another module, under the same names of parameters."""
+    area = prod(along(kind.kernel, len(x) - 1))
+    module = _dense(kind, x) if kind.table is None else TableConv(kind, kind.table, x)
+    read = x[0] // kind.groups if kind.table is None else connected(kind.table) / kind.channels
+    initialise(module, read * area)
+    return module
+
+
+def _dense(kind: Conv, x: Sizes) -> nn.Module:
+    """A convolution in which every output channel reads every input channel of its group."""
     rank = len(x) - 1
     windows = kind.windows(x)
     kernel, stride, dilation = (along(each, rank) for each in (kind.kernel, kind.stride, kind.dilation))
@@ -53,12 +127,12 @@ def conv(kind: Conv, x: Sizes) -> nn.Module:
     pads = native_pads(windows)
     settings = {"stride": stride, "dilation": dilation, "groups": kind.groups, "bias": kind.bias}
     module: Any
-    if pads is not None and (zeros or not any(pads)):
+    if pads is not None and (zeros or not any(pads)) and not kind.flip:
         module = by_rank(CONV, x)(x[0], kind.channels, kernel, padding=pads, **settings)
     else:
-        module = by_rank(_PADDED, x)(x[0], kind.channels, kernel, **settings)
+        module = by_rank(_OWN, x)(x[0], kind.channels, kernel, **settings)
         module.padder = Padder(windows, kind.padding_mode, kind.padding_value)
-    initialise(module, x[0] // kind.groups * prod(kernel))
+        module.flip = kind.flip
     assert isinstance(module, nn.Module)
     return module
 
@@ -133,3 +207,28 @@ def convtranspose(kind: ConvTranspose, x: Sizes) -> nn.Module:
 
 def _torch_can_add(window: TransposedWindow, positions: int) -> bool:
     return 0 <= positions < max(window.stride, window.dilation)
+
+
+class Subsampling(nn.Module):
+    """The sum of each neighbourhood, times a coefficient and plus a bias for each channel."""
+
+    def __init__(self, kernel: Sizes, stride: Sizes, channels: int) -> None:
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+        self.area = prod(kernel)
+        self.weight = nn.Parameter(torch.full((channels,), 1 / self.area))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        axes = (1,) * len(self.kernel)
+        sums = self.area * AVERAGE[len(self.kernel)](x, self.kernel, self.stride)
+        return sums * self.weight.view(-1, *axes) + self.bias.view(-1, *axes)
+
+
+@builder(Subsample)
+def subsample(kind: Subsample, x: Sizes) -> nn.Module:
+    """Starts as average pooling."""
+    windows = kind.windows(x)
+    kernel = tuple(window.kernel for window in windows)
+    stride = tuple(window.stride for window in windows)
+    return Subsampling(kernel, stride, x[0])

@@ -1,11 +1,13 @@
-"""Fully connected layers."""
+"""Fully connected layers, and LeNet-5's output layer."""
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from cnncli.layers.dense import Linear
+from cnncli.layers.dense import RBF, Linear
 from cnncli.network.initial import initialise
+from cnncli.network.prototypes import DIGITS
 from cnncli.network.registry import Sizes, builder
 
 
@@ -15,3 +17,24 @@ def linear(kind: Linear, x: Sizes) -> nn.Module:
     module = nn.Linear(x[0], kind.features, bias=kind.bias)
     initialise(module, x[0])
     return module
+
+
+class Distances(nn.Module):
+    """Squared Euclidean distances (n, classes) of vectors (n, features) from prototypes that never change."""
+
+    prototypes: Tensor
+
+    def __init__(self, prototypes: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("prototypes", prototypes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Differences first: |x|^2 - 2 x w + |w|^2 would lose the digits that tell close classes apart.
+        return (x.unsqueeze(1) - self.prototypes).square().sum(2)
+
+
+@builder(RBF)
+def rbf(kind: RBF, x: Sizes) -> nn.Module:
+    """The pictures row by row, +1 for ink."""
+    ink = [[1.0 if dot == "#" else -1.0 for dot in "".join(rows.split())] for rows in DIGITS]
+    return Distances(torch.tensor(ink[: kind.classes]))

@@ -27,7 +27,8 @@ from torch import nn
 
 
 def initialise(module: nn.Module, fan_in: float) -> None:
-    """Draw the ``weight`` of a layer whose outputs sum ``fan_in`` products each; its ``bias`` is 0."""
+    """Draw the ``weight`` of a layer whose outputs sum ``fan_in`` products; its ``bias``, if any, is 0."""
     nn.init.normal_(module.get_parameter("weight"), std=sqrt(2 / fan_in))
-    if module.bias is not None:
-        nn.init.zeros_(module.get_parameter("bias"))
+    bias = getattr(module, "bias", None)
+    if isinstance(bias, nn.Parameter):
+        nn.init.zeros_(bias)

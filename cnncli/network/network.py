@@ -56,6 +56,9 @@ class Network(nn.Module):
         self._plan = _plan(deployed, stays, owners)
         self._training_plan = _plan(graph.nodes, every, owners) if graph.has_training_only else self._plan
         self._single = list(graph.outputs) == [OUTPUT]
+        kinds = {node.name: node.layer for node in graph.nodes}
+        self.criteria = {name: kinds[node].criterion for name, node in every.items() if node in kinds}
+        """By which criterion each output is trained, where it is a layer's and not the input itself."""
 
     def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
         """The output for a batch (n, *input); by name of the head where the spec has heads.

@@ -47,7 +47,7 @@ _MAX_OF: Final[dict[int, Callable[..., Tensor]]] = {
     2: functional.max_pool2d,
     3: functional.max_pool3d,
 }
-_AVG_OF: Final[dict[int, Callable[..., Tensor]]] = {
+AVERAGE: Final[dict[int, Callable[..., Tensor]]] = {
     1: functional.avg_pool1d,
     2: functional.avg_pool2d,
     3: functional.avg_pool3d,
@@ -118,7 +118,7 @@ class Mean(Sliding):
         self.count_padding = count_padding
 
     def forward(self, x: Tensor) -> Tensor:
-        y = _AVG_OF[len(self.kernel)](self.framed(x, 0.0), self.kernel, self.stride)
+        y = AVERAGE[len(self.kernel)](self.framed(x, 0.0), self.kernel, self.stride)
         for axis, (window, n) in enumerate(zip(self.windows, x.shape[2:], strict=True)):
             before, after = window.pads(n) if self.count_padding else (0, 0)
             counts = _counts(window, n, -before, n + after, x.device)

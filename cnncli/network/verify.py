@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cnncli.graph import Graph, Node
 from cnncli.layers import Shape, shape_text
+from cnncli.layers.conv import Conv, connected
 from cnncli.network.network import Network, compile_graph
 
 # Group normalisation refuses a batch that leaves it one value to normalise, whatever the mode.
@@ -33,6 +34,7 @@ TRANSPOSED: Final = (
     "torchinfo counts a transposed convolution at output positions; its kernels stand at input positions"
 )
 BOTH: Final = f"{TRANSPOSED}; it also counts every bias"
+TABLE: Final = "torch multiplies by zeros where the table of a convolution has no connection"
 SCALES: Final = "torchinfo counts the parameters of a layer without multiply-accumulates, each once"
 SUM: Final = "the layers' differences"
 TRACKED: Final = "torch also keeps, in each batch normalisation, the number of batches it has seen"
@@ -137,7 +139,9 @@ def _node_rows(node: Node, module: nn.Module, outcomes: Mapping[str, _Ran | str]
         yield Row(node.name, "output", shape_text(node.output), f"an error: {outcome}")
         return
     yield Row(node.name, "output", shape_text((_BATCH, *node.output)), shape_text(outcome.shape))
-    yield Row(node.name, TORCH_MACS, _macs(node), _whole(outcome.flops, 2 * _BATCH))
+    ours, theirs = _macs(node), _whole(outcome.flops, 2 * _BATCH)
+    dense = theirs == computed_macs(node)
+    yield Row(node.name, TORCH_MACS, ours, theirs, TABLE if dense and theirs != ours else "")
 
 
 def _own(tensors: Iterator[tuple[str, Tensor]], ours: Mapping[str, Shape]) -> dict[str, Shape]:
@@ -240,6 +244,14 @@ def _total(figure: str, rows: list[Row], theirs: int) -> Row:
 def _macs(node: Node) -> int:
     macs: Any = node.layer.macs(node.x, node.output)
     return int(macs)
+
+
+def computed_macs(node: Node) -> int:
+    """The multiply-accumulates that torch computes for a node: with a table also those with its zeros."""
+    layer = node.layer
+    if isinstance(layer, Conv) and layer.table is not None:
+        return layer.channels * _size(node.input_shapes[0][:1]) * _macs(node) // connected(layer.table)
+    return _macs(node)
 
 
 def _whole(number: int, divisor: int) -> int:

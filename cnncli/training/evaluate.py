@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from cnncli.training.batches import Feed, fits
+from cnncli.training.criteria import criterion_of
 from cnncli.training.dataset import Split
 from cnncli.training.normalisation import Normalisation
 from cnncli.training.objective import by_head
@@ -38,9 +38,9 @@ class ClassFigures:
 class Evaluation:
     """What :func:`evaluate` measured.
 
-    ``loss`` is the mean cross-entropy of the main head in nats, without label smoothing; ``top1`` and
-    ``top5`` are shares of ``count`` images (``top5`` is None below five classes); ``confusion[true][called]``
-    counts images.
+    ``loss`` is the mean of the main head's criterion, which is cross-entropy in nats, without label
+    smoothing, unless its layer is trained by another; ``top1`` and ``top5`` are shares of ``count`` images
+    (``top5`` is None below five classes); ``confusion[true][called]`` counts images.
     """
 
     count: int
@@ -84,10 +84,12 @@ def evaluate_feed(
             for done, (images, labels) in enumerate(feed.in_order(bounds)):
                 if stop(done, len(bounds)):
                     return None
-                logits = next(iter(by_head(network(images)).values()))
-                losses.append(functional.cross_entropy(logits, labels, reduction="none"))
-                calls.append(logits.argmax(1))
-                ranks.append(_rank(logits, labels))
+                head, values = next(iter(by_head(network(images)).items()))
+                criterion = criterion_of(network, head)
+                scores = criterion.scores(values)
+                losses.append(criterion.losses(values, labels))
+                calls.append(scores.argmax(1))
+                ranks.append(_rank(scores, labels))
                 truths.append(labels)
     finally:
         network.train(was_training)
@@ -96,7 +98,7 @@ def evaluate_feed(
         torch.cat(calls).cpu(),
         torch.cat(ranks).cpu(),
         torch.cat(truths).cpu(),
-        logits.shape[1],
+        scores.shape[1],
     )
 
 
@@ -106,15 +108,15 @@ def evaluation_bounds(count: int, image_values: int) -> list[tuple[int, int]]:
     return [(start, min(start + batch, count)) for start in range(0, count, batch)]
 
 
-def _rank(logits: Tensor, labels: Tensor) -> Tensor:
+def _rank(scores: Tensor, labels: Tensor) -> Tensor:
     """How many classes each image's own class stands behind, int64 [n]; of equals the lower number leads.
 
-    Written as the classes that do *not* lead, so that a logit that is no number never counts as a success.
+    Written as the classes that do *not* lead, so that a score that is no number never counts as a success.
     """
-    own = logits.gather(1, labels.unsqueeze(1))
-    number = torch.arange(logits.shape[1], device=logits.device)
-    behind = (logits < own) | ((logits == own) & (number >= labels.unsqueeze(1)))
-    return logits.shape[1] - behind.sum(1)
+    own = scores.gather(1, labels.unsqueeze(1))
+    number = torch.arange(scores.shape[1], device=scores.device)
+    behind = (scores < own) | ((scores == own) & (number >= labels.unsqueeze(1)))
+    return scores.shape[1] - behind.sum(1)
 
 
 def _summary(losses: Tensor, calls: Tensor, ranks: Tensor, truths: Tensor, classes: int) -> Evaluation:

@@ -266,9 +266,9 @@ class _Loop:
 
 def step(plan: Plan, state: State, images: Tensor, labels: Tensor, batch: int) -> None:
     """Learn from one batch; its figures go to their place on the device, and nothing waits for them."""
-    loss, logits = plan.objective(state.network(images), labels)
+    loss, scores = plan.objective(state.network(images), labels)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     state.optimizer.step()
     state.losses[batch] = loss.detach()
-    state.correct[batch] = (logits.argmax(1) == labels).sum()
+    state.correct[batch] = (scores.argmax(1) == labels).sum()

@@ -1,4 +1,4 @@
-"""From a network's output to one number to minimise: cross-entropy on each head, weighted."""
+"""From a network's output to one number to minimise: the criterion of each head, weighted."""
 
 from __future__ import annotations
 
@@ -13,27 +13,33 @@ from torch.nn import functional
 from cnncli.diagnostics import did_you_mean, usage_error
 from cnncli.spec.description import OUTPUT
 from cnncli.spec.sections import Train
+from cnncli.training.criteria import Criterion, criterion_of
 from cnncli.training.fitting import text
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """The sum over the heads of weight * cross-entropy, and which head is measured."""
+    """The sum over the heads of weight * criterion, and which head is measured."""
 
     main: str
     weights: Mapping[str, float]
     label_smoothing: float
+    criteria: Mapping[str, Criterion]
 
     def __call__(self, output: Tensor | dict[str, Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss (a scalar, mean over the batch) and the main head's logits [n, classes]."""
-        logits = by_head(output)
+        """The loss (a scalar, mean over the batch) and the main head's scores [n, classes]."""
+        outputs = by_head(output)
         terms = [
-            self.weights.get(head, 1.0)
-            * functional.cross_entropy(values, labels, label_smoothing=self.label_smoothing)
-            for head, values in logits.items()
+            self.weights.get(head, 1.0) * self._loss(self.criteria[head], values, labels)
+            for head, values in outputs.items()
         ]
         loss = terms[0] if len(terms) == 1 else torch.stack(terms).sum()
-        return loss, logits[self.main]
+        return loss, self.criteria[self.main].scores(outputs[self.main])
+
+    def _loss(self, criterion: Criterion, values: Tensor, labels: Tensor) -> Tensor:
+        if criterion.smooths:
+            return functional.cross_entropy(values, labels, label_smoothing=self.label_smoothing)
+        return criterion.losses(values, labels).mean()
 
 
 def by_head(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
@@ -61,7 +67,8 @@ def build_objective(
 
     Raises:
         UsageError: where an output is not [classes], a weight names no head, or the smallest batch is too
-            small for the network's batch normalisation.
+            small for the network's batch normalisation, or label smoothing is set for a head that is no
+            cross-entropy.
     """
     main = check_classes(network, input_shape, classes)
     twin = copy.deepcopy(network).to("meta").train()
@@ -86,7 +93,19 @@ def build_objective(
                 received=head,
                 hint=did_you_mean(head, heads),
             )
-    return Objective(main, dict(settings.losses), settings.label_smoothing)
+    criteria = {head: criterion_of(network, head) for head in heads}
+    _check_smoothing(settings.label_smoothing, criteria)
+    return Objective(main, dict(settings.losses), settings.label_smoothing, criteria)
+
+
+def _check_smoothing(smoothing: float, criteria: Mapping[str, Criterion]) -> None:
+    rough = [head for head, criterion in criteria.items() if not criterion.smooths]
+    if smoothing and rough:
+        raise usage_error(
+            "label_smoothing is for cross-entropy, which is not what this network is trained by",
+            expected="label_smoothing: 0",
+            received=f"{smoothing:g} with the output '{rough[0]}'",
+        )
 
 
 def check_classes(network: nn.Module, input_shape: tuple[int, ...], classes: int) -> str:

@@ -7,8 +7,10 @@ import statistics
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch import Tensor, nn
 
 from cnncli.graph import open_text
@@ -125,3 +127,44 @@ def test_global_pooling_takes_every_position() -> None:
     x = torch.randn(2, 3, 4, 5)
     assert torch.allclose(run("globalavgpool", x), x.mean((2, 3)))
     assert torch.equal(run("globalmaxpool: {keepdims: true}", x), x.amax((2, 3), keepdim=True))
+
+
+# -- beside scipy ----------------------------------------------------------------------------------
+
+FILTERS: dict[str, Any] = {
+    "maxpool": ndimage.maximum_filter,
+    "minpool": ndimage.minimum_filter,
+    "medianpool": ndimage.median_filter,
+    "avgpool": ndimage.uniform_filter,
+}
+
+
+def picture(height: int, width: int) -> Tensor:
+    return torch.randn(height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(height))
+
+
+@pytest.mark.parametrize("k", [3, 5])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kind", FILTERS)
+def test_valid_pooling_is_scipys_filter_away_from_the_borders(kind: str, stride: int, k: int) -> None:
+    x = picture(11, 12)
+    theirs = FILTERS[kind](x.numpy(), size=k)[k // 2 : 11 - k // 2 : stride, k // 2 : 12 - k // 2 : stride]
+    ours = run(f"{kind}: {{kernel: {k}, stride: {stride}}}", x[None, None])[0, 0]
+    assert np.allclose(ours.numpy(), theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("maxpool", -np.inf), ("minpool", np.inf), ("avgpool", 0.0)])
+def test_same_pooling_is_scipys_filter_with_what_cannot_win_outside(kind: str, value: float) -> None:
+    x = picture(8, 9)
+    theirs = FILTERS[kind](x.numpy(), size=3, mode="constant", cval=value)
+    ours = run(f"{kind}: {{kernel: 3, stride: 1, padding: same}}", x[None, None])[0, 0]
+    assert np.allclose(ours.numpy(), theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", FILTERS)
+def test_pooling_after_symmetric_padding_is_scipys_filter(kind: str) -> None:
+    x = picture(8, 9)
+    theirs = FILTERS[kind](x.numpy(), size=3, mode="reflect")  # scipy's reflect repeats the edge
+    padded = run("pad: {amount: 1, mode: symmetric}", x[None, None])
+    ours = run(f"{kind}: {{kernel: 3, stride: 1}}", padded)[0, 0]
+    assert np.allclose(ours.numpy(), theirs, atol=1e-12)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+from cnncli.algebra import Dim
 from cnncli.analysis.costs import Costs, costs
 from cnncli.graph import Graph, Node, Opened, open_spec
 
@@ -42,3 +43,9 @@ def sizes(name: str, *overrides: str) -> list[object]:
     outputs = [node.output for node in of_kind(name, "conv", *overrides)]
     assert all(height == width for _, height, width in outputs)
     return [height for _, height, _ in outputs]
+
+
+def whole(dim: Dim) -> int:
+    """A figure of a spec whose input is given in numbers."""
+    assert isinstance(dim, int), dim
+    return dim

@@ -5,15 +5,26 @@ Sources: the lecture's questions, the papers that each spec names, and torchvisi
 
 from __future__ import annotations
 
+from math import prod
+from typing import Any
+
 import pytest
 
 from cnncli.diagnostics import ShapeError
-from tests.specs.support import NAMES, figures, graph, of_kind, opened, params, sizes
+from tests.specs.support import NAMES, figures, graph, of_kind, opened, params, sizes, whole
 
 PARAMETERS = {
     "alexnet/alexnet": 61_100_840,
     "alexnet/alexnet_2012": 60_965_224,
+    "capsnet/capsnet": 6_804_224,
+    "capsnet/capsnet_reconstruction": 6_804_224,
     "deep_belief_net": 1_665_010,
+    # 13 convolutions of VGG-16, 3x3 to 512 channels, and nine scores and boxes at each position.
+    "faster_rcnn": 14_714_688 + (9 * 512 * 512 + 512) + 9 * (2 + 4) * (512 + 1),
+    "inception/googlenet": 6_998_552,
+    "inception/googlenet_torchvision": 13_004_888 - 3_188_968 - 3_191_016,
+    "inception/inception_naive": 64 * 193 + 128 * (9 * 192 + 1) + 32 * (25 * 192 + 1),
+    "inception/inception_reduced": 163_696,
     "lecture/convolutional": 705_488,
     "lecture/fully_connected": 1_091_024,
     "lecture/overparameterised": 524_288 + 128,
@@ -22,11 +33,22 @@ PARAMETERS = {
     "lecture/toy_classifier": (9 * 16 + 16) + (9 * 16 * 32 + 32) + (2 * 2 * 32 * 64 + 64) + (64 * 10 + 10),
     "lecture/valid_chain": (25 * 8 + 8) + 30 * (25 * 8 * 8 + 8),
     "lenet5": 61_706,
+    "lenet5_1998": 60_000,
+    # ResNet-34 less its three projections, each a 1x1 convolution and a normalisation.
+    "resnet/plain34": 21_797_672 - sum(n * 2 * n + 4 * n for n in (64, 128, 256)),
     "resnet/resnet18": 11_689_512,
     "resnet/resnet34": 21_797_672,
     "resnet/resnet50": 25_557_032,
+    "resnet/resnet50_2015": 25_557_032,
     "resnet/resnet101": 44_549_160,
     "resnet/resnet152": 60_192_808,
+    "resnet_cifar/plain20": 269_722,
+    "resnet_cifar/plain56": 853_018,
+    "resnet_cifar/resnet20": 269_722,
+    "resnet_cifar/resnet32": 464_154,
+    "resnet_cifar/resnet44": 658_586,
+    "resnet_cifar/resnet56": 853_018,
+    "resnet_cifar/resnet110": 1_727_962,
     # conv and norm of the first layer, 12 convolutions with theirs, 2 projections with theirs, linear.
     "small_resnet": (9 * 16 + 32)
     + 4 * (9 * 16 * 16 + 32)
@@ -35,7 +57,21 @@ PARAMETERS = {
     + (16 * 32 + 64)
     + (32 * 64 + 128)
     + (64 * 10 + 10),
+    # Convolutions with their biases, normalisations, and two layers on what is left of 96x96.
+    "srgan/srgan_discriminator": (9 * 3 * 64 + 64)
+    + (9 * 64 * 64 + 64)
+    + sum((9 * n * 2 * n + 2 * n) + (9 * 2 * n * 2 * n + 2 * n) for n in (64, 128, 256))
+    + 2 * (64 + 2 * 128 + 2 * 256 + 2 * 512)
+    + (6 * 6 * 512 * 1024 + 1024)
+    + (1024 + 1),
+    # k9n64s1; 16 units, each two convolutions and normalisations and a PReLU; tail; enlargements; k9n3s1.
+    "srgan/srgan_generator": (81 * 3 * 64 + 64 + 64)
+    + 16 * (2 * (9 * 64 * 64 + 64 + 128) + 64)
+    + (9 * 64 * 64 + 64 + 128)
+    + 2 * (9 * 64 * 256 + 256 + 64)
+    + (81 * 64 * 3 + 3),
     "unet": 31_030_658,
+    "unet_padded": 31_030_658,
     "vgg/vgg11": 132_863_336,
     "vgg/vgg11_lrn": 132_863_336,
     "vgg/vgg13": 133_047_848,
@@ -59,6 +95,19 @@ def test_every_shipped_spec_has_its_number_here() -> None:
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_total_parameters(name: str) -> None:
     assert figures(name).totals.params == PARAMETERS[name]
+
+
+TRAINING_PARAMETERS = {
+    "capsnet/capsnet_reconstruction": 8_215_568,
+    "inception/googlenet": 13_378_280,
+    "inception/googlenet_torchvision": 13_004_888,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_total_parameters_with_heads_for_training(name: str) -> None:
+    wanted = TRAINING_PARAMETERS.get(name, PARAMETERS[name])
+    assert figures(name).training_totals.params == wanted
 
 
 @pytest.mark.parametrize("name", MACS)
@@ -264,3 +313,204 @@ def test_unet_skips_come_before_what_is_below_them() -> None:
         ("down2.conv.1.activation", "up2.upconv"),
         ("down1.conv.1.activation", "up1.upconv"),
     ]
+
+
+def test_unet_padded_keeps_every_size() -> None:
+    assert graph("unet_padded").outputs["output"].shape == (2, 512, 512)
+    assert (
+        sizes("unet_padded")
+        == [n for n in (512, 256, 128, 64, 32, 64, 128, 256) for _ in range(2)] + [512] * 3
+    )
+    assert params("unet_padded") == params("unet")
+
+
+def test_lenet5_1998_layer_by_layer() -> None:
+    """Section II.B of LeCun et al. (1998); the total of 340,908 connections counts the output's."""
+    rows = {row.node.name: row.figures for row in figures("lenet5_1998").rows}
+    found = {name: (each.params, each.connections) for name, each in rows.items() if each.connections}
+    assert found == {
+        "C1": (156, 122_304),
+        "S2": (12, 5_880),
+        "C3": (1_516, 151_600),
+        "S4": (32, 2_000),
+        "C5": (48_120, 48_120),
+        "F6": (10_164, 10_164),
+        "output": (0, 840),
+    }
+    assert figures("lenet5_1998").totals.connections == 340_908
+    shapes = [node.output for node in graph("lenet5_1998").nodes if "." not in node.name]
+    maps = [(6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120, 1, 1)]
+    assert shapes == [*maps, (120,), (84,), (10,)]
+
+
+def test_lenet5_1998_table_1() -> None:
+    """The columns of table I, map by map of S2: which maps of C3 read it."""
+    (c3,) = (node for node in graph("lenet5_1998").nodes if node.name == "C3")
+    layer: Any = c3.layer
+    read_by = [[out for out, row in enumerate(layer.table) if channel in row] for channel in range(6)]
+    assert read_by == [
+        [0, 4, 5, 6, 9, 10, 11, 12, 14, 15],
+        [0, 1, 5, 6, 7, 10, 11, 12, 13, 15],
+        [0, 1, 2, 6, 7, 8, 11, 13, 14, 15],
+        [1, 2, 3, 6, 7, 8, 9, 12, 14, 15],
+        [2, 3, 4, 7, 8, 9, 10, 12, 13, 15],
+        [3, 4, 5, 8, 9, 10, 11, 13, 14, 15],
+    ]
+
+
+# Table 1 of Szegedy et al. (2014): output size, and operations in millions. The first convolution (34M)
+# and 5a (54M) are left out: there the paper's figures do not follow from its own filters.
+GOOGLENET_TABLE_1: dict[str, tuple[tuple[int, ...], int | None]] = {
+    "conv1": ((64, 112, 112), None),
+    "maxpool1": ((64, 56, 56), None),
+    "maxpool2": ((192, 28, 28), None),
+    "inception3a": ((256, 28, 28), 128),
+    "inception3b": ((480, 28, 28), 304),
+    "maxpool3": ((480, 14, 14), None),
+    "inception4a": ((512, 14, 14), 73),
+    "inception4b": ((512, 14, 14), 88),
+    "inception4c": ((512, 14, 14), 100),
+    "inception4d": ((528, 14, 14), 119),
+    "inception4e": ((832, 14, 14), 170),
+    "maxpool4": ((832, 7, 7), None),
+    "inception5a": ((832, 7, 7), None),
+    "inception5b": ((1024, 7, 7), 71),
+    "avgpool": ((1024,), None),
+    "fc": ((1000,), 1),
+}
+
+
+def test_googlenet_table_1() -> None:
+    rows = figures("inception/googlenet").rows
+    for name, (shape, millions) in GOOGLENET_TABLE_1.items():
+        own = [row for row in rows if row.node.name.split(".")[0] == name]
+        assert own[-1].node.output == shape, name
+        if millions is not None:
+            macs = sum(whole(row.figures.macs) for row in own)
+            assert abs(macs / 1e6 - millions) < 1, name
+    reduced = sum(whole(row.figures.macs) for row in rows if row.node.name[:5] in ("conv2", "conv3"))
+    assert round(reduced / 1e6) == 360
+
+
+@pytest.mark.parametrize("version", ["googlenet", "googlenet_torchvision"])
+def test_googlenet_heads_train_only(version: str) -> None:
+    googlenet = graph(f"inception/{version}")
+    assert {name: output.training_only for name, output in googlenet.outputs.items()} == {
+        "scores": False,
+        "aux1": True,
+        "aux2": True,
+    }
+    outputs = {node.name: node.output for node in googlenet.nodes}
+    assert outputs["aux1.conv.conv"] == outputs["aux2.conv.conv"] == (128, 4, 4)
+    assert {node.name.split(".")[0] for node in googlenet.nodes if node.training_only} == {"aux1", "aux2"}
+
+
+def test_why_there_are_1x1_convolutions() -> None:
+    naive, reduced = (
+        figures("inception/inception_naive").totals,
+        figures("inception/inception_reduced").totals,
+    )
+    assert graph("inception/inception_naive").outputs["output"].shape == (64 + 128 + 32 + 192, 28, 28)
+    assert graph("inception/inception_reduced").outputs["output"].shape == (256, 28, 28)
+    assert whole(naive.macs) > 2.3 * whole(reduced.macs)
+    assert whole(naive.params) > 2.3 * whole(reduced.params)
+    rows = figures("inception/googlenet").rows
+    first = sum(whole(row.figures.params) for row in rows if row.node.name.startswith("inception3a."))
+    assert first == reduced.params
+
+
+@pytest.mark.parametrize(("depth", "millions"), [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.7)])
+def test_resnet_cifar_table_6(depth: int, millions: float) -> None:
+    name = f"resnet_cifar/resnet{depth}"
+    assert round(PARAMETERS[name] / 1e6, 1 if depth == 110 else 2) == millions
+    assert len(of_kind(name, "conv")) + len(of_kind(name, "linear")) == depth
+    n = (depth - 2) // 6
+    assert sizes(name) == [32] * (1 + 2 * n) + [16] * 2 * n + [8] * 2 * n
+    shortcuts = of_kind(name, "shortcut")
+    assert len(shortcuts) == 3 * n
+    assert not any(node.parameters for node in shortcuts)
+
+
+@pytest.mark.parametrize(
+    ("plain", "residual"),
+    [
+        ("resnet_cifar/plain20", "resnet_cifar/resnet20"),
+        ("resnet_cifar/plain56", "resnet_cifar/resnet56"),
+        ("resnet/plain34", "resnet/resnet34"),
+    ],
+)
+def test_a_plain_network_is_the_residual_one_without_shortcuts(plain: str, residual: str) -> None:
+    for kind in ("conv", "batchnorm", "linear"):
+        ours, theirs = of_kind(plain, kind), of_kind(residual, kind)
+        assert [(node.name, node.parameters, node.output) for node in ours] == [
+            (node.name, node.parameters, node.output) for node in theirs
+        ]
+    assert not of_kind(plain, "add")
+    assert not of_kind(plain, "shortcut")
+
+
+@pytest.mark.parametrize(("depth", "billions"), [(50, 3.8), (101, 7.6), (152, 11.3)])
+def test_resnet_table_1_operations_with_the_papers_strides(depth: int, billions: float) -> None:
+    """The paper does not say how it rounds; ours are 3.858, 7.570 and 11.282."""
+    macs = whole(figures(f"resnet/resnet{depth}", "early_stride=true").totals.macs)
+    assert abs(macs / 1e9 - billions) < 0.1
+    strided = [
+        node
+        for node in of_kind(f"resnet/resnet{depth}", "conv", "early_stride=true")
+        if node.name != "conv1" and node.output[1:] != node.input_shapes[0][1:]
+    ]
+    assert [node.name for node in strided] == ["layer2.0.conv1", "layer3.0.conv1", "layer4.0.conv1"]
+
+
+def test_srgan_figure_4() -> None:
+    assert graph("srgan/srgan_generator").outputs["output"].shape == (3, 96, 96)
+    assert graph("srgan/srgan_generator").input == (3, 24, 24)
+    assert len(of_kind("srgan/srgan_generator", "add")) == 16 + 1
+    assert [node.output for node in of_kind("srgan/srgan_generator", "pixelshuffle")] == [
+        (64, 48, 48),
+        (64, 96, 96),
+    ]
+    assert len(of_kind("srgan/srgan_generator", "prelu")) == 1 + 16 + 2
+    widths = [(node.output[0], node.output[1]) for node in of_kind("srgan/srgan_discriminator", "conv")]
+    assert widths == [(64, 96), (64, 48), (128, 48), (128, 24), (256, 24), (256, 12), (512, 12), (512, 6)]
+    assert len(of_kind("srgan/srgan_discriminator", "batchnorm")) == 7
+    assert [node.output for node in of_kind("srgan/srgan_discriminator", "linear")] == [(1024,), (1,)]
+
+
+def test_faster_rcnn_section_3_1() -> None:
+    heads = graph("faster_rcnn").outputs
+    assert {name: output.shape for name, output in heads.items()} == {
+        "scores": (2 * 9, 37, 62),
+        "boxes": (4 * 9, 37, 62),
+    }
+    convolutions = of_kind("faster_rcnn", "conv")
+    assert len(convolutions) == 13 + 1 + 2
+    # The paper counts weights only: 512 x (4 + 2) x 9 in the output, 3 x 3 x 512 x 512 before it.
+    weights = [prod(map(whole, node.parameters["weight"])) for node in convolutions]
+    assert sum(weights[-2:]) == 512 * (4 + 2) * 9
+    assert f"{sum(weights[-2:]):.1e}" == "2.8e+04"
+    assert f"{sum(weights[-3:]):.1e}" == "2.4e+06"
+    trunk, vgg = convolutions[:13], of_kind("vgg/vgg16", "conv")
+    assert [node.parameters for node in trunk] == [node.parameters for node in vgg]
+
+
+def test_capsnet_figure_1() -> None:
+    outputs = {node.name: node.output for node in graph("capsnet/capsnet_reconstruction").nodes}
+    assert outputs["conv1"] == (256, 20, 20)
+    assert outputs["primary"] == (32 * 8, 6, 6)
+    assert outputs["digits"] == (10, 16)
+    (digits,) = of_kind("capsnet/capsnet", "capsules")
+    assert digits.parameters == {"weight": (32 * 6 * 6, 10, 16, 8)}
+    assert {name: out.shape for name, out in graph("capsnet/capsnet_reconstruction").outputs.items()} == {
+        "digit": (10,),
+        "reconstruction": (784,),
+    }
+
+
+def test_alexnet_2012_normalises_before_it_pools() -> None:
+    kinds = [node.kind for node in graph("alexnet/alexnet_2012").nodes][:8]
+    assert kinds == ["conv", "relu", "localresponsenorm", "maxpool"] * 2
+    pools: list[Any] = [node.layer for node in of_kind("alexnet/alexnet_2012", "maxpool")]
+    assert all(layer.kernel == 3 and layer.stride == 2 for layer in pools)
+    convolutions: list[Any] = [node.layer for node in of_kind("alexnet/alexnet_2012", "conv")]
+    assert [layer.groups for layer in convolutions] == [1, 2, 1, 2, 2]

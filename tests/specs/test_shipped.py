@@ -6,11 +6,27 @@ import pytest
 import torch
 
 from cnncli.analysis import budgets
+from cnncli.graph import open_spec
 from cnncli.network import compile_graph
-from tests.specs.support import NAMES, SPECS, figures, graph, opened
+from cnncli.training.objective import by_head
+from tests.specs.support import NAMES, SPECS, figures, graph, opened, whole
 
-WITH_CLASSES = [name for name in NAMES if not name.startswith("lecture/") or "toy" in name]
-WITH_CLASSES.remove("lenet5")
+CLASSIFIERS = [name for name in NAMES if "classes" in opened(name).document.scope]
+
+SMALL = {
+    "alexnet/alexnet": (3, 96, 96),
+    "alexnet/alexnet_2012": (3, 131, 131),
+    "faster_rcnn": (3, 48, 64),
+    "inception/googlenet": (3, 128, 128),
+    "inception/googlenet_torchvision": (3, 128, 128),
+    "inception/inception_naive": (192, 7, 7),
+    "inception/inception_reduced": (192, 7, 7),
+    "srgan/srgan_generator": (3, 8, 8),
+    "srgan/srgan_discriminator": (3, 32, 32),
+    "unet": (1, 188, 188),
+    "unet_padded": (1, 32, 32),
+} | {name: (3, 64, 64) for name in NAMES if name.startswith(("vgg/", "resnet/"))}
+"""Input sizes at which a pass through the network is quick; the others are small as they are."""
 
 
 def test_there_are_specs() -> None:
@@ -35,16 +51,44 @@ def test_says_in_its_first_lines_what_it_is(name: str) -> None:
     assert len(" ".join(comment)) >= 60
 
 
-@pytest.mark.parametrize("name", WITH_CLASSES)
+def test_classifiers_have_their_classes_in_a_variable() -> None:
+    without = {name for name in NAMES if name not in CLASSIFIERS and not name.startswith("lecture/")}
+    modules = {"inception/inception_naive", "inception/inception_reduced"}
+    others = {"faster_rcnn", "srgan/srgan_generator", "srgan/srgan_discriminator"}
+    assert without == {"lenet5", "lenet5_1998"} | modules | others
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_classes_are_a_variable(name: str) -> None:
-    assert graph(name, "classes=7").outputs["output"].shape[0] == 7
+    network = graph(name, "classes=7")
+    shapes = {head: output.shape for head, output in network.outputs.items() if head != "reconstruction"}
+    assert {shape[0] for shape in shapes.values()} == {7}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_network_computes_the_shape_that_was_predicted(name: str) -> None:
     network = compile_graph(graph(name), "meta").eval()
-    assert sum(p.numel() for p in network.parameters()) == figures(name).totals.params
+    assert sum(p.numel() for p in network.parameters()) == figures(name).training_totals.params
     size = [dim for dim in graph(name).input if isinstance(dim, int)]
     with torch.no_grad():
-        output = network(torch.empty((2, *size), device="meta"))
-    assert tuple(output.shape[1:]) == graph(name).outputs["output"].shape
+        found = by_head(network(torch.empty((2, *size), device="meta")))
+    wanted = {head: out.shape for head, out in graph(name).outputs.items() if not out.training_only}
+    assert {head: tuple(output.shape[1:]) for head, output in found.items()} == wanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pass_back_reaches_every_parameter(name: str) -> None:
+    """Forward and backward on the CPU, in training: a finite gradient that is not zero everywhere."""
+    torch.manual_seed(0)
+    small = open_spec(SPECS / f"{name}.yaml", size=SMALL.get(name)).graph
+    network = compile_graph(small).train()
+    outputs = by_head(network(torch.randn(2, *map(whole, small.input))))
+    assert set(outputs) == set(small.outputs)
+    for head, output in outputs.items():
+        assert tuple(output.shape[1:]) == small.outputs[head].shape
+    loss = torch.stack([(output * torch.rand_like(output)).sum() for output in outputs.values()]).sum()
+    loss.backward()
+    for key, parameter in network.named_parameters():
+        assert parameter.grad is not None, key
+        assert torch.isfinite(parameter.grad).all(), key
+        assert parameter.grad.any(), key

@@ -1,0 +1,107 @@
+"""Capsules: groups of neurons whose vector says what is there (length) and how it looks (direction)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from cnncli.algebra import Dim, product
+from cnncli.layers.kind import Example, Layer, Require, Shape, Tensors, Weightless, is_map
+from cnncli.layers.registry import layer
+from cnncli.spec.fields import Whole, arg
+
+_SQUASH = 3  # its square, its part of the sum, its scaling: operations for each value of a capsule
+_SOFTMAX = 5  # as the kind of this name
+
+
+@layer("capsules")
+class Capsules(Layer):
+    """Capsules with routing by agreement (Sabour, Frosst and Hinton, 2017, equations 1 to 3, procedure 1).
+
+    The channels of the input, in groups of ``reads``, are at every position one capsule u. Squashed to
+    |u|^2 / (1 + |u|^2) u / |u|, it predicts every output capsule by a matrix of its own, W u. An output is
+    the squashed sum of its predictions, weighted by a softmax that grows where prediction and sum agree.
+    The output is a map of ``count`` channels with ``size`` positions.
+    """
+
+    count: int = arg(Whole(1), "output capsules", main=True)
+    size: int = arg(Whole(1), "values of an output capsule", default=16)
+    reads: int = arg(Whole(1), "channels of the input that form a capsule", default=8)
+    routings: int = arg(Whole(1, 100), "rounds of routing", default=3)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("10", ((16, 3, 2),)),
+        Example("{count: 3, size: 4, reads: 2, routings: 1}", ((6, 5),)),
+    )
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield is_map(x, "capsules")
+        expected = f"a number of channels that {self.reads} divides"
+        message = "'capsules' cannot split its input into capsules"
+        yield Require(x[0] % self.reads == 0, message, expected, f"{x[0]}", argument="reads")
+
+    def inputs(self, x: Shape) -> Dim:
+        """How many capsules the input is."""
+        return product(x) // self.reads
+
+    def output(self, x: Shape) -> Shape:
+        return (self.count, self.size)
+
+    def parameters(self, x: Shape) -> Tensors:
+        return {"weight": (self.inputs(x), self.count, self.size, self.reads)}
+
+    def macs(self, x: Shape, y: Shape) -> Dim:
+        """The predictions: a matrix for each pair of an input and an output capsule."""
+        return product(self.parameters(x)["weight"])
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """Per round a softmax, and 2 per value of a prediction for sums and agreement; 3 per squashed value.
+
+        The last round has no agreement.
+        """
+        pairs = self.inputs(x) * self.count
+        sums = (2 * self.routings - 1) * 2 * self.size * pairs
+        return _SQUASH * (product(x) + self.routings * product(y)) + self.routings * _SOFTMAX * pairs + sums
+
+    def connections(self, x: Shape, y: Shape) -> Dim:
+        return self.macs(x, y)
+
+    def windows(self, x: Shape) -> None:
+        return None
+
+
+class OfCapsules(Weightless):
+    """A layer that compares capsules: the channels of a map, each with all of its positions."""
+
+    examples: ClassVar[tuple[Example, ...]] = (Example("", ((10, 16),)), Example("", ((4, 3, 2),)))
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield is_map(x, self.called)
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """Per value its square and its addition, or for the last one of a capsule the root."""
+        return 2 * product(x)
+
+    def windows(self, x: Shape) -> None:
+        return None
+
+
+@layer("capsulelength")
+class CapsuleLength(OfCapsules):
+    """The Euclidean length of each capsule: how likely it is that what it stands for is there.
+
+    Trained as an output it minimises the margin loss (Sabour, Frosst and Hinton, 2017, equation 4).
+    """
+
+    criterion = "margin"
+
+    def output(self, x: Shape) -> Shape:
+        return (x[0],)
+
+
+@layer("capsulemask")
+class CapsuleMask(OfCapsules):
+    """The longest capsule as it is, zeros in place of all others: what a decoder draws a picture from."""
+
+    def output(self, x: Shape) -> Shape:
+        return x

@@ -1,0 +1,91 @@
+"""Capsules with routing by agreement, and what reads them."""
+
+from __future__ import annotations
+
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cnncli.layers.capsules import CapsuleLength, CapsuleMask, Capsules
+from cnncli.network.initial import initialise
+from cnncli.network.registry import Sizes, builder
+
+_TINY = 1e-9  # keeps the derivative of a length finite at zero
+
+
+class Routing(nn.Module):
+    """Predictions of every output capsule by every input capsule, and their agreement."""
+
+    def __init__(self, kind: Capsules, x: Sizes) -> None:
+        super().__init__()
+        self.reads, self.routings = kind.reads, kind.routings
+        inputs = prod(x) // kind.reads
+        self.weight = nn.Parameter(torch.empty(inputs, kind.count, kind.size, kind.reads))
+
+    def forward(self, x: Tensor) -> Tensor:
+        u = _squash(x.unflatten(1, (-1, self.reads)).movedim(2, -1).flatten(1, -2))
+        inputs, count, size, _ = self.weight.shape
+        # Input capsules come first, so that a sum over them runs along memory: [inputs, n, count, size].
+        predictions = torch.bmm(u.transpose(0, 1), self.weight.flatten(1, 2).transpose(1, 2))
+        predictions = predictions.view(inputs, len(x), count, size)
+        logits = predictions.new_zeros(predictions.shape[:-1])
+        v = _agreed(predictions, logits)
+        for _ in range(self.routings - 1):
+            logits = logits + (predictions * v).sum(-1)
+            v = _agreed(predictions, logits)
+        return v
+
+
+def _agreed(predictions: Tensor, logits: Tensor) -> Tensor:
+    """The output capsules [n, count, size], when input capsules divide themselves by these logits."""
+    coupling = functional.softmax(logits, -1).unsqueeze(-1)
+    return _squash((coupling * predictions).sum(0))
+
+
+def _squash(s: Tensor) -> Tensor:
+    """|s|^2 / (1 + |s|^2) s / |s| along the last axis."""
+    square = s.square().sum(-1, keepdim=True)
+    return s * (square / (1 + square) / (square + _TINY).sqrt())
+
+
+@builder(Capsules)
+def capsules(kind: Capsules, x: Sizes) -> nn.Module:
+    """Every prediction sums as many products as its capsule has values."""
+    module = Routing(kind, x)
+    initialise(module, kind.reads)
+    return module
+
+
+def _lengths(x: Tensor) -> Tensor:
+    """The length of every channel, all of its positions together: (n, channels)."""
+    return (x.flatten(2).square().sum(-1) + _TINY).sqrt()
+
+
+class Lengths(nn.Module):
+    """How long each capsule is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _lengths(x)
+
+
+@builder(CapsuleLength)
+def capsulelength(kind: CapsuleLength, x: Sizes) -> nn.Module:
+    """The root of the sum of squares."""
+    return Lengths()
+
+
+class Longest(nn.Module):
+    """Only the longest capsule."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        lengths = _lengths(x)
+        chosen = functional.one_hot(lengths.argmax(1), x.shape[1]).to(x.dtype)
+        return x * chosen.view(*chosen.shape, *(1,) * (x.ndim - 2))
+
+
+@builder(CapsuleMask)
+def capsulemask(kind: CapsuleMask, x: Sizes) -> nn.Module:
+    """The derivative passes through the capsule that is kept."""
+    return Longest()
