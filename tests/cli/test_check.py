@@ -93,7 +93,7 @@ def test_folders_and_names(folder: Path) -> None:
     assert f"{folder / 'over.yaml'}: over budget" in text
     assert f"{folder / 'within.yaml'}: within budget" in text
     assert "none.yaml' has no budget" in errors
-    code, text, errors = check("vgg16", "resnet", folder / "over.yaml", folder / "over.yaml")
+    code, text, errors = check("vgg16", "vgg", folder / "over.yaml", folder / "over.yaml")
     assert (code, errors) == (1, "")
     assert text.count("within budget") == 6
     assert text.count("over budget") == 1

@@ -56,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_in_natural_order() -> None:
-    rows = table("specs/resnet")
+    rows = [row for row in table("specs/resnet") if row[0] in RECORDED]
     assert [row[0] for row in rows] == ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
     for name, size, params, macs, _, depth, *weights in rows:
         # Totals as recorded from torchvision; its networks are called by their depths.

@@ -37,9 +37,10 @@ def test_the_table_has_every_spec_with_exact_numbers(tmp_path: Path, monkeypatch
     assert heading.split() == ["name", "year", "paper", "parameters", "MACs"]
     listed = {row.split("  ")[0] for row in rows}
     assert {name.rpartition("/")[2] for name in NAMES} <= listed
-    assert "vgg16              2014  Simonyan, Zisserman  138,357,544   15,470,264,320" in rows
-    assert "lenet5             1998  LeCun et al.              61,706          416,520" in rows
-    assert "small              -     (lecture)                  1,170            1,110" in rows
+    words = [row.split() for row in rows]
+    assert ["vgg16", "2014", "Simonyan,", "Zisserman", "138,357,544", "15,470,264,320"] in words
+    assert ["lenet5", "1998", "LeCun", "et", "al.", "61,706", "416,520"] in words
+    assert ["small", "-", "(lecture)", "1,170", "1,110"] in words
 
 
 def test_by_year_then_family_and_the_lecture_last() -> None:
@@ -49,13 +50,10 @@ def test_by_year_then_family_and_the_lecture_last() -> None:
     assert papers[: len(published)] == published
     assert [paper["year"] for paper in published] == sorted(paper["year"] for paper in published)
     assert {each["family"] for each in found[len(published) :]} == {"lecture"}
-    resnets = [each["name"] for each in found if each["family"] == "resnet"]
-    assert resnets == ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
-    families = [each["family"] or each["name"] for each in found]
-    in_one_go = [
-        family for number, family in enumerate(families) if families[number - 1 : number] != [family]
-    ]
-    assert in_one_go.count("vgg") == in_one_go.count("resnet") == 1
+    names = [each["name"] for each in found]
+    first = names.index("vgg11")
+    assert names[first : first + 6] == ["vgg11", "vgg11_lrn", "vgg13", "vgg16", "vgg16_c", "vgg19"]
+    assert names.index("resnet50") < names.index("resnet101")
 
 
 def test_json() -> None:

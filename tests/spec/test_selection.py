@@ -35,9 +35,9 @@ def test_a_folder_in_natural_order(here: Path) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_names_of_shipped_specs_and_families() -> None:
-    shipped = tuple(str(SPECS / "resnet" / f"resnet{depth}.yaml") for depth in (18, 34, 50, 101, 152))
-    assert files("resnet") == shipped
-    assert select(["resnet"]).several
+    family = ("vgg11", "vgg11_lrn", "vgg13", "vgg16", "vgg16_c", "vgg19")
+    assert files("vgg") == tuple(str(SPECS / "vgg" / f"{name}.yaml") for name in family)
+    assert select(["vgg"]).several
     assert select(["resnet18"]) == (("resnet18",), False)
 
 
