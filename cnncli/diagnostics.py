@@ -166,9 +166,12 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
         return None
     alike = (each for each in candidates if 2 * abs(len(each) - length) <= len(each) + length)
     by_folded = {candidate.casefold(): candidate for candidate in islice(alike, _MAX_CANDIDATES)}
+    folded = word.casefold()
+    # Letters in another order are the likeliest slip; difflib rates vgg19 as near to vgg61 as vgg16.
+    swapped = [candidate for candidate in by_folded if sorted(candidate) == sorted(folded)]
     import difflib  # noqa: PLC0415 - 1.6 ms that only a mistake is worth
 
-    found = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(folded, swapped or by_folded, n=1, cutoff=0.6)
     return by_folded[found[0]] if found else None
 
 

@@ -1,4 +1,4 @@
-"""Write the generated pages: ``docs/layers.md`` and the table of operations in ``docs/counting.md``.
+"""Write the generated pages: ``docs/layers.md``, ``docs/networks.md``, and a table in ``docs/counting.md``.
 
 python scripts/make_docs.py            write them
 python scripts/make_docs.py --check    exit with 1 where one is out of date
@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from cnncli.analysis.catalogue import Entry, catalogue
 from cnncli.layers import KINDS, Kind, shape_text
+from cnncli.report.catalogue import short_authors
+from cnncli.report.markdown import escape
+from cnncli.report.numbers import exact
 from cnncli.report.reference import default_text, operations
+from cnncli.spec import shipped
+from cnncli.spec.sections import Paper
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 _BEGIN = "<!-- operations: made by scripts/make_docs.py -->"
@@ -23,11 +30,12 @@ _END = "<!-- end of operations -->"
 def main() -> None:
     """Write or check."""
     check = sys.argv[1:] == ["--check"]
-    stale = [path for path, text in pages().items() if not path.exists() or path.read_text("utf-8") != text]
+    made = pages()
+    stale = [path for path, text in made.items() if not path.exists() or path.read_text("utf-8") != text]
     if check and stale:
         sys.exit(f"out of date: {', '.join(path.name for path in stale)}; run scripts/make_docs.py")
     for path in stale:
-        path.write_text(pages()[path], encoding="utf-8")
+        path.write_text(made[path], encoding="utf-8")
 
 
 def pages() -> dict[Path, str]:
@@ -35,6 +43,7 @@ def pages() -> dict[Path, str]:
     counting = DOCS / "counting.md"
     return {
         DOCS / "layers.md": "\n".join(layers_page()) + "\n",
+        DOCS / "networks.md": "\n".join(networks_page(catalogue())) + "\n",
         counting: with_operations(counting.read_text("utf-8")),
     }
 
@@ -83,6 +92,61 @@ def _arguments(kind: type[Kind[Any]]) -> Iterator[str]:
         yield from (f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
     if kind.sugar:
         yield "\nAlso `norm` and `activation`, which become the next layers."
+
+
+def networks_page(entries: Sequence[Entry]) -> Iterator[str]:
+    """What ships: all in one table, then each."""
+    yield "# Networks"
+    yield ""
+    yield "The specs under [specs/](../specs), which install with the package: `cnncli specs` lists them, and"
+    yield "`cnncli inspect vgg16` works from anywhere. Made from them by `scripts/make_docs.py`;"
+    yield "[counting.md](counting.md) says what the figures are."
+    yield ""
+    yield from _overview(entries)
+    for entry in entries:
+        yield from _network(entry)
+
+
+def _overview(entries: Sequence[Entry]) -> Iterator[str]:
+    yield "| name | year | paper | parameters | MACs | depth | input |"
+    yield "| --- | --- | --- | ---: | ---: | ---: | --- |"
+    for name, _, _, paper, (graph, costs, depth) in entries:
+        published = f"{paper.year} | {escape(short_authors(paper))}" if paper is not None else " | "
+        figures = f"{exact(costs.totals.params)} | {exact(costs.totals.macs)} | {depth}"
+        yield f"| [{name}](#{name}) | {published} | {figures} | {shape_text(graph.input)} |"
+
+
+def _network(entry: Entry) -> Iterator[str]:
+    file = entry.path.relative_to(shipped.folder()).as_posix()
+    yield ""
+    yield f"## {entry.name}"
+    yield ""
+    if entry.paper is not None:
+        yield _citation(entry.paper)
+        yield ""
+    yield from _figures(entry)
+    yield ""
+    yield escape(_header(entry.path))
+    yield ""
+    yield f"[specs/{file}](../specs/{file})"
+
+
+def _citation(paper: Paper) -> str:
+    return f"{escape(paper.authors)}, *{escape(paper.title)}*, {paper.year}."
+
+
+def _figures(entry: Entry) -> Iterator[str]:
+    """What the paper states, and what comes out here."""
+    _, costs, depth = entry.network
+    if entry.paper is not None and entry.paper.figures:
+        yield f"- The paper: {escape(entry.paper.figures)}"
+    yield f"- Here: {exact(costs.totals.params)} parameters, {exact(costs.totals.macs)} MACs, depth {depth}"
+
+
+def _header(path: Path) -> str:
+    """The comment at the head of a file, in one paragraph."""
+    lines = takewhile(lambda line: line.startswith("#"), path.read_text("utf-8").splitlines())
+    return " ".join(line.removeprefix("#").strip() for line in lines)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,10 @@ def heavy_imports(*arguments: str) -> frozenset[str]:
     [
         ("inspect", "specs/lenet5.yaml"),
         ("inspect", "specs/lenet5.yaml", "--format", "json"),
+        ("inspect", "vgg16"),
+        ("inspect", "specs/vgg", "--side-by-side"),
         ("check", "specs/lenet5.yaml"),
+        ("specs",),
         ("train", "--help"),
         ("evaluate", "--help"),
         ("--help",),

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from cnncli.analysis.catalogue import catalogue
 from cnncli.diagnostics import SpecError
 from cnncli.graph import open_text
 from cnncli.layers import KINDS
 from cnncli.layers.plugins import load_file
 from cnncli.network import compile_graph
 from cnncli.report.messages import error_lines
-from scripts.make_docs import DOCS, pages, with_operations
+from cnncli.spec.sections import Paper
+from scripts.make_docs import DOCS, networks_page, pages, with_operations
+from tests.specs.support import NAMES
 
 ROOT = DOCS.parent
 
@@ -31,6 +34,28 @@ def test_a_changed_table_is_noticed() -> None:
     stale = text.replace("| `relu` | 1 for each value |", "| `relu` | 2 for each value |")
     assert stale != text
     assert with_operations(stale) == text
+
+
+def test_the_page_of_networks_has_each_with_its_paper_and_its_file() -> None:
+    text = (DOCS / "networks.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## (\w+)\n\n(.*?)(?=\n## |\Z)", text, re.DOTALL | re.MULTILINE))
+    assert sections.keys() == {Path(name).name for name in NAMES}
+    assert re.findall(r"^\| \[(\w+)\]\(#\1\)", text, re.MULTILINE) == list(sections)
+    vgg16 = sections["vgg16"]
+    assert "*Very deep convolutional networks for large-scale image recognition*, 2014." in vgg16
+    assert "- The paper: 138 million parameters (table 2)\n- Here: 138,357,544 parameters" in vgg16
+    assert "VGG-16: configuration D (table 1)." in vgg16
+    for link in re.findall(r"\]\((\.\.[^)]*)\)", text):
+        assert (DOCS / link).exists()
+
+
+def test_a_changed_spec_is_noticed() -> None:
+    entries = catalogue()
+    paper = entries[0].paper
+    assert paper is not None
+    changed = Paper(authors=paper.authors, year=paper.year, title="Another title", figures=paper.figures)
+    page = [*networks_page((entries[0]._replace(paper=changed), *entries[1:]))]
+    assert "\n".join(page) + "\n" != (DOCS / "networks.md").read_text(encoding="utf-8")
 
 
 def blocks(path: Path, language: str) -> list[str]:

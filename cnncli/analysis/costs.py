@@ -77,6 +77,11 @@ def node_figures(node: Node) -> Figures:
     )
 
 
+def computes_weighted_sums(node: Node) -> bool:
+    """Whether a node is what papers count as a layer: convolution, fully connected, projection."""
+    return node.layer.macs(node.x, node.output) != 0
+
+
 def _times(batch: int, figures: Figures) -> Figures:
     """What is there once for every sample, times the samples; weights are there once."""
     if batch == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cnncli.algebra import Dim, product
+from cnncli.analysis.costs import computes_weighted_sums
 from cnncli.graph import Graph, Node
 
 
@@ -26,7 +27,7 @@ def compare(graph: Graph) -> tuple[Comparison, ...]:
 
     A fully connected layer has a weight from every input value to every output value.
     """
-    return tuple(_comparison(node) for node in graph.nodes if node.layer.macs(node.x, node.output) != 0)
+    return tuple(_comparison(node) for node in graph.nodes if computes_weighted_sums(node))
 
 
 def _comparison(node: Node) -> Comparison:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
-from typing import Annotated, Final, ParamSpec, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import Annotated, Final, ParamSpec, TypeAlias, TypeVar
 
 import typer
 
@@ -22,9 +23,15 @@ INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as shells have it: 1 would say that a network is over its budget."""
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
-SpecPath: TypeAlias = Annotated[
-    str, typer.Argument(metavar="SPEC", help="A spec file (.yaml).", show_default=False)
+SpecWords: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SPEC...",
+        help="Spec files, folders, patterns such as 'nets/*.yaml', or names that 'cnncli specs' lists.",
+        show_default=False,
+    ),
 ]
 InputSize: TypeAlias = Annotated[
     str | None, typer.Option("--input", metavar="SIZE", help="Another input size, such as 3x224x224.")
@@ -42,6 +49,13 @@ _SIZE: Final = re.compile(r"\d+([x,]\d+){0,3}\Z")
 _MAX_DIGITS: Final = 12
 
 
+class TableOrJson(StrEnum):
+    """How to show it: to a person, or to a machine."""
+
+    table = "table"
+    json = "json"
+
+
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
     """A command that shows its errors and exits with 2, instead of raising them; with 130 after Ctrl-C."""
 
@@ -56,6 +70,22 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(INTERRUPTED) from None
 
     return run
+
+
+def for_each(files: Iterable[str], action: Callable[[str], T]) -> tuple[list[T], int]:
+    """What an action makes of each file, and the exit code.
+
+    The errors of a file at fault are shown, and those that follow still get their turn.
+    """
+    made: list[T] = []
+    code = 0
+    for file in files:
+        try:
+            made.append(action(file))
+        except CnncliError as error:
+            show_error(errors(), error)
+            code = WRONG
+    return made, code
 
 
 def parse_size(text: str | None) -> tuple[int, ...] | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnncli.cli.common import Plugins, known_size, load_plugins
+from cnncli.cli.common import Plugins, TableOrJson, known_size, load_plugins
 from cnncli.diagnostics import usage_error
 from cnncli.report.screen import output, printable
 
@@ -21,13 +20,6 @@ if TYPE_CHECKING:
 SCHEMA = "cnncli.evaluate/1"
 
 
-class Format(StrEnum):
-    """How to show it."""
-
-    table = "table"
-    json = "json"
-
-
 def command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)],
     data: Annotated[
@@ -37,7 +29,7 @@ def command(
         ),
     ] = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.table,
+    form: Annotated[TableOrJson, typer.Option("--format", help="How to show it.")] = TableOrJson.table,
     plugin: Plugins = None,
 ) -> None:
     """Measure a run on held-out data. Shows loss, top-1, top-5 and the figures of each class."""
@@ -46,7 +38,7 @@ def command(
     load_plugins(plugin)
     need_training()
     opened, dataset, figures = _measure(Path(run), data, device)
-    if form is Format.json:
+    if form is TableOrJson.json:
         typer.echo(_json(opened, dataset, figures))
     else:
         _table(opened, dataset, figures)

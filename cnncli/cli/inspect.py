@@ -1,7 +1,8 @@
-"""``cnncli inspect``: shapes, parameters and cost of every layer."""
+"""``cnncli inspect``: shapes, parameters and cost of every layer; of several networks, a row each."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,10 +10,13 @@ import typer
 
 from cnncli.analysis import dense
 from cnncli.analysis.costs import Costs, costs
-from cnncli.cli.common import InputSize, Overrides, Plugins, SpecPath, load_plugins, parse_size
+from cnncli.cli.common import InputSize, Overrides, Plugins, SpecWords, for_each, load_plugins, parse_size
+from cnncli.diagnostics import listing, usage_error
 from cnncli.graph import Graph, open_spec
 from cnncli.report import inspection, verification
+from cnncli.report.markdown import markdown_table
 from cnncli.report.screen import Screen, errors, output
+from cnncli.spec.selection import select
 
 DIFFERS = 1
 """Exit code where a figure differs from torch's without a known reason."""
@@ -27,7 +31,7 @@ class Format(StrEnum):
 
 
 def command(
-    spec: SpecPath,
+    specs: SpecWords,
     input_size: InputSize = None,
     batch: Annotated[
         int, typer.Option(min=1, metavar="N", help="Samples at once: multiplies MACs, FLOPs and neurons.")
@@ -44,11 +48,23 @@ def command(
     verify: Annotated[
         bool, typer.Option("--verify", help="Check every figure against torch and torchinfo.")
     ] = False,
+    side_by_side: Annotated[
+        bool, typer.Option("--side-by-side", help="Show the networks' layers in columns, then compare them.")
+    ] = False,
     plugin: Plugins = None,
 ) -> None:
-    """Show every layer's shape, parameters and cost. All is computed from the text alone."""
+    """Show every layer's shape, parameters and cost; of several networks, one row each.
+
+    All is computed from the text alone.
+    """
     load_plugins(plugin)
-    graph = open_spec(spec, size=parse_size(input_size), overrides=overrides or ()).graph
+    size = parse_size(input_size)
+    files, several = select(specs)
+    if several or side_by_side:
+        _refuse({"--depth": depth, "--fully-connected": fully_connected, "--verify": verify})
+        _compare(files, size, overrides or (), batch, form, side_by_side=side_by_side)
+        return
+    graph = open_spec(files[0], size=size, overrides=overrides or ()).graph
     figures = costs(graph, batch)
     comparisons = dense.compare(graph) if fully_connected else None
     if form is Format.json:
@@ -62,6 +78,44 @@ def command(
     if verify:
         # A document on standard output stays one; what was verified is said beside it.
         _verify(graph, output() if form is Format.table else errors())
+
+
+def _refuse(options: Mapping[str, object]) -> None:
+    """Refuse what says nothing of several networks.
+
+    Raises:
+        UsageError: one of the options is given.
+    """
+    given = [option for option, value in options.items() if value]
+    if given:
+        raise usage_error(f"{listing(given)} cannot go with a comparison", expected="one spec file")
+
+
+def _compare(
+    files: Sequence[str],
+    size: Sequence[int] | None,
+    overrides: Sequence[str],
+    batch: int,
+    form: Format,
+    *,
+    side_by_side: bool,
+) -> None:
+    from cnncli.analysis.comparison import network
+    from cnncli.report import comparison
+
+    if side_by_side and form is Format.json:
+        raise usage_error("--side-by-side has no JSON form", expected="--format table or markdown")
+    networks, code = for_each(
+        files, lambda file: network(open_spec(file, size=size, overrides=overrides).graph, batch)
+    )
+    if networks and form is Format.json:
+        typer.echo(comparison.document(networks, batch))
+    elif networks and form is Format.markdown:
+        typer.echo("\n".join(comparison.markdown(networks, batch, layers=side_by_side)))
+    elif networks:
+        comparison.show(output(), networks, batch, layers=side_by_side)
+    if code:
+        raise typer.Exit(code)
 
 
 def _table(
@@ -87,7 +141,7 @@ def _markdown(
 ) -> None:
     lines = [*inspection.markdown(graph, figures, depth, batch)]
     if comparisons is not None:
-        lines += ["", *inspection.markdown_table(inspection.dense_table(comparisons))]
+        lines += ["", *markdown_table(inspection.dense_table(comparisons))]
     typer.echo("\n".join(lines))
 
 

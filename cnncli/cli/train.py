@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 def command(
     spec: Annotated[
         str | None,
-        typer.Argument(metavar="SPEC", help="A spec file (not with --resume).", show_default=False),
+        typer.Argument(
+            metavar="SPEC",
+            help="A spec file, or a name that 'cnncli specs' lists (not with --resume).",
+            show_default=False,
+        ),
     ] = None,
     data: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="digits, idx:DIR, folder:DIR or npz:FILE.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-_GAP = "  "
+GAP = "  "
 _ELLIPSIS = "…"
 
 
@@ -33,10 +33,14 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Columns, and how many of the last rows are totals, set off by a rule."""
+    """Columns, and how many of the last rows are totals, set off by a rule.
+
+    ``rules`` are the numbers of other rows, counted from 0, that have a rule above them.
+    """
 
     columns: tuple[Column, ...]
     totals: int = 0
+    rules: frozenset[int] = frozenset()
 
 
 class Line(NamedTuple):
@@ -50,17 +54,15 @@ def render(table: Table, width: int | None) -> Iterator[Line]:
     """The lines of a table, at most ``width`` characters long; None: as long as they are."""
     columns = _fitted(table.columns, width)
     widths = [column.width for column in columns]
-    rule = "─" * (sum(widths) + len(_GAP) * (len(widths) - 1))
+    rule = "─" * (sum(widths) + len(GAP) * (len(widths) - 1))
     yield Line(_join([column.heading for column in columns], columns, widths), "heading")
     yield Line(rule, "rule")
     rows = list(zip(*(column.cells for column in columns), strict=True))
     body = len(rows) - table.totals
-    for row in rows[:body]:
-        yield Line(_join(row, columns, widths), "row")
-    if table.totals:
-        yield Line(rule, "rule")
-    for row in rows[body:]:
-        yield Line(_join(row, columns, widths), "total")
+    for index, row in enumerate(rows):
+        if index == body or index in table.rules:
+            yield Line(rule, "rule")
+        yield Line(_join(row, columns, widths), "row" if index < body else "total")
 
 
 def cut_middle(text: str, width: int) -> str:
@@ -76,7 +78,7 @@ def _join(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
         cell.rjust(width) if column.right else cell.ljust(width)
         for cell, column, width in zip(cells, columns, widths, strict=True)
     ]
-    return _GAP.join(parts).rstrip()
+    return GAP.join(parts).rstrip()
 
 
 def _fitted(columns: tuple[Column, ...], width: int | None) -> tuple[Column, ...]:
@@ -97,4 +99,4 @@ def _fitted(columns: tuple[Column, ...], width: int | None) -> tuple[Column, ...
 
 
 def _length(columns: Sequence[Column]) -> int:
-    return sum(column.width for column in columns) + len(_GAP) * (len(columns) - 1)
+    return sum(column.width for column in columns) + len(GAP) * (len(columns) - 1)

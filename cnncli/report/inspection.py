@@ -11,6 +11,7 @@ from cnncli.graph import Graph
 from cnncli.layers import shape_text
 from cnncli.report.columns import Column, Table
 from cnncli.report.folding import Entry, entries
+from cnncli.report.markdown import escape, markdown_table
 from cnncli.report.numbers import exact, megabytes, short
 from cnncli.report.screen import Screen, printable
 from cnncli.spec.description import OUTPUT
@@ -46,9 +47,9 @@ def table(graph: Graph, costs: Costs, depth: int | None) -> Table:
         Column("name", [_name(row) for row in rows] + [name for name, _ in totals], cut=True),
         Column("kind", [row.kind for row in rows] + blank),
         Column("output", [shape_text(row.output) for row in rows] + blank),
-        _numbers("parameters", figures, "params", rank=3),
-        _numbers("MACs", figures, "macs", rank=2),
-        _numbers("neurons", figures, "neurons", rank=1),
+        figure_column("parameters", figures, "params", rank=3),
+        figure_column("MACs", figures, "macs", rank=2),
+        figure_column("neurons", figures, "neurons", rank=1),
     )
     return Table(columns, totals=len(totals))
 
@@ -57,7 +58,7 @@ def summary(graph: Graph, costs: Costs) -> Iterator[str]:
     """What stands under the table."""
     totals = costs.totals
     yield f"trainable parameters {exact(totals.params)}   buffers {exact(totals.buffers)}"
-    yield f"FLOPs {exact(totals.flops)}   weights {_megabytes(totals)}"
+    yield f"FLOPs {exact(totals.flops)}   weights {weights_text(totals)}"
     if graph.has_training_only:
         yield f"{_MARK} exists in training only; not part of the total"
     if list(graph.outputs) != [OUTPUT]:
@@ -90,43 +91,27 @@ def dense_table(comparisons: Sequence[Comparison]) -> Table:
 def markdown(graph: Graph, costs: Costs, depth: int | None, batch: int) -> Iterator[str]:
     """The same as a Markdown document."""
     drawn = table(graph, costs, depth)
-    yield f"## {_escape(title(graph, batch))}"
+    yield f"## {escape(title(graph, batch))}"
     yield ""
     yield from markdown_table(drawn)
     yield ""
     for line in summary(graph, costs):
-        yield f"{_escape(line)}  "
-
-
-def markdown_table(drawn: Table) -> Iterator[str]:
-    """A table in Markdown; totals are bold."""
-    yield _row([column.heading for column in drawn.columns])
-    yield _row(["---:" if column.right else "---" for column in drawn.columns])
-    rows = list(zip(*(column.cells for column in drawn.columns), strict=True))
-    for index, row in enumerate(rows):
-        is_total = index >= len(rows) - drawn.totals
-        yield _row([f"**{_escape(cell)}**" if is_total and cell else _escape(cell) for cell in row])
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _escape(text: str) -> str:
-    return "".join(f"\\{c}" if c in "\\`*_|<>[]" else c for c in text)
+        yield f"{escape(line)}  "
 
 
 def _name(entry: Entry) -> str:
     return f"{entry.name} {_MARK}" if entry.training_only else entry.name
 
 
-def _numbers(heading: str, figures: Sequence[Figures], name: str, rank: int) -> Column:
+def figure_column(heading: str, figures: Sequence[Figures], name: str, rank: int) -> Column:
+    """One figure of every row, in full or, where there is little room, in three digits."""
     values: list[Dim] = [getattr(each, name) for each in figures]
     brief = [short(value) if isinstance(value, int) else str(value) for value in values]
     return Column(heading, [exact(value) for value in values], right=True, short_cells=brief, rank=rank)
 
 
-def _megabytes(figures: Figures) -> str:
+def weights_text(figures: Figures) -> str:
+    """The size of the weights, for a person."""
     size = figures.weights_size
     return megabytes(size) if isinstance(size, int) else f"{size} bytes"
 

@@ -18,31 +18,41 @@ SCHEMA = "cnncli.inspect/1"
 def render(graph: Graph, costs: Costs, batch: int, comparisons: Sequence[Comparison] | None) -> str:
     """The document as text. Figures are for ``batch`` samples, shapes for one."""
     dense = {each.node.name: each for each in comparisons or ()}
-    document: dict[str, Any] = {
-        "schema": SCHEMA,
+    document = {"schema": SCHEMA} | summary(graph, costs, batch)
+    document["layers"] = [_layer(row, dense) for row in costs.rows]
+    document["outputs"] = {name: shape_numbers(output.shape) for name, output in graph.outputs.items()}
+    return text(document)
+
+
+def summary(graph: Graph, costs: Costs, batch: int) -> dict[str, Any]:
+    """What a document says of a whole network."""
+    totals = {"totals": _totals(costs.totals)}
+    if graph.has_training_only:
+        totals["training_totals"] = _totals(costs.training_totals)
+    return {
         "name": graph.name,
         "spec": graph.source.name,
-        "input": _shape(graph.input),
+        "input": shape_numbers(graph.input),
         "batch": batch,
-        "totals": _totals(costs.totals),
+        **totals,
     }
-    if graph.has_training_only:
-        document["training_totals"] = _totals(costs.training_totals)
-    document["layers"] = [_layer(row, dense) for row in costs.rows]
-    document["outputs"] = {name: _shape(output.shape) for name, output in graph.outputs.items()}
+
+
+def text(document: Mapping[str, Any]) -> str:
+    """A document as it is printed."""
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def _totals(figures: Figures) -> dict[str, int | str]:
     return {
-        "params": _number(figures.params),
-        "trainable_params": _number(figures.params),
-        "buffers": _number(figures.buffers),
-        "macs": _number(figures.macs),
-        "flops": _number(figures.flops),
-        "neurons": _number(figures.neurons),
-        "connections": _number(figures.connections),
-        "weights_size": _number(figures.weights_size),
+        "params": number(figures.params),
+        "trainable_params": number(figures.params),
+        "buffers": number(figures.buffers),
+        "macs": number(figures.macs),
+        "flops": number(figures.flops),
+        "neurons": number(figures.neurons),
+        "connections": number(figures.connections),
+        "weights_size": number(figures.weights_size),
     }
 
 
@@ -53,13 +63,13 @@ def _layer(row: Row, dense: Mapping[str, Comparison]) -> dict[str, Any]:
         "kind": node.kind,
         "line": node.location.line,
         "inputs": list(node.inputs),
-        "output": _shape(node.output),
-        "params": _number(figures.params),
-        "buffers": _number(figures.buffers),
-        "macs": _number(figures.macs),
-        "flops": _number(figures.flops),
-        "neurons": _number(figures.neurons),
-        "connections": _number(figures.connections),
+        "output": shape_numbers(node.output),
+        "params": number(figures.params),
+        "buffers": number(figures.buffers),
+        "macs": number(figures.macs),
+        "flops": number(figures.flops),
+        "neurons": number(figures.neurons),
+        "connections": number(figures.connections),
     }
     if node.training_only:
         layer["training_only"] = True
@@ -73,10 +83,11 @@ def _layer(row: Row, dense: Mapping[str, Comparison]) -> dict[str, Any]:
     return layer
 
 
-def _number(value: Dim) -> int | str:
+def number(value: Dim) -> int | str:
+    """A number, or a formula as text."""
     return value if isinstance(value, int) else str(value)
 
 
-def _shape(shape: Shape) -> list[int | str]:
+def shape_numbers(shape: Shape) -> list[int | str]:
     """Numbers, and formulas as text."""
-    return [_number(dim) for dim in shape]
+    return [number(dim) for dim in shape]

@@ -18,8 +18,10 @@ from cnncli.diagnostics import (
     shortened,
     usage_error,
 )
+from cnncli.spec.files import SUFFIXES, neighbours, resolved
 from cnncli.spec.parsing import MAX_BYTES, parse
 from cnncli.spec.scope import Scope, interpolate
+from cnncli.spec.shipped import located
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 
 _SECTIONS: Final[dict[str, tuple[type, str]]] = {
@@ -35,7 +37,6 @@ _SECTIONS: Final[dict[str, tuple[type, str]]] = {
     "budget": (Entries, "a mapping from figures to their limits"),
     "paper": (Entries, "a mapping of authors, year, title and figures"),
 }
-_SUFFIXES: Final = (".yaml", ".yml")
 _MAX_EXTENDS: Final = 16
 
 
@@ -65,13 +66,15 @@ class Document(NamedTuple):
 def load(path: str | Path, overrides: Iterable[str], faults: Faults) -> Document:
     """The document in a file, with ``extends`` followed and ``var=value`` overrides applied.
 
+    The name of a shipped spec is as good as a path (:mod:`cnncli.spec.shipped`).
     Repeated keys, unknown sections and sections of a wrong form are added to ``faults``.
 
     Raises:
         UsageError: there is no such file, it cannot be read, or an override names no variable.
         SpecError: the text is no YAML, or no spec at all.
     """
-    return _document(read_source(path), overrides, faults, Path(path))
+    path = located(path)
+    return _document(read_source(path), overrides, faults, path)
 
 
 def from_source(source: Source, overrides: Iterable[str], faults: Faults) -> Document:
@@ -114,7 +117,8 @@ def read_source(path: str | Path) -> Source:
             raise usage_error(f"'{path}' is too large", expected=f"at most {MAX_BYTES // 2**20} MiB")
         return Source(str(path), data.decode("utf-8-sig"))
     except FileNotFoundError:
-        raise usage_error(f"there is no file '{path}'", hint=_neighbour_hint(path)) from None
+        hint = did_you_mean(path.name, neighbours(path))
+        raise usage_error(f"there is no file '{path}'", hint=hint) from None
     except UnicodeDecodeError as error:
         received = f"byte 0x{error.object[error.start]:02x} at position {error.start}"
         raise usage_error(f"'{path}' is not UTF-8 text", expected="UTF-8 text", received=received) from None
@@ -124,14 +128,6 @@ def read_source(path: str | Path) -> Source:
         if isinstance(error, UsageError):
             raise
         raise usage_error(f"'{path}' cannot be read: {error}") from None
-
-
-def _neighbour_hint(path: Path) -> str:
-    try:
-        names = [each.name for each in path.parent.iterdir() if each.suffix in _SUFFIXES]
-    except OSError:
-        return ""
-    return did_you_mean(path.name, names) if names else ""
 
 
 def _merged(
@@ -158,12 +154,12 @@ def _base(
     where = written.location
     if path is None:
         raise SpecError(Diagnostic("extends", "a spec that is no file cannot extend one", where))
-    if not written.text.endswith(_SUFFIXES) or Path(written.text).is_absolute():
+    if not written.text.endswith(SUFFIXES) or Path(written.text).is_absolute():
         expected = "a relative path that ends in .yaml"
         raise SpecError(Diagnostic("extends", f"cannot extend '{shortened(written.text)}'", where, expected))
     base = path.parent / written.text
-    chain = (*chain, _resolved(path))
-    if _resolved(base) in chain:
+    chain = (*chain, resolved(path))
+    if resolved(base) in chain:
         raise SpecError(Diagnostic("extends", f"'{written.text}' extends itself in a circle", where))
     if len(chain) > _MAX_EXTENDS:
         raise SpecError(Diagnostic("limit", f"more than {_MAX_EXTENDS} files extend one another", where))
@@ -174,14 +170,6 @@ def _base(
         fault = Diagnostic("extends", first.message, where, first.expected, first.received, first.hint)
         raise SpecError(fault) from None
     return _merged(source, base, chain, faults)
-
-
-def _resolved(path: Path) -> Path:
-    """The path without links; as it is where it is no path at all, which reading it then says."""
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError, ValueError):
-        return path
 
 
 def _checked_sections(root: Entries, faults: Faults) -> tuple[Entries, frozenset[str]]:
@@ -218,8 +206,9 @@ def _overridden(entries: Entries, overrides: list[str], faults: Faults) -> Entri
             raise usage_error(f"--set {text}", expected="var=value", hint="--set width=32")
         name = name.strip()
         if known is None or name not in known:
-            what = "this spec has no variables" if known is None else f"this spec has no variable '{name}'"
-            raise usage_error(f"--set {text}: {what}", hint=did_you_mean(name, known or ()))
+            what = "no variables" if known is None else f"no variable '{name}'"
+            message = f"--set {text}: {entries.location.source.name} has {what}"
+            raise usage_error(message, hint=did_you_mean(name, known or ()))
         source = Source("--set", text)
         pairs[name] = _override_value(source, text, value, faults)
         keys[name] = Scalar(name, True, source, 1, 1, len(name))

@@ -86,6 +86,33 @@ def test_shipped_networks_are_within_their_budgets() -> None:
     assert "lenet5.yaml: within budget" in text
 
 
+def test_folders_and_names(folder: Path) -> None:
+    (folder / "wrong.yaml").unlink()
+    code, text, errors = check(folder)
+    assert code == 2
+    assert f"{folder / 'over.yaml'}: over budget" in text
+    assert f"{folder / 'within.yaml'}: within budget" in text
+    assert "none.yaml' has no budget" in errors
+    code, text, errors = check("vgg16", "vgg", folder / "over.yaml", folder / "over.yaml")
+    assert (code, errors) == (1, "")
+    assert text.count("within budget") == 6
+    assert text.count("over budget") == 1
+
+
+def test_a_name_that_is_none_does_not_stop_the_others(folder: Path) -> None:
+    code, text, errors = check("vgg61", folder / "within.yaml")
+    assert code == 2
+    assert "did you mean 'vgg16'?" in errors
+    assert "within budget" in text
+
+
+def test_a_folder_without_specs(folder: Path) -> None:
+    (folder / "empty").mkdir()
+    code, _, errors = check(folder / "empty", folder / "within.yaml")
+    assert code == 2
+    assert "there is no spec in" in errors
+
+
 def test_a_pattern_passes_over_folders(folder: Path) -> None:
     (folder / "specs" / "deep").mkdir(parents=True)
     (folder / "within.yaml").rename(folder / "specs" / "deep" / "within.yaml")

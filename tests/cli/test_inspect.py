@@ -42,7 +42,7 @@ def test_json() -> None:
     assert first == {
         "name": "conv1",
         "kind": "conv",
-        "line": 8,
+        "line": 7,
         "inputs": ["input"],
         "output": [6, 28, 28],
         "params": 156,
@@ -93,8 +93,8 @@ def test_a_wrong_size(size: str) -> None:
     ("arguments", "message"),
     [
         (["nowhere.yaml"], "there is no file 'nowhere.yaml'"),
-        (["specs"], "'specs' is a folder"),
-        (["specs/lenet5.yaml", "--set", "width=3"], "this spec has no variables"),
+        (["resnte18"], "there is no file 'resnte18', and no spec of that name ships"),
+        (["specs/lenet5.yaml", "--set", "width=3"], "specs/lenet5.yaml has no variables"),
         (["specs/lenet5.yaml", "--plugin", "nowhere.py"], "there is no plug-in 'nowhere.py'"),
     ],
 )
@@ -108,6 +108,18 @@ def test_mistakes_on_the_command_line(arguments: list[str], message: str) -> Non
 def test_a_misspelt_file_gets_a_suggestion() -> None:
     result = runner.invoke(app, ["inspect", "specs/lenet55.yaml"])
     assert "did you mean 'lenet5.yaml'?" in result.stderr
+
+
+def test_a_misspelt_name_gets_a_suggestion() -> None:
+    result = runner.invoke(app, ["inspect", "vgg61"])
+    assert result.exit_code == 2
+    assert "did you mean 'vgg16'?" in result.stderr
+
+
+def test_a_shipped_spec_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = inspect("specs/vgg/vgg16.yaml")
+    monkeypatch.chdir(tmp_path)
+    assert inspect("vgg16") == text
 
 
 def test_a_shape_that_does_not_fit_shows_the_way_there(tmp_path: Path) -> None:

@@ -95,6 +95,16 @@ def test_settings_from_a_file_stand_in_place_of_the_specs_own(spec: Path, tmp_pa
     assert not (tmp_path / "run").exists()
 
 
+def test_a_shipped_spec_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, text, errors = call("train", "toy_classifier", "--epochs", "1", "--device", "cpu")
+    assert code == 0, errors
+    assert text.startswith("toy classifier on cpu")
+    code, _, errors = call("train", "lecture")
+    assert code == 2
+    assert "'lecture' is a family of specs" in errors
+
+
 def test_resuming_with_more_epochs(spec: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert call("train", spec, "--run", run)[0] == 0

@@ -396,7 +396,7 @@ class TestSet:
     @pytest.mark.parametrize(
         ("override", "message"),
         [
-            ("widht=3", "--set widht=3: this spec has no variable 'widht'"),
+            ("widht=3", "--set widht=3: net.yaml has no variable 'widht'"),
             ("width", "--set width"),
             ("=3", "--set =3"),
             ("width=", "--set width=: there is no value"),
@@ -414,7 +414,7 @@ class TestSet:
         assert caught.value.diagnostics[0].hint == "did you mean 'width'?"
 
     def test_a_spec_without_variables(self) -> None:
-        with pytest.raises(UsageError, match="this spec has no variables"):
+        with pytest.raises(UsageError, match=r"net\.yaml has no variables"):
             opened("layers: [relu]", "a=3")
 
     @pytest.mark.parametrize(

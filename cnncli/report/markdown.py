@@ -1,0 +1,26 @@
+"""Tables and texts as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cnncli.report.columns import Table
+
+
+def markdown_table(drawn: Table) -> Iterator[str]:
+    """A table in Markdown; totals are bold."""
+    yield _row([escape(column.heading) for column in drawn.columns])
+    yield _row(["---:" if column.right else "---" for column in drawn.columns])
+    rows = list(zip(*(column.cells for column in drawn.columns), strict=True))
+    for index, row in enumerate(rows):
+        is_total = index >= len(rows) - drawn.totals
+        yield _row([f"**{escape(cell)}**" if is_total and cell else escape(cell) for cell in row])
+
+
+def escape(text: str) -> str:
+    """The text, to be read as it is."""
+    return "".join(f"\\{c}" if c in "\\`*_|<>[]" else c for c in text)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,106 @@
+"""Names of shipped specs: one rule for what a bare word means, wherever it is typed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cnncli.diagnostics import UsageError
+from cnncli.graph import open_spec
+from cnncli.spec import shipped
+from tests.specs.support import NAMES, SPECS
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which nothing lies."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def hint(word: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        open_spec(word)
+    (fault,) = caught.value.diagnostics
+    assert fault.message.startswith(f"there is no file '{word}'")
+    return fault.hint
+
+
+def test_every_file_has_a_name_of_its_own() -> None:
+    assert Counter(name.rpartition("/")[2] for name in NAMES) == Counter(list(shipped.specs()))
+    assert {path.relative_to(SPECS).with_suffix("").as_posix() for path in shipped.specs().values()} == {
+        *NAMES
+    }
+
+
+def test_names_are_words() -> None:
+    for name in (*shipped.specs(), *shipped.families()):
+        assert Path(name).suffix == ""
+        assert "/" not in name
+
+
+def test_a_family_has_a_name_that_no_stranger_has() -> None:
+    """A spec may be called as its own family, and is meant then; another's name would be ambiguous."""
+    assert {"alexnet", "vgg", "resnet", "lecture"} <= shipped.families().keys()
+    for name, folder in shipped.families().items():
+        namesake = shipped.specs().get(name)
+        assert namesake is None or namesake.parent == folder
+
+
+def test_a_name_is_a_spec_from_anywhere(elsewhere: Path) -> None:
+    assert not list(elsewhere.iterdir())
+    assert open_spec("vgg16").graph.name == "vgg16"
+    assert shipped.find("vgg16") == SPECS / "vgg" / "vgg16.yaml"
+    assert shipped.find("vgg") == SPECS / "vgg"
+    assert shipped.find("alexnet") == SPECS / "alexnet" / "alexnet.yaml"
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_what_exists_here_is_meant_first(elsewhere: Path, make: object) -> None:
+    assert callable(make)
+    make(elsewhere / "vgg16")
+    assert shipped.find("vgg16") is None
+    assert shipped.located("vgg16") == Path("vgg16")
+
+
+@pytest.mark.parametrize("word", ["", ".", "..", "./vgg16", "vgg16/", "vgg/vgg16", "vgg16.yaml", "x/vgg16"])
+def test_what_is_no_name(elsewhere: Path, word: str) -> None:
+    assert elsewhere.is_dir()
+    assert shipped.find(word) is None
+    with pytest.raises(UsageError):
+        open_spec(word)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("vgg61", "vgg16"), ("VGG16", "vgg16"), ("alexnt", "alexnet"), ("lectur", "lecture")],
+)
+def test_a_misspelt_name(elsewhere: Path, word: str, meant: str) -> None:
+    assert elsewhere.is_dir()
+    assert hint(word) == f"did you mean '{meant}'?"
+
+
+def test_a_file_beside_it_may_be_meant_as_well(elsewhere: Path) -> None:
+    (elsewhere / "mynet.yaml").touch()
+    assert hint("mynet") == "did you mean 'mynet.yaml'?"
+
+
+def test_a_name_like_no_other(elsewhere: Path) -> None:
+    assert elsewhere.is_dir()
+    assert hint("zzzzzzzzzz") == "'cnncli specs' lists what ships"
+
+
+def test_a_family_is_not_one_spec(elsewhere: Path) -> None:
+    assert elsewhere.is_dir()
+    with pytest.raises(UsageError) as caught:
+        open_spec("vgg")
+    (fault,) = caught.value.diagnostics
+    assert fault.message == "'vgg' is a family of specs"
+    assert fault.hint == "vgg11, vgg11_lrn, vgg13, vgg16, vgg16_c and vgg19"
+
+
+def test_a_link_to_a_shipped_spec_is_a_file(elsewhere: Path) -> None:
+    (elsewhere / "mine.yaml").symlink_to(SPECS / "vgg" / "vgg16.yaml")
+    assert open_spec("mine.yaml").graph.nodes[0].name == "features.0"
