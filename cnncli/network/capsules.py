@@ -52,9 +52,13 @@ def _squash(s: Tensor) -> Tensor:
 
 @builder(Capsules)
 def capsules(kind: Capsules, x: Sizes) -> nn.Module:
-    """Every prediction sums as many products as its capsule has values."""
+    """Starts with output capsules of length 1/5.
+
+    A sum s of predictions by capsules of length 1, each coupled by 1 / count, has |s|^2 = size * inputs *
+    variance / count^2 in the mean. That is to be 1/4: where it is large, squashing leaves no derivative.
+    """
     module = Routing(kind, x)
-    initialise(module, kind.reads)
+    initialise(module, 8 * kind.size * len(module.weight) / kind.count**2)
     return module
 
 

@@ -128,3 +128,11 @@ def test_an_empty_capsule_has_a_derivative() -> None:
     run("capsulelength", module(x)).sum().backward()
     assert x.grad is not None
     assert torch.isfinite(x.grad).all()
+
+
+def test_output_capsules_start_short() -> None:
+    torch.manual_seed(0)
+    module = only_module("capsules: 10", [256, 6, 6])
+    x = 10 * torch.randn(4, 256, 6, 6)  # so long that every input capsule has a length of about 1
+    lengths = run("capsulelength", module(x).detach())
+    assert 0.1 < lengths.mean() < 0.4
