@@ -7,6 +7,8 @@ expressions as objects, which is what sets and dicts need; :func:`same` asks abo
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from math import gcd
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from cnncli.algebra.floors import floor_divide
 from cnncli.algebra.terms import Symbol, add, constant, multiply, ordered, scale, text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from typing import Literal, NoReturn
 
     from cnncli.algebra.terms import Terms
@@ -136,7 +139,8 @@ Dim = int | Expr
 class Condition:
     """``expr >= 0`` or ``expr == 0``, in lowest terms: true for some sizes, false or unknown for others.
 
-    It has no truth value: using it as one raises :class:`Undecidable`.
+    It has no truth value of its own: using it as one raises :class:`Undecidable`, unless it is decided for
+    all sizes that are in question (:func:`deciding`).
     """
 
     __slots__ = ("_expr", "_relation")
@@ -168,8 +172,29 @@ class Condition:
 
     __repr__ = __str__
 
-    def __bool__(self) -> NoReturn:
-        raise Undecidable(self)
+    def __bool__(self) -> bool:
+        decide = _DECIDE.get()
+        answer = decide(self) if decide is not None else None
+        if answer is None:
+            raise Undecidable(self)
+        return answer
+
+
+_DECIDE: ContextVar[Callable[[Condition], bool | None] | None] = ContextVar("decide", default=None)
+
+
+@contextmanager
+def deciding(decide: Callable[[Condition], bool | None]) -> Iterator[None]:
+    """Let ``decide`` answer for conditions that are used as truth values: None where it cannot.
+
+    So a rule such as ``max(height, other)`` is written once, for numbers and for formulas of which it is
+    known that one is never the smaller.
+    """
+    token = _DECIDE.set(decide)
+    try:
+        yield
+    finally:
+        _DECIDE.reset(token)
 
 
 def symbol(name: str) -> Expr:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, overload
 
-from cnncli.algebra.expression import Condition, Dim, Expr
+from cnncli.algebra.expression import Condition, Dim, Expr, Undecidable
 from cnncli.algebra.terms import Floor, Symbol, atoms
 
 if TYPE_CHECKING:
@@ -25,6 +26,30 @@ def product(dims: Iterable[Dim]) -> Dim:
     for dim in dims:
         result = result * dim
     return result
+
+
+def smallest(dims: Iterable[Dim]) -> Dim:
+    """The one that is never larger than another.
+
+    Raises Undecidable where that depends on sizes that are not known.
+    """
+    return reduce(lambda least, dim: least if _settled(least <= dim) or not dim <= least else dim, dims)
+
+
+def largest(dims: Iterable[Dim]) -> Dim:
+    """The one that is never smaller than another.
+
+    Raises Undecidable where that depends on sizes that are not known.
+    """
+    return reduce(lambda most, dim: most if _settled(most >= dim) or not dim >= most else dim, dims)
+
+
+def _settled(condition: bool | Condition) -> bool:
+    """Whether it is known to hold; of two conditions it is then enough that one is."""
+    try:
+        return bool(condition)
+    except Undecidable:
+        return False
 
 
 @overload

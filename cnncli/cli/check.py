@@ -9,7 +9,8 @@ import typer
 
 from cnncli.analysis import budgets
 from cnncli.analysis.costs import costs
-from cnncli.cli.common import InputSize, Overrides, Plugins, SpecWords, for_each, load_plugins, parse_size
+from cnncli.cli.common import InputSize, Overrides, Plugins, SpecWords, for_each, load_plugins
+from cnncli.cli.input_size import parse_size
 from cnncli.diagnostics import usage_error
 from cnncli.graph import open_spec, read_budget
 from cnncli.report import checks

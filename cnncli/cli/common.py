@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Annotated, Final, ParamSpec, TypeAlias, TypeVar
 
 import typer
 
-from cnncli.diagnostics import CnncliError, usage_error
+from cnncli.diagnostics import CnncliError
 from cnncli.graph import Graph
 from cnncli.layers.plugins import load_file
 from cnncli.report.messages import show_error
@@ -33,6 +32,12 @@ SpecWords: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+SpecPath: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="SPEC", help="A spec file, or a name that 'cnncli specs' lists.", show_default=False
+    ),
+]
 InputSize: TypeAlias = Annotated[
     str | None, typer.Option("--input", metavar="SIZE", help="Another input size, such as 3x224x224.")
 ]
@@ -44,9 +49,6 @@ Plugins: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--plugin", metavar="FILE", help="A Python file that adds kinds of layers."),
 ]
-
-_SIZE: Final = re.compile(r"\d+([x,]\d+){0,3}\Z")
-_MAX_DIGITS: Final = 12
 
 
 class TableOrJson(StrEnum):
@@ -86,24 +88,6 @@ def for_each(files: Iterable[str], action: Callable[[str], T]) -> tuple[list[T],
             show_error(errors(), error)
             code = WRONG
     return made, code
-
-
-def parse_size(text: str | None) -> tuple[int, ...] | None:
-    """The size that ``--input`` gives.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if text is None:
-        return None
-    folded = text.strip().lower().replace("×", "x").replace(" ", "")
-    parts = re.split("[x,]", folded)
-    if not _SIZE.match(folded) or any(len(part) > _MAX_DIGITS or int(part) == 0 for part in parts):
-        raise usage_error(
-            f"--input {text}: this is no size",
-            expected="channels and sizes, such as 3x224x224, or features, such as 784",
-        )
-    return tuple(int(part) for part in parts)
 
 
 def known_size(graph: Graph) -> tuple[int, ...]:

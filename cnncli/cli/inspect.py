@@ -10,7 +10,8 @@ import typer
 
 from cnncli.analysis import dense
 from cnncli.analysis.costs import Costs, costs
-from cnncli.cli.common import InputSize, Overrides, Plugins, SpecWords, for_each, load_plugins, parse_size
+from cnncli.cli.common import InputSize, Overrides, Plugins, SpecWords, for_each, load_plugins
+from cnncli.cli.input_size import parse_size
 from cnncli.diagnostics import listing, usage_error
 from cnncli.graph import Graph, open_spec
 from cnncli.report import inspection, verification

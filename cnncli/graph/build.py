@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from cnncli.algebra import Condition, Undecidable
 from cnncli.diagnostics import Diagnostic, Faults, Location, Related, SpecError
 from cnncli.graph.graph import Graph, Node, Output
 from cnncli.graph.trace import shape_table
@@ -12,14 +13,23 @@ from cnncli.layers import KINDS, Kind, Require, Shape, shape_text
 from cnncli.spec.description import INPUT, Description, NodeSpec, same_arguments
 from cnncli.spec.fields import MAX_SIZE
 
+if TYPE_CHECKING:
+    from cnncli.graph.unknowns import Unknowns
+
 _MAX_ORIGINS: Final = 8
 _MAX_TABLES: Final = 10
 
 
 def build(description: Description, size: Shape, faults: Faults) -> Graph | None:
-    """The graph for one input size. What is wrong is added to ``faults``; None if anything is."""
+    """The graph for one input size, or for all sizes at once where some are symbols.
+
+    What is wrong is added to ``faults``; None if anything is.
+    """
     builder = _Builder(description, size, faults)
-    builder.run()
+    if all(isinstance(dim, int) for dim in size):
+        builder.run()
+    else:
+        builder.run_for_all_sizes()
     return None if len(faults) else builder.graph()
 
 
@@ -33,6 +43,15 @@ class _Builder:
         self._own: dict[str, Node] = {}
         self._tables = 0
         self._layers: dict[tuple[object, ...], Kind[Any]] = {}
+        self._unknown: Unknowns | None = None
+
+    def run_for_all_sizes(self) -> None:
+        # Imported here: what few commands need.
+        from cnncli.graph.unknowns import Unknowns  # noqa: PLC0415
+
+        self._unknown = Unknowns()
+        with self._unknown.domain.applied():
+            self.run()
 
     def run(self) -> None:
         # The copies of a layer share its place and its uses; they would only say the same again.
@@ -54,7 +73,10 @@ class _Builder:
             if head.node is not None
         }
         nodes = _mark_training_only(self._nodes, outputs)
-        return Graph(description.name, description.source, self._size, nodes, outputs, description.groups)
+        bounds = tuple(self._unknown.bounds) if self._unknown is not None else ()
+        return Graph(
+            description.name, description.source, self._size, nodes, outputs, description.groups, bounds
+        )
 
     def _add(self, spec: NodeSpec) -> None:
         layer = self._layer(spec)
@@ -62,6 +84,14 @@ class _Builder:
         if len(names) < len(spec.inputs):
             return  # what it reads is at fault, and reported there
         shapes = tuple(self._shapes[name] for name in names)
+        try:
+            self._place(spec, layer, tuple(names), shapes)
+        except Undecidable as error:
+            raise SpecError(_undecided(spec, error)) from None
+
+    def _place(
+        self, spec: NodeSpec, layer: Kind[Any], names: tuple[str, ...], shapes: tuple[Shape, ...]
+    ) -> None:
         x = shapes if layer.joins else shapes[0]
         self._require(spec, layer, x)
         output = layer.output(x)
@@ -74,7 +104,7 @@ class _Builder:
             spec.name,
             spec.kind,
             layer,
-            tuple(names),
+            names,
             shapes,
             output,
             layer.parameters(x),
@@ -102,7 +132,13 @@ class _Builder:
 
     def _require(self, spec: NodeSpec, layer: Kind[Any], x: Any) -> None:
         for requirement in layer.check(x):
-            if not requirement.holds:
+            holds = requirement.holds
+            if isinstance(holds, Condition):
+                assert self._unknown is not None, holds
+                related = self._unknown.require(holds, requirement, spec)
+                if related is not None:
+                    raise SpecError(self._shape_fault(spec, requirement)._replace(related=related))
+            elif not holds:
                 raise SpecError(self._shape_fault(spec, requirement))
 
     def _shape_fault(self, spec: NodeSpec, requirement: Require) -> Diagnostic:
@@ -131,6 +167,18 @@ class _Builder:
             for name in names[:_MAX_ORIGINS]
             if name in self._own
         )
+
+
+def _undecided(spec: NodeSpec, error: Undecidable) -> Diagnostic:
+    """What a layer gives has more than one formula, which one depends on the size."""
+    return Diagnostic(
+        "undecided",
+        f"{spec.name}: what '{spec.kind}' gives has no one formula for all sizes",
+        spec.location,
+        "sizes for which it is decided, in numbers",
+        f"both are possible: {error.condition}, or not",
+        "--input with numbers, such as 3x224x224",
+    )
 
 
 def _with_uses(fault: Diagnostic, spec: NodeSpec) -> Diagnostic:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnncli.algebra import Condition
 from cnncli.diagnostics import Location, Source
 from cnncli.layers import Kind, Shape, Tensors
+
+if TYPE_CHECKING:
+    from cnncli.algebra.size_sets import SizeSet
 
 
 class Node(NamedTuple):
@@ -41,11 +45,27 @@ class Output(NamedTuple):
     training_only: bool
 
 
+class Bound(NamedTuple):
+    """What a layer asks of sizes that are not known: a condition that holds for some of them only.
+
+    ``sizes`` are those that satisfy it, where it is on one symbol; None where it couples several.
+    ``message`` says what goes wrong where it does not hold, ``expected`` what is asked.
+    """
+
+    node: str
+    condition: Condition
+    sizes: SizeSet | None
+    message: str
+    expected: str
+    location: Location
+
+
 class Graph(NamedTuple):
     """A network: nodes in an order in which each comes after all it reads.
 
     The input is no node. ``groups`` says for a prefix of dotted names what stands behind it (a
-    block, a number of copies), for tables that fold.
+    block, a number of copies), for tables that fold. ``bounds`` are what the layers ask of an input whose
+    sizes are symbols, in their order; shapes and costs hold wherever all of them do.
     """
 
     name: str
@@ -54,6 +74,7 @@ class Graph(NamedTuple):
     nodes: tuple[Node, ...]
     outputs: Mapping[str, Output]
     groups: Mapping[str, str]
+    bounds: tuple[Bound, ...] = ()
 
     @property
     def has_training_only(self) -> bool:

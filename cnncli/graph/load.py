@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
+from cnncli.algebra import Dim, symbol
 from cnncli.diagnostics import (
     Diagnostic,
     Faults,
@@ -19,8 +20,9 @@ from cnncli.diagnostics import (
 )
 from cnncli.graph.build import build
 from cnncli.graph.graph import Graph
-from cnncli.layers import KindVocabulary
+from cnncli.layers import KindVocabulary, Shape
 from cnncli.layers.plugins import load_installed
+from cnncli.layers.sliding import axis_symbols
 from cnncli.spec.description import Description
 from cnncli.spec.document import Document, from_source, load, read_source
 from cnncli.spec.expand import expand
@@ -31,6 +33,9 @@ from cnncli.spec.sections import Budget, Paper, Train
 from cnncli.spec.tree import Entries, describe
 
 R = TypeVar("R", bound=Record)
+
+Size: TypeAlias = "Sequence[Dim] | Callable[[Shape], Shape] | None"
+"""The input size that is wanted: this one, one made of the spec's own, or the spec's own."""
 
 _MAX_RANK: Final = 4
 
@@ -46,11 +51,12 @@ class Opened(NamedTuple):
 
 
 def open_spec(
-    path: str | Path, *, size: Sequence[int] | None = None, overrides: Iterable[str] = ()
+    path: str | Path, *, size: Size = None, overrides: Iterable[str] = ()
 ) -> Opened:
     """Read a spec file.
 
-    ``size`` replaces the spec's input size; ``overrides`` are ``var=value`` texts.
+    ``size`` replaces the spec's input size, or makes another of it (:func:`all_sizes`); sizes may be symbols.
+    ``overrides`` are ``var=value`` texts.
 
     Raises:
         SpecError: with every fault of the file, in the order of the file.
@@ -61,15 +67,21 @@ def open_spec(
 
 
 def open_text(
-    text: str, *, name: str = "<text>", size: Sequence[int] | None = None, overrides: Iterable[str] = ()
+    text: str, *, name: str = "<text>", size: Size = None, overrides: Iterable[str] = ()
 ) -> Opened:
     """As :func:`open_spec`, from a text; ``extends`` is not available."""
     source = Source(name, text.removeprefix("\ufeff"))
     return _open(lambda faults: from_source(source, overrides, faults), size)
 
 
-def _open(read: Callable[[Faults], Document], size: Sequence[int] | None) -> Opened:
-    _check_size(size)
+def all_sizes(size: Shape) -> Shape:
+    """The same input with a symbol for the size along every axis."""
+    return (*size[:1], *map(symbol, axis_symbols(len(size) - 1)))
+
+
+def _open(read: Callable[[Faults], Document], size: Size) -> Opened:
+    if not callable(size):
+        _check_size(size)
     faults = Faults()
     fatal: tuple[Diagnostic, ...] = ()
     try:
@@ -82,25 +94,35 @@ def _open(read: Callable[[Faults], Document], size: Sequence[int] | None) -> Ope
     raise ShapeError(found) if all(fault.code == "shape" for fault in found) else SpecError(found)
 
 
-def _check_size(size: Sequence[int] | None) -> None:
-    if size is not None and not (1 <= len(size) <= _MAX_RANK and all(1 <= n <= MAX_SIZE for n in size)):
+def _check_size(size: Sequence[Dim] | None) -> None:
+    if size is None:
+        return
+    known = [n for n in size if isinstance(n, int)]
+    if not (1 <= len(size) <= _MAX_RANK and all(1 <= n <= MAX_SIZE for n in known)):
         expected = "[features], or [channels, ...] with one to three sizes of 1 or more"
         raise usage_error("this is no input size", expected=expected, received=f"{list(size)}")
 
 
-def _read(document: Document, size: Sequence[int] | None, faults: Faults) -> Opened | None:
+def _read(document: Document, size: Size, faults: Faults) -> Opened | None:
     """What the document says, or None where anything is wrong with it."""
     train = _section(Train, document, faults)
     budget = _section(Budget, document, faults)
     paper = _section(Paper, document, faults) if document.section("paper") is not None else None
     description = _expand(document, faults)
-    graph = build(description, tuple(size) if size is not None else description.input, faults)
+    graph = build(description, _input(description.input, size), faults)
     if graph is None:
         return None
     assert train is not None
     assert budget is not None
     _check_losses(document, graph, faults)
     return Opened(document, graph, train, budget, paper) if not len(faults) else None
+
+
+def _input(own: tuple[int, ...], size: Size) -> Shape:
+    """The input's shape: the spec's own, unless another is wanted. () where the spec's is at fault."""
+    if callable(size):
+        return size(own) if own else ()
+    return tuple(size) if size is not None else own
 
 
 def _expand(document: Document, faults: Faults) -> Description:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from cnncli.algebra import Dim, product, same
+from cnncli.algebra import Dim, largest, product, same, smallest
 from cnncli.layers.kind import NONE, Example, Kind, Require, Shape, Tensors, shape_text
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name
@@ -28,7 +28,7 @@ class Join(Kind[Shapes]):
 
     def fitted(self, x: Shapes) -> tuple[Dim, ...]:
         """The spatial sizes of the result."""
-        pick = max if self.fit == "pad" else min
+        pick = largest if self.fit == "pad" else smallest
         return tuple(pick(sizes) for sizes in zip(*(shape[1:] for shape in x), strict=True))
 
     def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
@@ -36,10 +36,12 @@ class Join(Kind[Shapes]):
 
         The odd one is added, or cut, after.
         """
-        gaps = [(target - n, n - target) for target, n in zip(fitted, shape[1:], strict=True)]
-        return tuple(
-            (gap // 2, gap - gap // 2) if gap >= 0 else (-(cut // 2), -(cut - cut // 2)) for gap, cut in gaps
-        )
+        sizes = zip(fitted, shape[1:], strict=True)
+        if self.fit == "pad":
+            gaps = [target - n for target, n in sizes]
+            return tuple((gap // 2, gap - gap // 2) for gap in gaps)
+        cuts = [n - target for target, n in sizes]
+        return tuple((-(cut // 2), -(cut - cut // 2)) for cut in cuts)
 
     def check(self, x: Shapes) -> Iterator[Require]:
         ranks = {len(shape) for shape in x}

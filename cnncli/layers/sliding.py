@@ -45,3 +45,8 @@ def windows_fit(x: Shape, windows: Sequence[Window], kind: str) -> Iterator[Requ
 def axis_name(axis: int, rank: int) -> str:
     """What a person calls a spatial axis."""
     return {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}[rank][axis]
+
+
+def axis_symbols(rank: int) -> tuple[str, ...]:
+    """What the unknown sizes along ``rank`` axes are called."""
+    return {0: (), 1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}[rank]

@@ -1,0 +1,143 @@
+"""Deciding conditions on sizes that are not known, exactly.
+
+With one unknown n, floor divisions repeat: for n = M m + r, where M is a common multiple of the divisors,
+each floor((a n + c) / d) is (a M / d) m + floor((a r + c) / d), a polynomial in m. So in each residue class a
+condition compares a polynomial in m with zero, which changes its truth at finitely many m: it holds
+there from some size on, at single sizes, or never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import lcm
+from typing import TYPE_CHECKING, Final
+
+from cnncli.algebra.expression import Condition, deciding
+from cnncli.algebra.polynomials import Interval, both, coefficients_times, nonnegative, plus, times
+from cnncli.algebra.size_sets import ALL, MAX_ISOLATED, SizeSet, TooFineError, bounded, make
+from cnncli.algebra.sizes import symbols_of
+from cnncli.algebra.terms import Floor
+
+if TYPE_CHECKING:
+    from cnncli.algebra.polynomials import Polynomial
+    from cnncli.algebra.terms import Atom, Terms
+
+_MAX_WORK: Final = 2_000_000
+"""Of residue classes times terms: a second or so."""
+
+
+def solve(condition: Condition) -> SizeSet:
+    """The sizes n >= 1 that satisfy a condition on one unknown.
+
+    Raises:
+        TooFineError: they repeat with a period that is too large to look at every class.
+    """
+    (_,) = symbols_of(condition)
+    terms = condition.expr.terms
+    period = bounded(_modulus(terms, 1))
+    if period * len(terms) > _MAX_WORK:
+        raise TooFineError(f"{period:,} classes of {len(terms)} terms")
+    tails: dict[int, int] = {}
+    single: list[int] = []
+    for residue in range(period):
+        polynomial = _in_class(terms, period, residue, {})
+        start = 0 if residue else 1
+        for first, last in _holds(polynomial, condition.relation, start):
+            if last is None:
+                tails[residue] = period * first + residue
+            elif last - first > MAX_ISOLATED:
+                raise TooFineError(f"more than {MAX_ISOLATED:,} single sizes")
+            else:
+                single += [period * m + residue for m in range(first, last + 1)]
+    return make(period, tails, single)
+
+
+def _holds(polynomial: Polynomial, relation: str, start: int) -> list[Interval]:
+    """The m >= start for which polynomial(m) >= 0, or == 0."""
+    above = nonnegative(polynomial, start)
+    if relation == ">=":
+        return above
+    return both(above, nonnegative(coefficients_times(polynomial, -1), start))
+
+
+def _modulus(terms: Terms, times_: int) -> int:
+    """M such that for n = M m + r all coefficients of m are multiples of ``times_``, floors included."""
+    return lcm(*(_atom_modulus(atom, times_) for monomial in terms for atom in monomial), 1)
+
+
+def _atom_modulus(atom: Atom, times_: int) -> int:
+    return _modulus(atom.numerator, times_ * atom.divisor) if isinstance(atom, Floor) else times_
+
+
+def _in_class(terms: Terms, period: int, residue: int, known: dict[Atom, Polynomial]) -> Polynomial:
+    """The polynomial in m that these terms are for n = period * m + residue."""
+    total: Polynomial = []
+    for monomial, coefficient in terms.items():
+        value: Polynomial = [coefficient]
+        for atom in monomial:
+            if atom not in known:
+                known[atom] = _atom_in_class(atom, period, residue, known)
+            value = times(value, known[atom])
+        total = plus(total, value)
+    return total
+
+
+def _atom_in_class(atom: Atom, period: int, residue: int, known: dict[Atom, Polynomial]) -> Polynomial:
+    if not isinstance(atom, Floor):
+        return [residue, period]
+    constant, *rest = _in_class(atom.numerator, period, residue, known)
+    assert all(each % atom.divisor == 0 for each in rest), (atom, period, residue)
+    return [constant // atom.divisor, *(each // atom.divisor for each in rest)]
+
+
+class Domain:
+    """What is known of unknown sizes: for each the sizes it may have, and what is assumed beyond that.
+
+    It only ever gets smaller, so that what held once holds from then on.
+    """
+
+    def __init__(self) -> None:
+        self._sizes: dict[str, SizeSet] = {}
+        self._known: set[Condition] = set()
+
+    def sizes(self, symbol: str) -> SizeSet:
+        """The sizes that a symbol may have."""
+        return self._sizes.get(symbol, ALL)
+
+    def decide(self, condition: Condition) -> bool | None:
+        """Whether a condition holds for all sizes (True), for none (False), or for some (None)."""
+        if condition in self._known:
+            return True
+        symbols = symbols_of(condition)
+        if len(symbols) != 1:
+            return None
+        (symbol,) = symbols
+        try:
+            both_ = self.sizes(symbol) & solve(condition)
+        except TooFineError:
+            return None
+        if both_ == self.sizes(symbol):
+            self._known.add(condition)
+            return True
+        return None if both_ else False
+
+    def assume(self, condition: Condition) -> SizeSet | None:
+        """Take a condition for granted from now on; its own sizes where it is on one unknown, else None."""
+        self._known.add(condition)
+        symbols = symbols_of(condition)
+        if len(symbols) != 1:
+            return None
+        (symbol,) = symbols
+        try:
+            own = solve(condition)
+            self._sizes[symbol] = self.sizes(symbol) & own
+        except TooFineError:
+            return None
+        return own
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Let conditions that are decided here be used as truth values; others raise Undecidable still."""
+        with deciding(self.decide):
+            yield

@@ -1,0 +1,142 @@
+"""Polynomials in one unknown m with integer coefficients: where they are not negative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from math import comb
+from typing import TypeAlias
+
+Polynomial: TypeAlias = list[int]
+"""Coefficients by rising power of m."""
+
+Interval: TypeAlias = "tuple[int, int | None]"
+"""First and last m of a stretch; None: it goes on for ever."""
+
+
+def plus(left: Polynomial, right: Polynomial) -> Polynomial:
+    """Give left + right."""
+    return [a + b for a, b in zip_longest(left, right, fillvalue=0)]
+
+
+def times(left: Polynomial, right: Polynomial) -> Polynomial:
+    """Give left * right."""
+    if not left or not right:
+        return []
+    result = [0] * (len(left) + len(right) - 1)
+    for i, a in enumerate(left):
+        for j, b in enumerate(right):
+            result[i + j] += a * b
+    return result
+
+
+def coefficients_times(polynomial: Polynomial, factor: int) -> Polynomial:
+    """Give factor * polynomial."""
+    return [factor * each for each in polynomial]
+
+
+def value(polynomial: Polynomial, m: int) -> int:
+    """The polynomial at m."""
+    result = 0
+    for coefficient in reversed(polynomial):
+        result = result * m + coefficient
+    return result
+
+
+def nonnegative(polynomial: Polynomial, start: int) -> list[Interval]:
+    """The m >= start for which the polynomial is not negative, as stretches in rising order.
+
+    Between the sign changes of its difference p(m + 1) - p(m), which has a degree less, a polynomial only
+    rises or only falls, so that each stretch of those is searched by halving.
+    """
+    while polynomial and polynomial[-1] == 0:
+        polynomial = polynomial[:-1]
+    if len(polynomial) < 2:
+        return [(start, None)] if not polynomial or polynomial[0] >= 0 else []
+    rising = nonnegative(_difference(polynomial), start)
+    found: list[Interval] = []
+    for first, last, rises in _monotone(rising, start):
+        found += _part(polynomial, first, last, rises=rises)
+    return _joined(found)
+
+
+def both(left: Sequence[Interval], right: Sequence[Interval]) -> list[Interval]:
+    """The m in a stretch of either list."""
+    found: list[Interval] = []
+    for first, last in left:
+        for other, end in right:
+            ends = [each for each in (last, end) if each is not None]
+            begin, stop = max(first, other), min(ends, default=None)
+            if stop is None or begin <= stop:
+                found.append((begin, stop))
+    return sorted(found, key=lambda stretch: stretch[0])
+
+
+def _difference(polynomial: Polynomial) -> Polynomial:
+    """Give p(m + 1) - p(m), by the binomial theorem."""
+    result = [0] * (len(polynomial) - 1)
+    for power, coefficient in enumerate(polynomial):
+        for below in range(power):
+            result[below] += coefficient * comb(power, below)
+    return result
+
+
+def _monotone(rising: Sequence[Interval], start: int) -> list[tuple[int, int | None, bool]]:
+    """Stretches that cover all m >= start, each with whether the polynomial rises on it or falls.
+
+    Where the difference is not negative from a to b, the polynomial rises from a to b + 1.
+    """
+    parts: list[tuple[int, int | None, bool]] = []
+    at = start
+    for first, last in rising:
+        if first > at:
+            parts.append((at, first - 1, False))
+        parts.append((first, last, True))
+        if last is None:
+            return parts
+        at = last + 1
+    return [*parts, (at, None, False)]
+
+
+def _part(polynomial: Polynomial, first: int, last: int | None, *, rises: bool) -> list[Interval]:
+    """Where the polynomial is not negative on a stretch on which it only rises, or only falls."""
+    if rises:
+        begin = _first(lambda m: value(polynomial, m) >= 0, first, last)
+        return [] if begin is None else [(begin, last)]
+    end = _first(lambda m: value(polynomial, m) < 0, first, last)
+    if end is None:
+        return [(first, last)]
+    return [(first, end - 1)] if end > first else []
+
+
+def _first(holds: Callable[[int], bool], first: int, last: int | None) -> int | None:
+    """The first m of a stretch from which on a condition holds to its end, if there is one.
+
+    On a stretch without end it holds somewhere, or never: a polynomial that rises for ever and is no
+    constant passes every bound.
+    """
+    step = 1
+    end = last
+    while end is None:
+        if holds(first + step):
+            end = first + step
+        step *= 2
+    if not holds(end):
+        return None
+    low = first
+    while low < end:
+        middle = (low + end) // 2
+        low, end = (low, middle) if holds(middle) else (middle + 1, end)
+    return low
+
+
+def _joined(stretches: Sequence[Interval]) -> list[Interval]:
+    """Stretches that touch made one."""
+    joined: list[Interval] = []
+    for first, last in stretches:
+        before = joined[-1][1] if joined else None
+        if joined and before is not None and before + 1 >= first:
+            joined[-1] = (joined[-1][0], last)
+        else:
+            joined.append((first, last))
+    return joined

@@ -1,0 +1,48 @@
+"""``cnncli sizes``: which inputs a network accepts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cnncli.cli.common import Overrides, Plugins, SpecPath, TableOrJson, load_plugins
+from cnncli.cli.input_size import parse_shape
+from cnncli.diagnostics import usage_error
+from cnncli.graph import all_sizes, open_spec
+from cnncli.report.screen import output
+
+
+def command(
+    spec: SpecPath,
+    near: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Show the accepted sizes nearest to this one.")
+    ] = None,
+    input_size: Annotated[
+        str | None,
+        typer.Option("--input", metavar="SIZE", help="What is unknown: 3xHxW unless given, or 3xHxH, 3xHx224."),
+    ] = None,
+    overrides: Overrides = None,
+    form: Annotated[TableOrJson, typer.Option("--format", help="How to show it.")] = TableOrJson.table,
+    plugin: Plugins = None,
+) -> None:
+    """Show which input sizes a network accepts, exactly, and which layers say so."""
+    from cnncli.analysis.costs import costs
+    from cnncli.analysis.valid_sizes import near as nearest_to
+    from cnncli.analysis.valid_sizes import valid_sizes
+    from cnncli.report import valid_sizes as report
+
+    load_plugins(plugin)
+    graph = open_spec(spec, size=parse_shape(input_size) or all_sizes, overrides=overrides or ()).graph
+    found = valid_sizes(graph)
+    if not found.axes:
+        raise usage_error(
+            f"there is no size to look for in {'x'.join(map(str, graph.input))}",
+            expected="an input with spatial axes, of which one is a symbol, such as 3xHxW",
+        )
+    nearest = nearest_to(found.axes, near) if near is not None else {}
+    if form is TableOrJson.json:
+        typer.echo(report.document(graph, found, nearest))
+        return
+    screen = output()
+    screen.lines(report.lines(graph, found, costs(graph).totals.params, nearest))

@@ -1,0 +1,75 @@
+"""Formulas made readable: floor divisions, which return in every row, get names of one letter and a number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+
+from cnncli.algebra import Dim, Expr, product, symbol, symbols_of
+from cnncli.algebra.terms import Floor, Symbol
+from cnncli.analysis.costs import Costs, Figures, Row
+from cnncli.graph import Graph
+from cnncli.layers import Shape
+
+
+class Names:
+    """Names for the floor divisions of formulas, in the order in which they come."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+        self._names: dict[Floor, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def short(self, dim: Dim) -> Dim:
+        """The same formula with a name in place of each floor division."""
+        if isinstance(dim, int):
+            return dim
+        total: Dim = 0
+        for monomial, coefficient in dim.terms.items():
+            factors = [self._factor(atom) for atom in monomial if isinstance(atom, Floor | Symbol)]
+            total = total + coefficient * product(factors)
+        return total
+
+    def legend(self) -> Iterator[str]:
+        """``h1 = (H + 1)//2``, one for each name."""
+        return (f"{name} = {floor}" for floor, name in self._names.items())
+
+    def _factor(self, atom: Floor | Symbol) -> Expr:
+        if isinstance(atom, Symbol):
+            return symbol(atom.name)
+        if atom not in self._names:
+            self._names[atom] = self._new(atom)
+        return symbol(self._names[atom])
+
+    def _new(self, floor: Floor) -> str:
+        """``h3`` for the third one of H alone; ``n1`` and so on where several symbols are in it."""
+        symbols = symbols_of(Expr({(floor,): 1}))
+        letter = min(symbols)[0].lower() if len(symbols) == 1 else "n"
+        while True:
+            self._counts[letter] = self._counts.get(letter, 0) + 1
+            name = f"{letter}{self._counts[letter]}"
+            if name not in self._taken:
+                return name
+
+
+def abbreviated(graph: Graph, costs: Costs) -> tuple[Graph, Costs, tuple[str, ...]]:
+    """Graph and costs with names in place of floor divisions, and what the names stand for."""
+    names = Names(chain.from_iterable(symbols_of(dim) for dim in graph.input))
+    rows = tuple(
+        Row(row.node._replace(output=_shape(row.node.output, names.short)), _figures(row.figures, names.short))
+        for row in costs.rows
+    )
+    outputs = {
+        name: output._replace(shape=_shape(output.shape, names.short))
+        for name, output in graph.outputs.items()
+    }
+    short = Costs(rows, _figures(costs.totals, names.short), _figures(costs.training_totals, names.short))
+    return graph._replace(outputs=outputs), short, tuple(names.legend())
+
+
+def _shape(shape: Shape, short: Callable[[Dim], Dim]) -> Shape:
+    return tuple(map(short, shape))
+
+
+def _figures(figures: Figures, short: Callable[[Dim], Dim]) -> Figures:
+    return Figures(*map(short, figures))
