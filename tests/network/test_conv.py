@@ -171,7 +171,7 @@ def test_a_table_needs_no_place_for_its_indices(device: str) -> None:
     [
         ("table: [[0], [1]]", "has not one row for each output channel"),
         ("table: [[0], [1], [4]]", "names an input channel that there is not"),
-        ("table: [[0], [1], [1, 1]]", "'table' cannot be"),
+        ("table: [[0], [1], [2, 1, 2]]", "names input channel 2 twice"),
         ("table: [[0], [1], []]", "cannot be"),
         ("table: [[0], [1], [-1]]", "cannot be"),
         ("table: [0, 1, 2]", "cannot be"),
