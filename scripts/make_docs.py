@@ -137,7 +137,7 @@ def _citation(paper: Paper) -> str:
 
 def _figures(entry: Entry) -> Iterator[str]:
     """What the paper states, and what comes out here."""
-    _, costs, depth = entry.network
+    _, costs, depth = entry.overview
     if entry.paper is not None and entry.paper.figures:
         yield f"- The paper: {escape(entry.paper.figures)}"
     yield f"- Here: {exact(costs.totals.params)} parameters, {exact(costs.totals.macs)} MACs, depth {depth}"

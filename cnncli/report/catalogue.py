@@ -20,7 +20,7 @@ _BETWEEN_NAMES: Final = re.compile(r",\s*(?:and\s+)?|\s+and\s+")
 def table(entries: Sequence[Entry]) -> Table:
     """Name, year, paper, parameters and MACs of every spec; a rule sets off those without a paper."""
     papers = [entry.paper for entry in entries]
-    figures = [entry.network.costs.totals for entry in entries]
+    figures = [entry.overview.costs.totals for entry in entries]
     columns = (
         Column("name", [entry.name for entry in entries], cut=True),
         Column("year", [str(paper.year) if paper is not None else "-" for paper in papers]),
@@ -48,7 +48,7 @@ def _source(entry: Entry) -> str:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
-    graph, costs, depth = entry.network
+    graph, costs, depth = entry.overview
     return {
         "name": entry.name,
         "family": entry.family or None,

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
-from cnncli.analysis.comparison import Network
 from cnncli.analysis.costs import computes_weighted_sums
+from cnncli.analysis.overview import Overview
 from cnncli.graph import Node
 from cnncli.layers import shape_text
 from cnncli.layers.window import AdaptiveWindow, AnyWindow, Window
@@ -53,7 +53,7 @@ class Outline(NamedTuple):
         yield from (self.head, *self.stages, *missing, self.tail)
 
 
-def tables(networks: Sequence[Network], names: Sequence[str], width: int | None) -> Iterator[Table]:
+def tables(networks: Sequence[Overview], names: Sequence[str], width: int | None) -> Iterator[Table]:
     """The networks, in as many tables as it takes to keep lines within ``width``; None: in one."""
     outlines = [_outline(each, name) for each, name in zip(networks, names, strict=True)]
     yield from map(_table, _groups(outlines, width))
@@ -83,7 +83,7 @@ def _table(outlines: Sequence[Outline]) -> Table:
     return Table(tuple(Column(each.heading, cells) for each, cells in columns), rules=frozenset(rules - {0}))
 
 
-def _outline(network: Network, heading: str) -> Outline:
+def _outline(network: Overview, heading: str) -> Outline:
     graph = network.graph
     nodes = [node for node in graph.nodes if not node.training_only]
     before_maps = _before_maps(nodes)
