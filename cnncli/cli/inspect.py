@@ -70,7 +70,7 @@ def command(
     if form is Format.json:
         from cnncli.report import inspection_json
 
-        typer.echo(inspection_json.render(graph, figures, batch, comparisons))
+        typer.echo(inspection_json.document(graph, figures, batch, comparisons))
     elif form is Format.markdown:
         _markdown(graph, figures, depth, batch, comparisons)
     else:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from cnncli.analysis.overview import Overview
 from cnncli.layers import shape_text
 from cnncli.report import side_by_side
 from cnncli.report.columns import Column, Table
 from cnncli.report.inspection import figure_column, weights_text
-from cnncli.report.inspection_json import summary, text
+from cnncli.report.inspection_json import summary
+from cnncli.report.json_text import text
 from cnncli.report.markdown import markdown_table
 from cnncli.report.numbers import exact
 from cnncli.report.screen import Screen, printable
@@ -43,8 +44,12 @@ def markdown(networks: Sequence[Overview], batch: int, *, layers: bool) -> Itera
 
 def document(networks: Sequence[Overview], batch: int) -> str:
     """The same for machines. Figures are for ``batch`` samples, shapes for one."""
-    rows = [summary(each.graph, each.costs, batch) | {"depth": each.depth} for each in networks]
-    return text({"schema": SCHEMA, "networks": rows})
+    return text({"schema": SCHEMA, "networks": [row(each, batch) for each in networks]})
+
+
+def row(network: Overview, batch: int) -> dict[str, Any]:
+    """What a document says of one of several networks."""
+    return summary(network.graph, network.costs, batch) | {"depth": network.depth}
 
 
 def table(networks: Sequence[Overview]) -> Table:
