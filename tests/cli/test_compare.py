@@ -125,6 +125,24 @@ def test_markdown(folder: Path) -> None:
     assert "| good | 4 | 15 | 12 | 3 | 1 | 0.00 MB |" in text
 
 
+def test_markdown_has_an_empty_row_where_a_stage_ends() -> None:
+    code, text, _ = compare("specs/vgg", "--side-by-side", "--format", "markdown")
+    assert code == 0
+    layers, _, figures = text.partition("\n\n")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in layers.splitlines()[2:]]
+    # Column A-LRN of the paper's table 1; "---" is a row that is empty in all columns.
+    assert [row[1] if any(row) else "---" for row in rows] == [
+        *("depth 11", "3x224x224", "---"),
+        *("conv3-64", "LRN", "maxpool", "---"),
+        *("conv3-128", "", "maxpool", "---"),
+        *("conv3-256", "conv3-256", "", "", "maxpool", "---"),
+        *("conv3-512", "conv3-512", "", "", "maxpool", "---"),
+        *("conv3-512", "conv3-512", "", "", "maxpool", "---"),
+        *("FC-4096", "FC-4096", "FC-1000"),
+    ]
+    assert all(line.strip("| ") for line in figures.splitlines())
+
+
 def test_options_hold_for_each(folder: Path) -> None:
     rows = table(folder, "--set", "width=7", "--input", "10")
     assert [row[1:4] for row in rows] == [["10", "77", "70"]] * 2
