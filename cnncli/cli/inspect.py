@@ -88,7 +88,9 @@ def _refuse(options: Mapping[str, object]) -> None:
     """
     given = [option for option, value in options.items() if value]
     if given:
-        raise usage_error(f"{listing(given)} cannot go with a comparison", expected="one spec file")
+        raise usage_error(
+            f"{listing(given)} cannot go with a comparison", expected="one spec file, without --side-by-side"
+        )
 
 
 def _overview(

@@ -194,6 +194,7 @@ def test_where_all_are_at_fault_there_is_no_table(folder: Path) -> None:
         (["vgg", "--depth", "1"], "--depth cannot go with a comparison"),
         (["vgg", "--fully-connected", "--verify"], "--fully-connected and --verify cannot go"),
         (["lenet5", "--side-by-side", "--depth", "2"], "--depth cannot go with a comparison"),
+        (["lenet5", "--side-by-side", "--verify"], "expected: one spec file, without --side-by-side"),
         (["vgg", "--side-by-side", "--format", "json"], "--side-by-side has no JSON form"),
         (["vgg", "--input", "big"], "--input big: this is no size"),
     ],
