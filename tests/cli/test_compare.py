@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from cnncli.cli.app import app
 from tests.cli.terminal import on_a_terminal
+from tests.specs.support import recorded
 
 runner = CliRunner()
 
@@ -18,8 +19,6 @@ SMALL = "input: [4]\nvars: {width: 3}\nlayers: [linear: width]\n"
 
 # Simonyan and Zisserman, 2014, table 2: "A,A-LRN" 133, B 133, C 134, D 138 and E 144 million.
 TABLE_2 = {"vgg11": 133, "vgg11_lrn": 133, "vgg13": 133, "vgg16": 138, "vgg16_c": 134, "vgg19": 144}
-
-RECORDED: dict[str, Any] = json.loads(Path("tests/data/torchvision_models.json").read_text("utf-8"))["models"]
 
 
 def compare(*arguments: str | Path) -> tuple[int, str, str]:
@@ -56,11 +55,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_in_natural_order() -> None:
-    rows = [row for row in table("specs/resnet") if row[0] in RECORDED]
+    models = recorded()
+    rows = [row for row in table("specs/resnet") if row[0] in models]
     assert [row[0] for row in rows] == ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
     for name, size, params, macs, _, depth, *weights in rows:
         # Totals as recorded from torchvision; its networks are called by their depths.
-        assert (params, macs) == (f"{RECORDED[name]['params']:,}", f"{RECORDED[name]['macs_eval']:,}")
+        assert (params, macs) == (f"{models[name]['params']:,}", f"{models[name]['macs_eval']:,}")
         assert (size, name) == ("3x224x224", f"resnet{depth}")
         assert weights[1] == "MB"
 
