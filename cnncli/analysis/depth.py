@@ -1,4 +1,4 @@
-"""How deep a network is, as papers count: the layers with learnt weighted sums, one after another."""
+"""How deep a network is, as most papers count: the layers with learnt weighted sums, one after another."""
 
 from __future__ import annotations
 
