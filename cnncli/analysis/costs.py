@@ -78,7 +78,10 @@ def node_figures(node: Node) -> Figures:
 
 
 def computes_weighted_sums(node: Node) -> bool:
-    """Whether a node is what papers count as a layer: convolution, fully connected, projection."""
+    """Whether a node computes learnt weighted sums: convolution, fully connected, projection, capsules.
+
+    It is what most papers count as a layer. LeNet-5's counts its subsampling and its output too.
+    """
     return node.layer.macs(node.x, node.output) != 0
 
 

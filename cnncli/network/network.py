@@ -115,7 +115,7 @@ def compile_graph(graph: Graph, device: torch.device | str | None = None) -> Net
 def _criterion(node: Node | None, nodes: Mapping[str, Node]) -> str:
     """By what an output is trained: what its last layer that computes anything says.
 
-    So what is moved only, as by ``reshape``, or changed in training only, as by ``dropout``, stays what it is.
+    So what is only moved, as by ``reshape``, or changed in training, as by ``dropout``, stays what it is.
     """
     while node is not None and not node.layer.joins and node.layer.operations(node.x, node.output) == 0:
         node = nodes.get(node.inputs[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,27 +59,26 @@ def test_a_name_is_a_spec_from_anywhere(elsewhere: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: path.symlink_to("nowhere")])
-def test_what_exists_here_is_meant_first(elsewhere: Path, make: object) -> None:
-    assert callable(make)
+def test_what_exists_here_is_meant_first(elsewhere: Path, make: Callable[[Path], object]) -> None:
     make(elsewhere / "vgg16")
     assert shipped.find("vgg16") is None
     assert shipped.located("vgg16") == Path("vgg16")
 
 
+@pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("word", ["", ".", "..", "./vgg16", "vgg16/", "vgg/vgg16", "vgg16.yaml", "x/vgg16"])
-def test_what_is_no_name(elsewhere: Path, word: str) -> None:
-    assert elsewhere.is_dir()
+def test_what_is_no_name(word: str) -> None:
     assert shipped.find(word) is None
     with pytest.raises(UsageError):
         open_spec(word)
 
 
+@pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize(
     ("word", "meant"),
     [("vgg61", "vgg16"), ("VGG16", "vgg16"), ("alexnt", "alexnet"), ("lectur", "lecture")],
 )
-def test_a_misspelt_name(elsewhere: Path, word: str, meant: str) -> None:
-    assert elsewhere.is_dir()
+def test_a_misspelt_name(word: str, meant: str) -> None:
     assert hint(word) == f"did you mean '{meant}'?"
 
 
@@ -87,13 +87,13 @@ def test_a_file_beside_it_may_be_meant_as_well(elsewhere: Path) -> None:
     assert hint("mynet") == "did you mean 'mynet.yaml'?"
 
 
-def test_a_name_like_no_other(elsewhere: Path) -> None:
-    assert elsewhere.is_dir()
+@pytest.mark.usefixtures("elsewhere")
+def test_a_name_like_no_other() -> None:
     assert hint("zzzzzzzzzz") == "'cnncli specs' lists what ships"
 
 
-def test_a_family_is_not_one_spec(elsewhere: Path) -> None:
-    assert elsewhere.is_dir()
+@pytest.mark.usefixtures("elsewhere")
+def test_a_family_is_not_one_spec() -> None:
     with pytest.raises(UsageError) as caught:
         open_spec("vgg")
     (fault,) = caught.value.diagnostics
