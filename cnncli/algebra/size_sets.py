@@ -52,7 +52,9 @@ class SizeSet(NamedTuple):
         period = bounded(lcm(self.period, other.period))
         own, others = dict(self.tails), dict(other.tails)
         tails = {
-            residue: first_at(residue, period, max(own[residue % self.period], others[residue % other.period]))
+            residue: first_at(
+                residue, period, max(own[residue % self.period], others[residue % other.period])
+            )
             for residue in range(period)
             if residue % self.period in own and residue % other.period in others
         }

@@ -9,7 +9,9 @@ from cnncli.algebra import Dim, symbol
 from cnncli.diagnostics import usage_error
 
 _SIZE: Final = re.compile(r"\d+([x,]\d+){0,3}\Z")
-_UNKNOWN: Final = re.compile(r"\(?(?P<factor>\d*)\*?(?P<name>[A-WYZa-wyz]\w*)(?P<more>[+-]\d+)?\)?\Z", re.ASCII)
+_UNKNOWN: Final = re.compile(
+    r"\(?(?P<factor>\d*)\*?(?P<name>[A-WYZa-wyz]\w*)(?P<more>[+-]\d+)?\)?\Z", re.ASCII
+)
 _MAX_DIGITS: Final = 12
 
 
@@ -57,7 +59,8 @@ def _size(part: str, text: str) -> Dim:
     match = _UNKNOWN.match(part)
     if match is None or len(part) > 3 * _MAX_DIGITS:
         raise usage_error(
-            f"--input {text}: '{part}' is no size", expected="a number, a letter, or a form such as 16k or (16k+4)"
+            f"--input {text}: '{part}' is no size",
+            expected="a number, a letter, or a form such as 16k or (16k+4)",
         )
     return int(match["factor"] or 1) * symbol(match["name"]) + int(match["more"] or 0)
 

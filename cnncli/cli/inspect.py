@@ -11,9 +11,9 @@ import typer
 from cnncli.analysis import dense
 from cnncli.analysis.costs import Costs, costs
 from cnncli.cli.common import InputSize, Overrides, Plugins, SpecWords, for_each, load_plugins
-from cnncli.cli.input_size import parse_size
+from cnncli.cli.input_size import parse_shape, parse_size
 from cnncli.diagnostics import listing, usage_error
-from cnncli.graph import Graph, open_spec
+from cnncli.graph import Graph, Size, all_sizes, open_spec
 from cnncli.report import inspection, verification
 from cnncli.report.markdown import markdown_table
 from cnncli.report.screen import Screen, errors, output
@@ -52,6 +52,9 @@ def command(
     side_by_side: Annotated[
         bool, typer.Option("--side-by-side", help="Show the networks' layers in columns, then compare them.")
     ] = False,
+    symbolic: Annotated[
+        bool, typer.Option("--symbolic", help="Formulas for all input sizes, as with --input 3xHxW.")
+    ] = False,
     plugin: Plugins = None,
 ) -> None:
     """Show every layer's shape, parameters and cost; of several networks, one row each.
@@ -59,19 +62,26 @@ def command(
     All is computed from the text alone.
     """
     load_plugins(plugin)
-    size = parse_size(input_size)
     files, several = select(specs)
     if several or side_by_side:
-        _refuse({"--depth": depth, "--fully-connected": fully_connected, "--verify": verify})
-        _compare(files, size, overrides or (), batch, form, side_by_side=side_by_side)
+        one_only = {"--depth": depth, "--fully-connected": fully_connected, "--verify": verify}
+        _refuse(one_only | {"--symbolic": symbolic}, "a comparison", "one spec file, without --side-by-side")
+        _overview(files, parse_size(input_size), overrides or (), batch, form, side_by_side=side_by_side)
         return
+    size = _size(input_size, symbolic=symbolic)
     graph = open_spec(files[0], size=size, overrides=overrides or ()).graph
     figures = costs(graph, batch)
+    if not all(isinstance(dim, int) for dim in graph.input):
+        _refuse(
+            {"--fully-connected": fully_connected, "--verify": verify}, "unknown sizes", "numbers in --input"
+        )
+        _symbolic(graph, figures, depth, batch, form)
+        return
     comparisons = dense.compare(graph) if fully_connected else None
     if form is Format.json:
         from cnncli.report import inspection_json
 
-        typer.echo(inspection_json.render(graph, figures, batch, comparisons))
+        typer.echo(inspection_json.document(graph, figures, batch, comparisons))
     elif form is Format.markdown:
         _markdown(graph, figures, depth, batch, comparisons)
     else:
@@ -81,18 +91,45 @@ def command(
         _verify(graph, output() if form is Format.table else errors())
 
 
-def _refuse(options: Mapping[str, object]) -> None:
-    """Refuse what says nothing of several networks.
+def _refuse(options: Mapping[str, object], other: str, expected: str) -> None:
+    """Refuse what has no meaning beside something else.
 
     Raises:
         UsageError: one of the options is given.
     """
     given = [option for option, value in options.items() if value]
     if given:
-        raise usage_error(f"{listing(given)} cannot go with a comparison", expected="one spec file")
+        raise usage_error(f"{listing(given)} cannot go with {other}", expected=expected)
 
 
-def _compare(
+def _size(input_size: str | None, *, symbolic: bool) -> Size:
+    """The input that is asked for.
+
+    Raises:
+        UsageError: ``--symbolic`` stands beside a size in numbers.
+    """
+    size = parse_shape(input_size)
+    if symbolic and size is not None and all(isinstance(dim, int) for dim in size):
+        raise usage_error(
+            f"--symbolic cannot go with --input {input_size}", expected="symbols, such as 3xHxW"
+        )
+    return all_sizes if symbolic and size is None else size
+
+
+def _symbolic(graph: Graph, figures: Costs, depth: int | None, batch: int, form: Format) -> None:
+    from cnncli.analysis.valid_sizes import valid_sizes
+    from cnncli.report import inspection_json, symbolic
+
+    found = valid_sizes(graph)
+    if form is Format.json:
+        typer.echo(inspection_json.document(graph, figures, batch, None))
+    elif form is Format.markdown:
+        typer.echo("\n".join(symbolic.markdown(graph, figures, found, depth, batch)))
+    else:
+        symbolic.show(output(), graph, figures, found, depth, batch)
+
+
+def _overview(
     files: Sequence[str],
     size: Sequence[int] | None,
     overrides: Sequence[str],
@@ -101,20 +138,20 @@ def _compare(
     *,
     side_by_side: bool,
 ) -> None:
-    from cnncli.analysis.comparison import network
-    from cnncli.report import comparison
+    from cnncli.analysis.overview import overview
+    from cnncli.report import overview as report
 
     if side_by_side and form is Format.json:
         raise usage_error("--side-by-side has no JSON form", expected="--format table or markdown")
     networks, code = for_each(
-        files, lambda file: network(open_spec(file, size=size, overrides=overrides).graph, batch)
+        files, lambda file: overview(open_spec(file, size=size, overrides=overrides).graph, batch)
     )
     if networks and form is Format.json:
-        typer.echo(comparison.document(networks, batch))
+        typer.echo(report.document(networks, batch))
     elif networks and form is Format.markdown:
-        typer.echo("\n".join(comparison.markdown(networks, batch, layers=side_by_side)))
+        typer.echo("\n".join(report.markdown(networks, batch, layers=side_by_side)))
     elif networks:
-        comparison.show(output(), networks, batch, layers=side_by_side)
+        report.show(output(), networks, batch, layers=side_by_side)
     if code:
         raise typer.Exit(code)
 

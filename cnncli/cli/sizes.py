@@ -20,7 +20,9 @@ def command(
     ] = None,
     input_size: Annotated[
         str | None,
-        typer.Option("--input", metavar="SIZE", help="What is unknown: 3xHxW unless given, or 3xHxH, 3xHx224."),
+        typer.Option(
+            "--input", metavar="SIZE", help="What is unknown: 3xHxW unless given, or 3xHxH, 3xHx224."
+        ),
     ] = None,
     overrides: Overrides = None,
     form: Annotated[TableOrJson, typer.Option("--format", help="How to show it.")] = TableOrJson.table,

@@ -50,9 +50,7 @@ class Opened(NamedTuple):
     paper: Paper | None
 
 
-def open_spec(
-    path: str | Path, *, size: Size = None, overrides: Iterable[str] = ()
-) -> Opened:
+def open_spec(path: str | Path, *, size: Size = None, overrides: Iterable[str] = ()) -> Opened:
     """Read a spec file.
 
     ``size`` replaces the spec's input size, or makes another of it (:func:`all_sizes`); sizes may be symbols.
@@ -66,9 +64,7 @@ def open_spec(
     return _open(lambda faults: load(path, overrides, faults), size)
 
 
-def open_text(
-    text: str, *, name: str = "<text>", size: Size = None, overrides: Iterable[str] = ()
-) -> Opened:
+def open_text(text: str, *, name: str = "<text>", size: Size = None, overrides: Iterable[str] = ()) -> Opened:
     """As :func:`open_spec`, from a text; ``extends`` is not available."""
     source = Source(name, text.removeprefix("\ufeff"))
     return _open(lambda faults: from_source(source, overrides, faults), size)
@@ -153,7 +149,7 @@ def _plugins_help(faults: Faults) -> bool:
 
 def _section(record: type[R], document: Document, faults: Faults) -> R | None:
     """The section that the record is called after; one that is not there has the record's defaults."""
-    entries = document.section(record.called)
+    entries = document.section(record.keyword)
     if not isinstance(entries, Entries):
         return record()
     try:
@@ -197,7 +193,7 @@ def read_train(path: str | Path) -> Train:
 def _read_file(record: type[R], path: str | Path) -> R:
     """A section that is a file of its own, with or without its name above it."""
     faults = Faults()
-    section = record.called
+    section = record.keyword
     root = parse(read_source(path), faults)
     entries = root.get(section, root) if isinstance(root, Entries) else root
     if not isinstance(entries, Entries) or not entries.pairs:

@@ -7,7 +7,7 @@ give formulas. There is no second copy of any rule.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from cnncli.algebra import Condition, Dim, product
 from cnncli.layers.window import POINT, AnyWindow
@@ -21,6 +21,9 @@ Tensors: TypeAlias = Mapping[str, Shape]
 """Named tensors and their shapes."""
 
 NONE: Tensors = {}
+
+CRITERIA: Final = ("cross_entropy", "distance", "margin")
+"""What an output can be trained by; ``training/criteria.py`` has the formulas."""
 
 X = TypeVar("X")
 
@@ -54,8 +57,8 @@ class Kind(Record, Generic[X]):
     sugar: ClassVar[bool] = False
     """Whether ``norm`` and ``activation`` may stand among its arguments."""
     examples: ClassVar[tuple[Example, ...]] = ()
-    criterion: ClassVar[str] = "cross_entropy"
-    """What training minimises where a layer of this kind gives an output of the network."""
+    criterion: ClassVar[str] = CRITERIA[0]
+    """By which of :data:`CRITERIA` an output of the network is trained that a layer of this kind gives."""
 
     @classmethod
     def words(cls) -> Collection[str]:
@@ -86,7 +89,7 @@ class Kind(Record, Generic[X]):
         raise NotImplementedError
 
     def connections(self, x: X, y: Shape) -> Dim:
-        """Weights times the places where they apply, and biases likewise (LeCun et al., 1998)."""
+        """What every unit reads of the layer before, and its bias (LeCun et al., 1998)."""
         raise NotImplementedError
 
     def windows(self, x: X) -> tuple[AnyWindow, ...] | None:
@@ -130,8 +133,8 @@ class Elementwise(Weightless):
 
 
 def shape_text(shape: Shape) -> str:
-    """``64x224x224``; formulas in brackets."""
-    return "x".join(str(dim) if isinstance(dim, int) else f"({dim})" for dim in shape)
+    """``64x224x224``; ``64xHxW`` with symbols, and ``64x(H//2)x(W//2)`` with formulas."""
+    return "x".join(text if (text := str(dim)).isalnum() else f"({text})" for dim in shape)
 
 
 def along(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:

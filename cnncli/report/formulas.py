@@ -56,7 +56,9 @@ def abbreviated(graph: Graph, costs: Costs) -> tuple[Graph, Costs, tuple[str, ..
     """Graph and costs with names in place of floor divisions, and what the names stand for."""
     names = Names(chain.from_iterable(symbols_of(dim) for dim in graph.input))
     rows = tuple(
-        Row(row.node._replace(output=_shape(row.node.output, names.short)), _figures(row.figures, names.short))
+        Row(
+            row.node._replace(output=_shape(row.node.output, names.short)), _figures(row.figures, names.short)
+        )
         for row in costs.rows
     )
     outputs = {

@@ -10,7 +10,7 @@ from cnncli.analysis.dense import Comparison
 from cnncli.graph import Graph
 from cnncli.layers import shape_text
 from cnncli.report.columns import Column, Table
-from cnncli.report.folding import Entry, entries
+from cnncli.report.folding import FoldedRow, fold
 from cnncli.report.markdown import escape, markdown_table
 from cnncli.report.numbers import exact, megabytes, short
 from cnncli.report.screen import Screen, printable
@@ -35,23 +35,28 @@ def title(graph: Graph, batch: int) -> str:
     return f"{printable(graph.name)}: input {shape_text(graph.input)}{several}"
 
 
-def table(graph: Graph, costs: Costs, depth: int | None) -> Table:
-    """Name, kind, output, parameters, MACs and neurons of every layer, and the totals."""
-    rows = entries(costs.rows, graph.groups, depth)
-    totals = [("total", costs.totals)]
-    if graph.has_training_only:
-        totals.append((f"{_MARK} with training heads", costs.training_totals))
-    blank = [""] * len(totals)
-    figures = [row.figures for row in rows] + [figures for _, figures in totals]
+def table(graph: Graph, costs: Costs, depth: int | None, *, totals: bool = True) -> Table:
+    """Name, kind, output, parameters, MACs and neurons of every layer, and the totals, if they are wanted."""
+    rows = fold(costs.rows, graph.groups, depth)
+    sums = list(_sums(graph, costs)) if totals else []
+    blank = [""] * len(sums)
+    figures = [row.figures for row in rows] + [figures for _, figures in sums]
     columns = (
-        Column("name", [_name(row) for row in rows] + [name for name, _ in totals], cut=True),
+        Column("name", [_name(row) for row in rows] + [name for name, _ in sums], cut=True),
         Column("kind", [row.kind for row in rows] + blank),
         Column("output", [shape_text(row.output) for row in rows] + blank),
         figure_column("parameters", figures, "params", rank=3),
         figure_column("MACs", figures, "macs", rank=2),
         figure_column("neurons", figures, "neurons", rank=1),
     )
-    return Table(columns, totals=len(totals))
+    return Table(columns, totals=len(sums))
+
+
+def _sums(graph: Graph, costs: Costs) -> Iterator[tuple[str, Figures]]:
+    """What stands in the rows of totals."""
+    yield "total", costs.totals
+    if graph.has_training_only:
+        yield f"{_MARK} with training heads", costs.training_totals
 
 
 def summary(graph: Graph, costs: Costs) -> Iterator[str]:
@@ -99,8 +104,8 @@ def markdown(graph: Graph, costs: Costs, depth: int | None, batch: int) -> Itera
         yield f"{escape(line)}  "
 
 
-def _name(entry: Entry) -> str:
-    return f"{entry.name} {_MARK}" if entry.training_only else entry.name
+def _name(row: FoldedRow) -> str:
+    return f"{row.name} {_MARK}" if row.training_only else row.name
 
 
 def figure_column(heading: str, figures: Sequence[Figures], name: str, rank: int) -> Column:

@@ -41,7 +41,9 @@ def lines(graph: Graph, found: ValidSizes, params: Dim, nearest: Mapping[str, Ne
         yield from _reasons(binding)
     if not isinstance(params, int):
         yield Line("", "")
-        yield Line("The parameters depend on the size: trained weights fit the size they were trained at.", "note")
+        yield Line(
+            "The parameters depend on the size: trained weights fit the size they were trained at.", "note"
+        )
 
 
 def words(sizes: SizeSet) -> str:
