@@ -8,7 +8,7 @@ unknowns become :class:`Condition` values, which refuse to be guessed.
 from __future__ import annotations
 
 from cnncli.algebra.expression import Condition, Dim, Expr, Undecidable, same, symbol
-from cnncli.algebra.sizes import ceil_div, evaluate, largest, product, smallest, symbols_of
+from cnncli.algebra.sizes import ceil_div, evaluate, known, largest, product, smallest, symbols_of
 
 __all__ = [
     "Condition",
@@ -17,6 +17,7 @@ __all__ = [
     "Undecidable",
     "ceil_div",
     "evaluate",
+    "known",
     "largest",
     "product",
     "same",

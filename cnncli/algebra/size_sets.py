@@ -6,7 +6,7 @@ a set of this form, because floor divisions repeat: see :mod:`.deciding`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import lcm
 from typing import Final, NamedTuple
 
@@ -23,7 +23,7 @@ class SizeSet(NamedTuple):
 
     ``tails`` maps residues to the first size of their class, in rising order; ``isolated`` are the sizes
     below those, in rising order. In canonical form, which :func:`make` gives, equal sets are equal values:
-    no tail could begin earlier, and no smaller period says the same.
+    the period is the smallest by which large sizes return, and no tail could begin earlier.
     """
 
     period: int
@@ -45,7 +45,7 @@ class SizeSet(NamedTuple):
         Raises:
             TooFineError: the common period is too large.
         """
-        if self == other or other == ALL:
+        if other in (self, ALL):
             return self
         if self == ALL:
             return other
@@ -87,18 +87,25 @@ def first_at(residue: int, period: int, least: int) -> int:
 
 
 def make(period: int, tails: Mapping[int, int], isolated: Iterable[int]) -> SizeSet:
-    """The canonical form of a set: for each residue the first size of its tail, and single sizes below.
+    """The canonical form of a set: for each residue the first size of its tail, and single sizes.
 
     Raises:
         TooFineError: there are too many classes or single sizes.
     """
     single = set(isolated)
-    if len(single) > MAX_ISOLATED:
-        raise TooFineError(f"more than {MAX_ISOLATED:,} single sizes")
     grown = {residue: _grown(first, period, single) for residue, first in tails.items()}
-    single = {n for n in single if n % period not in grown or n < grown[n % period]}
-    period, grown = _coarsest(bounded(period), grown)
-    return SizeSet(period, tuple(sorted(grown.items())), tuple(sorted(single)))
+    smaller = _smallest_period(bounded(period), grown.keys())
+    starts: dict[int, int] = {}
+    for residue, first in grown.items():
+        # first - period is missing, and so is every tail that does not begin after it.
+        begin = first_at(residue % smaller, smaller, max(first - period + 1, 1))
+        starts[residue % smaller] = max(starts.get(residue % smaller, 1), begin)
+    below = [range(first, starts[residue % smaller], period) for residue, first in grown.items()]
+    if sum(map(len, below)) + len(single) > MAX_ISOLATED:
+        raise TooFineError(f"more than {MAX_ISOLATED:,} single sizes")
+    single.update(*below)
+    left = {n for n in single if n < starts.get(n % smaller, n + 1)}
+    return SizeSet(smaller, tuple(sorted(starts.items())), tuple(sorted(left)))
 
 
 def bounded(period: int) -> int:
@@ -119,25 +126,17 @@ def _grown(first: int, period: int, single: set[int]) -> int:
     return first
 
 
-def _coarsest(period: int, tails: dict[int, int]) -> tuple[int, dict[int, int]]:
-    """The same tails by the smallest period that says the same."""
+def _smallest_period(period: int, residues: Collection[int]) -> int:
+    """The smallest period by which the same residues return."""
+    if not residues:
+        return 1
     for prime in _primes(period):
-        while period % prime == 0 and (merged := _merged(period, period // prime, tails)) is not None:
-            period, tails = period // prime, merged
-    return (period, tails) if tails else (1, {})
-
-
-def _merged(period: int, smaller: int, tails: Mapping[int, int]) -> dict[int, int] | None:
-    """The tails by a smaller period, or None where that is not exactly the same."""
-    merged: dict[int, int] = {}
-    for residue in tails:
-        group = [tails.get(each) for each in range(residue % smaller, period, smaller)]
-        first = min(each for each in group if each is not None)
-        whole = all(each == first_at(each % period, period, first) for each in group if each is not None)
-        if None in group or not whole:
-            return None
-        merged[residue % smaller] = first
-    return merged
+        while period % prime == 0:
+            smaller = period // prime
+            if len({residue % smaller for residue in residues}) * prime != len(residues):
+                break
+            period, residues = smaller, {residue % smaller for residue in residues}
+    return period
 
 
 def _primes(number: int) -> Iterator[int]:

@@ -33,7 +33,7 @@ def smallest(dims: Iterable[Dim]) -> Dim:
 
     Raises Undecidable where that depends on sizes that are not known.
     """
-    return reduce(lambda least, dim: least if _settled(least <= dim) or not dim <= least else dim, dims)
+    return reduce(lambda least, dim: least if known(least <= dim) or not dim <= least else dim, dims)
 
 
 def largest(dims: Iterable[Dim]) -> Dim:
@@ -41,11 +41,11 @@ def largest(dims: Iterable[Dim]) -> Dim:
 
     Raises Undecidable where that depends on sizes that are not known.
     """
-    return reduce(lambda most, dim: most if _settled(most >= dim) or not dim >= most else dim, dims)
+    return reduce(lambda most, dim: most if known(most >= dim) or not dim >= most else dim, dims)
 
 
-def _settled(condition: bool | Condition) -> bool:
-    """Whether it is known to hold; of two conditions it is then enough that one is."""
+def known(condition: bool | Condition) -> bool:
+    """Whether it holds for all sizes in question; False where it does not, or where that is not known."""
     try:
         return bool(condition)
     except Undecidable:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import and_
 from typing import NamedTuple
 
-from cnncli.algebra import Expr, symbols_of
+from cnncli.algebra import symbols_of
 from cnncli.algebra.size_sets import ALL, SizeSet
 from cnncli.graph import Bound, Graph
 from cnncli.layers.sliding import axis_name
@@ -16,6 +16,7 @@ from cnncli.layers.sliding import axis_name
 class Axis(NamedTuple):
     """The sizes that are accepted along an axis whose size is the symbol ``symbol``.
 
+    Where the symbol is only a part of a size, as in 16k, ``name`` is the symbol and ``sizes`` its values.
     ``binding`` are the requirements without which there would be more; the others follow from them.
     """
 
@@ -37,23 +38,23 @@ class ValidSizes(NamedTuple):
 
 def valid_sizes(graph: Graph) -> ValidSizes:
     """The sizes that a graph over symbols accepts."""
-    closed = [bound for bound in graph.bounds if bound.sizes is not None]
-    by_symbol = {
-        name: [bound for bound in closed if symbols_of(bound.condition) == {name}]
-        for name in dict.fromkeys(map(str, _symbols(graph)))
-    }
-    found = {name: _axis_sizes(bounds) for name, bounds in by_symbol.items()}
-    rank = len(graph.input) - 1
-    axes = tuple(
-        Axis(axis_name(number, rank), str(dim), *found[str(dim)])
-        for number, dim in enumerate(graph.input[1:])
-        if str(dim) in found
-    )
+    axes = tuple(Axis(name, symbol, *_sizes_of(graph, symbol)) for name, symbol in _names(graph))
     return ValidSizes(axes, tuple(bound for bound in graph.bounds if bound.sizes is None))
 
 
-def _symbols(graph: Graph) -> Sequence[Expr]:
-    return [dim for dim in graph.input[1:] if isinstance(dim, Expr) and symbols_of(dim) == {str(dim)}]
+def _names(graph: Graph) -> Iterator[tuple[str, str]]:
+    """Axes and their symbols, then symbols that are only a part of a size."""
+    rank = len(graph.input) - 1
+    plain = {number: str(dim) for number, dim in enumerate(graph.input[1:]) if symbols_of(dim) == {str(dim)}}
+    yield from ((axis_name(number, rank), symbol) for number, symbol in plain.items())
+    every = dict.fromkeys(symbol for dim in graph.input for symbol in sorted(symbols_of(dim)))
+    yield from ((symbol, symbol) for symbol in every if symbol not in plain.values())
+
+
+def _sizes_of(graph: Graph, symbol: str) -> tuple[SizeSet, tuple[Bound, ...]]:
+    """The sizes that all requirements on a symbol leave, and those that matter."""
+    own = (bound for bound in graph.bounds if bound.sizes is not None)
+    return _axis_sizes([bound for bound in own if symbols_of(bound.condition) == {symbol}])
 
 
 def _axis_sizes(bounds: Sequence[Bound]) -> tuple[SizeSet, tuple[Bound, ...]]:

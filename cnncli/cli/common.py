@@ -41,7 +41,10 @@ SpecPath: TypeAlias = Annotated[
     ),
 ]
 InputSize: TypeAlias = Annotated[
-    str | None, typer.Option("--input", metavar="SIZE", help="Another input size, such as 3x224x224.")
+    str | None,
+    typer.Option(
+        "--input", metavar="SIZE", help="Another input size, such as 3x224x224; 3xHxW gives formulas."
+    ),
 ]
 Overrides: TypeAlias = Annotated[
     list[str] | None,

@@ -9,9 +9,7 @@ from cnncli.algebra import Dim, symbol
 from cnncli.diagnostics import usage_error
 
 _SIZE: Final = re.compile(r"\d+([x,]\d+){0,3}\Z")
-_UNKNOWN: Final = re.compile(
-    r"\(?(?P<factor>\d*)\*?(?P<name>[A-WYZa-wyz]\w*)(?P<more>[+-]\d+)?\)?\Z", re.ASCII
-)
+_UNKNOWN: Final = re.compile(r"(?P<factor>\d*)\*?(?P<name>[A-WYZa-wyz]\w*)(?P<more>\+\d+)?\Z", re.ASCII)
 _MAX_DIGITS: Final = 12
 
 
@@ -34,7 +32,7 @@ def parse_size(text: str | None) -> tuple[int, ...] | None:
 
 
 def parse_shape(text: str | None) -> tuple[Dim, ...] | None:
-    """The size that ``--input`` gives, in which sizes may be unknown: ``3xHxW``, ``3xHxH``, ``1x(16k)x(16k)``.
+    """The size that ``--input`` gives, in which some may be unknown: ``3xHxW``, ``3xHxH``, ``1x(16k)x(16k)``.
 
     Raises:
         UsageError: it is none, or the channels are unknown.
@@ -45,7 +43,7 @@ def parse_shape(text: str | None) -> tuple[Dim, ...] | None:
     if not channels.isdecimal() or not 1 <= len(sizes) <= 3:
         raise usage_error(
             f"--input {text}: this is no size",
-            expected="channels as a number and one to three sizes, such as 3xHxW, 3xHxH or 1x(16k)x(16k)",
+            expected="channels and sizes, such as 3x224x224, or with symbols 3xHxW, 3xHxH, 1x(16k)x(16k)",
         )
     known = parse_size(channels)
     assert known is not None
@@ -56,7 +54,8 @@ def _size(part: str, text: str) -> Dim:
     if part.isdecimal():
         (size,) = parse_size(part) or ()
         return size
-    match = _UNKNOWN.match(part)
+    inner = part[1:-1] if part.startswith("(") and part.endswith(")") else part
+    match = _UNKNOWN.match(inner)
     if match is None or len(part) > 3 * _MAX_DIGITS:
         raise usage_error(
             f"--input {text}: '{part}' is no size",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnncli.algebra import Condition, symbols_of
-from cnncli.algebra.deciding import Domain
+from cnncli.algebra.deciding import Domain, solve
 from cnncli.diagnostics import Related
 from cnncli.graph.graph import Bound
 from cnncli.layers import Require
@@ -33,9 +33,7 @@ class Unknowns:
         return self._clashing(condition) if decided is False else None
 
     def _clashing(self, condition: Condition) -> tuple[Related, ...]:
-        """The one earlier requirement on the same size that leaves none together with this; else all of them."""
-        from cnncli.algebra.deciding import solve  # noqa: PLC0415
-
+        """The one earlier requirement that leaves no size together with this; where there is none, all."""
         own, symbols = solve(condition), symbols_of(condition)
         earlier = [bound for bound in self.bounds if symbols_of(bound.condition) == symbols]
         alone = [bound for bound in earlier if bound.sizes is not None and not bound.sizes & own]

@@ -142,7 +142,7 @@ def mirrored_pads_fit(x: Shape, windows: tuple[Window, ...], mode: str) -> Itera
     if mode not in ("reflect", "symmetric", "circular"):
         return
     for axis, (window, n) in enumerate(zip(windows, x[1:], strict=True)):
-        most = max(window.pads(n)) if isinstance(n, int) else max(window.before, window.after)
+        most = window.most_padded(n)
         least = most + 1 if mode == "reflect" else most
         where = axis_name(axis, len(windows))
         message = f"padding_mode '{mode}' needs more input than there is"

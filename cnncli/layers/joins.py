@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from cnncli.algebra import Dim, largest, product, same, smallest
+from cnncli.algebra import Dim, known, largest, product, same, smallest
 from cnncli.layers.kind import NONE, Example, Kind, Require, Shape, Tensors, shape_text
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name
@@ -158,13 +158,26 @@ class Multiply(ChannelwiseJoin):
     )
 
     def _sizes_agree(self, x: Shapes, shapes: str) -> Iterator[Require]:
-        yield from super()._sizes_agree(tuple(shape for shape in x if not is_scale(shape)) or x, shapes)
+        maps = tuple(shape for shape in x if not is_scale(shape)) or x
+        for requirement in super()._sizes_agree(maps, shapes):
+            if not known(requirement.holds):
+                _refuse_possible_scales(maps)
+            yield requirement
 
     def fitted(self, x: Shapes) -> tuple[Dim, ...]:
         return super().fitted(tuple(shape for shape in x if not is_scale(shape)) or x)
 
     def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
         return ((0, 0),) * len(fitted) if is_scale(shape) else super().margins(shape, fitted)
+
+
+def _refuse_possible_scales(maps: Shapes) -> None:
+    """Let no map of unknown size be a scale for some sizes, for which sizes then need not agree.
+
+    Raises Undecidable where one may be.
+    """
+    for shape in maps:
+        all(same(n, 1) for n in shape[1:])
 
 
 def is_scale(shape: Shape) -> bool:

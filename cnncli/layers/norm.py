@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from cnncli.algebra import Dim, product, same
+from cnncli.algebra import Dim, known, product, same
 from cnncli.layers.kind import NONE, Example, Layer, Require, Shape, Tensors, Weightless, is_map
 from cnncli.layers.registry import layer
 from cnncli.layers.window import POINT, AnyWindow
@@ -136,7 +136,7 @@ class InstanceNorm(Norm):
         yield is_map(x, "instancenorm")
         received = "one position: every value would become 0"
         yield Require(
-            any(not isinstance(n, int) or n > 1 for n in x[1:]),
+            any(known(n > 1) for n in x[1:]) or product(x[1:]) > 1,
             "'instancenorm' has nothing to normalise",
             "a map with more than one position",
             received,

@@ -46,6 +46,15 @@ class Window(NamedTuple):
         total = max((-(-n // self.stride) - 1) * self.stride + self.extent - n, 0)
         return total // 2, total - total // 2
 
+    def most_padded(self, n: Dim) -> Dim:
+        """Positions added on the side where most are; 0 or less where ``same`` has nothing to add.
+
+        As :meth:`pads`, but for sizes that are not known too.
+        """
+        if not self.same:
+            return max(self.before, self.after)
+        return ceil_div((ceil_div(n, self.stride) - 1) * self.stride + self.extent - n, 2)
+
     def fixed_pads(self) -> tuple[int, int] | None:
         """The pads where they do not depend on the input size, else None."""
         if not self.same:

@@ -1,4 +1,4 @@
-"""Formulas made readable: floor divisions, which return in every row, get names of one letter and a number."""
+"""Formulas made readable: floor divisions, which return in every row, get names such as ``h1``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of ``cnncli inspect`` for all input sizes at once: formulas, what their names mean, where they hold."""
+"""The table of ``cnncli inspect`` for all input sizes at once: formulas, their names, where they hold."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from cnncli.report.screen import Screen
 from cnncli.report.valid_sizes import words
 
 _WIDTH = 100
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _TOTALS = (
     ("parameters", "params"),
     ("buffers", "buffers"),
@@ -49,7 +50,7 @@ def markdown(graph: Graph, costs: Costs, found: ValidSizes, depth: int | None, b
     yield from markdown_table(table(short, figures, depth, totals=False))
     yield ""
     for text in _notes(figures, legend, found):
-        yield f"{escape(text)}  "
+        yield f"{escape(text.replace(_NO_BREAK, ' '))}  "
 
 
 def _notes(figures: Costs, legend: tuple[str, ...], found: ValidSizes) -> Iterator[str]:
@@ -60,7 +61,8 @@ def _notes(figures: Costs, legend: tuple[str, ...], found: ValidSizes) -> Iterat
     if figures.totals != figures.training_totals:
         yield f"parameters with training heads {exact(figures.training_totals.params)}"
     if legend:
-        yield f"where {', '.join(legend)}"
+        # No line ends within a definition.
+        yield f"where {', '.join(each.replace(' ', _NO_BREAK) for each in legend)}"
     for axis in found.axes:
         yield f"{axis.name}: {words(axis.sizes)}"
     for bound in found.open_bounds:
@@ -68,4 +70,5 @@ def _notes(figures: Costs, legend: tuple[str, ...], found: ValidSizes) -> Iterat
 
 
 def _wrapped(text: str, width: int | None) -> list[str]:
-    return textwrap.wrap(text, width or _WIDTH, subsequent_indent="    ", break_long_words=False)
+    lines = textwrap.wrap(text, width or _WIDTH, subsequent_indent="    ", break_long_words=False)
+    return [line.replace(_NO_BREAK, " ") for line in lines]

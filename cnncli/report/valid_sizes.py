@@ -27,14 +27,15 @@ def lines(graph: Graph, found: ValidSizes, params: Dim, nearest: Mapping[str, Ne
     """What a person reads: the sizes along every axis, why, and the nearest to one that is wanted."""
     yield Line(f"{printable(graph.name)}: input {shape_text(graph.input)}", "title")
     yield Line("", "")
-    for axis in found.axes:
-        yield Line(f"{axis.name}: {words(axis.sizes)}", "")
+    alike = _alike(found.axes)
+    for names, axis in alike:
+        yield Line(f"{names}: {words(axis.sizes)}", "")
         if axis.name in nearest:
             yield Line(f"  {_near(nearest[axis.name])}", "good" if nearest[axis.name].fits else "error")
     if found.open_bounds:
         yield Line("and only where", "")
         yield from _reasons(found.open_bounds)
-    binding = [bound for axis in found.axes for bound in axis.binding]
+    binding = [bound for _, axis in alike for bound in axis.binding]
     if binding:
         yield Line("", "")
         yield Line("because of", "heading")
@@ -44,6 +45,15 @@ def lines(graph: Graph, found: ValidSizes, params: Dim, nearest: Mapping[str, Ne
         yield Line(
             "The parameters depend on the size: trained weights fit the size they were trained at.", "note"
         )
+
+
+def _alike(axes: Sequence[Axis]) -> list[tuple[str, Axis]]:
+    """Axes that accept the same for the same reasons, as ``height and width``, with the first of them."""
+    groups: dict[tuple[object, ...], list[Axis]] = {}
+    for axis in axes:
+        key = (axis.sizes, *((bound.node, bound.sizes) for bound in axis.binding))
+        groups.setdefault(key, []).append(axis)
+    return [(" and ".join(axis.name for axis in group), group[0]) for group in groups.values()]
 
 
 def words(sizes: SizeSet) -> str:
@@ -80,7 +90,9 @@ def _near(near: Near) -> str:
     if near.above is None or near.padding is None:
         return f"{near.size}: not accepted; {below}, none above"
     before, after = near.padding
-    return f"{near.size}: not accepted; {below}, {near.above} above, reached by padding with {before} and {after}"
+    return (
+        f"{near.size}: not accepted; {below}, {near.above} above, which {before} + {after} of padding reach"
+    )
 
 
 def _reasons(bounds: Sequence[Bound]) -> Iterator[Line]:

@@ -1,0 +1,149 @@
+"""``cnncli sizes``, and formulas in ``cnncli inspect``, as they are typed."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from cnncli.algebra import evaluate, symbol
+from cnncli.cli.app import app
+from cnncli.cli.input_size import parse_shape
+from cnncli.diagnostics import UsageError
+from tests.algebra.arithmetic import compute
+from tests.specs.support import figures
+
+runner = CliRunner()
+
+
+def call(*arguments: str) -> tuple[int, str, str]:
+    result = runner.invoke(app, [*arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_unet_says_which_sizes_and_why() -> None:
+    code, text, _ = call("sizes", "unet_padded", "--near", "500")
+    assert code == 0
+    assert "height and width: 16, 32, 48, ... (multiples of 16 from 16)" in text
+    assert "500: not accepted; 496 below, 512 above, which 6 + 6 of padding reach" in text
+    assert re.search(r"H - 2\*\(H//2\) == 0   up1\.concat1, \S*unet\.yaml:\d+:\d+", text)
+
+
+def test_a_size_that_is_accepted() -> None:
+    assert "  512: accepted" in call("sizes", "unet_padded", "--near", "512")[1]
+
+
+def test_json() -> None:
+    code, text, _ = call("sizes", "unet_padded", "--near", "500", "--format", "json")
+    assert code == 0
+    document = json.loads(text)
+    assert document["schema"] == "cnncli.sizes/1"
+    axis = {"period": 16, "residues": {"0": 16}, "isolated": []}
+    assert document["axes"] == {"height": axis | {"symbol": "H"}, "width": axis | {"symbol": "W"}}
+    near = {"size": 500, "accepted": False, "below": 496, "above": 512, "padding": [6, 6]}
+    assert document["near"] == {"height": near, "width": near}
+    conditions = {(each["node"], each["condition"]): each for each in document["conditions"]}
+    join = conditions["up1.concat1", "H - 2*(H//2) == 0"]
+    assert join["decided"]
+    assert join["binding"]
+    assert join["message"] == "the branches of 'concat' differ in height"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("sizes", "small"), "there is no size to look for in 10"),
+        (("sizes", "lenet5", "--input", "1x32x32"), "there is no size to look for in 1x32x32"),
+        (("sizes", "vgg"), "'vgg' is a family of specs"),
+        (("sizes", "lenet5", "--input", "CxHxW"), "--input CxHxW: this is no size"),
+        (("sizes", "lenet5", "--input", "1xHx"), "'' is no size"),
+        (("sizes", "lenet5", "--input", "1xH-1xW"), "'H-1' is no size"),
+        (("sizes", "lenet5", "--input", "1xHx0"), "this is no size"),
+        (("inspect", "lenet5", "--symbolic", "--verify"), "--verify cannot go with unknown sizes"),
+        (
+            ("inspect", "lenet5", "--symbolic", "--fully-connected"),
+            "--fully-connected cannot go with unknown",
+        ),
+        (
+            ("inspect", "lenet5", "--symbolic", "--input", "1x32x32"),
+            "--symbolic cannot go with --input 1x32x32",
+        ),
+        (("inspect", "vgg", "--symbolic"), "--symbolic cannot go with a comparison"),
+        (("inspect", "vgg", "--input", "3xHxW"), "--input 3xHxW: this is no size"),
+    ],
+)
+def test_wrong_input(arguments: tuple[str, ...], message: str) -> None:
+    code, text, errors = call(*arguments)
+    assert (code, text) == (2, "")
+    assert message in errors
+
+
+def test_formulas_of_resnet50() -> None:
+    code, text, _ = call("inspect", "resnet50", "--symbolic", "--depth", "1")
+    assert code == 0
+    assert "resnet50: input 3xHxW" in text
+    assert "2048xh5xw5" in text
+    assert "h5 = (H + 31)//32" in text
+    assert "parameters 25,557,032" in text
+    assert "height: any" in text
+
+
+def test_formulas_mean_what_the_numbers_say() -> None:
+    """The names put back, the MACs parsed as arithmetic and computed: those of the paper's input size."""
+    _, text, _ = call("inspect", "resnet50", "--symbolic")
+    flat = " ".join(text.split())
+    legend = dict(re.findall(r"([hw]\d) = (\(\w \+ \d+\)//\d+)", flat))
+    macs = re.search(r"MACs ([^A-Z]*) FLOPs", flat)
+    assert macs is not None
+    written = re.sub(r"[hw]\d", lambda name: f"({legend[name[0]]})", macs[1])
+    size = {"H": 224, "W": 224}
+    assert compute(written, size) == figures("resnet/resnet50").totals.macs
+
+
+def test_json_has_formulas_whole() -> None:
+    code, text, _ = call("inspect", "resnet50", "--symbolic", "--format", "json")
+    assert code == 0
+    document = json.loads(text)
+    assert document["input"] == [3, "H", "W"]
+    assert document["layers"][-3]["output"] == [2048, "(H + 31)//32", "(W + 31)//32"]
+    symbols = {"H": symbol("H"), "W": symbol("W")}
+    macs = compute(document["totals"]["macs"], symbols)
+    assert evaluate(macs, {"H": 224, "W": 224}) == figures("resnet/resnet50").totals.macs
+
+
+def test_markdown() -> None:
+    code, text, _ = call("inspect", "lenet5", "--symbolic", "--format", "markdown")
+    assert code == 0
+    assert "| avgpool2 | avgpool | 16x(h2 - 3)x(w2 - 3) |" in text.replace("\\", "")
+    assert "height: 16, 17, 18, ... (all from 16)" in text.replace("\\", "")
+
+
+def test_parameters_that_depend_on_the_size() -> None:
+    assert "The parameters depend on the size" in call("sizes", "lenet5")[1]
+    assert "The parameters depend on the size" not in call("sizes", "resnet18")[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("3xHxW", "(3, H, W)"),
+        ("3 x H x 224", "(3, H, 224)"),
+        ("1x(16k)x(16k+4)", "(1, 16*k, 16*k + 4)"),
+        ("2,L", "(2, L)"),
+        ("3×H×H", "(3, H, H)"),
+        ("3x224x224", "(3, 224, 224)"),
+    ],
+)
+def test_sizes_as_they_are_written(text: str, shape: str) -> None:
+    assert str(parse_shape(text)) == shape
+
+
+@pytest.mark.parametrize(
+    "text", ["HxW", "3xx", "3xHxWxDxE", "3x(H", "3x1.5H", "3x99999999999999", "3xH*W", "3x__"]
+)
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(UsageError, match="size"):
+        parse_shape(text)
