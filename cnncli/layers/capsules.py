@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from cnncli.algebra import Dim, product
-from cnncli.layers.kind import Example, Layer, Require, Shape, Tensors, Weightless, is_map
+from cnncli.layers.kind import Example, Layer, Require, Shape, Tensors, UnderShift, Weightless, is_map
 from cnncli.layers.registry import layer
 from cnncli.spec.fields import Whole, arg
 
@@ -98,6 +98,10 @@ class CapsuleLength(OfCapsules):
     def output(self, x: Shape) -> Shape:
         return (x[0],)
 
+    def under_shift(self, x: Shape) -> UnderShift:
+        """A length is the same in whatever order the values stand."""
+        return UnderShift.STAYS
+
 
 @layer("capsulemask")
 class CapsuleMask(OfCapsules):
@@ -105,3 +109,7 @@ class CapsuleMask(OfCapsules):
 
     def output(self, x: Shape) -> Shape:
         return x
+
+    def under_shift(self, x: Shape) -> UnderShift:
+        """The longest capsule is the longest wherever its values stand."""
+        return UnderShift.MOVES

@@ -7,7 +7,17 @@ from math import prod
 from typing import ClassVar
 
 from cnncli.algebra import Dim, product
-from cnncli.layers.kind import Example, Require, Shape, Weightless, along, axes_match, is_map, padding_axes
+from cnncli.layers.kind import (
+    Example,
+    Require,
+    Shape,
+    UnderShift,
+    Weightless,
+    along,
+    axes_match,
+    is_map,
+    padding_axes,
+)
 from cnncli.layers.padding import VALID, Padding, PaddingReader
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import make_windows, windows_fit
@@ -132,6 +142,10 @@ class GlobalPool(Weightless):
 
     def windows(self, x: Shape) -> None:
         return None
+
+    def under_shift(self, x: Shape) -> UnderShift:
+        """The mean, or the largest, of the same values at other positions."""
+        return UnderShift.STAYS
 
 
 @layer("globalavgpool")

@@ -16,7 +16,7 @@ from cnncli.analysis.comparison import Network
 from cnncli.analysis.costs import computes_weighted_sums
 from cnncli.graph import Node
 from cnncli.layers import shape_text
-from cnncli.layers.window import AdaptiveWindow, AnyWindow, Window
+from cnncli.layers.window import AdaptiveWindow, AnyWindow, Spread, TransposedWindow, Window
 from cnncli.report.columns import GAP, Column, Table
 from cnncli.spec.description import INPUT
 
@@ -146,7 +146,7 @@ def _passes_on(node: Node) -> bool:
 def _changes_resolution(node: Node) -> bool:
     """Whether it has a stride, or gives a size that was wanted; to lose a border is no change."""
     return any(
-        window.size != n if isinstance(window, AdaptiveWindow) else window.stride > 1
+        window.size != n if isinstance(window, AdaptiveWindow | Spread) else window.stride > 1
         for window, n in _along(node)
     )
 
@@ -156,7 +156,7 @@ def _cell(node: Node) -> str:
     word = _SHORT.get(node.kind, node.kind)
     if not computes_weighted_sums(node):
         return word
-    windows = [window for window, _ in _along(node) if not isinstance(window, AdaptiveWindow)]
+    windows = [window for window, _ in _along(node) if isinstance(window, Window | TransposedWindow)]
     kernel = _each([window.kernel for window in windows])
     strides = [window.stride for window in windows if isinstance(window, Window)]
     stride = f"/{_each(strides)}" if any(each > 1 for each in strides) else ""
