@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from cnncli.graph import Graph, open_spec
 from cnncli.report import inspection, verification
 from cnncli.report.markdown import markdown_table
 from cnncli.report.screen import Screen, errors, output
+from cnncli.report.views import View
 from cnncli.spec.selection import select
 
 DIFFERS = 1
@@ -45,6 +46,12 @@ def command(
         bool,
         typer.Option("--fully-connected", help="Compare with fully connected layers of the same shapes."),
     ] = False,
+    receptive_field: Annotated[
+        bool, typer.Option("--receptive-field", help="Show what each output position sees of the input.")
+    ] = False,
+    shifts: Annotated[
+        bool, typer.Option("--shifts", help="Show the shifts of the input under which an output only moves.")
+    ] = False,
     verify: Annotated[
         bool, typer.Option("--verify", help="Check every figure against torch and torchinfo.")
     ] = False,
@@ -61,23 +68,46 @@ def command(
     size = parse_size(input_size)
     files, several = select(specs)
     if several or side_by_side:
-        _refuse({"--depth": depth, "--fully-connected": fully_connected, "--verify": verify})
+        _refuse(
+            {
+                "--depth": depth,
+                "--fully-connected": fully_connected,
+                "--receptive-field": receptive_field,
+                "--shifts": shifts,
+                "--verify": verify,
+            }
+        )
         _compare(files, size, overrides or (), batch, form, side_by_side=side_by_side)
         return
     graph = open_spec(files[0], size=size, overrides=overrides or ()).graph
     figures = costs(graph, batch)
     comparisons = dense.compare(graph) if fully_connected else None
+    views = [*_views(graph, receptive_field=receptive_field, shifts=shifts)]
     if form is Format.json:
         from cnncli.report import inspection_json
 
-        typer.echo(inspection_json.render(graph, figures, batch, comparisons))
+        typer.echo(inspection_json.render(graph, figures, batch, comparisons, views))
     elif form is Format.markdown:
-        _markdown(graph, figures, depth, batch, comparisons)
+        _markdown(graph, figures, depth, batch, comparisons, views)
     else:
-        _table(graph, figures, depth, batch, comparisons)
+        _table(graph, figures, depth, batch, comparisons, views)
     if verify:
         # A document on standard output stays one; what was verified is said beside it.
         _verify(graph, output() if form is Format.table else errors())
+
+
+def _views(graph: Graph, *, receptive_field: bool, shifts: bool) -> Iterator[View]:
+    """What is asked for beside the costs."""
+    if not (receptive_field or shifts):
+        return
+    from cnncli.analysis import receptive_field as fields
+    from cnncli.analysis import shifts as equivariance
+    from cnncli.report.fields import FieldView, ShiftView
+
+    if receptive_field:
+        yield FieldView(fields.receptive_fields(graph))
+    if shifts:
+        yield ShiftView(equivariance.shifts(graph))
 
 
 def _refuse(options: Mapping[str, object]) -> None:
@@ -124,9 +154,10 @@ def _table(
     depth: int | None,
     batch: int,
     comparisons: tuple[dense.Comparison, ...] | None,
+    views: Sequence[View],
 ) -> None:
     screen = output()
-    inspection.show(screen, graph, figures, depth, batch)
+    inspection.show(screen, graph, figures, depth, batch, views)
     if comparisons is not None:
         screen.line()
         screen.table(inspection.dense_table(comparisons))
@@ -138,8 +169,9 @@ def _markdown(
     depth: int | None,
     batch: int,
     comparisons: tuple[dense.Comparison, ...] | None,
+    views: Sequence[View],
 ) -> None:
-    lines = [*inspection.markdown(graph, figures, depth, batch)]
+    lines = [*inspection.markdown(graph, figures, depth, batch, views)]
     if comparisons is not None:
         lines += ["", *markdown_table(inspection.dense_table(comparisons))]
     typer.echo("\n".join(lines))

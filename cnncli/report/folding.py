@@ -17,6 +17,8 @@ class Entry(NamedTuple):
     output: Shape
     figures: Figures
     training_only: bool
+    last: str
+    """The node whose output it shows."""
 
 
 def entries(rows: Sequence[Row], groups: Mapping[str, str], depth: int | None) -> list[Entry]:
@@ -43,7 +45,7 @@ def _prefix(row: Row, depth: int) -> str:
 
 def _entry(row: Row) -> Entry:
     node = row.node
-    return Entry(node.name, node.kind, node.output, row.figures, node.training_only)
+    return Entry(node.name, node.kind, node.output, row.figures, node.training_only, node.name)
 
 
 def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int) -> Entry:
@@ -53,4 +55,5 @@ def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int) -> Entry:
     name = _prefix(rows[0], depth)
     kind = groups.get(name, first.kind if first.name == name else "group")
     figures = total(row.figures for row in rows)
-    return Entry(name, kind, last.output, figures, all(row.node.training_only for row in rows))
+    training_only = all(row.node.training_only for row in rows)
+    return Entry(name, kind, last.output, figures, training_only, last.name)

@@ -11,15 +11,22 @@ from cnncli.analysis.costs import Costs, Figures, Row
 from cnncli.analysis.dense import Comparison
 from cnncli.graph import Graph
 from cnncli.layers import Shape
+from cnncli.report.views import View
 
 SCHEMA = "cnncli.inspect/1"
 
 
-def render(graph: Graph, costs: Costs, batch: int, comparisons: Sequence[Comparison] | None) -> str:
+def render(
+    graph: Graph,
+    costs: Costs,
+    batch: int,
+    comparisons: Sequence[Comparison] | None,
+    views: Sequence[View] = (),
+) -> str:
     """The document as text. Figures are for ``batch`` samples, shapes for one."""
     dense = {each.node.name: each for each in comparisons or ()}
     document = {"schema": SCHEMA} | summary(graph, costs, batch)
-    document["layers"] = [_layer(row, dense) for row in costs.rows]
+    document["layers"] = [_layer(row, dense, views) for row in costs.rows]
     document["outputs"] = {name: shape_numbers(output.shape) for name, output in graph.outputs.items()}
     return text(document)
 
@@ -56,7 +63,7 @@ def _totals(figures: Figures) -> dict[str, int | str]:
     }
 
 
-def _layer(row: Row, dense: Mapping[str, Comparison]) -> dict[str, Any]:
+def _layer(row: Row, dense: Mapping[str, Comparison], views: Sequence[View]) -> dict[str, Any]:
     node, figures = row
     layer: dict[str, Any] = {
         "name": node.name,
@@ -80,6 +87,8 @@ def _layer(row: Row, dense: Mapping[str, Comparison]) -> dict[str, Any]:
             "dense_weights": compared.dense_weights,
             "factor": compared.factor,
         }
+    for view in views:
+        layer |= view.document(node.name)
     return layer
 
 
