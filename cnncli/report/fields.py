@@ -60,7 +60,7 @@ class ShiftView(NamedTuple):
 
     def columns(self, nodes: Sequence[str], blank: int) -> Iterator[Column]:
         """``shift``: in input pixels, and how far the output moves; ``none`` where none is enough."""
-        cells = [agreed([_answer(shift) for shift in self.shifts[node]] or [_NONE], ", ") for node in nodes]
+        cells = [agreed([answer(shift) for shift in self.shifts[node]] or [_NONE], ", ") for node in nodes]
         yield Column("shift", cells + [""] * blank)
 
     def notes(self) -> Iterator[str]:
@@ -114,5 +114,6 @@ def _exact(value: Fraction | None) -> int | str | None:
     return None if value is None else exact_number(value)
 
 
-def _answer(shift: Shift) -> str:
+def answer(shift: Shift) -> str:
+    """``16 -> 1``, or ``none``."""
     return "none" if shift.broken is not None else f"{shift.pixels} -> {shift.moves}"
