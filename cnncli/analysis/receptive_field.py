@@ -66,6 +66,14 @@ ALL: Final = Field(None)
 """Every output sees everything."""
 
 
+class _Read(NamedTuple):
+    """A branch as a node reads it along one axis: what its positions see, by which window, how many."""
+
+    axis: Axis
+    window: AnyWindow
+    n: int
+
+
 def receptive_fields(graph: Graph) -> Mapping[str, Field]:
     """The receptive field of every node, by its name.
 
@@ -87,21 +95,27 @@ def _field(node: Node, inputs: Sequence[Field]) -> Field:
     if any(field.axes is None or windows is None for field, windows, _ in along):
         return ALL
     uneven = next((field.uneven for field in inputs if field.uneven is not None), None)
-    axes = []
+    axes: list[Axis] = []
+    before: list[_Read] = []
     for axis, count in enumerate(_sizes(node.output)):
         read = [
-            (field.axes[axis], windows[axis], _sizes(shape)[axis])
+            _Read(field.axes[axis], windows[axis], _sizes(shape)[axis])
             for field, windows, shape in along
             if field.axes is not None and windows is not None
         ]
-        seen = [_through(*each, count) for each in read]
+        if axes and read == before:
+            axes.append(axes[-1])  # most maps are square
+            continue
+        seen = [_through(each, count) for each in read]
         axes.append(seen[0] if len(seen) == 1 else _union(seen, count))
-        uneven = uneven or _unevenness(node, axis, [(window, n) for _, window, n in read], seen)
+        uneven = uneven or _unevenness(node, axis, read, seen)
+        before = read
     return Field(tuple(axes), uneven)
 
 
-def _through(axis: Axis, window: AnyWindow, n: int, count: int) -> Axis:
-    """What ``count`` placements of a window over n positions read."""
+def _through(read: _Read, count: int) -> Axis:
+    """What ``count`` placements of the window read."""
+    axis, window, n = read
     if window == POINT:
         return axis
     tracks = joined([track.through(window, n) for track in axis.tracks])
@@ -126,12 +140,10 @@ def _axis(tracks: tuple[Track, ...], clear: range, count: int) -> Axis:
     )
 
 
-def _unevenness(
-    node: Node, axis: int, windows: Sequence[tuple[AnyWindow, int]], seen: Sequence[Axis]
-) -> Uneven | None:
+def _unevenness(node: Node, axis: int, read: Sequence[_Read], seen: Sequence[Axis]) -> Uneven | None:
     """Whether a node makes its outputs see unlike parts of the input, and why."""
     where = axis_name(axis, len(node.output) - 1)
-    if not all(window.even(n) for window, n in windows):
+    if not all(window.even(n) for _, window, n in read):
         return Uneven(node.name, f"its windows differ in length along {where}")
     jumps = [each.jump for each in seen if each.jump is not None]
     if len(set(jumps)) > 1:

@@ -9,7 +9,7 @@ says it all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from math import gcd, lcm
 from typing import Final, NamedTuple, TypeAlias
@@ -53,10 +53,11 @@ class Track(NamedTuple):
 
         None where nothing is read.
         """
-        middles = [
-            Fraction(first + last, 2) - phase * self.jump for phase, (first, last) in self._read(self.hulls)
-        ]
-        return sum(middles, Fraction(0)) / len(middles) if middles else None
+        read = [(phase, *hull) for phase, hull in enumerate(self.hulls) if hull is not None]
+        if not read:
+            return None
+        ends = sum(first + last for _, first, last in read)
+        return (Fraction(ends, 2) - self.jump * sum(phase for phase, _, _ in read)) / len(read)
 
     def through(self, window: AnyWindow, n: int) -> Track:
         """What a window over n of these positions reads.
@@ -89,17 +90,13 @@ class Track(NamedTuple):
         if len(positions) == 0:
             return None
         phases = self.period // gcd(self.period, positions.step)
-        firsts = [hull[0] for _, hull in self._read([self.at(each) for each in positions[:phases]])]
-        lasts = [hull[1] for _, hull in self._read([self.at(each) for each in positions[-phases:]])]
-        return (min(firsts), max(lasts)) if firsts else None
+        early = _union([self.at(each) for each in positions[:phases]])
+        late = early if phases >= len(positions) else _union([self.at(each) for each in positions[-phases:]])
+        return (early[0], late[1]) if early is not None and late is not None else None
 
     def _repeats(self, parts: int) -> bool:
         shorter = Track(self.advance // parts, self.hulls[: self.period // parts])
         return shorter.over(self.period) == self.hulls
-
-    @staticmethod
-    def _read(hulls: Sequence[Hull]) -> Iterator[tuple[int, tuple[int, int]]]:
-        return ((number, hull) for number, hull in enumerate(hulls) if hull is not None)
 
 
 def joined(tracks: Sequence[Track]) -> tuple[Track, ...]:
@@ -119,8 +116,7 @@ def joined(tracks: Sequence[Track]) -> tuple[Track, ...]:
 
 def hull_at(tracks: Sequence[Track], position: int) -> Hull:
     """What a position reads of all tracks together."""
-    hulls = [track.at(position) for track in tracks]
-    return _union(hulls)
+    return _union([track.at(position) for track in tracks])
 
 
 def largest(tracks: Sequence[Track], count: int) -> int:
@@ -155,7 +151,9 @@ def _both(one: Track, other: Track) -> Track:
 
 def _union(hulls: Sequence[Hull]) -> Hull:
     read = [hull for hull in hulls if hull is not None]
-    return (min(first for first, _ in read), max(last for _, last in read)) if read else None
+    if len(read) < 2:
+        return read[0] if read else None
+    return min([first for first, _ in read]), max([last for _, last in read])
 
 
 def _check(period: int) -> int:
