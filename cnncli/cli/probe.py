@@ -61,10 +61,8 @@ def command(
 
     found = probe(graph, _network(graph, seed, weights), shift, samples)
     if form is TableOrJson.json:
-        import json
-
         settings = {"seed": seed, "samples": samples, "weights": weights}
-        typer.echo(json.dumps(probing.document(graph, found, settings), indent=2, ensure_ascii=False))
+        typer.echo(probing.document(graph, found, settings))
     else:
         probing.show(output(), graph, found)
     if not found.holds:

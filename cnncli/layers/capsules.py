@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from cnncli.algebra import Dim, product
+from cnncli.algebra import Dim, product, same
+from cnncli.layers.activation import Softmax
 from cnncli.layers.kind import Example, Layer, Require, Shape, Tensors, UnderShift, Weightless, is_map
 from cnncli.layers.registry import layer
 from cnncli.spec.fields import Whole, arg
 
 _SQUASH = 3  # its square, its part of the sum, its scaling: operations for each value of a capsule
-_SOFTMAX = 5  # as the kind of this name
 
 
 @layer("capsules")
@@ -38,7 +38,7 @@ class Capsules(Layer):
         yield is_map(x, "capsules")
         expected = f"a number of channels that {self.reads} divides"
         message = "'capsules' cannot split its input into capsules"
-        yield Require(x[0] % self.reads == 0, message, expected, f"{x[0]}", argument="reads")
+        yield Require(same(x[0] % self.reads, 0), message, expected, f"{x[0]}", argument="reads")
 
     def inputs(self, x: Shape) -> Dim:
         """How many capsules the input is."""
@@ -61,7 +61,9 @@ class Capsules(Layer):
         """
         pairs = self.inputs(x) * self.count
         sums = (2 * self.routings - 1) * 2 * self.size * pairs
-        return _SQUASH * (product(x) + self.routings * product(y)) + self.routings * _SOFTMAX * pairs + sums
+        return (
+            _SQUASH * (product(x) + self.routings * product(y)) + self.routings * Softmax.work * pairs + sums
+        )
 
     def connections(self, x: Shape, y: Shape) -> Dim:
         return self.macs(x, y)
@@ -70,24 +72,20 @@ class Capsules(Layer):
         return None
 
 
-class OfCapsules(Weightless):
-    """A layer that compares capsules: the channels of a map, each with all of its positions."""
+class CapsuleReader(Weightless):
+    """What is common to layers that measure capsules: the channels of a map, with all of their positions."""
 
     examples: ClassVar[tuple[Example, ...]] = (Example("", ((10, 16),)), Example("", ((4, 3, 2),)))
 
     def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, self.called)
-
-    def operations(self, x: Shape, y: Shape) -> Dim:
-        """Per value its square and its addition, or for the last one of a capsule the root."""
-        return 2 * product(x)
+        yield is_map(x, self.keyword)
 
     def windows(self, x: Shape) -> None:
         return None
 
 
 @layer("capsulelength")
-class CapsuleLength(OfCapsules):
+class CapsuleLength(CapsuleReader):
     """The Euclidean length of each capsule: how likely it is that what it stands for is there.
 
     Trained as an output it minimises the margin loss (Sabour, Frosst and Hinton, 2017, equation 4).
@@ -102,10 +100,17 @@ class CapsuleLength(OfCapsules):
         """A length is the same in whatever order the values stand."""
         return UnderShift.STAYS
 
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """Per capsule a square for each value, one addition less, and a root."""
+        return 2 * product(x)
+
 
 @layer("capsulemask")
-class CapsuleMask(OfCapsules):
-    """The longest capsule as it is, zeros in place of all others: what a decoder draws a picture from."""
+class CapsuleMask(CapsuleReader):
+    """The longest capsule as it is, zeros in place of all others: what a decoder draws a picture from.
+
+    (Sabour, Frosst and Hinton, 2017, section 4.1; there it is the capsule of the label while training.)
+    """
 
     def output(self, x: Shape) -> Shape:
         return x
@@ -113,3 +118,7 @@ class CapsuleMask(OfCapsules):
     def under_shift(self, x: Shape) -> UnderShift:
         """The longest capsule is the longest wherever its values stand."""
         return UnderShift.MOVES
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """The lengths, and one comparison less than there are capsules."""
+        return 2 * product(x) + x[0] - 1

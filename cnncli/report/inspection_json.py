@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnncli.algebra import Dim
 from cnncli.analysis.costs import Costs, Figures, Row
 from cnncli.analysis.dense import Comparison
 from cnncli.graph import Graph
-from cnncli.layers import Shape
+from cnncli.report.json_text import number, shape_numbers, text
 from cnncli.report.views import View
 
 SCHEMA = "cnncli.inspect/1"
 
 
-def render(
+def document(
     graph: Graph,
     costs: Costs,
     batch: int,
@@ -25,10 +23,9 @@ def render(
 ) -> str:
     """The document as text. Figures are for ``batch`` samples, shapes for one."""
     dense = {each.node.name: each for each in comparisons or ()}
-    document = {"schema": SCHEMA} | summary(graph, costs, batch)
-    document["layers"] = [_layer(row, dense, views) for row in costs.rows]
-    document["outputs"] = {name: shape_numbers(output.shape) for name, output in graph.outputs.items()}
-    return text(document)
+    layers = [_layer(row, dense, views) for row in costs.rows]
+    outputs = {name: shape_numbers(output.shape) for name, output in graph.outputs.items()}
+    return text({"schema": SCHEMA} | summary(graph, costs, batch) | {"layers": layers, "outputs": outputs})
 
 
 def summary(graph: Graph, costs: Costs, batch: int) -> dict[str, Any]:
@@ -43,11 +40,6 @@ def summary(graph: Graph, costs: Costs, batch: int) -> dict[str, Any]:
         "batch": batch,
         **totals,
     }
-
-
-def text(document: Mapping[str, Any]) -> str:
-    """A document as it is printed."""
-    return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def _totals(figures: Figures) -> dict[str, int | str]:
@@ -90,13 +82,3 @@ def _layer(row: Row, dense: Mapping[str, Comparison], views: Sequence[View]) -> 
     for view in views:
         layer |= view.document(node.name)
     return layer
-
-
-def number(value: Dim) -> int | str:
-    """A number, or a formula as text."""
-    return value if isinstance(value, int) else str(value)
-
-
-def shape_numbers(shape: Shape) -> list[int | str]:
-    """Numbers, and formulas as text."""
-    return [number(dim) for dim in shape]

@@ -12,7 +12,7 @@ from cnncli.layers import shape_text
 from cnncli.layers.sliding import axis_name
 from cnncli.report.columns import Column, Table
 from cnncli.report.fields import ShiftView, answer
-from cnncli.report.inspection_json import shape_numbers
+from cnncli.report.json_text import shape_numbers, text
 from cnncli.report.screen import Screen, printable
 from cnncli.report.views import agreed
 
@@ -82,9 +82,9 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 
-def document(graph: Graph, probe: Probe, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The document; ``settings`` are what was asked for."""
-    return {
+def document(graph: Graph, probe: Probe, settings: Mapping[str, Any]) -> str:
+    """The document as text; ``settings`` are what was asked for."""
+    found = {
         "schema": SCHEMA,
         "name": graph.name,
         "spec": graph.source.name,
@@ -97,6 +97,7 @@ def document(graph: Graph, probe: Probe, settings: Mapping[str, Any]) -> dict[st
             for name, changes in probe.changes.items()
         },
     }
+    return text(found)
 
 
 def _layer(along: Sequence[Found]) -> dict[str, Any]:

@@ -45,15 +45,11 @@ def _linear(layer: Kind[Any], node: Node) -> Kind[Any]:
         )
     # Activations and normalisations that look at one position, and change nothing where all is positive.
     by_itself = node.layer.branches(node.x) == ((POINT,) * (len(node.output) - 1),)
-    if by_itself and layer.called not in ("conv", "shortcut", "channelshuffle", "convtranspose"):
+    if by_itself and node.kind not in ("conv", "shortcut", "channelshuffle", "convtranspose"):
         return Identity()
-    return with_zero_padding(layer)
-
-
-def with_zero_padding(layer: Kind[Any]) -> Kind[Any]:
-    """The layer with padded positions that read nothing."""
-    zeros = {"padding_mode": "zeros"} if layer.called == "conv" else {"mode": "zeros"}
-    return type(layer)(**(vars(layer) | zeros)) if layer.called in ("conv", "pad") else layer
+    # Padded positions read nothing.
+    mode = {"conv": "padding_mode", "pad": "mode"}.get(node.kind)
+    return layer if mode is None else type(layer)(**(vars(layer) | {mode: "zeros"}))
 
 
 def reached(graph: Graph, axis: int) -> Mapping[str, Tensor]:
