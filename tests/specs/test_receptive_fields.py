@@ -35,10 +35,10 @@ def cifar(n: int) -> Last:
 
 
 LAST = {
-    "alexnet/alexnet": Last("avgpool", 195, 32, 31),
-    "alexnet/alexnet_2012": Last("maxpool3", 195, 32, 33),
-    "capsnet/capsnet": Last("primary", 9 + 8, 2, 8),
-    "capsnet/capsnet_reconstruction": Last("primary", 9 + 8, 2, 8),
+    "alexnet": Last("avgpool", 195, 32, 31),
+    "alexnet_2012": Last("maxpool3", 195, 32, 33),
+    "capsnet": Last("primary", 9 + 8, 2, 8),
+    "capsnet_reconstruction": Last("primary", 9 + 8, 2, 8),
     "deep_belief_net": IMAGE,
     "faster_rcnn": Last("boxes.conv1", 196 + 2 * 16, 16, 7.5),
     # conv 7, pool 11, conv 19, pool 27, two modules with 5x5 at 8, pool, five at 16, pool, two at 32.
@@ -117,7 +117,7 @@ def test_vectors_have_no_axes(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "overrides", "node", "size"),
     [
-        ("alexnet/alexnet", (), "features.12", 195),
+        ("alexnet", (), "features.12", 195),
         ("vgg/vgg16", (), "features.30", 212),
         ("vgg/vgg16", (), "features.28", 196),
         ("resnet/resnet18", (), "layer4.1.relu", 435),
@@ -135,10 +135,10 @@ def test_published_sizes(name: str, overrides: tuple[str, ...], node: str, size:
 
 
 SHIFTS: dict[str, Shift | str] = {
-    "alexnet/alexnet": "flatten1",
-    "alexnet/alexnet_2012": "flatten1",
-    "capsnet/capsnet": "digits",
-    "capsnet/capsnet_reconstruction": "digits",
+    "alexnet": "flatten1",
+    "alexnet_2012": "flatten1",
+    "capsnet": "digits",
+    "capsnet_reconstruction": "digits",
     "deep_belief_net": "flatten1",
     "faster_rcnn": Shift(16, 1),
     "inception/inception_naive": Shift(1, 1),
