@@ -44,6 +44,8 @@ def heavy_imports(*arguments: str) -> frozenset[str]:
         ("inspect", "specs/lenet5.yaml"),
         ("inspect", "specs/lenet5.yaml", "--format", "json"),
         ("inspect", "vgg16"),
+        ("inspect", "unet", "--receptive-field", "--shifts"),
+        ("probe", "--help"),
         ("inspect", "specs/vgg", "--side-by-side"),
         ("check", "specs/lenet5.yaml"),
         ("specs",),

@@ -18,6 +18,7 @@ from cnncli.network import compile_graph
 from cnncli.report.messages import error_lines
 from cnncli.spec.sections import Paper
 from scripts.make_docs import DOCS, networks_page, pages, with_operations
+from tests.cli.terminal import on_a_terminal
 from tests.specs.support import NAMES
 
 ROOT = DOCS.parent
@@ -84,6 +85,15 @@ def test_the_readmes_message_is_what_is_said() -> None:
     with pytest.raises(SpecError) as caught:
         open_text(f"name: net\ninput: [3, 32, 32]\nlayers:\n  - relu\n  - relu\n{line}\n", name="net.yaml")
     assert [each.text for each in error_lines(caught.value.diagnostics)] == [*said, ""]
+
+
+def test_the_readmes_table_is_what_a_terminal_shows() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    quoted = re.search(r"    \$ cnncli (inspect unet .*)\n((?:    .*\n)+)", readme)
+    assert quoted is not None
+    shown = on_a_terminal(*quoted[1].split())
+    said = [line.removeprefix("    ") for line in quoted[2].splitlines()]
+    assert [line for line in said if line != "..." and line not in shown] == []
 
 
 def test_the_plug_in_of_the_documents_works(tmp_path: Path) -> None:

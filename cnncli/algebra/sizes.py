@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from cnncli.algebra.terms import Atom, Terms
 
 
+@overload
+def ceil_div(dividend: int, divisor: int) -> int: ...
+@overload
+def ceil_div(dividend: Dim, divisor: int) -> Dim: ...
 def ceil_div(dividend: Dim, divisor: int) -> Dim:
     """ceil(dividend / divisor) = floor((dividend + divisor - 1) / divisor), for divisor > 0."""
     assert divisor > 0, divisor

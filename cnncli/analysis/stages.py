@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from cnncli.algebra import Dim
 from cnncli.analysis.costs import computes_weighted_sums
 from cnncli.graph import Graph, Node
-from cnncli.layers.window import AdaptiveWindow, AnyWindow
+from cnncli.layers.window import AdaptiveWindow, AnyWindow, Spread
 from cnncli.spec.description import INPUT
 
 _LEFT_OUT: Final = frozenset({"activation", "regularising"})
@@ -102,7 +102,7 @@ def _passes_on(node: Node) -> bool:
 def _changes_resolution(node: Node) -> bool:
     """Whether it has a stride, or gives a size that was wanted; to lose a border is no change."""
     return any(
-        window.size != n if isinstance(window, AdaptiveWindow) else window.stride > 1
+        window.size != n if isinstance(window, AdaptiveWindow | Spread) else window.stride > 1
         for window, n in axes(node)
     )
 

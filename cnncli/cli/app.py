@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import cnncli
-from cnncli.cli import check, evaluate, inspect, layers, sizes, specs, train
+from cnncli.cli import check, evaluate, inspect, layers, probe, sizes, specs, train
 from cnncli.cli.common import guarded
 
 app = typer.Typer(
@@ -41,5 +41,6 @@ app.command("sizes")(guarded(sizes.command))
 app.command("check")(guarded(check.command))
 app.command("train")(guarded(train.command))
 app.command("evaluate")(guarded(evaluate.command))
+app.command("probe")(guarded(probe.command))
 app.command("layers")(guarded(layers.command))
 app.command("specs")(guarded(specs.command))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from cnncli.graph import Graph, Size, all_sizes, open_spec
 from cnncli.report import inspection, verification
 from cnncli.report.markdown import markdown_table
 from cnncli.report.screen import Screen, errors, output
+from cnncli.report.views import View
 from cnncli.spec.selection import select
 
 DIFFERS = 1
@@ -46,6 +47,12 @@ def command(
         bool,
         typer.Option("--fully-connected", help="Compare with fully connected layers of the same shapes."),
     ] = False,
+    receptive_field: Annotated[
+        bool, typer.Option("--receptive-field", help="Show what each output position sees of the input.")
+    ] = False,
+    shifts: Annotated[
+        bool, typer.Option("--shifts", help="Show the shifts of the input under which an output only moves.")
+    ] = False,
     verify: Annotated[
         bool, typer.Option("--verify", help="Check every figure against torch and torchinfo.")
     ] = False,
@@ -64,31 +71,57 @@ def command(
     load_plugins(plugin)
     files, several = select(specs)
     if several or side_by_side:
-        one_only = {"--depth": depth, "--fully-connected": fully_connected, "--verify": verify}
-        _refuse(one_only | {"--symbolic": symbolic}, "a comparison", "one spec file, without --side-by-side")
+        one_only = {
+            "--depth": depth,
+            "--fully-connected": fully_connected,
+            "--receptive-field": receptive_field,
+            "--shifts": shifts,
+            "--symbolic": symbolic,
+            "--verify": verify,
+        }
+        _refuse(one_only, "a comparison", "one spec file, without --side-by-side")
         _overview(files, parse_size(input_size), overrides or (), batch, form, side_by_side=side_by_side)
         return
     size = _size(input_size, symbolic=symbolic)
     graph = open_spec(files[0], size=size, overrides=overrides or ()).graph
     figures = costs(graph, batch)
     if not all(isinstance(dim, int) for dim in graph.input):
-        _refuse(
-            {"--fully-connected": fully_connected, "--verify": verify}, "unknown sizes", "numbers in --input"
-        )
+        known_only = {
+            "--fully-connected": fully_connected,
+            "--receptive-field": receptive_field,
+            "--shifts": shifts,
+            "--verify": verify,
+        }
+        _refuse(known_only, "unknown sizes", "numbers in --input")
         _symbolic(graph, figures, depth, batch, form)
         return
     comparisons = dense.compare(graph) if fully_connected else None
+    views = [*_views(graph, receptive_field=receptive_field, shifts=shifts)]
     if form is Format.json:
         from cnncli.report import inspection_json
 
-        typer.echo(inspection_json.document(graph, figures, batch, comparisons))
+        typer.echo(inspection_json.document(graph, figures, batch, comparisons, views))
     elif form is Format.markdown:
-        _markdown(graph, figures, depth, batch, comparisons)
+        _markdown(graph, figures, depth, batch, comparisons, views)
     else:
-        _table(graph, figures, depth, batch, comparisons)
+        _table(graph, figures, depth, batch, comparisons, views)
     if verify:
         # A document on standard output stays one; what was verified is said beside it.
         _verify(graph, output() if form is Format.table else errors())
+
+
+def _views(graph: Graph, *, receptive_field: bool, shifts: bool) -> Iterator[View]:
+    """What is asked for beside the costs."""
+    if not (receptive_field or shifts):
+        return
+    from cnncli.analysis import receptive_field as fields
+    from cnncli.analysis import shifts as equivariance
+    from cnncli.report.fields import FieldView, ShiftView
+
+    if receptive_field:
+        yield FieldView(fields.receptive_fields(graph))
+    if shifts:
+        yield ShiftView(equivariance.shifts(graph))
 
 
 def _refuse(options: Mapping[str, object], other: str, expected: str) -> None:
@@ -162,9 +195,10 @@ def _table(
     depth: int | None,
     batch: int,
     comparisons: tuple[dense.Comparison, ...] | None,
+    views: Sequence[View],
 ) -> None:
     screen = output()
-    inspection.show(screen, graph, figures, depth, batch)
+    inspection.show(screen, graph, figures, depth, batch, views)
     if comparisons is not None:
         screen.line()
         screen.table(inspection.dense_table(comparisons))
@@ -176,8 +210,9 @@ def _markdown(
     depth: int | None,
     batch: int,
     comparisons: tuple[dense.Comparison, ...] | None,
+    views: Sequence[View],
 ) -> None:
-    lines = [*inspection.markdown(graph, figures, depth, batch)]
+    lines = [*inspection.markdown(graph, figures, depth, batch, views)]
     if comparisons is not None:
         lines += ["", *markdown_table(inspection.dense_table(comparisons))]
     typer.echo("\n".join(lines))

@@ -9,6 +9,7 @@ from cnncli.layers.kind import (
     Require,
     Shape,
     Tensors,
+    UnderShift,
     Weightless,
     shape_text,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Require",
     "Shape",
     "Tensors",
+    "UnderShift",
     "Weightless",
     "activation",
     "capsules",

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from cnncli.algebra import Dim, product, same
 from cnncli.layers.activation import Softmax
-from cnncli.layers.kind import Example, Layer, Require, Shape, Tensors, Weightless, is_map
+from cnncli.layers.kind import Example, Layer, Require, Shape, Tensors, UnderShift, Weightless, is_map
 from cnncli.layers.registry import layer
 from cnncli.spec.fields import Whole, arg
 
@@ -96,6 +96,10 @@ class CapsuleLength(CapsuleReader):
     def output(self, x: Shape) -> Shape:
         return (x[0],)
 
+    def under_shift(self, x: Shape) -> UnderShift:
+        """A length is the same in whatever order the values stand."""
+        return UnderShift.STAYS
+
     def operations(self, x: Shape, y: Shape) -> Dim:
         """Per capsule a square for each value, one addition less, and a root."""
         return 2 * product(x)
@@ -110,6 +114,10 @@ class CapsuleMask(CapsuleReader):
 
     def output(self, x: Shape) -> Shape:
         return x
+
+    def under_shift(self, x: Shape) -> UnderShift:
+        """The longest capsule is the longest wherever its values stand."""
+        return UnderShift.MOVES
 
     def operations(self, x: Shape, y: Shape) -> Dim:
         """The lengths, and one comparison less than there are capsules."""

@@ -9,7 +9,7 @@ from cnncli.algebra import Dim, known, largest, product, same, smallest
 from cnncli.layers.kind import NONE, Example, Kind, Require, Shape, Tensors, shape_text
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name
-from cnncli.layers.window import AnyWindow, Window
+from cnncli.layers.window import POINT, AnyWindow, Spread, Window
 from cnncli.spec.fields import Choice, arg
 
 Shapes = tuple[Shape, ...]
@@ -78,14 +78,19 @@ class Join(Kind[Shapes]):
         return 0
 
     def windows(self, x: Shapes) -> tuple[AnyWindow, ...]:
-        """Of the first branch; the others differ by their margins."""
-        return tuple(Window(1, before=before, after=after) for before, after in self._first_margins(x))
+        """Of the first branch."""
+        return self.branches(x)[0]
 
-    def _first_margins(self, x: Shapes) -> Iterator[tuple[int, int]]:
-        for before, after in self.margins(x[0], self.fitted(x)):
+    def branches(self, x: Shapes) -> tuple[tuple[AnyWindow, ...], ...]:
+        """Every branch is read position by position; they differ by their margins."""
+        fitted = self.fitted(x)
+        return tuple(tuple(self._placed(shape, fitted)) for shape in x)
+
+    def _placed(self, shape: Shape, fitted: tuple[Dim, ...]) -> Iterator[AnyWindow]:
+        for before, after in self.margins(shape, fitted):
             assert isinstance(before, int), before
             assert isinstance(after, int), after
-            yield before, after
+            yield Window(1, before=before, after=after)
 
 
 @layer("concat")
@@ -169,6 +174,14 @@ class Multiply(ChannelwiseJoin):
 
     def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
         return ((0, 0),) * len(fitted) if is_scale(shape) else super().margins(shape, fitted)
+
+    def _placed(self, shape: Shape, fitted: tuple[Dim, ...]) -> Iterator[AnyWindow]:
+        if not is_scale(shape):
+            yield from super()._placed(shape, fitted)
+            return
+        for size in fitted:
+            assert isinstance(size, int), size
+            yield POINT if size == 1 else Spread(size)
 
 
 def _refuse_possible_scales(maps: Shapes) -> None:

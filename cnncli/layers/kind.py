@@ -7,6 +7,7 @@ give formulas. There is no second copy of any rule.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from enum import Enum
 from typing import ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from cnncli.algebra import Condition, Dim, product
@@ -47,6 +48,14 @@ class Example(NamedTuple):
 
     arguments: str
     inputs: tuple[tuple[int, ...], ...]
+
+
+class UnderShift(Enum):
+    """What an input that moves does to an output that reads all of it."""
+
+    MOVES = "the output moves with it"
+    STAYS = "the output stays the same"
+    BREAKS = "the output is another one"
 
 
 class Kind(Record, Generic[X]):
@@ -95,6 +104,14 @@ class Kind(Record, Generic[X]):
     def windows(self, x: X) -> tuple[AnyWindow, ...] | None:
         """Along each spatial axis, what an output position reads; None: every output reads everything."""
         raise NotImplementedError
+
+    def branches(self, x: X) -> tuple[tuple[AnyWindow, ...] | None, ...]:
+        """What :meth:`windows` says, of every input by itself."""
+        return (self.windows(x),)
+
+    def under_shift(self, x: X) -> UnderShift:
+        """What becomes of the output where the input moves; asked where every output reads everything."""
+        return UnderShift.BREAKS
 
 
 class Layer(Kind[Shape]):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from cnncli.algebra import Dim, known, product, same
-from cnncli.layers.kind import NONE, Example, Layer, Require, Shape, Tensors, Weightless, is_map
+from cnncli.layers.kind import NONE, Example, Layer, Require, Shape, Tensors, UnderShift, Weightless, is_map
 from cnncli.layers.registry import layer
 from cnncli.layers.window import POINT, AnyWindow
 from cnncli.spec.fields import Choice, Flag, Number, Whole, arg
@@ -42,6 +42,10 @@ class Norm(Layer):
 
     def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
         return None
+
+    def under_shift(self, x: Shape) -> UnderShift:
+        """Statistics over all positions are the same wherever the values stand."""
+        return UnderShift.MOVES
 
 
 @layer("batchnorm", norm="batch")
@@ -98,6 +102,10 @@ class LayerNorm(Norm):
 
     def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
         return None if self.over == "all" else (POINT,) * (len(x) - 1)
+
+    def under_shift(self, x: Shape) -> UnderShift:
+        """Over everything, each position has a scale and a shift of its own."""
+        return UnderShift.BREAKS if self.affine else UnderShift.MOVES
 
 
 @layer("groupnorm", norm="group")

@@ -13,6 +13,7 @@ from cnncli.layers.kind import (
     Require,
     Shape,
     Tensors,
+    UnderShift,
     Weightless,
     along,
     axes_match,
@@ -190,6 +191,10 @@ class GlobalPool(Weightless):
 
     def windows(self, x: Shape) -> None:
         return None
+
+    def under_shift(self, x: Shape) -> UnderShift:
+        """The mean, or the largest, of the same values at other positions."""
+        return UnderShift.STAYS
 
 
 @layer("globalavgpool")

@@ -1,7 +1,11 @@
 """All arithmetic along one spatial axis: placements, pads, and what one output position reads.
 
 n is the input size along the axis, k' = dilation * (kernel - 1) + 1 the effective kernel.
-Output sizes work on numbers and on formulas alike; pads and reach are asked of numbers only.
+Output sizes work on numbers and on formulas alike; pads and what is read are asked of numbers only.
+
+Each window says three things of an axis without ends, on which n only settles what depends on the
+size: ``reads``, the input positions that an output position reads; ``cycle``, after how many outputs
+that repeats, and by how far it has moved on then; ``within``, which outputs read within a stretch alone.
 """
 
 from __future__ import annotations
@@ -14,6 +18,13 @@ from cnncli.algebra import Condition, Dim, ceil_div
 
 Reach: TypeAlias = "tuple[int, int] | None"
 """First and last input position that an output position reads; None where it reads none."""
+
+
+class Cycle(NamedTuple):
+    """The output at ``position + period`` reads what the one at ``position`` does, ``advance`` further on."""
+
+    period: int
+    advance: int
 
 
 class Window(NamedTuple):
@@ -82,17 +93,28 @@ class Window(NamedTuple):
             return ceil_div(n + self.before + c, self.stride)
         return (n + self.before + self.after - self.extent) // self.stride + 1
 
+    def reads(self, position: int, n: int) -> range:
+        """The places of the kernel's elements, pads included."""
+        first = position * self.stride - self.pads(n)[0]
+        return range(first, first + self.extent, self.dilation)
+
     def reach(self, position: int, n: int) -> Reach:
         """What the output at ``position`` reads of n inputs, pads excluded (they may be a dilation apart)."""
-        first = position * self.stride - self.pads(n)[0]
-        last = first + self.extent - 1
-        first += self._steps(-first) * self.dilation
-        last -= self._steps(last - (n - 1)) * self.dilation
-        return (first, last) if first <= last else None
+        return _reach(self.reads(position, n), n)
 
-    def _steps(self, outside: int) -> int:
-        """How many elements of the kernel lie on a stretch outside of the input."""
-        return -(-max(outside, 0) // self.dilation)
+    def cycle(self, n: int) -> Cycle:
+        """Every output reads what the one before it does, a stride further on."""
+        return Cycle(1, self.stride)
+
+    def within(self, stretch: range, n: int) -> range:
+        """The outputs whose kernel lies wholly on a stretch of the input."""
+        before = self.pads(n)[0]
+        first = ceil_div(stretch.start + before, self.stride)
+        return range(first, (stretch.stop + before - self.extent) // self.stride + 1)
+
+    def even(self, n: int) -> bool:
+        """Whether all windows are alike."""
+        return True
 
 
 class TransposedWindow(NamedTuple):
@@ -118,13 +140,37 @@ class TransposedWindow(NamedTuple):
         """Whether any output is left after the pads are taken off."""
         return self.placements(n) >= 1
 
-    def reach(self, position: int, n: int) -> Reach:
-        """The inputs i for which position + before - i s is one of 0, d, ..., k' - 1."""
+    def reads(self, position: int, n: int) -> range:
+        """The inputs i for which position + before - i s is one of 0, d, ..., k' - d, k' - 1.
+
+        They are lcm(s, d) / s apart; which they are depends on (position + before) mod s alone, and some
+        of these phases may read nothing (Dumoulin and Visin, 2016, chapter 4, draw the zeros in between).
+        """
         start = position + self.before
-        first = max(-(-(start - self.extent + 1) // self.stride), 0)
-        last = min(start // self.stride, n - 1)
-        reads = [i for i in range(first, last + 1) if (start - i * self.stride) % self.dilation == 0]
-        return (reads[0], reads[-1]) if reads else None
+        common = gcd(self.stride, self.dilation)
+        if start % common:
+            return range(0)
+        step = self.dilation // common
+        residue = start // common * pow(self.stride // common, -1, step)
+        first = ceil_div(start - self.extent + 1, self.stride)
+        return range(first + (residue - first) % step, start // self.stride + 1, step)
+
+    def reach(self, position: int, n: int) -> Reach:
+        """What the output at ``position`` reads of n inputs."""
+        return _reach(self.reads(position, n), n)
+
+    def cycle(self, n: int) -> Cycle:
+        """As many outputs as the stride for each input."""
+        return Cycle(self.stride, 1)
+
+    def within(self, stretch: range, n: int) -> range:
+        """The outputs that copies of the kernel from outside of a stretch of the input do not touch."""
+        first = (stretch.start - 1) * self.stride + self.extent - self.before
+        return range(first, stretch.stop * self.stride - self.before)
+
+    def even(self, n: int) -> bool:
+        """Whether all windows are alike: phases differ, but by nothing that depends on the input size."""
+        return True
 
 
 class AdaptiveWindow(NamedTuple):
@@ -140,9 +186,26 @@ class AdaptiveWindow(NamedTuple):
         """Always: windows overlap where the input is smaller."""
         return True
 
-    def reach(self, position: int, n: int) -> Reach:
+    def reads(self, position: int, n: int) -> range:
         """What window ``position`` covers."""
-        return position * n // self.size, -(-(position + 1) * n // self.size) - 1
+        return range(position * n // self.size, ceil_div((position + 1) * n, self.size))
+
+    def reach(self, position: int, n: int) -> Reach:
+        """What window ``position`` covers, which is all inside."""
+        return _reach(self.reads(position, n), n)
+
+    def cycle(self, n: int) -> Cycle:
+        """Windows repeat as often as the sizes have a common divisor."""
+        common = gcd(n, self.size)
+        return Cycle(self.size // common, n // common)
+
+    def within(self, stretch: range, n: int) -> range:
+        """The windows that cover nothing outside of a stretch of the input."""
+        return range(ceil_div(stretch.start * self.size, n), stretch.stop * self.size // n)
+
+    def even(self, n: int) -> bool:
+        """Whether all windows are alike: one of the sizes divides the other."""
+        return n % self.size == 0 or self.size % n == 0
 
     def total(self, n: Dim) -> Dim:
         """The lengths of all windows together."""
@@ -155,7 +218,41 @@ class AdaptiveWindow(NamedTuple):
         return lengths
 
 
-AnyWindow: TypeAlias = Window | TransposedWindow | AdaptiveWindow
+class Spread(NamedTuple):
+    """The one position of the input stands at each of ``size`` outputs: a scale to multiply with."""
+
+    size: int
+
+    def placements(self, n: Dim) -> Dim:
+        """The output size."""
+        return self.size
+
+    def fits(self, n: Dim) -> bool | Condition:
+        """Always."""
+        return True
+
+    def reads(self, position: int, n: int) -> range:
+        """The one position there is."""
+        return range(1)
+
+    def reach(self, position: int, n: int) -> Reach:
+        """The one position there is."""
+        return 0, 0
+
+    def cycle(self, n: int) -> Cycle:
+        """All outputs read the same."""
+        return Cycle(1, 0)
+
+    def within(self, stretch: range, n: int) -> range:
+        """All outputs, or none."""
+        return range(self.size if 0 in stretch else 0)
+
+    def even(self, n: int) -> bool:
+        """Whether all windows are alike."""
+        return True
+
+
+AnyWindow: TypeAlias = Window | TransposedWindow | AdaptiveWindow | Spread
 
 POINT = Window(kernel=1)
 """Every output position reads the input position of the same number."""
@@ -164,3 +261,10 @@ POINT = Window(kernel=1)
 def placements(windows: Sequence[AnyWindow], sizes: Sequence[Dim]) -> tuple[Dim, ...]:
     """The output size along every axis."""
     return tuple(window.placements(n) for window, n in zip(windows, sizes, strict=True))
+
+
+def _reach(reads: range, n: int) -> Reach:
+    """First and last of the positions read that are among the n there are."""
+    inside = reads[: max(ceil_div(n - reads.start, reads.step), 0)]
+    inside = inside[max(ceil_div(-reads.start, reads.step), 0) :]
+    return (inside[0], inside[-1]) if inside else None

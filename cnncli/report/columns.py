@@ -16,8 +16,9 @@ _ELLIPSIS = "…"
 class Column(NamedTuple):
     """A heading and its cells; ``short_cells`` replace them where a line would be too long.
 
-    ``rank`` orders columns by how readily they are shortened: 1 first; 0 never. ``cut`` columns may
-    lose the middle of their text instead.
+    ``rank`` orders columns by how readily they are shortened: 1 first; 0 never. ``optional`` ones are
+    left out, in the same order, where that is not enough. ``cut`` columns may lose the middle of their
+    text at last.
     """
 
     heading: str
@@ -26,6 +27,7 @@ class Column(NamedTuple):
     short_cells: Sequence[str] | None = None
     rank: int = 0
     cut: bool = False
+    optional: bool = False
 
     @property
     def width(self) -> int:
@@ -59,6 +61,8 @@ def render(table: Table, width: int | None) -> Iterator[Line]:
     yield Line(rule, "rule")
     rows = list(zip(*(column.cells for column in columns), strict=True))
     body = len(rows) - table.totals
+    if not any(any(row[1:]) for row in rows[body:]):
+        rows = rows[:body]  # the figures that were added up have been left out
     for index, row in enumerate(rows):
         if index == body or index in table.rules:
             yield Line(rule, "rule")
@@ -82,14 +86,18 @@ def _join(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
 
 
 def _fitted(columns: tuple[Column, ...], width: int | None) -> tuple[Column, ...]:
-    """The columns, shortened one after another until a line fits."""
+    """The columns, shortened one after another, or left out, until a line fits."""
     if width is None or _length(columns) <= width:
         return columns
     fitted = list(columns)
-    for index in sorted(range(len(columns)), key=lambda i: columns[i].rank):
+    by_rank = sorted(range(len(columns)), key=lambda i: columns[i].rank)
+    for index in by_rank:
         column = columns[index]
         if column.rank and column.short_cells is not None and _length(fitted) > width:
             fitted[index] = column._replace(cells=column.short_cells)
+    for column in [fitted[index] for index in by_rank if columns[index].optional]:
+        if _length(fitted) > width:
+            fitted.remove(column)
     for index, column in enumerate(fitted):
         surplus = _length(fitted) - width
         if column.cut and surplus > 0:

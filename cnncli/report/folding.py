@@ -17,6 +17,8 @@ class FoldedRow(NamedTuple):
     output: Shape
     figures: Figures
     training_only: bool
+    last: str
+    """The node whose output it shows."""
 
 
 def fold(rows: Sequence[Row], groups: Mapping[str, str], depth: int | None) -> list[FoldedRow]:
@@ -43,7 +45,7 @@ def _prefix(row: Row, depth: int) -> str:
 
 def _alone(row: Row) -> FoldedRow:
     node = row.node
-    return FoldedRow(node.name, node.kind, node.output, row.figures, node.training_only)
+    return FoldedRow(node.name, node.kind, node.output, row.figures, node.training_only, node.name)
 
 
 def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int) -> FoldedRow:
@@ -53,4 +55,5 @@ def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int) -> Folded
     name = _prefix(rows[0], depth)
     kind = groups.get(name, first.kind if first.name == name else "group")
     figures = total(row.figures for row in rows)
-    return FoldedRow(name, kind, last.output, figures, all(row.node.training_only for row in rows))
+    training_only = all(row.node.training_only for row in rows)
+    return FoldedRow(name, kind, last.output, figures, training_only, last.name)

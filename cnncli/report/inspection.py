@@ -14,18 +14,23 @@ from cnncli.report.folding import FoldedRow, fold
 from cnncli.report.markdown import escape, markdown_table
 from cnncli.report.numbers import exact, megabytes, short
 from cnncli.report.screen import Screen, printable
+from cnncli.report.views import View
 from cnncli.spec.description import OUTPUT
 
 _MARK = "*"
+_FIGURES = (("parameters", "params", 3), ("MACs", "macs", 2), ("neurons", "neurons", 1))
+"""Heading, name and rank of the columns that every table has."""
 
 
-def show(screen: Screen, graph: Graph, costs: Costs, depth: int | None, batch: int) -> None:
+def show(
+    screen: Screen, graph: Graph, costs: Costs, depth: int | None, batch: int, views: Sequence[View] = ()
+) -> None:
     """Show title, table and summary."""
     screen.line(title(graph, batch), "title")
     screen.line()
-    screen.table(table(graph, costs, depth))
+    screen.table(table(graph, costs, depth, views))
     screen.line()
-    for line in summary(graph, costs):
+    for line in summary(graph, costs, views):
         screen.line(line, "note")
 
 
@@ -35,8 +40,13 @@ def title(graph: Graph, batch: int) -> str:
     return f"{printable(graph.name)}: input {shape_text(graph.input)}{several}"
 
 
-def table(graph: Graph, costs: Costs, depth: int | None, *, totals: bool = True) -> Table:
-    """Name, kind, output, parameters, MACs and neurons of every layer, and the totals, if they are wanted."""
+def table(
+    graph: Graph, costs: Costs, depth: int | None, views: Sequence[View] = (), *, totals: bool = True
+) -> Table:
+    """Name, kind, output, what the views say, parameters, MACs and neurons of every layer; the totals.
+
+    Where there are views and little room, the figures make room for what was asked for.
+    """
     rows = fold(costs.rows, graph.groups, depth)
     sums = list(_sums(graph, costs)) if totals else []
     blank = [""] * len(sums)
@@ -45,9 +55,11 @@ def table(graph: Graph, costs: Costs, depth: int | None, *, totals: bool = True)
         Column("name", [_name(row) for row in rows] + [name for name, _ in sums], cut=True),
         Column("kind", [row.kind for row in rows] + blank),
         Column("output", [shape_text(row.output) for row in rows] + blank),
-        figure_column("parameters", figures, "params", rank=3),
-        figure_column("MACs", figures, "macs", rank=2),
-        figure_column("neurons", figures, "neurons", rank=1),
+        *(column for view in views for column in view.columns([row.last for row in rows], len(blank))),
+        *(
+            figure_column(heading, figures, name, rank)._replace(optional=bool(views))
+            for heading, name, rank in _FIGURES
+        ),
     )
     return Table(columns, totals=len(sums))
 
@@ -59,7 +71,7 @@ def _sums(graph: Graph, costs: Costs) -> Iterator[tuple[str, Figures]]:
         yield f"{_MARK} with training heads", costs.training_totals
 
 
-def summary(graph: Graph, costs: Costs) -> Iterator[str]:
+def summary(graph: Graph, costs: Costs, views: Sequence[View] = ()) -> Iterator[str]:
     """What stands under the table."""
     totals = costs.totals
     yield f"trainable parameters {exact(totals.params)}   buffers {exact(totals.buffers)}"
@@ -69,6 +81,8 @@ def summary(graph: Graph, costs: Costs) -> Iterator[str]:
     if list(graph.outputs) != [OUTPUT]:
         outputs = (f"{name} {shape_text(output.shape)}" for name, output in graph.outputs.items())
         yield f"outputs: {', '.join(outputs)}"
+    for view in views:
+        yield from view.notes()
 
 
 def dense_table(comparisons: Sequence[Comparison]) -> Table:
@@ -93,14 +107,16 @@ def dense_table(comparisons: Sequence[Comparison]) -> Table:
     return Table(columns)
 
 
-def markdown(graph: Graph, costs: Costs, depth: int | None, batch: int) -> Iterator[str]:
+def markdown(
+    graph: Graph, costs: Costs, depth: int | None, batch: int, views: Sequence[View] = ()
+) -> Iterator[str]:
     """The same as a Markdown document."""
-    drawn = table(graph, costs, depth)
+    drawn = table(graph, costs, depth, views)
     yield f"## {escape(title(graph, batch))}"
     yield ""
     yield from markdown_table(drawn)
     yield ""
-    for line in summary(graph, costs):
+    for line in summary(graph, costs, views):
         yield f"{escape(line)}  "
 
 

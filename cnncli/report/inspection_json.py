@@ -9,14 +9,21 @@ from cnncli.analysis.costs import Costs, Figures, Row
 from cnncli.analysis.dense import Comparison
 from cnncli.graph import Graph
 from cnncli.report.json_text import number, shape_numbers, text
+from cnncli.report.views import View
 
 SCHEMA = "cnncli.inspect/1"
 
 
-def document(graph: Graph, costs: Costs, batch: int, comparisons: Sequence[Comparison] | None) -> str:
+def document(
+    graph: Graph,
+    costs: Costs,
+    batch: int,
+    comparisons: Sequence[Comparison] | None,
+    views: Sequence[View] = (),
+) -> str:
     """The document as text. Figures are for ``batch`` samples, shapes for one."""
     dense = {each.node.name: each for each in comparisons or ()}
-    layers = [_layer(row, dense) for row in costs.rows]
+    layers = [_layer(row, dense, views) for row in costs.rows]
     outputs = {name: shape_numbers(output.shape) for name, output in graph.outputs.items()}
     return text({"schema": SCHEMA} | summary(graph, costs, batch) | {"layers": layers, "outputs": outputs})
 
@@ -48,7 +55,7 @@ def _totals(figures: Figures) -> dict[str, int | str]:
     }
 
 
-def _layer(row: Row, dense: Mapping[str, Comparison]) -> dict[str, Any]:
+def _layer(row: Row, dense: Mapping[str, Comparison], views: Sequence[View]) -> dict[str, Any]:
     node, figures = row
     layer: dict[str, Any] = {
         "name": node.name,
@@ -72,4 +79,6 @@ def _layer(row: Row, dense: Mapping[str, Comparison]) -> dict[str, Any]:
             "dense_weights": compared.dense_weights,
             "factor": compared.factor,
         }
+    for view in views:
+        layer |= view.document(node.name)
     return layer

@@ -16,7 +16,7 @@ from cnncli.analysis.overview import Overview
 from cnncli.analysis.stages import axes, stages
 from cnncli.graph import Node
 from cnncli.layers import shape_text
-from cnncli.layers.window import AdaptiveWindow, Window
+from cnncli.layers.window import TransposedWindow, Window
 from cnncli.report.columns import GAP, Column, Table
 
 _SHORT: Final = {"linear": "FC", "localresponsenorm": "LRN"}
@@ -92,7 +92,7 @@ def _cell(node: Node) -> str:
     word = _SHORT.get(node.kind, node.kind)
     if not computes_weighted_sums(node):
         return word
-    windows = [window for window, _ in axes(node) if not isinstance(window, AdaptiveWindow)]
+    windows = [window for window, _ in axes(node) if isinstance(window, Window | TransposedWindow)]
     kernel = _each([window.kernel for window in windows])
     strides = [window.stride for window in windows if isinstance(window, Window)]
     stride = f"/{_each(strides)}" if any(each > 1 for each in strides) else ""

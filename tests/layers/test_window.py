@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from cnncli.algebra import Dim, evaluate, symbol
-from cnncli.layers.window import AdaptiveWindow, TransposedWindow, Window
+from cnncli.layers.window import AdaptiveWindow, AnyWindow, Spread, TransposedWindow, Window
 
 small = st.integers(1, 7)
 sizes = st.integers(1, 60)
@@ -83,6 +83,56 @@ def test_adaptive_windows_cover_the_input_in_order(size: int, n: int) -> None:
     assert (reaches[0][0], reaches[-1][1]) == (0, n - 1)
     lengths = [last - first + 1 for first, last in (reach for reach in reaches if reach is not None)]
     assert window.total(n) == sum(lengths)
+
+
+@given(small, small, small, pads, sizes, st.integers(-40, 80))
+def test_transposed_reads_are_those_whose_copies_reach(
+    k: int, s: int, d: int, before: int, n: int, position: int
+) -> None:
+    """Found by placing the kernel at every input nearby."""
+    window = TransposedWindow(k, s, d, before)
+    placed = range((position - 60) // s - 20, position // s + 20)
+    found = [i for i in placed if position + before - i * s in range(0, d * (k - 1) + 1, d)]
+    assert list(window.reads(position, n)) == found
+
+
+windows = st.one_of(
+    st.builds(Window, small, small, small, pads, pads, st.booleans()),
+    st.builds(TransposedWindow, small, small, small, pads, pads),
+    st.builds(AdaptiveWindow, st.integers(1, 12)),
+    st.builds(Spread, st.integers(1, 12)),
+)
+
+
+@given(windows, sizes, st.integers(-40, 80))
+def test_reads_repeat_after_a_cycle(window: AnyWindow, n: int, position: int) -> None:
+    period, advance = window.cycle(n)
+    once, again = window.reads(position, n), window.reads(position + period, n)
+    assert list(again) == [each + advance for each in once]
+
+
+@given(windows, sizes, st.integers(0, 20), st.integers(0, 40))
+def test_outputs_within_a_stretch_read_nothing_else(
+    window: AnyWindow, n: int, start: int, length: int
+) -> None:
+    stretch = range(start, start + length)
+    inside = window.within(stretch, n)
+    for position in range(max(inside.start - 2, 0), inside.stop + 2):
+        reads = window.reads(position, n)
+        if position in inside:
+            assert set(reads) <= set(stretch)
+        elif isinstance(window, Window):
+            assert not set(reads) <= set(stretch)
+
+
+@given(windows, sizes, st.integers(0, 80))
+def test_reach_is_what_is_read_of_the_input(window: AnyWindow, n: int, position: int) -> None:
+    inside = [each for each in window.reads(position, n) if 0 <= each < n]
+    assert window.reach(position, n) == ((inside[0], inside[-1]) if inside else None)
+
+
+def test_windows_are_even_unless_sizes_do_not_divide() -> None:
+    assert [size for size in range(1, 25) if AdaptiveWindow(size).even(12)] == [1, 2, 3, 4, 6, 12, 24]
 
 
 @given(small, small, small, pads, pads, st.booleans(), st.booleans(), sizes)

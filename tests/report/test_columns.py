@@ -53,6 +53,21 @@ def test_what_is_readily_shortened_gives_way_first() -> None:
     assert row.text == "1.00M  2,000,000"
 
 
+def test_optional_columns_are_left_out_after_all_is_shortened_and_before_names_are_cut() -> None:
+    name = Column("name", ["a.rather.long.name", "total"], cut=True)
+    asked = Column("asked", ["204", ""], right=True)
+    first = Column("first", ["1,000", "1,000"], short_cells=["1.0k", "1.0k"], rank=1, optional=True)
+    second = Column("second", ["22", "22"], rank=2, optional=True)
+    table = Table((name, asked, first, second), totals=1)
+    assert next(render(table, 40)).text.split() == ["name", "asked", "first", "second"]
+    assert next(render(table, 34)).text.split() == ["name", "asked", "second"]
+    heading, _, row = render(table, 25)
+    # A total of figures that are not shown says nothing.
+    assert heading.text.split() == ["name", "asked"]
+    assert row.text == "a.rather.long.name    204"
+    assert "…" in list(render(table, 22))[-1].text
+
+
 def test_cut_middle() -> None:
     assert cut_middle("layer4.2.downsample", 12) == "laye…wnsample"[:4] + "…" + "ownsample"[-7:]
     assert len(cut_middle("layer4.2.downsample", 12)) == 12

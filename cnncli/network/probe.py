@@ -1,0 +1,149 @@
+"""Shifts, measured: what two views of one larger random image make of a network.
+
+The views lie some pixels apart, so that a shift brings in more of the image, and no border that a shift
+of one picture would make. All is computed in 64 bits, where rounding is far below any real difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from cnncli.analysis.probing import Change, Claim, Found, Probe, claims
+from cnncli.analysis.shifts import Shift, shifts
+from cnncli.graph import Graph, Node
+from cnncli.network.network import Network, compile_graph
+from cnncli.spec.description import INPUT, OUTPUT
+
+
+def seeded(graph: Graph, seed: int) -> Network:
+    """A newly initialised network; with it, the images that are drawn afterwards follow from the seed."""
+    torch.manual_seed(seed)
+    return compile_graph(graph)
+
+
+def probe(graph: Graph, network: Network, most: int, samples: int) -> Probe:
+    """Measure every claim, and how far the outputs change under shifts of 1 to ``most`` pixels.
+
+    Changes are means over ``samples`` random images of independent normal values, drawn from torch's
+    generator. The network is converted to 64 bits and put in use.
+    """
+    network = network.double().eval()
+    with torch.inference_mode():
+        return Probe(tuple(_measured(graph, network)), _changes(graph, network, most, samples))
+
+
+def _measured(graph: Graph, network: Network) -> Iterator[Found]:
+    """All claims with what was found, in the order of the graph."""
+    everything = list(claims(graph))
+    deviations: dict[tuple[str, int], float] = {}
+    for axis, pixels in sorted({(each.axis, each.shift.pixels) for each in everything if not each.void}):
+        together = {
+            each.node.name: each
+            for each in everything
+            if (each.axis, each.shift.pixels, each.void) == (axis, pixels, "")
+        }
+        deviations |= {
+            (claim.node.name, axis): deviation
+            for claim, deviation in _deviations(graph, network, axis, pixels, together)
+        }
+    return (Found(each, deviations.get((each.node.name, each.axis))) for each in everything)
+
+
+def _deviations(
+    graph: Graph, network: Network, axis: int, pixels: int, together: dict[str, Claim]
+) -> Iterator[tuple[Claim, float]]:
+    """The deviation of each claim about the same shift, from one pass of two views."""
+    image = _image(graph, axis, pixels)
+    views = torch.cat([_view(image, graph, axis, offset) for offset in (0, pixels)])
+    for node, values in _steps(graph, network, views, set(together)):
+        claim = together.get(node.name)
+        if claim is not None:
+            yield claim, _deviation(claim, *values)
+
+
+def _deviation(claim: Claim, first: Tensor, second: Tensor) -> float:
+    """How far the second view's map is from the first one's, moved."""
+    start, count = claim.clear.start, claim.compared
+    there = first.narrow(claim.axis + 1, start + claim.shift.moves, count)
+    here = second.narrow(claim.axis + 1, start, count)
+    largest = float(there.abs().max())
+    return float((here - there).abs().max()) / largest if largest else float(here.abs().max())
+
+
+def _steps(graph: Graph, network: Network, x: Tensor, wanted: set[str]) -> Iterator[tuple[Node, Tensor]]:
+    """Every node in use with its value, up to the last one wanted.
+
+    Values are let go of after their last use.
+    """
+    nodes = [node for node in graph.nodes if not node.training_only]
+    last = max(number for number, node in enumerate(nodes) if node.name in wanted)
+    nodes = nodes[: last + 1]
+    user = {name: node.name for node in nodes for name in node.inputs}
+    values = {INPUT: x}
+    for node in nodes:
+        values[node.name] = network.at(node.name)(*[values[name] for name in node.inputs])
+        yield node, values[node.name]
+        for name in {node.name, *node.inputs}:
+            if user.get(name, node.name) == node.name:
+                del values[name]
+
+
+def _changes(graph: Graph, network: Network, most: int, samples: int) -> dict[str, tuple[Change, ...]]:
+    """For every output in use, the mean change under each shift along each axis."""
+    answers = shifts(graph)
+    used = {name: answers[out.node] for name, out in graph.outputs.items() if not out.training_only}
+    rank = len(graph.input) - 1
+    sums = {name: [[0.0] * rank for _ in range(most)] for name in used}
+    for _ in range(samples):
+        for axis in range(rank):
+            image = _image(graph, axis, most)
+            still = _outputs(network, _view(image, graph, axis, 0))
+            for pixels in range(1, most + 1):
+                moved = _outputs(network, _view(image, graph, axis, pixels))
+                for name, shift in used.items():
+                    change = _change(still[name], moved[name], axis, shift[axis], pixels)
+                    sums[name][pixels - 1][axis] += change / samples
+    return {
+        name: tuple(
+            Change(pixels, tuple(None if value != value else value for value in along))  # noqa: PLR0124 - nan
+            for pixels, along in enumerate(rows, start=1)
+        )
+        for name, rows in sums.items()
+    }
+
+
+def _change(still: Tensor, moved: Tensor, axis: int, shift: Shift, pixels: int) -> float:
+    """The relative length of the difference, a map moved back first; nan where nothing is in both views."""
+    if still.ndim > 2 and shift.broken is None and shift.moves:
+        by = round(pixels * shift.moves / shift.pixels)
+        count = still.shape[axis + 2] - by
+        if count < 1:
+            return float("nan")
+        still, moved = still.narrow(axis + 2, by, count), moved.narrow(axis + 2, 0, count)
+    length = float(still.norm())
+    return float((moved - still).norm()) / length if length else float("nan")
+
+
+def _outputs(network: Network, x: Tensor) -> dict[str, Tensor]:
+    output = network(x)
+    return {OUTPUT: output} if isinstance(output, Tensor) else output
+
+
+def _image(graph: Graph, axis: int, more: int) -> Tensor:
+    """A random image, longer by some pixels along one axis than the network's input."""
+    size = _size(graph)
+    size[axis + 1] += more
+    return torch.randn((1, *size), dtype=torch.float64)
+
+
+def _view(image: Tensor, graph: Graph, axis: int, offset: int) -> Tensor:
+    """What the network sees of an image from some pixels on."""
+    return image.narrow(axis + 2, offset, _size(graph)[axis + 1])
+
+
+def _size(graph: Graph) -> list[int]:
+    size: Sequence[object] = graph.input
+    return [n for n in size if isinstance(n, int)]
