@@ -69,10 +69,16 @@ class Living(TorchDispatchMode):
         made = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(made):
             if isinstance(tensor, Tensor):
-                self._add(tensor)
+                self.notice(tensor)
         return made
 
-    def _add(self, tensor: Tensor) -> None:
+    def restart(self) -> int:
+        """The peak since the last restart."""
+        peak, self.peak = self.peak, self.now
+        return peak
+
+    def notice(self, tensor: Tensor) -> None:
+        """From now on the storage of this tensor counts while it lives."""
         storage = tensor.untyped_storage()
         key, nbytes = storage._cdata, storage.nbytes()
         if key in self._excluded or key in self._alive:

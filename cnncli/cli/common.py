@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Final, ParamSpec, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, ParamSpec, TypeAlias, TypeVar
 
 import typer
 
-from cnncli.diagnostics import CnncliError, usage_error
+from cnncli.diagnostics import CnncliError, Source, SpecError, usage_error
 from cnncli.graph import Graph
 from cnncli.layers.plugins import load_file
 from cnncli.report.messages import show_error
 from cnncli.report.screen import errors
+from cnncli.spec.scope import Argument, Scope
+from cnncli.spec.sections import Train
+from cnncli.spec.tree import Scalar
 
 WRONG: Final = 2
 """Exit code for a wrong spec or a wrong command line."""
@@ -47,6 +50,14 @@ Plugins: TypeAlias = Annotated[
 
 _SIZE: Final = re.compile(r"\d+([x,]\d+){0,3}\Z")
 _MAX_DIGITS: Final = 12
+
+
+class Format(StrEnum):
+    """How to show it: to a person, to a machine, or in a document."""
+
+    table = "table"
+    json = "json"
+    markdown = "markdown"
 
 
 class TableOrJson(StrEnum):
@@ -115,3 +126,27 @@ def load_plugins(files: Sequence[str] | None) -> None:
     """Import the files given with ``--plugin``."""
     for file in files or ():
         load_file(file)
+
+
+def setting_changes(**given: str | None) -> dict[str, Any]:
+    """The settings that options give, read as a spec's own would be.
+
+    Raises:
+        UsageError: one of them is not what its setting may be.
+    """
+    changes: dict[str, Any] = {}
+    for name, text in given.items():
+        if text is None:
+            continue
+        reader = Train.arguments[name].reader
+        written = Scalar(text, True, Source(f"--{name}", text), 1, 1, max(len(text), 1))
+        try:
+            changes[name] = reader.read(Argument(written, Scope()))
+        except SpecError:
+            raise usage_error(f"--{name} {text}", expected=reader.expected) from None
+    return changes
+
+
+def changed_settings(settings: Train, changes: Mapping[str, Any]) -> Train:
+    """The settings with some replaced."""
+    return Train(**{name: getattr(settings, name) for name in Train.arguments} | {**changes})

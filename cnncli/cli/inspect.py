@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from cnncli.analysis import dense
 from cnncli.analysis.costs import Costs, costs
-from cnncli.cli.common import InputSize, Overrides, Plugins, SpecWords, for_each, load_plugins, parse_size
+from cnncli.cli.common import (
+    Format,
+    InputSize,
+    Overrides,
+    Plugins,
+    SpecWords,
+    for_each,
+    load_plugins,
+    parse_size,
+)
 from cnncli.diagnostics import listing, usage_error
 from cnncli.graph import Graph, open_spec
 from cnncli.report import inspection, verification
@@ -20,14 +28,6 @@ from cnncli.spec.selection import select
 
 DIFFERS = 1
 """Exit code where a figure differs from torch's without a known reason."""
-
-
-class Format(StrEnum):
-    """How to show it."""
-
-    table = "table"
-    json = "json"
-    markdown = "markdown"
 
 
 def command(

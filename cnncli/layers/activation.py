@@ -88,7 +88,7 @@ class PReLU(Layer):
 
     def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
         """The input; the pass back has a gradient for every slope and value before it adds them up."""
-        return Saved((0,), making=room(x))
+        return Saved((0,), making=(room(x),))
 
 
 @layer("elu", activation=True)
@@ -165,8 +165,8 @@ class ScaledTanh(Elementwise):
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
     def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
-        """The hyperbolic tangent before it is scaled."""
-        return Saved(own=room(x))
+        """The hyperbolic tangent before it is scaled. Its own gradient has a step more than its output's."""
+        return Saved(own=room(x), making=(room(x),))
 
     def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
         """Each of its three steps makes a tensor and reads the one before."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from cnncli.algebra import Dim, product
 from cnncli.layers.kind import Example, Layer, Needs, Require, Shape, Tensors, Weightless, is_map
-from cnncli.layers.memory import Saved, Space, room, together
+from cnncli.layers.memory import Saved, Space, less, room, together
 from cnncli.layers.registry import layer
 from cnncli.spec.fields import Whole, arg
 
@@ -72,7 +72,11 @@ class Capsules(Layer):
         return None
 
     def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
-        """What squashes and rounds multiply, divide and take roots of: the first round knows its logits."""
+        """What squashes and rounds multiply, divide and take roots of: the first round knows its logits.
+
+        The pass back holds up to three times all predictions before it comes to the weights; their gradient
+        is copied once, when all but the squash of the input is done with.
+        """
         squashed = Space(_SCALARS * self.inputs(x)) if needs[0] else Space()
         arranged = room(x) if needs[0] and not self._arranged(x) else Space()
         again = self.routings - 1
@@ -80,7 +84,11 @@ class Capsules(Layer):
         rounds = Space(self.routings * (coupling + product(y) + _SCALARS * self.count) + again * product(y))
         predictions = Space(coupling * self.size if again else 0)
         own = together(arranged, squashed, room(x), rounds, predictions)
-        return Saved((0,) if needs[0] and self._arranged(x) else (), own=own)
+        weights = Space(shared=self.macs(x, y))
+        agreeing = less(Space((2 + (again > 0)) * coupling * self.size), together(room(x), weights))
+        copying = less(together(weights, arranged, squashed), own)
+        inputs = (0,) if needs[0] and self._arranged(x) else ()
+        return Saved(inputs, own=own, making=(agreeing, copying))
 
     def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
         """The squash of the input; in the last round the predictions times their coupling, and a squash."""
@@ -133,8 +141,8 @@ class CapsuleLength(OfCapsules):
         return (x[0],)
 
     def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
-        """What is squared, and the roots."""
-        return Saved(inputs=(0,), output=True)
+        """What is squared, and the roots; the pass back spreads its gradient over all squares."""
+        return Saved((0,), output=True, making=(together(room(x), room(x), room(y)),))
 
     def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
         """All squares, and their sums."""

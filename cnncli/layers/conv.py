@@ -20,7 +20,7 @@ from cnncli.layers.kind import (
     is_map,
     padding_axes,
 )
-from cnncli.layers.memory import INPUT, NOTHING, Saved, Space, room, together
+from cnncli.layers.memory import INPUT, NOTHING, Saved, Space, less, room, together
 from cnncli.layers.padding import MODES, VALID, Padding, PaddingReader
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name, make_windows, windows_fit
@@ -135,7 +135,9 @@ class Conv(Layer):
         if not is_padded(x, self.windows(x)):
             return Saved((0,), own=kernels)
         padding = padding_saves(self.padding_mode) if needs[0] else NOTHING
-        return padding._replace(own=together(kernels, room(padded_shape(x, self.windows(x)))))
+        padded = room(padded_shape(x, self.windows(x)))
+        making = (less(padded, room(x)),) if needs[0] else ()
+        return padding._replace(own=together(kernels, padded), making=making)
 
     def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
         """Kernels that are put together or mirrored, then the padded input, then the output beside both."""
@@ -297,16 +299,20 @@ class ConvTranspose(Layer):
         return all(0 <= each.uneven < max(each.stride, each.dilation) for each in self.windows(x))
 
     def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
-        return INPUT
+        """The input; the pass back makes the gradient of what was cut off too."""
+        return INPUT if self.is_native(x) else Saved((0,), making=(self._uncut(x),))
 
     def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
         """Where torch cannot say it: whole kernels first, what is left of them, and that plus its bias."""
         if self.is_native(x):
             return (room(y),)
-        whole = [each._replace(before=0, after=0, output_padding=0) for each in self.windows(x)]
-        uncut = room((self.channels, *placements(whole, x[1:])))
         biased = (together(room(y), room(y)),) if self.bias else ()
-        return (together(uncut, room(y)), *biased)
+        return (together(self._uncut(x), room(y)), *biased)
+
+    def _uncut(self, x: Shape) -> Space:
+        """The sum of all whole kernels."""
+        whole = [each._replace(before=0, after=0, output_padding=0) for each in self.windows(x)]
+        return room((self.channels, *placements(whole, x[1:])))
 
 
 @layer("subsample")

@@ -107,8 +107,9 @@ class RBF(Weightless):
         return None
 
     def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
-        """The differences that are squared."""
-        return Saved(own=Space(self.classes * x[0]))
+        """The differences that are squared; the pass back has three times as many before it adds them up."""
+        differences = self.classes * x[0]
+        return Saved(own=Space(differences), making=(Space(3 * differences - x[0]),))
 
     def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
         """The differences, and their squares."""

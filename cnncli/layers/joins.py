@@ -85,7 +85,7 @@ class Join(Kind[Shapes]):
         )
 
     def _handed(self, x: Shapes) -> Saved:
-        """Of a join that passes its gradient on: nothing but to the branches that were cut or padded is made."""
+        """Of a join that hands its gradient on; only that of a branch that was cut or padded is made anew."""
         return Saved(handed=tuple(place for place, copy in enumerate(self.copied(x)) if copy == Space()))
 
     def windows(self, x: Shapes) -> tuple[AnyWindow, ...]:
@@ -202,7 +202,9 @@ class Multiply(ChannelwiseJoin):
         results = sum(needs[2:])
         inputs = tuple(place for place in wanted if copies[place] == Space())
         own = together(*(copies[place] for place in wanted), *(room(y),) * results)
-        return Saved(inputs, own=own)
+        # The gradient of a scale is a whole map before it is added up.
+        scales = sum(needs[place] and is_scale(shape) for place, shape in enumerate(x)) if len(x) > 1 else 0
+        return Saved(inputs, own=own, making=(room(y),) * min(scales, 1))
 
     def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
         return ((0, 0),) * len(fitted) if is_scale(shape) else super().margins(shape, fitted)

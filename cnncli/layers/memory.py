@@ -38,15 +38,16 @@ class Saved(NamedTuple):
     Inputs (their places among the branches) and outputs are other layers' too: whoever adds up counts each
     once. Parameters and buffers are kept anyway and not named here.
 
-    Of the pass back itself, ``handed`` are the inputs whose gradient is memory of the output's, and ``making``
-    is what it makes beside the gradients of inputs and parameters.
+    Of the pass back itself, ``handed`` are the inputs whose gradient is memory of the output's; ``making`` is
+    how much more than all that was kept and all gradients it holds at certain moments. What is let go of by
+    then, or not yet there, counts as less than nothing.
     """
 
     inputs: tuple[int, ...] = ()
     output: bool = False
     own: Space = Space()
     handed: tuple[int, ...] = ()
-    making: Space = Space()
+    making: tuple[Space, ...] = ()
 
 
 NOTHING: Final = Saved()
@@ -58,6 +59,11 @@ def together(*spaces: Space) -> Space:
     """Room for all of them at once."""
     values, shared, indices, shared_indices = (_sum(*each) for each in zip(Space(), *spaces, strict=True))
     return Space(values, shared, indices, shared_indices)
+
+
+def less(space: Space, other: Space) -> Space:
+    """What is left without the other; less than nothing where that is more."""
+    return Space(*(mine - its for mine, its in zip(space, other, strict=True)))
 
 
 def room(shape: tuple[Dim, ...]) -> Space:

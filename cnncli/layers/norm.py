@@ -212,7 +212,8 @@ class LocalResponseNorm(Weightless):
 
     def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
         """The input, its squares between channels of zeros, what is raised to a power, and what comes out."""
-        return Saved(inputs=(0,), own=together(self._padded(x), room(x), room(x)))
+        own = together(self._padded(x), room(x), room(x))
+        return Saved(inputs=(0,), own=own, making=(together(room(x), room(x), room(x)),))
 
     def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
         """The squares while zeros are put around them; then scale, constant and power, one after another."""

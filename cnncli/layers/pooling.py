@@ -19,7 +19,7 @@ from cnncli.layers.kind import (
     is_map,
     padding_axes,
 )
-from cnncli.layers.memory import INPUT, NOTHING, Saved, Space, room, together
+from cnncli.layers.memory import INPUT, NOTHING, Saved, Space, less, room, together
 from cnncli.layers.padding import VALID, Padding, PaddingReader
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import make_windows, windows_fit
@@ -106,7 +106,8 @@ class MaxPool(Pool):
         found = Space(indices=product(y))
         if self.is_native(x) or not self.is_framed(x):
             return Saved((0,), own=found)
-        return Saved(own=together(self.framed(x), found))
+        framed = self.framed(x)
+        return Saved(own=together(framed, found), making=(less(framed, room(x)),))
 
     def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
         copied = not self.is_native(x) and self.is_framed(x)
@@ -123,7 +124,9 @@ class MinPool(Pool):
 
     def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
         """The negatives, padded, and where each value was found."""
-        return Saved(own=together(self.framed(x), Space(indices=product(y))))
+        framed = self.framed(x)
+        making = less(together(framed, room(y)), room(x))
+        return Saved(own=together(framed, Space(indices=product(y))), making=(making,))
 
     def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
         """The negatives while they are padded; then what was picked of them."""
@@ -146,7 +149,8 @@ class MedianPool(Pool):
     def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
         """The neighbourhoods in their order, where each value came from, and where the middle is."""
         ordered = self.area(x) * product(y)
-        return Saved(own=Space(ordered, indices=ordered, shared_indices=2 * product(y[1:])))
+        own = Space(ordered, indices=ordered, shared_indices=2 * product(y[1:]))
+        return Saved(own=own, making=(Space(2 * ordered + product(y)),))
 
     def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
         """Neighbourhoods while they are put in order; then positions are counted, and the middle is found."""
@@ -206,7 +210,8 @@ class AvgPool(Pool):
         factors = Space(shared=sum(y[1:], start=0))
         if not self.is_framed(x):
             return Saved((0,), own=factors)
-        return Saved(own=together(self.framed(x), factors))
+        framed = self.framed(x)
+        return Saved(own=together(framed, factors), making=(less(together(framed, room(y)), room(x)),))
 
     def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
         """With padding of its own: the padded input; then, axis by axis, counts of positions and scaling."""

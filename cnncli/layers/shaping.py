@@ -365,7 +365,7 @@ class Shortcut(Layer):
     def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
         """Of a projection what its convolution reads and gives, and the batch's statistics."""
         if not self.projects(x):
-            return NOTHING
+            return Saved(making=(room(y),))
         return Saved((0,), own=together(room(y), Space(shared=2 * self.channels)))
 
     def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
