@@ -46,6 +46,7 @@ def heavy_imports(*arguments: str) -> frozenset[str]:
         ("inspect", "vgg16"),
         ("inspect", "specs/vgg", "--side-by-side"),
         ("check", "specs/lenet5.yaml"),
+        ("memory", "vgg16", "--batch", "auto", "--memory", "16GiB"),
         ("specs",),
         ("train", "--help"),
         ("evaluate", "--help"),

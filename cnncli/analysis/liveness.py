@@ -83,11 +83,12 @@ class _Alive:
 
 
 def at_work(graph: Graph, itemsize: int) -> Iterator[Turn]:
-    """The moments outside of training; the input belongs to the caller and stays."""
+    """The moments outside of training, the first before any turn. The input is the caller's and stays."""
     turns = schedule(graph, training=False)
     alive = _Alive(turns, in_bytes(room(graph.input), itemsize), itemsize, training=False)
     released = turns.released()
     alive.hold(INPUT, INPUT)
+    yield Turn(INPUT, alive.now)
     for node in turns.nodes:
         spaces = node.layer.working(node.x, node.output) or (Space(),)
         yield from (Turn(node.name, alive.now.plus(in_bytes(space, itemsize))) for space in spaces)
