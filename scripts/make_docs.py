@@ -16,7 +16,7 @@ from typing import Any
 from cnncli.analysis.catalogue import Entry, catalogue
 from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.report.catalogue import short_authors
-from cnncli.report.markdown import escape
+from cnncli.report.markdown import escape, markdown_row
 from cnncli.report.numbers import exact
 from cnncli.report.reference import default_text, operations
 from cnncli.spec import shipped
@@ -110,10 +110,15 @@ def networks_page(entries: Sequence[Entry]) -> Iterator[str]:
 def _overview(entries: Sequence[Entry]) -> Iterator[str]:
     yield "| name | year | paper | parameters | MACs | depth | input |"
     yield "| --- | --- | --- | ---: | ---: | ---: | --- |"
-    for name, _, _, paper, (graph, costs, depth) in entries:
-        published = f"{paper.year} | {escape(short_authors(paper))}" if paper is not None else " | "
-        figures = f"{exact(costs.totals.params)} | {exact(costs.totals.macs)} | {depth}"
-        yield f"| [{name}](#{name}) | {published} | {figures} | {shape_text(graph.input)} |"
+    yield from (markdown_row(_overview_cells(entry)) for entry in entries)
+
+
+def _overview_cells(entry: Entry) -> tuple[str, ...]:
+    # markdown_table would escape the link.
+    paper, found = entry.paper, entry.overview
+    published = (str(paper.year), escape(short_authors(paper))) if paper is not None else ("", "")
+    figures = (exact(found.costs.totals.params), exact(found.costs.totals.macs), exact(found.depth))
+    return (f"[{entry.name}](#{entry.name})", *published, *figures, shape_text(found.graph.input))
 
 
 def _network(entry: Entry) -> Iterator[str]:
@@ -137,10 +142,13 @@ def _citation(paper: Paper) -> str:
 
 def _figures(entry: Entry) -> Iterator[str]:
     """What the paper states, and what comes out here."""
-    _, costs, depth = entry.network
     if entry.paper is not None and entry.paper.figures:
         yield f"- The paper: {escape(entry.paper.figures)}"
-    yield f"- Here: {exact(costs.totals.params)} parameters, {exact(costs.totals.macs)} MACs, depth {depth}"
+    graph, costs, depth = entry.overview
+    parameters = f"{exact(costs.totals.params)} parameters"
+    if graph.has_training_only:
+        parameters += f" ({exact(costs.training_totals.params)} with the heads that only train)"
+    yield f"- Here: {parameters}, {exact(costs.totals.macs)} MACs, depth {exact(depth)}"
 
 
 def _header(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from cnncli.analysis.comparison import Network, network
+from cnncli.analysis.overview import Overview, overview
 from cnncli.graph import open_spec
 from cnncli.spec import shipped
 from cnncli.spec.sections import Paper
@@ -18,7 +18,7 @@ class Entry(NamedTuple):
     family: str
     path: Path
     paper: Paper | None
-    network: Network
+    overview: Overview
 
 
 def catalogue() -> tuple[Entry, ...]:
@@ -30,7 +30,7 @@ def catalogue() -> tuple[Entry, ...]:
 def _entry(name: str, path: Path) -> Entry:
     opened = open_spec(path)
     family = path.parent.name if path.parent != shipped.folder() else ""
-    return Entry(name, family, path, opened.paper, network(opened.graph))
+    return Entry(name, family, path, opened.paper, overview(opened.graph))
 
 
 def _order(entry: Entry) -> tuple[bool, int, str]:

@@ -18,9 +18,9 @@ BYTES_PER_NUMBER = 4  # 32-bit floating point
 class Figures(NamedTuple):
     """The figures of a node, or of several together.
 
-    ``params``: learnable numbers; ``buffers``: running statistics; ``macs``: multiply-accumulates;
+    ``params``: learnable numbers; ``buffers``: what is kept but not learnt; ``macs``: multiply-accumulates;
     ``flops``: 2 x MACs and every other arithmetic operation; ``neurons``: values of the output;
-    ``connections``: weights, and biases, times the places where they apply.
+    ``connections``: what every unit reads, and its bias (LeCun et al., 1998).
     """
 
     params: Dim = 0
@@ -78,7 +78,10 @@ def node_figures(node: Node) -> Figures:
 
 
 def computes_weighted_sums(node: Node) -> bool:
-    """Whether a node is what papers count as a layer: convolution, fully connected, projection."""
+    """Whether a node computes learnt weighted sums: convolution, fully connected, projection, capsules.
+
+    It is what most papers count as a layer. LeNet-5's counts its subsampling and its output too.
+    """
     return node.layer.macs(node.x, node.output) != 0
 
 

@@ -23,7 +23,7 @@ class Comparison(NamedTuple):
 
 
 def compare(graph: Graph) -> tuple[Comparison, ...]:
-    """One entry for each layer that computes weighted sums: convolutions and linear layers.
+    """One entry for each layer that computes weighted sums.
 
     A fully connected layer has a weight from every input value to every output value.
     """

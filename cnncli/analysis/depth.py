@@ -1,4 +1,4 @@
-"""How deep a network is, as papers count: the layers with learnt weighted sums, one after another."""
+"""How deep a network is, as most papers count: the layers with learnt weighted sums, one after another."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ def depth(graph: Graph) -> int:
     for node in graph.nodes:
         reached[node.name] = max(reached[name] for name in node.inputs) + computes_weighted_sums(node)
     in_use = (output.node for output in graph.outputs.values() if not output.training_only)
-    return max((reached[name] for name in in_use), default=0)
+    return max(reached[name] for name in in_use)

@@ -9,6 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 
+class ReaderLeftError(Exception):
+    """Whoever reads the output has had enough, as in ``cnncli inspect ... | head``."""
+
+
 def main() -> None:
     """Run ``cnncli``."""
     # The values of an analysis are small, acyclic and live until the end: looking for cycles among
@@ -19,11 +23,10 @@ def main() -> None:
         _run()
     except KeyboardInterrupt:
         sys.exit(130)  # before there was a command that could take note of it
-    except OSError as error:
+    except (OSError, ReaderLeftError) as error:
         # What is left to say goes nowhere, or Python would fail over it once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            # The reader has left, as in `cnncli inspect ... | head`.
+        if isinstance(error, BrokenPipeError | ReaderLeftError):
             sys.exit(141)
         with suppress(OSError):  # it may be the stream of messages that is full
             sys.stderr.write(f"error: {error}\n")

@@ -10,8 +10,10 @@ from typing import Annotated, Any, Final, ParamSpec, TypeAlias, TypeVar
 
 import typer
 
+from cnncli.cli import ReaderLeftError
 from cnncli.diagnostics import CnncliError, Source, SpecError, usage_error
 from cnncli.graph import Graph
+from cnncli.layers import Shape
 from cnncli.layers.plugins import load_file
 from cnncli.report.messages import show_error
 from cnncli.report.screen import errors
@@ -79,6 +81,9 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(WRONG) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError as error:
+            # typer would exit with 1, which says that a network is over its budget.
+            raise ReaderLeftError from error
 
     return run
 
@@ -119,7 +124,12 @@ def parse_size(text: str | None) -> tuple[int, ...] | None:
 
 def known_size(graph: Graph) -> tuple[int, ...]:
     """The input's shape, which a spec states in numbers."""
-    return tuple(dim for dim in graph.input if isinstance(dim, int))
+    return known_shape(graph.input)
+
+
+def known_shape(shape: Shape) -> tuple[int, ...]:
+    """A shape of a graph whose input is given in numbers."""
+    return tuple(dim for dim in shape if isinstance(dim, int))
 
 
 def load_plugins(files: Sequence[str] | None) -> None:

@@ -96,7 +96,7 @@ def _table(run: Run, dataset: Dataset, figures: Evaluation) -> None:
 
 
 def _json(run: Run, dataset: Dataset, figures: Evaluation) -> str:
-    import json
+    from cnncli.report.json_text import text
 
     document = {
         "schema": SCHEMA,
@@ -111,4 +111,4 @@ def _json(run: Run, dataset: Dataset, figures: Evaluation) -> str:
         ],
         "confusion": figures.confusion,
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return text(document)

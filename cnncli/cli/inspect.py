@@ -62,7 +62,7 @@ def command(
     files, several = select(specs)
     if several or side_by_side:
         _refuse({"--depth": depth, "--fully-connected": fully_connected, "--verify": verify})
-        _compare(files, size, overrides or (), batch, form, side_by_side=side_by_side)
+        _overview(files, size, overrides or (), batch, form, side_by_side=side_by_side)
         return
     graph = open_spec(files[0], size=size, overrides=overrides or ()).graph
     figures = costs(graph, batch)
@@ -70,7 +70,7 @@ def command(
     if form is Format.json:
         from cnncli.report import inspection_json
 
-        typer.echo(inspection_json.render(graph, figures, batch, comparisons))
+        typer.echo(inspection_json.document(graph, figures, batch, comparisons))
     elif form is Format.markdown:
         _markdown(graph, figures, depth, batch, comparisons)
     else:
@@ -88,10 +88,12 @@ def _refuse(options: Mapping[str, object]) -> None:
     """
     given = [option for option, value in options.items() if value]
     if given:
-        raise usage_error(f"{listing(given)} cannot go with a comparison", expected="one spec file")
+        raise usage_error(
+            f"{listing(given)} cannot go with a comparison", expected="one spec file, without --side-by-side"
+        )
 
 
-def _compare(
+def _overview(
     files: Sequence[str],
     size: Sequence[int] | None,
     overrides: Sequence[str],
@@ -100,20 +102,20 @@ def _compare(
     *,
     side_by_side: bool,
 ) -> None:
-    from cnncli.analysis.comparison import network
-    from cnncli.report import comparison
+    from cnncli.analysis.overview import overview
+    from cnncli.report import overview as report
 
     if side_by_side and form is Format.json:
         raise usage_error("--side-by-side has no JSON form", expected="--format table or markdown")
     networks, code = for_each(
-        files, lambda file: network(open_spec(file, size=size, overrides=overrides).graph, batch)
+        files, lambda file: overview(open_spec(file, size=size, overrides=overrides).graph, batch)
     )
     if networks and form is Format.json:
-        typer.echo(comparison.document(networks, batch))
+        typer.echo(report.document(networks, batch))
     elif networks and form is Format.markdown:
-        typer.echo("\n".join(comparison.markdown(networks, batch, layers=side_by_side)))
+        typer.echo("\n".join(report.markdown(networks, batch, layers=side_by_side)))
     elif networks:
-        comparison.show(output(), networks, batch, layers=side_by_side)
+        report.show(output(), networks, batch, layers=side_by_side)
     if code:
         raise typer.Exit(code)
 

@@ -12,6 +12,7 @@ from cnncli.cli.common import (
     Overrides,
     Plugins,
     changed_settings,
+    known_shape,
     known_size,
     load_plugins,
     setting_changes,
@@ -88,10 +89,12 @@ def _begin(opened: Opened, settings: Train, device: str, folder: Path | None) ->
     from cnncli.spec.writer import to_yaml
     from cnncli.training.device import choose_device
     from cnncli.training.loop import seed_weights
+    from cnncli.training.objective import check_vectors
     from cnncli.training.runs import create_run
     from cnncli.training.session import check_trainable
 
     where = choose_device(device)
+    check_vectors({name: known_shape(output.shape) for name, output in opened.graph.outputs.items()})
     dataset = _load(settings, opened.graph)
     seed_weights(settings.seed)
     network = compile_graph(opened.graph)

@@ -131,7 +131,7 @@ def _plugins_help(faults: Faults) -> bool:
 
 def _section(record: type[R], document: Document, faults: Faults) -> R | None:
     """The section that the record is called after; one that is not there has the record's defaults."""
-    entries = document.section(record.called)
+    entries = document.section(record.keyword)
     if not isinstance(entries, Entries):
         return record()
     try:
@@ -175,7 +175,7 @@ def read_train(path: str | Path) -> Train:
 def _read_file(record: type[R], path: str | Path) -> R:
     """A section that is a file of its own, with or without its name above it."""
     faults = Faults()
-    section = record.called
+    section = record.keyword
     root = parse(read_source(path), faults)
     entries = root.get(section, root) if isinstance(root, Entries) else root
     if not isinstance(entries, Entries) or not entries.pairs:

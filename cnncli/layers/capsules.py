@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from cnncli.algebra import Dim, product
+from cnncli.algebra import Dim, product, same
+from cnncli.layers.activation import Softmax
 from cnncli.layers.kind import Example, Layer, Needs, Require, Shape, Tensors, Weightless, is_map
 from cnncli.layers.memory import Saved, Space, less, room, together
 from cnncli.layers.registry import layer
 from cnncli.spec.fields import Whole, arg
 
 _SQUASH = 3  # its square, its part of the sum, its scaling: operations for each value of a capsule
-_SOFTMAX = 5  # as the kind of this name
 _SCALARS = 5  # |s|^2, 1 + |s|^2, their quotient, |s|, the factor: kept of each capsule that is squashed
 
 
@@ -40,7 +40,7 @@ class Capsules(Layer):
         yield is_map(x, "capsules")
         expected = f"a number of channels that {self.reads} divides"
         message = "'capsules' cannot split its input into capsules"
-        yield Require(x[0] % self.reads == 0, message, expected, f"{x[0]}", argument="reads")
+        yield Require(same(x[0] % self.reads, 0), message, expected, f"{x[0]}", argument="reads")
 
     def inputs(self, x: Shape) -> Dim:
         """How many capsules the input is."""
@@ -63,7 +63,9 @@ class Capsules(Layer):
         """
         pairs = self.inputs(x) * self.count
         sums = (2 * self.routings - 1) * 2 * self.size * pairs
-        return _SQUASH * (product(x) + self.routings * product(y)) + self.routings * _SOFTMAX * pairs + sums
+        return (
+            _SQUASH * (product(x) + self.routings * product(y)) + self.routings * Softmax.work * pairs + sums
+        )
 
     def connections(self, x: Shape, y: Shape) -> Dim:
         return self.macs(x, y)
@@ -112,24 +114,20 @@ def _squashing(values: Dim, capsules: Dim) -> tuple[Dim, Dim]:
     return 2 * values + 2 * capsules, values + 4 * capsules
 
 
-class OfCapsules(Weightless):
-    """A layer that compares capsules: the channels of a map, each with all of its positions."""
+class CapsuleReader(Weightless):
+    """What is common to layers that measure capsules: the channels of a map, with all of their positions."""
 
     examples: ClassVar[tuple[Example, ...]] = (Example("", ((10, 16),)), Example("", ((4, 3, 2),)))
 
     def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, self.called)
-
-    def operations(self, x: Shape, y: Shape) -> Dim:
-        """Per value its square and its addition, or for the last one of a capsule the root."""
-        return 2 * product(x)
+        yield is_map(x, self.keyword)
 
     def windows(self, x: Shape) -> None:
         return None
 
 
 @layer("capsulelength")
-class CapsuleLength(OfCapsules):
+class CapsuleLength(CapsuleReader):
     """The Euclidean length of each capsule: how likely it is that what it stands for is there.
 
     Trained as an output it minimises the margin loss (Sabour, Frosst and Hinton, 2017, equation 4).
@@ -139,6 +137,10 @@ class CapsuleLength(OfCapsules):
 
     def output(self, x: Shape) -> Shape:
         return (x[0],)
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """Per capsule a square for each value, one addition less, and a root."""
+        return 2 * product(x)
 
     def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
         """What is squared, and the roots; the pass back spreads its gradient over all squares."""
@@ -150,11 +152,18 @@ class CapsuleLength(OfCapsules):
 
 
 @layer("capsulemask")
-class CapsuleMask(OfCapsules):
-    """The longest capsule as it is, zeros in place of all others: what a decoder draws a picture from."""
+class CapsuleMask(CapsuleReader):
+    """The longest capsule as it is, zeros in place of all others: what a decoder draws a picture from.
+
+    (Sabour, Frosst and Hinton, 2017, section 4.1; there it is the capsule of the label while training.)
+    """
 
     def output(self, x: Shape) -> Shape:
         return x
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """The lengths, and one comparison less than there are capsules."""
+        return 2 * product(x) + x[0] - 1
 
     def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
         """A factor of 0 or 1 for each capsule; the choice itself has no derivative."""

@@ -1,4 +1,4 @@
-"""Convolution, transposed convolution, and LeNet-5's trainable subsampling."""
+"""Convolution and transposed convolution."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import ClassVar
 
-from cnncli.algebra import Dim, product
+from cnncli.algebra import Dim, product, same
 from cnncli.layers.copies import is_padded, padded_shape, padding_moments, padding_saves
 from cnncli.layers.kind import (
     Example,
@@ -24,7 +24,7 @@ from cnncli.layers.memory import INPUT, NOTHING, Saved, Space, less, room, toget
 from cnncli.layers.padding import MODES, VALID, Padding, PaddingReader
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name, make_windows, windows_fit
-from cnncli.layers.table import Table, TableReader
+from cnncli.layers.table import Table, TableReader, connected
 from cnncli.layers.window import TransposedWindow, Window, native_pads, placements
 from cnncli.spec.fields import Choice, Flag, Number, PerAxis, Whole, arg
 
@@ -32,16 +32,12 @@ from cnncli.spec.fields import Choice, Flag, Number, PerAxis, Whole, arg
 def _groups_divide(kind: str, groups: int, channels: Dim, out_channels: int) -> Iterator[Require]:
     for what, count in (("input channels", channels), ("output channels", out_channels)):
         yield Require(
-            _divides(groups, count),
+            same(count % groups, 0),
             f"'{kind}' cannot split its {what} into groups",
             f"a number of {what} that {groups} divides",
             f"{count}",
             argument="groups",
         )
-
-
-def _divides(divisor: int, dividend: Dim) -> bool:
-    return dividend % divisor == 0
 
 
 @layer("conv")
@@ -94,9 +90,9 @@ class Conv(Layer):
         yield is_map(x, "conv")
         yield from axes_match(x, "conv", kernel=self.kernel, stride=self.stride, dilation=self.dilation)
         yield from padding_axes(x, "conv", self.padding.axes())
-        yield from _groups_divide("conv", self.groups, x[0], self.channels)
         if self.table is not None:
             yield from _table_fits(self.table, x[0], self.channels, self.groups)
+        yield from _groups_divide("conv", self.groups, x[0], self.channels)
         yield from windows_fit(x, self.windows(x), "conv")
         yield from mirrored_pads_fit(x, self.windows(x), self.padding_mode)
 
@@ -167,12 +163,9 @@ class Conv(Layer):
         return Space(shared=self.channels * (x[0] // self.groups) * prod(kernel))
 
 
-def connected(table: Table) -> int:
-    """How many connections a table has: pairs of an output and an input channel."""
-    return sum(map(len, table))
-
-
 def _table_fits(table: Table, channels: Dim, out_channels: int, groups: int) -> Iterator[Require]:
+    message = "'conv' takes a table or groups: both say which channels see each other"
+    yield Require(groups == 1, message, "one of them", f"groups: {groups}", argument="groups")
     yield Require(
         len(table) == out_channels,
         "the table of 'conv' has not one row for each output channel",
@@ -188,8 +181,6 @@ def _table_fits(table: Table, channels: Dim, out_channels: int, groups: int) -> 
         f"{last}",
         argument="table",
     )
-    message = "'conv' takes a table or groups: both say which channels see each other"
-    yield Require(groups == 1, message, "one of them", f"groups: {groups}", argument="groups")
 
 
 def mirrored_pads_fit(x: Shape, windows: tuple[Window, ...], mode: str) -> Iterator[Require]:
@@ -313,58 +304,3 @@ class ConvTranspose(Layer):
         """The sum of all whole kernels."""
         whole = [each._replace(before=0, after=0, output_padding=0) for each in self.windows(x)]
         return room((self.channels, *placements(whole, x[1:])))
-
-
-@layer("subsample")
-class Subsample(Layer):
-    """Trainable subsampling: the sum of each neighbourhood times a coefficient, plus a bias.
-
-    Coefficient and bias are learnt, one of each for every channel; with a coefficient of 1 over the size of
-    the neighbourhood, where training starts, this is average pooling (LeCun et al., 1998, layers S2 and S4).
-    """
-
-    kernel: int | tuple[int, ...] = arg(PerAxis(), "size of the neighbourhood along each axis", main=True)
-    stride: int | tuple[int, ...] | None = arg(
-        PerAxis(), "step between neighbourhoods; the kernel's size unless given", default=None
-    )
-
-    sugar = True
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example("2", ((6, 28, 28),)),
-        Example("{kernel: [3, 2], stride: 2}", ((4, 8, 7),)),
-        Example("3", ((2, 10),)),
-        Example("2", ((2, 4, 6, 4),)),
-    )
-
-    def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, "subsample")
-        yield from axes_match(x, "subsample", kernel=self.kernel, stride=self.stride)
-        yield from windows_fit(x, self.windows(x), "subsample")
-
-    def windows(self, x: Shape) -> tuple[Window, ...]:
-        stride = self.kernel if self.stride is None else self.stride
-        return make_windows(len(x) - 1, self.kernel, stride, VALID)
-
-    def output(self, x: Shape) -> Shape:
-        return (x[0], *placements(self.windows(x), x[1:]))
-
-    def parameters(self, x: Shape) -> Tensors:
-        return {"weight": (x[0],), "bias": (x[0],)}
-
-    def macs(self, x: Shape, y: Shape) -> Dim:
-        return 0
-
-    def operations(self, x: Shape, y: Shape) -> Dim:
-        """Per output the additions of its neighbourhood, the product and the addition of the bias."""
-        return (prod(along(self.kernel, len(x) - 1)) + 1) * product(y)
-
-    def connections(self, x: Shape, y: Shape) -> Dim:
-        return (prod(along(self.kernel, len(x) - 1)) + 1) * product(y)
-
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
-        """The sums, and what they are sums of if that learns anything."""
-        return Saved((0,) if needs[0] else (), own=room(y))
-
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
-        """The sums, their products with the coefficients, and those plus the biases."""
-        return (together(room(y), room(y), room(y)),)

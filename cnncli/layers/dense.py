@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from cnncli.algebra import Dim, product, same
 from cnncli.layers.kind import Example, Layer, Needs, Require, Shape, Tensors, Weightless, shape_text
 from cnncli.layers.memory import INPUT, Saved, Space
+from cnncli.layers.prototypes import DIGITS, SIZE
 from cnncli.layers.registry import layer
 from cnncli.spec.fields import Flag, Whole, arg
-
-PROTOTYPE_SIZE: Final = (12, 7)
-"""Height and width of the pictures that ``rbf`` compares its input with."""
-PROTOTYPES: Final = 10
 
 
 @layer("linear")
@@ -69,25 +66,25 @@ class RBF(Weightless):
     """Euclidean radial basis functions: y[i] = sum over j of (x[j] - w[i, j])^2 (LeCun et al., 1998).
 
     The prototypes w are fixed: pictures of the ten digits, 7 wide and 12 high, of +1 for ink and -1 for
-    paper. An output is the distance from a class, so the smallest one wins; trained as an output, it
-    minimises the paper's equation 9: the distance of the right class, plus log(exp(-j) + sum of exp(-y)).
+    paper. An output is the squared distance from a class, so the smallest one wins; trained as an output, it
+    minimises the paper's equation 9: that of the right class, plus log(exp(-j) + sum of exp(-y)).
     """
 
     classes: int = arg(
-        Whole(1, PROTOTYPES), "how many of the digits, from 0 on", default=PROTOTYPES, main=True
+        Whole(1, len(DIGITS)), "how many of the digits, from 0 on", default=len(DIGITS), main=True
     )
 
     criterion = "distance"
     examples: ClassVar[tuple[Example, ...]] = (Example("", ((84,),)), Example("4", ((84,),)))
 
     def check(self, x: Shape) -> Iterator[Require]:
-        height, width = PROTOTYPE_SIZE
+        height, width = SIZE
         yield Require(
             len(x) == 1 and same(x[0], height * width),
             f"'rbf' compares its input with pictures of {width}x{height}",
             f"a vector of {height * width} features",
             f"the shape {shape_text(x)}",
-            f"'linear: {height * width}' before it",
+            f"'linear: {height * width}' before it, on a vector",
         )
 
     def output(self, x: Shape) -> Shape:

@@ -47,7 +47,7 @@ class Join(Kind[Shapes]):
         shapes = " and ".join(shape_text(shape) for shape in x)
         yield Require(
             len(ranks) == 1,
-            f"'{self.called}' joins branches of one kind",
+            f"'{self.keyword}' joins branches of one kind",
             "maps alone, or vectors alone",
             shapes,
         )
@@ -61,7 +61,7 @@ class Join(Kind[Shapes]):
                 where = axis_name(axis, rank)
                 yield Require(
                     same(shape[axis + 1], x[0][axis + 1]),
-                    f"the branches of '{self.called}' differ in {where}",
+                    f"the branches of '{self.keyword}' differ in {where}",
                     f"{x[0][axis + 1]}, as in the first branch",
                     f"{shape[axis + 1]} ({shapes})",
                     "fit: crop or fit: pad brings them to one size",
@@ -137,7 +137,7 @@ class ChannelwiseJoin(Join):
         for shape in x[1:]:
             yield Require(
                 same(shape[0], x[0][0]),
-                f"the branches of '{self.called}' differ in channels",
+                f"the branches of '{self.keyword}' differ in channels",
                 f"{x[0][0]}, as in the first branch",
                 f"{shape[0]} ({shapes})",
                 "'shortcut' or a 1x1 'conv' changes the channels of a branch",

@@ -7,7 +7,7 @@ give formulas. There is no second copy of any rule.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from cnncli.algebra import Condition, Dim, product
 from cnncli.layers.memory import INPUT, OUTPUT, Saved, Space, room
@@ -25,6 +25,9 @@ NONE: Tensors = {}
 
 Needs: TypeAlias = tuple[bool, ...]
 """Of each input, whether training wants its gradient: not of the network's own input, for example."""
+
+CRITERIA: Final = ("cross_entropy", "distance", "margin")
+"""What an output can be trained by; ``training/criteria.py`` has the formulas."""
 
 X = TypeVar("X")
 
@@ -58,8 +61,8 @@ class Kind(Record, Generic[X]):
     sugar: ClassVar[bool] = False
     """Whether ``norm`` and ``activation`` may stand among its arguments."""
     examples: ClassVar[tuple[Example, ...]] = ()
-    criterion: ClassVar[str] = "cross_entropy"
-    """What training minimises where a layer of this kind gives an output of the network."""
+    criterion: ClassVar[str] = CRITERIA[0]
+    """By which of :data:`CRITERIA` an output of the network is trained that a layer of this kind gives."""
 
     @classmethod
     def words(cls) -> Collection[str]:
@@ -90,7 +93,7 @@ class Kind(Record, Generic[X]):
         raise NotImplementedError
 
     def connections(self, x: X, y: Shape) -> Dim:
-        """Weights times the places where they apply, and biases likewise (LeCun et al., 1998)."""
+        """What every unit reads of the layer before, and its bias (LeCun et al., 1998)."""
         raise NotImplementedError
 
     def windows(self, x: X) -> tuple[AnyWindow, ...] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from cnncli.algebra import Dim, product
+from cnncli.algebra import Dim, product, same
 from cnncli.layers.kind import NONE, Example, Layer, Needs, Require, Shape, Tensors, Weightless, is_map
 from cnncli.layers.memory import Saved, Space, room, together
 from cnncli.layers.registry import layer
@@ -140,7 +140,7 @@ class GroupNorm(Norm):
     def check(self, x: Shape) -> Iterator[Require]:
         expected = f"a number of channels that {self.groups} divides"
         message = "'groupnorm' cannot split its channels into groups"
-        yield Require(x[0] % self.groups == 0, message, expected, f"{x[0]}", argument="groups")
+        yield Require(same(x[0] % self.groups, 0), message, expected, f"{x[0]}", argument="groups")
 
     def statistics(self, x: Shape) -> Space:
         """One of each for every group of a sample."""

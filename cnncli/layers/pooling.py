@@ -1,4 +1,4 @@
-"""Pooling: one number stands for a neighbourhood, in every channel by itself."""
+"""Pooling: one number stands for a neighbourhood, in every channel by itself; LeNet-5's has weights."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import ClassVar
 from cnncli.algebra import Dim, product, same
 from cnncli.layers.kind import (
     Example,
+    Layer,
     Needs,
     Require,
     Shape,
+    Tensors,
     Weightless,
     along,
     axes_match,
@@ -53,15 +55,15 @@ class Pool(Weightless):
     )
 
     def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, self.called)
-        yield from axes_match(x, self.called, kernel=self.kernel, stride=self.stride)
-        yield from padding_axes(x, self.called, self.padding.axes())
+        yield is_map(x, self.keyword)
+        yield from axes_match(x, self.keyword, kernel=self.kernel, stride=self.stride)
+        yield from padding_axes(x, self.keyword, self.padding.axes())
         for window in self.windows(x):
             most = max(window.before, window.after)
             expected = f"at most half of the kernel, {window.kernel // 2}"
-            message = f"'{self.called}' is padded so far that a window could lie outside"
+            message = f"'{self.keyword}' is padded so far that a window could lie outside"
             yield Require(most <= window.kernel // 2, message, expected, str(most), argument="padding")
-        yield from windows_fit(x, self.windows(x), self.called)
+        yield from windows_fit(x, self.windows(x), self.keyword)
 
     def windows(self, x: Shape) -> tuple[Window, ...]:
         stride = self.kernel if self.stride is None else self.stride
@@ -226,6 +228,61 @@ class AvgPool(Pool):
         return (together(framed, room(y)), *counting, *scaling)
 
 
+@layer("subsample")
+class Subsample(Layer):
+    """Trainable subsampling: the sum of each neighbourhood times a coefficient, plus a bias.
+
+    Coefficient and bias are learnt, one of each for every channel; with a coefficient of 1 over the size of
+    the neighbourhood, where training starts, this is average pooling (LeCun et al., 1998, layers S2 and S4).
+    """
+
+    kernel: int | tuple[int, ...] = arg(PerAxis(), "size of the neighbourhood along each axis", main=True)
+    stride: int | tuple[int, ...] | None = arg(
+        PerAxis(), "step between neighbourhoods; the kernel's size unless given", default=None
+    )
+
+    sugar = True
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("2", ((6, 28, 28),)),
+        Example("{kernel: [3, 2], stride: 2}", ((4, 8, 7),)),
+        Example("3", ((2, 10),)),
+        Example("2", ((2, 4, 6, 4),)),
+    )
+
+    def check(self, x: Shape) -> Iterator[Require]:
+        yield is_map(x, "subsample")
+        yield from axes_match(x, "subsample", kernel=self.kernel, stride=self.stride)
+        yield from windows_fit(x, self.windows(x), "subsample")
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        stride = self.kernel if self.stride is None else self.stride
+        return make_windows(len(x) - 1, self.kernel, stride, VALID)
+
+    def output(self, x: Shape) -> Shape:
+        return (x[0], *placements(self.windows(x), x[1:]))
+
+    def parameters(self, x: Shape) -> Tensors:
+        return {"weight": (x[0],), "bias": (x[0],)}
+
+    def macs(self, x: Shape, y: Shape) -> Dim:
+        return 0
+
+    def operations(self, x: Shape, y: Shape) -> Dim:
+        """Per output the additions of its neighbourhood, the product and the addition of the bias."""
+        return (prod(along(self.kernel, len(x) - 1)) + 1) * product(y)
+
+    def connections(self, x: Shape, y: Shape) -> Dim:
+        return (prod(along(self.kernel, len(x) - 1)) + 1) * product(y)
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The sums, and what they are sums of if that learns anything."""
+        return Saved((0,) if needs[0] else (), own=room(y))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """The sums, their products with the coefficients, and those plus the biases."""
+        return (together(room(y), room(y), room(y)),)
+
+
 class GlobalPool(Weightless):
     """Pooling over all positions; the result is a vector of the channels."""
 
@@ -239,7 +296,7 @@ class GlobalPool(Weightless):
     )
 
     def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, self.called)
+        yield is_map(x, self.keyword)
 
     def output(self, x: Shape) -> Shape:
         return (x[0], *(1,) * (len(x) - 1)) if self.keepdims else (x[0],)
@@ -288,8 +345,8 @@ class AdaptivePool(Weightless):
     )
 
     def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, self.called)
-        yield from axes_match(x, self.called, size=self.size)
+        yield is_map(x, self.keyword)
+        yield from axes_match(x, self.keyword, size=self.size)
 
     def windows(self, x: Shape) -> tuple[AdaptiveWindow, ...]:
         return tuple(AdaptiveWindow(size) for size in along(self.size, len(x) - 1))

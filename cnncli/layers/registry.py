@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
-from cnncli.layers.kind import Kind
+from cnncli.layers.kind import CRITERIA, Kind
 
 K = TypeVar("K", bound=type[Kind[Any]])
 
@@ -26,9 +26,13 @@ def layer(name: str, *, norm: str = "", activation: bool = False) -> Callable[[K
         missing = [rule for rule in _RULES if getattr(kind, rule) is getattr(Kind, rule)]
         if missing or not kind.__doc__:
             raise TypeError(f"kind '{name}' lacks {', '.join(missing) or 'a docstring'}")
+        if kind.criterion not in CRITERIA:
+            raise TypeError(
+                f"kind '{name}' has the criterion '{kind.criterion}'; there is {', '.join(CRITERIA)}"
+            )
         if name in KINDS:
             raise TypeError(f"there is a kind '{name}' already")
-        kind.called = name
+        kind.keyword = name
         kind.family = kind.__dict__.get("family", kind.__module__.rpartition(".")[2])
         KINDS[name] = kind
         if norm:

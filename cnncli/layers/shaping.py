@@ -185,7 +185,7 @@ class PixelShuffle(Rearranging):
         square = self.scale**2
         expected = f"a number of channels that {square} divides"
         yield Require(
-            x[0] % square == 0,
+            same(x[0] % square, 0),
             "'pixelshuffle' cannot split its channels",
             expected,
             f"{x[0]}",
@@ -211,7 +211,7 @@ class ChannelShuffle(Rearranging):
         yield is_map(x, "channelshuffle")
         expected = f"a number of channels that {self.groups} divides"
         message = "'channelshuffle' cannot split its channels into groups"
-        yield Require(x[0] % self.groups == 0, message, expected, f"{x[0]}", argument="groups")
+        yield Require(same(x[0] % self.groups, 0), message, expected, f"{x[0]}", argument="groups")
 
     def output(self, x: Shape) -> Shape:
         return x

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from cnncli.diagnostics import Diagnostic, SpecError
 from cnncli.spec.fields import Reader, Sizes
 from cnncli.spec.scope import Argument
 from cnncli.spec.tree import Items
@@ -11,24 +12,42 @@ from cnncli.spec.tree import Items
 Table: TypeAlias = tuple[tuple[int, ...], ...]
 """For each output channel the input channels that it reads, counted from 0, in rising order."""
 
-_MAX_READ = 4096
+_MAX_READ = 4096  # input channels of one output channel: a mistake would otherwise fill the memory
+
+
+def connected(table: Table) -> int:
+    """How many connections a table has: pairs of an output and an input channel."""
+    return sum(map(len, table))
 
 
 class TableReader(Reader[Table]):
     """A list with a list of input channels, each named once, for every output channel."""
 
-    expected = "a list with a list of input channels, counted from 0, for each output channel"
+    expected = (
+        "a list, written out here, with a list of input channels, counted from 0, for each output channel"
+    )
 
     def read(self, argument: Argument) -> Table:
         value = argument.value
         if not isinstance(value, Items) or not len(value):
             raise self.wrong(argument)
-        return tuple(self._row(Argument(each, argument.scope, argument.key)) for each in value)
+        rows: list[tuple[int, ...]] = []
+        faults: list[Diagnostic] = []
+        for each in value:
+            try:
+                rows.append(self._row(Argument(each, argument.scope, argument.key)))
+            except SpecError as error:
+                faults.extend(error.diagnostics)
+        if faults:
+            raise SpecError(faults)
+        return tuple(rows)
 
     def _row(self, argument: Argument) -> tuple[int, ...]:
         if not isinstance(argument.value, Items):
             raise self.wrong(argument)
         row = Sizes(0, _MAX_READ).read(argument)
-        if len(set(row)) < len(row):
-            raise self.wrong(argument, hint="an input channel is named twice")
+        twice = [channel for channel in row if row.count(channel) > 1]
+        if twice:
+            message = f"a row of the table names input channel {twice[0]} twice"
+            raise SpecError(Diagnostic("value", message, argument.location, "every channel once"))
         return tuple(sorted(row))

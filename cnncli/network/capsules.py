@@ -12,11 +12,12 @@ from cnncli.layers.capsules import CapsuleLength, CapsuleMask, Capsules
 from cnncli.network.initial import initialise
 from cnncli.network.registry import Sizes, builder
 
-_TINY = 1e-9  # keeps the derivative of a length finite at zero
-
 
 class Routing(nn.Module):
-    """Predictions of every output capsule by every input capsule, and their agreement."""
+    """Predictions of every output capsule by every input capsule, and their agreement.
+
+    From a map (n, channels, *positions) to output capsules (n, count, size).
+    """
 
     def __init__(self, kind: Capsules, x: Sizes) -> None:
         super().__init__()
@@ -45,9 +46,14 @@ def _agreed(predictions: Tensor, logits: Tensor) -> Tensor:
 
 
 def _squash(s: Tensor) -> Tensor:
-    """|s|^2 / (1 + |s|^2) s / |s| along the last axis."""
+    """|s|^2 / (1 + |s|^2) s / |s| along the last axis: equation 1 of Sabour, Frosst and Hinton (2017)."""
     square = s.square().sum(-1, keepdim=True)
-    return s * (square / (1 + square) / (square + _TINY).sqrt())
+    return s * (square / (1 + square) / _root(square))
+
+
+def _root(square: Tensor) -> Tensor:
+    """The square root, with a derivative that is finite at zero too."""
+    return (square + torch.finfo(square.dtype).tiny).sqrt()
 
 
 @builder(Capsules)
@@ -64,11 +70,11 @@ def capsules(kind: Capsules, x: Sizes) -> nn.Module:
 
 def _lengths(x: Tensor) -> Tensor:
     """The length of every channel, all of its positions together: (n, channels)."""
-    return (x.flatten(2).square().sum(-1) + _TINY).sqrt()
+    return _root(x.flatten(2).square().sum(-1))
 
 
 class Lengths(nn.Module):
-    """How long each capsule is."""
+    """How long each capsule is: (n, capsules, *values) to (n, capsules)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return _lengths(x)
@@ -76,12 +82,12 @@ class Lengths(nn.Module):
 
 @builder(CapsuleLength)
 def capsulelength(kind: CapsuleLength, x: Sizes) -> nn.Module:
-    """The root of the sum of squares."""
+    """Lengths over all positions."""
     return Lengths()
 
 
 class Longest(nn.Module):
-    """Only the longest capsule."""
+    """Only the longest capsule of each sample; the shape stays, and derivatives pass through that one."""
 
     def forward(self, x: Tensor) -> Tensor:
         lengths = _lengths(x)
@@ -91,5 +97,5 @@ class Longest(nn.Module):
 
 @builder(CapsuleMask)
 def capsulemask(kind: CapsuleMask, x: Sizes) -> nn.Module:
-    """The derivative passes through the capsule that is kept."""
+    """A mask that follows the lengths."""
     return Longest()

@@ -1,4 +1,4 @@
-"""Convolution, transposed convolution, and LeNet-5's trainable subsampling."""
+"""Convolution and transposed convolution."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnncli.layers.conv import Conv, ConvTranspose, Subsample, connected
+from cnncli.layers.conv import Conv, ConvTranspose
 from cnncli.layers.kind import along
-from cnncli.layers.table import Table
+from cnncli.layers.table import Table, connected
 from cnncli.layers.window import native_pads
 from cnncli.network.initial import initialise
 from cnncli.network.padding import Padder, pad
-from cnncli.network.pooling import AVERAGE
 from cnncli.network.registry import Sizes, builder, by_rank
 
 
@@ -201,28 +200,3 @@ def convtranspose(kind: ConvTranspose, x: Sizes) -> nn.Module:
     overlap = prod(window.kernel / window.stride for window in windows)
     initialise(module, max(x[0] // kind.groups * overlap, 1))
     return module
-
-
-class Subsampling(nn.Module):
-    """The sum of each neighbourhood, times a coefficient and plus a bias for each channel."""
-
-    def __init__(self, kernel: Sizes, stride: Sizes, channels: int) -> None:
-        super().__init__()
-        self.kernel, self.stride = kernel, stride
-        self.area = prod(kernel)
-        self.weight = nn.Parameter(torch.full((channels,), 1 / self.area))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        axes = (1,) * len(self.kernel)
-        sums = self.area * AVERAGE[len(self.kernel)](x, self.kernel, self.stride)
-        return sums * self.weight.view(-1, *axes) + self.bias.view(-1, *axes)
-
-
-@builder(Subsample)
-def subsample(kind: Subsample, x: Sizes) -> nn.Module:
-    """Starts as average pooling."""
-    windows = kind.windows(x)
-    kernel = tuple(window.kernel for window in windows)
-    stride = tuple(window.stride for window in windows)
-    return Subsampling(kernel, stride, x[0])

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from cnncli.layers.dense import RBF, Linear
+from cnncli.layers.prototypes import DIGITS
 from cnncli.network.initial import initialise
-from cnncli.network.prototypes import DIGITS
 from cnncli.network.registry import Sizes, builder
 
 

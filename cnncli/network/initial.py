@@ -1,5 +1,7 @@
 """The values that weights begin with: normal of variance 2 / fan-in, biases zero.
 
+(Not so those of ``subsample``, which begins as average pooling, and ``capsules``, which squashes its sums.)
+
 So the size of a signal stays the same through layer after layer of rectifiers (He, Zhang, Ren and
 Sun, Delving deep into rectifiers, 2015). torch's own default has a sixth of that variance.
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cnncli.graph import Graph, Node
 from cnncli.graph.schedule import Schedule, schedule
+from cnncli.layers import Kind
 from cnncli.network.registry import build, fault
 from cnncli.spec.description import INPUT, OUTPUT
 
@@ -45,19 +46,29 @@ class Network(nn.Module):
 
     A node ``layer1.0.conv1`` is the module of that path; ``conv1.activation`` hangs under the module
     ``conv1``, which does not call it. Nodes that only heads for training need are skipped outside of
-    training.
+    training. ``criteria`` says by what each output is trained.
     """
+
+    criteria: Mapping[str, str]
+    _plan: Plan
+    _training_plan: Plan
+    _single: bool
 
     def __init__(self, graph: Graph, modules: Mapping[str, nn.Module]) -> None:
         super().__init__()
         owners = _attach(self, graph.nodes, modules)
         every = schedule(graph, training=True)
-        self._plan = _plan(schedule(graph, training=False), owners)
-        self._training_plan = _plan(every, owners) if graph.has_training_only else self._plan
-        self._single = list(graph.outputs) == [OUTPUT]
-        kinds = {node.name: node.layer for node in graph.nodes}
-        self.criteria = {name: kinds[node].criterion for name, node in every.outputs.items() if node in kinds}
-        """By which criterion each output is trained, where it is a layer's and not the input itself."""
+        plan = _plan(schedule(graph, training=False), owners)
+        nodes = {node.name: node for node in graph.nodes}
+        own = {
+            "_plan": plan,
+            "_training_plan": _plan(every, owners) if graph.has_training_only else plan,
+            "_single": list(graph.outputs) == [OUTPUT],
+            "criteria": {name: _criterion(nodes.get(node), nodes) for name, node in every.outputs.items()},
+        }
+        # Not by assignment, which torch refuses where a node has such a name; a node's module is found among
+        # the children, and these here.
+        self.__dict__.update(own)
 
     def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
         """The output for a batch (n, *input); by name of the head where the spec has heads.
@@ -98,6 +109,16 @@ def compile_graph(graph: Graph, device: torch.device | str | None = None) -> Net
     with torch.device("meta" if device.type == "meta" else "cpu"):
         modules = {node.name: build(node) for node in graph.nodes}
     return Network(graph, modules).to(device)
+
+
+def _criterion(node: Node | None, nodes: Mapping[str, Node]) -> str:
+    """By what an output is trained: what its last layer that computes anything says.
+
+    So what is only moved, as by ``reshape``, or changed in training, as by ``dropout``, stays what it is.
+    """
+    while node is not None and not node.layer.joins and node.layer.operations(node.x, node.output) == 0:
+        node = nodes.get(node.inputs[0])
+    return Kind.criterion if node is None else node.layer.criterion
 
 
 def _attach(

@@ -8,6 +8,7 @@ padding holds cannot win, and averages are divided by the number of positions th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any, Final
 
 import torch
@@ -25,6 +26,7 @@ from cnncli.layers.pooling import (
     MedianPool,
     MinPool,
     Pool,
+    Subsample,
 )
 from cnncli.layers.window import Window, native_pads
 from cnncli.network.padding import pad
@@ -47,7 +49,7 @@ _MAX_OF: Final[dict[int, Callable[..., Tensor]]] = {
     2: functional.max_pool2d,
     3: functional.max_pool3d,
 }
-AVERAGE: Final[dict[int, Callable[..., Tensor]]] = {
+_AVG_OF: Final[dict[int, Callable[..., Tensor]]] = {
     1: functional.avg_pool1d,
     2: functional.avg_pool2d,
     3: functional.avg_pool3d,
@@ -111,7 +113,7 @@ class Mean(Sliding):
         self.count_padding = count_padding
 
     def forward(self, x: Tensor) -> Tensor:
-        y = AVERAGE[len(self.kernel)](self.framed(x, 0.0), self.kernel, self.stride)
+        y = _AVG_OF[len(self.kernel)](self.framed(x, 0.0), self.kernel, self.stride)
         for axis, (window, n) in enumerate(zip(self.windows, x.shape[2:], strict=True)):
             before, after = window.pads(n) if self.count_padding else (0, 0)
             counts = _counts(window, n, -before, n + after, x.device)
@@ -174,6 +176,31 @@ def avgpool(kind: AvgPool, x: Sizes) -> nn.Module:
         return Mean(kind.windows(x), count_padding=kind.count_padding)
     module: nn.Module = by_rank(_AVG, x)(**native, count_include_pad=kind.count_padding)
     return module
+
+
+class Subsampling(nn.Module):
+    """The sum of each neighbourhood, times a coefficient and plus a bias for each channel."""
+
+    def __init__(self, kernel: Sizes, stride: Sizes, channels: int) -> None:
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+        self.area = prod(kernel)
+        self.weight = nn.Parameter(torch.full((channels,), 1 / self.area))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        axes = (1,) * len(self.kernel)
+        sums = self.area * _AVG_OF[len(self.kernel)](x, self.kernel, self.stride)
+        return sums * self.weight.view(-1, *axes) + self.bias.view(-1, *axes)
+
+
+@builder(Subsample)
+def subsample(kind: Subsample, x: Sizes) -> nn.Module:
+    """Starts as average pooling."""
+    windows = kind.windows(x)
+    kernel = tuple(window.kernel for window in windows)
+    stride = tuple(window.stride for window in windows)
+    return Subsampling(kernel, stride, x[0])
 
 
 class GlobalPooling(nn.Module):

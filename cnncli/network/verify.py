@@ -18,7 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cnncli.graph import Graph, Node
 from cnncli.layers import Shape, shape_text
-from cnncli.layers.conv import Conv, connected
+from cnncli.layers.conv import Conv
+from cnncli.layers.table import connected
 from cnncli.network.network import Network, compile_graph
 
 # Group normalisation refuses a batch that leaves it one value to normalise, whatever the mode.

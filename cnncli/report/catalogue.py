@@ -9,7 +9,8 @@ from typing import Any, Final
 from cnncli.analysis.catalogue import Entry
 from cnncli.report.columns import Column, Table
 from cnncli.report.inspection import figure_column
-from cnncli.report.inspection_json import number, shape_numbers, text
+from cnncli.report.json_text import text
+from cnncli.report.overview import row
 from cnncli.spec.sections import Paper
 
 SCHEMA: Final = "cnncli.specs/1"
@@ -20,7 +21,7 @@ _BETWEEN_NAMES: Final = re.compile(r",\s*(?:and\s+)?|\s+and\s+")
 def table(entries: Sequence[Entry]) -> Table:
     """Name, year, paper, parameters and MACs of every spec; a rule sets off those without a paper."""
     papers = [entry.paper for entry in entries]
-    figures = [entry.network.costs.totals for entry in entries]
+    figures = [entry.overview.costs.totals for entry in entries]
     columns = (
         Column("name", [entry.name for entry in entries], cut=True),
         Column("year", [str(paper.year) if paper is not None else "-" for paper in papers]),
@@ -48,15 +49,9 @@ def _source(entry: Entry) -> str:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
-    graph, costs, depth = entry.network
-    return {
-        "name": entry.name,
+    return row(entry.overview, 1) | {
+        "shipped_as": entry.name,
         "family": entry.family or None,
-        "path": str(entry.path),
-        "input": shape_numbers(graph.input),
-        "params": number(costs.totals.params),
-        "macs": number(costs.totals.macs),
-        "depth": depth,
         "paper": _paper(entry.paper) if entry.paper is not None else None,
     }
 

@@ -9,7 +9,7 @@ from cnncli.analysis.costs import Figures, Row, total
 from cnncli.layers import Shape
 
 
-class Entry(NamedTuple):
+class FoldedRow(NamedTuple):
     """A row of the table: a node, or several under one name."""
 
     name: str
@@ -19,15 +19,15 @@ class Entry(NamedTuple):
     training_only: bool
 
 
-def entries(rows: Sequence[Row], groups: Mapping[str, str], depth: int | None) -> list[Entry]:
+def fold(rows: Sequence[Row], groups: Mapping[str, str], depth: int | None) -> list[FoldedRow]:
     """The rows to show: names of more than ``depth`` parts fold into their first ``depth`` parts.
 
     Rows fold together only where they follow one another. The output shown is the last one's; all
     figures are sums, so that the rows still add up to the totals.
     """
     if depth is None:
-        return [_entry(row) for row in rows]
-    folded: list[Entry] = []
+        return [_alone(row) for row in rows]
+    folded: list[FoldedRow] = []
     pending: list[Row] = []
     for row in rows:
         if pending and _prefix(row, depth) != _prefix(pending[0], depth):
@@ -41,16 +41,16 @@ def _prefix(row: Row, depth: int) -> str:
     return ".".join(row.node.name.split(".")[:depth])
 
 
-def _entry(row: Row) -> Entry:
+def _alone(row: Row) -> FoldedRow:
     node = row.node
-    return Entry(node.name, node.kind, node.output, row.figures, node.training_only)
+    return FoldedRow(node.name, node.kind, node.output, row.figures, node.training_only)
 
 
-def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int) -> Entry:
+def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int) -> FoldedRow:
     first, last = rows[0].node, rows[-1].node
     if len(rows) == 1:
-        return _entry(rows[0])
+        return _alone(rows[0])
     name = _prefix(rows[0], depth)
     kind = groups.get(name, first.kind if first.name == name else "group")
     figures = total(row.figures for row in rows)
-    return Entry(name, kind, last.output, figures, all(row.node.training_only for row in rows))
+    return FoldedRow(name, kind, last.output, figures, all(row.node.training_only for row in rows))

@@ -10,7 +10,7 @@ from cnncli.analysis.dense import Comparison
 from cnncli.graph import Graph
 from cnncli.layers import shape_text
 from cnncli.report.columns import Column, Table
-from cnncli.report.folding import Entry, entries
+from cnncli.report.folding import FoldedRow, fold
 from cnncli.report.markdown import escape, markdown_table
 from cnncli.report.numbers import exact, megabytes, short
 from cnncli.report.screen import Screen, printable
@@ -37,7 +37,7 @@ def title(graph: Graph, batch: int) -> str:
 
 def table(graph: Graph, costs: Costs, depth: int | None) -> Table:
     """Name, kind, output, parameters, MACs and neurons of every layer, and the totals."""
-    rows = entries(costs.rows, graph.groups, depth)
+    rows = fold(costs.rows, graph.groups, depth)
     totals = [("total", costs.totals)]
     if graph.has_training_only:
         totals.append((f"{_MARK} with training heads", costs.training_totals))
@@ -99,8 +99,8 @@ def markdown(graph: Graph, costs: Costs, depth: int | None, batch: int) -> Itera
         yield f"{escape(line)}  "
 
 
-def _name(entry: Entry) -> str:
-    return f"{entry.name} {_MARK}" if entry.training_only else entry.name
+def _name(row: FoldedRow) -> str:
+    return f"{row.name} {_MARK}" if row.training_only else row.name
 
 
 def figure_column(heading: str, figures: Sequence[Figures], name: str, rank: int) -> Column:

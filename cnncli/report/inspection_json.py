@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnncli.algebra import Dim
 from cnncli.analysis.costs import Costs, Figures, Row
 from cnncli.analysis.dense import Comparison
 from cnncli.graph import Graph
-from cnncli.layers import Shape
+from cnncli.report.json_text import number, shape_numbers, text
 
 SCHEMA = "cnncli.inspect/1"
 
 
-def render(graph: Graph, costs: Costs, batch: int, comparisons: Sequence[Comparison] | None) -> str:
+def document(graph: Graph, costs: Costs, batch: int, comparisons: Sequence[Comparison] | None) -> str:
     """The document as text. Figures are for ``batch`` samples, shapes for one."""
     dense = {each.node.name: each for each in comparisons or ()}
-    document = {"schema": SCHEMA} | summary(graph, costs, batch)
-    document["layers"] = [_layer(row, dense) for row in costs.rows]
-    document["outputs"] = {name: shape_numbers(output.shape) for name, output in graph.outputs.items()}
-    return text(document)
+    layers = [_layer(row, dense) for row in costs.rows]
+    outputs = {name: shape_numbers(output.shape) for name, output in graph.outputs.items()}
+    return text({"schema": SCHEMA} | summary(graph, costs, batch) | {"layers": layers, "outputs": outputs})
 
 
 def summary(graph: Graph, costs: Costs, batch: int) -> dict[str, Any]:
@@ -36,11 +33,6 @@ def summary(graph: Graph, costs: Costs, batch: int) -> dict[str, Any]:
         "batch": batch,
         **totals,
     }
-
-
-def text(document: Mapping[str, Any]) -> str:
-    """A document as it is printed."""
-    return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def _totals(figures: Figures) -> dict[str, int | str]:
@@ -81,13 +73,3 @@ def _layer(row: Row, dense: Mapping[str, Comparison]) -> dict[str, Any]:
             "factor": compared.factor,
         }
     return layer
-
-
-def number(value: Dim) -> int | str:
-    """A number, or a formula as text."""
-    return value if isinstance(value, int) else str(value)
-
-
-def shape_numbers(shape: Shape) -> list[int | str]:
-    """Numbers, and formulas as text."""
-    return [number(dim) for dim in shape]

@@ -12,7 +12,7 @@ from cnncli.diagnostics import readable_bytes
 from cnncli.graph import Graph
 from cnncli.layers import shape_text
 from cnncli.report.columns import Column, Table
-from cnncli.report.inspection_json import shape_numbers, text
+from cnncli.report.json_text import shape_numbers, text
 from cnncli.report.markdown import escape, markdown_table
 from cnncli.report.numbers import exact
 from cnncli.report.screen import Screen, printable

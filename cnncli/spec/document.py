@@ -18,10 +18,10 @@ from cnncli.diagnostics import (
     shortened,
     usage_error,
 )
+from cnncli.spec import shipped
 from cnncli.spec.files import SUFFIXES, neighbours, resolved
 from cnncli.spec.parsing import MAX_BYTES, parse
 from cnncli.spec.scope import Scope, interpolate
-from cnncli.spec.shipped import located
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 
 _SECTIONS: Final[dict[str, tuple[type, str]]] = {
@@ -73,7 +73,7 @@ def load(path: str | Path, overrides: Iterable[str], faults: Faults) -> Document
         UsageError: there is no such file, it cannot be read, or an override names no variable.
         SpecError: the text is no YAML, or no spec at all.
     """
-    path = located(path)
+    path = shipped.located(path)
     return _document(read_source(path), overrides, faults, path)
 
 
@@ -117,8 +117,7 @@ def read_source(path: str | Path) -> Source:
             raise usage_error(f"'{path}' is too large", expected=f"at most {MAX_BYTES // 2**20} MiB")
         return Source(str(path), data.decode("utf-8-sig"))
     except FileNotFoundError:
-        hint = did_you_mean(path.name, neighbours(path))
-        raise usage_error(f"there is no file '{path}'", hint=hint) from None
+        raise _missing(path) from None
     except UnicodeDecodeError as error:
         received = f"byte 0x{error.object[error.start]:02x} at position {error.start}"
         raise usage_error(f"'{path}' is not UTF-8 text", expected="UTF-8 text", received=received) from None
@@ -128,6 +127,17 @@ def read_source(path: str | Path) -> Source:
         if isinstance(error, UsageError):
             raise
         raise usage_error(f"'{path}' cannot be read: {error}") from None
+
+
+def _missing(path: Path) -> UsageError:
+    """The error for a file that is not there, or that a link leads to."""
+    if path.is_symlink():
+        return usage_error(f"'{path}' is a link to a file that is not there")
+    if path.stem in shipped.specs():
+        hint = f"'{path.stem}' alone is the spec that ships"
+    else:
+        hint = did_you_mean(path.name, neighbours(path))
+    return usage_error(f"there is no file '{path}'", hint=hint)
 
 
 def _merged(
@@ -154,10 +164,12 @@ def _base(
     where = written.location
     if path is None:
         raise SpecError(Diagnostic("extends", "a spec that is no file cannot extend one", where))
-    if not written.text.endswith(SUFFIXES) or Path(written.text).is_absolute():
-        expected = "a relative path that ends in .yaml"
-        raise SpecError(Diagnostic("extends", f"cannot extend '{shortened(written.text)}'", where, expected))
-    base = path.parent / written.text
+    base = shipped.specs().get(written.text) or path.parent / written.text
+    if base.suffix not in SUFFIXES or Path(written.text).is_absolute():
+        expected = "a relative path that ends in .yaml, or the name of a spec that ships"
+        hint = did_you_mean(written.text, shipped.specs())
+        message = f"cannot extend '{shortened(written.text)}'"
+        raise SpecError(Diagnostic("extends", message, where, expected, hint=hint))
     chain = (*chain, resolved(path))
     if resolved(base) in chain:
         raise SpecError(Diagnostic("extends", f"'{written.text}' extends itself in a circle", where))

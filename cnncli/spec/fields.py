@@ -279,7 +279,7 @@ class Record:
 
     arguments: ClassVar[Mapping[str, Arg[Any]]] = {}
     required: ClassVar[frozenset[str]] = frozenset()
-    called: ClassVar[str] = ""
+    keyword: ClassVar[str] = ""
     """What messages call a record of this class."""
 
     def __init_subclass__(cls) -> None:
@@ -358,7 +358,7 @@ class Record:
         hint = did_you_mean(name, cls.words())
         if name.count(")") > name.count("("):
             hint = 'YAML cut an expression at its comma: put quotes round it, "min(a, b)"'
-        message = f"'{cls.called}' has no argument '{name}'"
+        message = f"'{cls.keyword}' has no argument '{name}'"
         return Diagnostic("unknown-argument", message, where, hint=hint)
 
     @classmethod
@@ -368,7 +368,7 @@ class Record:
         meant = {nearest(name, cls.arguments) for name in unknown}
         return [
             Diagnostic(
-                "missing-argument", f"'{cls.called}' needs '{name}'", where, f"{name}: {declared.help}"
+                "missing-argument", f"'{cls.keyword}' needs '{name}'", where, f"{name}: {declared.help}"
             )
             for name, declared in cls.arguments.items()
             if name in cls.required and name not in written and name not in meant

@@ -77,13 +77,13 @@ def _is_quantity(text: str) -> bool:
 class Budget(Record):
     """Upper limits that ``cnncli check`` holds a network to. A limit that is not given is not checked."""
 
-    called = "budget"
+    keyword = "budget"
 
     params: int | None = arg(Quantity(), "learnable numbers", default=None)
     macs: int | None = arg(Quantity(), "multiply-accumulates of one sample", default=None)
     flops: int | None = arg(Quantity(), "floating-point operations of one sample", default=None)
     neurons: int | None = arg(Quantity(), "neurons of all layers", default=None)
-    buffers: int | None = arg(Quantity(), "running statistics", default=None)
+    buffers: int | None = arg(Quantity(), "numbers that are kept but not learnt", default=None)
     layers: int | None = arg(Quantity(), "nodes of the graph", default=None)
     weights_size: int | None = arg(
         Quantity(of_bytes=True), "bytes of parameters and buffers as 32-bit numbers", default=None
@@ -93,7 +93,7 @@ class Budget(Record):
 class Train(Record):
     """How ``cnncli train`` trains the network, unless the command line says otherwise."""
 
-    called = "train"
+    keyword = "train"
 
     data: str = arg(Text(), "digits, idx:DIR, folder:DIR or npz:FILE", default="digits")
     fit: str = arg(
@@ -120,7 +120,7 @@ class Train(Record):
 class Paper(Record):
     """Where a network was published."""
 
-    called = "paper"
+    keyword = "paper"
 
     authors: str = arg(Text(), "their last names: Krizhevsky, Sutskever and Hinton")
     year: int = arg(Whole(1000, 9999), "the year it appeared")

@@ -35,13 +35,13 @@ def families() -> Mapping[str, Path]:
 def find(word: str | Path) -> Path | None:
     """The file, or the folder of a family, that a name means; None where it names nothing that ships.
 
-    A name is a word without a suffix and without a separator. What exists under it, seen from here,
-    is meant first; a spec goes before a family of the same name.
+    A name is a word without a suffix and without a separator. A file of that name, seen from here, is meant
+    first; a folder, such as a run's, hides a family but no spec, which it cannot be.
     """
     name = str(word)
-    if not _is_name(name) or exists(name):
+    if not _is_name(name) or (exists(name) and not is_folder(name)):
         return None
-    return specs().get(name) or families().get(name)
+    return specs().get(name) or (None if exists(name) else families().get(name))
 
 
 def located(path: str | Path) -> Path:

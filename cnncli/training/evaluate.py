@@ -87,7 +87,7 @@ def evaluate_feed(
                 head, values = next(iter(by_head(network(images)).items()))
                 criterion = criterion_of(network, head)
                 scores = criterion.scores(values)
-                losses.append(criterion.losses(values, labels))
+                losses.append(criterion.losses(values, labels, 0.0))
                 calls.append(scores.argmax(1))
                 ranks.append(_rank(scores, labels))
                 truths.append(labels)

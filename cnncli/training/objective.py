@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from cnncli.diagnostics import did_you_mean, usage_error
 from cnncli.spec.description import OUTPUT
@@ -30,16 +29,12 @@ class Objective:
         """The loss (a scalar, mean over the batch) and the main head's scores [n, classes]."""
         outputs = by_head(output)
         terms = [
-            self.weights.get(head, 1.0) * self._loss(self.criteria[head], values, labels)
+            self.weights.get(head, 1.0)
+            * self.criteria[head].losses(values, labels, self.label_smoothing).mean()
             for head, values in outputs.items()
         ]
         loss = terms[0] if len(terms) == 1 else torch.stack(terms).sum()
         return loss, self.criteria[self.main].scores(outputs[self.main])
-
-    def _loss(self, criterion: Criterion, values: Tensor, labels: Tensor) -> Tensor:
-        if criterion.smooths:
-            return functional.cross_entropy(values, labels, label_smoothing=self.label_smoothing)
-        return criterion.losses(values, labels).mean()
 
 
 def by_head(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
@@ -66,9 +61,9 @@ def build_objective(
         smallest_batch: of all the batches that training will use.
 
     Raises:
-        UsageError: where an output is not [classes], a weight names no head, or the smallest batch is too
-            small for the network's batch normalisation, or label smoothing is set for a head that is no
-            cross-entropy.
+        UsageError: where an output is not [classes], a weight names no head, the smallest batch is too
+            small for the network's batch normalisation, or label smoothing is set for a head that is
+            trained by something else than cross-entropy.
     """
     main = check_classes(network, input_shape, classes)
     twin = copy.deepcopy(network).to("meta").train()
@@ -99,12 +94,12 @@ def build_objective(
 
 
 def _check_smoothing(smoothing: float, criteria: Mapping[str, Criterion]) -> None:
-    rough = [head for head, criterion in criteria.items() if not criterion.smooths]
-    if smoothing and rough:
+    others = [head for head, criterion in criteria.items() if not criterion.smooths]
+    if smoothing and others:
         raise usage_error(
             "label_smoothing is for cross-entropy, which is not what this network is trained by",
             expected="label_smoothing: 0",
-            received=f"{smoothing:g} with the output '{rough[0]}'",
+            received=f"{smoothing:g} with the output '{others[0]}'",
         )
 
 
@@ -128,20 +123,32 @@ def _shapes(twin: nn.Module, input_shape: tuple[int, ...], batch: int) -> dict[s
     return {head: tuple(values.shape[1:]) for head, values in by_head(output).items()}
 
 
+def check_vectors(outputs: Mapping[str, tuple[int, ...]]) -> None:
+    """Check that every output is a list of values, one for each class, before any data is read.
+
+    Raises:
+        UsageError: one is a map.
+    """
+    for head, shape in outputs.items():
+        if len(shape) != 1:
+            raise usage_error(
+                f"{_name(head)} puts out {text(shape)}, which is no list of classes",
+                expected="a value for each class",
+                received=text(shape) or "a single value",
+                hint="end the network with flatten or globalavgpool, and a linear layer",
+            )
+
+
 def _check_logits(head: str, shape: tuple[int, ...], classes: int) -> None:
-    if shape == (classes,):
-        return
-    name = "the network" if head == OUTPUT else f"head '{head}'"
-    if len(shape) == 1:
+    check_vectors({head: shape})
+    if shape != (classes,):
         raise usage_error(
-            f"{name} tells {shape[0]} classes apart, but the data has {classes}",
+            f"{_name(head)} tells {shape[0]} classes apart, but the data has {classes}",
             expected=f"{classes} outputs",
             received=f"{shape[0]} outputs",
             hint=f"--set classes={classes}, where the spec has such a var",
         )
-    raise usage_error(
-        f"{name} puts out {text(shape)}, which is no list of classes",
-        expected=f"{classes} values",
-        received=text(shape) or "a single value",
-        hint="end the network with flatten or globalavgpool, and a linear layer",
-    )
+
+
+def _name(head: str) -> str:
+    return "the network" if head == OUTPUT else f"head '{head}'"

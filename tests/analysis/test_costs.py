@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cnncli.algebra import evaluate, symbol
 from cnncli.analysis.costs import Figures, costs, total
 from cnncli.analysis.dense import compare
@@ -110,3 +112,31 @@ def test_the_lectures_comparison() -> None:
     graph = open_text("input: [1, 64, 64]\nlayers: [conv: {channels: 16, kernel: 5}]").graph
     (comparison,) = compare(graph)
     assert (comparison.weights, comparison.dense_weights) == (400, 64 * 64 * 16 * 60 * 60)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "operations"),
+    [
+        # 9 windows of 4: 3 additions, a product and the bias, in each of 2 channels.
+        ("subsample: 2", [2, 6, 6], 2 * 9 * 5),
+        # For each class and feature a difference and a square, and 83 additions.
+        ("rbf: 3", [84], 3 * (84 + 84 + 83)),
+        # Two values each: two squares, an addition and a root.
+        ("capsulelength", [3, 2], 3 * (2 + 1 + 1)),
+        ("capsulemask", [3, 2], 3 * (2 + 1 + 1) + 2),
+        # 2 input capsules of 2 values and 3 outputs of 4, squashed with 3 operations a value; one round: a
+        # softmax of 5 over 6 couplings, a product and an addition for each of 24 values of a prediction.
+        ("capsules: {count: 3, size: 4, reads: 2, routings: 1}", [4, 1], 3 * 4 + 3 * 12 + 5 * 6 + 2 * 24),
+        # Another round: squashing, softmax and sums again, and the agreement of the first, as much as a sum.
+        (
+            "capsules: {count: 3, size: 4, reads: 2, routings: 2}",
+            [4, 1],
+            3 * 4 + 2 * (3 * 12 + 5 * 6 + 2 * 24) + 2 * 24,
+        ),
+        # 16 positions, 2 outputs: a bias each.
+        ("conv: {channels: 2, kernel: 1, table: [[0], [0, 1]], flip: true}", [2, 4, 4], 2 * 16),
+    ],
+)
+def test_operations_counted_by_hand(layer: str, shape: list[int], operations: int) -> None:
+    (node,) = open_text(f"input: {shape}\nlayers:\n  - {layer}\n").graph.nodes
+    assert node.layer.operations(node.x, node.output) == operations

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from cnncli.analysis.costs import computes_weighted_sums
 from cnncli.analysis.depth import depth
 from tests.spec.support import graph
 from tests.specs.support import graph as shipped
 
-# What the names and the papers say: VGG's table 1, ResNet's table 1, eight layers in the AlexNet
-# paper's abstract, 23 convolutions in U-Net's section 2.
+# What the names and the papers say: VGG's table 1, ResNet's table 1 and, for CIFAR, 6n + 2 layers in its
+# section 4.2, 22 layers with parameters in GoogLeNet's section 5, eight layers in the AlexNet paper's
+# abstract, 23 convolutions in U-Net's section 2.
 PUBLISHED = {
     "vgg/vgg11": 11,
     "vgg/vgg11_lrn": 11,
@@ -22,11 +24,18 @@ PUBLISHED = {
     "resnet/resnet50": 50,
     "resnet/resnet101": 101,
     "resnet/resnet152": 152,
-    "alexnet/alexnet": 8,
-    "alexnet/alexnet_2012": 8,
+    **{f"resnet_cifar/resnet{n}": n for n in (20, 32, 44, 56, 110)},
+    "inception/googlenet": 22,
+    "alexnet": 8,
+    "alexnet_2012": 8,
     "unet": 23,
-    "lenet5": 5,
-    "lecture/valid_chain": 31,
+    # LeNet-5 comprises seven layers (LeCun et al., 1998, section II.B). S2 and S4 have no weighted sums,
+    # only a coefficient for each sum or, as the network is written today, nothing; and the output of
+    # 1998 is a distance from fixed prototypes.
+    "lenet5": 7 - len({"S2", "S4"}),
+    "lenet5_1998": 7 - len({"S2", "S4", "output"}),
+    # The lecture's question: each 5x5 convolution takes 4 of 128 rows, until 4 are left.
+    "lecture/valid_chain": (128 - 4) // 4,
 }
 
 CONV = "conv: {channels: 4, kernel: 1}"
@@ -35,6 +44,11 @@ CONV = "conv: {channels: 4, kernel: 1}"
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_depths(name: str) -> None:
     assert depth(shipped(name)) == PUBLISHED[name]
+
+
+def test_the_layers_that_count_in_lenet_5_of_1998() -> None:
+    counted = [node.name for node in shipped("lenet5_1998").nodes if computes_weighted_sums(node)]
+    assert counted == ["C1", "C3", "C5", "F6"]
 
 
 @pytest.mark.parametrize(

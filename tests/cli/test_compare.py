@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from cnncli.cli.app import app
 from tests.cli.terminal import on_a_terminal
+from tests.specs.support import recorded
 
 runner = CliRunner()
 
@@ -18,8 +19,6 @@ SMALL = "input: [4]\nvars: {width: 3}\nlayers: [linear: width]\n"
 
 # Simonyan and Zisserman, 2014, table 2: "A,A-LRN" 133, B 133, C 134, D 138 and E 144 million.
 TABLE_2 = {"vgg11": 133, "vgg11_lrn": 133, "vgg13": 133, "vgg16": 138, "vgg16_c": 134, "vgg19": 144}
-
-RECORDED: dict[str, Any] = json.loads(Path("tests/data/torchvision_models.json").read_text("utf-8"))["models"]
 
 
 def compare(*arguments: str | Path) -> tuple[int, str, str]:
@@ -56,11 +55,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_in_natural_order() -> None:
-    rows = [row for row in table("specs/resnet") if row[0] in RECORDED]
+    models = recorded()
+    rows = [row for row in table("specs/resnet") if row[0] in models]
     assert [row[0] for row in rows] == ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
     for name, size, params, macs, _, depth, *weights in rows:
         # Totals as recorded from torchvision; its networks are called by their depths.
-        assert (params, macs) == (f"{RECORDED[name]['params']:,}", f"{RECORDED[name]['macs_eval']:,}")
+        assert (params, macs) == (f"{models[name]['params']:,}", f"{models[name]['macs_eval']:,}")
         assert (size, name) == ("3x224x224", f"resnet{depth}")
         assert weights[1] == "MB"
 
@@ -125,6 +125,24 @@ def test_markdown(folder: Path) -> None:
     assert "| good | 4 | 15 | 12 | 3 | 1 | 0.00 MB |" in text
 
 
+def test_markdown_has_an_empty_row_where_a_stage_ends() -> None:
+    code, text, _ = compare("specs/vgg", "--side-by-side", "--format", "markdown")
+    assert code == 0
+    layers, _, figures = text.partition("\n\n")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in layers.splitlines()[2:]]
+    # Column A-LRN of the paper's table 1; "---" is a row that is empty in all columns.
+    assert [row[1] if any(row) else "---" for row in rows] == [
+        *("depth 11", "3x224x224", "---"),
+        *("conv3-64", "LRN", "maxpool", "---"),
+        *("conv3-128", "", "maxpool", "---"),
+        *("conv3-256", "conv3-256", "", "", "maxpool", "---"),
+        *("conv3-512", "conv3-512", "", "", "maxpool", "---"),
+        *("conv3-512", "conv3-512", "", "", "maxpool", "---"),
+        *("FC-4096", "FC-4096", "FC-1000"),
+    ]
+    assert all(line.strip("| ") for line in figures.splitlines())
+
+
 def test_options_hold_for_each(folder: Path) -> None:
     rows = table(folder, "--set", "width=7", "--input", "10")
     assert [row[1:4] for row in rows] == [["10", "77", "70"]] * 2
@@ -176,6 +194,7 @@ def test_where_all_are_at_fault_there_is_no_table(folder: Path) -> None:
         (["vgg", "--depth", "1"], "--depth cannot go with a comparison"),
         (["vgg", "--fully-connected", "--verify"], "--fully-connected and --verify cannot go"),
         (["lenet5", "--side-by-side", "--depth", "2"], "--depth cannot go with a comparison"),
+        (["lenet5", "--side-by-side", "--verify"], "expected: one spec file, without --side-by-side"),
         (["vgg", "--side-by-side", "--format", "json"], "--side-by-side has no JSON form"),
         (["vgg", "--input", "big"], "--input big: this is no size"),
     ],

@@ -28,7 +28,7 @@ def documents() -> dict[str, dict[str, Any]]:
     read = json.loads(specs("--format", "json"))
     assert read.keys() == {"schema", "specs"}
     assert read["schema"] == "cnncli.specs/1"
-    return {each["name"]: each for each in read["specs"]}
+    return {each["shipped_as"]: each for each in read["specs"]}
 
 
 def test_the_table_has_every_spec_with_exact_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,13 +44,13 @@ def test_the_table_has_every_spec_with_exact_numbers(tmp_path: Path, monkeypatch
 
 
 def test_by_year_then_family_and_the_lecture_last() -> None:
-    found = list(documents().values())
-    papers = [each["paper"] for each in found]
+    found = documents()
+    papers = [each["paper"] for each in found.values()]
     published = [paper for paper in papers if paper is not None]
     assert papers[: len(published)] == published
     assert [paper["year"] for paper in published] == sorted(paper["year"] for paper in published)
-    assert {each["family"] for each in found[len(published) :]} == {"lecture"}
-    names = [each["name"] for each in found]
+    assert {each["family"] for each in list(found.values())[len(published) :]} == {"lecture"}
+    names = list(found)
     first = names.index("vgg11")
     assert names[first : first + 6] == ["vgg11", "vgg11_lrn", "vgg13", "vgg16", "vgg16_c", "vgg19"]
     assert names.index("resnet50") < names.index("resnet101")
@@ -59,14 +59,18 @@ def test_by_year_then_family_and_the_lecture_last() -> None:
 def test_json() -> None:
     found = documents()
     assert len(found) == len(NAMES)
-    assert found["vgg11"] == {
+    vgg11 = found["vgg11"]
+    totals = vgg11.pop("totals")
+    # As recorded from torchvision.
+    assert (totals["params"], totals["macs"]) == (132_863_336, 7_609_090_048)
+    assert vgg11 == {
         "name": "vgg11",
-        "family": "vgg",
-        "path": str(SPECS / "vgg" / "vgg11.yaml"),
+        "spec": str(SPECS / "vgg" / "vgg11.yaml"),
         "input": [3, 224, 224],
-        "params": 132_863_336,
-        "macs": found["vgg11"]["macs"],
+        "batch": 1,
         "depth": 11,
+        "shipped_as": "vgg11",
+        "family": "vgg",
         "paper": {
             "authors": "Simonyan and Zisserman",
             "year": 2014,
@@ -74,14 +78,18 @@ def test_json() -> None:
             "figures": "133 million parameters (table 2)",
         },
     }
-    assert found["vgg16"]["macs"] == 15_470_264_320
     assert (found["lenet5"]["family"], found["small"]["paper"]) == (None, None)
+    assert (found["lenet5_1998"]["name"], found["lenet5_1998"]["depth"]) == ("lenet5-1998", 4)
 
 
-def test_every_name_can_be_inspected() -> None:
-    for name in documents():
-        result = runner.invoke(app, ["inspect", name, "--format", "json"])
-        assert result.exit_code == 0, result.output
+def test_every_name_can_be_inspected_and_has_the_same_figures_then() -> None:
+    found = documents()
+    result = runner.invoke(app, ["inspect", *found, "--format", "json"])
+    assert result.exit_code == 0, result.output
+    inspected = json.loads(result.stdout)["networks"]
+    only_here = {"shipped_as", "family", "paper"}
+    for each, listed in zip(inspected, found.values(), strict=True):
+        assert each == {key: value for key, value in listed.items() if key not in only_here}
 
 
 def test_it_fits_a_terminal() -> None:
@@ -91,7 +99,7 @@ def test_it_fits_a_terminal() -> None:
 
 
 def test_what_ships_outside_of_the_lecture_says_where_it_was_published() -> None:
-    without = {each["name"] for each in documents().values() if each["paper"] is None}
+    without = {name for name, each in documents().items() if each["paper"] is None}
     assert without == {name.rpartition("/")[2] for name in NAMES if name.startswith("lecture/")}
 
 

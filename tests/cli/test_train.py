@@ -221,3 +221,15 @@ def test_what_could_not_be_resumed_is_refused(spec: Path, tmp_path: Path, option
     code, _, errors = call("train", spec, "--run", tmp_path / "run", option, 10**13)
     assert code == 2
     assert option in errors
+
+
+def test_a_network_without_classes_is_refused_before_data_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reading(*_: object, **__: object) -> None:
+        raise AssertionError("data is read")
+
+    monkeypatch.setattr("cnncli.training.data.load", reading)
+    code, _, errors = call("train", "faster_rcnn", "--run", tmp_path / "run")
+    assert code == 2
+    assert "head 'scores' puts out 18x37x62, which is no list of classes" in errors

@@ -171,10 +171,10 @@ def test_a_table_needs_no_place_for_its_indices(device: str) -> None:
     [
         ("table: [[0], [1]]", "has not one row for each output channel"),
         ("table: [[0], [1], [4]]", "names an input channel that there is not"),
-        ("table: [[0], [1], [1, 1]]", "'table' cannot be"),
+        ("table: [[0], [1], [2, 1, 2]]", "names input channel 2 twice"),
         ("table: [[0], [1], []]", "cannot be"),
         ("table: [[0], [1], [-1]]", "cannot be"),
-        ("table: [0, 1, 2]", "cannot be"),
+        ("table: [wrong, [0], wrong]", "cannot be 'wrong'"),
         ("table: all", "cannot be"),
         ("table: {0: [1]}", "cannot be"),
         ("table: [[0], [1], [a]]", "unknown name 'a'"),
@@ -184,11 +184,13 @@ def test_wrong_tables_are_located(arguments: str, message: str) -> None:
     text = f"input: [4, 5, 5]\nlayers:\n  - conv: {{channels: 3, kernel: 2, {arguments}}}\n"
     with pytest.raises(SpecError) as caught:
         open_text(text)
-    (fault,) = caught.value.diagnostics
-    assert message in fault.message
-    assert fault.location is not None
-    assert fault.location.line == 3
-    assert fault.location.column >= text.splitlines()[2].index("table") + 1
+    faults = caught.value.diagnostics
+    assert len(faults) == max(arguments.count("wrong"), 1)
+    for fault in faults:
+        assert message in fault.message
+        assert fault.location is not None
+        assert fault.location.line == 3
+        assert fault.location.column >= text.splitlines()[2].index("table") + 1
 
 
 def test_a_table_and_groups_exclude_each_other() -> None:

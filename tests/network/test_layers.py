@@ -172,12 +172,13 @@ def test_a_branch_of_one_position_scales_whole_channels() -> None:
     [
         ("conv: {channels: 256, kernel: 3, groups: 2}", [64, 9, 9], 32 * 9),
         ("conv: {channels: 256, kernel: 5, padding: same, padding_mode: symmetric}", [64, 9], 64 * 5),
+        ("conv: {channels: 4, kernel: 30, table: [[0], [1, 2], [3], [1, 3]]}", [4, 30, 30], 1.5 * 900),
         ("linear: 500", [800], 800),
         ("convtranspose: {channels: 64, kernel: 4, stride: 2}", [64, 5, 5], 64 * 4),
         ("shortcut: 512", [64, 4, 4], 64),
     ],
 )
-def test_weights_begin_with_the_variance_of_he(layer: str, shape: list[int], fan_in: int) -> None:
+def test_weights_begin_with_the_variance_of_he(layer: str, shape: list[int], fan_in: float) -> None:
     tensors = dict(only_module(layer, shape).named_parameters())
     weight = tensors.get("weight", tensors.get("0.weight"))
     assert weight is not None

@@ -10,7 +10,7 @@ import torchinfo
 
 from cnncli.graph import Graph, Node
 from cnncli.network import compile_graph
-from cnncli.network.verify import BIAS, BOTH, SCALES, SUM, TRACKED, TRANSPOSED, Row, verify
+from cnncli.network.verify import BIAS, BOTH, SCALES, SUM, TABLE, TRACKED, TRANSPOSED, Row, verify
 from tests.generate import random_spec
 from tests.network.support import graph_of
 from tests.network.test_random_specs import graph_of as random_graph
@@ -53,6 +53,30 @@ def test_every_difference_is_explained() -> None:
         "linear1": BIAS,
         "aux.linear1": BIAS,
     }
+
+
+def test_layers_that_torch_has_none_of() -> None:
+    report = verify(
+        graph_of(
+            """
+input: [6, 9, 8]
+layers:
+  - {conv: {channels: 4, kernel: 3, table: [[0, 3], [5], [1], [0, 1, 2, 3, 4, 5]]}, name: table}
+  - {conv: {channels: 4, kernel: 3, flip: true, bias: false}, name: flipped}
+  - subsample: 2
+  - {capsules: {count: 3, size: 2, reads: 2}, name: capsules}
+  - flatten
+  - {linear: {features: 84, bias: false}, name: linear}
+  - rbf: 10
+"""
+        )
+    )
+    assert report.ok
+    assert [(row.name, row.figure, row.ours, row.theirs, row.explanation) for row in report.differences] == [
+        ("table", "MACs (torch)", 10 * 9 * 42, 24 * 9 * 42, TABLE),
+        ("table", "MACs (torchinfo)", 10 * 9 * 42, (10 * 9 + 4) * 42, BIAS),
+        ("subsample1", "MACs (torchinfo)", 0, 8, SCALES),
+    ]
 
 
 def test_totals_are_there_whether_they_differ_or_not() -> None:

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import pytest
 
-from cnncli.analysis.comparison import network
+from cnncli.analysis.overview import overview
 from cnncli.report.columns import Table, render
 from cnncli.report.side_by_side import tables
 from tests.spec.support import graph
@@ -54,13 +54,13 @@ FC-1000    | FC-1000    | FC-1000    | FC-1000    | FC-1000    | FC-1000
 
 
 def drawn(names: Sequence[str], width: int | None = None) -> list[Table]:
-    return list(tables([network(shipped(name)) for name in names], names, width))
+    return list(tables([overview(shipped(name)) for name in names], names, width))
 
 
 def columns(*texts: str) -> list[list[str]]:
     """The columns of networks written as lists of layers; a rule is "---"."""
     named = [str(number) for number in range(len(texts))]
-    (table,) = tables([network(graph(f"layers: {text}")) for text in texts], named, None)
+    (table,) = tables([overview(graph(f"layers: {text}")) for text in texts], named, None)
     return [with_rules(table, column.cells) for column in table.columns]
 
 
@@ -91,7 +91,7 @@ def test_six_columns_fit_a_terminal() -> None:
 
 
 def test_more_than_fit_make_further_tables() -> None:
-    names = ["lenet5", "unet", "resnet/resnet18", "vgg/vgg16", "alexnet/alexnet_2012", "small_resnet"]
+    names = ["lenet5", "unet", "resnet/resnet18", "vgg/vgg16", "alexnet_2012", "small_resnet"]
     several = drawn(names, 40)
     assert len(several) > 1
     assert [column.heading for table in several for column in table.columns] == names
@@ -185,12 +185,12 @@ def test_a_generator_starts_with_a_vector() -> None:
     input: [4]
     layers: [linear: 8, {reshape: [2, 2, 2]}, {convtranspose: {channels: 1, kernel: 2, stride: 2}}]
     """
-    (table,) = tables([network(graph(text))], ["g"], None)
+    (table,) = tables([overview(graph(text))], ["g"], None)
     assert table.columns[0].cells == ("depth 2", "4", "FC-8", "convtranspose2-1")
 
 
 def test_a_network_of_nothing_to_show() -> None:
-    (table,) = tables([network(graph("layers: [relu]"))], ["r"], None)
+    (table,) = tables([overview(graph("layers: [relu]"))], ["r"], None)
     assert table.columns[0].cells == ("depth 0", "3x8x8")
     assert len(list(render(table, None))) == 4
 
@@ -203,5 +203,5 @@ def test_heads_in_training_only_are_not_shown(only: bool) -> None:
       main: [flatten, linear: 2]
       aux: {{from: a, layers: [flatten, linear: 3], training_only: {str(only).lower()}}}
     """
-    (table,) = tables([network(graph(text))], ["r"], None)
+    (table,) = tables([overview(graph(text))], ["r"], None)
     assert ("FC-3" in table.columns[0].cells) is not only

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
+from typing import Any
 
 from cnncli.algebra import Dim
 from cnncli.analysis.costs import Costs, costs
@@ -26,6 +28,14 @@ def graph(name: str, *overrides: str) -> Graph:
 @functools.cache
 def figures(name: str, *overrides: str) -> Costs:
     return costs(graph(name, *overrides))
+
+
+@functools.cache
+def recorded() -> dict[str, Any]:
+    """Names, shapes and totals of torchvision's models; the file's ``source`` says which torchvision."""
+    path = Path(__file__).resolve().parents[1] / "data" / "torchvision_models.json"
+    models: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["models"]
+    return models
 
 
 def of_kind(name: str, kind: str, *overrides: str) -> list[Node]:

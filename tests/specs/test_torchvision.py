@@ -5,18 +5,14 @@
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cnncli.algebra import Dim
 from cnncli.graph import Graph
 from cnncli.network import compile_graph
-from tests.specs.support import SPECS, figures, graph
+from tests.specs.support import SPECS, figures, graph, recorded
 
 SPEC_OF = {
     path.stem: str(path.relative_to(SPECS).with_suffix(""))
@@ -24,15 +20,6 @@ SPEC_OF = {
     for path in sorted((SPECS / family).glob("*.yaml"))
 } | {"googlenet": "inception/googlenet_torchvision"}
 ONLY_HERE = {"alexnet_2012", "plain34", "resnet50_2015", "vgg11_lrn", "vgg16_c"}
-
-
-@functools.cache
-def recorded() -> dict[str, Any]:
-    path = Path(__file__).resolve().parents[1] / "data" / "torchvision_models.json"
-    models: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["models"]
-    return models
-
-
 MODELS = tuple(recorded())
 
 

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from cnncli.diagnostics import UsageError
 from cnncli.graph import open_text
-from cnncli.layers import KINDS
+from cnncli.layers import KINDS, layer
+from cnncli.layers.kind import CRITERIA as NAMES
+from cnncli.layers.shaping import Identity
 from cnncli.network import compile_graph
 from cnncli.training.criteria import CRITERIA, criterion_of
 from cnncli.training.dataset import Split
@@ -24,12 +26,46 @@ VALUES = torch.tensor([[0.2, 0.95, 0.05], [0.5, 0.1, 0.9], [0.3, 0.0, 0.99]], dt
 DISTANCES = torch.tensor([[3.0, 90.0, 160.0], [90.0, 120.0, 110.0], [0.5, 0.25, 0.75]], dtype=torch.float64)
 
 
-def test_every_kind_names_a_criterion_that_there_is() -> None:
-    assert {kind.criterion for kind in KINDS.values()} == set(CRITERIA)
+def test_there_is_a_formula_for_every_criterion() -> None:
+    assert {kind.criterion for kind in KINDS.values()} == set(CRITERIA) == set(NAMES)
+
+
+def test_a_kind_with_another_criterion_is_refused() -> None:
+    with pytest.raises(TypeError, match="criterion 'hinge'; there is cross_entropy, distance, margin"):
+
+        @layer("never_there")
+        class Hinge(Identity):
+            """Passes its input on."""
+
+            criterion = "hinge"
+
+    assert "never_there" not in KINDS
+
+
+@pytest.mark.parametrize(
+    ("after", "criterion"),
+    [
+        ("identity", "distance"),
+        ("dropout: 0.1", "distance"),
+        ("reshape: [10]", "distance"),
+        ("flatten", "distance"),
+        ("linear: 10", "cross_entropy"),
+        ("tanh", "cross_entropy"),
+        ("concat: [identity, [linear: 10]]", "cross_entropy"),
+    ],
+)
+def test_the_last_layer_that_computes_anything_decides(after: str, criterion: str) -> None:
+    network = compile_graph(open_text(f"input: [84]\nlayers:\n  - rbf\n  - {after}\n").graph)
+    assert network.criteria == {"output": criterion}
+
+
+def test_an_output_that_is_the_input_is_taken_for_logits() -> None:
+    network = compile_graph(open_text("input: [10]\nlayers: [identity]").graph)
+    assert network.criteria == {"output": "cross_entropy"}
 
 
 def test_distance_is_equation_9_of_lecun() -> None:
-    found = CRITERIA["distance"].losses(DISTANCES, LABELS)
+    found = CRITERIA["distance"].losses(DISTANCES, LABELS, 0.0)
     for row, label, loss in zip(DISTANCES.tolist(), LABELS.tolist(), found.tolist(), strict=True):
         wanted = row[label] + math.log(math.exp(-100) + sum(math.exp(-y) for y in row))
         assert loss == pytest.approx(wanted, rel=1e-12)
@@ -41,14 +77,14 @@ def test_the_smallest_distance_wins() -> None:
 
 def test_a_far_class_is_not_pushed_farther() -> None:
     near = DISTANCES.clone().requires_grad_()
-    CRITERIA["distance"].losses(near, LABELS).sum().backward()
+    CRITERIA["distance"].losses(near, LABELS, 0.0).sum().backward()
     assert near.grad is not None
     assert near.grad[0, 2].abs() < 1e-20  # at 160, behind the 100 of those that are no class
     assert near.grad[2, 0] < -0.1  # at 0.5, beside the right one
 
 
 def test_margin_is_equation_4_of_sabour() -> None:
-    found = CRITERIA["margin"].losses(VALUES, LABELS)
+    found = CRITERIA["margin"].losses(VALUES, LABELS, 0.0)
     for row, label, loss in zip(VALUES.tolist(), LABELS.tolist(), found.tolist(), strict=True):
         wanted = 0.0
         for k, v in enumerate(row):
@@ -70,7 +106,7 @@ def test_a_network_is_trained_by_what_its_last_layer_says() -> None:
     images = torch.randn(3, 1, 12, 7)
     output = network(images)
     loss, scores = objective(output, LABELS)
-    assert loss.item() == pytest.approx(CRITERIA["distance"].losses(output, LABELS).mean().item())
+    assert loss.item() == pytest.approx(CRITERIA["distance"].losses(output, LABELS, 0.0).mean().item())
     assert torch.equal(scores, -output)
 
 

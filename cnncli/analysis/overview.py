@@ -1,4 +1,4 @@
-"""Networks to be set side by side: what one row says of each."""
+"""Networks at a glance: what one row says of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnncli.analysis.depth import depth
 from cnncli.graph import Graph
 
 
-class Network(NamedTuple):
+class Overview(NamedTuple):
     """A network and its figures."""
 
     graph: Graph
@@ -17,6 +17,6 @@ class Network(NamedTuple):
     depth: int
 
 
-def network(graph: Graph, batch: int = 1) -> Network:
+def overview(graph: Graph, batch: int = 1) -> Overview:
     """The figures of a network, for ``batch`` samples together."""
-    return Network(graph, costs(graph, batch), depth(graph))
+    return Overview(graph, costs(graph, batch), depth(graph))

@@ -151,3 +151,6 @@ DIGITS: Final = (
     """,
 )
 """One text for each digit: twelve rows, ``#`` is ink."""
+
+SIZE: Final = (12, 7)
+"""Height and width of each."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
-from cnncli.analysis.comparison import Network
+from cnncli.analysis.overview import Overview
 from cnncli.layers import shape_text
 from cnncli.report import side_by_side
 from cnncli.report.columns import Column, Table
 from cnncli.report.inspection import figure_column, weights_text
-from cnncli.report.inspection_json import summary, text
+from cnncli.report.inspection_json import summary
+from cnncli.report.json_text import text
 from cnncli.report.markdown import markdown_table
 from cnncli.report.numbers import exact
 from cnncli.report.screen import Screen, printable
@@ -19,7 +20,7 @@ from cnncli.report.screen import Screen, printable
 SCHEMA: Final = "cnncli.compare/1"
 
 
-def show(screen: Screen, networks: Sequence[Network], batch: int, *, layers: bool) -> None:
+def show(screen: Screen, networks: Sequence[Overview], batch: int, *, layers: bool) -> None:
     """Show the table; with ``layers`` the networks' layers side by side before it."""
     for drawn in side_by_side.tables(networks, _names(networks), screen.width) if layers else ():
         screen.table(drawn)
@@ -30,7 +31,7 @@ def show(screen: Screen, networks: Sequence[Network], batch: int, *, layers: boo
         screen.line(note, "note")
 
 
-def markdown(networks: Sequence[Network], batch: int, *, layers: bool) -> Iterator[str]:
+def markdown(networks: Sequence[Overview], batch: int, *, layers: bool) -> Iterator[str]:
     """The same as Markdown."""
     for drawn in side_by_side.tables(networks, _names(networks), None) if layers else ():
         yield from markdown_table(drawn)
@@ -41,13 +42,17 @@ def markdown(networks: Sequence[Network], batch: int, *, layers: bool) -> Iterat
         yield note
 
 
-def document(networks: Sequence[Network], batch: int) -> str:
+def document(networks: Sequence[Overview], batch: int) -> str:
     """The same for machines. Figures are for ``batch`` samples, shapes for one."""
-    rows = [summary(each.graph, each.costs, batch) | {"depth": each.depth} for each in networks]
-    return text({"schema": SCHEMA, "networks": rows})
+    return text({"schema": SCHEMA, "networks": [row(each, batch) for each in networks]})
 
 
-def table(networks: Sequence[Network]) -> Table:
+def row(network: Overview, batch: int) -> dict[str, Any]:
+    """What a document says of one of several networks."""
+    return summary(network.graph, network.costs, batch) | {"depth": network.depth}
+
+
+def table(networks: Sequence[Overview]) -> Table:
     """Name, input, parameters, MACs, neurons, depth and weights of every network."""
     figures = [each.costs.totals for each in networks]
     return Table(
@@ -63,7 +68,7 @@ def table(networks: Sequence[Network]) -> Table:
     )
 
 
-def _names(networks: Sequence[Network]) -> list[str]:
+def _names(networks: Sequence[Overview]) -> list[str]:
     """What to call each network: by its name, and by its file where others have that name too."""
     count = Counter(each.graph.name for each in networks)
     return [
