@@ -48,7 +48,7 @@ def test_autograd_keeps_what_is_predicted(name: str) -> None:
     [
         *((name, torch.float32) for name in NAMES),
         ("lenet5_1998", torch.float64),
-        ("capsnet/capsnet", torch.float64),
+        ("capsnet", torch.float64),
     ],
 )
 def test_on_the_cpu(name: str, dtype: torch.dtype) -> None:
