@@ -199,6 +199,16 @@ def shortened(text: str, limit: int = _MAX_SHOWN) -> str:
 
 
 @functools.lru_cache(maxsize=8)
+def readable_bytes(count: int) -> str:
+    """``3.2 GiB``: the largest binary unit that leaves at least 1, with one decimal."""
+    size = float(count)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
 def lines_of(text: str) -> list[str]:
     """The lines of a text, broken where YAML breaks them."""
     return _LINE_BREAK.split(text)

@@ -48,6 +48,7 @@ def heavy_imports(*arguments: str) -> frozenset[str]:
         ("probe", "--help"),
         ("inspect", "specs/vgg", "--side-by-side"),
         ("check", "specs/lenet5.yaml"),
+        ("memory", "vgg16", "--batch", "auto", "--memory", "16GiB"),
         ("specs",),
         ("train", "--help"),
         ("evaluate", "--help"),

@@ -6,7 +6,10 @@ checks. A failure prints a spec to paste.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -17,15 +20,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cnncli.algebra import Dim, evaluate, symbol
+from cnncli.algebra import Dim, Undecidable, evaluate, symbol
 from cnncli.diagnostics import Location, Source, SpecError
 from cnncli.graph import Node, open_text
-from cnncli.layers import KINDS, Kind, Shape
+from cnncli.layers import KINDS, Kind, Shape, Space
 from cnncli.network import BUILDERS
 from cnncli.network.registry import build
 from cnncli.network.verify import computed_macs
 from cnncli.spec.fields import Choice
 from tests.cases import Case, draw_case, fits
+from tests.live_memory import Living, kept_by
 
 BATCH = 2
 # Kinds that pick one of the values they look at: only many inputs show all that may be picked.
@@ -70,6 +74,16 @@ def check_symbolic(case: Case) -> None:
     assert formulas.keys() == numbers.keys(), case
     for name, number in numbers.items():
         assert tuple(evaluate(dim, sizes) for dim in formulas[name]) == number, (case, name)
+    # What is kept can depend on whether an unknown size needs padding: then nothing is guessed.
+    with contextlib.suppress(Undecidable):
+        amounts = [[evaluate(dim, sizes) for dim in each] for each in spaces(layer, x)]
+        assert amounts == [[*each] for each in spaces(layer, case.x)], case
+
+
+def spaces(layer: Kind[Any], x: Any) -> list[Space]:
+    """What is kept in training and at work."""
+    y = layer.output(x)
+    return [layer.saved(x, y, (True,) * (len(x) if layer.joins else 1)).own, *layer.working(x, y)]
 
 
 def with_symbols(inputs: tuple[tuple[int, ...], ...]) -> tuple[tuple[Shape, ...], dict[str, int]]:
@@ -213,7 +227,51 @@ def support(output: Tensor, first: Tensor, axes: Any) -> list[tuple[int, int] | 
     return found
 
 
-CHECKS: tuple[Callable[[Case], None], ...] = (check_requirements, check_symbolic, check_torch, check_reach)
+def check_saved(case: Case) -> None:
+    """Autograd keeps what is declared, each storage once: for inputs that want a gradient and for others."""
+    module = module_of(case).train()
+    for needs in itertools.product((True, False), repeat=len(case.inputs)):
+        if not any(needs) and not list(module.parameters()):
+            continue
+        pairs = zip(case.inputs, needs, strict=True)
+        inputs = [torch.rand(BATCH, *shape).requires_grad_(need) for shape, need in pairs]
+        kept = kept_by(partial(module, *inputs), [*module.parameters(), *module.buffers()])
+        saved = case.layer.saved(case.x, case.layer.output(case.x), needs)
+        named = {inputs[place].untyped_storage() for place in saved.inputs}
+        named |= {kept.result.untyped_storage()} if saved.output else set()
+        declared = sum(each.nbytes() for each in named) + saved.own.nbytes(BATCH, inputs[0].itemsize)
+        assert kept.total == declared, (case, needs, saved, kept.storages.values())
+        assert {each._cdata for each in named} <= kept.storages.keys(), (case, needs, saved)
+
+
+def check_sharing(case: Case) -> None:
+    """The output is memory of the first input where it is declared to be, and only there."""
+    for training in (True, False):
+        inputs = [torch.rand(BATCH, *shape) for shape in case.inputs]
+        output = module_of(case).train(training)(*inputs)
+        shares = output.untyped_storage()._cdata == inputs[0].untyped_storage()._cdata
+        assert shares == case.layer.shares(case.x, training=training), (case, training)
+
+
+def check_working(case: Case) -> None:
+    """All that lives at once while it works, outside of training, is what is declared."""
+    module = module_of(case).eval()
+    inputs = [torch.rand(BATCH, *shape) for shape in case.inputs]
+    with torch.no_grad(), Living([*inputs, *module.parameters(), *module.buffers()]) as living:
+        module(*inputs)
+    moments = case.layer.working(case.x, case.layer.output(case.x))
+    assert living.peak == max((each.nbytes(BATCH, 4) for each in moments), default=0), (case, moments)
+
+
+CHECKS: tuple[Callable[[Case], None], ...] = (
+    check_requirements,
+    check_symbolic,
+    check_torch,
+    check_reach,
+    check_saved,
+    check_sharing,
+    check_working,
+)
 
 
 # -- examples --------------------------------------------------------------------------------------

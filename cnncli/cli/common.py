@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Final, ParamSpec, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, ParamSpec, TypeAlias, TypeVar
 
 import typer
 
 from cnncli.cli import ReaderLeftError
-from cnncli.diagnostics import CnncliError
+from cnncli.diagnostics import CnncliError, Source, SpecError, usage_error
 from cnncli.graph import Graph
 from cnncli.layers import Shape
 from cnncli.layers.plugins import load_file
 from cnncli.report.messages import show_error
 from cnncli.report.screen import errors
+from cnncli.spec.scope import Argument, Scope
+from cnncli.spec.sections import Train
+from cnncli.spec.tree import Scalar
 
 WRONG: Final = 2
 """Exit code for a wrong spec or a wrong command line."""
@@ -54,6 +57,14 @@ Plugins: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--plugin", metavar="FILE", help="A Python file that adds kinds of layers."),
 ]
+
+
+class Format(StrEnum):
+    """How to show it: to a person, to a machine, or in a document."""
+
+    table = "table"
+    json = "json"
+    markdown = "markdown"
 
 
 class TableOrJson(StrEnum):
@@ -112,3 +123,27 @@ def load_plugins(files: Sequence[str] | None) -> None:
     """Import the files given with ``--plugin``."""
     for file in files or ():
         load_file(file)
+
+
+def setting_changes(**given: str | None) -> dict[str, Any]:
+    """The settings that options give, read as a spec's own would be.
+
+    Raises:
+        UsageError: one of them is not what its setting may be.
+    """
+    changes: dict[str, Any] = {}
+    for name, text in given.items():
+        if text is None:
+            continue
+        reader = Train.arguments[name].reader
+        written = Scalar(text, True, Source(f"--{name}", text), 1, 1, max(len(text), 1))
+        try:
+            changes[name] = reader.read(Argument(written, Scope()))
+        except SpecError:
+            raise usage_error(f"--{name} {text}", expected=reader.expected) from None
+    return changes
+
+
+def changed_settings(settings: Train, changes: Mapping[str, Any]) -> Train:
+    """The settings with some replaced."""
+    return Train(**{name: getattr(settings, name) for name in Train.arguments} | {**changes})

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from cnncli.analysis import dense
 from cnncli.analysis.costs import Costs, costs
-from cnncli.cli.common import InputSize, Overrides, Plugins, SpecWords, for_each, load_plugins
+from cnncli.cli.common import Format, InputSize, Overrides, Plugins, SpecWords, for_each, load_plugins
 from cnncli.cli.input_size import parse_shape, parse_size
 from cnncli.diagnostics import listing, usage_error
 from cnncli.graph import Graph, Size, all_sizes, open_spec
@@ -22,14 +21,6 @@ from cnncli.spec.selection import select
 
 DIFFERS = 1
 """Exit code where a figure differs from torch's without a known reason."""
-
-
-class Format(StrEnum):
-    """How to show it."""
-
-    table = "table"
-    json = "json"
-    markdown = "markdown"
 
 
 def command(

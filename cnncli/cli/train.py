@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnncli.cli.common import Overrides, Plugins, known_shape, known_size, load_plugins
-from cnncli.diagnostics import Source, SpecError, usage_error
+from cnncli.cli.common import (
+    Overrides,
+    Plugins,
+    changed_settings,
+    known_shape,
+    known_size,
+    load_plugins,
+    setting_changes,
+)
+from cnncli.diagnostics import usage_error
 from cnncli.graph import Graph, Opened, open_spec, read_train
 from cnncli.layers import shape_text
 from cnncli.report.screen import Screen, output, printable
-from cnncli.spec.scope import Argument, Scope
 from cnncli.spec.sections import Train
-from cnncli.spec.tree import Scalar
 
 if TYPE_CHECKING:
     from cnncli.training.dataset import Dataset
@@ -57,7 +63,7 @@ def command(
     """Train a network. What the options leave open comes from the spec's 'train' section."""
     load_plugins(plugin)
     gc.enable()
-    changes = _changes(epochs=epochs, batch=batch, lr=lr, seed=seed) | (
+    changes = setting_changes(epochs=epochs, batch=batch, lr=lr, seed=seed) | (
         {} if data is None else {"data": data}
     )
     if resume is not None:
@@ -67,31 +73,12 @@ def command(
         outcome = _resume(Path(resume), changes, device)
     elif spec is not None:
         opened = open_spec(spec, overrides=overrides or ())
-        chosen = _changed(read_train(settings) if settings is not None else opened.train, changes)
+        chosen = changed_settings(read_train(settings) if settings is not None else opened.train, changes)
         outcome = _begin(opened, chosen, device, Path(run) if run is not None else None)
     else:
         raise usage_error("there is nothing to train", expected="a spec, or --resume RUN")
     if outcome.signal is not None:
         raise typer.Exit(128 + outcome.signal)
-
-
-def _changes(**given: str | None) -> dict[str, Any]:
-    """The settings that options give, read as a spec's own would be.
-
-    Raises:
-        UsageError: one of them is not what its setting may be.
-    """
-    changes: dict[str, Any] = {}
-    for name, text in given.items():
-        if text is None:
-            continue
-        reader = Train.arguments[name].reader
-        written = Scalar(text, True, Source(f"--{name}", text), 1, 1, max(len(text), 1))
-        try:
-            changes[name] = reader.read(Argument(written, Scope()))
-        except SpecError:
-            raise usage_error(f"--{name} {text}", expected=reader.expected) from None
-    return changes
 
 
 def _begin(opened: Opened, settings: Train, device: str, folder: Path | None) -> Outcome:
@@ -130,7 +117,7 @@ def _resume(folder: Path, changes: dict[str, Any], device: str) -> Outcome:
     from cnncli.training.runs import check_resumable, open_run
 
     run = open_run(folder)
-    settings = _changed(run.record.settings, changes)
+    settings = changed_settings(run.record.settings, changes)
     graph = open_text(run.record.spec, name=str(run.spec)).graph
     where = choose_device(device)
     dataset = _load(settings, graph)
@@ -182,7 +169,3 @@ def _introduce(
     screen.line(how, "note")
     screen.line()
     screen.flush()
-
-
-def _changed(settings: Train, changes: dict[str, Any]) -> Train:
-    return Train(**{name: getattr(settings, name) for name in Train.arguments} | changes)

@@ -4,6 +4,8 @@ from cnncli.layers import activation, capsules, conv, dense, joins, norm, poolin
 from cnncli.layers.kind import (
     Elementwise,
     Example,
+    FromInput,
+    FromOutput,
     Kind,
     Layer,
     Require,
@@ -13,17 +15,22 @@ from cnncli.layers.kind import (
     Weightless,
     shape_text,
 )
+from cnncli.layers.memory import Saved, Space
 from cnncli.layers.registry import KINDS, KindVocabulary, layer
 
 __all__ = [
     "KINDS",
     "Elementwise",
     "Example",
+    "FromInput",
+    "FromOutput",
     "Kind",
     "KindVocabulary",
     "Layer",
     "Require",
+    "Saved",
     "Shape",
+    "Space",
     "Tensors",
     "UnderShift",
     "Weightless",

@@ -10,7 +10,18 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from cnncli.algebra import Dim, product
-from cnncli.layers.kind import Elementwise, Example, Layer, Require, Shape, Tensors
+from cnncli.layers.kind import (
+    Elementwise,
+    Example,
+    FromInput,
+    FromOutput,
+    Layer,
+    Needs,
+    Require,
+    Shape,
+    Tensors,
+)
+from cnncli.layers.memory import Saved, Space, room, together
 from cnncli.layers.registry import layer
 from cnncli.layers.window import POINT, AnyWindow
 from cnncli.spec.fields import Flag, Number, arg
@@ -19,7 +30,7 @@ _PLAIN = (Example("", ((6, 5, 4),)), Example("", ((7,),)))
 
 
 @layer("relu", activation=True)
-class ReLU(Elementwise):
+class ReLU(FromOutput):
     """max(x, 0) (Nair and Hinton, 2010)."""
 
     work = 1
@@ -27,7 +38,7 @@ class ReLU(Elementwise):
 
 
 @layer("relu6", activation=True)
-class ReLU6(Elementwise):
+class ReLU6(FromInput):
     """min(max(x, 0), 6) (Howard et al., MobileNets, 2017)."""
 
     work = 2
@@ -35,7 +46,7 @@ class ReLU6(Elementwise):
 
 
 @layer("leaky_relu", activation=True)
-class LeakyReLU(Elementwise):
+class LeakyReLU(FromInput):
     """x where it is positive, slope * x elsewhere (Maas, Hannun and Ng, 2013)."""
 
     slope: float = arg(Number(0), "slope of the negative side", default=0.01, main=True)
@@ -75,9 +86,13 @@ class PReLU(Layer):
     def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
         return (POINT,) * (len(x) - 1)
 
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The input; the pass back has a gradient for every slope and value before it adds them up."""
+        return Saved((0,), making=(room(x),))
+
 
 @layer("elu", activation=True)
-class ELU(Elementwise):
+class ELU(FromInput):
     """x where it is positive, alpha * (exp(x) - 1) elsewhere (Clevert, Unterthiner and Hochreiter, 2015)."""
 
     alpha: float = arg(Number(0), "limit of the negative side", default=1.0, main=True)
@@ -87,7 +102,7 @@ class ELU(Elementwise):
 
 
 @layer("gelu", activation=True)
-class GELU(Elementwise):
+class GELU(FromInput):
     """x * (1 + erf(x / sqrt(2))) / 2 (Hendrycks and Gimpel, 2016)."""
 
     work = 5
@@ -95,7 +110,7 @@ class GELU(Elementwise):
 
 
 @layer("silu", activation=True)
-class SiLU(Elementwise):
+class SiLU(FromInput):
     """x * sigmoid(x) (Elfwing, Uchibe and Doya, 2017)."""
 
     work = 5
@@ -103,7 +118,7 @@ class SiLU(Elementwise):
 
 
 @layer("mish", activation=True)
-class Mish(Elementwise):
+class Mish(FromInput):
     """x * tanh(log(1 + exp(x))) (Misra, 2019)."""
 
     work = 5
@@ -111,7 +126,7 @@ class Mish(Elementwise):
 
 
 @layer("sigmoid", activation=True)
-class Sigmoid(Elementwise):
+class Sigmoid(FromOutput):
     """1 / (1 + exp(-x))."""
 
     work = 4
@@ -119,7 +134,7 @@ class Sigmoid(Elementwise):
 
 
 @layer("hard_sigmoid", activation=True)
-class HardSigmoid(Elementwise):
+class HardSigmoid(FromInput):
     """min(max(x + 3, 0), 6) / 6 (Howard et al., MobileNetV3, 2019)."""
 
     work = 4
@@ -127,7 +142,7 @@ class HardSigmoid(Elementwise):
 
 
 @layer("hard_swish", activation=True)
-class HardSwish(Elementwise):
+class HardSwish(FromInput):
     """x * min(max(x + 3, 0), 6) / 6 (Howard et al., MobileNetV3, 2019)."""
 
     work = 5
@@ -135,7 +150,7 @@ class HardSwish(Elementwise):
 
 
 @layer("tanh", activation=True)
-class Tanh(Elementwise):
+class Tanh(FromOutput):
     """The hyperbolic tangent."""
 
     work = 1
@@ -149,9 +164,17 @@ class ScaledTanh(Elementwise):
     work = 3
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The hyperbolic tangent before it is scaled. Its own gradient has a step more than its output's."""
+        return Saved(own=room(x), making=(room(x),))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """Each of its three steps makes a tensor and reads the one before."""
+        return (together(room(y), room(y)),)
+
 
 @layer("softplus", activation=True)
-class Softplus(Elementwise):
+class Softplus(FromInput):
     """log(1 + exp(x))."""
 
     work = 3
@@ -159,7 +182,7 @@ class Softplus(Elementwise):
 
 
 @layer("softmax", activation=True)
-class Softmax(Elementwise):
+class Softmax(FromOutput):
     """exp(x - m) over its sum across channels or features: values that are positive and add up to 1.
 
     m is their largest, which changes nothing but keeps the exponentials in range.
@@ -171,7 +194,7 @@ class Softmax(Elementwise):
 
 
 @layer("log_softmax", activation=True)
-class LogSoftmax(Elementwise):
+class LogSoftmax(FromOutput):
     """The logarithm of softmax: x - m - log(sum of exp(x - m)) across channels or features.
 
     m is their largest, which changes nothing but keeps the exponentials in range.

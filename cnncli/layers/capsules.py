@@ -7,11 +7,13 @@ from typing import ClassVar
 
 from cnncli.algebra import Dim, product, same
 from cnncli.layers.activation import Softmax
-from cnncli.layers.kind import Example, Layer, Require, Shape, Tensors, UnderShift, Weightless, is_map
+from cnncli.layers.kind import Example, Layer, Needs, Require, Shape, Tensors, UnderShift, Weightless, is_map
+from cnncli.layers.memory import Saved, Space, less, room, together
 from cnncli.layers.registry import layer
 from cnncli.spec.fields import Whole, arg
 
 _SQUASH = 3  # its square, its part of the sum, its scaling: operations for each value of a capsule
+_SCALARS = 5  # |s|^2, 1 + |s|^2, their quotient, |s|, the factor: kept of each capsule that is squashed
 
 
 @layer("capsules")
@@ -71,6 +73,46 @@ class Capsules(Layer):
     def windows(self, x: Shape) -> None:
         return None
 
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """What squashes and rounds multiply, divide and take roots of: the first round knows its logits.
+
+        The pass back holds up to three times all predictions before it comes to the weights; their gradient
+        is copied once, when all but the squash of the input is done with.
+        """
+        squashed = Space(_SCALARS * self.inputs(x)) if needs[0] else Space()
+        arranged = room(x) if needs[0] and not self._arranged(x) else Space()
+        again = self.routings - 1
+        coupling = self.inputs(x) * self.count
+        rounds = Space(self.routings * (coupling + product(y) + _SCALARS * self.count) + again * product(y))
+        predictions = Space(coupling * self.size if again else 0)
+        own = together(arranged, squashed, room(x), rounds, predictions)
+        weights = Space(shared=self.macs(x, y))
+        agreeing = less(Space((2 + (again > 0)) * coupling * self.size), together(room(x), weights))
+        copying = less(together(weights, arranged, squashed), own)
+        inputs = (0,) if needs[0] and self._arranged(x) else ()
+        return Saved(inputs, own=own, making=(agreeing, copying))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """The squash of the input; in the last round the predictions times their coupling, and a squash."""
+        capsules, pairs = self.inputs(x), self.inputs(x) * self.count
+        earlier = product(y) if self.routings > 1 else 0
+        held = product(x) + pairs * self.size + 2 * pairs + earlier
+        moments = (
+            *(each - product(x) * self._arranged(x) for each in _squashing(product(x), capsules)),
+            held + pairs * self.size + product(y),
+            *(held + each for each in _squashing(product(y), self.count)),
+        )
+        return tuple(map(Space, moments))
+
+    def _arranged(self, x: Shape) -> bool:
+        """Whether the values of each capsule lie side by side already, so that nothing is moved."""
+        return 1 in (self.reads, x[0] // self.reads) or all(isinstance(n, int) and n == 1 for n in x[1:])
+
+
+def _squashing(values: Dim, capsules: Dim) -> tuple[Dim, Dim]:
+    """What a squash holds, what it reads included, at its fullest: with its result, or with four scalars."""
+    return 2 * values + 2 * capsules, values + 4 * capsules
+
 
 class CapsuleReader(Weightless):
     """What is common to layers that measure capsules: the channels of a map, with all of their positions."""
@@ -104,6 +146,14 @@ class CapsuleLength(CapsuleReader):
         """Per capsule a square for each value, one addition less, and a root."""
         return 2 * product(x)
 
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """What is squared, and the roots; the pass back spreads its gradient over all squares."""
+        return Saved((0,), output=True, making=(together(room(x), room(x), room(y)),))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """All squares, and their sums."""
+        return (together(room(x), room(y)),)
+
 
 @layer("capsulemask")
 class CapsuleMask(CapsuleReader):
@@ -122,3 +172,18 @@ class CapsuleMask(CapsuleReader):
     def operations(self, x: Shape, y: Shape) -> Dim:
         """The lengths, and one comparison less than there are capsules."""
         return 2 * product(x) + x[0] - 1
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """A factor of 0 or 1 for each capsule; the choice itself has no derivative."""
+        return Saved(own=Space(x[0]))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """Squares and their sums; lengths and the choice as indices; factors and what they make."""
+        lengths = Space(x[0])
+        chosen = Space(indices=x[0])
+        return (
+            together(room(x), lengths),
+            together(lengths, chosen, Space(indices=1)),
+            together(lengths, chosen, lengths),
+            together(lengths, lengths, room(y)),
+        )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import ClassVar
 
 from cnncli.algebra import Dim, product, same
+from cnncli.layers.copies import is_padded, padded_shape, padding_moments, padding_saves
 from cnncli.layers.kind import (
     Example,
     Layer,
+    Needs,
     Require,
     Shape,
     Tensors,
@@ -17,11 +20,12 @@ from cnncli.layers.kind import (
     is_map,
     padding_axes,
 )
+from cnncli.layers.memory import INPUT, NOTHING, Saved, Space, less, room, together
 from cnncli.layers.padding import MODES, VALID, Padding, PaddingReader
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name, make_windows, windows_fit
 from cnncli.layers.table import Table, TableReader, connected
-from cnncli.layers.window import TransposedWindow, Window, placements
+from cnncli.layers.window import TransposedWindow, Window, native_pads, placements
 from cnncli.spec.fields import Choice, Flag, Number, PerAxis, Whole, arg
 
 
@@ -112,6 +116,51 @@ class Conv(Layer):
 
     def connections(self, x: Shape, y: Shape) -> Dim:
         return self.macs(x, y) + (product(y) if self.bias else 0)
+
+    def is_native(self, x: Shape) -> bool:
+        """Whether torch's own layer computes it: that pads evenly, with zeros, and mirrors nothing."""
+        pads = native_pads(self.windows(x))
+        zeros = self.padding_mode == "zeros" or (self.padding_mode, self.padding_value) == ("constant", 0)
+        return pads is not None and (zeros or not any(pads)) and not self.flip and self.table is None
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The input as the kernels meet it, and the kernels where they are not the parameter itself."""
+        if self.is_native(x):
+            return INPUT
+        kernels = self._kernels(x) if self.flip or self.table is not None else Space()
+        if not is_padded(x, self.windows(x)):
+            return Saved((0,), own=kernels)
+        padding = padding_saves(self.padding_mode) if needs[0] else NOTHING
+        padded = room(padded_shape(x, self.windows(x)))
+        making = (less(padded, room(x)),) if needs[0] else ()
+        return padding._replace(own=together(kernels, padded), making=making)
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """Kernels that are put together or mirrored, then the padded input, then the output beside both."""
+        if self.is_native(x):
+            return (room(y),)
+        kernels = self._kernels(x) if self.flip or self.table is not None else Space()
+        pads = padding_moments(x, self.windows(x), self.padding_mode)
+        padded = room(padded_shape(x, self.windows(x))) if pads else Space()
+        return (
+            *self._assembling(x),
+            *(together(kernels, each) for each in pads),
+            together(kernels, padded, room(y)),
+        )
+
+    def _assembling(self, x: Shape) -> tuple[Space, ...]:
+        """A table's kernels are joined with zeros in between, and mirrored after that."""
+        if self.table is None:
+            return ()
+        kernels = self._kernels(x)
+        zeros = Space(shared=kernels.shared - product(self.parameters(x)["weight"]))
+        joined = together(kernels, zeros)
+        return (joined, together(kernels, kernels)) if self.flip else (joined,)
+
+    def _kernels(self, x: Shape) -> Space:
+        """All kernels, with the zeros where a table has no connection."""
+        kernel = along(self.kernel, len(x) - 1)
+        return Space(shared=self.channels * (x[0] // self.groups) * prod(kernel))
 
 
 def _table_fits(table: Table, channels: Dim, out_channels: int, groups: int) -> Iterator[Require]:
@@ -235,3 +284,23 @@ class ConvTranspose(Layer):
 
     def connections(self, x: Shape, y: Shape) -> Dim:
         return self.macs(x, y) + (product(y) if self.bias else 0)
+
+    def is_native(self, x: Shape) -> bool:
+        """Whether torch's own layer computes it: it adds less at the end than the kernels' distance."""
+        return all(0 <= each.uneven < max(each.stride, each.dilation) for each in self.windows(x))
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The input; the pass back makes the gradient of what was cut off too."""
+        return INPUT if self.is_native(x) else Saved((0,), making=(self._uncut(x),))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """Where torch cannot say it: whole kernels first, what is left of them, and that plus its bias."""
+        if self.is_native(x):
+            return (room(y),)
+        biased = (together(room(y), room(y)),) if self.bias else ()
+        return (together(self._uncut(x), room(y)), *biased)
+
+    def _uncut(self, x: Shape) -> Space:
+        """The sum of all whole kernels."""
+        whole = [each._replace(before=0, after=0, output_padding=0) for each in self.windows(x)]
+        return room((self.channels, *placements(whole, x[1:])))

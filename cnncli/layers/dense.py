@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from cnncli.algebra import Dim, product, same
-from cnncli.layers.kind import Example, Layer, Require, Shape, Tensors, Weightless, shape_text
+from cnncli.layers.kind import Example, Layer, Needs, Require, Shape, Tensors, Weightless, shape_text
+from cnncli.layers.memory import INPUT, Saved, Space
 from cnncli.layers.prototypes import DIGITS, SIZE
 from cnncli.layers.registry import layer
 from cnncli.spec.fields import Flag, Whole, arg
@@ -56,6 +57,9 @@ class Linear(Layer):
     def windows(self, x: Shape) -> None:
         return None
 
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        return INPUT
+
 
 @layer("rbf")
 class RBF(Weightless):
@@ -98,3 +102,12 @@ class RBF(Weightless):
 
     def windows(self, x: Shape) -> None:
         return None
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The differences that are squared; the pass back has three times as many before it adds them up."""
+        differences = self.classes * x[0]
+        return Saved(own=Space(differences), making=(Space(3 * differences - x[0]),))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """The differences, and their squares."""
+        return (Space(2 * self.classes * x[0]),)

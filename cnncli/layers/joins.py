@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from cnncli.algebra import Dim, known, largest, product, same, smallest
-from cnncli.layers.kind import NONE, Example, Kind, Require, Shape, Tensors, shape_text
+from cnncli.layers.kind import NONE, Example, Kind, Needs, Require, Shape, Tensors, shape_text
+from cnncli.layers.memory import Saved, Space, room, together
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name
 from cnncli.layers.window import POINT, AnyWindow, Spread, Window
@@ -77,6 +78,18 @@ class Join(Kind[Shapes]):
     def connections(self, x: Shapes, y: Shape) -> Dim:
         return 0
 
+    def copied(self, x: Shapes) -> tuple[Space, ...]:
+        """For each branch the room of its copy, cut or padded; none where its size is right already."""
+        fitted = self.fitted(x)
+        moved = (any(any(pair) for pair in self.margins(shape, fitted)) for shape in x)
+        return tuple(
+            room((shape[0], *fitted)) if other else Space() for shape, other in zip(x, moved, strict=True)
+        )
+
+    def _handed(self, x: Shapes) -> Saved:
+        """Of a join that hands its gradient on; only that of a branch that was cut or padded is made anew."""
+        return Saved(handed=tuple(place for place, copy in enumerate(self.copied(x)) if copy == Space()))
+
     def windows(self, x: Shapes) -> tuple[AnyWindow, ...]:
         """Of the first branch."""
         return self.branches(x)[0]
@@ -114,6 +127,13 @@ class Concat(Join):
         """None: values are moved, not computed."""
         return 0
 
+    def saved(self, x: Shapes, y: Shape, needs: Needs) -> Saved:
+        """Nothing: each branch gets its part of the gradient."""
+        return self._handed(x)
+
+    def working(self, x: Shapes, y: Shape) -> tuple[Space, ...]:
+        return (together(*self.copied(x), room(y)),)
+
 
 class ChannelwiseJoin(Join):
     """A join of branches with the same channels."""
@@ -137,6 +157,15 @@ class ChannelwiseJoin(Join):
         """One per value for each branch after the first."""
         return (len(x) - 1) * product(y)
 
+    def shares(self, x: Shapes, *, training: bool) -> bool:
+        """A single branch is the result."""
+        return len(x) == 1
+
+    def working(self, x: Shapes, y: Shape) -> tuple[Space, ...]:
+        """Branch after branch: of three or more, the result so far beside the next one."""
+        results = (room(y),) * min(len(x) - 1, 2)
+        return (together(*self.copied(x), *results),)
+
 
 @layer("add")
 class Add(ChannelwiseJoin):
@@ -147,6 +176,10 @@ class Add(ChannelwiseJoin):
         Example("{fit: crop}", ((4, 9, 8), (4, 6, 5))),
         Example("", ((7,), (7,), (7,))),
     )
+
+    def saved(self, x: Shapes, y: Shape, needs: Needs) -> Saved:
+        """Nothing: each branch gets the gradient as it is."""
+        return self._handed(x)
 
 
 @layer("multiply")
@@ -171,6 +204,18 @@ class Multiply(ChannelwiseJoin):
 
     def fitted(self, x: Shapes) -> tuple[Dim, ...]:
         return super().fitted(tuple(shape for shape in x if not is_scale(shape)) or x)
+
+    def saved(self, x: Shapes, y: Shape, needs: Needs) -> Saved:
+        """Both factors of each product, as far as the other one wants a gradient."""
+        copies = self.copied(x)
+        wanted = [place for place in range(1, len(x)) if any(needs[:place])]
+        wanted += [0] if any(needs[1:2]) else []
+        results = sum(needs[2:])
+        inputs = tuple(place for place in wanted if copies[place] == Space())
+        own = together(*(copies[place] for place in wanted), *(room(y),) * results)
+        # The gradient of a scale is a whole map before it is added up.
+        scales = sum(needs[place] and is_scale(shape) for place, shape in enumerate(x)) if len(x) > 1 else 0
+        return Saved(inputs, own=own, making=(room(y),) * min(scales, 1))
 
     def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
         return ((0, 0),) * len(fitted) if is_scale(shape) else super().margins(shape, fitted)

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from cnncli.algebra import Condition, Dim, product
+from cnncli.layers.memory import INPUT, OUTPUT, Saved, Space, room
 from cnncli.layers.window import POINT, AnyWindow
 from cnncli.spec.description import SUGAR
 from cnncli.spec.fields import Record
@@ -22,6 +23,9 @@ Tensors: TypeAlias = Mapping[str, Shape]
 """Named tensors and their shapes."""
 
 NONE: Tensors = {}
+
+Needs: TypeAlias = tuple[bool, ...]
+"""Of each input, whether training wants its gradient: not of the network's own input, for example."""
 
 CRITERIA: Final = ("cross_entropy", "distance", "margin")
 """What an output can be trained by; ``training/criteria.py`` has the formulas."""
@@ -113,6 +117,25 @@ class Kind(Record, Generic[X]):
         """What becomes of the output where the input moves; asked where every output reads everything."""
         return UnderShift.BREAKS
 
+    def saved(self, x: X, y: Shape, needs: Needs) -> Saved:
+        """What autograd keeps of it for the pass back, in training.
+
+        ``needs`` says of each input whether a gradient is wanted for it. Asked only where there is something
+        to be learnt: of a gradient for an input, or of parameters.
+        """
+        raise NotImplementedError
+
+    def shares(self, x: X, *, training: bool) -> bool:
+        """Whether the output is no memory of its own but that of the (first) input."""
+        return False
+
+    def working(self, x: X, y: Shape) -> tuple[Space, ...]:
+        """What it holds of its own while it works, output included: at every moment that may be the fullest.
+
+        That is outside of training, where nothing is kept for a pass back.
+        """
+        return () if self.shares(x, training=False) else (room(y),)
+
 
 class Layer(Kind[Shape]):
     """A kind with one input."""
@@ -147,6 +170,20 @@ class Elementwise(Weightless):
 
     def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
         return (POINT,) * (len(x) - 1)
+
+
+class FromInput(Elementwise):
+    """Elementwise, with a derivative that is computed from the input."""
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        return INPUT
+
+
+class FromOutput(Elementwise):
+    """Elementwise, with a derivative that is computed from the output."""
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        return OUTPUT
 
 
 def shape_text(shape: Shape) -> str:

@@ -6,7 +6,19 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from cnncli.algebra import Dim, known, product, same
-from cnncli.layers.kind import NONE, Example, Layer, Require, Shape, Tensors, UnderShift, Weightless, is_map
+from cnncli.layers.kind import (
+    NONE,
+    Example,
+    Layer,
+    Needs,
+    Require,
+    Shape,
+    Tensors,
+    UnderShift,
+    Weightless,
+    is_map,
+)
+from cnncli.layers.memory import Saved, Space, room, together
 from cnncli.layers.registry import layer
 from cnncli.layers.window import POINT, AnyWindow
 from cnncli.spec.fields import Choice, Flag, Number, Whole, arg
@@ -47,6 +59,17 @@ class Norm(Layer):
         """Statistics over all positions are the same wherever the values stand."""
         return UnderShift.MOVES
 
+    def statistics(self, x: Shape) -> Space:
+        """Means and reciprocal deviations."""
+        raise NotImplementedError
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The input and its statistics."""
+        return Saved(inputs=(0,), own=self.statistics(x))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        return (together(room(y), self.statistics(x)),)
+
 
 @layer("batchnorm", norm="batch")
 class BatchNorm(Norm):
@@ -76,6 +99,14 @@ class BatchNorm(Norm):
 
     def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
         return (POINT,) * (len(x) - 1)
+
+    def statistics(self, x: Shape) -> Space:
+        """Of the batch, one of each for every channel."""
+        return Space(shared=2 * x[0])
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """The running statistics are there already."""
+        return (room(y),)
 
 
 @layer("layernorm", norm="layer")
@@ -107,6 +138,10 @@ class LayerNorm(Norm):
         """Over everything, each position has a scale and a shift of its own."""
         return UnderShift.BREAKS if self.affine else UnderShift.MOVES
 
+    def statistics(self, x: Shape) -> Space:
+        """One of each for every sample, or for every position of it."""
+        return Space(2 if self.over == "all" else 2 * product(x[1:]))
+
 
 @layer("groupnorm", norm="group")
 class GroupNorm(Norm):
@@ -125,6 +160,10 @@ class GroupNorm(Norm):
         expected = f"a number of channels that {self.groups} divides"
         message = "'groupnorm' cannot split its channels into groups"
         yield Require(same(x[0] % self.groups, 0), message, expected, f"{x[0]}", argument="groups")
+
+    def statistics(self, x: Shape) -> Space:
+        """One of each for every group of a sample."""
+        return Space(2 * self.groups)
 
 
 @layer("instancenorm", norm="instance")
@@ -149,6 +188,14 @@ class InstanceNorm(Norm):
             "a map with more than one position",
             received,
         )
+
+    def statistics(self, x: Shape) -> Space:
+        """One of each for every channel of a sample; torch also copies the scales so often."""
+        return Space((2 + self.affine) * x[0])
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """Shifts are copied like scales."""
+        return (together(room(y), self.statistics(x), Space(self.affine * x[0])),)
 
 
 @layer("localresponsenorm")
@@ -181,3 +228,15 @@ class LocalResponseNorm(Weightless):
 
     def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
         return (POINT,) * (len(x) - 1)
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The input, its squares between channels of zeros, what is raised to a power, and what comes out."""
+        own = together(self._padded(x), room(x), room(x))
+        return Saved(inputs=(0,), own=own, making=(together(room(x), room(x), room(x)),))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """The squares while zeros are put around them; then scale, constant and power, one after another."""
+        return (together(room(x), self._padded(x)), together(room(x), room(x), room(x)))
+
+    def _padded(self, x: Shape) -> Space:
+        return room((x[0] + self.size - 1, *x[1:]))

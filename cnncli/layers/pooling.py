@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import prod
 from typing import ClassVar
 
-from cnncli.algebra import Dim, product
+from cnncli.algebra import Dim, product, same
 from cnncli.layers.kind import (
     Example,
     Layer,
+    Needs,
     Require,
     Shape,
     Tensors,
@@ -20,11 +22,14 @@ from cnncli.layers.kind import (
     is_map,
     padding_axes,
 )
+from cnncli.layers.memory import INPUT, NOTHING, Saved, Space, less, room, together
 from cnncli.layers.padding import VALID, Padding, PaddingReader
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import make_windows, windows_fit
-from cnncli.layers.window import AdaptiveWindow, Window, placements
+from cnncli.layers.window import AdaptiveWindow, Window, native_pads, placements
 from cnncli.spec.fields import Flag, PerAxis, arg
+
+_COUNTING = 4  # how many rows of integers are there when positions along an axis are counted
 
 
 class Pool(Weightless):
@@ -72,6 +77,24 @@ class Pool(Weightless):
         """The number of positions in a neighbourhood."""
         return prod(along(self.kernel, len(x) - 1))
 
+    def is_native(self, x: Shape) -> bool:
+        """Whether torch's own layer computes it, if it has one: it pads evenly."""
+        return native_pads(self.windows(x)) is not None
+
+    def is_framed(self, x: Shape) -> bool:
+        """Whether the input is copied, to pad it or to cut off what is left over."""
+        return any(window.is_framed(n) for window, n in zip(self.windows(x), x[1:], strict=True))
+
+    def framed(self, x: Shape) -> Space:
+        """The input from its first pad to the end of its last neighbourhood."""
+        sizes = (window.framed(n) for window, n in zip(self.windows(x), x[1:], strict=True))
+        return room((x[0], *sizes))
+
+
+def _picked(y: Shape) -> Space:
+    """The largest values, and where each was found."""
+    return Space(product(y), indices=product(y))
+
 
 @layer("maxpool")
 class MaxPool(Pool):
@@ -81,6 +104,18 @@ class MaxPool(Pool):
         """One comparison less per output than the neighbourhood has positions."""
         return (self.area(x) - 1) * product(y)
 
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The input, or its padded copy, and where each value was found."""
+        found = Space(indices=product(y))
+        if self.is_native(x) or not self.is_framed(x):
+            return Saved((0,), own=found)
+        framed = self.framed(x)
+        return Saved(own=together(framed, found), making=(less(framed, room(x)),))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        copied = not self.is_native(x) and self.is_framed(x)
+        return (together(self.framed(x) if copied else Space(), _picked(y)),)
+
 
 @layer("minpool")
 class MinPool(Pool):
@@ -89,6 +124,17 @@ class MinPool(Pool):
     def operations(self, x: Shape, y: Shape) -> Dim:
         """One comparison less per output than the neighbourhood has positions."""
         return (self.area(x) - 1) * product(y)
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The negatives, padded, and where each value was found."""
+        framed = self.framed(x)
+        making = less(together(framed, room(y)), room(x))
+        return Saved(own=together(framed, Space(indices=product(y))), making=(making,))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """The negatives while they are padded; then what was picked of them."""
+        padding = (together(room(x), self.framed(x)),) if self.is_framed(x) else ()
+        return (*padding, together(self.framed(x), _picked(y)))
 
 
 @layer("medianpool")
@@ -102,6 +148,36 @@ class MedianPool(Pool):
         """The comparisons of a merge sort per output: positions times their logarithm, rounded up."""
         area = self.area(x)
         return area * (area - 1).bit_length() * product(y)
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The neighbourhoods in their order, where each value came from, and where the middle is."""
+        ordered = self.area(x) * product(y)
+        own = Space(ordered, indices=ordered, shared_indices=2 * product(y[1:]))
+        return Saved(own=own, making=(Space(2 * ordered + product(y)),))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """Neighbourhoods while they are put in order; then positions are counted, and the middle is found."""
+        framed = self.framed(x) if self.is_framed(x) else Space()
+        ordered, places = Space(self.area(x) * product(y)), product(y[1:])
+        sorting = together(ordered, Space(indices=ordered.values), Space() if self._in_place(x) else ordered)
+        held = together(framed, ordered)
+        finding = (
+            Space(shared_indices=3 * places),
+            Space(2 * product(y), shared_indices=2 * places),
+            Space(4 * product(y), shared_indices=places),
+        )
+        counting = (
+            Space(shared_indices=product(y[1:axis]) + _COUNTING * y[axis]) for axis in range(1, len(y))
+        )
+        return (together(framed, sorting), *(together(held, each) for each in (*counting, *finding)))
+
+    def _in_place(self, x: Shape) -> bool:
+        """Whether the values of each neighbourhood lie in one row as they are, so that nothing is moved."""
+        windows = self.windows(x)
+        wide = [axis for axis, window in enumerate(windows) if window.kernel > 1]
+        sizes = [window.framed(n) for window, n in zip(windows, x[1:], strict=True)]
+        steps = [product(sizes[axis + 1 :]) for axis in range(len(sizes))]
+        return all(same(steps[axis], windows[after].kernel * steps[after]) for axis, after in pairwise(wide))
 
 
 @layer("avgpool")
@@ -122,6 +198,35 @@ class AvgPool(Pool):
     def operations(self, x: Shape, y: Shape) -> Dim:
         """One addition less per output than the neighbourhood has positions, and one division."""
         return self.area(x) * product(y)
+
+    def is_native(self, x: Shape) -> bool:
+        """Nor does torch's ``avg_pool3d`` take an input smaller than the kernel, whatever the padding."""
+        refused = len(x) == 4 and any(
+            window.kernel > n for window, n in zip(self.windows(x), x[1:], strict=True)
+        )
+        return super().is_native(x) and not refused
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The input; with padding of its own its copy, and factors along each axis."""
+        if self.is_native(x):
+            return INPUT
+        factors = Space(shared=sum(y[1:], start=0))
+        if not self.is_framed(x):
+            return Saved((0,), own=factors)
+        framed = self.framed(x)
+        return Saved(own=together(framed, factors), making=(less(together(framed, room(y)), room(x)),))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """With padding of its own: the padded input; then, axis by axis, counts of positions and scaling."""
+        if self.is_native(x):
+            return (room(y),)
+        framed = self.framed(x) if self.is_framed(x) else Space()
+        counting = (
+            together(room(y), Space(shared_indices=_COUNTING * y[axis] + (y[axis - 1] if axis > 1 else 0)))
+            for axis in range(1, len(y))
+        )
+        scaling = (together(room(y), room(y), Space(shared=n, shared_indices=n)) for n in y[1:])
+        return (together(framed, room(y)), *counting, *scaling)
 
 
 @layer("subsample")
@@ -170,6 +275,14 @@ class Subsample(Layer):
     def connections(self, x: Shape, y: Shape) -> Dim:
         return (prod(along(self.kernel, len(x) - 1)) + 1) * product(y)
 
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The sums, and what they are sums of if that learns anything."""
+        return Saved((0,) if needs[0] else (), own=room(y))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """The sums, their products with the coefficients, and those plus the biases."""
+        return (together(room(y), room(y), room(y)),)
+
 
 class GlobalPool(Weightless):
     """Pooling over all positions; the result is a vector of the channels."""
@@ -205,6 +318,10 @@ class GlobalAvgPool(GlobalPool):
         """One operation per input: all additions but one, and the division."""
         return product(x)
 
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """Nothing: a mean hands its gradient on in equal shares."""
+        return NOTHING
+
 
 @layer("globalmaxpool")
 class GlobalMaxPool(GlobalPool):
@@ -213,6 +330,10 @@ class GlobalMaxPool(GlobalPool):
     def operations(self, x: Shape, y: Shape) -> Dim:
         """One comparison less per channel than it has positions."""
         return product(x) - x[0]
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """Input and output: the gradient goes where they are the same."""
+        return Saved((0,), output=True)
 
 
 class AdaptivePool(Weightless):
@@ -251,6 +372,10 @@ class AdaptiveAvgPool(AdaptivePool):
         """One operation per position of every window: all additions but one, and the division."""
         return self.covered(x)
 
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The input; nothing for one window over all, where torch takes the mean."""
+        return NOTHING if set(along(self.size, len(x) - 1)) == {1} else INPUT
+
 
 @layer("adaptivemaxpool")
 class AdaptiveMaxPool(AdaptivePool):
@@ -259,3 +384,10 @@ class AdaptiveMaxPool(AdaptivePool):
     def operations(self, x: Shape, y: Shape) -> Dim:
         """One comparison less per output than its window has positions."""
         return self.covered(x) - product(y)
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """The input, and where each value was found."""
+        return Saved((0,), own=Space(indices=product(y)))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        return (_picked(y),)

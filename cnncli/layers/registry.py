@@ -10,7 +10,7 @@ from cnncli.layers.kind import CRITERIA, Kind
 K = TypeVar("K", bound=type[Kind[Any]])
 
 KINDS: Final[dict[str, type[Kind[Any]]]] = {}
-_RULES: Final = ("check", "output", "parameters", "macs", "operations", "connections", "windows")
+_RULES: Final = ("check", "output", "parameters", "macs", "operations", "connections", "windows", "saved")
 _SUGAR: Final[dict[str, dict[str, str]]] = {"norm": {}, "activation": {}}
 
 

@@ -7,11 +7,13 @@ from typing import ClassVar
 
 from cnncli.algebra import Dim, ceil_div, product, same
 from cnncli.layers.conv import mirrored_pads_fit
+from cnncli.layers.copies import is_padded, padding_moments, padding_saves
 from cnncli.layers.kind import (
     NONE,
     Elementwise,
     Example,
     Layer,
+    Needs,
     Require,
     Shape,
     Tensors,
@@ -22,6 +24,7 @@ from cnncli.layers.kind import (
     padding_axes,
     shape_text,
 )
+from cnncli.layers.memory import NOTHING, Saved, Space, room, together
 from cnncli.layers.padding import MODES, Edges, Padding
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name
@@ -36,6 +39,17 @@ class Rearranging(Weightless):
         """None: values are moved, not computed."""
         return 0
 
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """Nothing: gradients are moved back."""
+        return NOTHING
+
+
+class View(Rearranging):
+    """The same values in the same memory."""
+
+    def shares(self, x: Shape, *, training: bool) -> bool:
+        return True
+
 
 @layer("identity")
 class Identity(Elementwise):
@@ -44,9 +58,16 @@ class Identity(Elementwise):
     work = 0
     examples: ClassVar[tuple[Example, ...]] = (Example("", ((6, 5, 4),)),)
 
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """Nothing: the gradient passes back as it is."""
+        return NOTHING
+
+    def shares(self, x: Shape, *, training: bool) -> bool:
+        return True
+
 
 @layer("flatten")
-class Flatten(Rearranging):
+class Flatten(View):
     """All values of a sample in one vector, channel by channel, row by row."""
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -66,7 +87,7 @@ class Flatten(Rearranging):
 
 
 @layer("reshape")
-class Reshape(Rearranging):
+class Reshape(View):
     """The same values in another shape; one entry may be -1, which takes what is left."""
 
     shape: tuple[int, ...] = arg(Sizes(-1), "the output shape: [features] or [channels, ...]", main=True)
@@ -129,6 +150,10 @@ class Upsample(Weightless):
         """nearest: none; bilinear: a product for each of 2^axes neighbours and the additions between them."""
         each = 2 ** len(x) - 1 if self.mode == "bilinear" else 0
         return each * product(y)
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """Nothing: the weights of neighbours follow from the sizes."""
+        return NOTHING
 
     def windows(self, x: Shape) -> tuple[TransposedWindow, ...]:
         return tuple(self._window(scale) for scale in along(self.scale, len(x) - 1))
@@ -194,6 +219,10 @@ class ChannelShuffle(Rearranging):
     def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
         return (Window(1),) * (len(x) - 1)
 
+    def shares(self, x: Shape, *, training: bool) -> bool:
+        """Where each group, or all of them, is a single channel, nothing moves."""
+        return 1 in (self.groups, x[0] // self.groups)
+
 
 @layer("crop")
 class Crop(Rearranging):
@@ -222,6 +251,10 @@ class Crop(Rearranging):
 
     def output(self, x: Shape) -> Shape:
         return (x[0], *placements(self.windows(x), x[1:]))
+
+    def shares(self, x: Shape, *, training: bool) -> bool:
+        """Where nothing is cut off."""
+        return not is_padded(x, self.windows(x))
 
 
 @layer("pad")
@@ -253,6 +286,16 @@ class Pad(Rearranging):
 
     def output(self, x: Shape) -> Shape:
         return (x[0], *placements(self.windows(x), x[1:]))
+
+    def shares(self, x: Shape, *, training: bool) -> bool:
+        """Where nothing is added."""
+        return not is_padded(x, self.windows(x))
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        return NOTHING if self.shares(x, training=True) else padding_saves(self.mode)
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        return padding_moments(x, self.windows(x), self.mode)
 
 
 @layer("shortcut")
@@ -315,3 +358,17 @@ class Shortcut(Layer):
 
     def windows(self, x: Shape) -> tuple[AnyWindow, ...]:
         return (Window(1, self.stride),) * (len(x) - 1)
+
+    def shares(self, x: Shape, *, training: bool) -> bool:
+        return self.is_identity(x)
+
+    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+        """Of a projection what its convolution reads and gives, and the batch's statistics."""
+        if not self.projects(x):
+            return Saved(making=(room(y),))
+        return Saved((0,), own=together(room(y), Space(shared=2 * self.channels)))
+
+    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+        """Of a projection the convolution's output beside its own."""
+        convolved = (room(y),) if self.projects(x) else ()
+        return () if self.is_identity(x) else (together(*convolved, room(y)),)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from math import gcd
 from typing import NamedTuple, TypeAlias
 
-from cnncli.algebra import Condition, Dim, ceil_div
+from cnncli.algebra import Condition, Dim, ceil_div, same
 
 Reach: TypeAlias = "tuple[int, int] | None"
 """First and last input position that an output position reads; None where it reads none."""
@@ -73,6 +73,35 @@ class Window(NamedTuple):
         if self.stride == 1:
             return (self.extent - 1) // 2, self.extent - 1 - (self.extent - 1) // 2
         return None
+
+    def padded(self, n: Dim) -> Dim:
+        """The size of the input with its pads."""
+        if not self.same:
+            return n + self.before + self.after
+        reached = (self.placements(n) - 1) * self.stride + self.extent
+        # A kernel no shorter than its stride reaches the end from the last placement.
+        return reached if self.extent >= self.stride else max(reached, n)
+
+    def is_padded(self, n: Dim) -> bool:
+        """Whether any position is added or cut off."""
+        if not self.same:
+            return (self.before, self.after) != (0, 0)
+        return self.extent > self.stride or not same(self.padded(n), n)
+
+    def framed(self, n: Dim) -> Dim:
+        """The size of the input from its first pad to the end of the last placement."""
+        return (self.placements(n) - 1) * self.stride + self.extent
+
+    def frame(self, n: int) -> tuple[int, int]:
+        """Positions to add before and after n for :meth:`framed`; a negative number after: left over."""
+        before = self.pads(n)[0]
+        framed = self.framed(n)
+        assert isinstance(framed, int), framed
+        return before, framed - n - before
+
+    def is_framed(self, n: Dim) -> bool:
+        """Whether any position is added or cut off for :meth:`framed`."""
+        return (self.before > 0 and not self.same) or not same(self.framed(n), n)
 
     def fits(self, n: Dim) -> bool | Condition:
         """Whether there is at least one placement."""
@@ -135,6 +164,11 @@ class TransposedWindow(NamedTuple):
     def placements(self, n: Dim) -> Dim:
         """The output size (n - 1)s - pads + k' + output_padding."""
         return (n - 1) * self.stride - self.before - self.after + self.extent + self.output_padding
+
+    @property
+    def uneven(self) -> int:
+        """Positions at the end, once ``before`` is taken off both ends."""
+        return self.before - self.after + self.output_padding
 
     def fits(self, n: Dim) -> bool | Condition:
         """Whether any output is left after the pads are taken off."""
@@ -268,3 +302,10 @@ def _reach(reads: range, n: int) -> Reach:
     inside = reads[: max(ceil_div(n - reads.start, reads.step), 0)]
     inside = inside[max(ceil_div(-reads.start, reads.step), 0) :]
     return (inside[0], inside[-1]) if inside else None
+
+
+def native_pads(windows: Sequence[Window]) -> tuple[int, ...] | None:
+    """The pads as torch's own layers take them: of fixed size, as many before as after; else None."""
+    fixed = [window.fixed_pads() for window in windows]
+    symmetric = [pads[0] for pads in fixed if pads is not None and pads[0] == pads[1]]
+    return tuple(symmetric) if len(symmetric) == len(fixed) else None

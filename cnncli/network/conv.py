@@ -14,9 +14,9 @@ from torch.nn import functional
 from cnncli.layers.conv import Conv, ConvTranspose
 from cnncli.layers.kind import along
 from cnncli.layers.table import Table, connected
-from cnncli.layers.window import TransposedWindow
+from cnncli.layers.window import native_pads
 from cnncli.network.initial import initialise
-from cnncli.network.padding import Padder, native_pads, pad
+from cnncli.network.padding import Padder, pad
 from cnncli.network.registry import Sizes, builder, by_rank
 
 
@@ -122,12 +122,10 @@ def _dense(kind: Conv, x: Sizes) -> nn.Module:
     rank = len(x) - 1
     windows = kind.windows(x)
     kernel, stride, dilation = (along(each, rank) for each in (kind.kernel, kind.stride, kind.dilation))
-    zeros = kind.padding_mode == "zeros" or (kind.padding_mode == "constant" and kind.padding_value == 0)
-    pads = native_pads(windows)
     settings = {"stride": stride, "dilation": dilation, "groups": kind.groups, "bias": kind.bias}
     module: Any
-    if pads is not None and (zeros or not any(pads)) and not kind.flip:
-        module = by_rank(CONV, x)(x[0], kind.channels, kernel, padding=pads, **settings)
+    if kind.is_native(x):
+        module = by_rank(CONV, x)(x[0], kind.channels, kernel, padding=native_pads(windows), **settings)
     else:
         module = by_rank(_OWN, x)(x[0], kind.channels, kernel, **settings)
         module.padder = Padder(windows, kind.padding_mode, kind.padding_value)
@@ -183,8 +181,7 @@ _CUT: Final[dict[int, type[Any]]] = {1: CutConvTranspose1d, 2: CutConvTranspose2
 def convtranspose(kind: ConvTranspose, x: Sizes) -> nn.Module:
     """PyTorch takes ``before`` off both ends and then adds ``output_padding`` to the end, within limits."""
     windows = kind.windows(x)
-    extra = tuple(window.before - window.after + window.output_padding for window in windows)
-    native = all(_torch_can_add(window, each) for window, each in zip(windows, extra, strict=True))
+    native = kind.is_native(x)
     settings = {
         "kernel_size": tuple(window.kernel for window in windows),
         "stride": tuple(window.stride for window in windows),
@@ -193,6 +190,7 @@ def convtranspose(kind: ConvTranspose, x: Sizes) -> nn.Module:
         "bias": kind.bias,
     }
     if native:
+        extra = tuple(window.uneven for window in windows)
         settings |= {"padding": tuple(window.before for window in windows), "output_padding": extra}
     module: nn.Module = by_rank(_TRANSPOSED if native else _CUT, x)(x[0], kind.channels, **settings)
     if not native:
@@ -202,7 +200,3 @@ def convtranspose(kind: ConvTranspose, x: Sizes) -> nn.Module:
     overlap = prod(window.kernel / window.stride for window in windows)
     initialise(module, max(x[0] // kind.groups * overlap, 1))
     return module
-
-
-def _torch_can_add(window: TransposedWindow, positions: int) -> bool:
-    return 0 <= positions < max(window.stride, window.dilation)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cnncli.graph import Graph, Node
+from cnncli.graph.schedule import Schedule, schedule
 from cnncli.layers import Kind
 from cnncli.network.registry import build, fault
 from cnncli.spec.description import INPUT, OUTPUT
@@ -56,16 +57,14 @@ class Network(nn.Module):
     def __init__(self, graph: Graph, modules: Mapping[str, nn.Module]) -> None:
         super().__init__()
         owners = _attach(self, graph.nodes, modules)
-        deployed = [node for node in graph.nodes if not node.training_only]
-        stays = {name: out.node for name, out in graph.outputs.items() if not out.training_only}
-        every = {name: out.node for name, out in graph.outputs.items()}
-        plan = _plan(deployed, stays, owners)
+        every = schedule(graph, training=True)
+        plan = _plan(schedule(graph, training=False), owners)
         nodes = {node.name: node for node in graph.nodes}
         own = {
             "_plan": plan,
-            "_training_plan": _plan(graph.nodes, every, owners) if graph.has_training_only else plan,
+            "_training_plan": _plan(every, owners) if graph.has_training_only else plan,
             "_single": list(graph.outputs) == [OUTPUT],
-            "criteria": {name: _criterion(nodes.get(node), nodes) for name, node in every.items()},
+            "criteria": {name: _criterion(nodes.get(node), nodes) for name, node in every.outputs.items()},
         }
         # Not by assignment, which torch refuses where a node has such a name; a node's module is found among
         # the children, and these here.
@@ -159,27 +158,18 @@ def _child(owner: nn.Module, key: str, node: nn.Module | None) -> nn.Module:
 
 
 def _plan(
-    nodes: Iterable[Node],
-    outputs: Mapping[str, str],
+    turns: Schedule,
     owners: Mapping[str, tuple[dict[str, nn.Module | None], str]],
 ) -> Plan:
-    nodes = list(nodes)
-    place = {INPUT: 0} | {node.name: number for number, node in enumerate(nodes, start=1)}
-    last = {name: name for name in place}  # the node after which a value is not needed any more
-    for node in nodes:
-        last |= dict.fromkeys(node.inputs, node.name)
-    for name in outputs.values():
-        last[name] = ""
-    done: dict[str, list[int]] = {}
-    for name, user in last.items():
-        done.setdefault(user, []).append(place[name])
+    place = {INPUT: 0} | {node.name: number for number, node in enumerate(turns.nodes, start=1)}
+    released = turns.released()
     steps = tuple(
         Step(
             *owners[node.name],
             tuple(place[name] for name in node.inputs),
             place[node.name],
-            tuple(done.get(node.name, ())),
+            tuple(place[name] for name in released.get(node.name, ())),
         )
-        for node in nodes
+        for node in turns.nodes
     )
-    return Plan(steps, tuple((name, place[node]) for name, node in outputs.items()))
+    return Plan(steps, tuple((name, place[node]) for name, node in turns.outputs.items()))

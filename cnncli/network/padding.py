@@ -49,13 +49,6 @@ def pad(x: Tensor, pads: Pads, mode: str = "zeros", value: float = 0.0) -> Tenso
     return functional.pad(x, flat) if mode == "zeros" else functional.pad(x, flat, mode=mode)
 
 
-def native_pads(windows: Sequence[Window]) -> tuple[int, ...] | None:
-    """The pads as torch's own layers take them: of fixed size, as many before as after; else None."""
-    fixed = [window.fixed_pads() for window in windows]
-    symmetric = [pads[0] for pads in fixed if pads is not None and pads[0] == pads[1]]
-    return tuple(symmetric) if len(symmetric) == len(fixed) else None
-
-
 def _mirror(x: Tensor, pads: Pads) -> Tensor:
     """PyTorch has no such mode. Joining mirrored strips is deterministic on every device; indexing is not."""
     for axis, (before, after) in enumerate(pads, start=2):

@@ -28,8 +28,8 @@ from cnncli.layers.pooling import (
     Pool,
     Subsample,
 )
-from cnncli.layers.window import Window
-from cnncli.network.padding import native_pads, pad
+from cnncli.layers.window import Window, native_pads
+from cnncli.network.padding import pad
 from cnncli.network.registry import Sizes, builder, by_rank
 
 _MAX: Final[dict[int, type[Any]]] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
@@ -68,14 +68,7 @@ class Sliding(nn.Module):
     def framed(self, x: Tensor, value: float) -> Tensor:
         """Put ``value`` around x, such that the last window ends where the padded x does."""
         sizes = zip(self.windows, x.shape[2:], strict=True)
-        return pad(x, [_frame(window, n) for window, n in sizes], "constant", value)
-
-
-def _frame(window: Window, n: int) -> tuple[int, int]:
-    """Positions before and after n, up to the end of the last window; a negative number after: left over."""
-    before, _ = window.pads(n)
-    placements: Any = window.placements(n)
-    return before, (placements - 1) * window.stride + window.kernel - n - before
+        return pad(x, [window.frame(n) for window, n in sizes], "constant", value)
 
 
 class Maximum(Sliding):
@@ -143,13 +136,12 @@ def _spread(values: Tensor, axis: int, rank: int) -> Tensor:
 def _native(kind: Pool, x: Sizes) -> dict[str, Any] | None:
     """The arguments of torch's own layers, or None where they cannot say it."""
     windows = kind.windows(x)
-    pads = native_pads(windows)
-    if pads is None:
+    if not kind.is_native(x):
         return None
     return {
         "kernel_size": tuple(window.kernel for window in windows),
         "stride": tuple(window.stride for window in windows),
-        "padding": pads,
+        "padding": native_pads(windows),
         "ceil_mode": kind.ceil_mode and not windows[0].same,
     }
 
@@ -178,13 +170,9 @@ def medianpool(kind: MedianPool, x: Sizes) -> nn.Module:
 
 @builder(AvgPool)
 def avgpool(kind: AvgPool, x: Sizes) -> nn.Module:
-    """Zeros of the padding count, or not.
-
-    ``avg_pool3d`` refuses an input smaller than the kernel, whatever the padding.
-    """
+    """Zeros of the padding count, or not."""
     native = _native(kind, x)
-    refused = len(x) == 4 and any(window.kernel > n for window, n in zip(kind.windows(x), x[1:], strict=True))
-    if native is None or refused:
+    if native is None:
         return Mean(kind.windows(x), count_padding=kind.count_padding)
     module: nn.Module = by_rank(_AVG, x)(**native, count_include_pad=kind.count_padding)
     return module

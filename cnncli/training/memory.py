@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import readable_bytes, usage_error
 
 _MEMINFO = Path("/proc/meminfo")
 
@@ -39,13 +39,3 @@ def ensure_memory(needed: int, what: str) -> None:
             received=readable_bytes(needed),
             hint="give the spec a smaller input, or train on fewer images",
         )
-
-
-def readable_bytes(count: int) -> str:
-    """``3.2 GiB``: the largest binary unit that leaves at least 1, with one decimal."""
-    size = float(count)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"

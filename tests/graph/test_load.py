@@ -15,10 +15,10 @@ from cnncli.layers import KINDS, plugins, registry
 from tests.spec.support import fault, faults, graph, nodes
 
 PLUGIN = '''
-from cnncli.layers import Elementwise, Example, layer
+from cnncli.layers import Example, FromInput, layer
 
 @layer("{name}", activation=True)
-class Swash(Elementwise):
+class Swash(FromInput):
     """x squared."""
 
     work = 1

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cnncli.diagnostics import CnncliError
 from cnncli.graph import Graph, open_text
-from cnncli.layers import KINDS, Elementwise, Example, layer
+from cnncli.layers import KINDS, Example, FromInput, layer
 from cnncli.network import Network, compile_graph
 from tests.network.support import HEADS, RESIDUAL, SKIPS, example, graph_of, network_of
 
@@ -273,7 +273,7 @@ def test_modules_may_be_replaced() -> None:
 # -- kinds from outside ----------------------------------------------------------------------------
 
 
-class Twice(Elementwise):
+class Twice(FromInput):
     """Two times its input."""
 
     examples = (Example("", ((3, 4),)),)

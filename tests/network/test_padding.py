@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from cnncli.layers.window import Window
-from cnncli.network.padding import Padder, native_pads, pad
+from cnncli.layers.window import Window, native_pads
+from cnncli.network.padding import Padder, pad
 from tests.network.support import only_module, run
 
 NUMPY = {

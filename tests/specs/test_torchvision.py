@@ -16,10 +16,10 @@ from tests.specs.support import SPECS, figures, graph, recorded
 
 SPEC_OF = {
     path.stem: str(path.relative_to(SPECS).with_suffix(""))
-    for family in ("alexnet", "vgg", "resnet")
+    for family in ("vgg", "resnet")
     for path in sorted((SPECS / family).glob("*.yaml"))
-} | {"googlenet": "inception/googlenet_torchvision"}
-ONLY_HERE = {"alexnet_2012", "plain34", "resnet50_2015", "vgg11_lrn", "vgg16_c"}
+} | {"alexnet": "alexnet", "googlenet": "inception/googlenet_torchvision"}
+ONLY_HERE = {"plain34", "resnet50_2015", "vgg11_lrn", "vgg16_c"}
 MODELS = tuple(recorded())
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cnncli.diagnostics import UsageError
+from cnncli.diagnostics import UsageError, readable_bytes
 from cnncli.training import fitting, memory
 from cnncli.training.fitting import conform, fit_images, fit_notes
 
@@ -113,7 +113,7 @@ def test_available_memory_is_plausible() -> None:
 
 def test_readable_bytes() -> None:
     sizes = [0, 1023, 1024, 1536, 5 * 2**30, 3 * 2**50]
-    assert [memory.readable_bytes(size) for size in sizes] == [
+    assert [readable_bytes(size) for size in sizes] == [
         "0 bytes",
         "1023 bytes",
         "1.0 KiB",

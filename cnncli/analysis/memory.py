@@ -1,0 +1,168 @@
+"""How much memory a network takes, at work and in training: docs/memory.md says what is counted.
+
+One walk over the graph answers for all batches, since every amount is so many bytes once and so many for
+each sample; the largest batch that fits is a division.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from cnncli.algebra import Dim, product
+from cnncli.analysis.costs import node_figures, total
+from cnncli.analysis.liveness import Bytes, Training, at_work, in_bytes
+from cnncli.graph import Graph, Node
+from cnncli.layers.memory import room
+from cnncli.spec.sections import Train
+
+ITEMSIZES: Final = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+"""Bytes of a number, by the name that torch has for its type."""
+
+FORWARD: Final = "forward"
+BACKWARD: Final = "backward"
+STEP: Final = "step"
+
+
+class Moment(NamedTuple):
+    """A moment that may be the fullest, and all that is held then.
+
+    ``phase`` is ``forward``, ``backward`` or ``step``; ``node`` says whose turn it is, and is empty in the
+    optimiser's step.
+    """
+
+    held: Bytes
+    phase: str
+    node: str = ""
+
+
+class Row(NamedTuple):
+    """A layer.
+
+    ``weights`` are the bytes of its parameters and buffers, ``working`` the moments of its turn outside of
+    training (all that is alive then but weights; no moments where it has no turn), ``saved`` what autograd
+    keeps because of it and of no layer before it.
+    """
+
+    node: Node
+    weights: Dim
+    working: tuple[Moment, ...]
+    saved: Bytes
+
+
+class Memory(NamedTuple):
+    """The memory of a network, in one type of numbers and with one optimiser.
+
+    ``state`` is the optimiser's, ``image`` the network's input, ``saved`` what autograd keeps beside it.
+    """
+
+    rows: tuple[Row, ...]
+    weights: Dim
+    buffers: Dim
+    gradients: Dim
+    state: Dim
+    image: Bytes
+    saved: Bytes
+    inference: tuple[Moment, ...]
+    training: tuple[Moment, ...]
+
+
+def memory(graph: Graph, itemsize: int, settings: Train) -> Memory:
+    """The memory of a graph whose numbers have ``itemsize`` bytes, trained as ``settings`` say."""
+    figures = total(map(node_figures, graph.nodes))
+    weights, buffers = itemsize * figures.params, itemsize * figures.buffers
+    state = _copies(settings) * weights
+    training = Training(graph, itemsize)
+    saved = training.saved()
+    image = in_bytes(room(graph.input), itemsize)
+    working: dict[str, tuple[Moment, ...]] = {}
+    for turn in at_work(graph, itemsize):
+        working[turn.node] = (*working.get(turn.node, ()), Moment(turn.alive, FORWARD, turn.node))
+    held = Bytes(weights + buffers)
+    forward, backward = held.plus(Bytes(weights + state)), held.plus(Bytes(state))
+    stepping = Bytes(weights + state + itemsize * _stepping(graph, settings)).plus(held, training.outputs())
+    return Memory(
+        rows=tuple(
+            _row(node, itemsize, working.get(node.name, ()), saved[node.name]) for node in graph.nodes
+        ),
+        weights=weights,
+        buffers=buffers,
+        gradients=weights,
+        state=state,
+        image=image,
+        saved=Bytes().plus(*saved.values()),
+        inference=tuple(
+            each._replace(held=each.held.plus(held)) for turns in working.values() for each in turns
+        ),
+        training=(
+            *(Moment(turn.alive.plus(forward), FORWARD, turn.node) for turn in training.forward()),
+            *(Moment(turn.alive.plus(backward), BACKWARD, turn.node) for turn in training.backward()),
+            Moment(stepping, STEP),
+        ),
+    )
+
+
+def fullest(moments: Sequence[Moment], batch: int) -> Moment:
+    """The first of the moments at which most is held, for a batch."""
+    return max(moments, key=lambda moment: known(moment.held, batch))
+
+
+def known(amount: Bytes, batch: int) -> int:
+    """The bytes for a batch, of a network whose sizes are numbers."""
+    size = amount.at(batch)
+    assert isinstance(size, int), f"bytes of an unknown size have no number: {size}"
+    return size
+
+
+def largest_batch(moments: Sequence[Moment], limit: int) -> int:
+    """The most samples at once for which no moment holds more than ``limit`` bytes; 0 if there is none."""
+    room_for = []
+    for moment in moments:
+        once = known(moment.held, 0)
+        each = known(moment.held, 1) - once
+        # At each moment at least the input is there, so that none takes nothing for a sample.
+        room_for.append(max((limit - once) // each, 0))
+    return min(room_for)
+
+
+class Fit(NamedTuple):
+    """The most samples at once that fit into a memory; the most that is held then, and with one more."""
+
+    batch: int
+    peak: int
+    next_peak: int
+
+
+def fit(moments: Sequence[Moment], limit: int) -> Fit:
+    """The largest batch for which no moment holds more than ``limit`` bytes.
+
+    It is 0 where not even one sample fits; ``peak`` is then that of no sample at all.
+    """
+    batch = largest_batch(moments, limit)
+    peak, next_peak = (known(fullest(moments, size).held, size) for size in (batch, batch + 1))
+    return Fit(batch, peak, next_peak)
+
+
+def _row(node: Node, itemsize: int, working: tuple[Moment, ...], saved: Bytes) -> Row:
+    figures = node_figures(node)
+    return Row(node, itemsize * (figures.params + figures.buffers), working, saved)
+
+
+def _copies(settings: Train) -> int:
+    """How many numbers the optimiser keeps for each parameter: AdamW two means, SGD its direction if any."""
+    return 2 if settings.optimizer == "adamw" else int(settings.momentum != 0)
+
+
+def _stepping(graph: Graph, settings: Train) -> Dim:
+    """How many numbers the optimiser makes for its step, where torch treats all parameters at once.
+
+    AdamW takes the roots of one of its means; SGD adds weight decay to copies of the gradients of matrices
+    and kernels (cnncli/training/optim.py).
+    """
+    numbers: Dim = 0
+    adamw = settings.optimizer == "adamw"
+    for node in graph.nodes:
+        for shape in node.parameters.values():
+            if adamw or (len(shape) > 1 and settings.weight_decay):
+                numbers = numbers + product(shape)
+    return numbers

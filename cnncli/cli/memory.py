@@ -1,0 +1,121 @@
+"""``cnncli memory``: what a network takes at work and in training, and the largest batch that fits."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+import typer
+
+from cnncli.analysis.memory import ITEMSIZES, Memory, fit, memory
+from cnncli.cli.common import (
+    Format,
+    InputSize,
+    Overrides,
+    Plugins,
+    changed_settings,
+    load_plugins,
+    setting_changes,
+)
+from cnncli.cli.input_size import parse_size
+from cnncli.diagnostics import readable_bytes, usage_error
+from cnncli.graph import open_spec
+from cnncli.report import memory as report
+from cnncli.report.screen import output
+from cnncli.spec.sections import Quantity
+
+_AUTO: Final = "auto"
+
+
+class Dtype(StrEnum):
+    """The type of all numbers of a network."""
+
+    float32 = "float32"
+    float16 = "float16"
+    bfloat16 = "bfloat16"
+    float64 = "float64"
+
+
+def command(
+    spec: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPEC", help="A spec file, or a name that 'cnncli specs' lists.", show_default=False
+        ),
+    ],
+    batch: Annotated[
+        str, typer.Option(metavar="N|auto", help="Samples at once; auto: as many as fit in training.")
+    ] = "1",
+    limit: Annotated[
+        str | None, typer.Option("--memory", metavar="SIZE", help="What --batch auto fits into: 16GiB.")
+    ] = None,
+    dtype: Annotated[Dtype, typer.Option(help="The type of all numbers.")] = Dtype.float32,
+    optimizer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="sgd or adamw; the spec's own if not given.")
+    ] = None,
+    momentum: Annotated[
+        str | None, typer.Option(metavar="X", help="Momentum of sgd, which keeps no state where it is 0.")
+    ] = None,
+    input_size: InputSize = None,
+    overrides: Overrides = None,
+    form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.table,
+    plugin: Plugins = None,
+) -> None:
+    """Show the memory of every layer, at work and in training, and the largest batch that fits."""
+    load_plugins(plugin)
+    size = parse_size(input_size)
+    changes = setting_changes(optimizer=optimizer, momentum=momentum)
+    room = _room(batch, limit)
+    samples = 0 if room is not None else setting_changes(batch=batch)["batch"]
+    opened = open_spec(spec, size=size, overrides=overrides or ())
+    settings = changed_settings(opened.train, changes)
+    found = memory(opened.graph, ITEMSIZES[dtype], settings)
+    fits = _fits(found, room) if room is not None else None
+    if fits is not None:
+        samples = fits.training.batch or fits.inference.batch
+    made = report.Report(opened.graph, found, samples, dtype, settings, fits)
+    if form is Format.json:
+        typer.echo(report.document(made))
+    elif form is Format.markdown:
+        typer.echo("\n".join(report.markdown(made)))
+    else:
+        report.show(output(), made)
+
+
+def _room(batch: str, limit: str | None) -> int | None:
+    """The bytes into which ``--batch auto`` is to fit; None where a batch is given.
+
+    Raises:
+        UsageError: one of the two options is missing, or the size is none.
+    """
+    if (batch == _AUTO) != (limit is not None):
+        raise usage_error(
+            "--batch auto and --memory go together",
+            expected="--batch auto --memory 16GiB, or --batch 32",
+            received=f"--batch {batch}" + ("" if limit is None else f" --memory {limit}"),
+        )
+    if limit is None:
+        return None
+    reader = Quantity(of_bytes=True)
+    amount = reader.amount(limit)
+    if amount is None:
+        raise usage_error(f"--memory {limit}: this is no size", expected=reader.expected)
+    return amount
+
+
+def _fits(found: Memory, room: int) -> report.Fits:
+    """The largest batches.
+
+    Raises:
+        UsageError: not one sample fits, not even outside of training.
+    """
+    fits = report.Fits(room, fit(found.inference, room), fit(found.training, room))
+    if not fits.inference.batch and not fits.training.batch:
+        use, train = (readable_bytes(each.next_peak) for each in fits[1:])
+        raise usage_error(
+            "not one sample fits",
+            expected=f"--memory of {use} to use the network, {train} to train it",
+            received=readable_bytes(room),
+            hint="a smaller --input, or --dtype float16",
+        )
+    return fits

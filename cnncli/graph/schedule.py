@@ -1,0 +1,37 @@
+"""In which order a network computes its nodes, and when it lets go of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from cnncli.graph.graph import Graph, Node
+from cnncli.spec.description import INPUT
+
+
+class Schedule(NamedTuple):
+    """The nodes in the order of their turns, and for each output's name the node that gives it."""
+
+    nodes: tuple[Node, ...]
+    outputs: Mapping[str, str]
+
+    def released(self) -> Mapping[str, tuple[str, ...]]:
+        """For each node the values, ``input`` among them, that nothing needs after its turn."""
+        last = {INPUT: INPUT} | {node.name: node.name for node in self.nodes}
+        for node in self.nodes:
+            last |= dict.fromkeys(node.inputs, node.name)
+        kept = set(self.outputs.values())
+        released: dict[str, list[str]] = {}
+        for name, user in last.items():
+            if name not in kept:
+                released.setdefault(user, []).append(name)
+        return {user: tuple(names) for user, names in released.items()}
+
+
+def schedule(graph: Graph, *, training: bool) -> Schedule:
+    """Heads for training, and what only they need, have no turn outside of training."""
+    nodes = tuple(node for node in graph.nodes if training or not node.training_only)
+    outputs = {
+        name: output.node for name, output in graph.outputs.items() if training or not output.training_only
+    }
+    return Schedule(nodes, outputs)

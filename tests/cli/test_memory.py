@@ -1,0 +1,108 @@
+"""``cnncli memory`` as it is typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cnncli.cli.app import app
+from tests.cli.terminal import on_a_terminal
+
+runner = CliRunner()
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = runner.invoke(app, ["memory", *arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def document(*arguments: str) -> Any:
+    code, text, errors = run(*arguments, "--format", "json")
+    assert (code, errors) == (0, "")
+    return json.loads(text)
+
+
+def test_a_table_of_exact_bytes() -> None:
+    code, text, errors = run("lenet5", "--batch", "32")
+    assert (code, errors) == (0, "")
+    assert "lenet5: input 1x32x32, batch of 32, float32, sgd, momentum 0.9" in text
+    assert "conv1.activation    6x28x28         0    1,335,296  602,112" in text
+    rows = {line.split("  ")[0]: line.split()[-2:] for line in text.splitlines()}
+    assert rows["weights"] == ["246,824", "246,824"]
+    assert rows["gradients"] == ["-", "246,824"]
+    assert rows["saved for the pass back"] == ["-", "1,034,752"]
+
+
+def test_json() -> None:
+    found = document("lenet5", "--batch", "32", "--optimizer", "adamw", "--dtype", "float64")
+    assert found["schema"] == "cnncli.memory/1"
+    assert (found["batch"], found["dtype"], found["optimizer"]) == (32, "float64", "adamw")
+    assert found["momentum"] is None
+    training = found["training"]
+    assert training["weights"] == training["gradients"] == 61_706 * 8
+    assert training["optimizer_state"] == 2 * 61_706 * 8
+    assert training["saved"] == sum(layer["saved"] for layer in found["layers"]) == 2 * 1_034_752
+    assert found["inference"]["layer"] == "conv1.activation"
+    assert "fit" not in found
+
+
+def test_the_largest_batch() -> None:
+    found = document("resnet18", "--batch", "auto", "--memory", "1GiB")
+    fits = found["fit"]
+    assert fits["memory"] == 2**30
+    assert found["batch"] == fits["training"]["batch"]
+    assert found["training"]["peak"] == fits["training"]["peak"] <= 2**30 < fits["training"]["next_peak"]
+    above = document("resnet18", "--batch", str(found["batch"] + 1))
+    assert above["training"]["peak"] == fits["training"]["next_peak"]
+    assert fits["inference"]["batch"] > fits["training"]["batch"]
+
+
+def test_room_to_use_but_not_to_train() -> None:
+    code, text, _ = run("vgg16", "--batch", "auto", "--memory", "1 GiB")
+    assert code == 0
+    assert any(line.startswith("training") and "none" in line for line in text.splitlines())
+
+
+def test_markdown(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text("name: a_b\ninput: [4]\nlayers: [linear: 3]\n")
+    code, text, _ = run(str(file), "--format", "markdown", "--set", "unused=1")
+    assert code == 2
+    code, text, _ = run(str(file), "--format", "markdown", "--momentum", "0")
+    assert code == 0
+    assert text.startswith("## a\\_b: input 4, batch of 1, float32, sgd, momentum 0\n")
+    assert "| linear1 | 3 | 60 | 28 | 0 |" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--batch", "auto"), "--batch auto and --memory go together"),
+        (("--memory", "1GiB"), "--batch auto and --memory go together"),
+        (("--batch", "auto", "--memory", "lots"), "--memory lots: this is no size"),
+        (("--batch", "auto", "--memory", "10 kB"), "not one sample fits"),
+        (("--batch", "0"), "--batch 0"),
+        (("--batch", "many"), "--batch many"),
+        (("--optimizer", "adam"), "--optimizer adam"),
+        (("--momentum", "2"), "--momentum 2"),
+        (("--dtype", "int8"), "int8"),
+        (("--input", "3x"), "--input 3x"),
+        (("--input", "1x4x4"), "the kernel of 'conv' is larger than its input"),
+    ],
+)
+def test_wrong_options(arguments: tuple[str, ...], words: str) -> None:
+    code, text, errors = run("lenet5", *arguments)
+    assert (code, text) == (2, "")
+    assert words in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("name", ["vgg16", "resnet152", "googlenet", "capsnet_reconstruction", "unet"])
+def test_it_fits_a_terminal(name: str) -> None:
+    lines = on_a_terminal("memory", name, "--batch", "auto", "--memory", "16GiB")
+    assert max(map(len, lines)) <= 80
+    assert any("MiB" in line or "GiB" in line for line in lines)

@@ -1,0 +1,93 @@
+"""What torch really keeps: the tensors that autograd saves, and all storages alive while something runs."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+
+class Kept(NamedTuple):
+    """Bytes of each distinct storage that a pass forward leaves behind for the pass back, by its address."""
+
+    storages: dict[int, int]
+    result: Any
+
+    @property
+    def total(self) -> int:
+        return sum(self.storages.values())
+
+
+class _Packed:
+    """Stands in for a saved tensor: it lives as long as autograd wants that. There will be no pass back."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.storage = tensor.untyped_storage()
+
+
+def kept_by(forward: Callable[[], Any], beside: Iterable[Tensor] = ()) -> Kept:
+    """What autograd still keeps after ``forward``, except the storages of ``beside``.
+
+    Tensors of parts that lead to no output are let go of with those parts, and do not count.
+    """
+    alive: weakref.WeakSet[_Packed] = weakref.WeakSet()
+
+    def pack(tensor: Tensor) -> _Packed:
+        packed = _Packed(tensor)
+        alive.add(packed)
+        return packed
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, _refuse):
+        result = forward()
+    excluded = {each.untyped_storage()._cdata for each in beside}
+    storages = [packed.storage for packed in alive]
+    return Kept({each._cdata: each.nbytes() for each in storages if each._cdata not in excluded}, result)
+
+
+def _refuse(_: _Packed) -> Tensor:
+    raise AssertionError("there is no pass back")
+
+
+class Living(TorchDispatchMode):
+    """Adds up the storages that torch's operations make while they live: ``now``, and at most ``peak``.
+
+    Those of ``beside`` do not count. What an operation needs inside of itself is not seen.
+    """
+
+    def __init__(self, beside: Iterable[Tensor] = ()) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.peak = 0
+        self._excluded = {each.untyped_storage()._cdata for each in beside}
+        self._alive: dict[int, weakref.ref[Any]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, Tensor):
+                self.notice(tensor)
+        return made
+
+    def restart(self) -> int:
+        """The peak since the last restart."""
+        peak, self.peak = self.peak, self.now
+        return peak
+
+    def notice(self, tensor: Tensor) -> None:
+        """From now on the storage of this tensor counts while it lives."""
+        storage = tensor.untyped_storage()
+        key, nbytes = storage._cdata, storage.nbytes()
+        if key in self._excluded or key in self._alive:
+            return
+
+        def gone(_: Any) -> None:
+            del self._alive[key]
+            self.now -= nbytes
+
+        self._alive[key] = weakref.ref(storage, gone)
+        self.now += nbytes
+        self.peak = max(self.peak, self.now)

@@ -1,0 +1,55 @@
+"""Memory on random networks, held against torch, and the one difference that is known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cnncli.analysis.memory import fullest, known, memory
+from cnncli.diagnostics import CnncliError
+from cnncli.graph import Graph, open_text
+from cnncli.network import compile_graph
+from cnncli.spec.sections import Train
+from tests.generate import random_spec
+from tests.live_memory import Living, kept_by
+from tests.network.support import example, graph_of
+
+BATCH = 2
+
+
+def differences(graph: Graph) -> tuple[int, int]:
+    """Bytes that torch keeps for the pass back, and holds at work, beyond what is predicted."""
+    network = compile_graph(graph)
+    expected = memory(graph, 4, Train())
+    image = example(graph, BATCH)
+    beside = [image, *network.parameters(), *network.buffers()]
+    kept = kept_by(lambda: network.train()(image), beside)
+    with torch.no_grad(), Living(beside) as living:
+        network.eval()(image)
+    standing = known(expected.image._replace(once=expected.weights + expected.buffers), BATCH)
+    peak = known(fullest(expected.inference, BATCH).held, BATCH) - standing
+    return kept.total - known(expected.saved, BATCH), living.peak - peak
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_networks(seed: int) -> None:
+    text = random_spec(seed)
+    try:
+        graph = open_text(text).graph
+    except CnncliError:
+        return  # shapes that do not fit, as people write them
+    assert differences(graph) == (0, 0), text
+
+
+@pytest.mark.campaign
+def test_many_random_networks() -> None:
+    for seed in range(1000, 11_000):
+        test_random_networks(seed)
+
+
+def test_flatten_copies_what_a_convolution_made_of_normalised_channels() -> None:
+    """``layernorm: {over: channels}`` hands on channels side by side, and a convolution keeps that order."""
+    for norm, copy in (("layernorm", 0), ("{layernorm: {over: channels}}", BATCH * 4 * 5 * 4 * 4)):
+        convs = f"{{conv: {{channels: 4, kernel: 1}}}}, {norm}, {{conv: {{channels: 5, kernel: 3}}}}"
+        graph = graph_of(f"input: [2, 6, 6]\nlayers: [{convs}, relu, flatten, linear: 3]\n")
+        assert differences(graph) == (copy, 0)

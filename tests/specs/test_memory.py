@@ -1,0 +1,121 @@
+"""The memory of every shipped network, held against torch: what autograd keeps, and all storages alive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from cnncli.analysis.liveness import Bytes
+from cnncli.analysis.memory import BACKWARD, FORWARD, STEP, Memory, known, memory
+from cnncli.graph import Graph, open_spec
+from cnncli.network import Network, compile_graph
+from cnncli.training.objective import by_head
+from cnncli.training.optim import build_optimizer
+from tests.live_memory import Living, kept_by
+from tests.specs.support import NAMES, SPECS, opened, whole
+from tests.specs.test_shipped import SMALL
+
+BATCH = 2
+LARGE_BATCH = 64
+WITHIN = 0.01
+
+
+def image_of(graph: Graph, batch: int, device: str) -> Tensor:
+    """A batch that is there; values do not matter."""
+    return torch.zeros(batch, *map(whole, graph.input), device=device)
+
+
+def beside(network: Network, image: Tensor) -> list[Tensor]:
+    """What is there anyway."""
+    return [image, *network.parameters(), *network.buffers()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_autograd_keeps_what_is_predicted(name: str) -> None:
+    """At full size on the meta device: every byte."""
+    graph, train = opened(name).graph, opened(name).train
+    network = compile_graph(graph, "meta").train()
+    image = image_of(graph, BATCH, "meta")
+    kept = kept_by(lambda: network(image), beside(network, image))
+    assert known(memory(graph, 4, train).saved, BATCH) == kept.total
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        *((name, torch.float32) for name in NAMES),
+        ("lenet5_1998", torch.float64),
+        ("capsnet", torch.float64),
+    ],
+)
+def test_on_the_cpu(name: str, dtype: torch.dtype) -> None:
+    """At small sizes, with values: what autograd keeps, and the peak outside of training."""
+    spec = open_spec(SPECS / f"{name}.yaml", size=SMALL.get(name))
+    network = compile_graph(spec.graph).to(dtype)
+    image = image_of(spec.graph, BATCH, "cpu").to(dtype)
+    expected = memory(spec.graph, dtype.itemsize, spec.train)
+    kept = kept_by(lambda: network.train()(image), beside(network, image))
+    assert known(expected.saved, BATCH) == kept.total
+    with torch.no_grad(), Living(beside(network, image)) as living:
+        network.eval()(image)
+    peak = max(known(moment.held, BATCH) for moment in expected.inference)
+    assert peak == living.peak + standing(expected, image)
+
+
+def standing(expected: Memory, image: Tensor) -> int:
+    """Weights, buffers and the input, which live all the time."""
+    return known(Bytes(expected.weights + expected.buffers), 0) + image.nbytes
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_peak_of_a_step(name: str) -> None:
+    """A whole step on the meta device, in each of its phases, with the optimiser as on a GPU."""
+    graph, train = opened(name).graph, opened(name).train
+    network = compile_graph(graph, "meta").train()
+    image = image_of(graph, LARGE_BATCH, "meta")
+    optimizer = build_optimizer(network, train)
+    for group in optimizer.param_groups:
+        group["foreach"] = True
+    expected = memory(graph, 4, train)
+    peaks = step_peaks(network, optimizer, image)
+    fixed = standing(expected, image) + known(Bytes(expected.state), 0)
+    found = {phase: peak + fixed for phase, peak in peaks.items()}
+    predicted = {
+        phase: max(known(each.held, LARGE_BATCH) for each in expected.training if each.phase == phase)
+        for phase in (FORWARD, BACKWARD, STEP)
+    }
+    assert max(predicted.values()) == pytest.approx(max(found.values()), rel=WITHIN), (predicted, found)
+
+
+def step_peaks(network: Network, optimizer: Any, image: Tensor) -> dict[str, int]:
+    """The most that lives in each phase of the second step, as cnncli/training/loop.py takes it.
+
+    The first step leaves gradients and the optimiser's state behind; the state is not in these figures.
+    """
+
+    loss_of(network(image)).backward()
+    optimizer.step()
+    state = [each for kept in optimizer.state.values() for each in kept.values() if isinstance(each, Tensor)]
+    peaks = {}
+    with Living([*beside(network, image), *state]) as living:
+        for parameter in network.parameters():
+            assert parameter.grad is not None
+            living.notice(parameter.grad)
+        outputs = network(image)
+        peaks[FORWARD] = living.restart()
+        loss = loss_of(outputs)
+        optimizer.zero_grad(set_to_none=True)
+        living.restart()
+        loss.backward()
+        peaks[BACKWARD] = living.restart()
+        optimizer.step()
+        peaks[STEP] = living.restart()
+    return peaks
+
+
+def loss_of(outputs: Tensor | dict[str, Tensor]) -> Tensor:
+    """Something to minimise that keeps nothing; times one, so that the outputs' gradients take room."""
+    return torch.stack([(values * 1).sum() for values in by_head(outputs).values()]).sum()
