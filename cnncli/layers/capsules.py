@@ -151,8 +151,8 @@ class CapsuleLength(CapsuleReader):
         return Saved((0,), output=True, making=(together(room(x), room(x), room(y)),))
 
     def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
-        """All squares, and their sums."""
-        return (together(room(x), room(y)),)
+        """All squares, and their sums; then the sums, a little more than them, and the roots."""
+        return (together(room(x), room(y)), together(room(y), room(y), room(y)))
 
 
 @layer("capsulemask")
