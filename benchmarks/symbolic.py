@@ -2,7 +2,7 @@
 
     python benchmarks/symbolic.py
 
-Medians of interleaved rounds. The goal is twice the time of numbers at most for formulas, and a second for sizes.
+Medians of interleaved rounds. The goal: formulas take at most twice the time of numbers, sizes a second.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
         numbers, formulas, sizes = (statistics.median(each) for each in seconds.values())
         ratio = formulas / numbers
         print(
-            f"{network:10} numbers {numbers:.3f} s  formulas {formulas:.3f} s ({ratio:.2f}x)  sizes {sizes:.3f} s"
+            f"{network:10} numbers {numbers:.3f} s, formulas {formulas:.3f} s ({ratio:.2f}x), sizes {sizes:.3f} s"
         )
         missed = missed or ratio > MOST or sizes > 1
     sys.exit(1 if missed else 0)
