@@ -34,9 +34,8 @@ def main() -> None:
                 seconds[name].append(timed(arguments))
         numbers, formulas, sizes = (statistics.median(each) for each in seconds.values())
         ratio = formulas / numbers
-        print(
-            f"{network:10} numbers {numbers:.3f} s, formulas {formulas:.3f} s ({ratio:.2f}x), sizes {sizes:.3f} s"
-        )
+        print(f"{network:10} numbers {numbers:.3f} s, formulas {formulas:.3f} s: {ratio:.2f}x, goal {MOST}x")
+        print(f"{'':10} sizes {sizes:.3f} s, goal 1 s")
         missed = missed or ratio > MOST or sizes > 1
     sys.exit(1 if missed else 0)
 
