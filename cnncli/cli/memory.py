@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cnncli.analysis.memory import ITEMSIZES, Memory, fit, memory
 from cnncli.cli.common import (
     Format,
     InputSize,
     Overrides,
     Plugins,
+    SpecPath,
     changed_settings,
     load_plugins,
     setting_changes,
@@ -20,9 +20,12 @@ from cnncli.cli.common import (
 from cnncli.cli.input_size import parse_size
 from cnncli.diagnostics import readable_bytes, usage_error
 from cnncli.graph import open_spec
-from cnncli.report import memory as report
 from cnncli.report.screen import output
 from cnncli.spec.sections import Quantity
+
+if TYPE_CHECKING:
+    from cnncli.analysis.memory import Memory
+    from cnncli.report.memory import Fits
 
 _AUTO: Final = "auto"
 
@@ -37,12 +40,7 @@ class Dtype(StrEnum):
 
 
 def command(
-    spec: Annotated[
-        str,
-        typer.Argument(
-            metavar="SPEC", help="A spec file, or a name that 'cnncli specs' lists.", show_default=False
-        ),
-    ],
+    spec: SpecPath,
     batch: Annotated[
         str, typer.Option(metavar="N|auto", help="Samples at once; auto: as many as fit in training.")
     ] = "1",
@@ -62,6 +60,9 @@ def command(
     plugin: Plugins = None,
 ) -> None:
     """Show the memory of every layer, at work and in training, and the largest batch that fits."""
+    from cnncli.analysis.memory import ITEMSIZES, memory
+    from cnncli.report import memory as report
+
     load_plugins(plugin)
     size = parse_size(input_size)
     changes = setting_changes(optimizer=optimizer, momentum=momentum)
@@ -103,13 +104,16 @@ def _room(batch: str, limit: str | None) -> int | None:
     return amount
 
 
-def _fits(found: Memory, room: int) -> report.Fits:
+def _fits(found: Memory, room: int) -> Fits:
     """The largest batches.
 
     Raises:
         UsageError: not one sample fits, not even outside of training.
     """
-    fits = report.Fits(room, fit(found.inference, room), fit(found.training, room))
+    from cnncli.analysis.memory import fit
+    from cnncli.report.memory import Fits
+
+    fits = Fits(room, fit(found.inference, room), fit(found.training, room))
     if not fits.inference.batch and not fits.training.batch:
         use, train = (readable_bytes(each.next_peak) for each in fits[1:])
         raise usage_error(
