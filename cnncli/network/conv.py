@@ -67,7 +67,7 @@ _OWN: Final[dict[int, type[Any]]] = {1: OwnConv1d, 2: OwnConv2d, 3: OwnConv3d}
 class TableConv(_OwnConv):
     """Convolution with a kernel for each connection of a table, and zeros where there is none.
 
-    Multiplying by the zeros is faster than leaving them out: by five to ten times for LeNet-5's table on a CPU.
+    Multiplying by the zeros is faster than leaving them out: five times and more for LeNet-5's on a CPU.
     The kernels are put in their places by splitting and joining, since indexing is not deterministic on
     every device.
     """
