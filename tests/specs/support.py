@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cnncli.algebra import Dim
 from cnncli.analysis.costs import Costs, costs
 from cnncli.graph import Graph, Node, Opened, open_spec
@@ -14,6 +16,15 @@ from cnncli.graph import Graph, Node, Opened, open_spec
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 NAMES = tuple(sorted(str(path.relative_to(SPECS).with_suffix("")) for path in SPECS.rglob("*.yaml")))
 """Every shipped spec, as ``vgg/vgg16``."""
+
+LARGE = (
+    *(f"resnet/resnet{depth}" for depth in (34, 101, 152)),
+    *(f"resnet_cifar/{name}" for name in ("plain56", "resnet32", "resnet44", "resnet56", "resnet110")),
+    *(f"vgg/vgg{depth}" for depth in (11, 13, 16, 19)),
+)
+COMPUTED = tuple(pytest.param(name, marks=pytest.mark.campaign if name in LARGE else ()) for name in NAMES)
+"""All of them, for tests that compute a network: those with many layers of which others have the like only
+in campaigns."""
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from cnncli.diagnostics import UsageError
 from cnncli.graph import open_spec
 from cnncli.network import compile_graph
 from cnncli.training.objective import build_objective, by_head
-from tests.specs.support import NAMES, SPECS, figures, graph, opened, whole
+from tests.specs.support import COMPUTED, NAMES, SPECS, figures, graph, opened, whole
 
 CLASSIFIERS = [name for name in NAMES if "classes" in opened(name).document.scope]
 
@@ -77,14 +77,7 @@ def test_the_network_computes_the_shape_that_was_predicted(name: str) -> None:
     assert {head: tuple(output.shape[1:]) for head, output in found.items()} == wanted
 
 
-# Large members of families whose layers the others have too: `make campaign` looks at them.
-LARGE = ("resnet/resnet101", "resnet/resnet152", "vgg/vgg11", "vgg/vgg13", "vgg/vgg16", "vgg/vgg19")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.campaign if name in LARGE else ()) for name in NAMES],
-)
+@pytest.mark.parametrize("name", COMPUTED)
 def test_a_pass_back_reaches_every_parameter(name: str) -> None:
     """Forward and backward on the CPU, in training: a finite gradient that is not zero everywhere."""
     torch.manual_seed(0)
