@@ -31,7 +31,9 @@ def lines(graph: Graph, found: ValidSizes, params: Dim, nearest: Mapping[str, Ne
     for names, axis in alike:
         yield Line(f"{names}: {words(axis.sizes)}", "")
         if axis.name in nearest:
-            yield Line(f"  {_near(nearest[axis.name])}", "good" if nearest[axis.name].fits else "error")
+            found_near = nearest[axis.name]
+            beside = ", if what follows holds too" if found_near.fits and found.open_bounds else ""
+            yield Line(f"  {_near(found_near)}{beside}", "good" if found_near.fits else "error")
     if found.open_bounds:
         yield Line("and only where", "")
         yield from _reasons(found.open_bounds)
@@ -106,7 +108,8 @@ def document(graph: Graph, found: ValidSizes, nearest: Mapping[str, Near]) -> st
     """The same for machines.
 
     From the number given on, all n congruent to a residue are accepted; ``isolated`` are single ones below;
-    nothing else is, and of those only what fulfils the conditions that are not ``decided``.
+    nothing else is, and of those only what fulfils the conditions that are not ``decided``. So it is with
+    ``near``, which speaks of each axis by itself.
     """
     binding = {bound for axis in found.axes for bound in axis.binding}
     content: dict[str, Any] = {

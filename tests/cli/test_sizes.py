@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -34,6 +35,17 @@ def test_unet_says_which_sizes_and_why() -> None:
 
 def test_a_size_that_is_accepted() -> None:
     assert "  512: accepted" in call("sizes", "unet_padded", "--near", "512")[1]
+
+
+def test_requirements_that_couple_two_axes(tmp_path: Path) -> None:
+    spec = tmp_path / "coupled.yaml"
+    spec.write_text("input: [2, 8, 8]\nlayers: [{reshape: [-1, 10]}]\n")
+    _, text, _ = call("sizes", str(spec), "--near", "7")
+    assert "7: accepted, if what follows holds too" in text
+    assert "and only where\n  H*W - 5*((H*W)//5) == 0   reshape1" in text
+    _, text, _ = call("sizes", str(spec), "--near", "7", "--input", "2xHxH")
+    assert "height and width: 5, 10, 15, ... (multiples of 5 from 5)" in text
+    assert "7: not accepted; 5 below, 10 above, which 1 + 2 of padding reach" in text
 
 
 def test_json() -> None:
