@@ -45,7 +45,7 @@ def table(
 ) -> Table:
     """Name, kind, output, what the views say, parameters, MACs and neurons of every layer; the totals.
 
-    Where there are views and little room, the figures make room for what was asked for.
+    Where there is little room, the figures make room for what views say, and for formulas.
     """
     rows = fold(costs.rows, graph.groups, depth)
     sums = list(_sums(graph, costs)) if totals else []
@@ -57,7 +57,7 @@ def table(
         Column("output", [shape_text(row.output) for row in rows] + blank),
         *(column for view in views for column in view.columns([row.last for row in rows], len(blank))),
         *(
-            figure_column(heading, figures, name, rank)._replace(optional=bool(views))
+            figure_column(heading, figures, name, rank)._replace(optional=bool(views) or not totals)
             for heading, name, rank in _FIGURES
         ),
     )
