@@ -46,6 +46,9 @@ def _ready_streams() -> None:
 def _run() -> None:
     from cnncli.cli.app import app
 
+    # To build the options of all commands takes longer than to read a spec: only those of the one called.
+    called = [command for command in app.registered_commands if command.name in sys.argv[1:2]]
+    app.registered_commands = called or app.registered_commands
     try:
         app()
     finally:
