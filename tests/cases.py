@@ -13,7 +13,7 @@ from cnncli.graph import open_text
 from cnncli.layers import KINDS, Kind
 from cnncli.layers.padding import Edges, PaddingReader
 from cnncli.layers.table import TableReader
-from cnncli.spec.fields import Choice, Flag, Number, PerAxis, Reader, Sizes, Whole
+from cnncli.spec.readers import Choice, Count, Flag, Number, PerAxis, Reader, Sizes, Whole
 
 
 class Case(NamedTuple):
@@ -108,6 +108,7 @@ def draw_table(draw: Draw, *_: Any) -> Any:
 
 DRAW: Mapping[type[Reader[Any]], Callable[[Draw, Any, int], Any]] = {
     Whole: lambda draw, reader, _: draw(st.sampled_from([n for n in (1, 2, 3, 4, 6) if n >= reader.minimum])),
+    Count: lambda draw, *_: draw(st.sampled_from((1, 2, 3, 4, 6))),
     PerAxis: lambda draw, reader, rank: draw_per_axis(draw, reader.item.minimum, rank),
     Number: draw_number,
     Flag: lambda draw, *_: draw(st.booleans()),

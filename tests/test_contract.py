@@ -27,7 +27,7 @@ from cnncli.layers import KINDS, Kind, Shape, Space
 from cnncli.network import BUILDERS
 from cnncli.network.registry import build
 from cnncli.network.verify import computed_macs
-from cnncli.spec.fields import Choice
+from cnncli.spec.readers import Choice
 from tests.cases import Case, draw_case, fits
 from tests.live_memory import Living, kept_by
 

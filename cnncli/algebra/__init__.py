@@ -7,16 +7,19 @@ unknowns become :class:`Condition` values, which refuse to be guessed.
 
 from __future__ import annotations
 
-from cnncli.algebra.expression import Condition, Dim, Expr, Undecidable, same, symbol
-from cnncli.algebra.sizes import ceil_div, evaluate, known, largest, product, smallest, symbols_of
+from cnncli.algebra.expression import Condition, Dim, Expr, NoFormulaError, Undecidable, same, symbol
+from cnncli.algebra.sizes import ceil_div, evaluate, known, largest, product, smallest, symbols_of, whole
+from cnncli.algebra.terms import is_symbol
 
 __all__ = [
     "Condition",
     "Dim",
     "Expr",
+    "NoFormulaError",
     "Undecidable",
     "ceil_div",
     "evaluate",
+    "is_symbol",
     "known",
     "largest",
     "product",
@@ -24,4 +27,5 @@ __all__ = [
     "smallest",
     "symbol",
     "symbols_of",
+    "whole",
 ]

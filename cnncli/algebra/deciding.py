@@ -8,7 +8,7 @@ there from some size on, at single sizes, or never.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import lcm
 from typing import TYPE_CHECKING, Final
@@ -94,12 +94,14 @@ def _atom_in_class(atom: Atom, period: int, residue: int, known: dict[Atom, Poly
 class Domain:
     """What is known of unknown sizes: for each the sizes it may have, and what is assumed beyond that.
 
-    It only ever gets smaller, so that what held once holds from then on.
+    It only ever gets smaller, so that what held once holds from then on. ``undecided`` are the conditions
+    that were used as truth values though they hold for some sizes only, in the order in which they came.
     """
 
-    def __init__(self) -> None:
-        self._sizes: dict[str, SizeSet] = {}
+    def __init__(self, sizes: Mapping[str, SizeSet] | None = None) -> None:
+        self._sizes: dict[str, SizeSet] = dict(sizes or {})
         self._known: set[Condition] = set()
+        self.undecided: list[Condition] = []
 
     def sizes(self, symbol: str) -> SizeSet:
         """The sizes that a symbol may have."""
@@ -139,5 +141,11 @@ class Domain:
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Let conditions that are decided here be used as truth values; others raise Undecidable still."""
-        with deciding(self.decide):
+        with deciding(self._answer):
             yield
+
+    def _answer(self, condition: Condition) -> bool | None:
+        answer = self.decide(condition)
+        if answer is None:
+            self.undecided.append(condition)
+        return answer

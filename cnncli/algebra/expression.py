@@ -13,11 +13,11 @@ from math import gcd
 from typing import TYPE_CHECKING
 
 from cnncli.algebra.floors import floor_divide
-from cnncli.algebra.terms import Symbol, add, constant, multiply, ordered, scale, text
+from cnncli.algebra.terms import Symbol, add, constant, divide, multiply, ordered, scale, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Literal, NoReturn
+    from typing import Literal
 
     from cnncli.algebra.terms import Terms
 
@@ -31,6 +31,10 @@ class Undecidable(TypeError):  # noqa: N818 - an answer about a condition, named
             f"whether {condition} depends on sizes that are not known;"
             " an undecidable comparison is reported, never guessed"
         )
+
+
+class NoFormulaError(TypeError):
+    """A result that is no polynomial over symbols and floor divisions by numbers."""
 
 
 class Expr:
@@ -104,20 +108,21 @@ class Expr:
 
     def __floordiv__(self, divisor: Dim) -> Dim:
         if isinstance(divisor, Expr):
-            _refuse(self, divisor)
+            # p/q where q divides p, as channels by groups that are as many; wherever q is not 0
+            return _quotient(self, divisor)
         if not isinstance(divisor, int):
             return NotImplemented
         return _dim(floor_divide(self._terms, divisor))
 
-    def __rfloordiv__(self, dividend: int) -> NoReturn:
-        _refuse(dividend, self)
+    def __rfloordiv__(self, dividend: int) -> Dim:
+        return _quotient(dividend, self)
 
     def __mod__(self, divisor: Dim) -> Dim:
         # x mod d = x - d*floor(x / d), with the divisor's sign, as Python has it
         return self - divisor * (self // divisor)
 
-    def __rmod__(self, dividend: int) -> NoReturn:
-        _refuse(dividend, self)
+    def __rmod__(self, dividend: int) -> Dim:
+        return dividend - self * (dividend // self)
 
     def __ge__(self, other: Dim) -> bool | Condition:
         return _at_least_zero(self - other)
@@ -243,5 +248,12 @@ def _dim(terms: Terms) -> Dim:
     return Expr(terms) if any(terms) else terms.get((), 0)
 
 
-def _refuse(dividend: Dim, divisor: Expr) -> NoReturn:
-    raise TypeError(f"({dividend})//({divisor}): only division by a known integer is supported")
+def _quotient(dividend: Dim, divisor: Expr) -> Dim:
+    """The polynomial that times the divisor is the dividend.
+
+    Raises NoFormulaError where there is none.
+    """
+    quotient = divide(_terms(dividend), divisor.terms)
+    if quotient is None:
+        raise NoFormulaError(f"({dividend})//({divisor}) divides by what is not known")
+    return _dim(quotient)

@@ -48,6 +48,12 @@ def largest(dims: Iterable[Dim]) -> Dim:
     return reduce(lambda most, dim: most if known(most >= dim) or not dim >= most else dim, dims)
 
 
+def whole(value: Dim) -> int:
+    """The number that it is, where nothing is unknown."""
+    assert isinstance(value, int), f"{value} is not known"
+    return value
+
+
 def known(condition: bool | Condition) -> bool:
     """Whether it holds for all sizes in question; False where it does not, or where that is not known."""
     try:

@@ -44,6 +44,11 @@ class Atom:
     __repr__ = __str__
 
 
+def is_symbol(name: str) -> bool:
+    """Whether a symbol may have this name: one that Python reads as a name."""
+    return name.isascii() and name.isidentifier() and not iskeyword(name)
+
+
 class Symbol(Atom):
     """An integer without a value yet.
 
@@ -53,7 +58,7 @@ class Symbol(Atom):
     __slots__ = ()
 
     def __init__(self, name: str) -> None:
-        if not (name.isascii() and name.isidentifier()) or iskeyword(name):
+        if not is_symbol(name):
             raise ValueError(f"a symbol's name must be a plain identifier, not {name!r}")
         super().__init__(1, name)
 
@@ -103,6 +108,23 @@ def multiply(left: Terms, right: Terms) -> Terms:
     return _without_zeros(total)
 
 
+def divide(dividend: Terms, divisor: Terms) -> Terms | None:
+    """The polynomial with divisor * it = dividend, if there is one: long division by leading terms."""
+    leading, coefficient = ordered(divisor)[0]
+    quotient: Terms = {}
+    rest = dividend
+    while rest:
+        monomial, factor = ordered(rest)[0]
+        left = _without(monomial, leading)
+        if left is None or factor % coefficient:
+            return None
+        step = {left: factor // coefficient}
+        quotient = add(quotient, step)
+        # The leading term goes, and what comes in its place is smaller in the order of terms.
+        rest = add(rest, scale(multiply(step, divisor), -1))
+    return quotient
+
+
 def ordered(terms: Terms) -> list[tuple[Monomial, int]]:
     """The terms as they are read: highest degree first, then by atoms, the constant last."""
     return sorted(terms.items(), key=lambda term: (-len(term[0]), [atom.order for atom in term[0]]))
@@ -147,6 +169,16 @@ def _join(left: Monomial, right: Monomial) -> Monomial:
     if not left or not right:
         return left or right
     return tuple(sorted(left + right, key=lambda atom: atom.order))
+
+
+def _without(monomial: Monomial, factors: Monomial) -> Monomial | None:
+    """The monomial without these factors, or None where it has not all of them."""
+    left = list(monomial)
+    for factor in factors:
+        if factor not in left:
+            return None
+        left.remove(factor)
+    return tuple(left)
 
 
 def _without_zeros(terms: dict[Monomial, int]) -> Terms:

@@ -95,22 +95,42 @@ def _field(node: Node, inputs: Sequence[Field]) -> Field:
     if any(field.axes is None or windows is None for field, windows, _ in along):
         return ALL
     uneven = next((field.uneven for field in inputs if field.uneven is not None), None)
+    counts = _sizes(node.output)
+    read = [
+        [_Read(*each) for each in zip(field.axes, windows, _sizes(shape), strict=True)]
+        for field, windows, shape in along
+        if field.axes is not None and windows is not None
+    ]
+    seen = [_seen(each, counts) for each in read]
     axes: list[Axis] = []
-    before: list[_Read] = []
-    for axis, count in enumerate(_sizes(node.output)):
-        read = [
-            _Read(field.axes[axis], windows[axis], _sizes(shape)[axis])
-            for field, windows, shape in along
-            if field.axes is not None and windows is not None
-        ]
-        if axes and read == before:
+    before: tuple[tuple[_Read, ...], tuple[Axis, ...]] | None = None
+    for axis, both in enumerate(zip(zip(*read, strict=True), zip(*seen, strict=True), strict=True)):
+        if both == before:
             axes.append(axes[-1])  # most maps are square
             continue
-        seen = [_through(each, count) for each in read]
-        axes.append(seen[0] if len(seen) == 1 else _union(seen, count))
-        uneven = uneven or _unevenness(node, axis, read, seen)
-        before = read
+        before = both
+        reads, views = both
+        axes.append(_union([view for view in views if view.size] or views[:1], counts[axis]))
+        uneven = uneven or _unevenness(node, axis, reads, views)
     return Field(tuple(axes), uneven)
+
+
+def _seen(read: Sequence[_Read], counts: Sequence[int]) -> list[Axis]:
+    """What a node reads of one branch, axis by axis.
+
+    Where it reads nothing along one axis, as between the copies of a kernel, it reads nothing at all.
+    """
+    seen: list[Axis] = []
+    for axis, (each, count) in enumerate(zip(read, counts, strict=True)):
+        again = axis and each == read[axis - 1] and count == counts[axis - 1]
+        seen.append(seen[-1] if again else _through(each, count))
+    return seen if all(axis.size for axis in seen) else list(map(_blind, seen))
+
+
+def _blind(axis: Axis) -> Axis:
+    """The same without anything that is read."""
+    tracks = tuple(Track(track.advance, (None,) * track.period).reduced() for track in axis.tracks)
+    return axis._replace(tracks=tracks, size=0, center=None)
 
 
 def _through(read: _Read, count: int) -> Axis:
@@ -124,6 +144,8 @@ def _through(read: _Read, count: int) -> Axis:
 
 
 def _union(axes: Sequence[Axis], count: int) -> Axis:
+    if len(axes) == 1:
+        return axes[0]
     tracks = joined([track for axis in axes for track in axis.tracks])
     clear = range(max(axis.clear.start for axis in axes), min(axis.clear.stop for axis in axes))
     return _axis(tracks, clear, count)

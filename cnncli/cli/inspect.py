@@ -76,7 +76,7 @@ def command(
     size = _size(input_size, symbolic=symbolic)
     graph = open_spec(files[0], size=size, overrides=overrides or ()).graph
     figures = costs(graph, batch)
-    if not all(isinstance(dim, int) for dim in graph.input):
+    if graph.unknowns:
         known_only = {
             "--fully-connected": fully_connected,
             "--receptive-field": receptive_field,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from cnncli.algebra import Condition, Undecidable
+from cnncli.algebra import Condition, Expr, NoFormulaError, Undecidable
 from cnncli.diagnostics import Diagnostic, Faults, Location, Related, SpecError
 from cnncli.graph.graph import Graph, Node, Output
 from cnncli.graph.trace import shape_table
 from cnncli.layers import KINDS, Kind, Require, Shape, shape_text
 from cnncli.spec.description import INPUT, Description, NodeSpec, same_arguments
-from cnncli.spec.fields import MAX_SIZE
+from cnncli.spec.readers import MAX_SIZE
 
 if TYPE_CHECKING:
     from cnncli.graph.unknowns import Unknowns
@@ -20,21 +22,29 @@ _MAX_ORIGINS: Final = 8
 _MAX_TABLES: Final = 10
 
 
-def build(description: Description, size: Shape, faults: Faults) -> Graph | None:
+def build(
+    description: Description, size: Shape, faults: Faults, unknowns: Unknowns | None = None
+) -> Graph | None:
     """The graph for one input size, or for all sizes at once where some are symbols.
 
+    ``unknowns`` is what is known of symbols before; needed where the description has variables among them.
     What is wrong is added to ``faults``; None if anything is.
     """
-    builder = _Builder(description, size, faults)
-    if all(isinstance(dim, int) for dim in size):
+    if unknowns is None and not all(isinstance(dim, int) for dim in size):
+        # Imported here: what few commands need.
+        from cnncli.graph.unknowns import Unknowns  # noqa: PLC0415
+
+        unknowns = Unknowns()
+    builder = _Builder(description, size, faults, unknowns)
+    with unknowns.domain.applied() if unknowns is not None else nullcontext():
         builder.run()
-    else:
-        builder.run_for_all_sizes()
     return None if len(faults) else builder.graph()
 
 
 class _Builder:
-    def __init__(self, description: Description, size: Shape, faults: Faults) -> None:
+    def __init__(
+        self, description: Description, size: Shape, faults: Faults, unknowns: Unknowns | None
+    ) -> None:
         self._description = description
         self._size = size
         self._faults = faults
@@ -43,19 +53,12 @@ class _Builder:
         self._own: dict[str, Node] = {}
         self._tables = 0
         self._layers: dict[tuple[object, ...], Kind[Any]] = {}
-        self._unknown: Unknowns | None = None
-
-    def run_for_all_sizes(self) -> None:
-        # Imported here: what few commands need.
-        from cnncli.graph.unknowns import Unknowns  # noqa: PLC0415
-
-        self._unknown = Unknowns()
-        with self._unknown.domain.applied():
-            self.run()
+        self._unknown = unknowns
 
     def run(self) -> None:
         # The copies of a layer share its place and its uses; they would only say the same again.
         reported: set[tuple[Location, ...]] = set()
+        self._require_input()
         for spec in self._description.nodes:
             if reported and (spec.location, *spec.uses) in reported:
                 continue
@@ -65,6 +68,22 @@ class _Builder:
                 reported.add((spec.location, *spec.uses))
                 self._faults.extend(_with_uses(each, spec) for each in error.diagnostics)
 
+    def _require_input(self) -> None:
+        """Where the input's size is a formula of variables, it is 1 or more."""
+        where = self._description.input_at
+        for dim in self._size:
+            holds = dim >= 1
+            if not isinstance(holds, Condition):
+                continue
+            assert self._unknown is not None, holds
+            message = "the input has to have 1 or more of everything"
+            requirement = Require(holds, message, "sizes of 1 or more", str(dim))
+            related = self._unknown.require(holds, requirement, INPUT, where)
+            if related is not None:
+                self._faults.add(
+                    Diagnostic("shape", message, where, requirement.expected, str(dim), related=related)
+                )
+
     def graph(self) -> Graph:
         description = self._description
         outputs = {
@@ -73,9 +92,13 @@ class _Builder:
             if head.node is not None
         }
         nodes = _mark_training_only(self._nodes, outputs)
-        bounds = tuple(self._unknown.bounds) if self._unknown is not None else ()
-        return Graph(
-            description.name, description.source, self._size, nodes, outputs, description.groups, bounds
+        graph = Graph(description.name, description.source, self._size, nodes, outputs, description.groups)
+        if self._unknown is None:
+            return graph
+        return graph._replace(
+            bounds=tuple(self._unknown.bounds),
+            variables=description.variables,
+            domain=self._unknown.domain,
         )
 
     def _add(self, spec: NodeSpec) -> None:
@@ -88,6 +111,8 @@ class _Builder:
             self._place(spec, layer, tuple(names), shapes)
         except Undecidable as error:
             raise SpecError(_undecided(spec, error)) from None
+        except NoFormulaError as error:
+            raise SpecError(_no_formula(spec, error)) from None
 
     def _place(
         self, spec: NodeSpec, layer: Kind[Any], names: tuple[str, ...], shapes: tuple[Shape, ...]
@@ -131,11 +156,11 @@ class _Builder:
             raise SpecError(Diagnostic("name", message, node.location, "another name"))
 
     def _require(self, spec: NodeSpec, layer: Kind[Any], x: Any) -> None:
-        for requirement in layer.check(x):
+        for requirement in chain(_formulas(layer), layer.check(x)):
             holds = requirement.holds
             if isinstance(holds, Condition):
                 assert self._unknown is not None, holds
-                related = self._unknown.require(holds, requirement, spec)
+                related = self._unknown.require(holds, requirement, spec.name, spec.location)
                 if related is not None:
                     raise SpecError(self._shape_fault(spec, requirement)._replace(related=related))
             elif not holds:
@@ -169,15 +194,36 @@ class _Builder:
         )
 
 
+def _formulas(layer: Kind[Any]) -> Iterator[Require]:
+    """Requirements: arguments that are formulas are as large as they must be in numbers."""
+    for name, value in vars(layer).items():
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, Expr):
+                message = f"'{name}' has to be 1 or more"
+                yield Require(each >= 1, message, "1 or more", str(each), argument=name)
+
+
 def _undecided(spec: NodeSpec, error: Undecidable) -> Diagnostic:
     """What a layer gives has more than one formula, which one depends on the size."""
     return Diagnostic(
         "undecided",
-        f"{spec.name}: what '{spec.kind}' gives has no one formula for all sizes",
+        f"{spec.name}: what '{spec.kind}' gives has no one formula for all values",
         spec.location,
         "sizes for which it is decided, in numbers",
         f"both are possible: {error.condition}, or not",
-        "--input with numbers, such as 3x224x224",
+        "numbers in place of the symbols: --input 3x224x224, --set width=64",
+    )
+
+
+def _no_formula(spec: NodeSpec, error: NoFormulaError) -> Diagnostic:
+    """What a layer gives is no polynomial in what is unknown."""
+    return Diagnostic(
+        "no-formula",
+        f"{spec.name}: what '{spec.kind}' gives is no formula of this kind",
+        spec.location,
+        "sums, products and divisions by numbers",
+        str(error),
+        "numbers in place of the symbols: --input 3x224x224, --set width=64",
     )
 
 

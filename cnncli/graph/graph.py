@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnncli.algebra import Condition
+from cnncli.algebra import Condition, symbols_of
 from cnncli.diagnostics import Location, Source
 from cnncli.layers import Kind, Shape, Tensors
 
 if TYPE_CHECKING:
+    from cnncli.algebra.deciding import Domain
     from cnncli.algebra.size_sets import SizeSet
 
 
@@ -64,8 +65,9 @@ class Graph(NamedTuple):
     """A network: nodes in an order in which each comes after all it reads.
 
     The input is no node. ``groups`` says for a prefix of dotted names what stands behind it (a
-    block, a number of copies), for tables that fold. ``bounds`` are what the layers ask of an input whose
-    sizes are symbols, in their order; shapes and costs hold wherever all of them do.
+    block, a number of copies), for tables that fold. ``bounds`` are what the layers ask of sizes that are
+    symbols, in their order; shapes and costs hold wherever all of them do. ``variables`` are the spec's own
+    variables among the symbols, and ``domain`` is what the bounds leave of all of them.
     """
 
     name: str
@@ -75,6 +77,14 @@ class Graph(NamedTuple):
     outputs: Mapping[str, Output]
     groups: Mapping[str, str]
     bounds: tuple[Bound, ...] = ()
+    variables: tuple[str, ...] = ()
+    domain: Domain | None = None
+
+    @property
+    def unknowns(self) -> tuple[str, ...]:
+        """The names of all symbols: those of the input's sizes, then the variables."""
+        sizes = (name for dim in self.input for name in sorted(symbols_of(dim)))
+        return tuple(dict.fromkeys((*sizes, *self.variables)))
 
     @property
     def has_training_only(self) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
-from cnncli.algebra import Dim, symbol
+from cnncli.algebra import Dim, symbol, symbols_of
 from cnncli.diagnostics import (
     Diagnostic,
     Faults,
@@ -26,11 +26,15 @@ from cnncli.layers.sliding import axis_symbols
 from cnncli.spec.description import Description
 from cnncli.spec.document import Document, from_source, load, read_source
 from cnncli.spec.expand import expand
-from cnncli.spec.fields import MAX_SIZE, Record
+from cnncli.spec.fields import Record
 from cnncli.spec.parsing import parse
+from cnncli.spec.readers import MAX_SIZE
 from cnncli.spec.scope import Scope
 from cnncli.spec.sections import Budget, Paper, Train
 from cnncli.spec.tree import Entries, describe
+
+if TYPE_CHECKING:
+    from cnncli.algebra.deciding import Domain
 
 R = TypeVar("R", bound=Record)
 
@@ -50,24 +54,41 @@ class Opened(NamedTuple):
     paper: Paper | None
 
 
-def open_spec(path: str | Path, *, size: Size = None, overrides: Iterable[str] = ()) -> Opened:
+def open_spec(
+    path: str | Path,
+    *,
+    size: Size = None,
+    overrides: Iterable[str] = (),
+    unknown: Sequence[str] = (),
+    domain: Domain | None = None,
+) -> Opened:
     """Read a spec file.
 
     ``size`` replaces the spec's input size, or makes another of it (:func:`all_sizes`); sizes may be symbols.
-    ``overrides`` are ``var=value`` texts.
+    ``overrides`` are ``var=value`` texts. ``unknown`` are variables that are kept as symbols of their names:
+    whole numbers of 1 or more, of which ``domain`` may say more.
 
     Raises:
         SpecError: with every fault of the file, in the order of the file.
         ShapeError: the same, where the shapes alone are at fault.
-        UsageError: the file cannot be read, or ``size`` or an override is wrong.
+        UsageError: the file cannot be read; ``size`` or an override is wrong; one of ``unknown`` is no
+            variable with a whole number, or has the name of an unknown size.
     """
-    return _open(lambda faults: load(path, overrides, faults), size)
+    return _open(lambda faults: load(path, overrides, faults, unknown), size, domain)
 
 
-def open_text(text: str, *, name: str = "<text>", size: Size = None, overrides: Iterable[str] = ()) -> Opened:
+def open_text(
+    text: str,
+    *,
+    name: str = "<text>",
+    size: Size = None,
+    overrides: Iterable[str] = (),
+    unknown: Sequence[str] = (),
+    domain: Domain | None = None,
+) -> Opened:
     """As :func:`open_spec`, from a text; ``extends`` is not available."""
     source = Source(name, text.removeprefix("\ufeff"))
-    return _open(lambda faults: from_source(source, overrides, faults), size)
+    return _open(lambda faults: from_source(source, overrides, faults, unknown), size, domain)
 
 
 def all_sizes(size: Shape) -> Shape:
@@ -75,13 +96,13 @@ def all_sizes(size: Shape) -> Shape:
     return (*size[:1], *map(symbol, axis_symbols(len(size) - 1)))
 
 
-def _open(read: Callable[[Faults], Document], size: Size) -> Opened:
+def _open(read: Callable[[Faults], Document], size: Size, domain: Domain | None) -> Opened:
     if not callable(size):
         _check_size(size)
     faults = Faults()
     fatal: tuple[Diagnostic, ...] = ()
     try:
-        opened = _read(read(faults), size, faults)
+        opened = _read(read(faults), size, domain, faults)
         if opened is not None:
             return opened
     except (SpecError, LimitError) as error:
@@ -99,13 +120,12 @@ def _check_size(size: Sequence[Dim] | None) -> None:
         raise usage_error("this is no input size", expected=expected, received=f"{list(size)}")
 
 
-def _read(document: Document, size: Size, faults: Faults) -> Opened | None:
+def _read(document: Document, size: Size, domain: Domain | None, faults: Faults) -> Opened | None:
     """What the document says, or None where anything is wrong with it."""
     train = _section(Train, document, faults)
     budget = _section(Budget, document, faults)
     paper = _section(Paper, document, faults) if document.section("paper") is not None else None
-    description = _expand(document, faults)
-    graph = build(description, _input(description.input, size), faults)
+    graph = _graph(document, size, domain, faults)
     if graph is None:
         return None
     assert train is not None
@@ -114,11 +134,38 @@ def _read(document: Document, size: Size, faults: Faults) -> Opened | None:
     return Opened(document, graph, train, budget, paper) if not len(faults) else None
 
 
-def _input(own: tuple[int, ...], size: Size) -> Shape:
+def _graph(document: Document, size: Size, domain: Domain | None, faults: Faults) -> Graph | None:
+    if not document.unknown:
+        description = _expand(document, faults)
+        return build(description, _input(description.input, size), faults)
+    # Imported here: what few commands need.
+    from cnncli.graph.unknowns import Unknowns  # noqa: PLC0415
+
+    unknowns = Unknowns(domain)
+    with unknowns.domain.applied():
+        description = _expand(document, faults)
+    wanted = _input(description.input, size)
+    if size is not None:
+        _refuse_twice(document.unknown, wanted)
+    return build(description, wanted, faults, unknowns)
+
+
+def _input(own: Shape, size: Size) -> Shape:
     """The input's shape: the spec's own, unless another is wanted. () where the spec's is at fault."""
     if callable(size):
         return size(own) if own else ()
     return tuple(size) if size is not None else own
+
+
+def _refuse_twice(variables: Iterable[str], size: Shape) -> None:
+    """Refuse a symbol that stands for a size and for a variable.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for name in variables:
+        if any(name in symbols_of(dim) for dim in size):
+            raise usage_error(f"'{name}' is the name of a variable and of a size", expected="two names")
 
 
 def _expand(document: Document, faults: Faults) -> Description:

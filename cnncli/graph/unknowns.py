@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from cnncli.algebra import Condition, symbols_of
 from cnncli.algebra.deciding import Domain, solve
-from cnncli.diagnostics import Related
+from cnncli.diagnostics import Location, Related
 from cnncli.graph.graph import Bound
 from cnncli.layers import Require
-from cnncli.spec.description import NodeSpec
 
 
 class Unknowns:
     """The conditions met so far, and the sizes that they leave."""
 
-    def __init__(self) -> None:
-        self.domain = Domain()
+    def __init__(self, domain: Domain | None = None) -> None:
+        self.domain = domain if domain is not None else Domain()
         self.bounds: list[Bound] = []
 
     def require(
-        self, condition: Condition, requirement: Require, spec: NodeSpec
+        self, condition: Condition, requirement: Require, node: str, where: Location
     ) -> tuple[Related, ...] | None:
         """Take a requirement for granted from here on, unless that leaves no size at all.
 
@@ -28,7 +27,7 @@ class Unknowns:
         if decided is None:
             sizes = self.domain.assume(condition)
             self.bounds.append(
-                Bound(spec.name, condition, sizes, requirement.message, requirement.expected, spec.location)
+                Bound(node, condition, sizes, requirement.message, requirement.expected, where)
             )
         return self._clashing(condition) if decided is False else None
 

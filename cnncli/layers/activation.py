@@ -24,7 +24,8 @@ from cnncli.layers.kind import (
 from cnncli.layers.memory import Saved, Space, room, together
 from cnncli.layers.registry import layer
 from cnncli.layers.window import POINT, AnyWindow
-from cnncli.spec.fields import Flag, Number, arg
+from cnncli.spec.fields import arg
+from cnncli.spec.readers import Flag, Number
 
 _PLAIN = (Example("", ((6, 5, 4),)), Example("", ((7,),)))
 

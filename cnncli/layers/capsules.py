@@ -10,7 +10,8 @@ from cnncli.layers.activation import Softmax
 from cnncli.layers.kind import Example, Layer, Needs, Require, Shape, Tensors, UnderShift, Weightless, is_map
 from cnncli.layers.memory import Saved, Space, less, room, together
 from cnncli.layers.registry import layer
-from cnncli.spec.fields import Whole, arg
+from cnncli.spec.fields import arg
+from cnncli.spec.readers import Count, Whole
 
 _SQUASH = 3  # its square, its part of the sum, its scaling: operations for each value of a capsule
 _SCALARS = 5  # |s|^2, 1 + |s|^2, their quotient, |s|, the factor: kept of each capsule that is squashed
@@ -26,8 +27,8 @@ class Capsules(Layer):
     The output is a map of ``count`` channels with ``size`` positions.
     """
 
-    count: int = arg(Whole(1), "output capsules", main=True)
-    size: int = arg(Whole(1), "values of an output capsule", default=16)
+    count: Dim = arg(Count(), "output capsules", main=True)
+    size: Dim = arg(Count(), "values of an output capsule", default=16)
     reads: int = arg(Whole(1), "channels of the input that form a capsule", default=8)
     routings: int = arg(Whole(1, 100), "rounds of routing", default=3)
 
@@ -106,7 +107,8 @@ class Capsules(Layer):
 
     def _arranged(self, x: Shape) -> bool:
         """Whether the values of each capsule lie side by side already, so that nothing is moved."""
-        return 1 in (self.reads, x[0] // self.reads) or all(isinstance(n, int) and n == 1 for n in x[1:])
+        single = any(same(each, 1) for each in (self.reads, x[0] // self.reads))
+        return single or all(same(n, 1) for n in x[1:])
 
 
 def _squashing(values: Dim, capsules: Dim) -> tuple[Dim, Dim]:

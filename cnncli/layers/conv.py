@@ -26,10 +26,11 @@ from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name, make_windows, windows_fit
 from cnncli.layers.table import Table, TableReader, connected
 from cnncli.layers.window import TransposedWindow, Window, native_pads, placements
-from cnncli.spec.fields import Choice, Flag, Number, PerAxis, Whole, arg
+from cnncli.spec.fields import arg
+from cnncli.spec.readers import Choice, Count, Flag, Number, PerAxis
 
 
-def _groups_divide(kind: str, groups: int, channels: Dim, out_channels: int) -> Iterator[Require]:
+def _groups_divide(kind: str, groups: Dim, channels: Dim, out_channels: Dim) -> Iterator[Require]:
     for what, count in (("input channels", channels), ("output channels", out_channels)):
         yield Require(
             same(count % groups, 0),
@@ -57,14 +58,14 @@ class Conv(Layer):
     of LeCun et al. (1998) does; there is one kernel for each connection that it has.
     """
 
-    channels: int = arg(Whole(1), "output channels", main=True)
+    channels: Dim = arg(Count(), "output channels", main=True)
     kernel: int | tuple[int, ...] = arg(PerAxis(), "kernel size along each axis")
     stride: int | tuple[int, ...] = arg(PerAxis(), "step between placements of the kernel", default=1)
     padding: Padding = arg(PaddingReader(), "how the borders are padded", default=VALID)
     padding_mode: str = arg(Choice(*MODES), "what the padded positions hold", default="zeros")
     padding_value: float = arg(Number(), "the value of padding_mode: constant", default=0.0)
     dilation: int | tuple[int, ...] = arg(PerAxis(), "step between the elements of the kernel", default=1)
-    groups: int = arg(Whole(1), "groups of channels that do not see each other", default=1)
+    groups: Dim = arg(Count(), "groups of channels that do not see each other", default=1)
     table: Table | None = arg(
         TableReader(), "for each output channel, the input channels it reads", default=None
     )
@@ -163,11 +164,11 @@ class Conv(Layer):
         return Space(shared=self.channels * (x[0] // self.groups) * prod(kernel))
 
 
-def _table_fits(table: Table, channels: Dim, out_channels: int, groups: int) -> Iterator[Require]:
+def _table_fits(table: Table, channels: Dim, out_channels: Dim, groups: Dim) -> Iterator[Require]:
     message = "'conv' takes a table or groups: both say which channels see each other"
-    yield Require(groups == 1, message, "one of them", f"groups: {groups}", argument="groups")
+    yield Require(same(groups, 1), message, "one of them", f"groups: {groups}", argument="groups")
     yield Require(
-        len(table) == out_channels,
+        same(len(table), out_channels),
         "the table of 'conv' has not one row for each output channel",
         f"{out_channels} rows",
         f"{len(table)}",
@@ -207,13 +208,13 @@ class ConvTranspose(Layer):
     ``same`` gives n s positions, ``half`` takes dilation*(kernel-1)//2 off each side.
     """
 
-    channels: int = arg(Whole(1), "output channels", main=True)
+    channels: Dim = arg(Count(), "output channels", main=True)
     kernel: int | tuple[int, ...] = arg(PerAxis(), "kernel size along each axis")
     stride: int | tuple[int, ...] = arg(PerAxis(), "distance between the copies of the kernel", default=1)
     padding: Padding = arg(PaddingReader(), "what is taken off the borders of the output", default=VALID)
     output_padding: int | tuple[int, ...] = arg(PerAxis(0), "positions added at the end", default=0)
     dilation: int | tuple[int, ...] = arg(PerAxis(), "step between the elements of the kernel", default=1)
-    groups: int = arg(Whole(1), "groups of channels that do not see each other", default=1)
+    groups: Dim = arg(Count(), "groups of channels that do not see each other", default=1)
     bias: bool = arg(Flag(), "add a bias to every output channel", default=True)
 
     sugar = True

@@ -10,7 +10,8 @@ from cnncli.layers.kind import Example, Layer, Needs, Require, Shape, Tensors, W
 from cnncli.layers.memory import INPUT, Saved, Space
 from cnncli.layers.prototypes import DIGITS, SIZE
 from cnncli.layers.registry import layer
-from cnncli.spec.fields import Flag, Whole, arg
+from cnncli.spec.fields import arg
+from cnncli.spec.readers import Count, Flag, Whole
 
 
 @layer("linear")
@@ -20,7 +21,7 @@ class Linear(Layer):
     It reads a vector; a map is made one by ``flatten`` or ``globalavgpool``, never silently.
     """
 
-    features: int = arg(Whole(1), "output features", main=True)
+    features: Dim = arg(Count(), "output features", main=True)
     bias: bool = arg(Flag(), "add a bias to every output", default=True)
 
     sugar = True

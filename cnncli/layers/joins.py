@@ -11,7 +11,8 @@ from cnncli.layers.memory import Saved, Space, room, together
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name
 from cnncli.layers.window import POINT, AnyWindow, Spread, Window
-from cnncli.spec.fields import Choice, arg
+from cnncli.spec.fields import arg
+from cnncli.spec.readers import Choice
 
 Shapes = tuple[Shape, ...]
 

@@ -21,7 +21,8 @@ from cnncli.layers.kind import (
 from cnncli.layers.memory import Saved, Space, room, together
 from cnncli.layers.registry import layer
 from cnncli.layers.window import POINT, AnyWindow
-from cnncli.spec.fields import Choice, Flag, Number, Whole, arg
+from cnncli.spec.fields import arg
+from cnncli.spec.readers import Choice, Count, Flag, Number, Whole
 
 _STATISTICS = 5  # mean, centring, square, mean of squares, scaling: one operation each per value
 
@@ -147,7 +148,7 @@ class LayerNorm(Norm):
 class GroupNorm(Norm):
     """Group normalisation: groups of channels to mean 0 and variance 1 in each sample (Wu and He, 2018)."""
 
-    groups: int = arg(Whole(1), "number of groups", main=True)
+    groups: Dim = arg(Count(), "number of groups", main=True)
     affine: bool = arg(Flag(), "learn a scale and a shift for each channel", default=True)
 
     examples: ClassVar[tuple[Example, ...]] = (

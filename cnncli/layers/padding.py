@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from cnncli.diagnostics import nearest
-from cnncli.spec.fields import PerAxis, Reader, Whole
+from cnncli.spec.readers import PerAxis, Reader, Whole
 from cnncli.spec.scope import Argument, interpolate, number
 from cnncli.spec.tree import Entries, Items, Scalar
 

@@ -27,7 +27,8 @@ from cnncli.layers.padding import VALID, Padding, PaddingReader
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import make_windows, windows_fit
 from cnncli.layers.window import AdaptiveWindow, Window, native_pads, placements
-from cnncli.spec.fields import Flag, PerAxis, arg
+from cnncli.spec.fields import arg
+from cnncli.spec.readers import Flag, PerAxis
 
 _COUNTING = 4  # how many rows of integers are there when positions along an axis are counted
 

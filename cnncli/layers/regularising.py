@@ -8,7 +8,8 @@ from typing import ClassVar
 from cnncli.layers.kind import Elementwise, Example, Needs, Require, Shape, is_map
 from cnncli.layers.memory import NOTHING, Saved, Space, room
 from cnncli.layers.registry import layer
-from cnncli.spec.fields import Number, arg
+from cnncli.spec.fields import arg
+from cnncli.spec.readers import Number
 
 _PLAIN = (Example("0.25", ((6, 5, 4),)), Example("", ((7,),)))
 

@@ -29,7 +29,8 @@ from cnncli.layers.padding import MODES, Edges, Padding
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name
 from cnncli.layers.window import AnyWindow, TransposedWindow, Window, placements
-from cnncli.spec.fields import Choice, Number, PerAxis, Sizes, Whole, arg
+from cnncli.spec.fields import arg
+from cnncli.spec.readers import Choice, Count, Number, PerAxis, Sizes, Whole
 
 
 class Rearranging(Weightless):
@@ -90,7 +91,9 @@ class Flatten(View):
 class Reshape(View):
     """The same values in another shape; one entry may be -1, which takes what is left."""
 
-    shape: tuple[int, ...] = arg(Sizes(-1), "the output shape: [features] or [channels, ...]", main=True)
+    shape: tuple[Dim, ...] = arg(
+        Sizes(Count(-1)), "the output shape: [features] or [channels, ...]", main=True
+    )
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("[4, 6, 2]", ((48,),)),
@@ -111,11 +114,8 @@ class Reshape(View):
             fits, "'reshape' keeps the number of values", f"{values} values", received, argument="shape"
         )
 
-    def _known(self) -> int:
-        known = 1
-        for size in self.shape:
-            known *= 1 if size == -1 else size
-        return known
+    def _known(self) -> Dim:
+        return product(size for size in self.shape if size != -1)
 
     def output(self, x: Shape) -> Shape:
         rest = product(x) // self._known()
@@ -203,7 +203,7 @@ class PixelShuffle(Rearranging):
 class ChannelShuffle(Rearranging):
     """Interleaves the channels of groups, so that the next grouped layer mixes them (Zhang et al., 2017)."""
 
-    groups: int = arg(Whole(1), "number of groups", main=True)
+    groups: Dim = arg(Count(), "number of groups", main=True)
 
     examples: ClassVar[tuple[Example, ...]] = (Example("3", ((6, 4, 4),)), Example("2", ((4, 5),)))
 
@@ -221,7 +221,7 @@ class ChannelShuffle(Rearranging):
 
     def shares(self, x: Shape, *, training: bool) -> bool:
         """Where each group, or all of them, is a single channel, nothing moves."""
-        return 1 in (self.groups, x[0] // self.groups)
+        return any(same(each, 1) for each in (self.groups, x[0] // self.groups))
 
 
 @layer("crop")
@@ -306,7 +306,7 @@ class Shortcut(Layer):
     ``pad`` (option A) takes every ``stride``-th position and appends channels of zeros.
     """
 
-    channels: int = arg(Whole(1), "output channels", main=True)
+    channels: Dim = arg(Count(), "output channels", main=True)
     stride: int = arg(Whole(1), "step along every axis", default=1)
     kind: str = arg(Choice("project", "pad"), "what to do where shapes differ", default="project")
 
@@ -326,7 +326,7 @@ class Shortcut(Layer):
 
     def is_identity(self, x: Shape) -> bool:
         """Whether the input passes unchanged."""
-        return self.stride == 1 and x[0] == self.channels
+        return self.stride == 1 and bool(same(x[0], self.channels))
 
     def projects(self, x: Shape) -> bool:
         """Whether there is a convolution and a batch normalisation."""

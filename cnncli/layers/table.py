@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from cnncli.diagnostics import Diagnostic, SpecError
-from cnncli.spec.fields import Reader, Sizes
+from cnncli.spec.readers import Reader, Sizes, Whole
 from cnncli.spec.scope import Argument
 from cnncli.spec.tree import Items
 
@@ -45,7 +45,7 @@ class TableReader(Reader[Table]):
     def _row(self, argument: Argument) -> tuple[int, ...]:
         if not isinstance(argument.value, Items):
             raise self.wrong(argument)
-        row = Sizes(0, _MAX_READ).read(argument)
+        row = Sizes(Whole(0), _MAX_READ).read(argument)
         twice = [channel for channel in row if row.count(channel) > 1]
         if twice:
             message = f"a row of the table names input channel {twice[0]} twice"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cnncli.algebra import whole
 from cnncli.layers.capsules import CapsuleLength, CapsuleMask, Capsules
 from cnncli.network.initial import initialise
 from cnncli.network.registry import Sizes, builder
@@ -23,7 +24,7 @@ class Routing(nn.Module):
         super().__init__()
         self.reads, self.routings = kind.reads, kind.routings
         inputs = prod(x) // kind.reads
-        self.weight = nn.Parameter(torch.empty(inputs, kind.count, kind.size, kind.reads))
+        self.weight = nn.Parameter(torch.empty(inputs, whole(kind.count), whole(kind.size), kind.reads))
 
     def forward(self, x: Tensor) -> Tensor:
         u = _squash(x.unflatten(1, (-1, self.reads)).movedim(2, -1).flatten(1, -2))
@@ -64,7 +65,7 @@ def capsules(kind: Capsules, x: Sizes) -> nn.Module:
     variance / count^2 in the mean. That is to be 1/4: where it is large, squashing leaves no derivative.
     """
     module = Routing(kind, x)
-    initialise(module, 8 * kind.size * len(module.weight) / kind.count**2)
+    initialise(module, 8 * whole(kind.size) * len(module.weight) / whole(kind.count) ** 2)
     return module
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cnncli.algebra import whole
 from cnncli.layers.conv import Conv, ConvTranspose
 from cnncli.layers.kind import along
 from cnncli.layers.table import Table, connected
@@ -77,12 +78,13 @@ class TableConv(_OwnConv):
         rank = len(x) - 1
         self.padder = Padder(kind.windows(x), kind.padding_mode, kind.padding_value)
         self.flip = kind.flip
+        channels = whole(kind.channels)
         self.weight = nn.Parameter(torch.empty(connected(table), *along(kind.kernel, rank)))
-        self.bias = nn.Parameter(torch.empty(kind.channels)) if kind.bias else None
+        self.bias = nn.Parameter(torch.empty(channels)) if kind.bias else None
         self.stride, self.dilation, self.groups = along(kind.stride, rank), along(kind.dilation, rank), 1
-        self.channels = kind.channels, x[0]
+        self.channels = channels, x[0]
         places = [out * x[0] + channel for out, row in enumerate(table) for channel in row]
-        self.runs, self.gaps = _runs_and_gaps(places, kind.channels * x[0])
+        self.runs, self.gaps = _runs_and_gaps(places, channels * x[0])
 
     def kernels(self) -> Tensor:
         kernel = self.weight.shape[1:]
@@ -112,7 +114,7 @@ def conv(kind: Conv, x: Sizes) -> nn.Module:
     """PyTorch's own where it can do it; else another module, under the same names of parameters."""
     area = prod(along(kind.kernel, len(x) - 1))
     module = _dense(kind, x) if kind.table is None else TableConv(kind, kind.table, x)
-    read = x[0] // kind.groups if kind.table is None else connected(kind.table) / kind.channels
+    read = x[0] // whole(kind.groups) if kind.table is None else connected(kind.table) / whole(kind.channels)
     initialise(module, read * area)
     return module
 
@@ -198,5 +200,5 @@ def convtranspose(kind: ConvTranspose, x: Sizes) -> nn.Module:
         module.margins = margins  # type: ignore[assignment]
     # Copies of the kernel overlap where it is larger than the stride: so many products an output sums.
     overlap = prod(window.kernel / window.stride for window in windows)
-    initialise(module, max(x[0] // kind.groups * overlap, 1))
+    initialise(module, max(x[0] // whole(kind.groups) * overlap, 1))
     return module

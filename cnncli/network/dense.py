@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from cnncli.algebra import whole
 from cnncli.layers.dense import RBF, Linear
 from cnncli.layers.prototypes import DIGITS
 from cnncli.network.initial import initialise
@@ -14,7 +15,7 @@ from cnncli.network.registry import Sizes, builder
 @builder(Linear)
 def linear(kind: Linear, x: Sizes) -> nn.Module:
     """PyTorch's own."""
-    module = nn.Linear(x[0], kind.features, bias=kind.bias)
+    module = nn.Linear(x[0], whole(kind.features), bias=kind.bias)
     initialise(module, x[0])
     return module
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cnncli.algebra import whole
 from cnncli.layers.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm
 from cnncli.network.registry import Sizes, builder, by_rank
 
@@ -59,7 +60,7 @@ def layernorm(kind: LayerNorm, x: Sizes) -> nn.Module:
 @builder(GroupNorm)
 def groupnorm(kind: GroupNorm, x: Sizes) -> nn.Module:
     """PyTorch's own."""
-    return nn.GroupNorm(kind.groups, x[0], kind.eps, kind.affine)
+    return nn.GroupNorm(whole(kind.groups), x[0], kind.eps, kind.affine)
 
 
 @builder(InstanceNorm)

@@ -7,6 +7,7 @@ from typing import Final
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cnncli.algebra import whole
 from cnncli.layers.kind import along
 from cnncli.layers.shaping import (
     ChannelShuffle,
@@ -54,7 +55,7 @@ class Reshaped(nn.Module):
 @builder(Reshape)
 def reshape(kind: Reshape, x: Sizes) -> nn.Module:
     """The batch stays."""
-    return Reshaped(kind.shape)
+    return Reshaped(tuple(map(whole, kind.shape)))
 
 
 class Resized(nn.Module):
@@ -98,7 +99,7 @@ class Interleaved(nn.Module):
 @builder(ChannelShuffle)
 def channelshuffle(kind: ChannelShuffle, x: Sizes) -> nn.Module:
     """PyTorch has one, but not with a derivative on every device."""
-    return Interleaved(kind.groups)
+    return Interleaved(whole(kind.groups))
 
 
 class Framed(nn.Module):
@@ -157,7 +158,7 @@ def shortcut(kind: Shortcut, x: Sizes) -> nn.Module:
     if kind.is_identity(x):
         return nn.Identity()
     if not kind.projects(x):
-        return StridedIdentity(kind.stride, kind.channels - x[0])
+        return StridedIdentity(kind.stride, whole(kind.channels) - x[0])
     conv = by_rank(CONV, x)(x[0], kind.channels, 1, stride=kind.stride, bias=False)
     initialise(conv, x[0])
     return Projection(conv, by_rank(BATCH_NORM, x)(kind.channels))

@@ -16,6 +16,7 @@ import torchinfo
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from cnncli.algebra import whole
 from cnncli.graph import Graph, Node
 from cnncli.layers import Shape, shape_text
 from cnncli.layers.conv import Conv
@@ -251,7 +252,7 @@ def computed_macs(node: Node) -> int:
     """The multiply-accumulates that torch computes for a node: with a table also those with its zeros."""
     layer = node.layer
     if isinstance(layer, Conv) and layer.table is not None:
-        return layer.channels * _size(node.input_shapes[0][:1]) * _macs(node) // connected(layer.table)
+        return whole(layer.channels) * _size(node.input_shapes[0][:1]) * _macs(node) // connected(layer.table)
     return _macs(node)
 
 

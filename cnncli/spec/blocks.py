@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 from cnncli.diagnostics import MAX_FAULTS, Diagnostic, Faults, Location, SpecError, did_you_mean, nearest
 from cnncli.spec.description import Vocabulary
-from cnncli.spec.fields import Flag
 from cnncli.spec.nodes import RESERVED, read_node
+from cnncli.spec.readers import Flag
 from cnncli.spec.scope import Argument, Scope
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 

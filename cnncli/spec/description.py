@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple, Protocol
 
+from cnncli.algebra import Dim
 from cnncli.diagnostics import Location, Source
 from cnncli.spec.scope import Argument
 
@@ -49,14 +50,19 @@ class HeadSpec(NamedTuple):
 
 
 class Description(NamedTuple):
-    """A spec after expansion. ``groups`` names what stands behind each prefix of a dotted name."""
+    """A spec after expansion. ``groups`` names what stands behind each prefix of a dotted name.
+
+    ``variables`` are those that are kept as symbols; ``input`` and arguments may then be formulas of them.
+    """
 
     name: str
     source: Source
-    input: tuple[int, ...]
+    input: tuple[Dim, ...]
+    input_at: Location
     nodes: tuple[NodeSpec, ...]
     heads: Mapping[str, HeadSpec]
     groups: Mapping[str, str]
+    variables: tuple[str, ...] = ()
 
 
 class Vocabulary(Protocol):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from cnncli.algebra import is_symbol
 from cnncli.diagnostics import (
     Diagnostic,
     Faults,
@@ -44,7 +45,7 @@ class Document(NamedTuple):
     """The merged sections of a spec, and the scope in which its variables stand.
 
     ``at_fault`` are sections that are there in a wrong form, or under a misspelt name: they count as
-    missing, but are not reported once more.
+    missing, but are not reported once more. ``unknown`` are the variables that are symbols in ``scope``.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Document(NamedTuple):
     entries: Entries
     scope: Scope
     at_fault: frozenset[str]
+    unknown: tuple[str, ...] = ()
 
     def section(self, key: str) -> Value | None:
         """What stands under a key, or None."""
@@ -63,31 +65,70 @@ class Document(NamedTuple):
         return Location(self.source, 1, 1, max(len(self.source.line(1)), 1))
 
 
-def load(path: str | Path, overrides: Iterable[str], faults: Faults) -> Document:
+def load(path: str | Path, overrides: Iterable[str], faults: Faults, unknown: Sequence[str] = ()) -> Document:
     """The document in a file, with ``extends`` followed and ``var=value`` overrides applied.
+
+    ``unknown`` are variables that are kept as symbols of the same names, whatever number they have.
 
     The name of a shipped spec is as good as a path (:mod:`cnncli.spec.shipped`).
     Repeated keys, unknown sections and sections of a wrong form are added to ``faults``.
 
     Raises:
-        UsageError: there is no such file, it cannot be read, or an override names no variable.
+        UsageError: there is no such file, it cannot be read, or an override names no variable; one of
+            ``unknown`` is no variable that has a whole number.
         SpecError: the text is no YAML, or no spec at all.
     """
     path = shipped.located(path)
-    return _document(read_source(path), overrides, faults, path)
+    return _document(read_source(path), overrides, faults, path, unknown)
 
 
-def from_source(source: Source, overrides: Iterable[str], faults: Faults) -> Document:
+def from_source(
+    source: Source, overrides: Iterable[str], faults: Faults, unknown: Sequence[str] = ()
+) -> Document:
     """As :func:`load`, from a text that is no file, so that it cannot extend one."""
-    return _document(source, overrides, faults, None)
+    return _document(source, overrides, faults, None, unknown)
 
 
-def _document(source: Source, overrides: Iterable[str], faults: Faults, path: Path | None) -> Document:
+def _document(
+    source: Source, overrides: Iterable[str], faults: Faults, path: Path | None, unknown: Sequence[str]
+) -> Document:
     entries, at_fault = _merged(source, path, (), faults)
     entries = _overridden(entries, list(overrides), faults)
     variables = entries.get("vars")
-    scope = Scope.of(variables) if isinstance(variables, Entries) else Scope()
-    return Document(_name(entries, source, scope, faults), source, entries, scope, at_fault)
+    own = variables if isinstance(variables, Entries) else None
+    scope = Scope.of(own) if own is not None else Scope()
+    # A name is a text, and stays that of the numbers that the file gives.
+    name = _name(entries, source, scope, faults)
+    if unknown:
+        scope = Scope.with_unknown(_checked_unknown(own, unknown, scope, source), unknown)
+    return Document(name, source, entries, scope, at_fault, tuple(dict.fromkeys(unknown)))
+
+
+def _checked_unknown(own: Entries | None, unknown: Sequence[str], scope: Scope, source: Source) -> Entries:
+    """The variables, if all that are to be unknown are among them and have whole numbers.
+
+    Raises:
+        UsageError: they are not.
+    """
+    for name in unknown:
+        if own is None or name not in own:
+            what = "no variables" if own is None else f"no variable '{name}'"
+            raise usage_error(f"'{source.name}' has {what}", hint=did_you_mean(name, own or ()))
+        if not (is_symbol(name) and _is_whole(name, scope)):
+            expected = "a variable with a whole number and a plain name"
+            received = describe(own[name])
+            raise usage_error(f"'{name}' cannot be kept unknown", expected=expected, received=received)
+    assert own is not None
+    return own
+
+
+def _is_whole(name: str, scope: Scope) -> bool:
+    """Whether a variable's value is a whole number."""
+    try:
+        value = scope.result(name)
+    except SpecError:
+        return False  # a word, for example
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _name(entries: Entries, source: Source, scope: Scope, faults: Faults) -> str:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
+from cnncli.algebra import Dim
 from cnncli.diagnostics import (
     Diagnostic,
     Faults,
@@ -33,10 +34,10 @@ from cnncli.spec.description import (
     same_arguments,
 )
 from cnncli.spec.document import Document
-from cnncli.spec.fields import Sizes, Whole
 from cnncli.spec.heads import read_head
 from cnncli.spec.names import Names, Place
 from cnncli.spec.nodes import Written, kind_of, read_arguments, read_name, read_node
+from cnncli.spec.readers import Count, Sizes, Whole
 from cnncli.spec.scope import Argument, Scope, interpolate
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 
@@ -85,7 +86,18 @@ class _Expansion:
         for block in self._blocks.values():
             if block.name not in self._used:
                 check_kinds(block.layers, self._known, self._vocabulary, self._faults)
-        return Description(document.name, document.source, size, tuple(self._nodes), heads, self._groups)
+        nodes = tuple(self._nodes)
+        written = document.section("input")
+        return Description(
+            document.name,
+            document.source,
+            size,
+            written.location if written is not None else document.start,
+            nodes,
+            heads,
+            self._groups,
+            document.unknown,
+        )
 
     def _trunk(self, place: Place) -> str | None:
         layers = self._document.section("layers")
@@ -99,13 +111,13 @@ class _Expansion:
             where = value.location if value is not None else self._document.start
             self._faults.add(Diagnostic(section, f"the spec has no {section}", where, expected))
 
-    def _input_size(self) -> tuple[int, ...]:
+    def _input_size(self) -> tuple[Dim, ...]:
         value = self._document.section("input")
         if value is None:
             self._missing("input", None, "input: [channels, height, width], or [features]")
             return ()
         try:
-            return Sizes(1, 4).read(Argument(value, self._document.scope))
+            return Sizes(Count()).read(Argument(value, self._document.scope))
         except SpecError as error:
             self._faults.extend(error.diagnostics)
             return ()

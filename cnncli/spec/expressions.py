@@ -11,14 +11,38 @@ import ast
 import operator
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
+
+from cnncli.algebra import Condition, Expr, NoFormulaError, Undecidable, same
 
 T = TypeVar("T")
-Result: TypeAlias = "int | float | bool | str | list[Result]"
+Result: TypeAlias = "int | float | bool | str | Expr | list[Result]"
 
 MAX_LENGTH: Final = 500
 MAX_LIST: Final = 10_000
 MAX_MAGNITUDE: Final = 2**63
+MAX_TERMS: Final = 200
+_MAX_POWER: Final = 8
+"""Of a formula; one of a number is bounded by :data:`MAX_MAGNITUDE`."""
+
+
+def _equal(left: Result, right: Result) -> bool | Condition:
+    """As values: those of two formulas may agree for some sizes only.
+
+    Raises TypeError for a formula beside a fraction, Undecidable for lists of formulas.
+    """
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_equal, left, right))
+    if isinstance(left, int | Expr) and isinstance(right, int | Expr):
+        return same(left, right)
+    if isinstance(left, Expr | float) and isinstance(right, Expr | float) and type(left) is not type(right):
+        raise TypeError("a formula stands for whole numbers")
+    return left == right
+
+
+def _differ(left: Result, right: Result) -> bool:
+    return not _equal(left, right)
+
 
 _ARITHMETIC: Final[Mapping[type, Callable[..., Result]]] = {
     ast.Add: operator.add,
@@ -28,15 +52,16 @@ _ARITHMETIC: Final[Mapping[type, Callable[..., Result]]] = {
     ast.Mod: operator.mod,
     ast.Pow: operator.pow,
 }
-_COMPARISONS: Final[Mapping[type, Callable[..., bool]]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
+_COMPARISONS: Final[Mapping[type, Callable[..., bool | Condition]]] = {
+    ast.Eq: _equal,
+    ast.NotEq: _differ,
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
 _FUNCTIONS: Final[Mapping[str, Callable[..., Result]]] = {"min": min, "max": max}
+_FORMULA: Final = "sums and products of whole numbers, and divisions by a number"
 _SYNTAX: Final = "+ - * // % **, comparisons, 'a if c else b', min, max and indexing"
 
 
@@ -120,6 +145,8 @@ class _Evaluator:
         if rule is None:
             raise self._unsupported(node)
         result: Result = rule(node)
+        if isinstance(result, Expr) and len(result.terms) > MAX_TERMS:
+            raise self._error(node, "the formula is too long", f"at most {MAX_TERMS} terms")
         if isinstance(result, int | float) and not -MAX_MAGNITUDE <= result <= MAX_MAGNITUDE:
             raise self._error(node, "the result is too large", f"at most {MAX_MAGNITUDE:.0e}")
         return result
@@ -150,10 +177,9 @@ class _Evaluator:
         if isinstance(node.op, ast.Not):
             return not operand
         number = self._number(node.operand, operand)
-        if isinstance(node.op, ast.USub):
-            return -number
-        if isinstance(node.op, ast.UAdd):
-            return number
+        signed: Result = -number if isinstance(node.op, ast.USub) else number
+        if isinstance(node.op, ast.USub | ast.UAdd):
+            return signed
         raise self._unsupported(node)
 
     def _BinOp(self, node: ast.BinOp) -> Result:
@@ -164,15 +190,22 @@ class _Evaluator:
             raise self._unsupported(node)
         left = self._number(node.left, self.value(node.left))
         right = self._number(node.right, self.value(node.right))
-        if isinstance(node.op, ast.Pow) and not (-64 <= right <= 64):
-            raise self._error(node.right, "the exponent is too large")
+        if isinstance(node.op, ast.Pow):
+            self._check_power(node, left, right)
         try:
             result = rule(left, right)
         except (ZeroDivisionError, OverflowError):
             raise self._error(node, "this divides by zero or is too large") from None
+        except (NoFormulaError, TypeError, ValueError):
+            raise self._error(node, "this is no formula of what is kept unknown", _FORMULA) from None
         if isinstance(result, complex):
             raise self._error(node, "this has no real value")
         return result
+
+    def _check_power(self, node: ast.BinOp, left: Result, right: Result) -> None:
+        most = _MAX_POWER if isinstance(left, Expr) else 64
+        if isinstance(right, int | float) and not -most <= right <= most:
+            raise self._error(node.right, "the exponent is too large")
 
     def _BoolOp(self, node: ast.BoolOp) -> Result:
         values = [bool(self.value(each)) for each in node.values]
@@ -198,7 +231,9 @@ class _Evaluator:
         if rule is None:
             raise self._unsupported(node)
         try:
-            return rule(left, right)
+            return bool(rule(left, right))
+        except Undecidable:
+            raise
         except TypeError:
             raise self._error(node, "these two cannot be compared") from None
 
@@ -230,8 +265,8 @@ class _Evaluator:
             raise self._error(node.slice, "the list has no such entry", expected)
         return items[index]
 
-    def _number(self, node: ast.expr, value: Result) -> int | float:
-        if isinstance(value, int | float):
+    def _number(self, node: ast.expr, value: Result) -> Any:
+        if isinstance(value, int | float | Expr):
             return value
         came = "a list" if isinstance(value, list) else f"the word '{value}'"
         raise self._error(node, f"{came} stands where a number was expected", "a number")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from cnncli.diagnostics import Diagnostic, Faults, SpecError, did_you_mean
-from cnncli.spec.fields import Flag
+from cnncli.spec.readers import Flag
 from cnncli.spec.scope import Argument, Scope
 from cnncli.spec.tree import Entries, Items, Value
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
+from cnncli.algebra import Undecidable, symbol
 from cnncli.diagnostics import Diagnostic, LimitError, Location, SpecError, did_you_mean, shortened
 from cnncli.spec.expressions import MAX_LIST, ExpressionError, Result, evaluate, too_long
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
@@ -25,6 +26,7 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]+(_[0-9]+)*\Z")
 _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\Z")
 _INTERPOLATION: Final = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 _MAX_DIGITS: Final = 24
+_UNKNOWN: Final = "unknown"
 TRUE_WORDS: Final = frozenset({"true", "yes", "on"})
 FALSE_WORDS: Final = frozenset({"false", "no", "off"})
 
@@ -62,6 +64,7 @@ class Scope(Mapping[str, Argument]):
         self._own: dict[str, Argument] = dict(values or {})
         self._parent = parent
         self._results: dict[str, Result] = {}
+        self._unknown: frozenset[str] = frozenset()
         self._shared: _Shared = parent._shared if parent is not None else _Shared()
 
     @classmethod
@@ -69,6 +72,14 @@ class Scope(Mapping[str, Argument]):
         """A scope in which every entry may refer to every other."""
         scope = cls(parent=parent)
         scope._own = {name: Argument(value, scope) for name, value in entries.items()}
+        return scope
+
+    @classmethod
+    def with_unknown(cls, entries: Entries, names: Iterable[str]) -> Scope:
+        """As :meth:`of`, with symbols of the same names for the values of some."""
+        scope = cls.of(entries)
+        scope._unknown = frozenset(names)
+        scope._results = {name: symbol(name) for name in scope._unknown}
         return scope
 
     @classmethod
@@ -116,13 +127,17 @@ class Scope(Mapping[str, Argument]):
 
         Raises:
             KeyError: the name is not bound.
-            SpecError: it is bound to a list or a mapping, or refers back to itself.
+            SpecError: it is bound to a list or a mapping, is not known, or refers back to itself.
         """
         if name not in self._own:
             if self._parent is None:
                 raise KeyError(name)
             return self._parent.text(name)
         argument = self._own[name]
+        if name in self._unknown:
+            message = f"'{name}' is kept unknown but stands in a text"
+            hint = f"without the dollar sign it is a number: {name}"
+            raise SpecError(Diagnostic(_UNKNOWN, message, argument.location, "a number for it", hint=hint))
         if not isinstance(argument.value, Scalar):
             message = f"'{name}' is used in a text but is {describe(argument.value)}"
             raise SpecError(Diagnostic("text", message, argument.location, expected="a word or a number"))
@@ -182,8 +197,14 @@ def interpolate(scalar: Scalar, scope: Scope) -> str:
         try:
             return scope.text(name)
         except KeyError:
+            raise _unknown_name(name, scope, scalar.part(match.start(), len(match[0]))) from None
+        except SpecError as error:
+            fault = error.diagnostics[0]
+            if fault.code != _UNKNOWN:
+                raise
+            # It is not the variable that is at fault, but this use of it.
             where = scalar.part(match.start(), len(match[0]))
-            raise _unknown_name(name, scope, where) from None
+            raise SpecError(fault._replace(location=where)) from None
 
     text = _INTERPOLATION.sub(replacement, scalar.text)
     if len(text) > MAX_TEXT:
@@ -225,6 +246,8 @@ def _expression(scalar: Scalar, scope: Scope) -> Result:
             return literal
     try:
         return scope.compute(text, scalar.location)
+    except Undecidable as error:
+        raise SpecError(_undecided(error, scalar)) from None
     except ExpressionError as error:
         # The places of an expression that came of interpolation are not those of the file.
         where = scalar.part(error.start, error.width) if text == scalar.text else scalar.location
@@ -233,6 +256,17 @@ def _expression(scalar: Scalar, scope: Scope) -> Result:
         received = f"'{shortened(text)}'"
         hint = _expression_hint(text, scalar)
         raise SpecError(Diagnostic("expression", str(error), where, error.expected, received, hint)) from None
+
+
+def _undecided(error: Undecidable, scalar: Scalar) -> Diagnostic:
+    return Diagnostic(
+        "undecided",
+        "this has no one formula for all values of what is kept unknown",
+        scalar.location,
+        "numbers for which it is decided",
+        f"both are possible: {error.condition}, or not",
+        "--set gives a variable a number",
+    )
 
 
 def _expression_hint(text: str, scalar: Scalar) -> str:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from cnncli.spec.fields import Choice, Flag, Number, Reader, Record, Text, Weights, Whole, arg
+from cnncli.spec.fields import Record, arg
+from cnncli.spec.readers import Choice, Flag, Number, Reader, Text, Weights, Whole
 from cnncli.spec.scope import Argument, compute
 from cnncli.spec.tree import Scalar
 

@@ -1,7 +1,7 @@
 """The located values of a YAML text: words, lists and mappings.
 
 Scalars stay text here: whether ``no`` is a word or a truth value depends on the field that reads it
-(:mod:`cnncli.spec.fields`), so it is decided there.
+(:mod:`cnncli.spec.readers`), so it is decided there.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ import copy
 import pytest
 from hypothesis import given
 
-from cnncli.algebra import Dim, Expr, ceil_div, evaluate, product, symbol, symbols_of
+from cnncli.algebra import Dim, Expr, NoFormulaError, ceil_div, evaluate, product, symbol, symbols_of
 from tests.algebra.arithmetic import SYMBOLS, assert_means, compute, formula, formulas, sizes
 
 H, W = symbol("H"), symbol("W")
@@ -135,18 +135,35 @@ def test_a_symbols_name_must_parse_back(name: str) -> None:
 
 
 def test_what_has_no_exact_integer_answer_is_refused() -> None:
-    with pytest.raises(TypeError, match="only division by a known integer"):
-        H // W
-    with pytest.raises(TypeError, match="only division by a known integer"):
-        12 // H
-    with pytest.raises(TypeError, match="only division by a known integer"):
-        12 % H
-    with pytest.raises(TypeError, match="only division by a known integer"):
-        W % H
+    for divide in (
+        lambda: H // W,
+        lambda: 12 // H,
+        lambda: 12 % H,
+        lambda: W % H,
+        lambda: (H + 1) // (2 * H),
+    ):
+        with pytest.raises(NoFormulaError, match="divides by what is not known"):
+            divide()
     with pytest.raises(ValueError, match="is not an integer"):
         H**-1
     with pytest.raises(ZeroDivisionError):
         H // 0
+
+
+@given(formulas, formulas)
+def test_a_product_is_divided_by_its_factors(p: str, q: str) -> None:
+    left, right = compute(p, SYMBOLS), compute(q, SYMBOLS)
+    if right != 0:
+        told = f"paste: ({p}) * ({q}) // ({q})"
+        assert left * right // right == left, told
+        assert left * right % right == 0, told
+
+
+def test_what_divides_for_all_values_is_a_quotient() -> None:
+    assert (H * H - W * W) // (H + W) == H - W
+    assert 6 * (H // 4) * W // (2 * (H // 4)) == 3 * W
+    assert 0 // H == 0
+    assert H * W % W == 0
 
 
 @pytest.mark.parametrize("operation", ["__add__", "__sub__", "__mul__", "__floordiv__", "__pow__"])

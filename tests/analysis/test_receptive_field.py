@@ -176,7 +176,21 @@ def test_positions_that_are_all_skipped_read_nothing() -> None:
   - crop: {amount: {top: 1}}
   - conv: {channels: 1, kernel: 1, stride: 2}
 """
-    assert figures(last(layers, "[1, 9, 9]")) == [(0, 1, None), (1, 1, 0)]
+    # Nothing along one axis is nothing at all.
+    assert figures(last(layers, "[1, 9, 9]")) == [(0, 1, None), (0, 1, None)]
+
+
+def test_a_branch_that_reads_nothing_has_no_part_in_a_join() -> None:
+    layers = """
+  - add:
+      branches:
+      - - convtranspose: {channels: 1, kernel: 1, stride: 2}
+        - crop: {amount: {top: 1}}
+        - conv: {channels: 1, kernel: 1, stride: 2}
+      - conv: {channels: 1, kernel: [7, 3], padding: same}
+      fit: crop
+"""
+    assert figures(last(layers, "[1, 9, 9]")) == [(7, 1, 0), (3, 1, 0)]
 
 
 def test_after_an_enlargement_and_a_stride_positions_are_alike_again() -> None:

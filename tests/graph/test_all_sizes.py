@@ -91,7 +91,7 @@ def test_what_has_no_one_formula_is_reported() -> None:
         open_text(text, size=all_sizes)
     (fault,) = caught.value.diagnostics
     assert fault.code == "undecided"
-    assert "no one formula for all sizes" in fault.message
+    assert "no one formula for all values" in fault.message
     assert fault.location is not None
     assert fault.location.line == 3
 
