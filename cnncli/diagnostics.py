@@ -16,6 +16,9 @@ from typing import Final, NamedTuple
 MAX_FAULTS: Final = 100
 """Where a file has more faults than this, reading stops: nobody mends a hundred in one go."""
 
+NO_FORMULA: Final = "no-formula"
+"""The code of a diagnostic about something unknown that stands where a number is needed."""
+
 _MAX_REPORTS: Final = 2_000
 _MAX_CANDIDATES: Final = 300
 _MAX_SHOWN: Final = 60
@@ -212,6 +215,11 @@ def readable_bytes(count: int) -> str:
 def lines_of(text: str) -> list[str]:
     """The lines of a text, broken where YAML breaks them."""
     return _LINE_BREAK.split(text)
+
+
+def line_starts(text: str) -> list[int]:
+    """Where in the text each of :func:`lines_of` begins."""
+    return [0, *(each.end() for each in _LINE_BREAK.finditer(text))]
 
 
 def _one_line(diagnostic: Diagnostic) -> str:

@@ -61,6 +61,32 @@ class SizeSet(NamedTuple):
         single = {n for n in self.isolated if n in other} | {n for n in other.isolated if n in self}
         return make(period, tails, single)
 
+    def __sub__(self, other: SizeSet) -> SizeSet:
+        """The sizes that are not in the other.
+
+        Raises:
+            TooFineError: the common period is too large, or there are too many single sizes.
+        """
+        period = bounded(lcm(self.period, other.period))
+        own, others = dict(self.tails), dict(other.tails)
+        tails: dict[int, int] = {}
+        single = {n for n in self.isolated if n not in other}
+        for residue in range(period):
+            first = own.get(residue % self.period)
+            if first is None:
+                continue
+            first = first_at(residue, period, first)
+            end = others.get(residue % other.period)
+            if end is None:
+                # From where on none of the other's single sizes is left.
+                end = max((n + 1 for n in other.isolated if n % period == residue), default=first)
+                tails[residue] = first_at(residue, period, max(first, end))
+            stretch = range(first, end, period)
+            if len(single) + len(stretch) > MAX_ISOLATED:
+                raise TooFineError(f"more than {MAX_ISOLATED:,} single sizes")
+            single.update(n for n in stretch if n not in other)
+        return make(period, tails, single)
+
     def upwards(self, start: int = 1) -> Iterator[int]:
         """The sizes from ``start`` on, in rising order."""
         size = self.at_least(start)

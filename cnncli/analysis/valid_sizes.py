@@ -16,7 +16,8 @@ from cnncli.layers.sliding import axis_name
 class Axis(NamedTuple):
     """The sizes that are accepted along an axis whose size is the symbol ``symbol``.
 
-    Where the symbol is only a part of a size, as in 16k, ``name`` is the symbol and ``sizes`` its values.
+    Where the symbol is only a part of a size, as in 16k, ``name`` is the symbol and ``sizes`` its values; so
+    it is with a variable of the spec, whose ``name`` says that it is one.
     ``binding`` are the requirements without which there would be more; the others follow from them.
     """
 
@@ -27,7 +28,7 @@ class Axis(NamedTuple):
 
 
 class ValidSizes(NamedTuple):
-    """The axes that have a symbol, and what couples two of them or is past deciding.
+    """The axes and variables that have a symbol, and what couples two of them or is past deciding.
 
     Where ``open_bounds`` is empty, a size is accepted exactly if every axis accepts its own.
     """
@@ -43,12 +44,17 @@ def valid_sizes(graph: Graph) -> ValidSizes:
 
 
 def _names(graph: Graph) -> Iterator[tuple[str, str]]:
-    """Axes and their symbols, then symbols that are only a part of a size."""
+    """Axes and their symbols, then symbols that are only a part of a size, then variables."""
     rank = len(graph.input) - 1
-    plain = {number: str(dim) for number, dim in enumerate(graph.input[1:]) if symbols_of(dim) == {str(dim)}}
+    sizes = [
+        (number, str(dim)) for number, dim in enumerate(graph.input[1:]) if symbols_of(dim) == {str(dim)}
+    ]
+    plain = {number: symbol for number, symbol in sizes if symbol not in graph.variables}
     yield from ((axis_name(number, rank), symbol) for number, symbol in plain.items())
     every = dict.fromkeys(symbol for dim in graph.input for symbol in sorted(symbols_of(dim)))
-    yield from ((symbol, symbol) for symbol in every if symbol not in plain.values())
+    others = (symbol for symbol in every if symbol not in {*plain.values(), *graph.variables})
+    yield from ((symbol, symbol) for symbol in others)
+    yield from ((f"variable {symbol}", symbol) for symbol in graph.variables)
 
 
 def _sizes_of(graph: Graph, symbol: str) -> tuple[SizeSet, tuple[Bound, ...]]:

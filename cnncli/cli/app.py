@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import cnncli
-from cnncli.cli import check, evaluate, inspect, layers, memory, probe, sizes, specs, train
+from cnncli.cli import check, evaluate, fit, inspect, layers, memory, probe, sizes, specs, train
 from cnncli.cli.common import guarded
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ def options(
 app.command("inspect")(guarded(inspect.command))
 app.command("sizes")(guarded(sizes.command))
 app.command("memory")(guarded(memory.command))
+app.command("fit")(guarded(fit.command))
 app.command("check")(guarded(check.command))
 app.command("train")(guarded(train.command))
 app.command("evaluate")(guarded(evaluate.command))

@@ -51,7 +51,11 @@ def command(
         bool, typer.Option("--side-by-side", help="Show the networks' layers in columns, then compare them.")
     ] = False,
     symbolic: Annotated[
-        bool, typer.Option("--symbolic", help="Formulas for all input sizes, as with --input 3xHxW.")
+        bool,
+        typer.Option(
+            "--symbolic",
+            help="Formulas for all input sizes; where names of variables follow the spec, in those instead.",
+        ),
     ] = False,
     plugin: Plugins = None,
 ) -> None:
@@ -60,7 +64,8 @@ def command(
     All is computed from the text alone.
     """
     load_plugins(plugin)
-    files, several = select(specs)
+    words, unknown = (specs[:1], specs[1:]) if symbolic else (specs, [])
+    files, several = select(words)
     if several or side_by_side:
         one_only = {
             "--depth": depth,
@@ -73,8 +78,8 @@ def command(
         _refuse(one_only, "a comparison", "one spec file, without --side-by-side")
         _overview(files, parse_size(input_size), overrides or (), batch, form, side_by_side=side_by_side)
         return
-    size = _size(input_size, symbolic=symbolic)
-    graph = open_spec(files[0], size=size, overrides=overrides or ()).graph
+    size = _size(input_size, symbolic=symbolic and not unknown)
+    graph = open_spec(files[0], size=size, overrides=overrides or (), unknown=unknown).graph
     figures = costs(graph, batch)
     if graph.unknowns:
         known_only = {
@@ -83,7 +88,7 @@ def command(
             "--shifts": shifts,
             "--verify": verify,
         }
-        _refuse(known_only, "unknown sizes", "numbers in --input")
+        _refuse(known_only, "formulas", "numbers in --input, and no --symbolic")
         _symbolic(graph, figures, depth, batch, form)
         return
     comparisons = dense.compare(graph) if fully_connected else None

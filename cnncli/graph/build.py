@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from cnncli.algebra import Condition, Expr, NoFormulaError, Undecidable
-from cnncli.diagnostics import Diagnostic, Faults, Location, Related, SpecError
+from cnncli.diagnostics import NO_FORMULA, Diagnostic, Faults, Location, Related, SpecError
 from cnncli.graph.graph import Graph, Node, Output
 from cnncli.graph.trace import shape_table
 from cnncli.layers import KINDS, Kind, Require, Shape, shape_text
@@ -218,7 +218,7 @@ def _undecided(spec: NodeSpec, error: Undecidable) -> Diagnostic:
 def _no_formula(spec: NodeSpec, error: NoFormulaError) -> Diagnostic:
     """What a layer gives is no polynomial in what is unknown."""
     return Diagnostic(
-        "no-formula",
+        NO_FORMULA,
         f"{spec.name}: what '{spec.kind}' gives is no formula of this kind",
         spec.location,
         "sums, products and divisions by numbers",

@@ -187,8 +187,13 @@ class FromOutput(Elementwise):
 
 
 def shape_text(shape: Shape) -> str:
-    """``64x224x224``; ``64xHxW`` with symbols, and ``64x(H//2)x(W//2)`` with formulas."""
-    return "x".join(text if (text := str(dim)).isalnum() else f"({text})" for dim in shape)
+    """``64x224x224``; ``64xHxW`` with symbols, ``64x(H//2)x(W//2)`` and ``(width)x7x7`` with formulas."""
+    return "x".join(text if _is_short(text := str(dim)) else f"({text})" for dim in shape)
+
+
+def _is_short(text: str) -> bool:
+    """Whether a size reads well between two crosses: a number, a letter, a letter with a number."""
+    return text.isalnum() and len(text.rstrip("0123456789")) <= 1
 
 
 def along(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:

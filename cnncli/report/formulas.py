@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 
 from cnncli.algebra import Dim, Expr, product, symbol, symbols_of
 from cnncli.algebra.terms import Floor, Symbol
@@ -54,7 +53,7 @@ class Names:
 
 def abbreviated(graph: Graph, costs: Costs) -> tuple[Graph, Costs, tuple[str, ...]]:
     """Graph and costs with names in place of floor divisions, and what the names stand for."""
-    names = Names(chain.from_iterable(symbols_of(dim) for dim in graph.input))
+    names = Names(graph.unknowns)
     rows = tuple(
         Row(
             row.node._replace(output=_shape(row.node.output, names.short)), _figures(row.figures, names.short)

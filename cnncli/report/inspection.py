@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from cnncli.algebra import Dim
 from cnncli.analysis.costs import Costs, Figures
 from cnncli.analysis.dense import Comparison
+from cnncli.diagnostics import listing
 from cnncli.graph import Graph
 from cnncli.layers import shape_text
 from cnncli.report.columns import Column, Table
@@ -36,8 +37,9 @@ def show(
 
 def title(graph: Graph, batch: int) -> str:
     """The network's name and input."""
+    unknown = f", {listing(graph.variables)} unknown" if graph.variables else ""
     several = f", batch of {batch}" if batch > 1 else ""
-    return f"{printable(graph.name)}: input {shape_text(graph.input)}{several}"
+    return f"{printable(graph.name)}: input {shape_text(graph.input)}{unknown}{several}"
 
 
 def table(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from cnncli.algebra import Condition, Expr, NoFormulaError, Undecidable, same
+from cnncli.diagnostics import NO_FORMULA
 
 T = TypeVar("T")
 Result: TypeAlias = "int | float | bool | str | Expr | list[Result]"
@@ -68,6 +69,8 @@ _SYNTAX: Final = "+ - * // % **, comparisons, 'a if c else b', min, max and inde
 class ExpressionError(ValueError):
     """What is wrong with an expression, and the stretch ``start``..``start + width`` of its text."""
 
+    code = "expression"
+
     def __init__(
         self, message: str, start: int, width: int, *, expected: str = "", unknown_name: str | None = None
     ) -> None:
@@ -76,6 +79,12 @@ class ExpressionError(ValueError):
         self.width = width
         self.expected = expected
         self.unknown_name = unknown_name
+
+
+class NoFormulaHereError(ExpressionError):
+    """The expression has a value for numbers, but no formula for what is kept unknown."""
+
+    code = NO_FORMULA
 
 
 class Names(Protocol):
@@ -197,7 +206,7 @@ class _Evaluator:
         except (ZeroDivisionError, OverflowError):
             raise self._error(node, "this divides by zero or is too large") from None
         except (NoFormulaError, TypeError, ValueError):
-            raise self._error(node, "this is no formula of what is kept unknown", _FORMULA) from None
+            raise self._no_formula(node) from None
         if isinstance(result, complex):
             raise self._error(node, "this has no real value")
         return result
@@ -235,6 +244,8 @@ class _Evaluator:
         except Undecidable:
             raise
         except TypeError:
+            if isinstance(left, Expr) or isinstance(right, Expr):
+                raise self._no_formula(node) from None
             raise self._error(node, "these two cannot be compared") from None
 
     def _IfExp(self, node: ast.IfExp) -> Result:
@@ -258,6 +269,8 @@ class _Evaluator:
         index = self.value(node.slice)
         if not isinstance(items, list):
             raise self._error(node.value, "only a list can be indexed")
+        if isinstance(index, Expr):
+            raise self._no_formula(node.slice)
         if not isinstance(index, int) or isinstance(index, bool):
             raise self._error(node.slice, "an index must be a whole number")
         if not -len(items) <= index < len(items):
@@ -273,6 +286,10 @@ class _Evaluator:
 
     def _unsupported(self, node: ast.expr) -> ExpressionError:
         return self._error(node, "this has no meaning in an expression", _SYNTAX)
+
+    def _no_formula(self, node: ast.expr) -> NoFormulaHereError:
+        message = "this is no formula of what is kept unknown"
+        return NoFormulaHereError(message, *self._span(node), expected=_FORMULA)
 
     def _error(self, node: ast.expr, message: str, expected: str = "") -> ExpressionError:
         return ExpressionError(message, *self._span(node), expected=expected)

@@ -7,6 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from cnncli.algebra import Dim, Expr, symbols_of
 from cnncli.diagnostics import (
+    NO_FORMULA,
     Diagnostic,
     SpecError,
     did_you_mean,
@@ -52,9 +53,9 @@ class Reader(Generic[T]):
             return self.wrong(argument, came, hint)
         what = f"'{argument.key.text}'" if argument.key is not None else "this"
         unknown = listing(sorted(symbols_of(result)))
-        hint = f"it takes no formula: keep {unknown} a number, or find its value by trying"
+        hint = "formulas can stand for channels, features, groups, capsules and sizes"
         message = f"{what} depends on {unknown}, which is kept unknown"
-        return SpecError(Diagnostic("no-formula", message, argument.location, self.expected, came, hint=hint))
+        return SpecError(Diagnostic(NO_FORMULA, message, argument.location, self.expected, came, hint=hint))
 
 
 class Number(Reader[float]):

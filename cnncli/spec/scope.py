@@ -14,7 +14,15 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from cnncli.algebra import Undecidable, symbol
-from cnncli.diagnostics import Diagnostic, LimitError, Location, SpecError, did_you_mean, shortened
+from cnncli.diagnostics import (
+    NO_FORMULA,
+    Diagnostic,
+    LimitError,
+    Location,
+    SpecError,
+    did_you_mean,
+    shortened,
+)
 from cnncli.spec.expressions import MAX_LIST, ExpressionError, Result, evaluate, too_long
 from cnncli.spec.tree import Entries, Items, Scalar, Value, describe
 
@@ -26,7 +34,6 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]+(_[0-9]+)*\Z")
 _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\Z")
 _INTERPOLATION: Final = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 _MAX_DIGITS: Final = 24
-_UNKNOWN: Final = "unknown"
 TRUE_WORDS: Final = frozenset({"true", "yes", "on"})
 FALSE_WORDS: Final = frozenset({"false", "no", "off"})
 
@@ -137,7 +144,7 @@ class Scope(Mapping[str, Argument]):
         if name in self._unknown:
             message = f"'{name}' is kept unknown but stands in a text"
             hint = f"without the dollar sign it is a number: {name}"
-            raise SpecError(Diagnostic(_UNKNOWN, message, argument.location, "a number for it", hint=hint))
+            raise SpecError(Diagnostic(NO_FORMULA, message, argument.location, "a number for it", hint=hint))
         if not isinstance(argument.value, Scalar):
             message = f"'{name}' is used in a text but is {describe(argument.value)}"
             raise SpecError(Diagnostic("text", message, argument.location, expected="a word or a number"))
@@ -200,7 +207,7 @@ def interpolate(scalar: Scalar, scope: Scope) -> str:
             raise _unknown_name(name, scope, scalar.part(match.start(), len(match[0]))) from None
         except SpecError as error:
             fault = error.diagnostics[0]
-            if fault.code != _UNKNOWN:
+            if fault.code != NO_FORMULA:
                 raise
             # It is not the variable that is at fault, but this use of it.
             where = scalar.part(match.start(), len(match[0]))
@@ -255,7 +262,7 @@ def _expression(scalar: Scalar, scope: Scope) -> Result:
             raise _unknown_name(error.unknown_name, scope, where) from None
         received = f"'{shortened(text)}'"
         hint = _expression_hint(text, scalar)
-        raise SpecError(Diagnostic("expression", str(error), where, error.expected, received, hint)) from None
+        raise SpecError(Diagnostic(error.code, str(error), where, error.expected, received, hint)) from None
 
 
 def _undecided(error: Undecidable, scalar: Scalar) -> Diagnostic:

@@ -1,0 +1,143 @@
+"""What ``cnncli fit`` shows: the largest value that fits, beside its neighbours, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from cnncli.analysis.scaling import MAX_TRIED, MEMORY, Amounts, Candidate
+from cnncli.diagnostics import listing, readable_bytes
+from cnncli.graph import Graph
+from cnncli.layers import shape_text
+from cnncli.report.columns import Column, Line, Table, render
+from cnncli.report.json_text import shape_numbers, text
+from cnncli.report.numbers import exact, short
+from cnncli.report.screen import Screen, printable
+
+SCHEMA: Final = "cnncli.fit/1"
+_WEIGHTS: Final = "weights_size"
+
+
+class Step(NamedTuple):
+    """A variable, the value that the spec gives it, the one that was found, and candidates around it.
+
+    ``formulas`` are what it was found from: those of the figures, none where several hold in turn, None where
+    values were tried.
+    """
+
+    name: str
+    before: int
+    value: int
+    formulas: Amounts | None
+    candidates: tuple[Candidate, ...]
+
+
+class Report(NamedTuple):
+    """What was fitted, into what, and how: ``batch`` is the one that memory is for."""
+
+    graph: Graph
+    limits: Mapping[str, int]
+    batch: int
+    steps: tuple[Step, ...]
+
+
+def show(screen: Screen, report: Report) -> None:
+    """Show every variable in turn."""
+    screen.lines(lines(report, screen.width))
+
+
+def lines(report: Report, width: int | None) -> Iterator[Line]:
+    """The limits; for each variable its candidates and the formulas that they were found from."""
+    yield Line(f"{printable(report.graph.name)}: input {shape_text(report.graph.input)}", "title")
+    limits = [f"{name} {_amount(name, most)}" for name, most in report.limits.items()]
+    samples = f", in training with a batch of {exact(report.batch)}" if MEMORY in report.limits else ""
+    yield Line(f"within {listing(limits)}{samples}", "")
+    for step in report.steps:
+        yield Line("", "")
+        yield from render(_table(step, report.limits), width)
+        yield from (Line(note, "note") for note in _notes(step.formulas))
+    found = " ".join(f"--set {step.name}={step.value}" for step in report.steps)
+    yield Line("", "")
+    yield Line(found, "good")
+
+
+def _table(step: Step, limits: Mapping[str, int]) -> Table:
+    names = list(step.candidates[0].figures)
+    figures = [[each.figures[name] for each in step.candidates] for name in names]
+    return Table(
+        (
+            Column(step.name, [exact(each.value) for each in step.candidates], right=True),
+            *(
+                Column(
+                    name,
+                    [_amount(name, value) for value in values],
+                    right=True,
+                    short_cells=[_amount(name, value, brief=True) for value in values],
+                    rank=1,
+                )
+                for name, values in zip(names, figures, strict=True)
+            ),
+            Column("", [_verdict(each, step, limits) for each in step.candidates]),
+        )
+    )
+
+
+def _verdict(candidate: Candidate, step: Step, limits: Mapping[str, int]) -> str:
+    over = [f"{name} by {_amount(name, excess)}" for name, excess in candidate.over(limits).items()]
+    words = [f"over {listing(over)}"] if over else []
+    if candidate.value == step.value:
+        words = ["the largest that fits"]
+    if candidate.value == step.before:
+        words.append("the spec's own")
+    return "; ".join(words)
+
+
+def _notes(formulas: Amounts | None) -> Iterator[str]:
+    """How it was found."""
+    if formulas is None:
+        yield f"found by trying values from 1 on (at most {MAX_TRIED}), since it takes no formula"
+        return
+    for name, found in formulas.items():
+        if len(found) == 1:
+            yield f"{name} = {exact(found[0])}"
+        else:
+            yield f"{name} is the largest of {len(found)} formulas, one for each moment that may be the fullest"
+
+
+def _amount(name: str, value: int, *, brief: bool = False) -> str:
+    if name in (MEMORY, _WEIGHTS):
+        return readable_bytes(value)
+    return short(value) if brief else exact(value)
+
+
+def document(report: Report) -> str:
+    """The same for machines."""
+    content: dict[str, Any] = {
+        "schema": SCHEMA,
+        "name": report.graph.name,
+        "spec": report.graph.source.name,
+        "input": shape_numbers(report.graph.input),
+        "limits": dict(report.limits),
+        "batch": report.batch,
+        "variables": [_step(step, report.limits) for step in report.steps],
+    }
+    return text(content)
+
+
+def _step(step: Step, limits: Mapping[str, int]) -> dict[str, Any]:
+    formulas = step.formulas
+    return {
+        "name": step.name,
+        "value": step.value,
+        "before": step.before,
+        "found_by": "trying" if formulas is None else "formulas",
+        "formulas": {name: [str(each) for each in found] for name, found in (formulas or {}).items()},
+        "candidates": [
+            {
+                "value": each.value,
+                "fits": not each.over(limits),
+                "figures": dict(each.figures),
+            }
+            for each in step.candidates
+        ],
+    }
