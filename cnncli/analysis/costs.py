@@ -56,7 +56,8 @@ class Costs(NamedTuple):
 
 def costs(graph: Graph, batch: int = 1) -> Costs:
     """The figures of every node and of the whole graph, for ``batch`` samples together."""
-    rows = tuple(Row(node, _times(batch, node_figures(node))) for node in graph.nodes)
+    with graph.decided():
+        rows = tuple(Row(node, _times(batch, node_figures(node))) for node in graph.nodes)
     everything = total(row.figures for row in rows)
     if not graph.has_training_only:
         return Costs(rows, everything, everything)

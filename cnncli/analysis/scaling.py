@@ -122,7 +122,7 @@ def candidate(task: Task, variable: str, value: int, values: Mapping[str, int]) 
     """What a value makes of the network: the figures that are limited, parameters and MACs.
 
     Raises:
-        ShapeError: the network does not accept it.
+        SpecError, LimitError: the network does not accept it.
     """
     graph = task.network({**values, variable: value})
     names = dict.fromkeys((*_SHOWN, *task.limits))
@@ -201,8 +201,8 @@ def _tried(task: Task, variable: str, values: Mapping[str, int]) -> Fitted:
     for number in range(1, MAX_TRIED + 1):
         try:
             found = candidate(task, variable, number, values)
-        except ShapeError:
-            continue
+        except (SpecError, LimitError):
+            continue  # shapes that do not fit, an argument out of bounds, too many layers
         if found.over(task.limits):
             return Fitted(value, below, number, unbounded=False, formulas=None)
         value, below = number, value

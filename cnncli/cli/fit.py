@@ -209,7 +209,7 @@ def _write(path: str, spec: str, overrides: Sequence[str]) -> None:
     if text is None or _as_yaml(text, document.source.name) != whole:
         text = whole
     try:
-        with Path(path).open("x", encoding="utf-8") as file:
+        with Path(path).open("x", encoding="utf-8", newline="") as file:
             file.write(text)
     except OSError as error:
         raise usage_error(f"'{path}' cannot be written: {error.strerror}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncli.algebra import Condition, symbols_of
@@ -85,6 +86,10 @@ class Graph(NamedTuple):
         """The names of all symbols: those of the input's sizes, then the variables."""
         sizes = (name for dim in self.input for name in sorted(symbols_of(dim)))
         return tuple(dict.fromkeys((*sizes, *self.variables)))
+
+    def decided(self) -> AbstractContextManager[None]:
+        """Within it, rules may use as truth values what is decided for all sizes that the bounds leave."""
+        return self.domain.applied() if self.domain is not None else nullcontext()
 
     @property
     def has_training_only(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -51,14 +52,24 @@ def lines(report: Report, width: int | None) -> Iterator[Line]:
     yield Line(f"{printable(report.graph.name)}: input {shape_text(report.graph.input)}", "title")
     limits = [f"{name} {_amount(name, most)}" for name, most in report.limits.items()]
     samples = f", in training with a batch of {exact(report.batch)}" if MEMORY in report.limits else ""
-    yield Line(f"within {listing(limits)}{samples}", "")
+    yield from _wrapped(f"within {listing(limits)}{samples}", "", width)
     for step in report.steps:
         yield Line("", "")
         yield from render(_table(step, report.limits), width)
-        yield from (Line(note, "note") for note in _notes(step.formulas))
+        for note in _notes(step.formulas):
+            yield from _wrapped(note, "note", width)
     found = " ".join(f"--set {step.name}={step.value}" for step in report.steps)
     yield Line("", "")
     yield Line(found, "good")
+
+
+def _wrapped(words: str, role: str, width: int | None) -> Iterator[Line]:
+    """A text in lines that fit; one line where there is no end to them."""
+    if width is None:
+        yield Line(words, role)
+        return
+    lines = textwrap.wrap(words, width, subsequent_indent="    ", break_long_words=False)
+    yield from (Line(line, role) for line in lines)
 
 
 def _table(step: Step, limits: Mapping[str, int]) -> Table:
@@ -101,7 +112,7 @@ def _notes(formulas: Amounts | None) -> Iterator[str]:
         if len(found) == 1:
             yield f"{name} = {exact(found[0])}"
         else:
-            yield f"{name} is the largest of {len(found)} formulas, one for each moment that may be the fullest"
+            yield f"{name} is the largest of {len(found)} formulas, one for each moment of a step"
 
 
 def _amount(name: str, value: int, *, brief: bool = False) -> str:

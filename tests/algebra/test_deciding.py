@@ -71,21 +71,27 @@ def test_stretches_of_a_polynomial(polynomial: list[int], start: int) -> None:
     assert all(b is not None and b + 1 < c for (_, b), (c, _) in pairwise(stretches))
 
 
-SETS = st.builds(
-    make,
-    st.shared(st.integers(1, 12), key="period"),
-    st.dictionaries(st.integers(0, 11), st.integers(0, 5)).flatmap(
-        lambda tails: st.shared(st.integers(1, 12), key="period").map(
-            lambda period: {
-                r: r + period * k + (period if r + k == 0 else 0) for r, k in tails.items() if r < period
-            }
-        )
-    ),
-    st.lists(st.integers(1, 40)),
-)
+def sets(key: str) -> st.SearchStrategy[SizeSet]:
+    """Sets; two keys have two periods."""
+    period = st.shared(st.integers(1, 12), key=key)
+    return st.builds(
+        make,
+        period,
+        st.dictionaries(st.integers(0, 11), st.integers(0, 5)).flatmap(
+            lambda tails: period.map(
+                lambda size: {
+                    r: r + size * k + (size if r + k == 0 else 0) for r, k in tails.items() if r < size
+                }
+            )
+        ),
+        st.lists(st.integers(1, 40)),
+    )
 
 
-@given(SETS, SETS)
+SETS, OTHERS = sets("one"), sets("other")
+
+
+@given(SETS, OTHERS)
 def test_what_is_in_both(left: SizeSet, right: SizeSet) -> None:
     meet = left & right
     assert [n for n in TRIED if n in meet] == [n for n in TRIED if n in left and n in right]
@@ -94,6 +100,17 @@ def test_what_is_in_both(left: SizeSet, right: SizeSet) -> None:
         assert meet.at_most(n) == max((m for m in range(1, n + 1) if m in meet), default=None)
         above = meet.at_least(n)
         assert above == next((m for m in TRIED if m >= n and m in meet), None)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(SETS, OTHERS)
+def test_what_is_left_without_another(left: SizeSet, right: SizeSet) -> None:
+    rest = left - right
+    assert [n for n in TRIED if n in rest] == [n for n in TRIED if n in left and n not in right]
+    # Canonical, and together with what was in both the whole again.
+    assert rest == make(rest.period, dict(rest.tails), rest.isolated)
+    assert rest & right == left - left
+    assert left - (left - right) == left & right
 
 
 @given(SETS)

@@ -74,10 +74,10 @@ def test_json() -> None:
         (("sizes", "lenet5", "--input", "1xHx"), "'' is no size"),
         (("sizes", "lenet5", "--input", "1xH-1xW"), "'H-1' is no size"),
         (("sizes", "lenet5", "--input", "1xHx0"), "this is no size"),
-        (("inspect", "lenet5", "--symbolic", "--verify"), "--verify cannot go with unknown sizes"),
+        (("inspect", "lenet5", "--symbolic", "--verify"), "--verify cannot go with formulas"),
         (
             ("inspect", "lenet5", "--symbolic", "--fully-connected"),
-            "--fully-connected cannot go with unknown",
+            "--fully-connected cannot go with formulas",
         ),
         (
             ("inspect", "lenet5", "--symbolic", "--input", "1x32x32"),

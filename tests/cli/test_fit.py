@@ -1,0 +1,224 @@
+"""``cnncli fit``, and variables in ``cnncli inspect --symbolic``, as they are typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cnncli.cli.app import app
+from cnncli.graph import open_spec
+from tests.cli.terminal import on_a_terminal
+from tests.specs.support import SPECS
+
+runner = CliRunner()
+
+
+def call(*arguments: str) -> tuple[int, str, str]:
+    result = runner.invoke(app, [*arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+UNET = ("fit", "unet", "--vary", "width", "--budget", "params=7M")
+
+
+def test_the_largest_width_stands_between_its_neighbours() -> None:
+    code, text, _ = call(*UNET)
+    assert code == 0
+    rows = [line.split() for line in text.splitlines()]
+    assert ["within", "params", "7,000,000"] in rows
+    assert ["29", "6,373,158", "30,937,454,388"] in rows
+    assert ["30", "6,820,142", "33,104,522,040", *["the", "largest", "that", "fits"]] in rows
+    assert ["31", "7,282,274", "35,344,940,284", *["over", "params", "by", "282,274"]] in rows
+    assert rows[-1] == ["--set", "width=30"]
+    assert "params = 7574*width**2 + 118*width + 2" in text
+    assert "over params by 24,030,658; the spec's own" in text
+
+
+def test_on_a_terminal_of_eighty_columns() -> None:
+    lines = on_a_terminal(*UNET, "--budget", "macs=1T", "--budget", "memory=64GiB", "--batch", "2")
+    assert max(map(len, lines)) <= 80
+    assert any(
+        "within params 7,000,000, macs 1,000,000,000,000 and memory 64.0 GiB" in line for line in lines
+    )
+
+
+def test_several_variables_one_after_another() -> None:
+    _, text, _ = call("fit", "small_resnet", "--vary", "width", "--vary", "classes", "--budget", "params=1M")
+    assert text.splitlines()[-1] == "--set width=38 --set classes=136"
+    # The second is fitted with what the first has left: 153 parameters for each class.
+    assert "params = 153*classes + 979146" in text
+
+
+def test_the_specs_own_budget_is_taken() -> None:
+    _, text, _ = call("fit", "vgg16", "--vary", "classes")
+    assert "within params 138,400,000 and macs 15,500,000,000" in text
+    assert text.splitlines()[-1] == "--set classes=1010"
+
+
+def test_what_takes_no_formula_is_tried() -> None:
+    _, text, _ = call("fit", "resnet20", "--vary", "n", "--budget", "params=0.5M")
+    assert "found by trying values from 1 on (at most 256), since it takes no formula" in text
+    assert text.splitlines()[-1] == "--set n=5"
+
+
+def test_as_json() -> None:
+    code, text, _ = call(*UNET, "--format", "json")
+    document = json.loads(text)
+    assert code == 0
+    assert document["schema"] == "cnncli.fit/1"
+    assert document["limits"] == {"params": 7_000_000}
+    (variable,) = document["variables"]
+    assert (variable["name"], variable["value"], variable["before"]) == ("width", 30, 64)
+    assert variable["found_by"] == "formulas"
+    assert variable["formulas"] == {"params": ["7574*width**2 + 118*width + 2"]}
+    assert [(each["value"], each["fits"]) for each in variable["candidates"]] == [
+        (29, True),
+        (30, True),
+        (31, False),
+        (64, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("unet", "--vary", "wdith", "--budget", "params=1M"), "did you mean 'width'?"),
+        (("unet", "--vary", "fit", "--budget", "params=1M"), "'fit' cannot be kept unknown"),
+        (("unet", "--vary", "width", "--vary", "width"), "stands there twice"),
+        (("unet", "--vary", "width", "--set", "width=3"), "cannot be given with --set and be varied"),
+        (("unet", "--vary", "width", "--budget", "parms=1M"), "did you mean 'params'?"),
+        (("unet", "--vary", "width", "--budget", "layers=3"), "this sets no limit"),
+        (("unet", "--vary", "width", "--budget", "params=much"), "a number such as 1.2M"),
+        (("unet", "--vary", "width", "--budget", "memory=4x"), "a size such as 512 KiB"),
+        (("unet", "--vary", "width", "--budget", "params=1", "--budget", "params=2"), "has a limit already"),
+        (
+            ("unet", "--vary", "width", "--budget", "params=100"),
+            "params=7694, as it is with width=1",
+        ),
+        (("unet", "--vary", "width", "--budget", "buffers=1"), "no limit stops 'width'"),
+        (("unet", "--vary", "width", "--budget", "memory=1GiB", "--batch", "0"), "--batch 0"),
+        (("small_resnet", "--vary", "depth", "--budget", "params=0"), "no value of 'depth'"),
+        (("lenet5", "--vary", "width"), "has no variables"),
+        (("nothing.yaml", "--vary", "width"), "there is no file 'nothing.yaml'"),
+    ],
+)
+def test_mistakes(arguments: tuple[str, ...], message: str) -> None:
+    code, text, errors = call("fit", *arguments)
+    assert code == 2
+    assert text == ""
+    assert message in errors
+
+
+def test_a_spec_without_a_budget(tmp_path: Path) -> None:
+    spec = tmp_path / "plain.yaml"
+    spec.write_text("input: [3]\nvars: {w: 2}\nlayers: [linear: w]\n")
+    code, _, errors = call("fit", str(spec), "--vary", "w")
+    assert code == 2
+    assert "give one: --budget params=1M" in errors
+
+
+# -- the changed spec ------------------------------------------------------------------------------
+
+TEXT = """\
+# A comment that stays.
+input: [3, 32, 32]
+vars:
+  width: "64"   # wide
+  other: 3
+layers:
+  - conv: {channels: width, kernel: other}
+  - {conv: {channels: width*2, kernel: 1}, name: last}   # and this one
+"""
+
+
+def written(tmp_path: Path, text: str, *arguments: str) -> str:
+    """The text of the changed spec, at whose figures the fit stopped."""
+    spec, new = tmp_path / "spec.yaml", tmp_path / "new.yaml"
+    spec.write_bytes(text.encode())
+    options = ("--vary", "width", "--budget", "params=5k", "--format", "json", "--output", str(new))
+    code, shown, errors = call("fit", str(spec), *options, *arguments)
+    assert code == 0, errors
+    (variable,) = json.loads(shown)["variables"]
+    (found,) = (each for each in variable["candidates"] if each["value"] == variable["value"])
+    _, after, _ = call("inspect", str(new), "--format", "json")
+    assert json.loads(after)["totals"]["params"] == found["figures"]["params"]
+    return new.read_bytes().decode()
+
+
+def test_only_the_number_changes(tmp_path: Path) -> None:
+    assert written(tmp_path, TEXT) == TEXT.replace('"64"', "43")
+
+
+def test_line_ends_and_other_settings_are_kept(tmp_path: Path) -> None:
+    windows = TEXT.replace("\n", "\r\n")
+    changed = windows.replace('"64"', "48").replace("other: 3", "other: 1")
+    assert written(tmp_path, windows, "--set", "other=1") == changed
+
+
+def test_a_spec_that_extends_another_is_written_whole(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(TEXT)
+    text = written(tmp_path, "extends: base.yaml\nvars: {width: 8}\n")
+    assert "extends" not in text
+    assert "width: 43" in text
+    assert "A comment" not in text
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    there = tmp_path / "there.yaml"
+    there.write_text("mine")
+    code, _, errors = call(*UNET, "--output", str(there))
+    assert code == 2
+    assert "exists already" in errors
+    assert there.read_text() == "mine"
+    code, _, errors = call(*UNET, "--output", str(tmp_path / "no" / "folder.yaml"))
+    assert code == 2
+    assert "cannot be written" in errors
+
+
+def test_a_shipped_spec(tmp_path: Path) -> None:
+    new = tmp_path / "narrow.yaml"
+    assert call(*UNET, "--output", str(new))[0] == 0
+    before = (SPECS / "unet.yaml").read_text(encoding="utf-8")
+    assert new.read_text(encoding="utf-8") == before.replace("width: 64", "width: 30")
+    assert open_spec(new).graph.nodes[0].output == (30, 570, 570)
+
+
+# -- inspect --symbolic ----------------------------------------------------------------------------
+
+
+def test_formulas_of_a_variable() -> None:
+    code, text, _ = call("inspect", "unet", "--symbolic", "width")
+    assert code == 0
+    assert text.startswith("unet: input 1x572x572, width unknown\n")
+    assert "parameters 7574*width**2 + 118*width + 2" in text
+    assert "(width)x570x570" in text
+    assert "variable width: any" in text
+
+
+def test_variables_and_sizes_together() -> None:
+    arguments = ("small_resnet", "--symbolic", "width", "classes", "--input", "1xHxW")
+    _, text, _ = call("inspect", *arguments)
+    assert text.startswith("small resnet: input 1xHxW, width and classes unknown\n")
+    assert "parameters 4*classes*width + 676*width**2 + classes + 79*width" in text
+    _, text, _ = call("inspect", *arguments, "--format", "json")
+    assert json.loads(text)["totals"]["params"] == "4*classes*width + 676*width**2 + classes + 79*width"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("unet", "--symbolic", "wdith"), "did you mean 'width'?"),
+        (("unet", "lenet5", "--symbolic"), "has no variable 'lenet5'"),
+        (("small_resnet", "--symbolic", "depth"), "formulas can stand for channels"),
+        (("unet", "--symbolic", "width", "--shifts"), "--shifts cannot go with formulas"),
+        (("unet", "--symbolic", "width", "--input", "1xHxWx"), "'' is no size"),
+    ],
+)
+def test_mistakes_with_variables(arguments: tuple[str, ...], message: str) -> None:
+    code, _, errors = call("inspect", *arguments)
+    assert code == 2
+    assert message in errors
