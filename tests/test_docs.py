@@ -87,13 +87,30 @@ def test_the_readmes_message_is_what_is_said() -> None:
     assert [each.text for each in error_lines(caught.value.diagnostics)] == [*said, ""]
 
 
-def test_the_readmes_table_is_what_a_terminal_shows() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    quoted = re.search(r"    \$ cnncli (inspect unet .*)\n((?:    .*\n)+)", readme)
-    assert quoted is not None
-    shown = on_a_terminal(*quoted[1].split())
-    said = [line.removeprefix("    ") for line in quoted[2].splitlines()]
-    assert [line for line in said if line != "..." and line not in shown] == []
+def typed(path: Path) -> list[tuple[str, str]]:
+    """The commands on shipped specs that a document shows with what they print, and that."""
+    found = re.findall(
+        r"^    \$ cnncli (.*)\n((?:    .*\n|\n(?=    ))+)", path.read_text("utf-8"), re.MULTILINE
+    )
+    return [(command, printed) for command, printed in found if ".yaml" not in command]
+
+
+EXAMPLES = [
+    pytest.param(*each, id=f"{path.name}: {each[0]}")
+    for path in (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
+    for each in typed(path)
+]
+
+
+def test_documents_have_examples() -> None:
+    assert len(EXAMPLES) > 5
+
+
+@pytest.mark.parametrize(("command", "printed"), EXAMPLES)
+def test_examples_are_what_a_terminal_shows(command: str, printed: str) -> None:
+    shown = on_a_terminal(*command.split())
+    said = [line.removeprefix("    ") for line in printed.splitlines()]
+    assert [line for line in said if line.strip() not in ("", "...") and line not in shown] == []
 
 
 def test_the_plug_in_of_the_documents_works(tmp_path: Path) -> None:
