@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from cnncli.algebra import evaluate
 from cnncli.analysis.costs import costs
 from cnncli.cli.app import app
 from cnncli.diagnostics import CnncliError, Diagnostic
 from cnncli.graph import Opened, open_text
 from cnncli.report.messages import error_lines
+from cnncli.spec.tree import Entries
 from cnncli.spec.writer import to_yaml
 
 SPECS = sorted((Path(__file__).parent.parent.parent / "specs").rglob("*.yaml"))
@@ -159,13 +161,13 @@ def mutants(seed: int, count: int) -> Iterator[str]:
         yield text
 
 
-def outcome(text: str) -> Opened | None:
+def outcome(text: str, *unknown: str) -> Opened | None:
     """Opens a text; what is raised other than a message, and a message that cannot be shown, fails."""
     start = time.process_time()
     opened: Opened | None = None
     found: tuple[Diagnostic, ...] = ()
     try:
-        opened = open_text(text, name="net.yaml")
+        opened = open_text(text, name="net.yaml", unknown=unknown)
         costs(opened.graph)
     except CnncliError as error:
         found = error.diagnostics
@@ -184,13 +186,32 @@ def check_written_back(opened: Opened) -> None:
     assert (again.train, again.budget) == (opened.train, opened.budget)
 
 
+def check_unknown(text: str, opened: Opened) -> int:
+    """The formulas in a variable are at its own value what there is in numbers; for how many variables."""
+    variables = opened.document.entries.get("vars")
+    checked = 0
+    for name in variables if isinstance(variables, Entries) else ():
+        unknown = outcome(text, name)
+        own = opened.document.scope.result(name) if unknown is not None else 0
+        if unknown is None or not isinstance(own, int) or own < 1:
+            continue  # it stands where no formula can, or symbols do not stand for it
+        at = {name: own}
+        assert all(evaluate(bound.condition, at) for bound in unknown.graph.bounds), text
+        formulas, numbers = (costs(each.graph).training_totals for each in (unknown, opened))
+        assert [evaluate(each, at) for each in formulas] == [*numbers], text
+        checked += 1
+    return checked
+
+
 def check_mutants(seed: int, count: int) -> None:
-    good = 0
+    good = checked = 0
     for text in mutants(seed, count):
         opened = outcome(text)
         if opened is not None:
             good += 1
             check_written_back(opened)
+            checked += check_unknown(text, opened)
+    assert checked > good // 20
     # Of mutants that all are nonsense, one would learn little.
     assert good > count // 20
 
