@@ -47,23 +47,24 @@ class Outcome(NamedTuple):
     sizes: int = 0
 
 
-def compare(spec: Spec, sizes: Sequence[int]) -> Outcome:
+def compare(spec: Spec, sizes: Sequence[int], axes: Sequence[int] | None = None) -> Outcome:
     """Hold formulas and accepted sizes against the analysis in numbers, along every axis by itself.
 
-    The other axes have a size that is accepted. Raises AssertionError with the spec to paste.
+    Or along some of them, numbered from 0. The other axes have a size that is accepted. Raises AssertionError with the spec to paste.
     """
+    axes = range(len(spec.input) - 1) if axes is None else axes
     symbolic, faults = spec.graph(all_sizes(spec.input))
     if symbolic is None:
         codes = {fault.code for fault in faults.in_order()}
         if codes == {"undecided"}:
             return Outcome("undecided")
         assert codes == {"shape"}, spec.text
-        assert not any(spec.graph(size)[0] for size in _some_sizes(spec, sizes)), spec.text
+        assert not any(spec.graph(size)[0] for size in _some_sizes(spec, sizes, axes)), spec.text
         return Outcome("none")
     found = valid_sizes(symbolic)
     formulas = costs(symbolic)
     held = 0
-    for size in _some_sizes(spec, sizes, found):
+    for size in _some_sizes(spec, sizes, axes, found):
         numeric, _ = spec.graph(size)
         accepted = _accepted(found, size)
         assert accepted == (numeric is not None), (spec.text, size)
@@ -93,12 +94,14 @@ def _accepted(found: ValidSizes, size: Shape) -> bool:
     return alone and all(evaluate(bound.condition, values) for bound in found.open_bounds)
 
 
-def _some_sizes(spec: Spec, sizes: Sequence[int], found: ValidSizes | None = None) -> Iterator[Shape]:
+def _some_sizes(
+    spec: Spec, sizes: Sequence[int], axes: Sequence[int], found: ValidSizes | None = None
+) -> Iterator[Shape]:
     """All sizes along one axis after another, the other axes at one that is accepted, or the spec's own."""
     own = spec.input
     if found is not None and not _accepted(found, own):
         first = [next(islice(axis.sizes.upwards(), 1), 1) for axis in found.axes]
         own = (own[0], *first)
-    for axis in range(1, len(own)):
+    for axis in axes:
         for n in sizes:
-            yield (*own[:axis], n, *own[axis + 1 :])
+            yield (*own[: axis + 1], n, *own[axis + 2 :])
