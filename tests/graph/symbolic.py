@@ -50,7 +50,9 @@ class Outcome(NamedTuple):
 def compare(spec: Spec, sizes: Sequence[int], axes: Sequence[int] | None = None) -> Outcome:
     """Hold formulas and accepted sizes against the analysis in numbers, along every axis by itself.
 
-    Or along some of them, numbered from 0. The other axes have a size that is accepted. Raises AssertionError with the spec to paste.
+    Or along some of them, numbered from 0. The other axes have a size that is accepted.
+
+    Raises AssertionError with the spec to paste.
     """
     axes = range(len(spec.input) - 1) if axes is None else axes
     symbolic, faults = spec.graph(all_sizes(spec.input))
