@@ -8,6 +8,7 @@ unknowns become :class:`Condition` values, which refuse to be guessed.
 from __future__ import annotations
 
 from cnncli.algebra.expression import Condition, Dim, Expr, NoFormulaError, Undecidable, same, symbol
+from cnncli.algebra.factoring import readable
 from cnncli.algebra.sizes import ceil_div, evaluate, known, largest, product, smallest, symbols_of, whole
 from cnncli.algebra.terms import is_symbol
 
@@ -23,6 +24,7 @@ __all__ = [
     "known",
     "largest",
     "product",
+    "readable",
     "same",
     "smallest",
     "symbol",
