@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from typing import ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
-from cnncli.algebra import Condition, Dim, product
+from cnncli.algebra import Condition, Dim, product, readable
 from cnncli.layers.memory import INPUT, OUTPUT, Saved, Space, room
 from cnncli.layers.window import POINT, AnyWindow
 from cnncli.spec.description import SUGAR
@@ -188,7 +188,7 @@ class FromOutput(Elementwise):
 
 def shape_text(shape: Shape) -> str:
     """``64x224x224``; ``64xHxW`` with symbols, and ``64x(H//2)x(W//2)`` with formulas."""
-    return "x".join(text if (text := str(dim)).isalnum() else f"({text})" for dim in shape)
+    return "x".join(text if (text := readable(dim)).isalnum() else f"({text})" for dim in shape)
 
 
 def along(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:

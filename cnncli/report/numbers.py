@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from cnncli.algebra import Dim
+from cnncli.algebra import Dim, readable
 
 _UNITS: Final = ("", "k", "M", "G", "T", "P", "E")
 
 
 def exact(value: Dim) -> str:
-    """``1,234,567``."""
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    """``1,234,567``; a formula in its readable form."""
+    return f"{value:,}" if isinstance(value, int) else readable(value)
 
 
 def short(value: int) -> str:
