@@ -96,6 +96,15 @@ def test_the_readmes_table_is_what_a_terminal_shows() -> None:
     assert [line for line in said if line != "..." and line not in shown] == []
 
 
+def test_the_formulas_of_the_documents_are_what_a_terminal_shows() -> None:
+    page = (DOCS / "sizes.md").read_text("utf-8")
+    quoted = re.search(r"    \$ cnncli (inspect lenet5 .*)\n((?:    .*\n|\n)+)", page)
+    assert quoted is not None
+    shown = on_a_terminal(*quoted[1].split())
+    said = [line.removeprefix("    ") for line in quoted[2].splitlines()]
+    assert [line for line in said if line != "..." and line not in shown] == []
+
+
 def test_the_plug_in_of_the_documents_works(tmp_path: Path) -> None:
     (code,) = blocks(DOCS / "spec.md", "python")
     file = tmp_path / "documented.py"
