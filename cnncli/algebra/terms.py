@@ -115,7 +115,7 @@ def divide(dividend: Terms, divisor: Terms) -> Terms | None:
     rest = dividend
     while rest:
         monomial, factor = ordered(rest)[0]
-        left = _without(monomial, leading)
+        left = without(monomial, leading)
         if left is None or factor % coefficient:
             return None
         step = {left: factor // coefficient}
@@ -149,6 +149,16 @@ def atoms(terms: Terms) -> Iterable[Atom]:
     return (atom for monomial in terms for atom in monomial)
 
 
+def without(monomial: Monomial, factors: Monomial) -> Monomial | None:
+    """The monomial without these factors, or None where it has not all of them."""
+    left = list(monomial)
+    for factor in factors:
+        if factor not in left:
+            return None
+        left.remove(factor)
+    return tuple(left)
+
+
 def _plus_first(terms: list[tuple[Monomial, int]]) -> list[tuple[Monomial, int]]:
     """The same terms with a positive one in front, if there is one."""
     first = next((index for index, (_, coefficient) in enumerate(terms) if coefficient > 0), 0)
@@ -169,16 +179,6 @@ def _join(left: Monomial, right: Monomial) -> Monomial:
     if not left or not right:
         return left or right
     return tuple(sorted(left + right, key=lambda atom: atom.order))
-
-
-def _without(monomial: Monomial, factors: Monomial) -> Monomial | None:
-    """The monomial without these factors, or None where it has not all of them."""
-    left = list(monomial)
-    for factor in factors:
-        if factor not in left:
-            return None
-        left.remove(factor)
-    return tuple(left)
 
 
 def _without_zeros(terms: dict[Monomial, int]) -> Terms:

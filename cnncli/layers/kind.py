@@ -188,7 +188,16 @@ class FromOutput(Elementwise):
 
 def shape_text(shape: Shape) -> str:
     """``64x224x224``; ``64xHxW`` with symbols, ``64x(H//2)x(W//2)`` and ``(width)x7x7`` with formulas."""
-    return "x".join(text if _is_short(text := str(dim)) else f"({text})" for dim in shape)
+    return "x".join(text if _is_short(text := _size_text(dim)) else f"({text})" for dim in shape)
+
+
+def _size_text(dim: Dim) -> str:
+    if isinstance(dim, int):
+        return str(dim)
+    # Imported here: what few commands need.
+    from cnncli.algebra.factoring import readable  # noqa: PLC0415
+
+    return readable(dim)
 
 
 def _is_short(text: str) -> bool:

@@ -31,6 +31,7 @@ class Column(NamedTuple):
 
     @property
     def width(self) -> int:
+        """How many characters its longest cell takes."""
         return max(len(self.heading), max(map(len, self.cells), default=0))
 
 
@@ -69,6 +70,12 @@ def render(table: Table, width: int | None) -> Iterator[Line]:
         yield Line(_join(row, columns, widths), "row" if index < body else "total")
 
 
+def left_out(table: Table, width: int | None) -> list[Column]:
+    """The optional columns for which ``width`` has no room."""
+    shown = {column.heading for column in _fitted(table.columns, width)}
+    return [column for column in table.columns if column.heading not in shown]
+
+
 def cut_middle(text: str, width: int) -> str:
     """The text, with its middle replaced by an ellipsis where it is longer than ``width``."""
     if len(text) <= width:
@@ -87,24 +94,25 @@ def _join(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
 
 def _fitted(columns: tuple[Column, ...], width: int | None) -> tuple[Column, ...]:
     """The columns, shortened one after another, or left out, until a line fits."""
-    if width is None or _length(columns) <= width:
+    if width is None or length(columns) <= width:
         return columns
     fitted = list(columns)
     by_rank = sorted(range(len(columns)), key=lambda i: columns[i].rank)
     for index in by_rank:
         column = columns[index]
-        if column.rank and column.short_cells is not None and _length(fitted) > width:
+        if column.rank and column.short_cells is not None and length(fitted) > width:
             fitted[index] = column._replace(cells=column.short_cells)
     for column in [fitted[index] for index in by_rank if columns[index].optional]:
-        if _length(fitted) > width:
+        if length(fitted) > width:
             fitted.remove(column)
     for index, column in enumerate(fitted):
-        surplus = _length(fitted) - width
+        surplus = length(fitted) - width
         if column.cut and surplus > 0:
             room = max(column.width - surplus, 12)
             fitted[index] = column._replace(cells=[cut_middle(cell, room) for cell in column.cells])
     return tuple(fitted)
 
 
-def _length(columns: Sequence[Column]) -> int:
+def length(columns: Sequence[Column]) -> int:
+    """How many characters a line of these columns takes."""
     return sum(column.width for column in columns) + len(GAP) * (len(columns) - 1)

@@ -1,14 +1,21 @@
-"""Formulas made readable: floor divisions, which return in every row, get names such as ``h1``."""
+"""Formulas on a screen: floor divisions, which return in every row, get names such as ``h1``; sums wrap."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cnncli.algebra import Dim, Expr, product, symbol, symbols_of
 from cnncli.algebra.terms import Floor, Symbol
 from cnncli.analysis.costs import Costs, Figures, Row
 from cnncli.graph import Graph
 from cnncli.layers import Shape
+
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_WITHIN = re.compile(r"\([^()]{,40}\)|(?<=[+-]) ")
+"""The spaces within parentheses, if those are short, and the ones after a sign."""
+_INDENT = "    "
 
 
 class Names:
@@ -18,20 +25,27 @@ class Names:
         self._taken = set(taken)
         self._names: dict[Floor, str] = {}
         self._counts: dict[str, int] = {}
+        # Layers of one size have the same formulas.
+        self._known: dict[Expr, Dim] = {}
 
     def short(self, dim: Dim) -> Dim:
         """The same formula with a name in place of each floor division."""
         if isinstance(dim, int):
             return dim
+        if dim not in self._known:
+            self._known[dim] = self._named(dim)
+        return self._known[dim]
+
+    def legend(self) -> Iterator[str]:
+        """``h1 = (H + 1)//2``, one for each name."""
+        return (f"{name} = {floor}" for floor, name in self._names.items())
+
+    def _named(self, dim: Expr) -> Dim:
         total: Dim = 0
         for monomial, coefficient in dim.terms.items():
             factors = [self._factor(atom) for atom in monomial if isinstance(atom, Floor | Symbol)]
             total = total + coefficient * product(factors)
         return total
-
-    def legend(self) -> Iterator[str]:
-        """``h1 = (H + 1)//2``, one for each name."""
-        return (f"{name} = {floor}" for floor, name in self._names.items())
 
     def _factor(self, atom: Floor | Symbol) -> Expr:
         if isinstance(atom, Symbol):
@@ -66,6 +80,27 @@ def abbreviated(graph: Graph, costs: Costs) -> tuple[Graph, Costs, tuple[str, ..
     }
     short = Costs(rows, _figures(costs.totals, names.short), _figures(costs.training_totals, names.short))
     return graph._replace(outputs=outputs), short, tuple(names.legend())
+
+
+def unbroken(formula: str) -> str:
+    """The formula for :func:`wrapped`: no line ends within a term."""
+    return _WITHIN.sub(lambda found: found[0].replace(" ", _NO_BREAK), formula)
+
+
+def definitions(legend: Sequence[str]) -> str:
+    """What the names stand for, for :func:`wrapped`: no line ends within a definition."""
+    return ", ".join(each.replace(" ", _NO_BREAK) for each in legend)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of this width."""
+    lines = textwrap.wrap(text, width, subsequent_indent=_INDENT, break_long_words=False)
+    return [plain(line) for line in lines]
+
+
+def plain(text: str) -> str:
+    """The text with spaces that are spaces."""
+    return text.replace(_NO_BREAK, " ")
 
 
 def _shape(shape: Shape, short: Callable[[Dim], Dim]) -> Shape:

@@ -129,8 +129,11 @@ def _name(row: FoldedRow) -> str:
 def figure_column(heading: str, figures: Sequence[Figures], name: str, rank: int) -> Column:
     """One figure of every row, in full or, where there is little room, in three digits."""
     values: list[Dim] = [getattr(each, name) for each in figures]
-    brief = [short(value) if isinstance(value, int) else str(value) for value in values]
-    return Column(heading, [exact(value) for value in values], right=True, short_cells=brief, rank=rank)
+    cells = [exact(value) for value in values]
+    brief = [
+        short(value) if isinstance(value, int) else cell for value, cell in zip(values, cells, strict=True)
+    ]
+    return Column(heading, cells, right=True, short_cells=brief, rank=rank)
 
 
 def weights_text(figures: Figures) -> str:

@@ -10,8 +10,13 @@ _UNITS: Final = ("", "k", "M", "G", "T", "P", "E")
 
 
 def exact(value: Dim) -> str:
-    """``1,234,567``."""
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    """``1,234,567``; a formula in its readable form."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    # Imported here: what few commands need.
+    from cnncli.algebra.factoring import readable  # noqa: PLC0415
+
+    return readable(value)
 
 
 def short(value: int) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cnncli.algebra import Dim
-from cnncli.analysis.costs import Costs
+from cnncli.algebra.factoring import readable
+from cnncli.analysis.costs import Costs, Figures
 from cnncli.analysis.valid_sizes import ValidSizes
 from cnncli.graph import Graph
 from cnncli.report.columns import Line
-from cnncli.report.formulas import abbreviated
+from cnncli.report.continuation import continuation
+from cnncli.report.formulas import abbreviated, definitions, plain, unbroken, wrapped
 from cnncli.report.inspection import table, title
 from cnncli.report.markdown import escape, markdown_table
 from cnncli.report.numbers import exact
@@ -18,7 +19,6 @@ from cnncli.report.screen import Screen
 from cnncli.report.valid_sizes import words
 
 _WIDTH = 100
-_NO_BREAK = "\N{NO-BREAK SPACE}"
 _TOTALS = (
     ("parameters", "params"),
     ("buffers", "buffers"),
@@ -36,10 +36,14 @@ def show(
     short, figures, legend = abbreviated(graph, costs)
     screen.line(title(graph, batch), "title")
     screen.line()
-    screen.table(table(short, figures, depth, totals=False))
+    drawn = table(short, figures, depth, totals=False)
+    screen.table(drawn)
+    for rest in continuation(drawn, screen.width):
+        screen.line()
+        screen.table(rest)
     screen.line()
     for text in _notes(figures, legend, found):
-        screen.lines(Line(line, "note") for line in _wrapped(text, screen.width))
+        screen.lines(Line(line, "note") for line in wrapped(text, screen.width or _WIDTH))
 
 
 def markdown(graph: Graph, costs: Costs, found: ValidSizes, depth: int | None, batch: int) -> Iterator[str]:
@@ -50,25 +54,28 @@ def markdown(graph: Graph, costs: Costs, found: ValidSizes, depth: int | None, b
     yield from markdown_table(table(short, figures, depth, totals=False))
     yield ""
     for text in _notes(figures, legend, found):
-        yield f"{escape(text.replace(_NO_BREAK, ' '))}  "
+        yield f"{escape(plain(text))}  "
 
 
 def _notes(figures: Costs, legend: tuple[str, ...], found: ValidSizes) -> Iterator[str]:
+    used = [row.figures for row in figures.rows if not row.node.training_only]
     for heading, name in _TOTALS:
-        value: Dim = getattr(figures.totals, name)
-        if value != 0:
-            yield f"{heading} {exact(value)}"
+        if getattr(figures.totals, name) != 0:
+            yield f"{heading} {_total(figures.totals, used, name)}"
     if figures.totals != figures.training_totals:
-        yield f"parameters with training heads {exact(figures.training_totals.params)}"
+        trained = [row.figures for row in figures.rows]
+        yield f"parameters with training heads {_total(figures.training_totals, trained, 'params')}"
     if legend:
-        # No line ends within a definition.
-        yield f"where {', '.join(each.replace(' ', _NO_BREAK) for each in legend)}"
+        yield f"where {definitions(legend)}"
     for axis in found.axes:
         yield f"{axis.name}: {words(axis.sizes)}"
     for bound in found.open_bounds:
         yield f"and only where {bound.condition} ({bound.node})"
 
 
-def _wrapped(text: str, width: int | None) -> list[str]:
-    lines = textwrap.wrap(text, width or _WIDTH, subsequent_indent="    ", break_long_words=False)
-    return [line.replace(_NO_BREAK, " ") for line in lines]
+def _total(total: Figures, parts: Sequence[Figures], name: str) -> str:
+    """A total and, where it is a formula, how it is best read as a sum over the layers."""
+    value: Dim = getattr(total, name)
+    if isinstance(value, int):
+        return exact(value)
+    return unbroken(readable(value, [getattr(each, name) for each in parts]))
