@@ -98,6 +98,9 @@ def test_products(text: str, shown: str) -> None:
         ("(H - 2)**2*(W - 1)**2", "(H - 2)**2*(W - 1)**2"),
         ("(H//2)**2*(H//2 - 1)", "(H//2)**2*(H//2 - 1)"),
         ("1920*h**2 - 11520*h + 17400", "1920*(h - 3)**2 + 120"),
+        # Kernels and biases, as for any width.
+        ("18*h*h + 2*h", "18*h**2 + 2*h"),
+        ("1152*h*h + 8*h", "1152*h**2 + 8*h"),
     ],
 )
 def test_powers_of_one_size(text: str, shown: str) -> None:
