@@ -61,6 +61,11 @@ class SizeSet(NamedTuple):
         single = {n for n in self.isolated if n in other} | {n for n in other.isolated if n in self}
         return make(period, tails, single)
 
+    def moved(self, by: int) -> SizeSet:
+        """The set of n + by for the sizes n, all of which have to be 1 or more."""
+        tails = {(residue + by) % self.period: first + by for residue, first in self.tails}
+        return make(self.period, tails, (n + by for n in self.isolated))
+
     def upwards(self, start: int = 1) -> Iterator[int]:
         """The sizes from ``start`` on, in rising order."""
         size = self.at_least(start)
