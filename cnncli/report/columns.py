@@ -69,6 +69,11 @@ def render(table: Table, width: int | None) -> Iterator[Line]:
         yield Line(_join(row, columns, widths), "row" if index < body else "total")
 
 
+def too_wide(table: Table, width: int | None) -> bool:
+    """Whether the lines of a table are longer than ``width`` as they are."""
+    return width is not None and _length(table.columns) > width
+
+
 def cut_middle(text: str, width: int) -> str:
     """The text, with its middle replaced by an ellipsis where it is longer than ``width``."""
     if len(text) <= width:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from typing import Final
 
 from cnncli.algebra import Dim, Expr, product, symbol, symbols_of
 from cnncli.algebra.terms import Floor, Symbol
 from cnncli.analysis.costs import Costs, Figures, Row
+from cnncli.analysis.valid_sizes import ValidSizes
 from cnncli.graph import Graph
 from cnncli.layers import Shape
+from cnncli.report.valid_sizes import words
+
+_WIDTH: Final = 100
+NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 
 
 class Names:
@@ -52,9 +58,8 @@ class Names:
                 return name
 
 
-def abbreviated(graph: Graph, costs: Costs) -> tuple[Graph, Costs, tuple[str, ...]]:
-    """Graph and costs with names in place of floor divisions, and what the names stand for."""
-    names = Names(chain.from_iterable(symbols_of(dim) for dim in graph.input))
+def abbreviated(graph: Graph, costs: Costs, names: Names) -> tuple[Graph, Costs]:
+    """Graph and costs with names in place of floor divisions."""
     rows = tuple(
         Row(
             row.node._replace(output=_shape(row.node.output, names.short)), _figures(row.figures, names.short)
@@ -66,7 +71,25 @@ def abbreviated(graph: Graph, costs: Costs) -> tuple[Graph, Costs, tuple[str, ..
         for name, output in graph.outputs.items()
     }
     short = Costs(rows, _figures(costs.totals, names.short), _figures(costs.training_totals, names.short))
-    return graph._replace(outputs=outputs), short, tuple(names.legend())
+    return graph._replace(outputs=outputs), short
+
+
+def explained(names: Names, found: ValidSizes) -> Iterator[str]:
+    """What the names stand for, and the sizes for which all of it holds."""
+    legend = [*names.legend()]
+    if legend:
+        # No line ends within a definition.
+        yield f"where {', '.join(each.replace(' ', NO_BREAK) for each in legend)}"
+    for axis in found.axes:
+        yield f"{axis.name}: {words(axis.sizes)}"
+    for bound in found.open_bounds:
+        yield f"and only where {bound.condition} ({bound.node})"
+
+
+def wrapped(text: str, width: int | None) -> list[str]:
+    """The lines of a text; those after the first are indented."""
+    lines = textwrap.wrap(text, width or _WIDTH, subsequent_indent="    ", break_long_words=False)
+    return [line.replace(NO_BREAK, " ") for line in lines]
 
 
 def _shape(shape: Shape, short: Callable[[Dim], Dim]) -> Shape:
