@@ -106,6 +106,6 @@ def some_values(graph: Graph, draw: Random, count: int) -> Iterator[Values]:
         }
 
 
-def in_numbers(shape: Sequence[Dim], values: Values) -> tuple[int, ...]:
+def evaluated(shape: Sequence[Dim], values: Values) -> tuple[int, ...]:
     """A shape at these values."""
     return tuple(evaluate(dim, values) for dim in shape)
