@@ -47,7 +47,7 @@ def open_rule(node: Node | NodeSpec, subject: str, error: Undecidable | NoFormul
 
     ``subject`` is what the rule tells, as ``what 'conv' gives``.
     """
-    hint = "numbers in place of the symbols: --input 3x224x224, --set width=64"
+    hint = "numbers in place of symbols: --input 3x224x224, --set width=64; or a form: --input 3x(16k)x(16k)"
     if isinstance(error, Undecidable):
         return Diagnostic(
             "undecided",

@@ -126,7 +126,7 @@ def test_formulas_of_one_symbol_and_of_forms() -> None:
     assert "peak at work 143360*k**2 + 46796448: forward, bn1" in words
     assert "forward, layer4.1.add1 and fc; backward, layer4.1.relu; the optimiser's step" in words
     _, text, _ = run("resnet18", "--input", "3xHxW")
-    assert "peak at work depends on the size, at one of: forward, bn1, maxpool, " in " ".join(text.split())
+    assert "peak at work depends on the size; it is at one of: forward, bn1, maxpool, " in " ".join(text.split())
 
 
 def test_formulas_as_json_are_written_out() -> None:
