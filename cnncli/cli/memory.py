@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -24,6 +25,7 @@ from cnncli.report.screen import output
 from cnncli.spec.sections import Quantity
 
 if TYPE_CHECKING:
+    from cnncli.algebra import Dim
     from cnncli.analysis.memory import Memory
     from cnncli.report.memory import Fits, Report
 
@@ -71,13 +73,8 @@ def command(
     size = parse_shape(input_size)
     changes = setting_changes(optimizer=optimizer, momentum=momentum)
     room = _room(batch, limit)
-    if room is not None and not all(isinstance(dim, int) for dim in size or ()):
-        raise usage_error(
-            "the largest batch depends on sizes that are not known",
-            expected="numbers in --input beside --batch auto",
-            received=f"--input {input_size}",
-            hint="--batch 32 gives the memory of a batch as formulas",
-        )
+    if room is not None:
+        _require_numbers(size)
     samples = 0 if room is not None else setting_changes(batch=batch)["batch"]
     opened = open_spec(spec, size=size, overrides=overrides or ())
     settings = changed_settings(opened.train, changes)
@@ -95,6 +92,21 @@ def command(
         typer.echo("\n".join(report.markdown(made)))
     else:
         report.show(output(), made)
+
+
+def _require_numbers(size: Sequence[Dim] | None) -> None:
+    """Refuse ``--batch auto`` for sizes that are not known.
+
+    Raises:
+        UsageError: some are symbols.
+    """
+    if not all(isinstance(dim, int) for dim in size or ()):
+        raise usage_error(
+            "the largest batch depends on sizes that are not known",
+            expected="numbers in --input beside --batch auto",
+            received="x".join(map(str, size or ())),
+            hint="--batch 32 gives the memory of a batch as formulas",
+        )
 
 
 def _symbolic(made: Report, form: Format) -> None:

@@ -126,7 +126,8 @@ def test_formulas_of_one_symbol_and_of_forms() -> None:
     assert "peak at work 143360*k**2 + 46796448: forward, bn1" in words
     assert "forward, layer4.1.add1 and fc; backward, layer4.1.relu; the optimiser's step" in words
     _, text, _ = run("resnet18", "--input", "3xHxW")
-    assert "peak at work depends on the size; it is at one of: forward, bn1, maxpool, " in " ".join(text.split())
+    words = " ".join(text.split())
+    assert "peak at work depends on the size; it is at one of: forward, bn1, maxpool, " in words
 
 
 def test_formulas_as_json_are_written_out() -> None:
@@ -159,7 +160,7 @@ def test_no_largest_batch_for_unknown_sizes() -> None:
     code, text, errors = run("lenet5", "--input", "1xHxW", "--batch", "auto", "--memory", "1GiB")
     assert (code, text) == (2, "")
     assert "the largest batch depends on sizes that are not known" in errors
-    assert "received: --input 1xHxW" in errors
+    assert "received: 1xHxW" in errors
 
 
 def test_a_layer_without_a_formula_is_pointed_at() -> None:
