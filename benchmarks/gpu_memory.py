@@ -15,7 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cnncli.analysis.memory import Moment, fullest, known, memory
+from cnncli.analysis.memory import fullest, known, memory
+from cnncli.analysis.peaks import Moment
 from cnncli.diagnostics import readable_bytes
 from cnncli.graph import Opened, open_spec
 from cnncli.network import Network, compile_graph

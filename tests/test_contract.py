@@ -20,7 +20,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cnncli.algebra import Dim, Undecidable, evaluate, symbol
+from cnncli.algebra import Dim, Undecidable, evaluate, symbol, whole
+from cnncli.algebra.deciding import Domain
+from cnncli.algebra.size_sets import make
+from cnncli.analysis.liveness import in_bytes
 from cnncli.diagnostics import Location, Source, SpecError
 from cnncli.graph import Node, open_text
 from cnncli.layers import KINDS, Kind, Shape, Space
@@ -64,9 +67,18 @@ def check_requirements(case: Case) -> None:
 
 
 def check_symbolic(case: Case) -> None:
-    """Every rule asked with unknown sizes, then evaluated, gives what it gives for the numbers."""
-    layer = case.layer
+    """Every rule asked with unknown sizes, then evaluated, gives what it gives for the numbers.
+
+    Sizes are not below the numbers, so that no map of several positions may be one of a single position.
+    """
     shapes, sizes = with_symbols(case.inputs)
+    domain = Domain({name: make(1, {0: size}, ()) for name, size in sizes.items()})
+    with domain.applied():
+        compare_with_symbols(case, shapes, sizes)
+
+
+def compare_with_symbols(case: Case, shapes: tuple[Shape, ...], sizes: dict[str, int]) -> None:
+    layer = case.layer
     x = shapes if KINDS[case.kind].joins else shapes[0]
     for requirement in layer.check(x):
         assert evaluate(requirement.holds, sizes), (case, requirement.message)
@@ -81,9 +93,10 @@ def check_symbolic(case: Case) -> None:
 
 
 def spaces(layer: Kind[Any], x: Any) -> list[Space]:
-    """What is kept in training and at work."""
+    """What is kept in training, made in the pass back, and held at work."""
     y = layer.output(x)
-    return [layer.saved(x, y, (True,) * (len(x) if layer.joins else 1)).own, *layer.working(x, y)]
+    saved = layer.saved(x, y, (True,) * (len(x) if layer.joins else 1))
+    return [saved.own, *saved.making, *layer.working(x, y)]
 
 
 def with_symbols(inputs: tuple[tuple[int, ...], ...]) -> tuple[tuple[Shape, ...], dict[str, int]]:
@@ -239,7 +252,8 @@ def check_saved(case: Case) -> None:
         saved = case.layer.saved(case.x, case.layer.output(case.x), needs)
         named = {inputs[place].untyped_storage() for place in saved.inputs}
         named |= {kept.result.untyped_storage()} if saved.output else set()
-        declared = sum(each.nbytes() for each in named) + saved.own.nbytes(BATCH, inputs[0].itemsize)
+        own = in_bytes(saved.own, inputs[0].itemsize).at(BATCH)
+        declared = sum(each.nbytes() for each in named) + own
         assert kept.total == declared, (case, needs, saved, kept.storages.values())
         assert {each._cdata for each in named} <= kept.storages.keys(), (case, needs, saved)
 
@@ -260,7 +274,8 @@ def check_working(case: Case) -> None:
     with torch.no_grad(), Living([*inputs, *module.parameters(), *module.buffers()]) as living:
         module(*inputs)
     moments = case.layer.working(case.x, case.layer.output(case.x))
-    assert living.peak == max((each.nbytes(BATCH, 4) for each in moments), default=0), (case, moments)
+    most = max((whole(in_bytes(each, 4).at(BATCH)) for each in moments), default=0)
+    assert living.peak == most, (case, moments)
 
 
 CHECKS: tuple[Callable[[Case], None], ...] = (

@@ -8,7 +8,17 @@ unknowns become :class:`Condition` values, which refuse to be guessed.
 from __future__ import annotations
 
 from cnncli.algebra.expression import Condition, Dim, Expr, NoFormulaError, Undecidable, same, symbol
-from cnncli.algebra.sizes import ceil_div, evaluate, known, largest, product, smallest, symbols_of, whole
+from cnncli.algebra.sizes import (
+    ceil_div,
+    evaluate,
+    known,
+    largest,
+    product,
+    smallest,
+    summed,
+    symbols_of,
+    whole,
+)
 from cnncli.algebra.terms import is_symbol
 
 __all__ = [
@@ -25,6 +35,7 @@ __all__ = [
     "product",
     "same",
     "smallest",
+    "summed",
     "symbol",
     "symbols_of",
     "whole",

@@ -87,6 +87,11 @@ class SizeSet(NamedTuple):
             single.update(n for n in stretch if n not in other)
         return make(period, tails, single)
 
+    def moved(self, by: int) -> SizeSet:
+        """The set of n + by for the sizes n, all of which have to be 1 or more."""
+        tails = {(residue + by) % self.period: first + by for residue, first in self.tails}
+        return make(self.period, tails, (n + by for n in self.isolated))
+
     def upwards(self, start: int = 1) -> Iterator[int]:
         """The sizes from ``start`` on, in rising order."""
         size = self.at_least(start)

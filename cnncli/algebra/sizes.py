@@ -32,6 +32,14 @@ def product(dims: Iterable[Dim]) -> Dim:
     return result
 
 
+def summed(dims: Iterable[Dim]) -> Dim:
+    """All of them together; 0 for none."""
+    result: Dim = 0
+    for dim in dims:
+        result = result + dim
+    return result
+
+
 def smallest(dims: Iterable[Dim]) -> Dim:
     """The one that is never larger than another.
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from cnncli.algebra import Dim, product
+from cnncli.algebra import Dim, product, summed
 from cnncli.graph import Graph, Node
+from cnncli.layers import Tensors
 
 BYTES_PER_NUMBER = 4  # 32-bit floating point
 
@@ -69,8 +70,8 @@ def node_figures(node: Node) -> Figures:
     layer, x, y = node.layer, node.x, node.output
     macs = layer.macs(x, y)
     return Figures(
-        params=_numbers(node.parameters.values()),
-        buffers=_numbers(node.buffers.values()),
+        params=numbers(node.parameters),
+        buffers=numbers(node.buffers),
         macs=macs,
         flops=2 * macs + layer.operations(x, y),
         neurons=product(y),
@@ -97,15 +98,9 @@ def _times(batch: int, figures: Figures) -> Figures:
 def total(figures: Iterable[Figures]) -> Figures:
     """The sum, figure by figure."""
     columns = list(zip(*figures, strict=True))
-    return Figures(*map(_sum, columns)) if columns else Figures()
+    return Figures(*map(summed, columns)) if columns else Figures()
 
 
-def _numbers(shapes: Iterable[tuple[Dim, ...]]) -> Dim:
-    return _sum(product(shape) for shape in shapes)
-
-
-def _sum(dims: Iterable[Dim]) -> Dim:
-    result: Dim = 0
-    for dim in dims:
-        result = result + dim
-    return result
+def numbers(tensors: Tensors) -> Dim:
+    """How many numbers there are in all of these tensors."""
+    return summed(product(shape) for shape in tensors.values())

@@ -1,19 +1,25 @@
 """What is alive at which moment: at work, in training's pass forward, and in its pass back.
 
 Amounts are :class:`Bytes`: once, and for each sample. Weights are left out here; they are always there.
+Where sizes are unknown, so are amounts; what is alive at which moment is not. A kind whose answer depends on
+the size is a fault at its node.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
-from cnncli.algebra import Dim, product
+from cnncli.algebra import Dim, NoFormulaError, Undecidable
+from cnncli.analysis.costs import numbers
+from cnncli.diagnostics import Diagnostic, Location, SpecError
 from cnncli.graph import Graph, Node
 from cnncli.graph.schedule import Schedule, schedule
 from cnncli.layers.memory import Saved, Space, room
 from cnncli.spec.description import INPUT
+
+T = TypeVar("T")
 
 
 class Bytes(NamedTuple):
@@ -47,18 +53,47 @@ class Turn(NamedTuple):
 
 def in_bytes(space: Space, itemsize: int) -> Bytes:
     """Room in bytes, for numbers of ``itemsize`` bytes."""
-    once = space.nbytes(0, itemsize)
-    return Bytes(once, space.nbytes(1, itemsize) - once)
+    return Bytes(*space.in_bytes(itemsize))
+
+
+def ask(graph: Graph, nodes: Iterable[Node], question: Callable[[Node], T]) -> dict[str, T]:
+    """What the kind of every node answers.
+
+    Raises:
+        SpecError: with every node whose answer depends on what is unknown, copies of a layer once.
+    """
+    if graph.domain is None:
+        return {node.name: question(node) for node in nodes}
+    answers: dict[str, T] = {}
+    faults: dict[Location, Diagnostic] = {}
+    with graph.domain.applied():
+        for node in nodes:
+            try:
+                answers[node.name] = question(node)
+            except (Undecidable, NoFormulaError) as error:
+                # Imported here: what few commands need.
+                from cnncli.graph.unknowns import open_rule  # noqa: PLC0415
+
+                fault = open_rule(node, f"the memory of '{node.kind}'", error)
+                faults.setdefault(node.location, fault)
+    if faults:
+        raise SpecError(faults.values())
+    return answers
 
 
 class _Alive:
-    """Values that are held, for one reason or several; those that share memory count once."""
+    """Values that are held, for one reason or several; those that share memory count once.
 
-    def __init__(self, turns: Schedule, image: Bytes, itemsize: int, *, training: bool) -> None:
+    ``sharing`` says of every node whether its output is memory of its input.
+    """
+
+    def __init__(
+        self, nodes: Iterable[Node], sharing: Mapping[str, bool], image: Bytes, itemsize: int
+    ) -> None:
         self.owner = {INPUT: INPUT}
         self.size = {INPUT: image}
-        for node in turns.nodes:
-            shares = node.layer.shares(node.x, training=training)
+        for node in nodes:
+            shares = sharing[node.name]
             self.owner[node.name] = self.owner[node.inputs[0]] if shares else node.name
             if not shares:
                 self.size[node.name] = in_bytes(room(node.output), itemsize)
@@ -85,12 +120,14 @@ class _Alive:
 def at_work(graph: Graph, itemsize: int) -> Iterator[Turn]:
     """The moments outside of training, the first before any turn. The input is the caller's and stays."""
     turns = schedule(graph, training=False)
-    alive = _Alive(turns, in_bytes(room(graph.input), itemsize), itemsize, training=False)
+    sharing = ask(graph, turns.nodes, lambda node: node.layer.shares(node.x, training=False))
+    working = ask(graph, turns.nodes, lambda node: node.layer.working(node.x, node.output))
+    alive = _Alive(turns.nodes, sharing, in_bytes(room(graph.input), itemsize), itemsize)
     released = turns.released()
     alive.hold(INPUT, INPUT)
     yield Turn(INPUT, alive.now)
     for node in turns.nodes:
-        spaces = node.layer.working(node.x, node.output) or (Space(),)
+        spaces = working[node.name] or (Space(),)
         yield from (Turn(node.name, alive.now.plus(in_bytes(space, itemsize))) for space in spaces)
         alive.hold(node.name)
         alive.drop(*released.get(node.name, ()))
@@ -100,11 +137,15 @@ class Training:
     """One step of training, with numbers of ``itemsize`` bytes."""
 
     def __init__(self, graph: Graph, itemsize: int) -> None:
+        self._graph = graph
         self._turns = schedule(graph, training=True)
         self._image = in_bytes(room(graph.input), itemsize)
         self._itemsize = itemsize
         self._wanted = _wanted(self._turns)
-        self._saved = {node.name: self._saved_by(node) for node in self._turns.nodes}
+        nodes = self._turns.nodes
+        self._sharing = ask(graph, nodes, lambda node: node.layer.shares(node.x, training=True))
+        self._saved = ask(graph, nodes, self._saved_by)
+        self._own = {name: in_bytes(saved.own, itemsize) for name, saved in self._saved.items()}
 
     def saved(self) -> dict[str, Bytes]:
         """For each node what autograd keeps because of it and of none before it, the input aside."""
@@ -114,18 +155,20 @@ class Training:
         for node in self._turns.nodes:
             before = alive.now
             alive.hold(*self._names(node))
-            saved[node.name] = alive.now.minus(before).plus(self._own(node))
+            saved[node.name] = alive.now.minus(before).plus(self._own[node.name])
         return saved
 
     def forward(self) -> Iterator[Turn]:
         """The moments of the pass forward."""
         alive, kept = self._alive(), Bytes()
         released = self._turns.released()
+        working = ask(self._graph, self._turns.nodes, lambda node: node.layer.working(node.x, node.output))
         alive.hold(INPUT, INPUT)
         for node in self._turns.nodes:
-            yield from (Turn(node.name, alive.now.plus(kept, fresh)) for fresh in self._fresh(node))
+            fresh = self._fresh(node, working[node.name])
+            yield from (Turn(node.name, alive.now.plus(kept, each)) for each in fresh)
             alive.hold(node.name, *self._names(node))
-            kept = kept.plus(self._own(node))
+            kept = kept.plus(self._own[node.name])
             alive.drop(*released.get(node.name, ()))
 
     def backward(self) -> Iterator[Turn]:
@@ -135,7 +178,7 @@ class Training:
         nodes = [node for node in self._turns.nodes if node.name in self._wanted]
         for node in nodes:
             alive.hold(*self._names(node))
-        kept = Bytes().plus(*map(self._own, nodes))
+        kept = Bytes().plus(*(self._own[node.name] for node in nodes))
         outputs = [name for name in self._turns.outputs.values() if name in self._wanted]
         gradients = _Gradients(dict.fromkeys(outputs), self._sizes(alive))
         for node in reversed(nodes):
@@ -144,7 +187,7 @@ class Training:
             making = (in_bytes(space, self._itemsize) for space in (Space(), *saved.making))
             yield from (Turn(node.name, during.plus(more)) for more in making)
             alive.drop(*self._names(node))
-            kept = kept.minus(self._own(node))
+            kept = kept.minus(self._own[node.name])
 
     def outputs(self) -> Bytes:
         """The network's input and outputs, which the caller holds to the end of the step."""
@@ -153,14 +196,14 @@ class Training:
         return alive.now
 
     def _alive(self) -> _Alive:
-        return _Alive(self._turns, self._image, self._itemsize, training=True)
+        return _Alive(self._turns.nodes, self._sharing, self._image, self._itemsize)
 
     def _saved_by(self, node: Node) -> Saved:
         if node.name not in self._wanted:
             return Saved()
         needs = tuple(name in self._wanted for name in node.inputs)
         saved = node.layer.saved(node.x, node.output, needs)
-        return saved._replace(handed=(0,)) if node.layer.shares(node.x, training=True) else saved
+        return saved._replace(handed=(0,)) if self._sharing[node.name] else saved
 
     def _names(self, node: Node) -> tuple[str, ...]:
         """The values that autograd keeps of a node."""
@@ -172,14 +215,11 @@ class Training:
         """The bytes of every value, whoever's memory it is."""
         return {name: alive.size[owner] for name, owner in alive.owner.items()}
 
-    def _own(self, node: Node) -> Bytes:
-        return in_bytes(self._saved[node.name].own, self._itemsize)
-
-    def _fresh(self, node: Node) -> Iterator[Bytes]:
+    def _fresh(self, node: Node, working: Iterable[Space]) -> Iterator[Bytes]:
         """What a node makes in its turn: as at work, or its output with all that is kept of it."""
-        if not node.layer.shares(node.x, training=True):
-            yield in_bytes(room(node.output), self._itemsize).plus(self._own(node))
-            yield from (in_bytes(each, self._itemsize) for each in node.layer.working(node.x, node.output))
+        if not self._sharing[node.name]:
+            yield in_bytes(room(node.output), self._itemsize).plus(self._own[node.name])
+            yield from (in_bytes(each, self._itemsize) for each in working)
 
 
 def _wanted(turns: Schedule) -> frozenset[str]:
@@ -211,7 +251,7 @@ class _Gradients:
 
     def pass_back(self, node: Node, saved: Saved, wanted: frozenset[str], itemsize: int) -> Bytes:
         """A node's turn: all that is there when its inputs' gradients have been made of its output's."""
-        self._weights = self._weights + itemsize * _numbers(node)
+        self._weights = self._weights + itemsize * numbers(node.parameters)
         arrived = self._tensor.pop(node.name)
         added = Bytes()
         for place, name in enumerate(node.inputs):
@@ -241,10 +281,3 @@ class _Gradients:
         self._users[tensor] -= 1
         if not self._users[tensor]:
             del self._bytes[tensor]
-
-
-def _numbers(node: Node) -> Dim:
-    numbers: Dim = 0
-    for shape in node.parameters.values():
-        numbers = numbers + product(shape)
-    return numbers

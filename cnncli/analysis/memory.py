@@ -1,7 +1,7 @@
 """How much memory a network takes, at work and in training: docs/memory.md says what is counted.
 
 One walk over the graph answers for all batches, since every amount is so many bytes once and so many for
-each sample; the largest batch that fits is a division.
+each sample; the largest batch that fits is a division. Where sizes are unknown, amounts are formulas.
 """
 
 from __future__ import annotations
@@ -9,31 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cnncli.algebra import Dim, product
-from cnncli.analysis.costs import node_figures, total
-from cnncli.analysis.liveness import Bytes, Training, at_work, in_bytes
+from cnncli.algebra import Dim, product, summed
+from cnncli.analysis.costs import numbers
+from cnncli.analysis.liveness import Bytes, Training, in_bytes
+from cnncli.analysis.peaks import BACKWARD, FORWARD, STEP, Moment, working
 from cnncli.graph import Graph, Node
 from cnncli.layers.memory import room
 from cnncli.spec.sections import Train
 
 ITEMSIZES: Final = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 """Bytes of a number, by the name that torch has for its type."""
-
-FORWARD: Final = "forward"
-BACKWARD: Final = "backward"
-STEP: Final = "step"
-
-
-class Moment(NamedTuple):
-    """A moment that may be the fullest, and all that is held then.
-
-    ``phase`` is ``forward``, ``backward`` or ``step``; ``node`` says whose turn it is, and is empty in the
-    optimiser's step.
-    """
-
-    held: Bytes
-    phase: str
-    node: str = ""
 
 
 class Row(NamedTuple):
@@ -68,23 +53,23 @@ class Memory(NamedTuple):
 
 
 def memory(graph: Graph, itemsize: int, settings: Train) -> Memory:
-    """The memory of a graph whose numbers have ``itemsize`` bytes, trained as ``settings`` say."""
-    figures = total(map(node_figures, graph.nodes))
-    weights, buffers = itemsize * figures.params, itemsize * figures.buffers
+    """The memory of a graph whose numbers have ``itemsize`` bytes, trained as ``settings`` say.
+
+    Raises:
+        SpecError: sizes are unknown, and the memory of a layer has no one formula for all of them.
+    """
+    weights = itemsize * summed(numbers(node.parameters) for node in graph.nodes)
+    buffers = itemsize * summed(numbers(node.buffers) for node in graph.nodes)
     state = _copies(settings) * weights
     training = Training(graph, itemsize)
     saved = training.saved()
     image = in_bytes(room(graph.input), itemsize)
-    working: dict[str, tuple[Moment, ...]] = {}
-    for turn in at_work(graph, itemsize):
-        working[turn.node] = (*working.get(turn.node, ()), Moment(turn.alive, FORWARD, turn.node))
+    turns = working(graph, itemsize)
     held = Bytes(weights + buffers)
     forward, backward = held.plus(Bytes(weights + state)), held.plus(Bytes(state))
     stepping = Bytes(weights + state + itemsize * _stepping(graph, settings)).plus(held, training.outputs())
     return Memory(
-        rows=tuple(
-            _row(node, itemsize, working.get(node.name, ()), saved[node.name]) for node in graph.nodes
-        ),
+        rows=tuple(_row(node, itemsize, turns.get(node.name, ()), saved[node.name]) for node in graph.nodes),
         weights=weights,
         buffers=buffers,
         gradients=weights,
@@ -92,7 +77,7 @@ def memory(graph: Graph, itemsize: int, settings: Train) -> Memory:
         image=image,
         saved=Bytes().plus(*saved.values()),
         inference=tuple(
-            each._replace(held=each.held.plus(held)) for turns in working.values() for each in turns
+            each._replace(held=each.held.plus(held)) for moments in turns.values() for each in moments
         ),
         training=(
             *(Moment(turn.alive.plus(forward), FORWARD, turn.node) for turn in training.forward()),
@@ -143,9 +128,8 @@ def fit(moments: Sequence[Moment], limit: int) -> Fit:
     return Fit(batch, peak, next_peak)
 
 
-def _row(node: Node, itemsize: int, working: tuple[Moment, ...], saved: Bytes) -> Row:
-    figures = node_figures(node)
-    return Row(node, itemsize * (figures.params + figures.buffers), working, saved)
+def _row(node: Node, itemsize: int, turn: tuple[Moment, ...], saved: Bytes) -> Row:
+    return Row(node, itemsize * (numbers(node.parameters) + numbers(node.buffers)), turn, saved)
 
 
 def _copies(settings: Train) -> int:
@@ -159,10 +143,7 @@ def _stepping(graph: Graph, settings: Train) -> Dim:
     AdamW takes the roots of one of its means; SGD adds weight decay to copies of the gradients of matrices
     and kernels (cnncli/training/optim.py).
     """
-    numbers: Dim = 0
-    adamw = settings.optimizer == "adamw"
-    for node in graph.nodes:
-        for shape in node.parameters.values():
-            if adamw or (len(shape) > 1 and settings.weight_decay):
-                numbers = numbers + product(shape)
-    return numbers
+    shapes = (shape for node in graph.nodes for shape in node.parameters.values())
+    if settings.optimizer != "adamw":
+        shapes = (shape for shape in shapes if len(shape) > 1 and settings.weight_decay)
+    return summed(map(product, shapes))

@@ -146,16 +146,20 @@ def _size(input_size: str | None, *, symbolic: bool) -> Size:
 
 
 def _symbolic(graph: Graph, figures: Costs, depth: int | None, batch: int, form: Format) -> None:
+    from cnncli.analysis.memory_totals import memory_totals
     from cnncli.analysis.valid_sizes import valid_sizes
     from cnncli.report import inspection_json, symbolic
 
-    found = valid_sizes(graph)
+    memory = memory_totals(graph, figures, batch)
     if form is Format.json:
-        typer.echo(inspection_json.document(graph, figures, batch, None))
-    elif form is Format.markdown:
-        typer.echo("\n".join(symbolic.markdown(graph, figures, found, depth, batch)))
+        more = {"memory": symbolic.memory_document(memory)}
+        typer.echo(inspection_json.document(graph, figures, batch, None, more=more))
+        return
+    found = valid_sizes(graph)
+    if form is Format.markdown:
+        typer.echo("\n".join(symbolic.markdown(graph, figures, memory, found, depth, batch)))
     else:
-        symbolic.show(output(), graph, figures, found, depth, batch)
+        symbolic.show(output(), graph, figures, memory, found, depth, batch)
 
 
 def _overview(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -17,15 +18,16 @@ from cnncli.cli.common import (
     load_plugins,
     setting_changes,
 )
-from cnncli.cli.input_size import parse_size
+from cnncli.cli.input_size import parse_shape
 from cnncli.diagnostics import readable_bytes, usage_error
 from cnncli.graph import open_spec
 from cnncli.report.screen import output
 from cnncli.spec.sections import Quantity
 
 if TYPE_CHECKING:
+    from cnncli.algebra import Dim
     from cnncli.analysis.memory import Memory
-    from cnncli.report.memory import Fits
+    from cnncli.report.memory import Fits, Report
 
 _AUTO: Final = "auto"
 
@@ -59,14 +61,20 @@ def command(
     form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.table,
     plugin: Plugins = None,
 ) -> None:
-    """Show the memory of every layer, at work and in training, and the largest batch that fits."""
+    """Show the memory of every layer, at work and in training, and the largest batch that fits.
+
+    With symbols in --input, such as 3xHxW, all of it as formulas.
+    """
     from cnncli.analysis.memory import ITEMSIZES, memory
+    from cnncli.analysis.peaks import Peaks
     from cnncli.report import memory as report
 
     load_plugins(plugin)
-    size = parse_size(input_size)
+    size = parse_shape(input_size)
     changes = setting_changes(optimizer=optimizer, momentum=momentum)
     room = _room(batch, limit)
+    if room is not None:
+        _require_numbers(size)
     samples = 0 if room is not None else setting_changes(batch=batch)["batch"]
     opened = open_spec(spec, size=size, overrides=overrides or ())
     settings = changed_settings(opened.train, changes)
@@ -74,13 +82,42 @@ def command(
     fits = _fits(found, room) if room is not None else None
     if fits is not None:
         samples = fits.training.batch or fits.inference.batch
-    made = report.Report(opened.graph, found, samples, dtype, settings, fits)
+    graph = opened.graph
+    made = report.Report(graph, found, samples, dtype, settings, Peaks(graph, samples), fits)
     if form is Format.json:
         typer.echo(report.document(made))
+    elif graph.unknowns:
+        _symbolic(made, form)
     elif form is Format.markdown:
         typer.echo("\n".join(report.markdown(made)))
     else:
         report.show(output(), made)
+
+
+def _require_numbers(size: Sequence[Dim] | None) -> None:
+    """Refuse ``--batch auto`` for sizes that are not known.
+
+    Raises:
+        UsageError: some are symbols.
+    """
+    if not all(isinstance(dim, int) for dim in size or ()):
+        raise usage_error(
+            "the largest batch depends on sizes that are not known",
+            expected="numbers in --input beside --batch auto",
+            received="x".join(map(str, size or ())),
+            hint="--batch 32 gives the memory of a batch as formulas",
+        )
+
+
+def _symbolic(made: Report, form: Format) -> None:
+    from cnncli.analysis.valid_sizes import valid_sizes
+    from cnncli.report import symbolic_memory
+
+    found = valid_sizes(made.graph)
+    if form is Format.markdown:
+        typer.echo("\n".join(symbolic_memory.markdown(made, found)))
+    else:
+        symbolic_memory.show(output(), made, found)
 
 
 def _room(batch: str, limit: str | None) -> int | None:

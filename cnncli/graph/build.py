@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from cnncli.algebra import Condition, Expr, NoFormulaError, Undecidable
-from cnncli.diagnostics import NO_FORMULA, Diagnostic, Faults, Location, Related, SpecError
+from cnncli.diagnostics import Diagnostic, Faults, Location, Related, SpecError
 from cnncli.graph.graph import Graph, Node, Output
 from cnncli.graph.trace import shape_table
 from cnncli.layers import KINDS, Kind, Require, Shape, shape_text
@@ -109,10 +109,10 @@ class _Builder:
         shapes = tuple(self._shapes[name] for name in names)
         try:
             self._place(spec, layer, tuple(names), shapes)
-        except Undecidable as error:
-            raise SpecError(_undecided(spec, error)) from None
-        except NoFormulaError as error:
-            raise SpecError(_no_formula(spec, error)) from None
+        except (Undecidable, NoFormulaError) as error:
+            from cnncli.graph.unknowns import open_rule  # noqa: PLC0415 - as in build
+
+            raise SpecError(open_rule(spec, f"what '{spec.kind}' gives", error)) from None
 
     def _place(
         self, spec: NodeSpec, layer: Kind[Any], names: tuple[str, ...], shapes: tuple[Shape, ...]
@@ -201,30 +201,6 @@ def _formulas(layer: Kind[Any]) -> Iterator[Require]:
             if isinstance(each, Expr):
                 message = f"'{name}' has to be 1 or more"
                 yield Require(each >= 1, message, "1 or more", str(each), argument=name)
-
-
-def _undecided(spec: NodeSpec, error: Undecidable) -> Diagnostic:
-    """What a layer gives has more than one formula, which one depends on the size."""
-    return Diagnostic(
-        "undecided",
-        f"{spec.name}: what '{spec.kind}' gives has no one formula for all values",
-        spec.location,
-        "sizes for which it is decided, in numbers",
-        f"both are possible: {error.condition}, or not",
-        "numbers in place of the symbols: --input 3x224x224, --set width=64",
-    )
-
-
-def _no_formula(spec: NodeSpec, error: NoFormulaError) -> Diagnostic:
-    """What a layer gives is no polynomial in what is unknown."""
-    return Diagnostic(
-        NO_FORMULA,
-        f"{spec.name}: what '{spec.kind}' gives is no formula of this kind",
-        spec.location,
-        "sums, products and divisions by numbers",
-        str(error),
-        "numbers in place of the symbols: --input 3x224x224, --set width=64",
-    )
 
 
 def _with_uses(fault: Diagnostic, spec: NodeSpec) -> Diagnostic:

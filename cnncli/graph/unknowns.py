@@ -1,12 +1,13 @@
-"""What the layers of a graph ask of an input whose sizes are symbols, gathered while it is built."""
+"""What the layers of a graph ask of sizes that are symbols, and what is said where they leave a rule open."""
 
 from __future__ import annotations
 
-from cnncli.algebra import Condition, symbols_of
+from cnncli.algebra import Condition, NoFormulaError, Undecidable, symbols_of
 from cnncli.algebra.deciding import Domain, solve
-from cnncli.diagnostics import Location, Related
-from cnncli.graph.graph import Bound
+from cnncli.diagnostics import Diagnostic, Location, Related
+from cnncli.graph.graph import Bound, Node
 from cnncli.layers import Require
+from cnncli.spec.description import NodeSpec
 
 
 class Unknowns:
@@ -39,3 +40,28 @@ class Unknowns:
         return tuple(
             Related(f"{bound.node} asks: {bound.condition}", bound.location) for bound in alone[:1] or earlier
         )
+
+
+def open_rule(node: Node | NodeSpec, subject: str, error: Undecidable | NoFormulaError) -> Diagnostic:
+    """What a rule of a node's kind says of unknown sizes has more than one formula, or none of this kind.
+
+    ``subject`` is what the rule tells, as ``what 'conv' gives``.
+    """
+    hint = "numbers in place of symbols: --input 3x224x224, --set width=64; or a form: --input 3x(16k)x(16k)"
+    if isinstance(error, Undecidable):
+        return Diagnostic(
+            "undecided",
+            f"{node.name}: {subject} has no one formula for all values",
+            node.location,
+            "sizes for which it is decided, in numbers",
+            f"both are possible: {error.condition}, or not",
+            hint,
+        )
+    return Diagnostic(
+        "no-formula",
+        f"{node.name}: {subject} is no formula of this kind",
+        node.location,
+        "sums, products and divisions by numbers",
+        str(error),
+        hint,
+    )

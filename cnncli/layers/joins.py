@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from cnncli.algebra import Dim, known, largest, product, same, smallest
 from cnncli.layers.kind import NONE, Example, Kind, Needs, Require, Shape, Tensors, shape_text
-from cnncli.layers.memory import Saved, Space, room, together
+from cnncli.layers.memory import Saved, Space, less, room, together
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name
 from cnncli.layers.window import POINT, AnyWindow, Spread, Window
@@ -79,17 +79,22 @@ class Join(Kind[Shapes]):
     def connections(self, x: Shapes, y: Shape) -> Dim:
         return 0
 
-    def copied(self, x: Shapes) -> tuple[Space, ...]:
-        """For each branch the room of its copy, cut or padded; none where its size is right already."""
+    def copied(self, x: Shapes) -> tuple[Space | None, ...]:
+        """For each branch the room of its copy, cut or padded; None where its size is right already."""
         fitted = self.fitted(x)
-        moved = (any(any(pair) for pair in self.margins(shape, fitted)) for shape in x)
+        # By how much a size differs can be known where its halves are not.
+        moved = (any(before + after for before, after in self.margins(shape, fitted)) for shape in x)
         return tuple(
-            room((shape[0], *fitted)) if other else Space() for shape, other in zip(x, moved, strict=True)
+            room((shape[0], *fitted)) if other else None for shape, other in zip(x, moved, strict=True)
         )
+
+    def copies(self, x: Shapes) -> Space:
+        """The room of all copies at once."""
+        return together(*(copy for copy in self.copied(x) if copy is not None))
 
     def _handed(self, x: Shapes) -> Saved:
         """Of a join that hands its gradient on; only that of a branch that was cut or padded is made anew."""
-        return Saved(handed=tuple(place for place, copy in enumerate(self.copied(x)) if copy == Space()))
+        return Saved(handed=tuple(place for place, copy in enumerate(self.copied(x)) if copy is None))
 
     def windows(self, x: Shapes) -> tuple[AnyWindow, ...]:
         """Of the first branch."""
@@ -133,7 +138,7 @@ class Concat(Join):
         return self._handed(x)
 
     def working(self, x: Shapes, y: Shape) -> tuple[Space, ...]:
-        return (together(*self.copied(x), room(y)),)
+        return (together(self.copies(x), room(y)),)
 
 
 class ChannelwiseJoin(Join):
@@ -165,7 +170,7 @@ class ChannelwiseJoin(Join):
     def working(self, x: Shapes, y: Shape) -> tuple[Space, ...]:
         """Branch after branch: of three or more, the result so far beside the next one."""
         results = (room(y),) * min(len(x) - 1, 2)
-        return (together(*self.copied(x), *results),)
+        return (together(self.copies(x), *results),)
 
 
 @layer("add")
@@ -204,7 +209,10 @@ class Multiply(ChannelwiseJoin):
             yield requirement
 
     def fitted(self, x: Shapes) -> tuple[Dim, ...]:
-        return super().fitted(tuple(shape for shape in x if not is_scale(shape)) or x)
+        maps = tuple(shape for shape in x if not is_scale(shape)) or x
+        if self.fit != "exact" and not all(_same_sizes(shape, maps[0]) for shape in maps):
+            _refuse_possible_scales(maps)
+        return super().fitted(maps)
 
     def saved(self, x: Shapes, y: Shape, needs: Needs) -> Saved:
         """Both factors of each product, as far as the other one wants a gradient."""
@@ -212,11 +220,14 @@ class Multiply(ChannelwiseJoin):
         wanted = [place for place in range(1, len(x)) if any(needs[:place])]
         wanted += [0] if any(needs[1:2]) else []
         results = sum(needs[2:])
-        inputs = tuple(place for place in wanted if copies[place] == Space())
-        own = together(*(copies[place] for place in wanted), *(room(y),) * results)
-        # The gradient of a scale is a whole map before it is added up.
-        scales = sum(needs[place] and is_scale(shape) for place, shape in enumerate(x)) if len(x) > 1 else 0
-        return Saved(inputs, own=own, making=(room(y),) * min(scales, 1))
+        inputs = tuple(place for place in wanted if copies[place] is None)
+        copied = (copies[place] or Space() for place in wanted)
+        own = together(*copied, *(room(y),) * results)
+        # The gradient of a scale is a whole map before it is added up: so much more than the scale itself,
+        # and no more where that is as large, which unknown sizes leave open.
+        scales = [shape for place, shape in enumerate(x) if needs[place] and is_scale(shape)]
+        making = (less(room(y), room(scales[0])),) if scales and len(x) > 1 else ()
+        return Saved(inputs, own=own, making=making)
 
     def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
         return ((0, 0),) * len(fitted) if is_scale(shape) else super().margins(shape, fitted)
@@ -228,6 +239,11 @@ class Multiply(ChannelwiseJoin):
         for size in fitted:
             assert isinstance(size, int), size
             yield POINT if size == 1 else Spread(size)
+
+
+def _same_sizes(shape: Shape, other: Shape) -> bool:
+    """Whether two maps have the same size for all that is unknown."""
+    return all(known(same(n, m)) for n, m in zip(shape[1:], other[1:], strict=True))
 
 
 def _refuse_possible_scales(maps: Shapes) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from cnncli.algebra import Dim, product
+from cnncli.algebra import Dim, product, summed
 
 INDEX_BYTES: Final = 8
 """torch's indices are int64, whatever the type of the values."""
@@ -25,11 +25,10 @@ class Space(NamedTuple):
     indices: Dim = 0
     shared_indices: Dim = 0
 
-    def nbytes(self, batch: int, itemsize: int) -> Dim:
-        """Bytes for ``batch`` samples, with values of ``itemsize`` bytes."""
-        values = batch * self.values + self.shared
-        indices = batch * self.indices + self.shared_indices
-        return itemsize * values + INDEX_BYTES * indices
+    def in_bytes(self, itemsize: int) -> tuple[Dim, Dim]:
+        """Bytes that are there once, and for every sample, with values of ``itemsize`` bytes."""
+        once = itemsize * self.shared + INDEX_BYTES * self.shared_indices
+        return once, itemsize * self.values + INDEX_BYTES * self.indices
 
 
 class Saved(NamedTuple):
@@ -57,7 +56,7 @@ OUTPUT: Final = Saved(output=True)
 
 def together(*spaces: Space) -> Space:
     """Room for all of them at once."""
-    values, shared, indices, shared_indices = (_sum(*each) for each in zip(Space(), *spaces, strict=True))
+    values, shared, indices, shared_indices = (summed(each) for each in zip(Space(), *spaces, strict=True))
     return Space(values, shared, indices, shared_indices)
 
 
@@ -69,10 +68,3 @@ def less(space: Space, other: Space) -> Space:
 def room(shape: tuple[Dim, ...]) -> Space:
     """Room for one tensor of this shape for each sample."""
     return Space(product(shape))
-
-
-def _sum(*dims: Dim) -> Dim:
-    result: Dim = 0
-    for dim in dims:
-        result = result + dim
-    return result

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from math import gcd
 from typing import NamedTuple, TypeAlias
 
-from cnncli.algebra import Condition, Dim, ceil_div, same
+from cnncli.algebra import Condition, Dim, ceil_div, largest, same
 
 Reach: TypeAlias = "tuple[int, int] | None"
 """First and last input position that an output position reads; None where it reads none."""
@@ -80,7 +80,7 @@ class Window(NamedTuple):
             return n + self.before + self.after
         reached = (self.placements(n) - 1) * self.stride + self.extent
         # A kernel no shorter than its stride reaches the end from the last placement.
-        return reached if self.extent >= self.stride else max(reached, n)
+        return reached if self.extent >= self.stride else largest((reached, n))
 
     def is_padded(self, n: Dim) -> bool:
         """Whether any position is added or cut off."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cnncli.report.amounts import NONE
 from cnncli.report.columns import GAP, Column, Table, left_out, length
 from cnncli.report.formulas import unbroken, wrapped
 
-_NOTHING = "0"
+_NOTHING = ("0", NONE)
 _FROM_OUTPUT = "neurons"
 """What the sizes of the output, which the table does show, multiply to."""
 
@@ -32,7 +33,7 @@ def continuation(drawn: Table, width: int | None) -> Iterator[Table]:
 def _where_any(columns: Sequence[Column]) -> tuple[Column, ...]:
     """The rows in which a column but the first says something."""
     rows = zip(*(column.cells for column in columns), strict=True)
-    kept = [row for row in rows if any(cell != _NOTHING for cell in row[1:])]
+    kept = [row for row in rows if any(cell not in _NOTHING for cell in row[1:])]
     return tuple(
         column._replace(cells=[row[index] for row in kept], short_cells=None, optional=False)
         for index, column in enumerate(columns)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from cnncli.algebra import Dim, Expr, product, symbol, symbols_of
 from cnncli.algebra.terms import Floor, Symbol
 from cnncli.analysis.costs import Costs, Figures, Row
+from cnncli.analysis.valid_sizes import ValidSizes
 from cnncli.graph import Graph
 from cnncli.layers import Shape
+from cnncli.report.valid_sizes import words
 
-_NO_BREAK = "\N{NO-BREAK SPACE}"
+_WIDTH: Final = 100
+NO_BREAK: Final = "\N{NO-BREAK SPACE}"
+
 _WITHIN = re.compile(r"\([^()]{,40}\)|(?<=[+-]) ")
 """The spaces within parentheses, if those are short, and the ones after a sign."""
-_INDENT = "    "
+_INDENT: Final = "    "
 
 
 class Names:
@@ -65,9 +70,8 @@ class Names:
                 return name
 
 
-def abbreviated(graph: Graph, costs: Costs) -> tuple[Graph, Costs, tuple[str, ...]]:
-    """Graph and costs with names in place of floor divisions, and what the names stand for."""
-    names = Names(graph.unknowns)
+def abbreviated(graph: Graph, costs: Costs, names: Names) -> tuple[Graph, Costs]:
+    """Graph and costs with names in place of floor divisions."""
     rows = tuple(
         Row(
             row.node._replace(output=_shape(row.node.output, names.short)), _figures(row.figures, names.short)
@@ -79,28 +83,35 @@ def abbreviated(graph: Graph, costs: Costs) -> tuple[Graph, Costs, tuple[str, ..
         for name, output in graph.outputs.items()
     }
     short = Costs(rows, _figures(costs.totals, names.short), _figures(costs.training_totals, names.short))
-    return graph._replace(outputs=outputs), short, tuple(names.legend())
+    return graph._replace(outputs=outputs), short
+
+
+def explained(names: Names, found: ValidSizes) -> Iterator[str]:
+    """What the names stand for, and the sizes for which all of it holds."""
+    legend = [*names.legend()]
+    if legend:
+        # No line ends within a definition.
+        yield f"where {', '.join(each.replace(' ', NO_BREAK) for each in legend)}"
+    for axis in found.axes:
+        yield f"{axis.name}: {words(axis.sizes)}"
+    for bound in found.open_bounds:
+        yield f"and only where {bound.condition} ({bound.node})"
+
+
+def wrapped(text: str, width: int | None) -> list[str]:
+    """The lines of a text; those after the first are indented."""
+    lines = textwrap.wrap(text, width or _WIDTH, subsequent_indent=_INDENT, break_long_words=False)
+    return [plain(line) for line in lines]
 
 
 def unbroken(formula: str) -> str:
     """The formula for :func:`wrapped`: no line ends within a term."""
-    return _WITHIN.sub(lambda found: found[0].replace(" ", _NO_BREAK), formula)
-
-
-def definitions(legend: Sequence[str]) -> str:
-    """What the names stand for, for :func:`wrapped`: no line ends within a definition."""
-    return ", ".join(each.replace(" ", _NO_BREAK) for each in legend)
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of this width."""
-    lines = textwrap.wrap(text, width, subsequent_indent=_INDENT, break_long_words=False)
-    return [plain(line) for line in lines]
+    return _WITHIN.sub(lambda found: found[0].replace(" ", NO_BREAK), formula)
 
 
 def plain(text: str) -> str:
     """The text with spaces that are spaces."""
-    return text.replace(_NO_BREAK, " ")
+    return text.replace(NO_BREAK, " ")
 
 
 def _shape(shape: Shape, short: Callable[[Dim], Dim]) -> Shape:

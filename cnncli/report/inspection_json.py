@@ -20,12 +20,15 @@ def document(
     batch: int,
     comparisons: Sequence[Comparison] | None,
     views: Sequence[View] = (),
+    *,
+    more: Mapping[str, Any] | None = None,
 ) -> str:
-    """The document as text. Figures are for ``batch`` samples, shapes for one."""
+    """The document as text, with ``more`` keys. Figures are for ``batch`` samples, shapes for one."""
     dense = {each.node.name: each for each in comparisons or ()}
     layers = [_layer(row, dense, views) for row in costs.rows]
     outputs = {name: shape_numbers(output.shape) for name, output in graph.outputs.items()}
-    return text({"schema": SCHEMA} | summary(graph, costs, batch) | {"layers": layers, "outputs": outputs})
+    whole = {"schema": SCHEMA} | summary(graph, costs, batch) | dict(more or {})
+    return text(whole | {"layers": layers, "outputs": outputs})
 
 
 def summary(graph: Graph, costs: Costs, batch: int) -> dict[str, Any]:

@@ -6,20 +6,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from cnncli.algebra import Dim
-from cnncli.analysis.liveness import Bytes
-from cnncli.analysis.memory import Fit, Memory, Moment, fullest, known
+from cnncli.analysis.memory import Fit, Memory, Row
+from cnncli.analysis.peaks import Peak, Peaks
 from cnncli.diagnostics import readable_bytes
 from cnncli.graph import Graph
 from cnncli.layers import shape_text
+from cnncli.report.amounts import NONE, Short, column, peak_document, when, written_out
 from cnncli.report.columns import Column, Table
-from cnncli.report.json_text import shape_numbers, text
+from cnncli.report.json_text import number, shape_numbers, text
 from cnncli.report.markdown import escape, markdown_table
 from cnncli.report.numbers import exact
 from cnncli.report.screen import Screen, printable
 from cnncli.spec.sections import Train
 
 SCHEMA: Final = "cnncli.memory/1"
-_NONE: Final = "-"
 
 
 class Fits(NamedTuple):
@@ -30,15 +30,24 @@ class Fits(NamedTuple):
     training: Fit
 
 
+def _as_it_is(dim: Dim) -> Dim:
+    return dim
+
+
 class Report(NamedTuple):
-    """A network's memory for a batch, and what it was computed for."""
+    """A network's memory for a batch, and what it was computed for.
+
+    ``short`` puts names in place of what is long in formulas.
+    """
 
     graph: Graph
     memory: Memory
     batch: int
     dtype: str
     settings: Train
+    peaks: Peaks
     fits: Fits | None = None
+    short: Short = _as_it_is
 
 
 def show(screen: Screen, report: Report) -> None:
@@ -81,29 +90,43 @@ def tables(report: Report) -> Iterator[Table]:
 
 def layers_table(report: Report) -> Table:
     """For every layer its weights, what is alive in its turn at work, and what training keeps of it."""
-    rows = report.memory.rows
+    rows, short = report.memory.rows, report.short
+    turns = [report.peaks.of(row.working) if row.working else None for row in rows]
     columns = (
         Column("name", [row.node.name for row in rows], cut=True),
-        Column("output", [shape_text(row.node.output) for row in rows]),
-        _column("weights", [_number(row.weights) for row in rows], rank=1),
-        _column("in its turn", [_most(row.working, report.batch) for row in rows], rank=2),
-        _column("saved", [known(row.saved, report.batch) for row in rows], rank=3),
+        Column("output", [shape_text(tuple(map(short, row.node.output))) for row in rows]),
+        column("weights", [row.weights for row in rows], 1, short),
+        column("in its turn", turns, 2, short),
+        column("saved", [row.saved.at(report.batch) for row in rows], 3, short),
     )
     return Table(columns)
 
 
+def parts(report: Report) -> Iterator[tuple[str, Dim, bool]]:
+    """What there is: its name, its bytes, and whether it is there in training only."""
+    memory = report.memory
+    yield "weights", memory.weights, False
+    yield "buffers", memory.buffers, False
+    yield "gradients", memory.gradients, True
+    yield "optimiser's state", memory.state, True
+    yield "input", memory.image.at(report.batch), False
+    yield "saved for the pass back", memory.saved.at(report.batch), True
+
+
 def parts_table(report: Report) -> Table:
     """What there is at work and in training, and the most there is at once."""
-    memory, batch = report.memory, report.batch
-    weights, buffers = _number(memory.weights), _number(memory.buffers)
-    image, saved = known(memory.image, batch), known(memory.saved, batch)
-    learning = _number(memory.gradients), _number(memory.state)
-    names = ("weights", "buffers", "gradients", "optimiser's state", "input", "saved for the pass back")
+    named = [*parts(report)]
+    at_work = [None if only else amount for _, amount, only in named]
     return Table(
         (
-            Column("bytes", [*names, "peak", "when"]),
-            _parts("inference", (weights, buffers, None, None, image, None), memory.inference, batch),
-            _parts("training", (weights, buffers, *learning, image, saved), memory.training, batch),
+            Column("bytes", [*(name for name, _, _ in named), "peak", "when"]),
+            _parts("inference", at_work, report.peaks.of(report.memory.inference), report.short),
+            _parts(
+                "training",
+                [amount for _, amount, _ in named],
+                report.peaks.of(report.memory.training),
+                report.short,
+            ),
         ),
         totals=2,
     )
@@ -113,13 +136,14 @@ def fits_table(fits: Fits) -> Table:
     """The largest batch and its peak, and that of one sample more."""
     names, found = ("inference", "training"), (fits.inference, fits.training)
     largest = [exact(each.batch) if each.batch else "none" for each in found]
+    peaks = [each.peak if each.batch else None for each in found]
     return Table(
         (
             Column(f"in {readable_bytes(fits.limit)}", names),
             Column("largest batch", largest, right=True),
-            _column("its peak", [each.peak if each.batch else None for each in found], rank=1),
+            column("its peak", peaks, 1, _as_it_is),
             Column("next", [exact(each.batch + 1) for each in found], right=True),
-            _column("its peak", [each.next_peak for each in found], rank=1),
+            column("its peak", [each.next_peak for each in found], 1, _as_it_is),
         )
     )
 
@@ -129,23 +153,23 @@ def notes(report: Report) -> Iterator[str]:
     yield "in its turn: all that is alive while a layer runs at work, but weights"
     yield "saved: what autograd keeps because of a layer, and of none before it"
     if report.graph.has_training_only:
-        yield f"{_NONE}: runs in training only; its weights are held all the same"
+        yield f"{NONE}: runs in training only; its weights are held all the same"
     yield "not counted: the loss, the allocator's rounding, CUDA and cuDNN (docs/memory.md)"
 
 
 def document(report: Report) -> str:
-    """The same for machines: all in bytes."""
+    """The same for machines: all in bytes, formulas as text."""
     graph, memory, batch = report.graph, report.memory, report.batch
     settings = report.settings
     held = {
-        "weights": _number(memory.weights),
-        "buffers": _number(memory.buffers),
-        "input": known(memory.image, batch),
+        "weights": number(memory.weights),
+        "buffers": number(memory.buffers),
+        "input": number(memory.image.at(batch)),
     }
     learning = {
-        "gradients": _number(memory.gradients),
-        "optimizer_state": _number(memory.state),
-        "saved": known(memory.saved, batch),
+        "gradients": number(memory.gradients),
+        "optimizer_state": number(memory.state),
+        "saved": number(memory.saved.at(batch)),
     }
     content: dict[str, Any] = {
         "schema": SCHEMA,
@@ -156,9 +180,9 @@ def document(report: Report) -> str:
         "dtype": report.dtype,
         "optimizer": settings.optimizer,
         "momentum": settings.momentum if settings.optimizer == "sgd" else None,
-        "inference": held | _peak(memory.inference, batch),
-        "training": held | learning | _peak(memory.training, batch),
-        "layers": _layers(memory, batch),
+        "inference": held | peak_document(report.peaks.of(memory.inference)),
+        "training": held | learning | peak_document(report.peaks.of(memory.training)),
+        "layers": [_layer(row, report) for row in memory.rows],
     }
     if report.fits is not None:
         limit, inference, training = report.fits
@@ -166,47 +190,19 @@ def document(report: Report) -> str:
     return text(content)
 
 
-def _layers(memory: Memory, batch: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": row.node.name,
-            "kind": row.node.kind,
-            "line": row.node.location.line,
-            "output": shape_numbers(row.node.output),
-            "weights": _number(row.weights),
-            "in_its_turn": _most(row.working, batch),
-            "saved": known(row.saved, batch),
-        }
-        for row in memory.rows
-    ]
+def _layer(row: Row, report: Report) -> dict[str, Any]:
+    return {
+        "name": row.node.name,
+        "kind": row.node.kind,
+        "line": row.node.location.line,
+        "output": shape_numbers(row.node.output),
+        "weights": number(row.weights),
+        "in_its_turn": written_out(report.peaks.of(row.working) if row.working else None),
+        "saved": number(row.saved.at(report.batch)),
+    }
 
 
-def _peak(moments: Sequence[Moment], batch: int) -> dict[str, Any]:
-    peak = fullest(moments, batch)
-    return {"peak": known(peak.held, batch), "phase": peak.phase, "layer": peak.node or None}
-
-
-def _most(moments: Sequence[Moment], batch: int) -> int | None:
-    return known(fullest(moments, batch).held, batch) if moments else None
-
-
-def _number(amount: Dim) -> int:
-    return known(Bytes(amount), 0)
-
-
-def _column(heading: str, sizes: Sequence[int | None], rank: int) -> Column:
-    """Bytes in full or, where there is little room, as a person says them."""
-    full = [_NONE if size is None else exact(size) for size in sizes]
-    brief = [_NONE if size is None else readable_bytes(size) for size in sizes]
-    return Column(heading, full, right=True, short_cells=brief, rank=rank)
-
-
-def _parts(heading: str, parts: Sequence[int | None], moments: Sequence[Moment], batch: int) -> Column:
+def _parts(heading: str, amounts: Sequence[Dim | None], peak: Peak, short: Short) -> Column:
     """The parts, the peak, and when that is."""
-    peak = fullest(moments, batch)
-    sizes = _column(heading, [*parts, known(peak.held, batch)], rank=1)
-    return sizes._replace(cells=[*sizes.cells, _when(peak)], short_cells=None, cut=True)
-
-
-def _when(peak: Moment) -> str:
-    return f"{peak.phase}, {printable(peak.node)}" if peak.node else "the optimiser's step"
+    sizes = column(heading, [*amounts, peak], 1, short)
+    return sizes._replace(cells=[*sizes.cells, when(peak)], short_cells=None, cut=True)

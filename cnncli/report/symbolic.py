@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from cnncli.algebra import Dim
 from cnncli.algebra.factoring import readable
 from cnncli.analysis.costs import Costs, Figures
+from cnncli.analysis.memory_totals import DTYPE, MemoryTotals
 from cnncli.analysis.valid_sizes import ValidSizes
 from cnncli.graph import Graph
+from cnncli.report.amounts import Amount, full, peak_document, written_out
 from cnncli.report.columns import Line
 from cnncli.report.continuation import continuation
-from cnncli.report.formulas import abbreviated, definitions, plain, unbroken, wrapped
+from cnncli.report.formulas import Names, abbreviated, explained, plain, unbroken, wrapped
 from cnncli.report.inspection import table, title
 from cnncli.report.markdown import escape, markdown_table
 from cnncli.report.numbers import exact
 from cnncli.report.screen import Screen
-from cnncli.report.valid_sizes import words
 
-_WIDTH = 100
 _TOTALS = (
     ("parameters", "params"),
     ("buffers", "buffers"),
@@ -30,10 +31,17 @@ _TOTALS = (
 
 
 def show(
-    screen: Screen, graph: Graph, costs: Costs, found: ValidSizes, depth: int | None, batch: int
+    screen: Screen,
+    graph: Graph,
+    costs: Costs,
+    memory: MemoryTotals,
+    found: ValidSizes,
+    depth: int | None,
+    batch: int,
 ) -> None:
     """Show title, table, totals, the names of the formulas, and the sizes for which all of it holds."""
-    short, figures, legend = abbreviated(graph, costs)
+    names = Names(graph.unknowns)
+    short, figures = abbreviated(graph, costs, names)
     screen.line(title(graph, batch), "title")
     screen.line()
     drawn = table(short, figures, depth, totals=False)
@@ -42,22 +50,31 @@ def show(
         screen.line()
         screen.table(rest)
     screen.line()
-    for text in _notes(figures, legend, found):
-        screen.lines(Line(line, "note") for line in wrapped(text, screen.width or _WIDTH))
+    for text in _notes(figures, memory, names, found):
+        screen.lines(Line(line, "note") for line in wrapped(text, screen.width))
 
 
-def markdown(graph: Graph, costs: Costs, found: ValidSizes, depth: int | None, batch: int) -> Iterator[str]:
+def markdown(
+    graph: Graph, costs: Costs, memory: MemoryTotals, found: ValidSizes, depth: int | None, batch: int
+) -> Iterator[str]:
     """The same as a Markdown document."""
-    short, figures, legend = abbreviated(graph, costs)
+    names = Names(graph.unknowns)
+    short, figures = abbreviated(graph, costs, names)
     yield f"## {escape(title(graph, batch))}"
     yield ""
     yield from markdown_table(table(short, figures, depth, totals=False))
     yield ""
-    for text in _notes(figures, legend, found):
+    for text in _notes(figures, memory, names, found):
         yield f"{escape(plain(text))}  "
 
 
-def _notes(figures: Costs, legend: tuple[str, ...], found: ValidSizes) -> Iterator[str]:
+def memory_document(memory: MemoryTotals) -> dict[str, Any]:
+    """The memory for machines; null where it has no one formula."""
+    peak = None if memory.peak is None else peak_document(memory.peak)
+    return {"dtype": DTYPE, "saved": written_out(memory.saved), "inference": peak}
+
+
+def _notes(figures: Costs, memory: MemoryTotals, names: Names, found: ValidSizes) -> Iterator[str]:
     used = [row.figures for row in figures.rows if not row.node.training_only]
     for heading, name in _TOTALS:
         if getattr(figures.totals, name) != 0:
@@ -65,12 +82,9 @@ def _notes(figures: Costs, legend: tuple[str, ...], found: ValidSizes) -> Iterat
     if figures.totals != figures.training_totals:
         trained = [row.figures for row in figures.rows]
         yield f"parameters with training heads {_total(figures.training_totals, trained, 'params')}"
-    if legend:
-        yield f"where {definitions(legend)}"
-    for axis in found.axes:
-        yield f"{axis.name}: {words(axis.sizes)}"
-    for bound in found.open_bounds:
-        yield f"and only where {bound.condition} ({bound.node})"
+    yield _memory("saved for the pass back in bytes", memory.saved, memory.why_not_saved, names)
+    yield _memory("peak at work in bytes", memory.peak, memory.why_no_peak, names)
+    yield from explained(names, found)
 
 
 def _total(total: Figures, parts: Sequence[Figures], name: str) -> str:
@@ -79,3 +93,7 @@ def _total(total: Figures, parts: Sequence[Figures], name: str) -> str:
     if isinstance(value, int):
         return exact(value)
     return unbroken(readable(value, [getattr(each, name) for each in parts]))
+
+
+def _memory(heading: str, amount: Amount, why_none: str, names: Names) -> str:
+    return f"{heading}: {why_none}" if amount is None else unbroken(f"{heading} {full(amount, names.short)}")

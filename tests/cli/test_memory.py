@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cnncli.cli.app import app
+from tests.algebra.arithmetic import compute
 from tests.cli.terminal import on_a_terminal
 
 runner = CliRunner()
@@ -106,3 +107,73 @@ def test_it_fits_a_terminal(name: str) -> None:
     lines = on_a_terminal("memory", name, "--batch", "auto", "--memory", "16GiB")
     assert max(map(len, lines)) <= 80
     assert any("MiB" in line or "GiB" in line for line in lines)
+
+
+def test_formulas() -> None:
+    code, text, errors = run("lenet5", "--input", "1xHxW", "--batch", "3")
+    assert (code, errors) == (0, "")
+    assert text.startswith("lenet5: input 1xHxW, batch of 3, float32, sgd, momentum 0.9, in bytes\n")
+    words = " ".join(text.split())
+    assert "conv2 16x(h1 - 6)x(w1 - 6) 9,664 12*H*W + 264*h1*w1" in words
+    assert "input 12*H*W saved for the pass back 72*(H - 4)*(W - 4) + 264*h1*w1" in words
+    assert "peak at work 156*H*W - 576*(H + W) + 7680*(h2 - 3)*(w2 - 3) + 57128: forward" in words
+    assert "where h1 = H//2, w1 = W//2, h2 = H//4, w2 = W//4 height: 16, 17, 18, ... (all from 16)" in words
+
+
+def test_formulas_of_one_symbol_and_of_forms() -> None:
+    _, text, _ = run("resnet18", "--input", "3x(32k)x(32k)")
+    words = " ".join(text.split())
+    assert "peak at work 143360*k**2 + 46796448: forward, bn1" in words
+    assert "forward, layer4.1.add1 and fc; backward, layer4.1.relu; the optimiser's step" in words
+    _, text, _ = run("resnet18", "--input", "3xHxW")
+    words = " ".join(text.split())
+    assert "peak at work depends on the size; it is at one of: forward, bn1, maxpool, " in words
+
+
+def test_formulas_as_json_are_written_out() -> None:
+    found = document("small_resnet", "--input", "3xHxW")
+    inference = found["inference"]
+    assert found["input"] == [3, "H", "W"]
+    assert found["training"]["saved"].startswith("640*H*W + 1152*((H + 1)//2)*((W + 1)//2)")
+    assert (inference["phase"], inference["layer"]) == (None, None)
+    assert [each["layer"] for each in inference["candidates"]] == [
+        "stage1.0.conv1.norm",
+        "stage2.0.shortcut1",
+        "stage3.0.shortcut1",
+    ]
+    at_64 = document("small_resnet", "--input", "3x64x64")["inference"]
+    written = (each["bytes"] for each in inference["candidates"])
+    assert max(compute(each, {"H": 64, "W": 64}) for each in written) == at_64["peak"]
+    only = document("lenet5", "--input", "1xHxW")["inference"]
+    assert (only["phase"], only["layer"]) == ("forward", "conv1.activation")
+    assert "candidates" not in only
+
+
+def test_formulas_as_markdown() -> None:
+    code, text, _ = run("lenet5", "--input", "1xHxW", "--format", "markdown")
+    assert code == 0
+    assert "| conv1 | 6x(H - 4)x(W - 4) | 624 | 28\\*H\\*W - 96\\*(H + W) + 384 | 0 |" in text
+    assert "where h1 = H//2, w1 = W//2" in text
+
+
+def test_no_largest_batch_for_unknown_sizes() -> None:
+    code, text, errors = run("lenet5", "--input", "1xHxW", "--batch", "auto", "--memory", "1GiB")
+    assert (code, text) == (2, "")
+    assert "the largest batch depends on sizes that are not known" in errors
+    assert "received: 1xHxW" in errors
+
+
+def test_a_layer_without_a_formula_is_pointed_at() -> None:
+    code, text, errors = run("capsnet", "--input", "1xHxW")
+    assert (code, text) == (2, "")
+    assert "capsnet.yaml:23:6: error: digits: the memory of 'capsules' has no one formula" in errors
+    assert "received: both are possible: (H + 1)//2 - 9 == 0, or not" in errors
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("unet", "1xHxW"), ("small_resnet", "3xHxW"), ("lenet5", "1xHxH")]
+)
+def test_formulas_fit_a_terminal(name: str, size: str) -> None:
+    lines = on_a_terminal("memory", name, "--input", size)
+    assert max(map(len, lines)) <= 80
+    assert any("peak at work" in line for line in lines)

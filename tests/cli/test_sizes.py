@@ -126,6 +126,35 @@ def test_json_has_formulas_whole() -> None:
     assert evaluate(macs, {"H": 224, "W": 224}) == figures("resnet/resnet50").totals.macs
 
 
+def test_formulas_of_memory_are_those_of_the_memory_command() -> None:
+    """For a batch, in float32; the peak is the network's outside of training."""
+    _, text, _ = call("inspect", "resnet50", "--symbolic", "--batch", "2")
+    words = " ".join(text.split())
+    assert "saved for the pass back in bytes 1024*h1*w1 + " in words
+    assert "peak at work in bytes max(24*H*W + 6656*h2*w2 + 102440608, " in words
+    shown = json.loads(call("inspect", "resnet50", "--symbolic", "--batch", "2", "--format", "json")[1])
+    whole = json.loads(call("memory", "resnet50", "--input", "3xHxW", "--batch", "2", "--format", "json")[1])
+    assert shown["memory"]["dtype"] == "float32"
+    assert shown["memory"]["saved"] == whole["training"]["saved"]
+    assert shown["memory"]["inference"].items() <= whole["inference"].items()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("capsnet", "saved for the pass back in bytes: digits: the memory of 'capsules' has no one formula"),
+        ("capsnet", "(both are possible: (H + 1)//2 - 9 == 0, or not)"),
+        ("resnet18", "peak at work in bytes: the largest of more than 4 formulas (cnncli memory)"),
+    ],
+)
+def test_memory_without_a_formula_is_a_line_that_says_so(name: str, words: str) -> None:
+    code, text, errors = call("inspect", name, "--symbolic")
+    assert (code, errors) == (0, "")
+    assert words in " ".join(text.split())
+    _, text, _ = call("inspect", name, "--symbolic", "--format", "json")
+    assert json.loads(text)["memory"]["inference"] is None
+
+
 def test_markdown() -> None:
     code, text, _ = call("inspect", "lenet5", "--symbolic", "--format", "markdown")
     assert code == 0

@@ -10,12 +10,13 @@ import pytest
 
 from cnncli.algebra import Dim, Expr, evaluate, symbol
 from cnncli.analysis.costs import costs
+from cnncli.analysis.memory_totals import memory_totals
 from cnncli.analysis.valid_sizes import valid_sizes
 from cnncli.graph import Size, all_sizes, open_spec
 from cnncli.report import symbolic
 from cnncli.report.columns import Column, Table
 from cnncli.report.continuation import continuation
-from cnncli.report.formulas import abbreviated, unbroken, wrapped
+from cnncli.report.formulas import Names, abbreviated, unbroken, wrapped
 from cnncli.report.inspection import table
 from cnncli.report.numbers import exact
 from cnncli.report.screen import Screen
@@ -43,7 +44,9 @@ def shown(
 ) -> list[str]:
     graph = open_spec(Path("specs") / spec if isinstance(spec, str) else spec, size=size).graph
     screen = Narrow(width)
-    symbolic.show(screen, graph, costs(graph), valid_sizes(graph), depth, 1)
+    figures = costs(graph)
+    memory = memory_totals(graph, figures, 1)
+    symbolic.show(screen, graph, figures, memory, valid_sizes(graph), depth, 1)
     return screen.shown.getvalue().splitlines()
 
 
@@ -54,7 +57,7 @@ def test_every_formula_fits_the_terminal(spec: Path, width: int, depth: int | No
     assert max(map(len, lines)) <= width
     if depth is None:
         graph = open_spec(spec, size=all_sizes).graph
-        _, short, _ = abbreviated(graph, costs(graph))
+        _, short = abbreviated(graph, costs(graph), Names(graph.unknowns))
         text = "\n".join(lines)
         for row in short.rows:
             if isinstance(row.figures.macs, Expr):
@@ -71,7 +74,9 @@ def test_totals_mean_what_the_numbers_say(name: str, square: bool) -> None:
     channels = open_spec(spec).graph.input[0]
     graph = open_spec(spec, size=(channels, H, H) if square else all_sizes).graph
     screen = Narrow(80)
-    symbolic.show(screen, graph, costs(graph), valid_sizes(graph), None, 1)
+    figures = costs(graph)
+    memory = memory_totals(graph, figures, 1)
+    symbolic.show(screen, graph, figures, memory, valid_sizes(graph), None, 1)
     flat = " ".join(screen.shown.getvalue().split())
     sizes: dict[str, Dim] = {**at}
     for short, floor in re.findall(r"(\w\d+) = (.+?//\d+)(?=,| )", flat):

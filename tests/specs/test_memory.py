@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from cnncli.analysis.liveness import Bytes
-from cnncli.analysis.memory import BACKWARD, FORWARD, STEP, Memory, known, memory
+from cnncli.analysis.memory import Memory, known, memory
+from cnncli.analysis.peaks import BACKWARD, FORWARD, STEP
 from cnncli.graph import Graph, open_spec
 from cnncli.network import Network, compile_graph
 from cnncli.training.objective import by_head
