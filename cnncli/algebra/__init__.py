@@ -10,6 +10,7 @@ from __future__ import annotations
 from cnncli.algebra.expression import Condition, Dim, Expr, NoFormulaError, Undecidable, same, symbol
 from cnncli.algebra.sizes import (
     ceil_div,
+    degree,
     evaluate,
     known,
     largest,
@@ -28,6 +29,7 @@ __all__ = [
     "NoFormulaError",
     "Undecidable",
     "ceil_div",
+    "degree",
     "evaluate",
     "is_symbol",
     "known",

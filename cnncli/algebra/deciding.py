@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import lcm
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cnncli.algebra.expression import Condition, deciding
 from cnncli.algebra.polynomials import Interval, both, coefficients_times, nonnegative, plus, times
@@ -23,12 +23,79 @@ if TYPE_CHECKING:
     from cnncli.algebra.polynomials import Polynomial
     from cnncli.algebra.terms import Atom, Terms
 
-_MAX_WORK: Final = 2_000_000
+_MAX_WORK: Final = 200_000
 """Of residue classes times terms: a second or so."""
+
+
+class Stretches(NamedTuple):
+    """The sizes n >= 1 that satisfy a condition.
+
+    They are n = period * m + residue, for m in one of the stretches of that residue, and may be many more
+    than can be listed one by one.
+    """
+
+    period: int
+    classes: tuple[tuple[int, tuple[Interval, ...]], ...]
+
+    def at_most(self, size: int) -> int | None:
+        """The largest of them that is not above ``size``, or None."""
+        found = [
+            self.period * m + residue
+            for residue, intervals in self.classes
+            for first, last in intervals
+            if (m := min((size - residue) // self.period, last if last is not None else size)) >= first
+        ]
+        return max(found, default=None)
+
+    def sizes(self) -> SizeSet:
+        """The same as a set.
+
+        Raises:
+            TooFineError: there are too many single sizes.
+        """
+        tails: dict[int, int] = {}
+        single: list[int] = []
+        for residue, intervals in self.classes:
+            for first, last in intervals:
+                if last is None:
+                    tails[residue] = self.period * first + residue
+                elif last - first > MAX_ISOLATED:
+                    raise TooFineError(f"more than {MAX_ISOLATED:,} single sizes")
+                else:
+                    single += [self.period * m + residue for m in range(first, last + 1)]
+        return make(self.period, tails, single)
+
+    def endless(self) -> SizeSet:
+        """The part of the set that goes on for ever."""
+        tails = {
+            residue: self.period * first + residue
+            for residue, intervals in self.classes
+            for first, last in intervals
+            if last is None
+        }
+        return make(self.period, tails, ())
+
+    def last(self) -> int:
+        """A size above which there are none but the endless ones; 0 if there are none at all."""
+        ends = [
+            self.period * ((last if last is not None else first) + 1)
+            for _, intervals in self.classes
+            for first, last in intervals
+        ]
+        return max(ends, default=0)
 
 
 def solve(condition: Condition) -> SizeSet:
     """The sizes n >= 1 that satisfy a condition on one unknown.
+
+    Raises:
+        TooFineError: they repeat with a period that is too large to look at every class, or are too many.
+    """
+    return stretches(condition).sizes()
+
+
+def stretches(condition: Condition) -> Stretches:
+    """The sizes n >= 1 that satisfy a condition on one unknown, class by class.
 
     Raises:
         TooFineError: they repeat with a period that is too large to look at every class.
@@ -38,19 +105,13 @@ def solve(condition: Condition) -> SizeSet:
     period = bounded(_modulus(terms, 1))
     if period * len(terms) > _MAX_WORK:
         raise TooFineError(f"{period:,} classes of {len(terms)} terms")
-    tails: dict[int, int] = {}
-    single: list[int] = []
+    classes: list[tuple[int, tuple[Interval, ...]]] = []
     for residue in range(period):
         polynomial = _in_class(terms, period, residue, {})
-        start = 0 if residue else 1
-        for first, last in _holds(polynomial, condition.relation, start):
-            if last is None:
-                tails[residue] = period * first + residue
-            elif last - first > MAX_ISOLATED:
-                raise TooFineError(f"more than {MAX_ISOLATED:,} single sizes")
-            else:
-                single += [period * m + residue for m in range(first, last + 1)]
-    return make(period, tails, single)
+        found = _holds(polynomial, condition.relation, 0 if residue else 1)
+        if found:
+            classes.append((residue, tuple(found)))
+    return Stretches(period, tuple(classes))
 
 
 def _holds(polynomial: Polynomial, relation: str, start: int) -> list[Interval]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import lcm
 from typing import Final, NamedTuple
 
-MAX_PERIOD: Final = 1_000_000
+MAX_PERIOD: Final = 100_000
 MAX_ISOLATED: Final = 100_000
 
 
@@ -91,6 +91,14 @@ class SizeSet(NamedTuple):
         """The set of n + by for the sizes n, all of which have to be 1 or more."""
         tails = {(residue + by) % self.period: first + by for residue, first in self.tails}
         return make(self.period, tails, (n + by for n in self.isolated))
+
+    def endless(self) -> SizeSet:
+        """The part that goes on for ever."""
+        return self._replace(isolated=())
+
+    def last(self) -> int:
+        """A size above which there are none but the endless ones; 0 if there are none at all."""
+        return max((*(first for _, first in self.tails), *self.isolated), default=0)
 
     def upwards(self, start: int = 1) -> Iterator[int]:
         """The sizes from ``start`` on, in rising order."""

@@ -56,6 +56,11 @@ def largest(dims: Iterable[Dim]) -> Dim:
     return reduce(lambda most, dim: most if known(most >= dim) or not dim >= most else dim, dims)
 
 
+def degree(value: Expr) -> int:
+    """How many factors the longest of its products has."""
+    return max(map(len, value.terms))
+
+
 def whole(value: Dim) -> int:
     """The number that it is, where nothing is unknown."""
     assert isinstance(value, int), f"{value} is not known"

@@ -4,33 +4,36 @@ With the variable as a symbol every figure is a polynomial in it and in floor di
 ``limit - figure >= 0`` is a condition that is decided exactly (:mod:`cnncli.algebra.deciding`). Where a rule
 has no one formula, as a shortcut that is the identity for one width only, the values are split at that
 condition, and each part has its own. Where a variable stands for what no formula can carry, such as the
-number of copies of a block, its values are tried instead.
+number of copies of a block, or formulas are past deciding, values are tried instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
-from operator import and_
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from cnncli.algebra import Condition, Dim, Undecidable, whole
-from cnncli.algebra.deciding import Domain, solve
+from cnncli.algebra.deciding import Domain, Stretches, solve, stretches
 from cnncli.algebra.size_sets import ALL, SizeSet, TooFineError
 from cnncli.analysis.costs import costs
 from cnncli.analysis.memory import memory
-from cnncli.diagnostics import NO_FORMULA, Diagnostic, LimitError, ShapeError, SpecError
-from cnncli.graph import Graph
-from cnncli.spec.sections import Budget, Train
+from cnncli.analysis.peaks import Peaks
+from cnncli.diagnostics import NO_FORMULA, LimitError, SpecError
+from cnncli.graph import Opened
+from cnncli.spec.sections import Budget
 
+LAYERS: Final = "layers"
 MEMORY: Final = "memory"
-FIGURES: Final = (*(name for name in Budget.arguments if name != "layers"), MEMORY)
-"""What a limit can be set to: ``memory`` is that of the fullest moment of training, the others are costs."""
+FIGURES: Final = (*Budget.arguments, MEMORY)
+"""What a limit can be set to: those of a budget, and the memory of the fullest moment of training."""
 
-MAX_TRIED: Final = 256
+MAX_TRIED: Final = 4096
+_MAX_LAYERS_TRIED: Final = 20_000  # of all networks together: a few seconds
+_MAX_REFUSED: Final = 100  # in a row: larger values, as of a kernel, will not be accepted either
 _SHOWN: Final = ("params", "macs")
 _ITEMSIZE: Final = 4  # 32-bit floating point, as weights_size has it
-_MAX_PARTS: Final = 256
+_MAX_PARTS: Final = 64
+_MAX_STEPS: Final = 100_000
 
 Amounts: TypeAlias = Mapping[str, tuple[Dim, ...]]
 """For each figure the formulas of which it is the largest."""
@@ -41,23 +44,24 @@ class Network(Protocol):
 
     def __call__(
         self, values: Mapping[str, int], unknown: Sequence[str] = (), domain: Domain | None = None
-    ) -> Graph:
-        """The graph; ``domain`` says which values the unknown ones may have."""
+    ) -> Opened:
+        """The network; ``domain`` says which values the unknown ones may have."""
 
 
 class Task(NamedTuple):
-    """A network, the most that each of some of :data:`FIGURES` may be, and how it is trained."""
+    """A network, the most that some of :data:`FIGURES` may be, and changes to its training settings."""
 
     network: Network
     limits: Mapping[str, int]
-    settings: Train
+    changes: Mapping[str, Any]
 
 
 class Candidate(NamedTuple):
-    """A value that the network accepts, and its figures, computed in numbers."""
+    """A value that the network accepts, its figures in numbers, and the batch that memory is for."""
 
     value: int
     figures: Mapping[str, int]
+    batch: int
 
     def over(self, limits: Mapping[str, int]) -> Mapping[str, int]:
         """By how much each limit is passed that is passed."""
@@ -68,23 +72,29 @@ class Fitted(NamedTuple):
     """The largest value of a variable that fits, and the nearest values that the network accepts.
 
     ``value`` is None where none fits, ``below`` and ``above`` where there is none; without a value that fits,
-    ``above`` is the smallest that is accepted. ``unbounded``: there is no largest. ``formulas`` are those of
-    the figures: none where several hold in turn, None where values were tried.
+    ``above`` is the smallest that is accepted. ``endless``: values without end fit. ``formulas`` are those of
+    the figures, none where several hold in turn. ``tried`` is the last of the values from 1 on that were
+    tried, where that had to be; nothing is said of larger ones then.
     """
 
     value: int | None
     below: int | None
     above: int | None
-    unbounded: bool
-    formulas: Amounts | None
+    endless: bool = False
+    formulas: Amounts | None = None
+    tried: int | None = None
 
 
 class _Part(NamedTuple):
-    """Values for which one graph of formulas holds: those its layers accept, and those within all limits."""
+    """Values that the layers accept and that have formulas in common; what the limits ask of them."""
 
     accepted: SizeSet
-    fitting: SizeSet
+    conditions: tuple[Stretches, ...]
     amounts: Amounts
+
+
+class _NeedsNumberError(ValueError):
+    """The variable stands where no formula can."""
 
 
 def fit(task: Task, variable: str, values: Mapping[str, int]) -> Fitted:
@@ -92,28 +102,22 @@ def fit(task: Task, variable: str, values: Mapping[str, int]) -> Fitted:
 
     Raises:
         SpecError: the network accepts none of its values.
-        LimitError: its conditions are past deciding.
         UsageError: there is no such variable.
     """
     try:
         parts = list(_parts(task, variable, values))
-    except TooFineError as error:
-        raise _undecidable(variable, str(error)) from None
-    except SpecError as error:
-        if not _needs_number(error):
-            raise
+        found = [_largest(part) for part in parts]
+    except (_NeedsNumberError, TooFineError):
         return _tried(task, variable, values)
-    fitting = [part.fitting for part in parts]
-    unbounded = any(each.tails for each in fitting)
-    found = max((each.isolated[-1] for each in fitting if each.isolated), default=None)
-    value = None if unbounded else found
+    endless = None in found
+    value = None if endless else max((each for each in found if each), default=None)
     below = [part.accepted.at_most(value - 1) for part in parts] if value is not None else []
     above = [part.accepted.at_least(value + 1 if value is not None else 1) for part in parts]
     return Fitted(
         value,
         max((each for each in below if each is not None), default=None),
         min((each for each in above if each is not None), default=None),
-        unbounded,
+        endless,
         parts[0].amounts if len(parts) == 1 else {},
     )
 
@@ -124,21 +128,31 @@ def candidate(task: Task, variable: str, value: int, values: Mapping[str, int]) 
     Raises:
         SpecError, LimitError: the network does not accept it.
     """
-    graph = task.network({**values, variable: value})
-    names = dict.fromkeys((*_SHOWN, *task.limits))
-    amounts = _amounts(graph, tuple(names), task.settings)
-    return Candidate(value, {name: max(map(whole, each)) for name, each in amounts.items()})
+    opened = task.network({**values, variable: value})
+    amounts = _amounts(opened, task, tuple(dict.fromkeys((*_SHOWN, *task.limits))))
+    figures = {name: max(map(whole, each)) for name, each in amounts.items()}
+    return Candidate(value, figures, opened.train.replaced(task.changes).batch)
 
 
-def _amounts(graph: Graph, figures: Sequence[str], settings: Train) -> Amounts:
+def _amounts(opened: Opened, task: Task, figures: Sequence[str]) -> Amounts:
+    """The figures of a network.
+
+    Raises:
+        _NeedsNumberError: they depend on settings that need numbers for what is unknown.
+    """
+    graph, settings = opened.graph, opened.train.replaced(task.changes)
     totals = costs(graph).totals
     found: dict[str, tuple[Dim, ...]] = {}
     for name in figures:
-        if name == MEMORY:
-            moments = memory(graph, _ITEMSIZE, settings).training
-            found[name] = tuple(dict.fromkeys(moment.held.at(settings.batch) for moment in moments))
-        else:
+        if name == LAYERS:
+            found[name] = (sum(not node.training_only for node in graph.nodes),)
+        elif name != MEMORY:
             found[name] = (getattr(totals, name),)
+        elif settings.keyword in opened.in_numbers:
+            raise _NeedsNumberError
+        else:
+            moments = memory(graph, _ITEMSIZE, settings).training
+            found[name] = Peaks(graph, settings.batch).of(moments).amounts
     return found
 
 
@@ -146,69 +160,105 @@ def _parts(task: Task, variable: str, values: Mapping[str, int]) -> Iterator[_Pa
     """The parts into which rules with several formulas divide the values, but those that accept none.
 
     Raises:
-        SpecError: in a part where nothing is undecided, or where no part accepts anything.
+        SpecError: no part accepts anything.
         TooFineError: what is accepted cannot be written down.
+        _NeedsNumberError: in a part no formula can stand for the variable.
     """
-    pending, made = [ALL], 0
-    refused: ShapeError | None = None
+    pending, looked = [ALL], 0
+    refused: list[SpecError] = []
+    made = False
     while pending:
         sizes = pending.pop()
+        looked += 1
+        if looked > _MAX_PARTS:
+            raise TooFineError(f"more than {_MAX_PARTS} parts with a formula each")
         domain = Domain({variable: sizes})
         try:
             with domain.applied():
-                graph = task.network(values, (variable,), domain)
-                found = _amounts(graph, tuple(task.limits), task.settings)
+                opened = task.network(values, (variable,), domain)
+                found = _amounts(opened, task, tuple(task.limits))
         except (SpecError, Undecidable) as error:
-            if domain.undecided and not _needs_number(error):
+            if isinstance(error, SpecError) and any(fault.code == NO_FORMULA for fault in error.diagnostics):
+                raise _NeedsNumberError from None
+            if domain.undecided:
                 own = solve(domain.undecided[0])
-                pending += [sizes - own, sizes & own]
-            elif isinstance(error, ShapeError):
-                refused = refused or error
+                pending += [each for each in (sizes - own, sizes & own) if each]
+            elif isinstance(error, SpecError):
+                refused.append(error)
             else:
                 raise
             continue
-        made += 1
-        if made + len(pending) > _MAX_PARTS:
-            raise TooFineError(f"more than {_MAX_PARTS} parts with a formula each")
-        if any(bound.sizes is None for bound in graph.bounds):
+        if any(bound.sizes is None for bound in opened.graph.bounds):
             raise TooFineError("what a layer asks for")
-        accepted = domain.sizes(variable)
-        yield _Part(accepted, reduce(and_, _within(found, task.limits), accepted), found)
+        made = True
+        yield _Part(domain.sizes(variable), tuple(_conditions(found, task.limits)), found)
     if not made:
-        assert refused is not None, variable
-        raise refused
+        raise refused[0]
 
 
-def _within(found: Amounts, limits: Mapping[str, int]) -> Iterator[SizeSet]:
-    """For each formula the values with which it is within its limit."""
+def _conditions(found: Amounts, limits: Mapping[str, int]) -> Iterator[Stretches]:
+    """For each formula the values with which it is within its limit, where those are not all."""
     for name, most in limits.items():
         for formula in found[name]:
             holds = formula <= most
             if isinstance(holds, Condition):
-                yield solve(holds)
+                yield stretches(holds)
             elif not holds:
-                yield ALL - ALL
+                yield Stretches(1, ())
 
 
-def _needs_number(error: Exception) -> bool:
-    """Whether it says that a variable stands where no formula can."""
-    return isinstance(error, SpecError) and any(fault.code == NO_FORMULA for fault in error.diagnostics)
+def _largest(part: _Part) -> int | None:
+    """The largest value of a part that fulfils all conditions: 0 where none does, None where there is no end.
+
+    Where values without end do, they do so with a period. Where not, all are below the last beginning of
+    what goes on in any of the sets; from there it is one step down after another, to what each set allows.
+    """
+    endless = part.accepted.endless()
+    for each in part.conditions:
+        endless = endless & each.endless() if endless else endless
+    if endless:
+        return None
+    value = part.accepted.at_most(max([part.accepted.last(), *(each.last() for each in part.conditions)]))
+    for _ in range(_MAX_STEPS):
+        if value is None:
+            return 0
+        lower: int | None = value
+        for each in part.conditions:
+            lower = each.at_most(lower) if lower is not None else None
+        if lower == value:
+            return value
+        value = part.accepted.at_most(lower) if lower is not None else None
+    raise TooFineError("what the limits allow")
 
 
 def _tried(task: Task, variable: str, values: Mapping[str, int]) -> Fitted:
-    """The largest accepted value before the first that passes a limit, one after another from 1 on."""
-    value = below = None
-    for number in range(1, MAX_TRIED + 1):
+    """The largest of the values from 1 on that fits, of as many as can be tried."""
+    accepted: list[int] = []
+    fitting: list[int] = []
+    layers = number = refused = 0
+    first: SpecError | LimitError | None = None
+    while number < MAX_TRIED and layers < _MAX_LAYERS_TRIED and refused < _MAX_REFUSED:
+        number += 1
         try:
-            found = candidate(task, variable, number, values)
-        except (SpecError, LimitError):
-            continue  # shapes that do not fit, an argument out of bounds, too many layers
-        if found.over(task.limits):
-            return Fitted(value, below, number, unbounded=False, formulas=None)
-        value, below = number, value
-    return Fitted(None, None, None, unbounded=True, formulas=None)
-
-
-def _undecidable(variable: str, what: str) -> LimitError:
-    message = f"which values of '{variable}' fit is past deciding: {what}"
-    return LimitError(Diagnostic("limit", message, hint="cnncli check --set tells of one value"))
+            opened = task.network({**values, variable: number})
+            layers += len(opened.graph.nodes)
+            amounts = _amounts(opened, task, tuple(task.limits))
+        except (SpecError, LimitError) as error:
+            # Shapes that do not fit, an argument out of bounds, too many layers.
+            first = first or error
+            refused += 1
+            continue
+        refused = 0
+        accepted.append(number)
+        if all(max(map(whole, amounts[name])) <= most for name, most in task.limits.items()):
+            fitting.append(number)
+    if not accepted:
+        assert first is not None, variable
+        raise first
+    value = max(fitting, default=None)
+    return Fitted(
+        value,
+        max((each for each in accepted if value is not None and each < value), default=None),
+        min((each for each in accepted if value is None or each > value), default=None),
+        tried=number,
+    )

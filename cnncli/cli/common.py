@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Final, ParamSpec, TypeAlias, TypeVar
 
@@ -44,6 +44,9 @@ SpecPath: TypeAlias = Annotated[
     ),
 ]
 InputSize: TypeAlias = Annotated[
+    str | None, typer.Option("--input", metavar="SIZE", help="Another input size, such as 3x224x224.")
+]
+InputShape: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--input", metavar="SIZE", help="Another input size, such as 3x224x224; 3xHxW gives formulas."
@@ -142,8 +145,3 @@ def setting_changes(**given: str | None) -> dict[str, Any]:
         except SpecError:
             raise usage_error(f"--{name} {text}", expected=reader.expected) from None
     return changes
-
-
-def changed_settings(settings: Train, changes: Mapping[str, Any]) -> Train:
-    """The settings with some replaced."""
-    return Train(**{name: getattr(settings, name) for name in Train.arguments} | {**changes})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,21 +15,20 @@ from cnncli.cli.common import (
     Plugins,
     SpecPath,
     TableOrJson,
-    changed_settings,
     load_plugins,
     setting_changes,
 )
 from cnncli.cli.input_size import parse_size
-from cnncli.diagnostics import SpecError, UsageError, did_you_mean, listing, usage_error
+from cnncli.diagnostics import LimitError, SpecError, UsageError, did_you_mean, listing, usage_error
 from cnncli.graph import Opened, open_spec, open_text
 from cnncli.report.screen import output
 from cnncli.spec.sections import Budget, Quantity
 
 if TYPE_CHECKING:
     from cnncli.algebra.deciding import Domain
-    from cnncli.analysis.scaling import Fitted, Task
-    from cnncli.graph import Graph
+    from cnncli.analysis.scaling import Candidate, Fitted, Task
     from cnncli.report.scaling import Step
+    from cnncli.spec.document import Document
 
 
 def command(
@@ -60,32 +60,36 @@ def command(
     It is solved from formulas, exactly. A budget of memory is for the fullest moment of a step of training in
     32-bit numbers.
     """
-    from cnncli.analysis.scaling import Task
+    from cnncli.analysis.scaling import MEMORY, Task
     from cnncli.report import scaling as report
 
     load_plugins(plugin)
     given = overrides or []
     _check_names(vary, given)
-    _refuse_existing(new)
+    _check_new(new, input_size)
     size = parse_size(input_size)
     own = open_spec(spec, size=size, overrides=given)
-    limits = _limits(budget) if budget else _own_limits(own.budget, spec)
-    settings = changed_settings(own.train, setting_changes(batch=batch))
+    limits = _limits(budget) if budget else _own_limits(spec, own.budget)
+    if batch is not None and MEMORY not in limits:
+        raise usage_error("--batch is for budgets of memory", expected="--budget memory=8GiB beside it")
 
     def network(
         values: Mapping[str, int], unknown: Sequence[str] = (), domain: Domain | None = None
-    ) -> Graph:
+    ) -> Opened:
         changed = [*given, *_overrides(values)]
-        return open_spec(spec, size=size, overrides=changed, unknown=unknown, domain=domain).graph
+        opened = open_spec(spec, size=size, overrides=changed, unknown=unknown, domain=domain)
+        if not budget and Budget.keyword in opened.in_numbers:
+            raise usage_error("the spec's budget depends on what is varied", hint="give one with --budget")
+        return opened
 
-    task = Task(network, limits, settings)
-    made = report.Report(own.graph, limits, settings.batch, _steps(task, own, vary))
+    steps = _steps(Task(network, limits, setting_changes(batch=batch)), own, vary)
+    found = {step.name: step.value for step in steps}
+    kept = _write(new, spec, [*given, *_overrides(found)]) if new is not None else None
+    made = report.Report(own.graph, limits, steps, report.Written(new, kept) if new is not None else None)
     if form is TableOrJson.json:
         typer.echo(report.document(made))
     else:
         report.show(output(), made)
-    if new is not None:
-        _write(new, spec, [*given, *_overrides({step.name: step.value for step in made.steps})])
 
 
 def _overrides(values: Mapping[str, int]) -> list[str]:
@@ -132,15 +136,13 @@ def _limits(budget: Sequence[str]) -> Mapping[str, int]:
     return limits
 
 
-def _own_limits(budget: Budget, spec: str) -> Mapping[str, int]:
+def _own_limits(spec: str, budget: Budget) -> Mapping[str, int]:
     """The spec's own limits.
 
     Raises:
         UsageError: it has none.
     """
-    from cnncli.analysis.scaling import FIGURES
-
-    own = {name: getattr(budget, name) for name in Budget.arguments if name in FIGURES}
+    own = {name: getattr(budget, name) for name in Budget.arguments}
     limits = {name: most for name, most in own.items() if most is not None}
     if not limits:
         raise usage_error(f"'{spec}' has no budget", hint="give one: --budget params=1M")
@@ -156,70 +158,106 @@ def _steps(task: Task, own: Opened, vary: Sequence[str]) -> tuple[Step, ...]:
     steps: list[Step] = []
     for name in vary:
         fitted = fit(task, name, values)
-        before = own.document.scope.result(name)
-        assert isinstance(before, int), name
+        before = own.document.numbers.result(name)
+        assert isinstance(before, int | float), name
         if fitted.value is None:
             raise _nothing(task, name, fitted, values)
-        around = (fitted.below, fitted.value, fitted.above, before)
-        shown = sorted({value for value in around if value is not None})
-        candidates = tuple(candidate(task, name, value, values) for value in shown)
-        steps.append(Step(name, before, fitted.value, fitted.formulas, candidates))
+        found = candidate(task, name, fitted.value, values)
+        assert not found.over(task.limits), (name, fitted)
+        around = {fitted.below, fitted.above, int(before)} - {None, fitted.value}
+        candidates = [found, *_accepted(task, name, around, values)]
+        candidates.sort(key=lambda each: each.value)
+        steps.append(Step(name, int(before), fitted, fitted.value, tuple(candidates)))
         values[name] = fitted.value
     return tuple(steps)
 
 
+def _accepted(
+    task: Task, name: str, around: Iterable[int | None], values: Mapping[str, int]
+) -> Iterator[Candidate]:
+    """Those of some values that the network accepts in numbers too.
+
+    Numbers have limits that formulas do not know, and the spec's own value may be out of bounds.
+    """
+    from cnncli.analysis.scaling import candidate
+
+    for value in around:
+        with suppress(SpecError, LimitError):
+            if value is not None:
+                yield candidate(task, name, value, values)
+
+
 def _nothing(task: Task, name: str, fitted: Fitted, values: Mapping[str, int]) -> UsageError:
     """The error where there is no largest value."""
-    from cnncli.analysis.scaling import MAX_TRIED, candidate
+    from cnncli.analysis.scaling import candidate
+    from cnncli.report.scaling import amount
 
-    limited = listing(list(task.limits))
-    if fitted.unbounded:
-        to = f" to {MAX_TRIED}" if fitted.formulas is None else ""
-        message = f"no limit stops '{name}': with all its values from 1{to} {limited} stay within the budget"
-        return usage_error(message, expected="a budget for what grows with it, and is smaller")
+    if fitted.endless:
+        message = f"there is no largest value of '{name}': values without end stay within the budget"
+        constant = all(isinstance(each, int) for found in (fitted.formulas or {}).values() for each in found)
+        hint = f"'{name}' has no part in what is limited" if fitted.formulas and constant else ""
+        return usage_error(message, expected="a smaller budget, or one for what grows with it", hint=hint)
     assert fitted.above is not None, name
     least = candidate(task, name, fitted.above, values)
-    needed = [f"{figure}={least.figures[figure]}" for figure in least.over(task.limits)]
-    message = f"no value of '{name}' keeps within the budget"
+    over = least.over(task.limits)
+    excess = listing([f"{figure} {amount(figure, least.figures[figure])}" for figure in over])
+    of = f" from 1 to {fitted.tried}" if fitted.tried is not None else ""
     return usage_error(
-        message,
-        expected=f"at least {listing(needed)}, as it is with {name}={least.value}" if needed else "",
-        received=listing([f"{figure}={most}" for figure, most in task.limits.items()]),
+        f"no value of '{name}'{of} keeps within the budget",
+        expected="a larger budget",
+        received=f"{excess} with {name}={least.value}, the smallest that the network accepts",
     )
 
 
-def _refuse_existing(path: str | None) -> None:
-    if path is not None and Path(path).exists():
+def _check_new(path: str | None, input_size: str | None) -> None:
+    """Refuse a file that cannot be written, before anything is computed.
+
+    Raises:
+        UsageError: it exists, is no name of a file, or its folder is not there.
+    """
+    if path is None:
+        return
+    if input_size is not None:
+        hint = "'input:' in the spec is what the new one will have"
+        raise usage_error("--output cannot go with --input", expected="one of them", hint=hint)
+    file = Path(path)
+    if not file.name or path == "-":
+        raise usage_error(f"--output '{path}' is no file", expected="a new file, such as narrow.yaml")
+    if file.exists() or file.is_symlink():
         raise usage_error(f"'{path}' exists already", expected="a new file: nothing is overwritten")
+    if not file.parent.is_dir():
+        raise usage_error(f"there is no folder '{file.parent}'", expected="a folder for the new file")
 
 
-def _write(path: str, spec: str, overrides: Sequence[str]) -> None:
-    """Write the spec with these overrides, its comments kept where it is one file that says all.
+def _write(path: str, spec: str, overrides: Sequence[str]) -> bool:
+    """Write the spec with these overrides; whether its text, comments included, could be kept.
+
+    That cannot be where the file does not say all by itself, or not in words of its own.
 
     Raises:
         UsageError: it cannot be written.
     """
     from cnncli.spec.rewriting import with_values
+    from cnncli.spec.tree import same_value
     from cnncli.spec.writer import to_yaml
 
-    whole = to_yaml(open_spec(spec, overrides=overrides).document)
+    wanted = open_spec(spec, overrides=overrides).document
     document = open_spec(spec).document
-    words = dict(text.split("=", 1) for text in overrides)
-    text = with_values(document, {name.strip(): word.strip() for name, word in words.items()})
-    if text is None or _as_yaml(text, document.source.name) != whole:
-        text = whole
+    words = (text.partition("=") for text in overrides)
+    text = with_values(document, {name.strip(): word.strip() for name, _, word in words})
+    again = _document(text, document.source.name) if text is not None else None
+    kept = again is not None and same_value(again.entries, wanted.entries)
     try:
         with Path(path).open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
+            file.write(text if text is not None and kept else to_yaml(wanted))
     except OSError as error:
         raise usage_error(f"'{path}' cannot be written: {error.strerror}") from None
+    return kept
 
 
-def _as_yaml(text: str, name: str) -> str | None:
+def _document(text: str, name: str) -> Document | None:
     """What a text says as a spec, or None where it is none by itself: it extends another one."""
-    from cnncli.spec.writer import to_yaml
-
     try:
-        return to_yaml(open_text(text, name=name).document)
+        return open_text(text, name=name).document
     except SpecError:
         return None

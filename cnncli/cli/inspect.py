@@ -9,7 +9,7 @@ import typer
 
 from cnncli.analysis import dense
 from cnncli.analysis.costs import Costs, costs
-from cnncli.cli.common import Format, InputSize, Overrides, Plugins, SpecWords, for_each, load_plugins
+from cnncli.cli.common import Format, InputShape, Overrides, Plugins, SpecWords, for_each, load_plugins
 from cnncli.cli.input_size import parse_shape, parse_size
 from cnncli.diagnostics import listing, usage_error
 from cnncli.graph import Graph, Size, all_sizes, open_spec
@@ -25,7 +25,7 @@ DIFFERS = 1
 
 def command(
     specs: SpecWords,
-    input_size: InputSize = None,
+    input_size: InputShape = None,
     batch: Annotated[
         int, typer.Option(min=1, metavar="N", help="Samples at once: multiplies MACs, FLOPs and neurons.")
     ] = 1,

@@ -10,11 +10,10 @@ import typer
 
 from cnncli.cli.common import (
     Format,
-    InputSize,
+    InputShape,
     Overrides,
     Plugins,
     SpecPath,
-    changed_settings,
     load_plugins,
     setting_changes,
 )
@@ -56,7 +55,7 @@ def command(
     momentum: Annotated[
         str | None, typer.Option(metavar="X", help="Momentum of sgd, which keeps no state where it is 0.")
     ] = None,
-    input_size: InputSize = None,
+    input_size: InputShape = None,
     overrides: Overrides = None,
     form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.table,
     plugin: Plugins = None,
@@ -77,7 +76,7 @@ def command(
         _require_numbers(size)
     samples = 0 if room is not None else setting_changes(batch=batch)["batch"]
     opened = open_spec(spec, size=size, overrides=overrides or ())
-    settings = changed_settings(opened.train, changes)
+    settings = opened.train.replaced(changes)
     found = memory(opened.graph, ITEMSIZES[dtype], settings)
     fits = _fits(found, room) if room is not None else None
     if fits is not None:

@@ -11,7 +11,6 @@ import typer
 from cnncli.cli.common import (
     Overrides,
     Plugins,
-    changed_settings,
     known_shape,
     known_size,
     load_plugins,
@@ -73,7 +72,7 @@ def command(
         outcome = _resume(Path(resume), changes, device)
     elif spec is not None:
         opened = open_spec(spec, overrides=overrides or ())
-        chosen = changed_settings(read_train(settings) if settings is not None else opened.train, changes)
+        chosen = (read_train(settings) if settings is not None else opened.train).replaced(changes)
         outcome = _begin(opened, chosen, device, Path(run) if run is not None else None)
     else:
         raise usage_error("there is nothing to train", expected="a spec, or --resume RUN")
@@ -117,7 +116,7 @@ def _resume(folder: Path, changes: dict[str, Any], device: str) -> Outcome:
     from cnncli.training.runs import check_resumable, open_run
 
     run = open_run(folder)
-    settings = changed_settings(run.record.settings, changes)
+    settings = run.record.settings.replaced(changes)
     graph = open_text(run.record.spec, name=str(run.spec)).graph
     where = choose_device(device)
     dataset = _load(settings, graph)

@@ -45,13 +45,18 @@ _MAX_RANK: Final = 4
 
 
 class Opened(NamedTuple):
-    """A spec, read and checked: its graph, its training settings, its budget, the paper it comes from."""
+    """A spec, read and checked: its graph, its training settings, its budget, the paper it comes from.
+
+    ``in_numbers`` are the sections that need numbers for what is kept unknown in the graph: they say what
+    they say for the spec's own.
+    """
 
     document: Document
     graph: Graph
     train: Train
     budget: Budget
     paper: Paper | None
+    in_numbers: frozenset[str] = frozenset()
 
 
 def open_spec(
@@ -122,16 +127,21 @@ def _check_size(size: Sequence[Dim] | None) -> None:
 
 def _read(document: Document, size: Size, domain: Domain | None, faults: Faults) -> Opened | None:
     """What the document says, or None where anything is wrong with it."""
-    train = _section(Train, document, faults)
-    budget = _section(Budget, document, faults)
-    paper = _section(Paper, document, faults) if document.section("paper") is not None else None
+    in_numbers: set[str] = set()
+    train = _section(Train, document, faults, in_numbers)
+    budget = _section(Budget, document, faults, in_numbers)
+    paper = None
+    if document.section("paper") is not None:
+        paper = _section(Paper, document, faults, in_numbers)
     graph = _graph(document, size, domain, faults)
     if graph is None:
         return None
     assert train is not None
     assert budget is not None
     _check_losses(document, graph, faults)
-    return Opened(document, graph, train, budget, paper) if not len(faults) else None
+    if len(faults):
+        return None
+    return Opened(document, graph, train, budget, paper, frozenset(in_numbers))
 
 
 def _graph(document: Document, size: Size, domain: Domain | None, faults: Faults) -> Graph | None:
@@ -194,16 +204,22 @@ def _plugins_help(faults: Faults) -> bool:
         return False
 
 
-def _section(record: type[R], document: Document, faults: Faults) -> R | None:
-    """The section that the record is called after; one that is not there has the record's defaults."""
+def _section(record: type[R], document: Document, faults: Faults, in_numbers: set[str]) -> R | None:
+    """The section that the record is called after; one that is not there has the record's defaults.
+
+    One that needs numbers for what is kept unknown is noted in ``in_numbers``.
+    """
     entries = document.section(record.keyword)
     if not isinstance(entries, Entries):
         return record()
     try:
         return record.read_entries(entries, document.scope)
     except SpecError as error:
-        faults.extend(error.diagnostics)
-        return None
+        if not document.unknown:
+            faults.extend(error.diagnostics)
+            return None
+    in_numbers.add(record.keyword)
+    return _section(record, document._replace(scope=document.numbers, unknown=()), faults, in_numbers)
 
 
 def _check_losses(document: Document, graph: Graph, faults: Faults) -> None:

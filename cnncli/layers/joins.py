@@ -257,4 +257,4 @@ def _refuse_possible_scales(maps: Shapes) -> None:
 
 def is_scale(shape: Shape) -> bool:
     """Whether a branch of a product holds one number for each channel."""
-    return len(shape) > 1 and all(isinstance(n, int) and n == 1 for n in shape[1:])
+    return len(shape) > 1 and all(known(same(n, 1)) for n in shape[1:])

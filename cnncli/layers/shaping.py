@@ -118,6 +118,8 @@ class Reshape(View):
         return product(size for size in self.shape if size != -1)
 
     def output(self, x: Shape) -> Shape:
+        if -1 not in self.shape:
+            return self.shape
         rest = product(x) // self._known()
         return tuple(rest if size == -1 else size for size in self.shape)
 

@@ -45,7 +45,8 @@ class Document(NamedTuple):
     """The merged sections of a spec, and the scope in which its variables stand.
 
     ``at_fault`` are sections that are there in a wrong form, or under a misspelt name: they count as
-    missing, but are not reported once more. ``unknown`` are the variables that are symbols in ``scope``.
+    missing, but are not reported once more. ``unknown`` are the variables that are symbols in ``scope``;
+    in ``numbers`` they have their own.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Document(NamedTuple):
     entries: Entries
     scope: Scope
     at_fault: frozenset[str]
+    numbers: Scope
     unknown: tuple[str, ...] = ()
 
     def section(self, key: str) -> Value | None:
@@ -96,12 +98,12 @@ def _document(
     entries = _overridden(entries, list(overrides), faults)
     variables = entries.get("vars")
     own = variables if isinstance(variables, Entries) else None
-    scope = Scope.of(own) if own is not None else Scope()
+    scope = numbers = Scope.of(own) if own is not None else Scope()
     # A name is a text, and stays that of the numbers that the file gives.
-    name = _name(entries, source, scope, faults)
+    name = _name(entries, source, numbers, faults)
     if unknown:
-        scope = Scope.with_unknown(_checked_unknown(own, unknown, scope, source), unknown)
-    return Document(name, source, entries, scope, at_fault, tuple(dict.fromkeys(unknown)))
+        scope = Scope.with_unknown(_checked_unknown(own, unknown, numbers, source), unknown)
+    return Document(name, source, entries, scope, at_fault, numbers, tuple(dict.fromkeys(unknown)))
 
 
 def _checked_unknown(own: Entries | None, unknown: Sequence[str], scope: Scope, source: Source) -> Entries:
@@ -114,10 +116,13 @@ def _checked_unknown(own: Entries | None, unknown: Sequence[str], scope: Scope, 
         if own is None or name not in own:
             what = "no variables" if own is None else f"no variable '{name}'"
             raise usage_error(f"'{source.name}' has {what}", hint=did_you_mean(name, own or ()))
-        if not (is_symbol(name) and _is_whole(name, scope)):
-            expected = "a variable with a whole number and a plain name"
+        if not is_symbol(name):
+            expected = "letters from a to z, digits and underscores, and no word of Python"
+            raise usage_error(f"'{name}' cannot be the name of what is unknown", expected=expected)
+        if not _is_whole(name, scope):
             received = describe(own[name])
-            raise usage_error(f"'{name}' cannot be kept unknown", expected=expected, received=received)
+            message = f"'{name}' cannot be kept unknown"
+            raise usage_error(message, expected="a variable with a whole number", received=received)
     assert own is not None
     return own
 
@@ -128,7 +133,7 @@ def _is_whole(name: str, scope: Scope) -> bool:
         value = scope.result(name)
     except SpecError:
         return False  # a word, for example
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
 
 
 def _name(entries: Entries, source: Source, scope: Scope, faults: Faults) -> str:

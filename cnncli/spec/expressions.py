@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
-from cnncli.algebra import Condition, Expr, NoFormulaError, Undecidable, same
+from cnncli.algebra import Condition, Expr, NoFormulaError, Undecidable, degree, same
 from cnncli.diagnostics import NO_FORMULA
 
 T = TypeVar("T")
@@ -23,8 +23,9 @@ MAX_LENGTH: Final = 500
 MAX_LIST: Final = 10_000
 MAX_MAGNITUDE: Final = 2**63
 MAX_TERMS: Final = 200
-_MAX_POWER: Final = 8
-"""Of a formula; one of a number is bounded by :data:`MAX_MAGNITUDE`."""
+MAX_DEGREE: Final = 8
+"""Of a formula; powers of numbers are bounded by :data:`MAX_MAGNITUDE`."""
+_MAX_EXPONENT: Final = 64
 
 
 def _equal(left: Result, right: Result) -> bool | Condition:
@@ -154,8 +155,8 @@ class _Evaluator:
         if rule is None:
             raise self._unsupported(node)
         result: Result = rule(node)
-        if isinstance(result, Expr) and len(result.terms) > MAX_TERMS:
-            raise self._error(node, "the formula is too long", f"at most {MAX_TERMS} terms")
+        if isinstance(result, Expr) and (len(result.terms) > MAX_TERMS or degree(result) > MAX_DEGREE):
+            raise self._too_long(node)
         if isinstance(result, int | float) and not -MAX_MAGNITUDE <= result <= MAX_MAGNITUDE:
             raise self._error(node, "the result is too large", f"at most {MAX_MAGNITUDE:.0e}")
         return result
@@ -199,8 +200,7 @@ class _Evaluator:
             raise self._unsupported(node)
         left = self._number(node.left, self.value(node.left))
         right = self._number(node.right, self.value(node.right))
-        if isinstance(node.op, ast.Pow):
-            self._check_power(node, left, right)
+        self._check_operands(node, left, right)
         try:
             result = rule(left, right)
         except (ZeroDivisionError, OverflowError):
@@ -211,10 +211,19 @@ class _Evaluator:
             raise self._error(node, "this has no real value")
         return result
 
-    def _check_power(self, node: ast.BinOp, left: Result, right: Result) -> None:
-        most = _MAX_POWER if isinstance(left, Expr) else 64
-        if isinstance(right, int | float) and not -most <= right <= most:
-            raise self._error(node.right, "the exponent is too large")
+    def _check_operands(self, node: ast.BinOp, left: Result, right: Result) -> None:
+        """Refuse powers that would be too large, and a divisor that is 0 for all that is unknown.
+
+        Raises Undecidable for a divisor that is 0 for some.
+        """
+        if isinstance(node.op, ast.FloorDiv | ast.Mod) and isinstance(right, Expr) and same(right, 0):
+            raise self._error(node, "this divides by zero")
+        if not isinstance(node.op, ast.Pow) or not isinstance(right, int | float):
+            return
+        if not -_MAX_EXPONENT <= right <= _MAX_EXPONENT:
+            raise self._error(node.right, "the exponent is too large", f"at most {_MAX_EXPONENT}")
+        if isinstance(left, Expr) and degree(left) * right > MAX_DEGREE:
+            raise self._too_long(node)
 
     def _BoolOp(self, node: ast.BoolOp) -> Result:
         values = [bool(self.value(each)) for each in node.values]
@@ -257,7 +266,12 @@ class _Evaluator:
         if rule is None or node.keywords or not node.args:
             raise self._error(node, "only min(...) and max(...) can be called")
         numbers = [self._number(each, self.value(each)) for each in self._arguments(node)]
-        return rule(numbers)
+        try:
+            return rule(numbers)
+        except Undecidable:
+            raise
+        except TypeError:
+            raise self._no_formula(node) from None
 
     def _arguments(self, node: ast.Call) -> list[ast.expr]:
         if any(isinstance(each, ast.Starred) for each in node.args):
@@ -290,6 +304,10 @@ class _Evaluator:
     def _no_formula(self, node: ast.expr) -> NoFormulaHereError:
         message = "this is no formula of what is kept unknown"
         return NoFormulaHereError(message, *self._span(node), expected=_FORMULA)
+
+    def _too_long(self, node: ast.expr) -> NoFormulaHereError:
+        expected = f"at most {MAX_TERMS} terms and powers to {MAX_DEGREE}"
+        return NoFormulaHereError("the formula is too long", *self._span(node), expected=expected)
 
     def _error(self, node: ast.expr, message: str, expected: str = "") -> ExpressionError:
         return ExpressionError(message, *self._span(node), expected=expected)

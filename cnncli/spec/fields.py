@@ -87,6 +87,10 @@ class Record:
         fields = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())
         return f"{type(self).__name__}({fields})"
 
+    def replaced(self, changes: Mapping[str, Any]) -> Self:
+        """The same with other values for some fields."""
+        return type(self)(**{**self.__dict__, **changes})
+
     @classmethod
     def main_argument(cls) -> str | None:
         """The field that a bare value is given to."""

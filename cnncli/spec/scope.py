@@ -143,7 +143,7 @@ class Scope(Mapping[str, Argument]):
         argument = self._own[name]
         if name in self._unknown:
             message = f"'{name}' is kept unknown but stands in a text"
-            hint = f"without the dollar sign it is a number: {name}"
+            hint = f"a number is written without the dollar sign, {name}; a text cannot be unknown"
             raise SpecError(Diagnostic(NO_FORMULA, message, argument.location, "a number for it", hint=hint))
         if not isinstance(argument.value, Scalar):
             message = f"'{name}' is used in a text but is {describe(argument.value)}"

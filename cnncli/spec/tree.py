@@ -113,6 +113,19 @@ class Entries(Mapping[str, "Value"]):
 Value: TypeAlias = Scalar | Items | Entries
 
 
+def same_value(one: Value, other: Value) -> bool:
+    """Whether two values say the same, wherever they stand; keys may be quoted or not."""
+    if isinstance(one, Scalar) and isinstance(other, Scalar):
+        return (one.text, one.plain) == (other.text, other.plain)
+    if isinstance(one, Items) and isinstance(other, Items):
+        return len(one) == len(other) and all(map(same_value, one, other))
+    if isinstance(one, Entries) and isinstance(other, Entries):
+        return one.pairs.keys() == other.pairs.keys() and all(
+            same_value(value, other.pairs[key]) for key, value in one.pairs.items()
+        )
+    return False
+
+
 def describe(value: Value) -> str:
     """What stands here, for "expected ..., got ..."."""
     if isinstance(value, Items):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -10,26 +11,27 @@ import pytest
 from cnncli.algebra.deciding import Domain
 from cnncli.analysis.costs import costs
 from cnncli.analysis.memory import fullest, known, memory
-from cnncli.analysis.scaling import FIGURES, MEMORY, Fitted, Task, candidate, fit
-from cnncli.diagnostics import LimitError, ShapeError, SpecError, UsageError
-from cnncli.graph import Graph, open_spec, open_text
+from cnncli.analysis.scaling import FIGURES, LAYERS, MEMORY, Fitted, Task, candidate, fit
+from cnncli.diagnostics import ShapeError, SpecError, UsageError
+from cnncli.graph import Opened, open_spec, open_text
 from cnncli.spec.sections import Train
 from tests.generate import random_spec
 from tests.specs.support import SPECS
 
 QUICK = 40
 CAMPAIGN = 2_000
-SETTINGS = Train(batch=3)
+CHANGES = {"batch": 3}
+SETTINGS = Train().replaced(CHANGES)
 
 
 def task_of(text: str, limits: Mapping[str, int]) -> Task:
     def network(
         values: Mapping[str, int], unknown: Sequence[str] = (), domain: Domain | None = None
-    ) -> Graph:
+    ) -> Opened:
         changed = [f"{name}={value}" for name, value in values.items()]
-        return open_text(text, overrides=changed, unknown=unknown, domain=domain).graph
+        return open_text(text, overrides=changed, unknown=unknown, domain=domain)
 
-    return Task(network, limits, SETTINGS)
+    return Task(network, limits, CHANGES)
 
 
 def figures(text: str, width: int) -> Mapping[str, int] | None:
@@ -40,7 +42,8 @@ def figures(text: str, width: int) -> Mapping[str, int] | None:
         return None  # a shape that does not fit, or no channels at all
     totals = costs(graph).totals
     moment = fullest(memory(graph, 4, SETTINGS).training, SETTINGS.batch)
-    own = {name: getattr(totals, name) for name in FIGURES if name != MEMORY}
+    own = {name: getattr(totals, name) for name in FIGURES if name not in (LAYERS, MEMORY)}
+    own[LAYERS] = sum(not node.training_only for node in graph.nodes)
     return own | {MEMORY: known(moment.held, SETTINGS.batch)}
 
 
@@ -64,7 +67,7 @@ def compare(seed: int) -> str:
     if not limits:
         return "refused"
     found = fit(task_of(text, limits), "width", {})
-    if found.unbounded:
+    if found.endless:
         numbers = [figures(text, width) for width in (997, 4000)]
         assert all(
             each is None or all(each[name] <= most for name, most in limits.items()) for each in numbers
@@ -125,7 +128,7 @@ def test_nothing_fits() -> None:
 
 
 def test_nothing_stops_it() -> None:
-    assert fitted(LINEAR + "  - linear: w\n", "w", buffers=0).unbounded
+    assert fitted(LINEAR + "  - linear: w\n", "w", buffers=0).endless
 
 
 def test_one_width_is_another_network() -> None:
@@ -140,8 +143,8 @@ def test_one_width_is_another_network() -> None:
 
 def test_what_shrinks_as_the_variable_grows() -> None:
     layers = LINEAR + "  - linear: 'w if w < 7 else 3'\n"
-    assert fitted(layers, "w", params=40).unbounded
-    assert fitted(LINEAR + "  - linear: 'max(20 - w, 1)'\n", "w", params=11).unbounded
+    assert fitted(layers, "w", params=40).endless
+    assert fitted(LINEAR + "  - linear: 'max(20 - w, 1)'\n", "w", params=11).endless
 
 
 def test_other_variables_have_their_values() -> None:
@@ -153,9 +156,10 @@ def test_other_variables_have_their_values() -> None:
 def test_where_no_formula_can_stand_values_are_tried() -> None:
     layers = LINEAR + "  - {linear: 10, repeat: n}\n"
     found = fitted(layers, "n", params=335)
-    assert found == Fitted(3, 2, 4, unbounded=False, formulas=None)
+    assert found == Fitted(3, 2, 4, tried=200)
     assert fitted(layers, "n", params=109)[:3] == (None, None, 1)
-    assert fitted(layers, "n", buffers=0).unbounded
+    # Of more than were tried nothing is known.
+    assert fitted(layers, "n", buffers=0) == Fitted(200, 199, None, tried=200)
 
 
 def test_values_that_are_refused_are_passed_over() -> None:
@@ -173,9 +177,101 @@ def test_no_value_is_accepted() -> None:
         fitted(layers.replace("[2, 2]", "[3, 1]"), "w", params=10**6)
 
 
-def test_what_is_past_deciding_is_said() -> None:
-    with pytest.raises(LimitError, match="past deciding"):
-        fitted(LINEAR + "  - linear: w % 1000003 + 1\n", "w", params=100)
+def test_what_is_past_deciding_is_tried() -> None:
+    found = fitted(LINEAR + "  - linear: w % 1000003 + 1\n", "w", params=100)
+    assert (found.value, found.above, found.tried) == (8, 9, 4096)
+
+
+HEADER = "input: [3, 16, 16]\nvars: {w: 4, n: 3}\nlayers:\n"
+MAP = "input: [3, w, w]\nvars: {w: 4}\nlayers:\n"
+PRODUCT = "  - multiply: {{branches: [identity, [conv: {{channels: 3, kernel: 3, stride: 2}}]]{}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "limits", "value"),
+    [
+        # One branch is a scale for some sizes only, so that shapes differ.
+        (MAP + PRODUCT.format(", fit: crop"), {"flops": 170}, None),
+        (MAP + PRODUCT.format(", fit: crop"), {"flops": 220}, 4),
+        (MAP + PRODUCT.format(""), {"flops": 1700}, 4),
+        # Formulas that are not for all values, and numbers that are refused for some.
+        (HEADER + "  - conv: {channels: w + (w - 1)//(w - 1), kernel: 1}\n", {"params": 56}, 13),
+        (HEADER + "  - conv: {channels: w + (w - 1)//(w - 1), kernel: 1}\n", {"params": 8}, None),
+        (HEADER + "  - conv: {channels: w, kernel: 3 if w > 5 else 0}\n", {"params": 1000}, 35),
+        (HEADER + "  - conv: {channels: w, kernel: 3 if w < 20 else 0}\n", {"params": 1000}, 19),
+        (HEADER + "  - conv: {channels: w + 10 // (w > 5), kernel: 1}\n", {"params": 100}, 15),
+        # Very many values fit.
+        (HEADER + "  - conv: {channels: w, kernel: 1}\n", {"params": 4 * 10**11}, 10**11),
+        (HEADER + "  - conv: {channels: w, kernel: 1}\n", {"params": 4 * 10**11, "macs": 7680}, 10),
+        (HEADER + "  - conv: {channels: 2*(w//2), kernel: 1}\n", {"params": 8 * 10**6}, 2 * 10**6 + 1),
+        # Tried: not all that is above the first that is over is over.
+        ("input: [1, 9, 9]\nvars: {w: 8}\nlayers:\n  - conv: {channels: 2, kernel: w}\n", {"macs": 1000}, 9),
+        (
+            "input: [60, 4]\nvars: {w: 8}\nlayers:\n  - conv: {channels: 60//w, kernel: 1}\n",
+            {"params": 500},
+            60,
+        ),
+        (HEADER + "  - conv: {channels: w*0.5, kernel: 3}\n", {"params": 5000}, 356),
+        (HEADER + "  - conv: {channels: w, kernel: w if w < 4 else 3}\n", {"params": 100_000}, 3571),
+        (HEADER + "  - conv: {channels: 'max(w, 2.0)', kernel: 1}\n", {"params": 1000}, 250),
+        (HEADER + "  - conv: {channels: w**9, kernel: 1}\n", {"params": 10_000}, 2),
+        (
+            HEADER + "  - {conv: {channels: 3, kernel: 3}, repeat: w}\n  - reshape: [3, 10, 10]\n",
+            {"params": 10**6},
+            3,
+        ),
+        # Settings that depend on it.
+        (
+            HEADER + "  - conv: {channels: w, kernel: 3}\ntrain: {lr: 10 // w + 0.01}\n",
+            {"params": 20_000},
+            714,
+        ),
+        (HEADER + "  - {conv: {channels: 4, kernel: 1}, repeat: w}\n", {"layers": 5}, 5),
+        (
+            "input: [48]\nvars: {w: 6}\nlayers:\n  - linear: 48\n  - reshape: [w, 4, 2]\n",
+            {"params": 10_000},
+            6,
+        ),
+    ],
+)
+def test_what_others_would_get_wrong(text: str, limits: Mapping[str, int], value: int | None) -> None:
+    found = fit(task_of(text, limits), "w", {})
+    assert found.value == value
+    if value is not None:
+        assert not candidate(task_of(text, limits), "w", value, {}).over(limits)
+
+
+def test_the_batch_may_depend_on_the_variable() -> None:
+    text = HEADER + "  - conv: {channels: w, kernel: 1}\ntrain: {batch: w}\n"
+    limits = {"memory": 60_000}
+
+    def network(
+        values: Mapping[str, int], unknown: Sequence[str] = (), domain: Domain | None = None
+    ) -> Opened:
+        changed = [f"{name}={value}" for name, value in values.items()]
+        return open_text(text, overrides=changed, unknown=unknown, domain=domain)
+
+    task = Task(network, limits, {})
+    found = fit(task, "w", {})
+    assert found.value == 4
+    assert [candidate(task, "w", w, {}).batch for w in (4, 5)] == [4, 5]
+    assert not candidate(task, "w", 4, {}).over(limits)
+    assert candidate(task, "w", 5, {}).over(limits)
+
+
+@pytest.mark.parametrize(
+    "channels",
+    [
+        "n % 999983 + w % 999979 + 1",
+        "1 + (w%2==0) + 2*(w%3==0) + 3*(w%5==0) + 4*(w%7==0) + 5*(w%11==0) + (w%13==0) + (w%17==0)",
+        "w//7 + w//11 + w//13 + w//17 + w//19 + 1",
+        "((w + w//2 + 1)**4 + 1) * ((w + w//3 + 1)**4 + 1)",
+    ],
+)
+def test_nothing_takes_for_ever(channels: str) -> None:
+    start = time.process_time()
+    fitted(HEADER + f"  - conv: {{channels: '{channels}', kernel: 1}}\n", "w", params=1000)
+    assert time.process_time() - start < 20
 
 
 def test_unet() -> None:
@@ -183,11 +279,11 @@ def test_unet() -> None:
 
     def network(
         values: Mapping[str, int], unknown: Sequence[str] = (), domain: Domain | None = None
-    ) -> Graph:
+    ) -> Opened:
         changed = [f"{name}={value}" for name, value in values.items()]
-        return open_spec(SPECS / "unet.yaml", overrides=changed, unknown=unknown, domain=domain).graph
+        return open_spec(SPECS / "unet.yaml", overrides=changed, unknown=unknown, domain=domain)
 
-    task = Task(network, {"params": 7_000_000}, SETTINGS)
+    task = Task(network, {"params": 7_000_000}, CHANGES)
     assert fit(task, "width", {})[:3] == (30, 29, 31)
     assert candidate(task, "width", 30, {}).figures["params"] == 7574 * 900 + 118 * 30 + 2
     assert candidate(task, "width", 31, {}).over(task.limits) == {"params": 282_274}
