@@ -57,8 +57,8 @@ def command(
 ) -> None:
     """Find the largest value of a variable with which a network keeps to a budget.
 
-    It is solved from formulas, exactly. A budget of memory is for the fullest moment of a step of training in
-    32-bit numbers.
+    It is solved from formulas, exactly; where those cannot stand, values are tried. A budget of memory is for
+    the fullest moment of a step of training in 32-bit numbers.
     """
     from cnncli.analysis.scaling import MEMORY, Task
     from cnncli.report import scaling as report
