@@ -64,17 +64,16 @@ def command(
     All is computed from the text alone.
     """
     load_plugins(plugin)
+    in_numbers = {
+        "--fully-connected": fully_connected,
+        "--receptive-field": receptive_field,
+        "--shifts": shifts,
+        "--verify": verify,
+    }
     words, unknown = (specs[:1], specs[1:]) if symbolic else (specs, [])
     files, several = select(words)
     if several or side_by_side:
-        one_only = {
-            "--depth": depth,
-            "--fully-connected": fully_connected,
-            "--receptive-field": receptive_field,
-            "--shifts": shifts,
-            "--symbolic": symbolic,
-            "--verify": verify,
-        }
+        one_only = {"--depth": depth, "--symbolic": symbolic, **in_numbers}
         _refuse(one_only, "a comparison", "one spec file, without --side-by-side")
         _overview(files, parse_size(input_size), overrides or (), batch, form, side_by_side=side_by_side)
         return
@@ -82,25 +81,12 @@ def command(
     graph = open_spec(files[0], size=size, overrides=overrides or (), unknown=unknown).graph
     figures = costs(graph, batch)
     if graph.unknowns:
-        known_only = {
-            "--fully-connected": fully_connected,
-            "--receptive-field": receptive_field,
-            "--shifts": shifts,
-            "--verify": verify,
-        }
-        _refuse(known_only, "formulas", "numbers in --input, and no --symbolic")
+        _refuse(in_numbers, "formulas", "numbers in --input, and no --symbolic")
         _symbolic(graph, figures, depth, batch, form)
         return
     comparisons = dense.compare(graph) if fully_connected else None
     views = [*_views(graph, receptive_field=receptive_field, shifts=shifts)]
-    if form is Format.json:
-        from cnncli.report import inspection_json
-
-        typer.echo(inspection_json.document(graph, figures, batch, comparisons, views))
-    elif form is Format.markdown:
-        _markdown(graph, figures, depth, batch, comparisons, views)
-    else:
-        _table(graph, figures, depth, batch, comparisons, views)
+    _numbers(graph, figures, depth, batch, form, comparisons, views)
     if verify:
         # A document on standard output stays one; what was verified is said beside it.
         _verify(graph, output() if form is Format.table else errors())
@@ -149,13 +135,14 @@ def _symbolic(graph: Graph, figures: Costs, depth: int | None, batch: int, form:
     from cnncli.analysis.memory_totals import memory_totals
     from cnncli.analysis.valid_sizes import valid_sizes
     from cnncli.report import inspection_json, symbolic
+    from cnncli.report.valid_sizes import where_it_holds
 
     memory = memory_totals(graph, figures, batch)
+    found = valid_sizes(graph)
     if form is Format.json:
-        more = {"memory": symbolic.memory_document(memory)}
+        more = {"memory": symbolic.memory_document(memory), **where_it_holds(graph, found)}
         typer.echo(inspection_json.document(graph, figures, batch, None, more=more))
         return
-    found = valid_sizes(graph)
     if form is Format.markdown:
         typer.echo("\n".join(symbolic.markdown(graph, figures, memory, found, depth, batch)))
     else:
@@ -189,33 +176,31 @@ def _overview(
         raise typer.Exit(code)
 
 
-def _table(
+def _numbers(
     graph: Graph,
     figures: Costs,
     depth: int | None,
     batch: int,
+    form: Format,
     comparisons: tuple[dense.Comparison, ...] | None,
     views: Sequence[View],
 ) -> None:
+    if form is Format.json:
+        from cnncli.report import inspection_json
+
+        typer.echo(inspection_json.document(graph, figures, batch, comparisons, views))
+        return
+    compared = inspection.dense_table(comparisons) if comparisons is not None else None
+    if form is Format.markdown:
+        lines = [*inspection.markdown(graph, figures, depth, batch, views)]
+        lines += ["", *markdown_table(compared)] if compared is not None else []
+        typer.echo("\n".join(lines))
+        return
     screen = output()
     inspection.show(screen, graph, figures, depth, batch, views)
-    if comparisons is not None:
+    if compared is not None:
         screen.line()
-        screen.table(inspection.dense_table(comparisons))
-
-
-def _markdown(
-    graph: Graph,
-    figures: Costs,
-    depth: int | None,
-    batch: int,
-    comparisons: tuple[dense.Comparison, ...] | None,
-    views: Sequence[View],
-) -> None:
-    lines = [*inspection.markdown(graph, figures, depth, batch, views)]
-    if comparisons is not None:
-        lines += ["", *markdown_table(inspection.dense_table(comparisons))]
-    typer.echo("\n".join(lines))
+        screen.table(compared)
 
 
 def _verify(graph: Graph, screen: Screen) -> None:

@@ -111,18 +111,25 @@ def document(graph: Graph, found: ValidSizes, nearest: Mapping[str, Near]) -> st
     nothing else is, and of those only what fulfils the conditions that are not ``decided``. So it is with
     ``near``, which speaks of each axis by itself.
     """
-    binding = {bound for axis in found.axes for bound in axis.binding}
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "name": graph.name,
         "spec": graph.source.name,
         "input": [dim if isinstance(dim, int) else str(dim) for dim in graph.input],
-        "axes": {axis.name: _axis(axis) for axis in found.axes},
-        "conditions": [_condition(bound, binding=bound in binding) for bound in graph.bounds],
+        **where_it_holds(graph, found),
     }
     if nearest:
         content["near"] = {name: _near_json(each) for name, each in nearest.items()}
     return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def where_it_holds(graph: Graph, found: ValidSizes) -> dict[str, Any]:
+    """For which sizes, and values of variables, formulas hold: axis by axis, and what is asked."""
+    binding = {bound for axis in found.axes for bound in axis.binding}
+    return {
+        "axes": {axis.name: _axis(axis) for axis in found.axes},
+        "conditions": [_condition(bound, binding=bound in binding) for bound in graph.bounds],
+    }
 
 
 def _axis(axis: Axis) -> dict[str, Any]:

@@ -205,7 +205,10 @@ def test_variables_and_sizes_together() -> None:
     assert text.startswith("small resnet: input 1xHxW, width and classes unknown\n")
     assert "parameters 4*classes*width + 676*width**2 + classes + 79*width" in text
     _, text, _ = call("inspect", *arguments, "--format", "json")
-    assert json.loads(text)["totals"]["params"] == "4*classes*width + 676*width**2 + classes + 79*width"
+    document = json.loads(text)
+    assert document["totals"]["params"] == "4*classes*width + 676*width**2 + classes + 79*width"
+    assert list(document["axes"]) == ["height", "width", "variable width", "variable classes"]
+    assert document["axes"]["variable width"]["residues"] == {"0": 1}
 
 
 @pytest.mark.parametrize(
