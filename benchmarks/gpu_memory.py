@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cnncli.analysis.memory import fullest, known, memory
+from cnncli.analysis.memory import bytes_at, fullest, memory
 from cnncli.analysis.peaks import Moment
 from cnncli.diagnostics import readable_bytes
 from cnncli.graph import Opened, open_spec
@@ -73,7 +73,7 @@ def _row(name: str, opened: Opened, batch: int) -> bool:
 
 
 def _most(moments: tuple[Moment, ...], batch: int) -> int:
-    return known(fullest(moments, batch).held, batch)
+    return bytes_at(fullest(moments, batch).held, batch)
 
 
 def measured(run: Callable[[], None]) -> int:

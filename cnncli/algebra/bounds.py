@@ -12,13 +12,13 @@ A product of atoms is then at most the product of theirs. What this does not fin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from cnncli.algebra.deciding import Domain
+from cnncli.algebra.deciding import Domain, effort
 from cnncli.algebra.expression import Condition, Dim, Expr, symbol
 from cnncli.algebra.sizes import evaluate, product, summed, symbols_of
 from cnncli.algebra.terms import Floor, Symbol
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 _TRIED: Final = 32
 """Sizes at which the factor between two atoms is looked up before it is proved for all."""
 
+_EXAMPLES: Final = (1, 7, 32, 224, 1_000, 1_000_000)
+_MOST_EFFORT: Final = 100_000
+"""For all exact decisions together: a second or so. Without them less is proved."""
+
 _BySymbols: TypeAlias = "Mapping[frozenset[str], list[Atom]]"
 
 
@@ -40,9 +44,11 @@ class Bounds:
     where (H - 4) * (W - 4) of H, W >= 16 has no negative terms. Either may find what the other does not.
     """
 
-    def __init__(self, domain: Domain, symbols: Iterable[str]) -> None:
+    def __init__(self, domain: Domain, symbols: Sequence[str]) -> None:
         self._domain = domain
-        self._plain = _Terms(domain)
+        self._judge = _Judge()
+        self._plain = _Terms(domain, self._judge)
+        self.examples = _examples(domain, symbols)
         counted: dict[str, SizeSet] = {}
         self._moved: dict[Atom, Dim] = {}
         for name in symbols:
@@ -51,12 +57,14 @@ class Bounds:
             self._moved[Symbol(name)] = symbol(name) + before
             if before:
                 counted[name] = sizes.moved(-before)
-        self._counted = _Terms(Domain(counted)) if counted else self._plain
+        self._counted = _Terms(Domain(counted), self._judge) if counted else self._plain
         self._from_least: dict[Expr, Dim] = {}
 
     def never_below(self, value: Dim, other: Dim) -> bool:
         """Whether it is proved that value >= other for all sizes."""
         difference = value - other
+        if any(evaluate(difference, sizes) < 0 for sizes in self.examples):
+            return False
         if self._plain.never_negative(difference):
             return True
         if self._counted is not self._plain and self._counted.never_negative(
@@ -64,7 +72,7 @@ class Bounds:
         ):
             return True
         holds = difference >= 0
-        return self._domain.decide(holds) is True if isinstance(holds, Condition) else holds
+        return self._judge.holds(holds, self._domain)
 
     def _count(self, value: Dim) -> Dim:
         """The same formula in sizes that are counted from the least."""
@@ -84,11 +92,40 @@ class Bounds:
         return self._moved[atom]
 
 
+def _examples(domain: Domain, symbols: Sequence[str]) -> Sequence[Mapping[str, int]]:
+    """Sizes that are small, large and very large: all alike, and each large beside small others."""
+    sizes = {name: domain.sizes(name) for name in symbols}
+    # Where there is none so large, any will do.
+    alike = [
+        {name: each.at_least(n) or each.at_least(1) or 1 for name, each in sizes.items()} for n in _EXAMPLES
+    ]
+    uneven = [alike[0] | {name: each[name]} for name in symbols for each in alike[2:] if len(symbols) > 1]
+    return [*alike, *uneven]
+
+
+class _Judge:
+    """Decides conditions exactly, as long as that takes little in all."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_EFFORT
+
+    def holds(self, condition: bool | Condition, domain: Domain) -> bool:
+        """Whether it is proved for all sizes of a domain."""
+        if isinstance(condition, bool):
+            return condition
+        needed = effort(condition) if len(symbols_of(condition)) == 1 else 0
+        if needed > self._left:
+            return False
+        self._left -= needed
+        return domain.decide(condition) is True
+
+
 class _Terms:
     """Negative terms and the positive ones that make up for them. What is found of atoms is kept."""
 
-    def __init__(self, domain: Domain) -> None:
+    def __init__(self, domain: Domain, judge: _Judge) -> None:
         self._domain = domain
+        self._judge = judge
         self._least: dict[Atom, int | None] = {}
         self._slope: dict[Atom, Fraction | None] = {}
         self._ratios: dict[tuple[Atom, Atom], Fraction | None] = {}
@@ -213,8 +250,7 @@ class _Terms:
             value, divisor = (evaluate(each, {name: size}) for each in (one, other))
             if value * denominator > numerator * divisor > 0:
                 numerator, denominator = value, divisor
-        holds = numerator * other - denominator * one >= 0
-        proved = self._domain.decide(holds) if isinstance(holds, Condition) else holds
+        proved = self._judge.holds(numerator * other - denominator * one >= 0, self._domain)
         return Fraction(numerator, denominator) if proved else None
 
     def slope(self, atom: Atom) -> Fraction | None:

@@ -85,6 +85,12 @@ class Stretches(NamedTuple):
         return max(ends, default=0)
 
 
+def effort(condition: Condition) -> int:
+    """What there is to look at before a condition on one unknown is solved: residue classes times terms."""
+    terms = condition.expr.terms
+    return _modulus(terms, 1) * len(terms)
+
+
 def solve(condition: Condition) -> SizeSet:
     """The sizes n >= 1 that satisfy a condition on one unknown.
 
@@ -103,7 +109,7 @@ def stretches(condition: Condition) -> Stretches:
     (_,) = symbols_of(condition)
     terms = condition.expr.terms
     period = bounded(_modulus(terms, 1))
-    if period * len(terms) > _MAX_WORK:
+    if effort(condition) > _MAX_WORK:
         raise TooFineError(f"{period:,} classes of {len(terms)} terms")
     classes: list[tuple[int, tuple[Interval, ...]]] = []
     for residue in range(period):
@@ -202,11 +208,5 @@ class Domain:
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Let conditions that are decided here be used as truth values; others raise Undecidable still."""
-        with deciding(self._answer):
+        with deciding(self.decide, self.undecided):
             yield
-
-    def _answer(self, condition: Condition) -> bool | None:
-        answer = self.decide(condition)
-        if answer is None:
-            self.undecided.append(condition)
-        return answer

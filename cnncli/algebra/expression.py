@@ -178,28 +178,36 @@ class Condition:
     __repr__ = __str__
 
     def __bool__(self) -> bool:
-        decide = _DECIDE.get()
-        answer = decide(self) if decide is not None else None
+        answer = decided(self)
         if answer is None:
+            _OPEN.get([]).append(self)
             raise Undecidable(self)
         return answer
 
 
 _DECIDE: ContextVar[Callable[[Condition], bool | None] | None] = ContextVar("decide", default=None)
+_OPEN: ContextVar[list[Condition]] = ContextVar("open")
+
+
+def decided(condition: Condition) -> bool | None:
+    """Whether it holds for all sizes in question (True), for none (False), or neither is known (None)."""
+    decide = _DECIDE.get()
+    return decide(condition) if decide is not None else None
 
 
 @contextmanager
-def deciding(decide: Callable[[Condition], bool | None]) -> Iterator[None]:
+def deciding(decide: Callable[[Condition], bool | None], undecided: list[Condition]) -> Iterator[None]:
     """Let ``decide`` answer for conditions that are used as truth values: None where it cannot.
 
-    So a rule such as ``max(height, other)`` is written once, for numbers and for formulas of which it is
-    known that one is never the smaller.
+    Those are added to ``undecided``. So a rule such as ``max(height, other)`` is written once, for numbers
+    and for formulas of which it is known that one is never the smaller.
     """
-    token = _DECIDE.set(decide)
+    token, noted = _DECIDE.set(decide), _OPEN.set(undecided)
     try:
         yield
     finally:
         _DECIDE.reset(token)
+        _OPEN.reset(noted)
 
 
 def symbol(name: str) -> Expr:

@@ -2,7 +2,7 @@
 
 Expanded polynomials are canonical, but long: ``H*W - 4*H - 4*W + 16`` is ``(H - 4)*(W - 4)``. Only factors
 over different atoms, powers of linear ones and factors of squares are looked for, which is what sizes along
-axes make of costs; whatever is found is multiplied out and held against the polynomial.
+axes make of costs. What is guessed of a polynomial is multiplied out and held against it.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING, overload
 
-from cnncli.algebra.expression import Condition, Dim, Expr, Undecidable
+from cnncli.algebra.expression import Condition, Dim, Expr, decided
 from cnncli.algebra.terms import Floor, Symbol, atoms
 
 if TYPE_CHECKING:
@@ -69,10 +69,7 @@ def whole(value: Dim) -> int:
 
 def known(condition: bool | Condition) -> bool:
     """Whether it holds for all sizes in question; False where it does not, or where that is not known."""
-    try:
-        return bool(condition)
-    except Undecidable:
-        return False
+    return condition if isinstance(condition, bool) else decided(condition) is True
 
 
 @overload

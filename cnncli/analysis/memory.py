@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cnncli.algebra import Dim, product, summed
+from cnncli.algebra import Dim, product, summed, whole
 from cnncli.analysis.costs import numbers
 from cnncli.analysis.liveness import Bytes, Training, in_bytes
 from cnncli.analysis.peaks import BACKWARD, FORWARD, STEP, Moment, working
@@ -89,22 +89,20 @@ def memory(graph: Graph, itemsize: int, settings: Train) -> Memory:
 
 def fullest(moments: Sequence[Moment], batch: int) -> Moment:
     """The first of the moments at which most is held, for a batch."""
-    return max(moments, key=lambda moment: known(moment.held, batch))
+    return max(moments, key=lambda moment: bytes_at(moment.held, batch))
 
 
-def known(amount: Bytes, batch: int) -> int:
+def bytes_at(amount: Bytes, batch: int) -> int:
     """The bytes for a batch, of a network whose sizes are numbers."""
-    size = amount.at(batch)
-    assert isinstance(size, int), f"bytes of an unknown size have no number: {size}"
-    return size
+    return whole(amount.at(batch))
 
 
 def largest_batch(moments: Sequence[Moment], limit: int) -> int:
     """The most samples at once for which no moment holds more than ``limit`` bytes; 0 if there is none."""
     room_for = []
     for moment in moments:
-        once = known(moment.held, 0)
-        each = known(moment.held, 1) - once
+        once = bytes_at(moment.held, 0)
+        each = bytes_at(moment.held, 1) - once
         # At each moment at least the input is there, so that none takes nothing for a sample.
         room_for.append(max((limit - once) // each, 0))
     return min(room_for)
@@ -124,7 +122,7 @@ def fit(moments: Sequence[Moment], limit: int) -> Fit:
     It is 0 where not even one sample fits; ``peak`` is then that of no sample at all.
     """
     batch = largest_batch(moments, limit)
-    peak, next_peak = (known(fullest(moments, size).held, size) for size in (batch, batch + 1))
+    peak, next_peak = (bytes_at(fullest(moments, size).held, size) for size in (batch, batch + 1))
     return Fit(batch, peak, next_peak)
 
 

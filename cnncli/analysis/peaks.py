@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -20,7 +20,6 @@ STEP: Final = "step"
 FEW: Final = 4
 """The largest of so many formulas is still read as one; of more, it depends on the size."""
 
-_EXAMPLES: Final = (1, 7, 32, 224, 1_000, 1_000_000)
 _DOMINATING: Final = 8
 """With so many moments the others are compared: the largest somewhere come first."""
 
@@ -94,7 +93,7 @@ class Peaks:
         """
         bounds = self._bounds
         leading = dict.fromkeys(
-            max(amounts, key=lambda amount: evaluate(amount, sizes)) for sizes in self._examples
+            max(amounts, key=lambda amount: evaluate(amount, sizes)) for sizes in bounds.examples
         )
         kept: list[Dim] = []
         for amount in (*leading, *(each for each in amounts if each not in leading)):
@@ -111,16 +110,3 @@ class Peaks:
 
         assert self._graph.domain is not None, "only numbers have no domain"
         return Bounds(self._graph.domain, self._graph.unknowns)
-
-    @cached_property
-    def _examples(self) -> Sequence[Mapping[str, int]]:
-        """Sizes that are small, large and very large: all alike, and each large beside small others."""
-        domain, symbols = self._graph.domain, self._graph.unknowns
-        assert domain is not None, "only numbers have no domain"
-        alike = [{name: domain.sizes(name).at_least(n) or n for name in symbols} for n in _EXAMPLES]
-
-        def uneven() -> Iterator[Mapping[str, int]]:
-            for name in symbols if len(symbols) > 1 else ():
-                yield from (alike[0] | {name: sizes[name]} for sizes in alike[2:])
-
-        return [*alike, *uneven()]

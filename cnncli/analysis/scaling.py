@@ -15,10 +15,10 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from cnncli.algebra import Condition, Dim, Undecidable, whole
 from cnncli.algebra.deciding import Domain, Stretches, solve, stretches
 from cnncli.algebra.size_sets import ALL, SizeSet, TooFineError
-from cnncli.analysis.costs import costs
+from cnncli.analysis.costs import BYTES_PER_NUMBER, costs
 from cnncli.analysis.memory import memory
 from cnncli.analysis.peaks import Peaks
-from cnncli.diagnostics import NO_FORMULA, LimitError, SpecError
+from cnncli.diagnostics import NO_FORMULA, SpecError, usage_error
 from cnncli.graph import Opened
 from cnncli.spec.sections import Budget
 
@@ -31,7 +31,6 @@ MAX_TRIED: Final = 4096
 _MAX_LAYERS_TRIED: Final = 20_000  # of all networks together: a few seconds
 _MAX_REFUSED: Final = 100  # in a row: larger values, as of a kernel, will not be accepted either
 _SHOWN: Final = ("params", "macs")
-_ITEMSIZE: Final = 4  # 32-bit floating point, as weights_size has it
 _MAX_PARTS: Final = 64
 _MAX_STEPS: Final = 100_000
 
@@ -97,18 +96,19 @@ class _NeedsNumberError(ValueError):
     """The variable stands where no formula can."""
 
 
-def fit(task: Task, variable: str, values: Mapping[str, int]) -> Fitted:
+def fit(task: Task, variable: str, values: Mapping[str, int], own: int = 1) -> Fitted:
     """The largest value of a variable within the limits, where other variables have these values.
 
+    ``own`` is the one that the spec gives it.
+
     Raises:
-        SpecError: the network accepts none of its values.
-        UsageError: there is no such variable.
+        SpecError, UsageError: the network accepts none of its values, or there is no such variable.
     """
     try:
         parts = list(_parts(task, variable, values))
         found = [_largest(part) for part in parts]
     except (_NeedsNumberError, TooFineError):
-        return _tried(task, variable, values)
+        return _tried(task, variable, values, own)
     endless = None in found
     value = None if endless else max((each for each in found if each), default=None)
     below = [part.accepted.at_most(value - 1) for part in parts] if value is not None else []
@@ -126,7 +126,7 @@ def candidate(task: Task, variable: str, value: int, values: Mapping[str, int]) 
     """What a value makes of the network: the figures that are limited, parameters and MACs.
 
     Raises:
-        SpecError, LimitError: the network does not accept it.
+        SpecError: the network does not accept it.
     """
     opened = task.network({**values, variable: value})
     amounts = _amounts(opened, task, tuple(dict.fromkeys((*_SHOWN, *task.limits))))
@@ -151,7 +151,7 @@ def _amounts(opened: Opened, task: Task, figures: Sequence[str]) -> Amounts:
         elif settings.keyword in opened.in_numbers:
             raise _NeedsNumberError
         else:
-            moments = memory(graph, _ITEMSIZE, settings).training
+            moments = memory(graph, BYTES_PER_NUMBER, settings).training
             found[name] = Peaks(graph, settings.batch).of(moments).amounts
     return found
 
@@ -231,21 +231,25 @@ def _largest(part: _Part) -> int | None:
     raise TooFineError("what the limits allow")
 
 
-def _tried(task: Task, variable: str, values: Mapping[str, int]) -> Fitted:
-    """The largest of the values from 1 on that fits, of as many as can be tried."""
+def _tried(task: Task, variable: str, values: Mapping[str, int], own: int) -> Fitted:
+    """The largest of the values from 1 on that fits, of as many as can be tried, the spec's own included.
+
+    Raises:
+        UsageError: none of them is accepted.
+    """
     accepted: list[int] = []
     fitting: list[int] = []
     layers = number = refused = 0
-    first: SpecError | LimitError | None = None
-    while number < MAX_TRIED and layers < _MAX_LAYERS_TRIED and refused < _MAX_REFUSED:
+    reason = ""
+    while number < MAX_TRIED and layers < _MAX_LAYERS_TRIED and (refused < _MAX_REFUSED or number < own):
         number += 1
         try:
             opened = task.network({**values, variable: number})
             layers += len(opened.graph.nodes)
             amounts = _amounts(opened, task, tuple(task.limits))
-        except (SpecError, LimitError) as error:
+        except SpecError as error:
             # Shapes that do not fit, an argument out of bounds, too many layers.
-            first = first or error
+            reason = reason or f"with {variable}={number}: {error.diagnostics[0].message}"
             refused += 1
             continue
         refused = 0
@@ -253,8 +257,8 @@ def _tried(task: Task, variable: str, values: Mapping[str, int]) -> Fitted:
         if all(max(map(whole, amounts[name])) <= most for name, most in task.limits.items()):
             fitting.append(number)
     if not accepted:
-        assert first is not None, variable
-        raise first
+        message = f"the network accepts none of the values of '{variable}' from 1 to {number}"
+        raise usage_error(message, expected="one that fits its layers", received=reason)
     value = max(fitting, default=None)
     return Fitted(
         value,

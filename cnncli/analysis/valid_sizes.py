@@ -8,7 +8,7 @@ from operator import and_
 from typing import NamedTuple
 
 from cnncli.algebra import symbols_of
-from cnncli.algebra.size_sets import ALL, SizeSet
+from cnncli.algebra.size_sets import ALL, SizeSet, TooFineError
 from cnncli.graph import Bound, Graph
 from cnncli.layers.sliding import axis_name
 
@@ -69,9 +69,17 @@ def _axis_sizes(bounds: Sequence[Bound]) -> tuple[SizeSet, tuple[Bound, ...]]:
     needed = list(range(len(sets)))
     for index in range(len(sets)):
         rest = [each for each in needed if each != index]
-        if reduce(and_, (sets[each] for each in rest), ALL) == whole:
+        if _all_of([sets[each] for each in rest]) == whole:
             needed = rest
     return whole, tuple(bounds[index] for index in needed)
+
+
+def _all_of(sets: Sequence[SizeSet]) -> SizeSet | None:
+    """The sizes in all of them; None where those repeat too late to be written down."""
+    try:
+        return reduce(and_, sets, ALL)
+    except TooFineError:
+        return None
 
 
 class Near(NamedTuple):

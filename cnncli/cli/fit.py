@@ -19,7 +19,7 @@ from cnncli.cli.common import (
     setting_changes,
 )
 from cnncli.cli.input_size import parse_size
-from cnncli.diagnostics import LimitError, SpecError, UsageError, did_you_mean, listing, usage_error
+from cnncli.diagnostics import Faults, SpecError, UsageError, did_you_mean, listing, usage_error
 from cnncli.graph import Opened, open_spec, open_text
 from cnncli.report.screen import output
 from cnncli.spec.sections import Budget, Quantity
@@ -67,29 +67,49 @@ def command(
     given = overrides or []
     _check_names(vary, given)
     _check_new(new, input_size)
-    size = parse_size(input_size)
-    own = open_spec(spec, size=size, overrides=given)
-    limits = _limits(budget) if budget else _own_limits(spec, own.budget)
-    if batch is not None and MEMORY not in limits:
+    limits = _limits(budget or ())
+    varied = _Varied(spec, parse_size(input_size), given, own_budget=not limits)
+    own = varied({})
+    task = Task(varied, limits or _own_limits(spec, own.budget), setting_changes(batch=batch))
+    if batch is not None and MEMORY not in task.limits:
         raise usage_error("--batch is for budgets of memory", expected="--budget memory=8GiB beside it")
-
-    def network(
-        values: Mapping[str, int], unknown: Sequence[str] = (), domain: Domain | None = None
-    ) -> Opened:
-        changed = [*given, *_overrides(values)]
-        opened = open_spec(spec, size=size, overrides=changed, unknown=unknown, domain=domain)
-        if not budget and Budget.keyword in opened.in_numbers:
-            raise usage_error("the spec's budget depends on what is varied", hint="give one with --budget")
-        return opened
-
-    steps = _steps(Task(network, limits, setting_changes(batch=batch)), own, vary)
+    steps = _steps(task, own, vary)
     found = {step.name: step.value for step in steps}
     kept = _write(new, spec, [*given, *_overrides(found)]) if new is not None else None
-    made = report.Report(own.graph, limits, steps, report.Written(new, kept) if new is not None else None)
+    written = report.Written(new, kept) if new is not None else None
+    made = report.Report(own.graph, task.limits, steps, written)
     if form is TableOrJson.json:
         typer.echo(report.document(made))
     else:
         report.show(output(), made)
+
+
+class _Varied:
+    """The spec, as often as it is opened with other values for its variables."""
+
+    def __init__(
+        self, spec: str, size: tuple[int, ...] | None, overrides: Sequence[str], *, own_budget: bool
+    ) -> None:
+        self._spec = spec
+        self._size = size
+        self._overrides = overrides
+        self._own_budget = own_budget
+        self._budget: Budget | None = None
+
+    def __call__(
+        self, values: Mapping[str, int], unknown: Sequence[str] = (), domain: Domain | None = None
+    ) -> Opened:
+        changed = [*self._overrides, *_overrides(values)]
+        opened = open_spec(self._spec, size=self._size, overrides=changed, unknown=unknown, domain=domain)
+        if self._own_budget:
+            self._refuse_another(opened)
+        return opened
+
+    def _refuse_another(self, opened: Opened) -> None:
+        """Refuse a budget of the spec that is another one for other values: which would it be?"""
+        self._budget = self._budget or opened.budget
+        if opened.budget != self._budget or Budget.keyword in opened.in_numbers:
+            raise usage_error("the spec's budget depends on what is varied", hint="give one with --budget")
 
 
 def _overrides(values: Mapping[str, int]) -> list[str]:
@@ -151,25 +171,49 @@ def _own_limits(spec: str, budget: Budget) -> Mapping[str, int]:
 
 def _steps(task: Task, own: Opened, vary: Sequence[str]) -> tuple[Step, ...]:
     """The variables one after another, each beside those before it at the values that were found."""
-    from cnncli.analysis.scaling import candidate, fit
+    from cnncli.analysis.scaling import fit
     from cnncli.report.scaling import Step
 
     values: dict[str, int] = {}
     steps: list[Step] = []
     for name in vary:
-        fitted = fit(task, name, values)
-        before = own.document.numbers.result(name)
-        assert isinstance(before, int | float), name
+        before = _own_value(own, name)
+        fitted = fit(task, name, values, before)
         if fitted.value is None:
             raise _nothing(task, name, fitted, values)
-        found = candidate(task, name, fitted.value, values)
+        found = _found(task, name, fitted.value, values)
         assert not found.over(task.limits), (name, fitted)
-        around = {fitted.below, fitted.above, int(before)} - {None, fitted.value}
+        around = {fitted.below, fitted.above, before} - {None, fitted.value}
         candidates = [found, *_accepted(task, name, around, values)]
         candidates.sort(key=lambda each: each.value)
-        steps.append(Step(name, int(before), fitted, fitted.value, tuple(candidates)))
+        steps.append(Step(name, before, fitted, fitted.value, tuple(candidates)))
         values[name] = fitted.value
     return tuple(steps)
+
+
+def _own_value(own: Opened, name: str) -> int:
+    """The whole number that the spec gives a variable; 1 where it gives none, which ``fit`` tells of."""
+    try:
+        value = own.document.numbers.result(name)
+    except (KeyError, SpecError):
+        return 1
+    return int(value) if isinstance(value, int | float) else 1
+
+
+def _found(task: Task, name: str, value: int, values: Mapping[str, int]) -> Candidate:
+    """What the value that was found makes of the network.
+
+    Raises:
+        UsageError: numbers may not be as large as formulas.
+    """
+    from cnncli.analysis.scaling import candidate
+
+    try:
+        return candidate(task, name, value, values)
+    except SpecError as error:
+        message = f"the largest value of '{name}' that fits is {value}, but numbers may not be so large"
+        came = error.diagnostics[0].message
+        raise usage_error(message, expected="a smaller budget", received=came) from None
 
 
 def _accepted(
@@ -182,7 +226,7 @@ def _accepted(
     from cnncli.analysis.scaling import candidate
 
     for value in around:
-        with suppress(SpecError, LimitError):
+        with suppress(SpecError):
             if value is not None:
                 yield candidate(task, name, value, values)
 
@@ -237,12 +281,14 @@ def _write(path: str, spec: str, overrides: Sequence[str]) -> bool:
     Raises:
         UsageError: it cannot be written.
     """
+    from cnncli.spec.document import load
     from cnncli.spec.rewriting import with_values
     from cnncli.spec.tree import same_value
     from cnncli.spec.writer import to_yaml
 
     wanted = open_spec(spec, overrides=overrides).document
-    document = open_spec(spec).document
+    # Only its text: without the overrides its layers need not fit.
+    document = load(spec, (), Faults())
     words = (text.partition("=") for text in overrides)
     text = with_values(document, {name.strip(): word.strip() for name, _, word in words})
     again = _document(text, document.source.name) if text is not None else None

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from cnncli.algebra import Condition, Expr, NoFormulaError, Undecidable
+from cnncli.algebra import Condition, Dim, Expr, NoFormulaError, Undecidable
 from cnncli.diagnostics import Diagnostic, Faults, Location, Related, SpecError
 from cnncli.graph.graph import Graph, Node, Output
 from cnncli.graph.trace import shape_table
@@ -120,7 +120,7 @@ class _Builder:
         x = shapes if layer.joins else shapes[0]
         self._require(spec, layer, x)
         output = layer.output(x)
-        if any(isinstance(dim, int) and dim > MAX_SIZE for dim in output):
+        if any(map(_is_too_large, output)):
             # Sizes that double from layer to layer would soon be too long even to write down.
             too_large = Require(False, "the output is too large", f"at most {MAX_SIZE:.0e} along an axis")
             raise SpecError(self._shape_fault(spec, too_large))
@@ -192,6 +192,12 @@ class _Builder:
             for name in names[:_MAX_ORIGINS]
             if name in self._own
         )
+
+
+def _is_too_large(dim: Dim) -> bool:
+    """Whether it is for all that is unknown, which is 1 or more."""
+    most = dim if isinstance(dim, int) else max(map(abs, dim.terms.values()))
+    return most > MAX_SIZE
 
 
 def _formulas(layer: Kind[Any]) -> Iterator[Require]:

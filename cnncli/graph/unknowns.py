@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnncli.algebra import Condition, NoFormulaError, Undecidable, symbols_of
 from cnncli.algebra.deciding import Domain, solve
+from cnncli.algebra.size_sets import SizeSet, TooFineError
 from cnncli.diagnostics import Diagnostic, Location, Related
 from cnncli.graph.graph import Bound, Node
 from cnncli.layers import Require
@@ -36,10 +37,18 @@ class Unknowns:
         """The one earlier requirement that leaves no size together with this; where there is none, all."""
         own, symbols = solve(condition), symbols_of(condition)
         earlier = [bound for bound in self.bounds if symbols_of(bound.condition) == symbols]
-        alone = [bound for bound in earlier if bound.sizes is not None and not bound.sizes & own]
+        alone = [bound for bound in earlier if bound.sizes is not None and _apart(bound.sizes, own)]
         return tuple(
             Related(f"{bound.node} asks: {bound.condition}", bound.location) for bound in alone[:1] or earlier
         )
+
+
+def _apart(one: SizeSet, other: SizeSet) -> bool:
+    """Whether it is found that they have no size in common."""
+    try:
+        return not one & other
+    except TooFineError:
+        return False
 
 
 def open_rule(node: Node | NodeSpec, subject: str, error: Undecidable | NoFormulaError) -> Diagnostic:

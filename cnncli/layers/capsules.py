@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from cnncli.algebra import Dim, known, product, same
+from cnncli.algebra import Dim, product, same
 from cnncli.layers.activation import Softmax
-from cnncli.layers.kind import Example, Layer, Needs, Require, Shape, Tensors, UnderShift, Weightless, is_map
+from cnncli.layers.kind import (
+    Example,
+    Layer,
+    Needs,
+    Require,
+    Shape,
+    Tensors,
+    UnderShift,
+    Weightless,
+    is_map,
+    is_point,
+)
 from cnncli.layers.memory import Saved, Space, less, room, together
 from cnncli.layers.registry import layer
 from cnncli.spec.fields import arg
@@ -108,8 +119,7 @@ class Capsules(Layer):
     def _arranged(self, x: Shape) -> bool:
         """Whether the values of each capsule lie side by side already, so that nothing is moved."""
         single = any(same(each, 1) for each in (self.reads, x[0] // self.reads))
-        # One axis that is surely longer settles it, whether the others are decided or not.
-        return single or (not any(known(n > 1) for n in x[1:]) and all(same(n, 1) for n in x[1:]))
+        return single or is_point(x[1:])
 
 
 def _squashing(values: Dim, capsules: Dim) -> tuple[Dim, Dim]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from cnncli.algebra import Dim, known, largest, product, same, smallest
-from cnncli.layers.kind import NONE, Example, Kind, Needs, Require, Shape, Tensors, shape_text
+from cnncli.layers.kind import NONE, Example, Kind, Needs, Require, Shape, Tensors, is_point, shape_text
 from cnncli.layers.memory import Saved, Space, less, room, together
 from cnncli.layers.registry import layer
 from cnncli.layers.sliding import axis_name
@@ -252,7 +252,7 @@ def _refuse_possible_scales(maps: Shapes) -> None:
     Raises Undecidable where one may be.
     """
     for shape in maps:
-        all(same(n, 1) for n in shape[1:])
+        is_point(shape[1:])
 
 
 def is_scale(shape: Shape) -> bool:

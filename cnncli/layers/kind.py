@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from typing import ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
-from cnncli.algebra import Condition, Dim, product
+from cnncli.algebra import Condition, Dim, known, product, same
 from cnncli.layers.memory import INPUT, OUTPUT, Saved, Space, room
 from cnncli.layers.window import POINT, AnyWindow
 from cnncli.spec.description import SUGAR
@@ -203,6 +203,15 @@ def _size_text(dim: Dim) -> str:
 def _is_short(text: str) -> bool:
     """Whether a size reads well between two crosses: a number, a letter, a letter with a number."""
     return text.isalnum() and len(text.rstrip("0123456789")) <= 1
+
+
+def is_point(sizes: tuple[Dim, ...]) -> bool:
+    """Whether there is one position only.
+
+    Raises Undecidable where that depends on sizes that are not known.
+    """
+    # One axis that is surely longer settles it, whether the others are decided or not.
+    return not any(known(n > 1) for n in sizes) and all(same(n, 1) for n in sizes)
 
 
 def along(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -11,6 +10,7 @@ from cnncli.diagnostics import listing, readable_bytes
 from cnncli.graph import Graph
 from cnncli.layers import shape_text
 from cnncli.report.columns import Column, Line, Table, render
+from cnncli.report.formulas import unbroken, wrapped
 from cnncli.report.json_text import shape_numbers, text
 from cnncli.report.numbers import exact, short
 from cnncli.report.screen import Screen, printable
@@ -55,18 +55,18 @@ def lines(report: Report, width: int | None) -> Iterator[Line]:
     yield Line(f"{printable(report.graph.name)}: input {shape_text(report.graph.input)}", "title")
     limits = [f"{name} {amount(name, most)}" for name, most in report.limits.items()]
     samples = f", in training with a batch of {exact(batch(report))}" if MEMORY in report.limits else ""
-    yield from _wrapped(f"within {listing(limits)}{samples}", "", width)
+    yield from _note(f"within {listing(limits)}{samples}", "", width)
     for step in report.steps:
         yield Line("", "")
         yield from render(_table(step, report.limits), width)
         for note in _notes(step.fitted):
-            yield from _wrapped(note, "note", width)
+            yield from _note(note, "note", width)
     found = " ".join(f"--set {step.name}={step.value}" for step in report.steps)
     yield Line("", "")
     yield Line(found, "good")
     if report.written is not None:
         lost = "" if report.written.kept else ", without comments: the file's own words do not say all"
-        yield from _wrapped(f"written to {printable(report.written.path)}{lost}", "", width)
+        yield from _note(f"written to {printable(report.written.path)}{lost}", "", width)
 
 
 def batch(report: Report) -> int:
@@ -75,13 +75,8 @@ def batch(report: Report) -> int:
     return next(each.batch for each in last.candidates if each.value == last.value)
 
 
-def _wrapped(words: str, role: str, width: int | None) -> Iterator[Line]:
-    """A text in lines that fit; one line where there is no end to them."""
-    if width is None:
-        yield Line(words, role)
-        return
-    lines = textwrap.wrap(words, width, subsequent_indent="    ", break_long_words=False)
-    yield from (Line(line, role) for line in lines)
+def _note(text: str, role: str, width: int | None) -> Iterator[Line]:
+    yield from (Line(line, role) for line in wrapped(unbroken(text), width))
 
 
 def _table(step: Step, limits: Mapping[str, int]) -> Table:

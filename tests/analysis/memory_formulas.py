@@ -7,7 +7,7 @@ from random import Random
 
 from cnncli.algebra import Dim, evaluate
 from cnncli.analysis.liveness import Bytes
-from cnncli.analysis.memory import Memory, fullest, known, memory
+from cnncli.analysis.memory import Memory, bytes_at, fullest, memory
 from cnncli.analysis.peaks import Moment, Peak, Peaks
 from cnncli.diagnostics import CnncliError, Diagnostic, SpecError
 from cnncli.graph import Graph, Opened
@@ -82,7 +82,7 @@ def _largest(peak: Peak, values: Values) -> int:
 
 
 def _most(moments: Sequence[Moment], batch: int) -> int:
-    return known(fullest(moments, batch).held, batch)
+    return bytes_at(fullest(moments, batch).held, batch)
 
 
 def _number(amount: Bytes, values: Values) -> tuple[int, ...]:

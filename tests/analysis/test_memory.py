@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnncli.analysis.memory import Memory, fit, fullest, known, largest_batch, memory
+from cnncli.analysis.memory import Memory, bytes_at, fit, fullest, largest_batch, memory
 from cnncli.graph import open_text
 from cnncli.spec.sections import Train
 from tests.network.support import HEADS, RESIDUAL, SKIPS
@@ -21,7 +21,7 @@ def memory_of(text: str, itemsize: int = 4, **train: Any) -> Memory:
 
 
 def saved(found: Memory, batch: int = 1) -> list[int]:
-    return [known(row.saved, batch) for row in found.rows]
+    return [bytes_at(row.saved, batch) for row in found.rows]
 
 
 def chain(*layers: str, size: str = "[2, 4, 4]") -> str:
@@ -32,8 +32,8 @@ def test_one_linear_layer() -> None:
     found = memory_of(chain("linear: 3", size="[5]"), optimizer="adamw")
     assert (found.weights, found.gradients, found.state, found.buffers) == (72, 72, 144, 0)
     assert saved(found, batch=7) == [0]  # the input is the caller's own
-    assert known(found.image, 7) == 7 * 20
-    assert known(fullest(found.inference, 7).held, 7) == 72 + 7 * (20 + 12)
+    assert bytes_at(found.image, 7) == 7 * 20
+    assert bytes_at(fullest(found.inference, 7).held, 7) == 72 + 7 * (20 + 12)
 
 
 def test_what_two_layers_keep_counts_once() -> None:
@@ -50,7 +50,7 @@ def test_views_keep_what_they_look_at() -> None:
     assert saved(found) == [0, 0, 0, 4 * 48, 0]
     assert [len(row.working) for row in found.rows] == [1] * 5
     # The map is alive while the vector made of it is read, once.
-    linear = known(found.rows[3].working[0].held, 1)
+    linear = bytes_at(found.rows[3].working[0].held, 1)
     assert linear == 4 * (32 + 48 + 2)
 
 
@@ -73,10 +73,10 @@ def test_indices_have_eight_bytes_in_every_type() -> None:
 def test_a_value_lives_until_its_last_use() -> None:
     text = chain("{conv: {channels: 8, kernel: 1}, name: wide}", "conv: {channels: 1, kernel: 1}", "relu")
     wide, narrow, image = 4 * 128, 4 * 16, 4 * 32
-    held = [known(row.working[0].held, 1) for row in memory_of(text).rows]
+    held = [bytes_at(row.working[0].held, 1) for row in memory_of(text).rows]
     assert held == [image + wide, image + wide + narrow, image + 2 * narrow]
     text += "  - concat: [identity, wide]\n"
-    held = [known(row.working[-1].held, 1) for row in memory_of(text).rows]
+    held = [bytes_at(row.working[-1].held, 1) for row in memory_of(text).rows]
     assert held[:3] == [image + wide, image + wide + narrow, image + wide + 2 * narrow]
     assert held[-1] == image + wide + narrow + (wide + narrow)
 
@@ -103,7 +103,7 @@ def test_heads_for_training_have_weights_and_no_turn_at_work() -> None:
     assert all(row.working == () for row in training_only)
     assert rows["aux.linear1"].weights == 4 * (144 * 5 + 5)
     # It reads what the trunk's normalisation gives, which nobody else keeps: relu keeps its own output.
-    assert known(rows["aux.linear1"].saved, 1) == 4 * 144
+    assert bytes_at(rows["aux.linear1"].saved, 1) == 4 * 144
 
 
 @settings(max_examples=60)
@@ -122,11 +122,11 @@ def test_the_largest_batch_fits_and_the_next_does_not(
         assert batch == largest_batch(moments, limit)
         assert peak <= limit or batch == 0
         assert next_peak > limit
-        assert next_peak == known(fullest(moments, batch + 1).held, batch + 1)
+        assert next_peak == bytes_at(fullest(moments, batch + 1).held, batch + 1)
 
 
 def test_exactly_enough_is_enough() -> None:
     found = memory_of(RESIDUAL)
-    peak = known(fullest(found.training, 5).held, 5)
+    peak = bytes_at(fullest(found.training, 5).held, 5)
     assert fit(found.training, peak).batch == 5
     assert fit(found.training, peak - 1).batch == 4

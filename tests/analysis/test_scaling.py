@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pytest
 
 from cnncli.algebra.deciding import Domain
 from cnncli.analysis.costs import costs
-from cnncli.analysis.memory import fullest, known, memory
+from cnncli.analysis.memory import bytes_at, fullest, memory
 from cnncli.analysis.scaling import FIGURES, LAYERS, MEMORY, Fitted, Task, candidate, fit
 from cnncli.diagnostics import ShapeError, SpecError, UsageError
 from cnncli.graph import Opened, open_spec, open_text
@@ -18,7 +19,9 @@ from cnncli.spec.sections import Train
 from tests.generate import random_spec
 from tests.specs.support import SPECS
 
-QUICK = 40
+QUICK = 25
+OUTCOMES = {"found": 15, "endless": 7, "refused": 3}
+"""What becomes of those."""
 CAMPAIGN = 2_000
 CHANGES = {"batch": 3}
 SETTINGS = Train().replaced(CHANGES)
@@ -44,7 +47,7 @@ def figures(text: str, width: int) -> Mapping[str, int] | None:
     moment = fullest(memory(graph, 4, SETTINGS).training, SETTINGS.batch)
     own = {name: getattr(totals, name) for name in FIGURES if name not in (LAYERS, MEMORY)}
     own[LAYERS] = sum(not node.training_only for node in graph.nodes)
-    return own | {MEMORY: known(moment.held, SETTINGS.batch)}
+    return own | {MEMORY: bytes_at(moment.held, SETTINGS.batch)}
 
 
 def searched(text: str, limits: Mapping[str, int], end: int) -> tuple[int | None, int | None, int | None]:
@@ -55,6 +58,10 @@ def searched(text: str, limits: Mapping[str, int], end: int) -> tuple[int | None
     below = max((w for w in at if value is not None and w < value), default=None)
     above = min((w for w in at if value is None or w > value), default=None)
     return value, below, above
+
+
+END = 120
+"""Answers are looked for below; limits are met by widths of at most 24."""
 
 
 def compare(seed: int) -> str:
@@ -68,27 +75,27 @@ def compare(seed: int) -> str:
         return "refused"
     found = fit(task_of(text, limits), "width", {})
     if found.endless:
-        numbers = [figures(text, width) for width in (997, 4000)]
-        assert all(
-            each is None or all(each[name] <= most for name, most in limits.items()) for each in numbers
-        ), text
-        return "unbounded"
-    end = 40 if found.value is None else found.value + 40
-    assert found.formulas is not None, text
-    assert (found.value, found.below, found.above) == searched(text, limits, end), (limits, text)
-    return "found"
+        numbers = [figures(text, width) for width in range(END, END + 20)]
+        assert any(
+            each is not None and all(each[name] <= most for name, most in limits.items()) for each in numbers
+        ), (limits, text)
+        return "endless"
+    value, below, above = searched(text, limits, END)
+    assert (found.value, found.below) == (value, below), (limits, text)
+    assert found.above == above or (above is None and found.above is not None and found.above >= END)
+    return "found" if found.tried is None else "tried"
 
 
-@pytest.mark.parametrize("seed", range(QUICK))
-def test_random_specs(seed: int) -> None:
-    compare(seed)
+def test_random_specs() -> None:
+    outcomes = Counter(compare(seed) for seed in range(QUICK))
+    assert outcomes == OUTCOMES
 
 
 @pytest.mark.campaign
 def test_many_random_specs() -> None:
-    outcomes = [compare(seed) for seed in range(CAMPAIGN)]
-    print({word: outcomes.count(word) for word in set(outcomes)})  # noqa: T201 - the record of the run
-    assert outcomes.count("found") > CAMPAIGN // 2
+    outcomes = Counter(compare(seed) for seed in range(CAMPAIGN))
+    print(outcomes)  # noqa: T201 - the record of the run
+    assert outcomes["found"] > CAMPAIGN // 2
 
 
 # -- by hand ---------------------------------------------------------------------------------------
@@ -259,18 +266,38 @@ def test_the_batch_may_depend_on_the_variable() -> None:
     assert candidate(task, "w", 5, {}).over(limits)
 
 
+def test_refused_values_may_be_many() -> None:
+    text = HEADER.replace("w: 4", "w: 256") + "  - {conv: {channels: w, kernel: 1}, repeat: w//128}\n"
+    text += "  - channelshuffle: 128\n"
+    found = fit(task_of(text, {"params": 100_000}), "w", {}, 256)
+    # From 128 on every 128th, once, and from 256 on twice.
+    assert (found.value, found.below, found.above) == (256, 128, None)
+
+
 @pytest.mark.parametrize(
-    "channels",
+    ("figure", "channels"),
     [
-        "n % 999983 + w % 999979 + 1",
-        "1 + (w%2==0) + 2*(w%3==0) + 3*(w%5==0) + 4*(w%7==0) + 5*(w%11==0) + (w%13==0) + (w%17==0)",
-        "w//7 + w//11 + w//13 + w//17 + w//19 + 1",
-        "((w + w//2 + 1)**4 + 1) * ((w + w//3 + 1)**4 + 1)",
+        ("params", "w % 999983 + w % 999979 + 1"),
+        (
+            "params",
+            "1 + (w%2==0) + 2*(w%3==0) + 3*(w%5==0) + 4*(w%7==0) + 5*(w%11==0) + (w%13==0) + (w%17==0)",
+        ),
+        ("memory", "w//7 + w//11 + w//13 + w//17 + w//19 + 1"),
+        ("memory", "((w + w//2 + 1)**4 + 1) * ((w + w//3 + 1)**4 + 1)"),
     ],
 )
-def test_nothing_takes_for_ever(channels: str) -> None:
+def test_nothing_takes_for_ever(figure: str, channels: str) -> None:
     start = time.process_time()
-    fitted(HEADER + f"  - conv: {{channels: '{channels}', kernel: 1}}\n", "w", params=1000)
+    text = HEADER + f"  - conv: {{channels: '{channels}', kernel: 1}}\n"
+    fit(task_of(text, {figure: 10**6}), "w", {})
+    assert time.process_time() - start < 20
+
+
+def test_peaks_of_many_periods_do_not_take_for_ever() -> None:
+    layer = "  - conv: {{channels: 'w//{} + 1', kernel: 1}}\n  - relu\n"
+    chain = "".join(layer.format(divisor) for divisor in (7, 11, 13, 16) * 5)
+    start = time.process_time()
+    assert fitted(HEADER + chain, "w", memory=2**20).value is not None
     assert time.process_time() - start < 20
 
 

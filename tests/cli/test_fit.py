@@ -121,6 +121,42 @@ def test_a_spec_without_a_budget(tmp_path: Path) -> None:
     assert "give one: --budget params=1M" in errors
 
 
+@pytest.mark.parametrize(
+    ("params", "layer"),
+    [
+        ("n*1000", "{conv: {channels: 3, kernel: 1}, repeat: n}"),
+        ("'1000 if n < 100 else 2000'", "conv: {channels: '32 if n < 100 else n', kernel: 1}"),
+        ("n*1000", "conv: {channels: n, kernel: 1}"),
+    ],
+)
+def test_a_budget_that_depends_on_the_variable_is_none(tmp_path: Path, params: str, layer: str) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text(f"input: [3, 9]\nvars: {{n: 3}}\nbudget: {{params: {params}}}\nlayers:\n  - {layer}\n")
+    code, text, errors = call("fit", str(spec), "--vary", "n")
+    assert (code, text) == (2, "")
+    assert "the spec's budget depends on what is varied" in errors
+    assert call("fit", str(spec), "--vary", "n", "--budget", "params=500")[0] == 0
+
+
+def test_numbers_end_before_formulas_do(tmp_path: Path) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text("input: [3, 9]\nvars: {n: 3}\nlayers:\n  - conv: {channels: n, kernel: 1}\n")
+    code, _, errors = call("fit", str(spec), "--vary", "n", "--budget", "params=10_000_000_000_000")
+    assert code == 2
+    assert "the largest value of 'n' that fits is 2500000000000, but numbers may not be so large" in errors
+
+
+def test_a_spec_that_fits_only_with_what_is_set(tmp_path: Path) -> None:
+    spec, new = tmp_path / "net.yaml", tmp_path / "new.yaml"
+    text = "input: [10]\nvars: {w: 4, k: 3}   # both\nlayers:\n  - linear: w\n  - reshape: [k, -1]\n"
+    spec.write_text(text)
+    options = ("--vary", "w", "--set", "k=1", "--budget", "params=99", "--output", str(new))
+    code, shown, errors = call("fit", str(spec), *options)
+    assert (code, errors) == (0, "")
+    assert f"written to {new}" in shown
+    assert new.read_text() == text.replace("w: 4, k: 3", "w: 9, k: 1")
+
+
 # -- the changed spec ------------------------------------------------------------------------------
 
 TEXT = """\

@@ -188,3 +188,38 @@ def test_sizes_as_they_are_written(text: str, shape: str) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(UsageError, match="size"):
         parse_shape(text)
+
+
+def test_conditions_that_repeat_too_late_together(tmp_path: Path) -> None:
+    """Any two of them are past writing down, all three leave one size, or none."""
+    spec = tmp_path / "late.yaml"
+    spec.write_text("""
+input: [1, 5000]
+layers:
+  - {pad: {amount: 148}, from: input}
+  - reshape: [-1, 331]
+  - {reshape: [-1, 1], from: input}
+  - {shortcut: {channels: 90000, kind: pad}}
+  - {pad: {amount: 196}, from: input}
+  - reshape: [-1, 337]
+""")
+    assert "length: only 5000" in call("sizes", str(spec))[1]
+    spec.write_text("""
+input: [1, 60013]
+layers:
+  - reshape: [-1, 60013]
+  - {reshape: [60013], from: input}
+  - {reshape: [-1, 50021], from: input}
+""")
+    code, _, errors = call("sizes", str(spec))
+    assert code == 2
+    assert "'reshape' keeps the number of values" in errors
+
+
+def test_formulas_do_not_grow_for_ever(tmp_path: Path) -> None:
+    spec = tmp_path / "large.yaml"
+    spec.write_text("input: [1, 4]\nlayers:\n  - {upsample: 2, repeat: 15000}\n")
+    for command in (("inspect", "--symbolic"), ("memory", "--input", "1xH")):
+        code, _, errors = call(command[0], str(spec), *command[1:])
+        assert code == 2
+        assert "the output is too large" in errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cnncli.analysis.memory import fullest, known, memory
+from cnncli.analysis.memory import bytes_at, fullest, memory
 from cnncli.diagnostics import CnncliError
 from cnncli.graph import Graph, open_text
 from cnncli.network import compile_graph
@@ -26,9 +26,9 @@ def differences(graph: Graph) -> tuple[int, int]:
     kept = kept_by(lambda: network.train()(image), beside)
     with torch.no_grad(), Living(beside) as living:
         network.eval()(image)
-    standing = known(expected.image._replace(once=expected.weights + expected.buffers), BATCH)
-    peak = known(fullest(expected.inference, BATCH).held, BATCH) - standing
-    return kept.total - known(expected.saved, BATCH), living.peak - peak
+    standing = bytes_at(expected.image._replace(once=expected.weights + expected.buffers), BATCH)
+    peak = bytes_at(fullest(expected.inference, BATCH).held, BATCH) - standing
+    return kept.total - bytes_at(expected.saved, BATCH), living.peak - peak
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cnncli.analysis.liveness import Bytes
-from cnncli.analysis.memory import Memory, known, memory
+from cnncli.analysis.memory import Memory, bytes_at, memory
 from cnncli.analysis.peaks import BACKWARD, FORWARD, STEP
 from cnncli.graph import Graph, open_spec
 from cnncli.network import Network, compile_graph
@@ -41,7 +41,7 @@ def test_autograd_keeps_what_is_predicted(name: str) -> None:
     network = compile_graph(graph, "meta").train()
     image = image_of(graph, BATCH, "meta")
     kept = kept_by(lambda: network(image), beside(network, image))
-    assert known(memory(graph, 4, train).saved, BATCH) == kept.total
+    assert bytes_at(memory(graph, 4, train).saved, BATCH) == kept.total
 
 
 @pytest.mark.parametrize(
@@ -64,16 +64,16 @@ def _compare_on_the_cpu(name: str, dtype: torch.dtype) -> None:
     image = image_of(spec.graph, BATCH, "cpu").to(dtype)
     expected = memory(spec.graph, dtype.itemsize, spec.train)
     kept = kept_by(lambda: network.train()(image), beside(network, image))
-    assert known(expected.saved, BATCH) == kept.total
+    assert bytes_at(expected.saved, BATCH) == kept.total
     with torch.no_grad(), Living(beside(network, image)) as living:
         network.eval()(image)
-    peak = max(known(moment.held, BATCH) for moment in expected.inference)
+    peak = max(bytes_at(moment.held, BATCH) for moment in expected.inference)
     assert peak == living.peak + standing(expected, image)
 
 
 def standing(expected: Memory, image: Tensor) -> int:
     """Weights, buffers and the input, which live all the time."""
-    return known(Bytes(expected.weights + expected.buffers), 0) + image.nbytes
+    return bytes_at(Bytes(expected.weights + expected.buffers), 0) + image.nbytes
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,10 +87,10 @@ def test_the_peak_of_a_step(name: str) -> None:
         group["foreach"] = True
     expected = memory(graph, 4, train)
     peaks = step_peaks(network, optimizer, image)
-    fixed = standing(expected, image) + known(Bytes(expected.state), 0)
+    fixed = standing(expected, image) + bytes_at(Bytes(expected.state), 0)
     found = {phase: peak + fixed for phase, peak in peaks.items()}
     predicted = {
-        phase: max(known(each.held, LARGE_BATCH) for each in expected.training if each.phase == phase)
+        phase: max(bytes_at(each.held, LARGE_BATCH) for each in expected.training if each.phase == phase)
         for phase in (FORWARD, BACKWARD, STEP)
     }
     assert max(predicted.values()) == pytest.approx(max(found.values()), rel=WITHIN), (predicted, found)
