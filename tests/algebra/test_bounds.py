@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from itertools import islice, product
+from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from cnncli.algebra import Dim, ceil_div, evaluate, summed, symbol
 from cnncli.algebra.bounds import Bounds
@@ -14,12 +13,13 @@ from cnncli.algebra.deciding import Domain
 from cnncli.algebra.size_sets import ALL, SizeSet, make
 
 H, W = symbol("H"), symbol("W")
+PAIRS = 150
 FROM_188 = make(1, {0: 188}, ())
 MULTIPLES = make(16, {0: 32}, (5,))
 
 
-def bounds(sizes: SizeSet = ALL) -> Bounds:
-    return Bounds(Domain({"H": sizes, "W": sizes}), ("H", "W"))
+def bounds(high: SizeSet = ALL, wide: SizeSet | None = None) -> Bounds:
+    return Bounds(Domain({"H": high, "W": high if wide is None else wide}), ("H", "W"))
 
 
 def halved(size: Dim, times: int) -> Dim:
@@ -27,30 +27,41 @@ def halved(size: Dim, times: int) -> Dim:
     return ceil_div(size, 2**times)
 
 
-@st.composite
-def maps(draw: st.DrawFn) -> Dim:
-    """So many channels of a map that went through strides and lost its borders."""
+SETS = (ALL, FROM_188, MULTIPLES, make(2, {1: 3}, ()), make(1, {}, (4, 9, 70)))
+
+
+def any_map(draw: Random) -> Dim:
+    """So many channels of a map that went through strides and lost its borders; or of both axes in one."""
     sizes = []
     for size in (H, W):
-        divisor = draw(st.sampled_from((1, 2, 3, 4, 8)))
-        sizes.append((size + draw(st.integers(-4, 7))) // divisor + draw(st.integers(-3, 3)))
-    return draw(st.integers(0, 6)) * sizes[0] * sizes[1] + draw(st.integers(-9, 9))
+        divisor = draw.choice((1, 2, 3, 4, 8))
+        sizes.append((size + draw.randint(-4, 7)) // divisor + draw.randint(-3, 3))
+    if draw.random() < 0.2:
+        return draw.randint(0, 6) * ((H * W + draw.randint(0, 9)) // draw.choice((2, 3, 8))) + draw.randint(
+            -9, 9
+        )
+    return draw.randint(0, 6) * sizes[0] * sizes[1] + draw.randint(-9, 9)
 
 
-@settings(max_examples=100)
-@given(
-    st.lists(maps(), min_size=1, max_size=3),
-    st.lists(maps(), min_size=1, max_size=3),
-    st.sampled_from((ALL, FROM_188, MULTIPLES, make(2, {1: 3}, ()))),
-)
-def test_what_is_proved_holds(left: list[Dim], right: list[Dim], sizes: SizeSet) -> None:
-    one, other = summed(left), summed(right)
-    for value, below in ((one, other), (other, one), (one + 8 * H * W + 50, other)):
-        if bounds(sizes).never_below(value, below):
-            some = [*islice(sizes.upwards(), 12), *islice(sizes.upwards(1000), 3)]
-            for h, w in product(some, some):
+def test_what_is_proved_holds() -> None:
+    proved = 0
+    for seed in range(PAIRS):
+        draw = Random(seed)  # noqa: S311 - nothing here is a secret
+        one, other = (summed(any_map(draw) for _ in range(draw.randint(1, 3))) for _ in range(2))
+        high, wide = draw.choice(SETS), draw.choice(SETS)
+        for value, below in ((one, other), (other, one), (one + 8 * H * W + 50, other)):
+            if not bounds(high, wide).never_below(value, below):
+                continue
+            proved += 1
+            for h, w in product(some_of(high), some_of(wide)):
                 at = {"H": h, "W": w}
                 assert evaluate(value, at) >= evaluate(below, at), (value, below, at)
+    # Of 213 that hold wherever it is looked, 122.
+    assert proved > 100
+
+
+def some_of(sizes: SizeSet) -> list[int]:
+    return [*islice(sizes.upwards(), 12), *islice(sizes.upwards(1000), 3)]
 
 
 @pytest.mark.parametrize(
