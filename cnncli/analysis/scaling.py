@@ -27,7 +27,7 @@ MEMORY: Final = "memory"
 FIGURES: Final = (*Budget.arguments, MEMORY)
 """What a limit can be set to: those of a budget, and the memory of the fullest moment of training."""
 
-MAX_TRIED: Final = 4096
+MAX_TRIED: Final = 2048
 _MAX_LAYERS_TRIED: Final = 20_000  # of all networks together: a few seconds
 _MAX_REFUSED: Final = 100  # in a row: larger values, as of a kernel, will not be accepted either
 _SHOWN: Final = ("params", "macs")
