@@ -48,7 +48,8 @@ class Bounds:
         self._domain = domain
         self._judge = _Judge()
         self._plain = _Terms(domain, self._judge)
-        self.examples = _examples(domain, symbols)
+        self._examples = _examples(domain, symbols)
+        self._at: dict[Dim, Sequence[int]] = {}
         counted: dict[str, SizeSet] = {}
         self._moved: dict[Atom, Dim] = {}
         for name in symbols:
@@ -62,9 +63,11 @@ class Bounds:
 
     def never_below(self, value: Dim, other: Dim) -> bool:
         """Whether it is proved that value >= other for all sizes."""
-        difference = value - other
-        if any(evaluate(difference, sizes) < 0 for sizes in self.examples):
+        if any(
+            mine < its for mine, its in zip(self.at_examples(value), self.at_examples(other), strict=True)
+        ):
             return False
+        difference = value - other
         if self._plain.never_negative(difference):
             return True
         if self._counted is not self._plain and self._counted.never_negative(
@@ -73,6 +76,12 @@ class Bounds:
             return True
         holds = difference >= 0
         return self._judge.holds(holds, self._domain)
+
+    def at_examples(self, value: Dim) -> Sequence[int]:
+        """What a formula is at sizes that are small, large, and unlike each other."""
+        if value not in self._at:
+            self._at[value] = [evaluate(value, sizes) for sizes in self._examples]
+        return self._at[value]
 
     def _count(self, value: Dim) -> Dim:
         """The same formula in sizes that are counted from the least."""

@@ -8,6 +8,7 @@ axes make of costs. What is guessed of a polynomial is multiplied out and held a
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from itertools import chain
 from math import gcd, isqrt
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,7 +18,7 @@ from cnncli.algebra.terms import Floor, add, atoms, constant, multiply, ordered,
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cnncli.algebra.expression import Dim
+    from cnncli.algebra.expression import Dim, Expr
     from cnncli.algebra.terms import Atom, Monomial, Terms
 
 
@@ -38,7 +39,16 @@ def readable(value: Dim, summands: Iterable[Dim] = ()) -> str:
     It is never longer than ``str(value)``, and the same for equal values. Of a total, ``summands`` are what
     was added up: their factors show where those of the total cannot be seen.
     """
-    return str(value) if isinstance(value, int) else shortest(value.terms, _products(summands))
+    if isinstance(value, int):
+        return str(value)
+    known = _products(summands)
+    return shortest(value.terms, known) if known else _by_itself(value)
+
+
+@lru_cache(maxsize=4096)
+def _by_itself(value: Expr) -> str:
+    """Kept, since a size returns in every layer that keeps it."""
+    return shortest(value.terms)
 
 
 def shortest(terms: Terms, known: Sequence[Product] = ()) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cnncli.algebra import Dim, evaluate
+from cnncli.algebra import Dim
 from cnncli.analysis.liveness import Bytes, at_work
 from cnncli.graph import Graph
 
@@ -92,9 +92,8 @@ class Peaks:
         One that is the largest somewhere cannot be left out, and is likely to be larger everywhere.
         """
         bounds = self._bounds
-        leading = dict.fromkeys(
-            max(amounts, key=lambda amount: evaluate(amount, sizes)) for sizes in bounds.examples
-        )
+        columns = zip(*map(bounds.at_examples, amounts), strict=True)
+        leading = dict.fromkeys(amounts[column.index(max(column))] for column in columns)
         kept: list[Dim] = []
         for amount in (*leading, *(each for each in amounts if each not in leading)):
             if not any(bounds.never_below(other, amount) for other in kept[:_DOMINATING]):
