@@ -180,13 +180,14 @@ class Condition:
     def __bool__(self) -> bool:
         answer = decided(self)
         if answer is None:
-            _OPEN.get([]).append(self)
+            # Nobody takes note outside of :func:`deciding`.
+            _UNDECIDED.get([]).append(self)
             raise Undecidable(self)
         return answer
 
 
 _DECIDE: ContextVar[Callable[[Condition], bool | None] | None] = ContextVar("decide", default=None)
-_OPEN: ContextVar[list[Condition]] = ContextVar("open")
+_UNDECIDED: ContextVar[list[Condition]] = ContextVar("undecided")
 
 
 def decided(condition: Condition) -> bool | None:
@@ -202,12 +203,12 @@ def deciding(decide: Callable[[Condition], bool | None], undecided: list[Conditi
     Those are added to ``undecided``. So a rule such as ``max(height, other)`` is written once, for numbers
     and for formulas of which it is known that one is never the smaller.
     """
-    token, noted = _DECIDE.set(decide), _OPEN.set(undecided)
+    token, noted = _DECIDE.set(decide), _UNDECIDED.set(undecided)
     try:
         yield
     finally:
         _DECIDE.reset(token)
-        _OPEN.reset(noted)
+        _UNDECIDED.reset(noted)
 
 
 def symbol(name: str) -> Expr:

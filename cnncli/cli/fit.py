@@ -75,8 +75,9 @@ def command(
         raise usage_error("--batch is for budgets of memory", expected="--budget memory=8GiB beside it")
     steps = _steps(task, own, vary)
     found = {step.name: step.value for step in steps}
-    kept = _write(new, spec, [*given, *_overrides(found)]) if new is not None else None
-    written = report.Written(new, kept) if new is not None else None
+    written = None
+    if new is not None:
+        written = report.Written(new, _write(new, spec, [*given, *_overrides(found)]))
     made = report.Report(own.graph, task.limits, steps, written)
     if form is TableOrJson.json:
         typer.echo(report.document(made))
@@ -183,8 +184,8 @@ def _steps(task: Task, own: Opened, vary: Sequence[str]) -> tuple[Step, ...]:
             raise _nothing(task, name, fitted, values)
         found = _found(task, name, fitted.value, values)
         assert not found.over(task.limits), (name, fitted)
-        around = {fitted.below, fitted.above, before} - {None, fitted.value}
-        candidates = [found, *_accepted(task, name, around, values)]
+        around = {value for value in (fitted.below, fitted.above, before) if value is not None}
+        candidates = [found, *_accepted(task, name, around - {found.value}, values)]
         candidates.sort(key=lambda each: each.value)
         steps.append(Step(name, before, fitted, fitted.value, tuple(candidates)))
         values[name] = fitted.value
@@ -216,9 +217,7 @@ def _found(task: Task, name: str, value: int, values: Mapping[str, int]) -> Cand
         raise usage_error(message, expected="a smaller budget", received=came) from None
 
 
-def _accepted(
-    task: Task, name: str, around: Iterable[int | None], values: Mapping[str, int]
-) -> Iterator[Candidate]:
+def _accepted(task: Task, name: str, around: Iterable[int], values: Mapping[str, int]) -> Iterator[Candidate]:
     """Those of some values that the network accepts in numbers too.
 
     Numbers have limits that formulas do not know, and the spec's own value may be out of bounds.
@@ -227,8 +226,7 @@ def _accepted(
 
     for value in around:
         with suppress(SpecError):
-            if value is not None:
-                yield candidate(task, name, value, values)
+            yield candidate(task, name, value, values)
 
 
 def _nothing(task: Task, name: str, fitted: Fitted, values: Mapping[str, int]) -> UsageError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cnncli.algebra import Condition, NoFormulaError, Undecidable, symbols_of
 from cnncli.algebra.deciding import Domain, solve
 from cnncli.algebra.size_sets import SizeSet, TooFineError
-from cnncli.diagnostics import Diagnostic, Location, Related
+from cnncli.diagnostics import NO_FORMULA, Diagnostic, Location, Related
 from cnncli.graph.graph import Bound, Node
 from cnncli.layers import Require
 from cnncli.spec.description import NodeSpec
@@ -67,7 +67,7 @@ def open_rule(node: Node | NodeSpec, subject: str, error: Undecidable | NoFormul
             hint,
         )
     return Diagnostic(
-        "no-formula",
+        NO_FORMULA,
         f"{node.name}: {subject} is no formula of this kind",
         node.location,
         "sums, products and divisions by numbers",

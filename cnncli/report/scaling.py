@@ -33,7 +33,7 @@ class Written(NamedTuple):
     """The file that the changed spec was written to, and whether it has the text of the old one."""
 
     path: str
-    kept: bool | None
+    kept: bool
 
 
 class Report(NamedTuple):

@@ -17,6 +17,8 @@ from tests.generate import random_spec
 from tests.specs.support import SPECS
 
 QUICK = 60
+OUTCOMES = {"held": 54, "undecided": 3, "none": 3}
+"""What becomes of those."""
 CAMPAIGN = 20_000
 PARTS = 4
 """For as many processes."""
@@ -64,14 +66,9 @@ def compare(text: str, values: Sequence[int]) -> tuple[str, int]:
     return "held", held
 
 
-@pytest.mark.parametrize("seed", range(QUICK))
-def test_random_specs(seed: int) -> None:
-    compare(random_spec(seed), (4, 5, 6, 8, 13, 24))
-
-
-def test_most_random_specs_have_formulas() -> None:
-    outcomes = Counter(compare(random_spec(seed), (4, 12))[0] for seed in range(QUICK))
-    assert outcomes["held"] > QUICK // 2
+def test_random_specs() -> None:
+    outcomes = Counter(compare(random_spec(seed), (4, 5, 6, 8, 13, 24))[0] for seed in range(QUICK))
+    assert outcomes == OUTCOMES
 
 
 @pytest.mark.campaign
