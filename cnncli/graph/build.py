@@ -195,7 +195,7 @@ class _Builder:
 
 
 def _is_too_large(dim: Dim) -> bool:
-    """Whether it is for all that is unknown, which is 1 or more."""
+    """Whether it is larger than any size may be, or is written with numbers that are."""
     most = dim if isinstance(dim, int) else max(map(abs, dim.terms.values()))
     return most > MAX_SIZE
 

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
-from cnncli.algebra import Condition, Expr, NoFormulaError, Undecidable, degree, same
+from cnncli.algebra import Condition, Expr, Undecidable, degree, same
 from cnncli.diagnostics import NO_FORMULA
 
 T = TypeVar("T")
@@ -205,7 +205,8 @@ class _Evaluator:
             result = rule(left, right)
         except (ZeroDivisionError, OverflowError):
             raise self._error(node, "this divides by zero or is too large") from None
-        except (NoFormulaError, TypeError, ValueError):
+        except (TypeError, ValueError):
+            # A formula beside a fraction, by what is not known, or to a power below 0.
             raise self._no_formula(node) from None
         if isinstance(result, complex):
             raise self._error(node, "this has no real value")
