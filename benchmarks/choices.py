@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from cnncli.diagnostics import Faults, Source
-from cnncli.report.columns import Column, Table, render
-from cnncli.spec.parsing import parse
+from cnncli.language.parsing import parse
+from cnncli.report.text.columns import Column, Table, render
 
 ROWS = 10_000
 ROUNDS = 5
@@ -39,7 +39,7 @@ def rich_table() -> None:
 
 
 def own_columns() -> None:
-    """The same by cnncli.report.columns."""
+    """The same by cnncli.report.text.columns."""
     cells = zip(*CELLS, strict=True)
     columns = tuple(Column(str(number), column, right=number > 2) for number, column in enumerate(cells))
     "\n".join(line.text for line in render(Table(columns), 100))

@@ -15,14 +15,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cnncli.analysis.memory import bytes_at, fullest, memory
-from cnncli.analysis.peaks import Moment
+from cnncli.analysis.memory.peaks import Moment
+from cnncli.analysis.memory.usage import bytes_at, fullest, memory
 from cnncli.diagnostics import readable_bytes
 from cnncli.graph import Opened, open_spec
+from cnncli.language import shipped
 from cnncli.network import Network, compile_graph
-from cnncli.spec import shipped
-from cnncli.training.objective import by_head
-from cnncli.training.optim import build_optimizer
+from cnncli.training.optimization.optimizers import build_optimizer
+from cnncli.training.tasks.objective import by_head
 
 GOAL = 0.05
 

@@ -2,15 +2,15 @@
 
     python benchmarks/train_speed.py [--data DIR] [--images N] [--rounds N]
 
-All train the same network from the same weights on the same images with the same normalisation,
-optimiser, batch size and shuffling, one after another in this process, in an order that changes every round:
+All train the same network from the same weights on the same images with the same normalization,
+optimizer, batch size and shuffling, one after another in this process, in an order that changes every round:
 
 - cnncli: ``cnncli.training.loop.train`` on the network compiled from specs/lenet5.yaml, with all that it does
   besides (running accuracy, schedule, looking for interrupts); its own ``seconds`` for the epoch, which leave
   out the evaluation and the checkpoint that follow it
 - by hand: bytes in memory, an index per batch, forward, backward, step, and nothing else
 - DataLoader: ``torch.utils.data.DataLoader`` over the same bytes, each image made a picture, a tensor and
-  normalised in ``__getitem__``, as torchvision's data set with ToTensor and Normalize does
+  normalized in ``__getitem__``, as torchvision's data set with ToTensor and Normalize does
 - DataLoader, lean: the same with a data set that does as little as it can; shown for comparison
 """
 
@@ -34,13 +34,13 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from cnncli.graph import open_spec
+from cnncli.language.sections import Train
 from cnncli.network import compile_graph
-from cnncli.spec.sections import Train
-from cnncli.training.data import load
-from cnncli.training.dataset import Dataset, Split
+from cnncli.training.data.dataset import Dataset, Split
+from cnncli.training.data.load import load
+from cnncli.training.data.normalization import Normalization, measure
 from cnncli.training.loop import seed_weights, train
-from cnncli.training.normalisation import Normalisation, measure
-from cnncli.training.runs import create_run
+from cnncli.training.runs.run import create_run
 
 BATCH = 128
 LR = 0.05
@@ -67,7 +67,7 @@ def lenet5() -> nn.Module:
     )
 
 
-def with_cnncli(dataset: Dataset, _normalisation: Normalisation) -> float:
+def with_cnncli(dataset: Dataset, _normalization: Normalization) -> float:
     """Seconds of one epoch in cnncli's loop."""
     settings = Train(epochs=1, batch=BATCH, lr=LR, momentum=MOMENTUM, weight_decay=0.0, schedule="constant")
     cpu = torch.device("cpu")
@@ -83,10 +83,10 @@ def with_cnncli(dataset: Dataset, _normalisation: Normalisation) -> float:
     return outcome.history[0].seconds
 
 
-def by_hand(dataset: Dataset, normalisation: Normalisation) -> float:
+def by_hand(dataset: Dataset, normalization: Normalization) -> float:
     """Seconds of one epoch in a minimal loop over the bytes in memory."""
     images, labels = dataset.train.images, dataset.train.labels
-    mean, std = normalisation.mean[0] * 255, normalisation.std[0] * 255
+    mean, std = normalization.mean[0] * 255, normalization.std[0] * 255
     seed_weights(0)
     network = lenet5().train()
     optimizer = torch.optim.SGD(network.parameters(), lr=LR, momentum=MOMENTUM)
@@ -101,11 +101,11 @@ def by_hand(dataset: Dataset, normalisation: Normalisation) -> float:
 
 
 class Pictures(TorchDataset[tuple[Tensor, int]]):
-    """What torchvision's data set does with ToTensor and Normalize: a picture, a tensor, normalised."""
+    """What torchvision's data set does with ToTensor and Normalize: a picture, a tensor, normalized."""
 
-    def __init__(self, split: Split, normalisation: Normalisation) -> None:
+    def __init__(self, split: Split, normalization: Normalization) -> None:
         self.images, self.labels = split.images[:, 0], split.labels
-        self.mean, self.std = normalisation.mean, normalisation.std
+        self.mean, self.std = normalization.mean, normalization.std
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -121,9 +121,9 @@ class Pictures(TorchDataset[tuple[Tensor, int]]):
 class Tensors(TorchDataset[tuple[Tensor, Tensor]]):
     """The least that a data set over bytes in memory can do for one image."""
 
-    def __init__(self, split: Split, normalisation: Normalisation) -> None:
+    def __init__(self, split: Split, normalization: Normalization) -> None:
         self.images, self.labels = split.images, split.labels
-        self.mean, self.std = normalisation.mean[0] * 255, normalisation.std[0] * 255
+        self.mean, self.std = normalization.mean[0] * 255, normalization.std[0] * 255
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -147,17 +147,17 @@ def over_loader(images: TorchDataset[Any]) -> float:
     return time.perf_counter() - begun
 
 
-def with_pictures(dataset: Dataset, normalisation: Normalisation) -> float:
+def with_pictures(dataset: Dataset, normalization: Normalization) -> float:
     """Seconds of one epoch over a DataLoader, the way tutorials do it."""
-    return over_loader(Pictures(dataset.train, normalisation))
+    return over_loader(Pictures(dataset.train, normalization))
 
 
-def with_tensors(dataset: Dataset, normalisation: Normalisation) -> float:
+def with_tensors(dataset: Dataset, normalization: Normalization) -> float:
     """Seconds of one epoch over a DataLoader whose data set does as little as it can."""
-    return over_loader(Tensors(dataset.train, normalisation))
+    return over_loader(Tensors(dataset.train, normalization))
 
 
-CONTENDERS: dict[str, Callable[[Dataset, Normalisation], float]] = {
+CONTENDERS: dict[str, Callable[[Dataset, Normalization], float]] = {
     "cnncli": with_cnncli,
     "by hand": by_hand,
     "DataLoader": with_pictures,
@@ -167,14 +167,14 @@ CONTENDERS: dict[str, Callable[[Dataset, Normalisation], float]] = {
 
 def measure_all(dataset: Dataset, rounds: int) -> dict[str, list[float]]:
     """Images per second of each contender in each round, after one round that is not counted."""
-    normalisation = measure(dataset.train.images)
+    normalization = measure(dataset.train.images)
     speeds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     names = list(CONTENDERS)
     for round_ in range(-1, rounds):
         # Each comes at every place of the order equally often.
         turn = round_ % len(names)
         for name in (*names[turn:], *names[:turn]):
-            seconds = CONTENDERS[name](dataset, normalisation)
+            seconds = CONTENDERS[name](dataset, normalization)
             if round_ >= 0:
                 speeds[name].append(dataset.train.count / seconds)
     return speeds
@@ -206,7 +206,7 @@ def report_ratios(speeds: dict[str, list[float]]) -> int:
     """Print the ratios; 1 where a goal is missed."""
     missed = 0
     for other in list(CONTENDERS)[1:]:
-        # Neighbours in time are compared, so that a machine that slows down meanwhile does so for both.
+        # Neighbors in time are compared, so that a machine that slows down meanwhile does so for both.
         ratio = statistics.median(
             ours / theirs for ours, theirs in zip(speeds["cnncli"], speeds[other], strict=True)
         )

@@ -13,14 +13,14 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from cnncli.analysis.catalogue import Entry, catalogue
+from cnncli.analysis.specs import Entry, catalog
+from cnncli.language import shipped
+from cnncli.language.sections import Paper
 from cnncli.layers import KINDS, Kind, shape_text
-from cnncli.report.catalogue import short_authors
 from cnncli.report.markdown import escape, markdown_row
-from cnncli.report.numbers import exact
-from cnncli.report.reference import default_text, operations
-from cnncli.spec import shipped
-from cnncli.spec.sections import Paper
+from cnncli.report.pages.layers import default_text, operations
+from cnncli.report.pages.specs import short_authors
+from cnncli.report.text.numbers import exact
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 _BEGIN = "<!-- operations: made by scripts/make_docs.py -->"
@@ -43,7 +43,7 @@ def pages() -> dict[Path, str]:
     counting = DOCS / "counting.md"
     return {
         DOCS / "layers.md": "\n".join(layers_page()) + "\n",
-        DOCS / "networks.md": "\n".join(networks_page(catalogue())) + "\n",
+        DOCS / "networks.md": "\n".join(networks_page(catalog())) + "\n",
         counting: with_operations(counting.read_text("utf-8")),
     }
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from cnncli.analysis.costs import costs
+from cnncli.analysis.costs.figures import costs
 from cnncli.graph import open_spec
-from cnncli.report.columns import Line, render
-from cnncli.report.inspection import summary, table, title
-from cnncli.report.screen import STYLES
+from cnncli.report.pages.inspect import summary, table, title
+from cnncli.report.terminal import STYLES
+from cnncli.report.text.columns import Line, render
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 80

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from cnncli.diagnostics import ShapeError
 from cnncli.graph import open_text
+from cnncli.language.readers import Choice, Count, Flag, Number, PerAxis, Reader, Sizes, Whole
 from cnncli.layers import KINDS, Kind
-from cnncli.layers.padding import Edges, PaddingReader
+from cnncli.layers.geometry.padding import Edges, PaddingReader
 from cnncli.layers.table import TableReader
-from cnncli.spec.readers import Choice, Count, Flag, Number, PerAxis, Reader, Sizes, Whole
 
 
 class Case(NamedTuple):

@@ -197,9 +197,9 @@ class _Writer:
     def skip(self) -> list[Layer]:
         """A join with an earlier node of another size."""
         source = self.random.choice([*self.named, "input"])
-        fit = self.random.choice(("crop", "pad", "crop", "pad", "exact"))
+        align = self.random.choice(("crop", "pad", "crop", "pad", "exact"))
         self.channels = None
-        return [{"concat": {"branches": [source, "identity"], "fit": fit}}]
+        return [{"concat": {"branches": [source, "identity"], "align": align}}]
 
     def blocks_in_a_row(self) -> list[Layer]:
         node: dict[str, Any] = {"unit": {"channels": self.new_width()}}

@@ -16,7 +16,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "cnncli"
 
-ANALYSIS_HALF = ("diagnostics", "algebra", "spec", "layers", "graph", "analysis")
+ANALYSIS_HALF = ("diagnostics", "algebra", "language", "layers", "graph", "analysis")
 
 # Each part of the package, and the parts it may import. The package's own __init__ is "".
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -33,7 +33,7 @@ TORCH_HALF = frozenset({"network", "training"})
 
 # Each library that is not Python's own, and the parts that may import it.
 LIBRARY_AT: dict[str, frozenset[str]] = {
-    "yaml": frozenset({"spec"}),
+    "yaml": frozenset({"language"}),
     "rich": frozenset({"report", "cli"}),
     "typer": frozenset({"cli"}),
     **dict.fromkeys(("torch", "torchinfo", "numpy", "safetensors", "sklearn", "PIL"), TORCH_HALF),
@@ -51,7 +51,7 @@ class Import(NamedTuple):
 def violations(module: str, source: str) -> list[str]:
     """What this module's imports break, as ``module:line: reason``.
 
-    ``module`` is a dotted name; a package's own file is ``cnncli.spec.__init__``. Imports under
+    ``module`` is a dotted name; a package's own file is ``cnncli.language.__init__``. Imports under
     ``if TYPE_CHECKING:`` never run and are not looked at.
     """
     part = part_of(module)
@@ -92,7 +92,7 @@ def wrong_library(part: str, root: str) -> str:
 
 
 def part_of(module: str) -> str:
-    """``spec`` for ``cnncli.spec.tree``; empty for ``cnncli`` itself and for names such as its version."""
+    """``spec`` for ``cnncli.language.tree``; empty for ``cnncli`` and its own names."""
     names = module.split(".")
     if len(names) == 1 or names[1] == "__init__":
         return ""
@@ -138,7 +138,7 @@ def _from_targets(module: str, node: ast.ImportFrom) -> list[str]:
         base = ".".join([*module.split(".")[: -node.level], *filter(None, [base])])
     if base != "cnncli":
         return [base]
-    # "from cnncli import spec" takes a part, "from cnncli import __version__" the package's own name.
+    # "from cnncli import language" takes a part, "from cnncli import __version__" the package's own name.
     return [f"cnncli.{alias.name}" if alias.name in MAY_IMPORT else "cnncli" for alias in node.names]
 
 
@@ -160,16 +160,16 @@ def test_imports_follow_the_drawing() -> None:
 @pytest.mark.parametrize(
     ("module", "source", "reason"),
     [
-        ("cnncli.diagnostics", "from cnncli.spec import tree", "diagnostics imports spec"),
-        ("cnncli.algebra.expr", "import cnncli.spec.tree", "algebra imports spec"),
-        ("cnncli.spec.tree", "from cnncli.layers.window import Window", "spec imports layers"),
+        ("cnncli.diagnostics", "from cnncli.language import tree", "diagnostics imports language"),
+        ("cnncli.algebra.expr", "import cnncli.language.tree", "algebra imports language"),
+        ("cnncli.language.tree", "from cnncli.layers.kind import Kind", "language imports layers"),
         ("cnncli.layers.conv", "from cnncli.graph import Node", "layers imports graph"),
         ("cnncli.layers.conv", "def f():\n    from cnncli.graph import Node", "layers imports graph"),
         ("cnncli.layers.conv", "from ..graph import Node", "layers imports graph"),
         ("cnncli.layers.__init__", "from ..graph import Node", "layers imports graph"),
         ("cnncli.graph.build", "from cnncli import analysis", "graph imports analysis"),
-        ("cnncli.analysis.costs", "from cnncli.report import table", "analysis imports report"),
-        ("cnncli.analysis.costs", "def f():\n    import cnncli.network", "analysis imports network"),
+        ("cnncli.analysis.costs.figures", "from cnncli.report import table", "analysis imports report"),
+        ("cnncli.analysis.costs.figures", "def f():\n    import cnncli.network", "analysis imports network"),
         ("cnncli.report.table", "from cnncli.cli import app", "report imports cli"),
         ("cnncli.report.table", "from cnncli.network import compile_graph", "report imports network"),
         ("cnncli.report.table", "from cnncli.training import run", "report imports training"),
@@ -177,25 +177,25 @@ def test_imports_follow_the_drawing() -> None:
         ("cnncli.network.conv", "from cnncli.report import table", "network imports report"),
         ("cnncli.training.loop", "from cnncli.report import table", "training imports report"),
         ("cnncli.training.loop", "from cnncli.cli import app", "training imports cli"),
-        ("cnncli.__init__", "from cnncli.spec import load", "cnncli imports spec"),
+        ("cnncli.__init__", "from cnncli.language import load", "cnncli imports language"),
         ("cnncli.__main__", "from cnncli.training import run", "__main__ imports training"),
         ("cnncli.cli.train", "from cnncli.training import run", "cli imports training at its start"),
         ("cnncli.cli.train", "class A:\n    import cnncli.network", "cli imports network at its start"),
         ("cnncli.cli.train", "try:\n    import cnncli.network\nfinally:\n    pass", "network at its start"),
         ("cnncli.cli.train", "import importlib\nimportlib.import_module('cnncli.training')", "at its start"),
         ("cnncli.cli.train", "def f():\n    import torch", "only network, training may"),
-        ("cnncli.analysis.costs", "import torch.nn as nn", "only network, training may"),
-        ("cnncli.analysis.costs", "def f():\n    from torch import nn", "only network, training may"),
-        ("cnncli.analysis.costs", "__import__('torch')", "only network, training may"),
+        ("cnncli.analysis.costs.figures", "import torch.nn as nn", "only network, training may"),
+        ("cnncli.analysis.costs.figures", "def f():\n    from torch import nn", "only network, training may"),
+        ("cnncli.analysis.costs.figures", "__import__('torch')", "only network, training may"),
         ("cnncli.graph.build", "import torchinfo", "only network, training may"),
-        ("cnncli.spec.tree", "import numpy as np", "only network, training may"),
+        ("cnncli.language.tree", "import numpy as np", "only network, training may"),
         ("cnncli.report.table", "import safetensors.torch", "only network, training may"),
         ("cnncli.cli.train", "from sklearn.datasets import load_digits", "only network, training may"),
         ("cnncli.cli.train", "from PIL import Image", "only network, training may"),
         ("cnncli.training.loop", "from rich.progress import Progress", "only cli, report may"),
         ("cnncli.report.table", "import typer", "only cli may"),
-        ("cnncli.training.loop", "import yaml", "only spec may"),
-        ("cnncli.spec.tree", "import pydantic", "not one of cnncli's dependencies"),
+        ("cnncli.training.loop", "import yaml", "only language may"),
+        ("cnncli.language.tree", "import pydantic", "not one of cnncli's dependencies"),
         ("cnncli.utils.misc", "", "utils has no place in the drawing"),
     ],
 )
@@ -215,10 +215,10 @@ def test_each_rule_can_fail(module: str, source: str, reason: str) -> None:
         ("cnncli.cli.train", "import typing\nif typing.TYPE_CHECKING:\n    from cnncli.training import Run"),
         ("cnncli.cli.inspect", "import typer, rich.console\nfrom cnncli import __version__"),
         ("cnncli.report.table", "from rich.table import Table\nfrom cnncli.analysis import costs"),
-        ("cnncli.layers.conv", "from cnncli.layers.window import Window\nfrom . import pooling"),
+        ("cnncli.layers.conv", "from cnncli.layers.geometry.window import Window\nfrom . import pooling"),
         ("cnncli.network.conv", "import torch\nfrom cnncli.layers.conv import Conv"),
         ("cnncli.training.loop", "import numpy, torch\nfrom cnncli.network import compile_graph"),
-        ("cnncli.spec.tree", "import difflib, yaml\nfrom cnncli.diagnostics import Location"),
+        ("cnncli.language.tree", "import difflib, yaml\nfrom cnncli.diagnostics import Location"),
         ("cnncli.__main__", "from cnncli.cli import main"),
     ],
 )
@@ -228,4 +228,4 @@ def test_what_the_drawing_allows_passes(module: str, source: str) -> None:
 
 def test_the_else_of_type_checking_is_looked_at() -> None:
     source = "if TYPE_CHECKING:\n    pass\nelse:\n    import torch"
-    assert len(violations("cnncli.spec.tree", source)) == 1
+    assert len(violations("cnncli.language.tree", source)) == 1

@@ -23,14 +23,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from cnncli.algebra import Dim, Undecidable, evaluate, symbol, whole
 from cnncli.algebra.deciding import Domain
 from cnncli.algebra.size_sets import make
-from cnncli.analysis.liveness import in_bytes
+from cnncli.analysis.memory.liveness import in_bytes
 from cnncli.diagnostics import Location, Source, SpecError
 from cnncli.graph import Node, open_text
+from cnncli.language.readers import Choice
 from cnncli.layers import KINDS, Kind, Shape, Space
 from cnncli.network import BUILDERS
 from cnncli.network.registry import build
 from cnncli.network.verify import computed_macs
-from cnncli.spec.readers import Choice
 from tests.cases import Case, draw_case, fits
 from tests.live_memory import Living, kept_by
 
@@ -147,7 +147,7 @@ def check_reach(case: Case) -> None:
     """What an output position reads is where the gradient of its input is not zero.
 
     With weights of one and values above zero nothing cancels out; outputs are weighted at random,
-    since a normalisation's add up to a constant.
+    since a normalization's add up to a constant.
     """
     if gradient_vanishes(case):
         return
@@ -185,7 +185,7 @@ def some_of(count: int) -> list[int]:
 
 
 def gradient_vanishes(case: Case) -> bool:
-    """Whether there is no gradient to see: one value normalised by itself, a product with padding."""
+    """Whether there is no gradient to see: one value normalized by itself, a product with padding."""
     layer, shape = case.layer, case.inputs[0]
     together = {
         "softmax": shape[0],
@@ -193,7 +193,7 @@ def gradient_vanishes(case: Case) -> bool:
         "layernorm": shape[0] if vars(layer).get("over") == "channels" else prod(shape),
         "groupnorm": prod(shape) // vars(layer).get("groups", 1),
     }
-    padded_product = case.kind == "multiply" and vars(layer)["fit"] == "pad" and len(set(case.inputs)) > 1
+    padded_product = case.kind == "multiply" and vars(layer)["align"] == "pad" and len(set(case.inputs)) > 1
     return together.get(case.kind) == 1 or padded_product
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from cnncli.analysis.catalogue import catalogue
+from cnncli.analysis.specs import catalog
 from cnncli.diagnostics import SpecError
 from cnncli.graph import open_text
+from cnncli.language.sections import Paper
 from cnncli.layers import KINDS
 from cnncli.layers.plugins import load_file
 from cnncli.network import compile_graph
 from cnncli.report.messages import error_lines
-from cnncli.spec.sections import Paper
 from scripts.make_docs import DOCS, networks_page, pages, with_operations
 from tests.cli.terminal import on_a_terminal
 from tests.specs.support import NAMES
@@ -55,7 +55,7 @@ def test_the_page_of_networks_has_each_with_its_paper_and_its_file() -> None:
 
 
 def test_a_changed_spec_is_noticed() -> None:
-    entries = catalogue()
+    entries = catalog()
     paper = entries[0].paper
     assert paper is not None
     changed = Paper(authors=paper.authors, year=paper.year, title="Another title", figures=paper.figures)

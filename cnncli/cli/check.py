@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from cnncli.analysis import budgets
-from cnncli.analysis.costs import costs
+from cnncli.analysis import check as budgets
+from cnncli.analysis.costs.figures import costs
 from cnncli.cli.common import InputSize, Overrides, Plugins, SpecWords, for_each, load_plugins
 from cnncli.cli.input_size import parse_size
 from cnncli.diagnostics import usage_error
 from cnncli.graph import open_spec, read_budget
-from cnncli.report import checks
-from cnncli.report.screen import output
-from cnncli.spec.sections import Budget
-from cnncli.spec.selection import select
+from cnncli.language.sections import Budget
+from cnncli.language.selection import select
+from cnncli.report.pages import check as checks
+from cnncli.report.terminal import output
 
 OVER = 1
 """Exit code for a network that is over its budget."""

@@ -12,13 +12,13 @@ import typer
 from cnncli.cli import ReaderLeftError
 from cnncli.diagnostics import CnncliError, Source, SpecError, usage_error
 from cnncli.graph import Graph
+from cnncli.language.scope import Argument, Scope
+from cnncli.language.sections import Train
+from cnncli.language.tree import Scalar
 from cnncli.layers import Shape
 from cnncli.layers.plugins import load_file
 from cnncli.report.messages import show_error
-from cnncli.report.screen import errors
-from cnncli.spec.scope import Argument, Scope
-from cnncli.spec.sections import Train
-from cnncli.spec.tree import Scalar
+from cnncli.report.terminal import errors
 
 WRONG: Final = 2
 """Exit code for a wrong spec or a wrong command line."""

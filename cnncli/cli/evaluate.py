@@ -10,12 +10,12 @@ import typer
 
 from cnncli.cli.common import Plugins, TableOrJson, known_size, load_plugins
 from cnncli.diagnostics import usage_error
-from cnncli.report.screen import output, printable
+from cnncli.report.terminal import output, printable
 
 if TYPE_CHECKING:
-    from cnncli.training.dataset import Dataset
+    from cnncli.training.data.dataset import Dataset
     from cnncli.training.evaluate import Evaluation
-    from cnncli.training.runs import Run
+    from cnncli.training.runs.run import Run
 
 SCHEMA = "cnncli.evaluate/1"
 
@@ -47,12 +47,12 @@ def command(
 def _measure(folder: Path, data: str | None, device: str) -> tuple[Run, Dataset, Evaluation]:
     from cnncli.graph import open_text
     from cnncli.network import compile_graph
-    from cnncli.report.training import reading
-    from cnncli.training.data import load
+    from cnncli.report.pages.train import reading
+    from cnncli.training.data.load import load
     from cnncli.training.device import choose_device
     from cnncli.training.evaluate import evaluate
-    from cnncli.training.runs import open_run
-    from cnncli.training.weights import load_weights
+    from cnncli.training.runs.run import open_run
+    from cnncli.training.runs.weights import load_weights
 
     run = open_run(folder)
     if not run.weights.exists():
@@ -79,11 +79,11 @@ def _measure(folder: Path, data: str | None, device: str) -> tuple[Run, Dataset,
     network = compile_graph(graph)
     load_weights(network, run.weights)
     network.to(where)
-    return run, dataset, evaluate(network, dataset.test, run.record.normalisation, where)
+    return run, dataset, evaluate(network, dataset.test, run.record.normalization, where)
 
 
 def _table(run: Run, dataset: Dataset, figures: Evaluation) -> None:
-    from cnncli.report.training import class_table, percent
+    from cnncli.report.pages.train import class_table, percent
 
     screen = output()
     screen.line(
@@ -96,7 +96,7 @@ def _table(run: Run, dataset: Dataset, figures: Evaluation) -> None:
 
 
 def _json(run: Run, dataset: Dataset, figures: Evaluation) -> str:
-    from cnncli.report.json_text import text
+    from cnncli.report.text.json_values import text
 
     document = {
         "schema": SCHEMA,

@@ -21,14 +21,14 @@ from cnncli.cli.common import (
 from cnncli.cli.input_size import parse_size
 from cnncli.diagnostics import Faults, SpecError, UsageError, did_you_mean, listing, usage_error
 from cnncli.graph import Opened, open_spec, open_text
-from cnncli.report.screen import output
-from cnncli.spec.sections import Budget, Quantity
+from cnncli.language.sections import Budget, Quantity
+from cnncli.report.terminal import output
 
 if TYPE_CHECKING:
     from cnncli.algebra.deciding import Domain
-    from cnncli.analysis.scaling import Candidate, Fitted, Task
-    from cnncli.report.scaling import Step
-    from cnncli.spec.document import Document
+    from cnncli.analysis.fit import Candidate, Fitted, Task
+    from cnncli.language.document import Document
+    from cnncli.report.pages.fit import Step
 
 
 def command(
@@ -60,8 +60,8 @@ def command(
     It is solved from formulas, exactly; where those cannot stand, values are tried. A budget of memory is for
     the fullest moment of a step of training in 32-bit numbers.
     """
-    from cnncli.analysis.scaling import MEMORY, Task
-    from cnncli.report import scaling as report
+    from cnncli.analysis.fit import MEMORY, Task
+    from cnncli.report.pages import fit as report
 
     load_plugins(plugin)
     given = overrides or []
@@ -137,7 +137,7 @@ def _limits(budget: Sequence[str]) -> Mapping[str, int]:
     Raises:
         UsageError: one of them is none.
     """
-    from cnncli.analysis.scaling import FIGURES, MEMORY
+    from cnncli.analysis.fit import FIGURES, MEMORY
 
     limits: dict[str, int] = {}
     for text in budget:
@@ -172,8 +172,8 @@ def _own_limits(spec: str, budget: Budget) -> Mapping[str, int]:
 
 def _steps(task: Task, own: Opened, vary: Sequence[str]) -> tuple[Step, ...]:
     """The variables one after another, each beside those before it at the values that were found."""
-    from cnncli.analysis.scaling import fit
-    from cnncli.report.scaling import Step
+    from cnncli.analysis.fit import fit
+    from cnncli.report.pages.fit import Step
 
     values: dict[str, int] = {}
     steps: list[Step] = []
@@ -207,7 +207,7 @@ def _found(task: Task, name: str, value: int, values: Mapping[str, int]) -> Cand
     Raises:
         UsageError: numbers may not be as large as formulas.
     """
-    from cnncli.analysis.scaling import candidate
+    from cnncli.analysis.fit import candidate
 
     try:
         return candidate(task, name, value, values)
@@ -222,7 +222,7 @@ def _accepted(task: Task, name: str, around: Iterable[int], values: Mapping[str,
 
     Numbers have limits that formulas do not know, and the spec's own value may be out of bounds.
     """
-    from cnncli.analysis.scaling import candidate
+    from cnncli.analysis.fit import candidate
 
     for value in around:
         with suppress(SpecError):
@@ -231,8 +231,8 @@ def _accepted(task: Task, name: str, around: Iterable[int], values: Mapping[str,
 
 def _nothing(task: Task, name: str, fitted: Fitted, values: Mapping[str, int]) -> UsageError:
     """The error where there is no largest value."""
-    from cnncli.analysis.scaling import candidate
-    from cnncli.report.scaling import amount
+    from cnncli.analysis.fit import candidate
+    from cnncli.report.pages.fit import amount
 
     if fitted.endless:
         message = f"there is no largest value of '{name}': values without end stay within the budget"
@@ -279,10 +279,10 @@ def _write(path: str, spec: str, overrides: Sequence[str]) -> bool:
     Raises:
         UsageError: it cannot be written.
     """
-    from cnncli.spec.document import load
-    from cnncli.spec.rewriting import with_values
-    from cnncli.spec.tree import same_value
-    from cnncli.spec.writer import to_yaml
+    from cnncli.language.document import load
+    from cnncli.language.rewriting import with_values
+    from cnncli.language.tree import same_value
+    from cnncli.language.writer import to_yaml
 
     wanted = open_spec(spec, overrides=overrides).document
     # Only its text: without the overrides its layers need not fit.

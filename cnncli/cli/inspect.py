@@ -7,17 +7,18 @@ from typing import Annotated
 
 import typer
 
-from cnncli.analysis import dense
-from cnncli.analysis.costs import Costs, costs
+from cnncli.analysis.costs import fully_connected as dense
+from cnncli.analysis.costs.figures import Costs, costs
 from cnncli.cli.common import Format, InputShape, Overrides, Plugins, SpecWords, for_each, load_plugins
 from cnncli.cli.input_size import parse_shape, parse_size
 from cnncli.diagnostics import listing, usage_error
 from cnncli.graph import Graph, Size, all_sizes, open_spec
-from cnncli.report import inspection, verification
+from cnncli.language.selection import select
 from cnncli.report.markdown import markdown_table
-from cnncli.report.screen import Screen, errors, output
-from cnncli.report.views import View
-from cnncli.spec.selection import select
+from cnncli.report.pages import inspect as inspection
+from cnncli.report.pages import verify as verification
+from cnncli.report.pages.views import View
+from cnncli.report.terminal import Screen, errors, output
 
 DIFFERS = 1
 """Exit code where a figure differs from torch's without a known reason."""
@@ -96,9 +97,9 @@ def _views(graph: Graph, *, receptive_field: bool, shifts: bool) -> Iterator[Vie
     """What is asked for beside the costs."""
     if not (receptive_field or shifts):
         return
-    from cnncli.analysis import receptive_field as fields
-    from cnncli.analysis import shifts as equivariance
-    from cnncli.report.fields import FieldView, ShiftView
+    from cnncli.analysis.space import receptive_field as fields
+    from cnncli.analysis.space import shifts as equivariance
+    from cnncli.report.pages.spatial import FieldView, ShiftView
 
     if receptive_field:
         yield FieldView(fields.receptive_fields(graph))
@@ -132,10 +133,11 @@ def _size(input_size: str | None, *, symbolic: bool) -> Size:
 
 
 def _symbolic(graph: Graph, figures: Costs, depth: int | None, batch: int, form: Format) -> None:
-    from cnncli.analysis.memory_totals import memory_totals
-    from cnncli.analysis.valid_sizes import valid_sizes
-    from cnncli.report import inspection_json, symbolic
-    from cnncli.report.valid_sizes import where_it_holds
+    from cnncli.analysis.memory.totals import memory_totals
+    from cnncli.analysis.sizes import valid_sizes
+    from cnncli.report.pages import inspect_data as inspection_json
+    from cnncli.report.pages import inspect_formulas as symbolic
+    from cnncli.report.pages.sizes import where_it_holds
 
     memory = memory_totals(graph, figures, batch)
     found = valid_sizes(graph)
@@ -158,8 +160,8 @@ def _overview(
     *,
     side_by_side: bool,
 ) -> None:
-    from cnncli.analysis.overview import overview
-    from cnncli.report import overview as report
+    from cnncli.analysis.costs.overview import overview
+    from cnncli.report.pages import compare as report
 
     if side_by_side and form is Format.json:
         raise usage_error("--side-by-side has no JSON form", expected="--format table or markdown")
@@ -186,7 +188,7 @@ def _numbers(
     views: Sequence[View],
 ) -> None:
     if form is Format.json:
-        from cnncli.report import inspection_json
+        from cnncli.report.pages import inspect_data as inspection_json
 
         typer.echo(inspection_json.document(graph, figures, batch, comparisons, views))
         return

@@ -9,8 +9,8 @@ import typer
 from cnncli.cli.common import Plugins, load_plugins
 from cnncli.diagnostics import did_you_mean, usage_error
 from cnncli.layers import KINDS
-from cnncli.report import reference
-from cnncli.report.screen import output
+from cnncli.report.pages import layers as reference
+from cnncli.report.terminal import output
 
 
 def command(

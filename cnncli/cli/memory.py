@@ -20,13 +20,13 @@ from cnncli.cli.common import (
 from cnncli.cli.input_size import parse_shape
 from cnncli.diagnostics import readable_bytes, usage_error
 from cnncli.graph import open_spec
-from cnncli.report.screen import output
-from cnncli.spec.sections import Quantity
+from cnncli.language.sections import Quantity
+from cnncli.report.terminal import output
 
 if TYPE_CHECKING:
     from cnncli.algebra import Dim
-    from cnncli.analysis.memory import Memory
-    from cnncli.report.memory import Fits, Report
+    from cnncli.analysis.memory.usage import Memory
+    from cnncli.report.pages.memory import Fits, Report
 
 _AUTO: Final = "auto"
 
@@ -64,9 +64,9 @@ def command(
 
     With symbols in --input, such as 3xHxW, all of it as formulas.
     """
-    from cnncli.analysis.memory import ITEMSIZES, memory
-    from cnncli.analysis.peaks import Peaks
-    from cnncli.report import memory as report
+    from cnncli.analysis.memory.peaks import Peaks
+    from cnncli.analysis.memory.usage import ITEMSIZES, memory
+    from cnncli.report.pages import memory as report
 
     load_plugins(plugin)
     size = parse_shape(input_size)
@@ -109,8 +109,8 @@ def _require_numbers(size: Sequence[Dim] | None) -> None:
 
 
 def _symbolic(made: Report, form: Format) -> None:
-    from cnncli.analysis.valid_sizes import valid_sizes
-    from cnncli.report import symbolic_memory
+    from cnncli.analysis.sizes import valid_sizes
+    from cnncli.report.pages import memory_formulas as symbolic_memory
 
     found = valid_sizes(made.graph)
     if form is Format.markdown:
@@ -146,8 +146,8 @@ def _fits(found: Memory, room: int) -> Fits:
     Raises:
         UsageError: not one sample fits, not even outside of training.
     """
-    from cnncli.analysis.memory import fit
-    from cnncli.report.memory import Fits
+    from cnncli.analysis.memory.usage import fit
+    from cnncli.report.pages.memory import Fits
 
     fits = Fits(room, fit(found.inference, room), fit(found.training, room))
     if not fits.inference.batch and not fits.training.batch:

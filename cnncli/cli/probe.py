@@ -11,7 +11,7 @@ from cnncli.cli.common import InputSize, Overrides, Plugins, TableOrJson, load_p
 from cnncli.cli.input_size import parse_size
 from cnncli.diagnostics import usage_error
 from cnncli.graph import open_spec
-from cnncli.report.screen import output
+from cnncli.report.terminal import output
 
 if TYPE_CHECKING:
     from cnncli.graph import Graph
@@ -58,7 +58,7 @@ def command(
         raise usage_error(message, expected="an input with positions, such as 3x224x224", received="a vector")
     need("torch", purpose="probe")
     from cnncli.network.probe import probe
-    from cnncli.report import probing
+    from cnncli.report.pages import probe as probing
 
     found = probe(graph, _network(graph, seed, weights), shift, samples)
     if form is TableOrJson.json:
@@ -79,8 +79,8 @@ def _network(graph: Graph, seed: int, weights: str | None) -> Network:
         from cnncli.training.extras import need
 
         need("safetensors", purpose="--weights")
-        from cnncli.training.runs import open_run
-        from cnncli.training.weights import load_weights
+        from cnncli.training.runs.run import open_run
+        from cnncli.training.runs.weights import load_weights
 
         load_weights(network, open_run(Path(weights)).weights)
     return network

@@ -10,7 +10,7 @@ from cnncli.cli.common import Overrides, Plugins, SpecPath, TableOrJson, load_pl
 from cnncli.cli.input_size import parse_shape
 from cnncli.diagnostics import usage_error
 from cnncli.graph import all_sizes, open_spec
-from cnncli.report.screen import output
+from cnncli.report.terminal import output
 
 
 def command(
@@ -29,10 +29,10 @@ def command(
     plugin: Plugins = None,
 ) -> None:
     """Show which input sizes a network accepts, exactly, and which layers say so."""
-    from cnncli.analysis.costs import costs
-    from cnncli.analysis.valid_sizes import near as nearest_to
-    from cnncli.analysis.valid_sizes import valid_sizes
-    from cnncli.report import valid_sizes as report
+    from cnncli.analysis.costs.figures import costs
+    from cnncli.analysis.sizes import near as nearest_to
+    from cnncli.analysis.sizes import valid_sizes
+    from cnncli.report.pages import sizes as report
 
     load_plugins(plugin)
     graph = open_spec(spec, size=parse_shape(input_size) or all_sizes, overrides=overrides or ()).graph

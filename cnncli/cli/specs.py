@@ -7,17 +7,17 @@ from typing import Annotated
 import typer
 
 from cnncli.cli.common import TableOrJson
-from cnncli.report.screen import output
+from cnncli.report.terminal import output
 
 
 def command(
     form: Annotated[TableOrJson, typer.Option("--format", help="How to show it.")] = TableOrJson.table,
 ) -> None:
     """List the specs that ship, with their papers. Their names stand for their files in every command."""
-    from cnncli.analysis.catalogue import catalogue
-    from cnncli.report import catalogue as report
+    from cnncli.analysis.specs import catalog
+    from cnncli.report.pages import specs as report
 
-    entries = catalogue()
+    entries = catalog()
     if form is TableOrJson.json:
         typer.echo(report.document(entries))
         return

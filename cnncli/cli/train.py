@@ -18,14 +18,14 @@ from cnncli.cli.common import (
 )
 from cnncli.diagnostics import usage_error
 from cnncli.graph import Graph, Opened, open_spec, read_train
+from cnncli.language.sections import Train
 from cnncli.layers import shape_text
-from cnncli.report.screen import Screen, output, printable
-from cnncli.spec.sections import Train
+from cnncli.report.terminal import Screen, output, printable
 
 if TYPE_CHECKING:
-    from cnncli.training.dataset import Dataset
+    from cnncli.training.data.dataset import Dataset
     from cnncli.training.loop import Outcome
-    from cnncli.training.runs import Run
+    from cnncli.training.runs.run import Run
 
 
 def command(
@@ -84,13 +84,13 @@ def _begin(opened: Opened, settings: Train, device: str, folder: Path | None) ->
     from cnncli.training.extras import need_training
 
     need_training()
+    from cnncli.language.writer import to_yaml
     from cnncli.network import compile_graph
-    from cnncli.spec.writer import to_yaml
     from cnncli.training.device import choose_device
     from cnncli.training.loop import seed_weights
-    from cnncli.training.objective import check_vectors
-    from cnncli.training.runs import create_run
+    from cnncli.training.runs.run import create_run
     from cnncli.training.session import check_trainable
+    from cnncli.training.tasks.objective import check_vectors
 
     where = choose_device(device)
     check_vectors({name: known_shape(output.shape) for name, output in opened.graph.outputs.items()})
@@ -113,7 +113,7 @@ def _resume(folder: Path, changes: dict[str, Any], device: str) -> Outcome:
     from cnncli.network import compile_graph
     from cnncli.training.device import choose_device
     from cnncli.training.loop import seed_weights
-    from cnncli.training.runs import check_resumable, open_run
+    from cnncli.training.runs.run import check_resumable, open_run
 
     run = open_run(folder)
     settings = run.record.settings.replaced(changes)
@@ -126,15 +126,15 @@ def _resume(folder: Path, changes: dict[str, Any], device: str) -> Outcome:
 
 
 def _load(settings: Train, graph: Graph) -> Dataset:
-    from cnncli.report.training import reading
-    from cnncli.training.data import load
+    from cnncli.report.pages.train import reading
+    from cnncli.training.data.load import load
 
     with reading(output()) as progress:
         return load(settings.data, known_size(graph), settings.fit, progress)
 
 
 def _train(graph: Graph, network: Any, dataset: Dataset, settings: Train, run: Run, device: Any) -> Outcome:
-    from cnncli.report.training import TrainingView, percent
+    from cnncli.report.pages.train import TrainingView, percent
     from cnncli.training.loop import train
 
     screen = output()

@@ -11,9 +11,9 @@ from cnncli.algebra import Condition, Dim, Expr, NoFormulaError, Undecidable
 from cnncli.diagnostics import Diagnostic, Faults, Location, Related, SpecError
 from cnncli.graph.graph import Graph, Node, Output
 from cnncli.graph.trace import shape_table
+from cnncli.language.description import INPUT, Description, NodeSpec, same_arguments
+from cnncli.language.readers import MAX_SIZE
 from cnncli.layers import KINDS, Kind, Require, Shape, shape_text
-from cnncli.spec.description import INPUT, Description, NodeSpec, same_arguments
-from cnncli.spec.readers import MAX_SIZE
 
 if TYPE_CHECKING:
     from cnncli.graph.unknowns import Unknowns

@@ -20,18 +20,18 @@ from cnncli.diagnostics import (
 )
 from cnncli.graph.build import build
 from cnncli.graph.graph import Graph
+from cnncli.language.description import Description
+from cnncli.language.document import Document, from_source, load, read_source
+from cnncli.language.expand import expand
+from cnncli.language.fields import Record
+from cnncli.language.parsing import parse
+from cnncli.language.readers import MAX_SIZE
+from cnncli.language.scope import Scope
+from cnncli.language.sections import Budget, Paper, Train
+from cnncli.language.tree import Entries, describe
 from cnncli.layers import KindVocabulary, Shape
+from cnncli.layers.geometry.sliding import axis_symbols
 from cnncli.layers.plugins import load_installed
-from cnncli.layers.sliding import axis_symbols
-from cnncli.spec.description import Description
-from cnncli.spec.document import Document, from_source, load, read_source
-from cnncli.spec.expand import expand
-from cnncli.spec.fields import Record
-from cnncli.spec.parsing import parse
-from cnncli.spec.readers import MAX_SIZE
-from cnncli.spec.scope import Scope
-from cnncli.spec.sections import Budget, Paper, Train
-from cnncli.spec.tree import Entries, describe
 
 if TYPE_CHECKING:
     from cnncli.algebra.deciding import Domain

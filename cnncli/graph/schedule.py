@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from cnncli.graph.graph import Graph, Node
-from cnncli.spec.description import INPUT
+from cnncli.language.description import INPUT
 
 
 class Schedule(NamedTuple):

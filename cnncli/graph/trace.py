@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cnncli.graph.graph import Node
+from cnncli.language.description import INPUT, NodeSpec
 from cnncli.layers import Shape, shape_text
-from cnncli.spec.description import INPUT, NodeSpec
 
 _ROWS = 12
 _BRANCHES = 8

@@ -7,8 +7,8 @@ from cnncli.algebra.deciding import Domain, solve
 from cnncli.algebra.size_sets import SizeSet, TooFineError
 from cnncli.diagnostics import NO_FORMULA, Diagnostic, Location, Related
 from cnncli.graph.graph import Bound, Node
+from cnncli.language.description import NodeSpec
 from cnncli.layers import Require
-from cnncli.spec.description import NodeSpec
 
 
 class Unknowns:

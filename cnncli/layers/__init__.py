@@ -1,6 +1,6 @@
 """What each kind of layer is: its arguments, its shape rule, its parameters, its cost."""
 
-from cnncli.layers import activation, capsules, conv, dense, joins, norm, pooling, regularising, shaping
+from cnncli.layers import activation, capsules, conv, dense, joins, norm, pooling, regularization, shaping
 from cnncli.layers.kind import (
     Elementwise,
     Example,
@@ -15,7 +15,7 @@ from cnncli.layers.kind import (
     Weightless,
     shape_text,
 )
-from cnncli.layers.memory import Saved, Space
+from cnncli.layers.memory.spaces import Saved, Space
 from cnncli.layers.registry import KINDS, KindVocabulary, layer
 
 __all__ = [
@@ -42,7 +42,7 @@ __all__ = [
     "layer",
     "norm",
     "pooling",
-    "regularising",
+    "regularization",
     "shape_text",
     "shaping",
 ]

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from cnncli.algebra import Dim, product
+from cnncli.language.fields import arg
+from cnncli.language.readers import Flag, Number
+from cnncli.layers.geometry.window import POINT, AnyWindow
 from cnncli.layers.kind import (
     Elementwise,
     Example,
@@ -21,11 +24,8 @@ from cnncli.layers.kind import (
     Shape,
     Tensors,
 )
-from cnncli.layers.memory import Saved, Space, room, together
+from cnncli.layers.memory.spaces import Saved, Space, room, together
 from cnncli.layers.registry import layer
-from cnncli.layers.window import POINT, AnyWindow
-from cnncli.spec.fields import arg
-from cnncli.spec.readers import Flag, Number
 
 _PLAIN = (Example("", ((6, 5, 4),)), Example("", ((7,),)))
 
@@ -58,38 +58,38 @@ class LeakyReLU(FromInput):
 
 @layer("prelu", activation=True)
 class PReLU(Layer):
-    """x where it is positive, a learnt slope times x elsewhere (He et al., 2015)."""
+    """x where it is positive, a learned slope times x elsewhere (He et al., 2015)."""
 
     shared: bool = arg(Flag(), "one slope for all channels instead of one each", default=False)
     start: float = arg(Number(), "the slope before training", default=0.25)
 
     examples: ClassVar[tuple[Example, ...]] = (*_PLAIN, Example("{shared: true}", ((3, 4, 2),)))
 
-    def check(self, x: Shape) -> Iterator[Require]:
+    def check(self, input_shape: Shape) -> Iterator[Require]:
         yield from ()
 
-    def output(self, x: Shape) -> Shape:
-        return x
+    def output(self, input_shape: Shape) -> Shape:
+        return input_shape
 
-    def parameters(self, x: Shape) -> Tensors:
-        return {"weight": (1 if self.shared else x[0],)}
+    def parameters(self, input_shape: Shape) -> Tensors:
+        return {"weight": (1 if self.shared else input_shape[0],)}
 
-    def macs(self, x: Shape, y: Shape) -> Dim:
+    def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return 0
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """A comparison and a multiplication per value."""
-        return 2 * product(y)
+        return 2 * product(output_shape)
 
-    def connections(self, x: Shape, y: Shape) -> Dim:
-        return product(y)
+    def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return product(output_shape)
 
-    def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
-        return (POINT,) * (len(x) - 1)
+    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
+        return (POINT,) * (len(input_shape) - 1)
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The input; the pass back has a gradient for every slope and value before it adds them up."""
-        return Saved((0,), making=(room(x),))
+        return Saved((0,), making=(room(input_shape),))
 
 
 @layer("elu", activation=True)
@@ -165,13 +165,13 @@ class ScaledTanh(Elementwise):
     work = 3
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The hyperbolic tangent before it is scaled. Its own gradient has a step more than its output's."""
-        return Saved(own=room(x), making=(room(x),))
+        return Saved(own=room(input_shape), making=(room(input_shape),))
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
         """Each of its three steps makes a tensor and reads the one before."""
-        return (together(room(y), room(y)),)
+        return (together(room(output_shape), room(output_shape)),)
 
 
 @layer("softplus", activation=True)

@@ -7,7 +7,11 @@ from math import prod
 from typing import ClassVar
 
 from cnncli.algebra import Dim, product, same
-from cnncli.layers.copies import is_padded, padded_shape, padding_moments, padding_saves
+from cnncli.language.fields import arg
+from cnncli.language.readers import Choice, Count, Flag, Number, PerAxis
+from cnncli.layers.geometry.padding import MODES, VALID, Padding, PaddingReader
+from cnncli.layers.geometry.sliding import axis_name, make_windows, windows_fit
+from cnncli.layers.geometry.window import TransposedWindow, Window, native_pads, placements
 from cnncli.layers.kind import (
     Example,
     Layer,
@@ -20,14 +24,10 @@ from cnncli.layers.kind import (
     is_map,
     padding_axes,
 )
-from cnncli.layers.memory import INPUT, NOTHING, Saved, Space, less, room, together
-from cnncli.layers.padding import MODES, VALID, Padding, PaddingReader
+from cnncli.layers.memory.padding import is_padded, padded_shape, padding_moments, padding_saves
+from cnncli.layers.memory.spaces import INPUT, NOTHING, Saved, Space, less, room, together
 from cnncli.layers.registry import layer
-from cnncli.layers.sliding import axis_name, make_windows, windows_fit
 from cnncli.layers.table import Table, TableReader, connected
-from cnncli.layers.window import TransposedWindow, Window, native_pads, placements
-from cnncli.spec.fields import arg
-from cnncli.spec.readers import Choice, Count, Flag, Number, PerAxis
 
 
 def _groups_divide(kind: str, groups: Dim, channels: Dim, out_channels: Dim) -> Iterator[Require]:
@@ -49,7 +49,7 @@ class Conv(Layer):
 
     As in every network library this is a correlation. The formula of signal processing,
     a[i, j] = sum over p, q of x[i - p, j - q] w[p, q], mirrors the kernel along every axis, which makes
-    no difference to a kernel that is learnt; ``flip: true`` computes it to the letter.
+    no difference to a kernel that is learned; ``flip: true`` computes it to the letter.
 
     The output has floor((n + pads - k') / s) + 1 positions along an axis, k' = d(k - 1) + 1
     (Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016).
@@ -87,81 +87,85 @@ class Conv(Layer):
         Example("{channels: 2, kernel: [3, 2], stride: 2, padding: same, flip: true}", ((3, 6, 7),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, "conv")
-        yield from axes_match(x, "conv", kernel=self.kernel, stride=self.stride, dilation=self.dilation)
-        yield from padding_axes(x, "conv", self.padding.axes())
+    def check(self, input_shape: Shape) -> Iterator[Require]:
+        yield is_map(input_shape, "conv")
+        yield from axes_match(
+            input_shape, "conv", kernel=self.kernel, stride=self.stride, dilation=self.dilation
+        )
+        yield from padding_axes(input_shape, "conv", self.padding.axes())
         if self.table is not None:
-            yield from _table_fits(self.table, x[0], self.channels, self.groups)
-        yield from _groups_divide("conv", self.groups, x[0], self.channels)
-        yield from windows_fit(x, self.windows(x), "conv")
-        yield from mirrored_pads_fit(x, self.windows(x), self.padding_mode)
+            yield from _table_fits(self.table, input_shape[0], self.channels, self.groups)
+        yield from _groups_divide("conv", self.groups, input_shape[0], self.channels)
+        yield from windows_fit(input_shape, self.windows(input_shape), "conv")
+        yield from mirrored_pads_fit(input_shape, self.windows(input_shape), self.padding_mode)
 
-    def windows(self, x: Shape) -> tuple[Window, ...]:
-        return make_windows(len(x) - 1, self.kernel, self.stride, self.padding, self.dilation)
+    def windows(self, input_shape: Shape) -> tuple[Window, ...]:
+        return make_windows(len(input_shape) - 1, self.kernel, self.stride, self.padding, self.dilation)
 
-    def output(self, x: Shape) -> Shape:
-        return (self.channels, *placements(self.windows(x), x[1:]))
+    def output(self, input_shape: Shape) -> Shape:
+        return (self.channels, *placements(self.windows(input_shape), input_shape[1:]))
 
-    def parameters(self, x: Shape) -> Tensors:
-        kernel = along(self.kernel, len(x) - 1)
-        kernels = (self.channels, x[0] // self.groups) if self.table is None else (connected(self.table),)
+    def parameters(self, input_shape: Shape) -> Tensors:
+        kernel = along(self.kernel, len(input_shape) - 1)
+        kernels = (
+            (self.channels, input_shape[0] // self.groups) if self.table is None else (connected(self.table),)
+        )
         return {"weight": (*kernels, *kernel)} | ({"bias": (self.channels,)} if self.bias else {})
 
-    def macs(self, x: Shape, y: Shape) -> Dim:
-        return product(self.parameters(x)["weight"]) * product(y[1:])
+    def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return product(self.parameters(input_shape)["weight"]) * product(output_shape[1:])
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """One addition per output for the bias."""
-        return product(y) if self.bias else 0
+        return product(output_shape) if self.bias else 0
 
-    def connections(self, x: Shape, y: Shape) -> Dim:
-        return self.macs(x, y) + (product(y) if self.bias else 0)
+    def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return self.macs(input_shape, output_shape) + (product(output_shape) if self.bias else 0)
 
-    def is_native(self, x: Shape) -> bool:
+    def is_native(self, input_shape: Shape) -> bool:
         """Whether torch's own layer computes it: that pads evenly, with zeros, and mirrors nothing."""
-        pads = native_pads(self.windows(x))
+        pads = native_pads(self.windows(input_shape))
         zeros = self.padding_mode == "zeros" or (self.padding_mode, self.padding_value) == ("constant", 0)
         return pads is not None and (zeros or not any(pads)) and not self.flip and self.table is None
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The input as the kernels meet it, and the kernels where they are not the parameter itself."""
-        if self.is_native(x):
+        if self.is_native(input_shape):
             return INPUT
-        kernels = self._kernels(x) if self.flip or self.table is not None else Space()
-        if not is_padded(x, self.windows(x)):
+        kernels = self._kernels(input_shape) if self.flip or self.table is not None else Space()
+        if not is_padded(input_shape, self.windows(input_shape)):
             return Saved((0,), own=kernels)
         padding = padding_saves(self.padding_mode) if needs[0] else NOTHING
-        padded = room(padded_shape(x, self.windows(x)))
-        making = (less(padded, room(x)),) if needs[0] else ()
+        padded = room(padded_shape(input_shape, self.windows(input_shape)))
+        making = (less(padded, room(input_shape)),) if needs[0] else ()
         return padding._replace(own=together(kernels, padded), making=making)
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
         """Kernels that are put together or mirrored, then the padded input, then the output beside both."""
-        if self.is_native(x):
-            return (room(y),)
-        kernels = self._kernels(x) if self.flip or self.table is not None else Space()
-        pads = padding_moments(x, self.windows(x), self.padding_mode)
-        padded = room(padded_shape(x, self.windows(x))) if pads else Space()
+        if self.is_native(input_shape):
+            return (room(output_shape),)
+        kernels = self._kernels(input_shape) if self.flip or self.table is not None else Space()
+        pads = padding_moments(input_shape, self.windows(input_shape), self.padding_mode)
+        padded = room(padded_shape(input_shape, self.windows(input_shape))) if pads else Space()
         return (
-            *self._assembling(x),
+            *self._assembling(input_shape),
             *(together(kernels, each) for each in pads),
-            together(kernels, padded, room(y)),
+            together(kernels, padded, room(output_shape)),
         )
 
-    def _assembling(self, x: Shape) -> tuple[Space, ...]:
+    def _assembling(self, input_shape: Shape) -> tuple[Space, ...]:
         """A table's kernels are joined with zeros in between, and mirrored after that."""
         if self.table is None:
             return ()
-        kernels = self._kernels(x)
-        zeros = Space(shared=kernels.shared - product(self.parameters(x)["weight"]))
+        kernels = self._kernels(input_shape)
+        zeros = Space(shared=kernels.shared - product(self.parameters(input_shape)["weight"]))
         joined = together(kernels, zeros)
         return (joined, together(kernels, kernels)) if self.flip else (joined,)
 
-    def _kernels(self, x: Shape) -> Space:
+    def _kernels(self, input_shape: Shape) -> Space:
         """All kernels, with the zeros where a table has no connection."""
-        kernel = along(self.kernel, len(x) - 1)
-        return Space(shared=self.channels * (x[0] // self.groups) * prod(kernel))
+        kernel = along(self.kernel, len(input_shape) - 1)
+        return Space(shared=self.channels * (input_shape[0] // self.groups) * prod(kernel))
 
 
 def _table_fits(table: Table, channels: Dim, out_channels: Dim, groups: Dim) -> Iterator[Require]:
@@ -184,14 +188,14 @@ def _table_fits(table: Table, channels: Dim, out_channels: Dim, groups: Dim) -> 
     )
 
 
-def mirrored_pads_fit(x: Shape, windows: tuple[Window, ...], mode: str) -> Iterator[Require]:
+def mirrored_pads_fit(input_shape: Shape, windows: tuple[Window, ...], mode: str) -> Iterator[Require]:
     """Requirements: padding that copies the input's own values needs enough of them.
 
     ``reflect`` leaves the edge out and so reaches one further than ``symmetric`` and ``circular``.
     """
     if mode not in ("reflect", "symmetric", "circular"):
         return
-    for axis, (window, n) in enumerate(zip(windows, x[1:], strict=True)):
+    for axis, (window, n) in enumerate(zip(windows, input_shape[1:], strict=True)):
         most = window.most_padded(n)
         least = most + 1 if mode == "reflect" else most
         where = axis_name(axis, len(windows))
@@ -227,20 +231,20 @@ class ConvTranspose(Layer):
         Example("{channels: 3, kernel: 4, stride: 2, padding: {top: 1, right: 2}}", ((2, 4, 5),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
+    def check(self, input_shape: Shape) -> Iterator[Require]:
         kind = "convtranspose"
-        yield is_map(x, kind)
+        yield is_map(input_shape, kind)
         yield from axes_match(
-            x,
+            input_shape,
             kind,
             kernel=self.kernel,
             stride=self.stride,
             dilation=self.dilation,
             output_padding=self.output_padding,
         )
-        yield from padding_axes(x, kind, self.padding.axes())
-        yield from _groups_divide(kind, self.groups, x[0], self.channels)
-        rank = len(x) - 1
+        yield from padding_axes(input_shape, kind, self.padding.axes())
+        yield from _groups_divide(kind, self.groups, input_shape[0], self.channels)
+        rank = len(input_shape) - 1
         strides, dilations = along(self.stride, rank), along(self.dilation, rank)
         for extra, s, d in zip(along(self.output_padding, rank), strides, dilations, strict=True):
             holds = extra == 0 or extra < max(s, d)
@@ -248,15 +252,15 @@ class ConvTranspose(Layer):
             yield Require(
                 holds, "output_padding is too large", expected, str(extra), argument="output_padding"
             )
-        for axis, (window, n) in enumerate(zip(self.windows(x), x[1:], strict=True)):
+        for axis, (window, n) in enumerate(zip(self.windows(input_shape), input_shape[1:], strict=True)):
             where = axis_name(axis, rank)
             message = "the padding of 'convtranspose' takes the whole output off"
             yield Require(
                 window.fits(n), message, f"an output of 1 or more along {where}", argument="padding"
             )
 
-    def windows(self, x: Shape) -> tuple[TransposedWindow, ...]:
-        rank = len(x) - 1
+    def windows(self, input_shape: Shape) -> tuple[TransposedWindow, ...]:
+        rank = len(input_shape) - 1
         settings = (self.kernel, self.stride, self.dilation, self.output_padding)
         axes = zip(*(along(setting, rank) for setting in settings), strict=True)
         return tuple(self._window(axis, *each) for axis, each in enumerate(axes))
@@ -269,39 +273,39 @@ class ConvTranspose(Layer):
         pads = max(surplus, 0)
         return TransposedWindow(k, s, d, pads // 2, pads - pads // 2, max(-surplus, 0) + extra)
 
-    def output(self, x: Shape) -> Shape:
-        return (self.channels, *placements(self.windows(x), x[1:]))
+    def output(self, input_shape: Shape) -> Shape:
+        return (self.channels, *placements(self.windows(input_shape), input_shape[1:]))
 
-    def parameters(self, x: Shape) -> Tensors:
-        weight = (x[0], self.channels // self.groups, *along(self.kernel, len(x) - 1))
+    def parameters(self, input_shape: Shape) -> Tensors:
+        weight = (input_shape[0], self.channels // self.groups, *along(self.kernel, len(input_shape) - 1))
         return {"weight": weight} | ({"bias": (self.channels,)} if self.bias else {})
 
-    def macs(self, x: Shape, y: Shape) -> Dim:
-        return product(self.parameters(x)["weight"]) * product(x[1:])
+    def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return product(self.parameters(input_shape)["weight"]) * product(input_shape[1:])
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """One addition per output for the bias."""
-        return product(y) if self.bias else 0
+        return product(output_shape) if self.bias else 0
 
-    def connections(self, x: Shape, y: Shape) -> Dim:
-        return self.macs(x, y) + (product(y) if self.bias else 0)
+    def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return self.macs(input_shape, output_shape) + (product(output_shape) if self.bias else 0)
 
-    def is_native(self, x: Shape) -> bool:
+    def is_native(self, input_shape: Shape) -> bool:
         """Whether torch's own layer computes it: it adds less at the end than the kernels' distance."""
-        return all(0 <= each.uneven < max(each.stride, each.dilation) for each in self.windows(x))
+        return all(0 <= each.uneven < max(each.stride, each.dilation) for each in self.windows(input_shape))
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The input; the pass back makes the gradient of what was cut off too."""
-        return INPUT if self.is_native(x) else Saved((0,), making=(self._uncut(x),))
+        return INPUT if self.is_native(input_shape) else Saved((0,), making=(self._uncut(input_shape),))
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
         """Where torch cannot say it: whole kernels first, what is left of them, and that plus its bias."""
-        if self.is_native(x):
-            return (room(y),)
-        biased = (together(room(y), room(y)),) if self.bias else ()
-        return (together(self._uncut(x), room(y)), *biased)
+        if self.is_native(input_shape):
+            return (room(output_shape),)
+        biased = (together(room(output_shape), room(output_shape)),) if self.bias else ()
+        return (together(self._uncut(input_shape), room(output_shape)), *biased)
 
-    def _uncut(self, x: Shape) -> Space:
+    def _uncut(self, input_shape: Shape) -> Space:
         """The sum of all whole kernels."""
-        whole = [each._replace(before=0, after=0, output_padding=0) for each in self.windows(x)]
-        return room((self.channels, *placements(whole, x[1:])))
+        whole = [each._replace(before=0, after=0, output_padding=0) for each in self.windows(input_shape)]
+        return room((self.channels, *placements(whole, input_shape[1:])))

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from cnncli.algebra import Dim, product, same
+from cnncli.language.fields import arg
+from cnncli.language.readers import Count, Flag, Whole
 from cnncli.layers.kind import Example, Layer, Needs, Require, Shape, Tensors, Weightless, shape_text
-from cnncli.layers.memory import INPUT, Saved, Space
+from cnncli.layers.memory.spaces import INPUT, Saved, Space
 from cnncli.layers.prototypes import DIGITS, SIZE
 from cnncli.layers.registry import layer
-from cnncli.spec.fields import arg
-from cnncli.spec.readers import Count, Flag, Whole
 
 
 @layer("linear")
@@ -30,35 +30,35 @@ class Linear(Layer):
         Example("{features: 128, bias: false}", ((4096,),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
+    def check(self, input_shape: Shape) -> Iterator[Require]:
         yield Require(
-            len(x) == 1,
+            len(input_shape) == 1,
             "'linear' works on a vector",
             "a vector of features",
-            f"a map {shape_text(x)}",
+            f"a map {shape_text(input_shape)}",
             "put 'flatten' (all values) or 'globalavgpool' (one for each channel) before it",
         )
 
-    def output(self, x: Shape) -> Shape:
+    def output(self, input_shape: Shape) -> Shape:
         return (self.features,)
 
-    def parameters(self, x: Shape) -> Tensors:
-        return {"weight": (self.features, x[0])} | ({"bias": (self.features,)} if self.bias else {})
+    def parameters(self, input_shape: Shape) -> Tensors:
+        return {"weight": (self.features, input_shape[0])} | ({"bias": (self.features,)} if self.bias else {})
 
-    def macs(self, x: Shape, y: Shape) -> Dim:
-        return x[0] * self.features
+    def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return input_shape[0] * self.features
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """One addition per output for the bias."""
-        return product(y) if self.bias else 0
+        return product(output_shape) if self.bias else 0
 
-    def connections(self, x: Shape, y: Shape) -> Dim:
-        return self.macs(x, y) + (self.features if self.bias else 0)
+    def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return self.macs(input_shape, output_shape) + (self.features if self.bias else 0)
 
-    def windows(self, x: Shape) -> None:
+    def windows(self, input_shape: Shape) -> None:
         return None
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         return INPUT
 
 
@@ -68,7 +68,7 @@ class RBF(Weightless):
 
     The prototypes w are fixed: pictures of the ten digits, 7 wide and 12 high, of +1 for ink and -1 for
     paper. An output is the squared distance from a class, so the smallest one wins; trained as an output, it
-    minimises the paper's equation 9: that of the right class, plus log(exp(-j) + sum of exp(-y)).
+    minimizes the paper's equation 9: that of the right class, plus log(exp(-j) + sum of exp(-y)).
     """
 
     classes: int = arg(
@@ -78,37 +78,37 @@ class RBF(Weightless):
     criterion = "distance"
     examples: ClassVar[tuple[Example, ...]] = (Example("", ((84,),)), Example("4", ((84,),)))
 
-    def check(self, x: Shape) -> Iterator[Require]:
+    def check(self, input_shape: Shape) -> Iterator[Require]:
         height, width = SIZE
         yield Require(
-            len(x) == 1 and same(x[0], height * width),
+            len(input_shape) == 1 and same(input_shape[0], height * width),
             f"'rbf' compares its input with pictures of {width}x{height}",
             f"a vector of {height * width} features",
-            f"the shape {shape_text(x)}",
+            f"the shape {shape_text(input_shape)}",
             f"'linear: {height * width}' before it, on a vector",
         )
 
-    def output(self, x: Shape) -> Shape:
+    def output(self, input_shape: Shape) -> Shape:
         return (self.classes,)
 
-    def buffers(self, x: Shape) -> Tensors:
-        return {"prototypes": (self.classes, x[0])}
+    def buffers(self, input_shape: Shape) -> Tensors:
+        return {"prototypes": (self.classes, input_shape[0])}
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """A difference, a square and an addition per input and class, less one addition per class."""
-        return (3 * x[0] - 1) * self.classes
+        return (3 * input_shape[0] - 1) * self.classes
 
-    def connections(self, x: Shape, y: Shape) -> Dim:
-        return x[0] * self.classes
+    def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return input_shape[0] * self.classes
 
-    def windows(self, x: Shape) -> None:
+    def windows(self, input_shape: Shape) -> None:
         return None
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The differences that are squared; the pass back has three times as many before it adds them up."""
-        differences = self.classes * x[0]
-        return Saved(own=Space(differences), making=(Space(3 * differences - x[0]),))
+        differences = self.classes * input_shape[0]
+        return Saved(own=Space(differences), making=(Space(3 * differences - input_shape[0]),))
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
         """The differences, and their squares."""
-        return (Space(2 * self.classes * x[0]),)
+        return (Space(2 * self.classes * input_shape[0]),)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from cnncli.algebra import Dim, known, largest, product, same, smallest
+from cnncli.language.fields import arg
+from cnncli.language.readers import Choice
+from cnncli.layers.geometry.sliding import axis_name
+from cnncli.layers.geometry.window import POINT, AnyWindow, Spread, Window
 from cnncli.layers.kind import NONE, Example, Kind, Needs, Require, Shape, Tensors, is_point, shape_text
-from cnncli.layers.memory import Saved, Space, less, room, together
+from cnncli.layers.memory.spaces import Saved, Space, less, room, together
 from cnncli.layers.registry import layer
-from cnncli.layers.sliding import axis_name
-from cnncli.layers.window import POINT, AnyWindow, Spread, Window
-from cnncli.spec.fields import arg
-from cnncli.spec.readers import Choice
 
 Shapes = tuple[Shape, ...]
 
@@ -20,18 +20,18 @@ Shapes = tuple[Shape, ...]
 class Join(Kind[Shapes]):
     """A kind that reads several branches; x is the tuple of their shapes."""
 
-    fit: str = arg(
+    align: str = arg(
         Choice("exact", "crop", "pad"),
-        "where sizes differ: an error, or cut to the smallest or pad to the largest, centred",
+        "where sizes differ: an error, or cut to the smallest or pad to the largest, centered",
         default="exact",
     )
 
     joins = True
 
-    def fitted(self, x: Shapes) -> tuple[Dim, ...]:
+    def fitted(self, input_shape: Shapes) -> tuple[Dim, ...]:
         """The spatial sizes of the result."""
-        pick = largest if self.fit == "pad" else smallest
-        return tuple(pick(sizes) for sizes in zip(*(shape[1:] for shape in x), strict=True))
+        pick = largest if self.align == "pad" else smallest
+        return tuple(pick(sizes) for sizes in zip(*(shape[1:] for shape in input_shape), strict=True))
 
     def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
         """Positions to add before and after along each axis to reach the fitted size; negative ones crop.
@@ -39,71 +39,76 @@ class Join(Kind[Shapes]):
         The odd one is added, or cut, after.
         """
         sizes = zip(fitted, shape[1:], strict=True)
-        if self.fit == "pad":
+        if self.align == "pad":
             gaps = [target - n for target, n in sizes]
             return tuple((gap // 2, gap - gap // 2) for gap in gaps)
         cuts = [n - target for target, n in sizes]
         return tuple((-(cut // 2), -(cut - cut // 2)) for cut in cuts)
 
-    def check(self, x: Shapes) -> Iterator[Require]:
-        ranks = {len(shape) for shape in x}
-        shapes = " and ".join(shape_text(shape) for shape in x)
+    def check(self, input_shape: Shapes) -> Iterator[Require]:
+        ranks = {len(shape) for shape in input_shape}
+        shapes = " and ".join(shape_text(shape) for shape in input_shape)
         yield Require(
             len(ranks) == 1,
             f"'{self.keyword}' joins branches of one kind",
             "maps alone, or vectors alone",
             shapes,
         )
-        if self.fit == "exact":
-            yield from self._sizes_agree(x, shapes)
+        if self.align == "exact":
+            yield from self._sizes_agree(input_shape, shapes)
 
-    def _sizes_agree(self, x: Shapes, shapes: str) -> Iterator[Require]:
-        rank = len(x[0]) - 1
+    def _sizes_agree(self, input_shape: Shapes, shapes: str) -> Iterator[Require]:
+        rank = len(input_shape[0]) - 1
         for axis in range(rank):
-            for shape in x[1:]:
+            for shape in input_shape[1:]:
                 where = axis_name(axis, rank)
                 yield Require(
-                    same(shape[axis + 1], x[0][axis + 1]),
+                    same(shape[axis + 1], input_shape[0][axis + 1]),
                     f"the branches of '{self.keyword}' differ in {where}",
-                    f"{x[0][axis + 1]}, as in the first branch",
+                    f"{input_shape[0][axis + 1]}, as in the first branch",
                     f"{shape[axis + 1]} ({shapes})",
-                    "fit: crop or fit: pad brings them to one size",
+                    "align: crop or align: pad brings them to one size",
                 )
 
-    def parameters(self, x: Shapes) -> Tensors:
+    def parameters(self, input_shape: Shapes) -> Tensors:
         return NONE
 
-    def macs(self, x: Shapes, y: Shape) -> Dim:
+    def macs(self, input_shape: Shapes, output_shape: Shape) -> Dim:
         return 0
 
-    def connections(self, x: Shapes, y: Shape) -> Dim:
+    def connections(self, input_shape: Shapes, output_shape: Shape) -> Dim:
         return 0
 
-    def copied(self, x: Shapes) -> tuple[Space | None, ...]:
+    def copied(self, input_shape: Shapes) -> tuple[Space | None, ...]:
         """For each branch the room of its copy, cut or padded; None where its size is right already."""
-        fitted = self.fitted(x)
+        fitted = self.fitted(input_shape)
         # By how much a size differs can be known where its halves are not.
-        moved = (any(before + after for before, after in self.margins(shape, fitted)) for shape in x)
+        moved = (
+            any(before + after for before, after in self.margins(shape, fitted)) for shape in input_shape
+        )
         return tuple(
-            room((shape[0], *fitted)) if other else None for shape, other in zip(x, moved, strict=True)
+            room((shape[0], *fitted)) if other else None
+            for shape, other in zip(input_shape, moved, strict=True)
         )
 
-    def copies(self, x: Shapes) -> Space:
+    def copies(self, input_shape: Shapes) -> Space:
         """The room of all copies at once."""
-        return together(*(copy for copy in self.copied(x) if copy is not None))
+        return together(*(copy for copy in self.copied(input_shape) if copy is not None))
 
-    def _handed(self, x: Shapes) -> Saved:
+    def _handed(self, input_shape: Shapes) -> Saved:
         """Of a join that hands its gradient on; only that of a branch that was cut or padded is made anew."""
-        return Saved(handed=tuple(place for place, copy in enumerate(self.copied(x)) if copy is None))
+        return Saved(
+            handed=tuple(place for place, copy in enumerate(self.copied(input_shape)) if copy is None)
+        )
 
-    def windows(self, x: Shapes) -> tuple[AnyWindow, ...]:
+    def windows(self, input_shape: Shapes) -> tuple[AnyWindow, ...]:
         """Of the first branch."""
-        return self.branches(x)[0]
+        return self.branches(input_shape)[0]
 
-    def branches(self, x: Shapes) -> tuple[tuple[AnyWindow, ...], ...]:
+    def branches(self, input_shape: Shapes) -> tuple[tuple[AnyWindow, ...], ...]:
         """Every branch is read position by position; they differ by their margins."""
-        fitted = self.fitted(x)
-        return tuple(tuple(self._placed(shape, fitted)) for shape in x)
+        fitted = self.fitted(input_shape)
+        return tuple(tuple(self._placed(shape, fitted)) for shape in input_shape)
 
     def _placed(self, shape: Shape, fitted: tuple[Dim, ...]) -> Iterator[AnyWindow]:
         for before, after in self.margins(shape, fitted):
@@ -118,59 +123,59 @@ class Concat(Join):
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("", ((4, 6, 5), (3, 6, 5), (2, 6, 5))),
-        Example("{fit: crop}", ((4, 9, 8), (3, 6, 5))),
-        Example("{fit: pad}", ((4, 9, 4), (3, 6, 5))),
+        Example("{align: crop}", ((4, 9, 8), (3, 6, 5))),
+        Example("{align: pad}", ((4, 9, 4), (3, 6, 5))),
         Example("", ((7,), (5,))),
     )
 
-    def output(self, x: Shapes) -> Shape:
+    def output(self, input_shape: Shapes) -> Shape:
         channels: Dim = 0
-        for shape in x:
+        for shape in input_shape:
             channels = channels + shape[0]
-        return (channels, *self.fitted(x))
+        return (channels, *self.fitted(input_shape))
 
-    def operations(self, x: Shapes, y: Shape) -> Dim:
+    def operations(self, input_shape: Shapes, output_shape: Shape) -> Dim:
         """None: values are moved, not computed."""
         return 0
 
-    def saved(self, x: Shapes, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shapes, output_shape: Shape, needs: Needs) -> Saved:
         """Nothing: each branch gets its part of the gradient."""
-        return self._handed(x)
+        return self._handed(input_shape)
 
-    def working(self, x: Shapes, y: Shape) -> tuple[Space, ...]:
-        return (together(self.copies(x), room(y)),)
+    def working(self, input_shape: Shapes, output_shape: Shape) -> tuple[Space, ...]:
+        return (together(self.copies(input_shape), room(output_shape)),)
 
 
 class ChannelwiseJoin(Join):
     """A join of branches with the same channels."""
 
-    def check(self, x: Shapes) -> Iterator[Require]:
-        yield from super().check(x)
-        shapes = " and ".join(shape_text(shape) for shape in x)
-        for shape in x[1:]:
+    def check(self, input_shape: Shapes) -> Iterator[Require]:
+        yield from super().check(input_shape)
+        shapes = " and ".join(shape_text(shape) for shape in input_shape)
+        for shape in input_shape[1:]:
             yield Require(
-                same(shape[0], x[0][0]),
+                same(shape[0], input_shape[0][0]),
                 f"the branches of '{self.keyword}' differ in channels",
-                f"{x[0][0]}, as in the first branch",
+                f"{input_shape[0][0]}, as in the first branch",
                 f"{shape[0]} ({shapes})",
                 "'shortcut' or a 1x1 'conv' changes the channels of a branch",
             )
 
-    def output(self, x: Shapes) -> Shape:
-        return (x[0][0], *self.fitted(x))
+    def output(self, input_shape: Shapes) -> Shape:
+        return (input_shape[0][0], *self.fitted(input_shape))
 
-    def operations(self, x: Shapes, y: Shape) -> Dim:
+    def operations(self, input_shape: Shapes, output_shape: Shape) -> Dim:
         """One per value for each branch after the first."""
-        return (len(x) - 1) * product(y)
+        return (len(input_shape) - 1) * product(output_shape)
 
-    def shares(self, x: Shapes, *, training: bool) -> bool:
+    def shares(self, input_shape: Shapes, *, training: bool) -> bool:
         """A single branch is the result."""
-        return len(x) == 1
+        return len(input_shape) == 1
 
-    def working(self, x: Shapes, y: Shape) -> tuple[Space, ...]:
+    def working(self, input_shape: Shapes, output_shape: Shape) -> tuple[Space, ...]:
         """Branch after branch: of three or more, the result so far beside the next one."""
-        results = (room(y),) * min(len(x) - 1, 2)
-        return (together(self.copies(x), *results),)
+        results = (room(output_shape),) * min(len(input_shape) - 1, 2)
+        return (together(self.copies(input_shape), *results),)
 
 
 @layer("add")
@@ -179,13 +184,13 @@ class Add(ChannelwiseJoin):
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("", ((4, 6, 5), (4, 6, 5))),
-        Example("{fit: crop}", ((4, 9, 8), (4, 6, 5))),
+        Example("{align: crop}", ((4, 9, 8), (4, 6, 5))),
         Example("", ((7,), (7,), (7,))),
     )
 
-    def saved(self, x: Shapes, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shapes, output_shape: Shape, needs: Needs) -> Saved:
         """Nothing: each branch gets the gradient as it is."""
-        return self._handed(x)
+        return self._handed(input_shape)
 
 
 @layer("multiply")
@@ -198,35 +203,35 @@ class Multiply(ChannelwiseJoin):
     examples: ClassVar[tuple[Example, ...]] = (
         Example("", ((4, 6, 5), (4, 6, 5))),
         Example("", ((4, 6, 5), (4, 1, 1))),
-        Example("{fit: pad}", ((4, 9), (4, 6))),
+        Example("{align: pad}", ((4, 9), (4, 6))),
     )
 
-    def _sizes_agree(self, x: Shapes, shapes: str) -> Iterator[Require]:
-        maps = tuple(shape for shape in x if not is_scale(shape)) or x
+    def _sizes_agree(self, input_shape: Shapes, shapes: str) -> Iterator[Require]:
+        maps = tuple(shape for shape in input_shape if not is_scale(shape)) or input_shape
         for requirement in super()._sizes_agree(maps, shapes):
             if not known(requirement.holds):
                 _refuse_possible_scales(maps)
             yield requirement
 
-    def fitted(self, x: Shapes) -> tuple[Dim, ...]:
-        maps = tuple(shape for shape in x if not is_scale(shape)) or x
-        if self.fit != "exact" and not all(_same_sizes(shape, maps[0]) for shape in maps):
+    def fitted(self, input_shape: Shapes) -> tuple[Dim, ...]:
+        maps = tuple(shape for shape in input_shape if not is_scale(shape)) or input_shape
+        if self.align != "exact" and not all(_same_sizes(shape, maps[0]) for shape in maps):
             _refuse_possible_scales(maps)
         return super().fitted(maps)
 
-    def saved(self, x: Shapes, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shapes, output_shape: Shape, needs: Needs) -> Saved:
         """Both factors of each product, as far as the other one wants a gradient."""
-        copies = self.copied(x)
-        wanted = [place for place in range(1, len(x)) if any(needs[:place])]
+        copies = self.copied(input_shape)
+        wanted = [place for place in range(1, len(input_shape)) if any(needs[:place])]
         wanted += [0] if any(needs[1:2]) else []
         results = sum(needs[2:])
         inputs = tuple(place for place in wanted if copies[place] is None)
         copied = (copies[place] or Space() for place in wanted)
-        own = together(*copied, *(room(y),) * results)
+        own = together(*copied, *(room(output_shape),) * results)
         # The gradient of a scale is a whole map before it is added up: so much more than the scale itself,
         # and no more where that is as large, which unknown sizes leave open.
-        scales = [shape for place, shape in enumerate(x) if needs[place] and is_scale(shape)]
-        making = (less(room(y), room(scales[0])),) if scales and len(x) > 1 else ()
+        scales = [shape for place, shape in enumerate(input_shape) if needs[place] and is_scale(shape)]
+        making = (less(room(output_shape), room(scales[0])),) if scales and len(input_shape) > 1 else ()
         return Saved(inputs, own=own, making=making)
 
     def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:

@@ -11,10 +11,10 @@ from enum import Enum
 from typing import ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from cnncli.algebra import Condition, Dim, known, product, same
-from cnncli.layers.memory import INPUT, OUTPUT, Saved, Space, room
-from cnncli.layers.window import POINT, AnyWindow
-from cnncli.spec.description import SUGAR
-from cnncli.spec.fields import Record
+from cnncli.language.description import SUGAR
+from cnncli.language.fields import Record
+from cnncli.layers.geometry.window import POINT, AnyWindow
+from cnncli.layers.memory.spaces import INPUT, OUTPUT, Saved, Space, room
 
 Shape: TypeAlias = tuple[Dim, ...]
 """(channels, *spatial sizes) of a map or (features,) of a vector, for one sample."""
@@ -77,64 +77,64 @@ class Kind(Record, Generic[X]):
     def words(cls) -> Collection[str]:
         return (*cls.arguments, *SUGAR) if cls.sugar else cls.arguments.keys()
 
-    def check(self, x: X) -> Iterator[Require]:
+    def check(self, input_shape: X) -> Iterator[Require]:
         """What must hold of the input, in the order in which to report it."""
         raise NotImplementedError
 
-    def output(self, x: X) -> Shape:
+    def output(self, input_shape: X) -> Shape:
         """The output shape, for an input that passed :meth:`check`."""
         raise NotImplementedError
 
-    def parameters(self, x: X) -> Tensors:
+    def parameters(self, input_shape: X) -> Tensors:
         """The learnable tensors, by the names they have in a checkpoint."""
         raise NotImplementedError
 
-    def buffers(self, x: X) -> Tensors:
+    def buffers(self, input_shape: X) -> Tensors:
         """State that is kept but not learned."""
         return NONE
 
-    def macs(self, x: X, y: Shape) -> Dim:
+    def macs(self, input_shape: X, output_shape: Shape) -> Dim:
         """Multiply-accumulates of one sample."""
         raise NotImplementedError
 
-    def operations(self, x: X, y: Shape) -> Dim:
+    def operations(self, input_shape: X, output_shape: Shape) -> Dim:
         """Floating-point operations of one sample beyond two for each multiply-accumulate."""
         raise NotImplementedError
 
-    def connections(self, x: X, y: Shape) -> Dim:
+    def connections(self, input_shape: X, output_shape: Shape) -> Dim:
         """What every unit reads of the layer before, and its bias (LeCun et al., 1998)."""
         raise NotImplementedError
 
-    def windows(self, x: X) -> tuple[AnyWindow, ...] | None:
+    def windows(self, input_shape: X) -> tuple[AnyWindow, ...] | None:
         """Along each spatial axis, what an output position reads; None: every output reads everything."""
         raise NotImplementedError
 
-    def branches(self, x: X) -> tuple[tuple[AnyWindow, ...] | None, ...]:
+    def branches(self, input_shape: X) -> tuple[tuple[AnyWindow, ...] | None, ...]:
         """What :meth:`windows` says, of every input by itself."""
-        return (self.windows(x),)
+        return (self.windows(input_shape),)
 
-    def under_shift(self, x: X) -> UnderShift:
+    def under_shift(self, input_shape: X) -> UnderShift:
         """What becomes of the output where the input moves; asked where every output reads everything."""
         return UnderShift.BREAKS
 
-    def saved(self, x: X, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: X, output_shape: Shape, needs: Needs) -> Saved:
         """What autograd keeps of it for the pass back, in training.
 
         ``needs`` says of each input whether a gradient is wanted for it. Asked only where there is something
-        to be learnt: of a gradient for an input, or of parameters.
+        to be learned: of a gradient for an input, or of parameters.
         """
         raise NotImplementedError
 
-    def shares(self, x: X, *, training: bool) -> bool:
+    def shares(self, input_shape: X, *, training: bool) -> bool:
         """Whether the output is no memory of its own but that of the (first) input."""
         return False
 
-    def working(self, x: X, y: Shape) -> tuple[Space, ...]:
+    def working(self, input_shape: X, output_shape: Shape) -> tuple[Space, ...]:
         """What it holds of its own while it works, output included: at every moment that may be the fullest.
 
         That is outside of training, where nothing is kept for a pass back.
         """
-        return () if self.shares(x, training=False) else (room(y),)
+        return () if self.shares(input_shape, training=False) else (room(output_shape),)
 
 
 class Layer(Kind[Shape]):
@@ -144,13 +144,13 @@ class Layer(Kind[Shape]):
 class Weightless(Layer):
     """A layer that learns nothing and does no multiply-accumulates."""
 
-    def parameters(self, x: Shape) -> Tensors:
+    def parameters(self, input_shape: Shape) -> Tensors:
         return NONE
 
-    def macs(self, x: Shape, y: Shape) -> Dim:
+    def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return 0
 
-    def connections(self, x: Shape, y: Shape) -> Dim:
+    def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return 0
 
 
@@ -159,30 +159,30 @@ class Elementwise(Weightless):
 
     work: ClassVar[int]
 
-    def check(self, x: Shape) -> Iterator[Require]:
+    def check(self, input_shape: Shape) -> Iterator[Require]:
         yield from ()
 
-    def output(self, x: Shape) -> Shape:
-        return x
+    def output(self, input_shape: Shape) -> Shape:
+        return input_shape
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
-        return self.work * product(y)
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return self.work * product(output_shape)
 
-    def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
-        return (POINT,) * (len(x) - 1)
+    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
+        return (POINT,) * (len(input_shape) - 1)
 
 
 class FromInput(Elementwise):
     """Elementwise, with a derivative that is computed from the input."""
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         return INPUT
 
 
 class FromOutput(Elementwise):
     """Elementwise, with a derivative that is computed from the output."""
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         return OUTPUT
 
 
@@ -219,30 +219,32 @@ def along(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
     return (value,) * rank if isinstance(value, int) else value
 
 
-def is_map(x: Shape, kind: str, hint: str = "") -> Require:
+def is_map(input_shape: Shape, kind: str, hint: str = "") -> Require:
     """A requirement: the input has spatial axes."""
     return Require(
-        len(x) > 1,
+        len(input_shape) > 1,
         f"'{kind}' works on a map",
         "a shape such as (channels, height, width)",
-        f"a vector of {x[0]} features",
+        f"a vector of {input_shape[0]} features",
         hint or "layers that work on maps come before flatten",
     )
 
 
-def axes_match(x: Shape, kind: str, **arguments: int | tuple[int, ...] | None) -> Iterator[Require]:
+def axes_match(input_shape: Shape, kind: str, **arguments: int | tuple[int, ...] | None) -> Iterator[Require]:
     """Requirements: what is given for each axis is given for as many axes as there are."""
-    rank = len(x) - 1
+    rank = len(input_shape) - 1
     for name, value in arguments.items():
         if isinstance(value, tuple) and len(value) != rank:
             received = f"{len(value)} numbers"
             yield _axes(name, kind, rank, received)
 
 
-def padding_axes(x: Shape, kind: str, axes: int | None, argument: str = "padding") -> Iterator[Require]:
+def padding_axes(
+    input_shape: Shape, kind: str, axes: int | None, argument: str = "padding"
+) -> Iterator[Require]:
     """A requirement: explicit pads are written for as many axes as there are."""
-    if axes is not None and axes != len(x) - 1:
-        yield _axes(argument, kind, len(x) - 1, f"amounts for {axes} axes")
+    if axes is not None and axes != len(input_shape) - 1:
+        yield _axes(argument, kind, len(input_shape) - 1, f"amounts for {axes} axes")
 
 
 def _axes(name: str, kind: str, rank: int, received: str) -> Require:

@@ -1,4 +1,4 @@
-"""Normalisation."""
+"""Normalization."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from cnncli.algebra import Dim, known, product, same
+from cnncli.language.fields import arg
+from cnncli.language.readers import Choice, Count, Flag, Number, Whole
+from cnncli.layers.geometry.window import POINT, AnyWindow
 from cnncli.layers.kind import (
     NONE,
     Example,
@@ -18,63 +21,60 @@ from cnncli.layers.kind import (
     Weightless,
     is_map,
 )
-from cnncli.layers.memory import Saved, Space, room, together
+from cnncli.layers.memory.spaces import Saved, Space, room, together
 from cnncli.layers.registry import layer
-from cnncli.layers.window import POINT, AnyWindow
-from cnncli.spec.fields import arg
-from cnncli.spec.readers import Choice, Count, Flag, Number, Whole
 
 _STATISTICS = 5  # mean, centring, square, mean of squares, scaling: one operation each per value
 
 
 class Norm(Layer):
-    """What is common to normalisations with a learnt scale and shift."""
+    """What is common to normalizations with a learned scale and shift."""
 
     eps: float = arg(Number(0, above=True), "added to the variance", default=1e-5)
 
     affine: bool
 
-    def check(self, x: Shape) -> Iterator[Require]:
+    def check(self, input_shape: Shape) -> Iterator[Require]:
         yield from ()
 
-    def output(self, x: Shape) -> Shape:
-        return x
+    def output(self, input_shape: Shape) -> Shape:
+        return input_shape
 
-    def parameters(self, x: Shape) -> Tensors:
-        return {"weight": (x[0],), "bias": (x[0],)} if self.affine else NONE
+    def parameters(self, input_shape: Shape) -> Tensors:
+        return {"weight": (input_shape[0],), "bias": (input_shape[0],)} if self.affine else NONE
 
-    def macs(self, x: Shape, y: Shape) -> Dim:
+    def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return 0
 
-    def connections(self, x: Shape, y: Shape) -> Dim:
-        return 2 * product(y) if self.affine else 0
+    def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return 2 * product(output_shape) if self.affine else 0
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """Five per value for its statistics and their use; two more for scale and shift."""
-        return (_STATISTICS + 2 * self.affine) * product(y)
+        return (_STATISTICS + 2 * self.affine) * product(output_shape)
 
-    def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
+    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
         return None
 
-    def under_shift(self, x: Shape) -> UnderShift:
+    def under_shift(self, input_shape: Shape) -> UnderShift:
         """Statistics over all positions are the same wherever the values stand."""
         return UnderShift.MOVES
 
-    def statistics(self, x: Shape) -> Space:
+    def statistics(self, input_shape: Shape) -> Space:
         """Means and reciprocal deviations."""
         raise NotImplementedError
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The input and its statistics."""
-        return Saved(inputs=(0,), own=self.statistics(x))
+        return Saved(inputs=(0,), own=self.statistics(input_shape))
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
-        return (together(room(y), self.statistics(x)),)
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
+        return (together(room(output_shape), self.statistics(input_shape)),)
 
 
 @layer("batchnorm", norm="batch")
 class BatchNorm(Norm):
-    """Batch normalisation: each channel to mean 0 and variance 1 over the batch, then scaled and shifted.
+    """Batch normalization: each channel to mean 0 and variance 1 over the batch, then scaled and shifted.
 
     The running mean and variance that replace the batch's own when the network is used are buffers,
     not parameters (Ioffe and Szegedy, 2015).
@@ -91,34 +91,34 @@ class BatchNorm(Norm):
         Example("", ((4, 3, 2, 5),)),
     )
 
-    def buffers(self, x: Shape) -> Tensors:
-        return {"running_mean": (x[0],), "running_var": (x[0],)}
+    def buffers(self, input_shape: Shape) -> Tensors:
+        return {"running_mean": (input_shape[0],), "running_var": (input_shape[0],)}
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """Two per value with the running statistics; two more for scale and shift."""
-        return (2 + 2 * self.affine) * product(y)
+        return (2 + 2 * self.affine) * product(output_shape)
 
-    def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
-        return (POINT,) * (len(x) - 1)
+    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
+        return (POINT,) * (len(input_shape) - 1)
 
-    def statistics(self, x: Shape) -> Space:
+    def statistics(self, input_shape: Shape) -> Space:
         """Of the batch, one of each for every channel."""
-        return Space(shared=2 * x[0])
+        return Space(shared=2 * input_shape[0])
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
         """The running statistics are there already."""
-        return (room(y),)
+        return (room(output_shape),)
 
 
 @layer("layernorm", norm="layer")
 class LayerNorm(Norm):
-    """Layer normalisation: all values of a sample to mean 0 and variance 1 (Ba, Kiros and Hinton, 2016).
+    """Layer normalization: all values of a sample to mean 0 and variance 1 (Ba, Kiros and Hinton, 2016).
 
-    ``over: channels`` normalises the channels of every position by themselves instead, with one
+    ``over: channels`` normalizes the channels of every position by themselves instead, with one
     scale and shift for each channel, as ConvNeXt does.
     """
 
-    over: str = arg(Choice("all", "channels"), "what is normalised together", default="all")
+    over: str = arg(Choice("all", "channels"), "what is normalized together", default="all")
     affine: bool = arg(Flag(), "learn a scale and a shift", default=True)
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -128,25 +128,25 @@ class LayerNorm(Norm):
         Example("{affine: false}", ((4, 5),)),
     )
 
-    def parameters(self, x: Shape) -> Tensors:
-        shape = x if self.over == "all" else (x[0],)
+    def parameters(self, input_shape: Shape) -> Tensors:
+        shape = input_shape if self.over == "all" else (input_shape[0],)
         return {"weight": shape, "bias": shape} if self.affine else NONE
 
-    def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
-        return None if self.over == "all" else (POINT,) * (len(x) - 1)
+    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
+        return None if self.over == "all" else (POINT,) * (len(input_shape) - 1)
 
-    def under_shift(self, x: Shape) -> UnderShift:
+    def under_shift(self, input_shape: Shape) -> UnderShift:
         """Over everything, each position has a scale and a shift of its own."""
         return UnderShift.BREAKS if self.affine else UnderShift.MOVES
 
-    def statistics(self, x: Shape) -> Space:
+    def statistics(self, input_shape: Shape) -> Space:
         """One of each for every sample, or for every position of it."""
-        return Space(2 if self.over == "all" else 2 * product(x[1:]))
+        return Space(2 if self.over == "all" else 2 * product(input_shape[1:]))
 
 
 @layer("groupnorm", norm="group")
 class GroupNorm(Norm):
-    """Group normalisation: groups of channels to mean 0 and variance 1 in each sample (Wu and He, 2018)."""
+    """Group normalization: groups of channels to mean 0 and variance 1 in each sample (Wu and He, 2018)."""
 
     groups: Dim = arg(Count(), "number of groups", main=True)
     affine: bool = arg(Flag(), "learn a scale and a shift for each channel", default=True)
@@ -157,19 +157,21 @@ class GroupNorm(Norm):
         Example("3", ((12,),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
+    def check(self, input_shape: Shape) -> Iterator[Require]:
         expected = f"a number of channels that {self.groups} divides"
         message = "'groupnorm' cannot split its channels into groups"
-        yield Require(same(x[0] % self.groups, 0), message, expected, f"{x[0]}", argument="groups")
+        yield Require(
+            same(input_shape[0] % self.groups, 0), message, expected, f"{input_shape[0]}", argument="groups"
+        )
 
-    def statistics(self, x: Shape) -> Space:
+    def statistics(self, input_shape: Shape) -> Space:
         """One of each for every group of a sample."""
         return Space(2 * self.groups)
 
 
 @layer("instancenorm", norm="instance")
 class InstanceNorm(Norm):
-    """Instance normalisation: each channel of each sample to mean 0 and variance 1 (Ulyanov et al., 2016)."""
+    """Instance normalization: each channel of each sample to mean 0 and variance 1 (Ulyanov et al., 2016)."""
 
     affine: bool = arg(Flag(), "learn a scale and a shift for each channel", default=False)
 
@@ -180,34 +182,36 @@ class InstanceNorm(Norm):
         Example("", ((4, 3, 2, 5),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, "instancenorm")
+    def check(self, input_shape: Shape) -> Iterator[Require]:
+        yield is_map(input_shape, "instancenorm")
         received = "one position: every value would become 0"
         yield Require(
-            any(known(n > 1) for n in x[1:]) or product(x[1:]) > 1,
-            "'instancenorm' has nothing to normalise",
+            any(known(n > 1) for n in input_shape[1:]) or product(input_shape[1:]) > 1,
+            "'instancenorm' has nothing to normalize",
             "a map with more than one position",
             received,
         )
 
-    def statistics(self, x: Shape) -> Space:
+    def statistics(self, input_shape: Shape) -> Space:
         """One of each for every channel of a sample; torch also copies the scales so often."""
-        return Space((2 + self.affine) * x[0])
+        return Space((2 + self.affine) * input_shape[0])
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
         """Shifts are copied like scales."""
-        return (together(room(y), self.statistics(x), Space(self.affine * x[0])),)
+        return (
+            together(room(output_shape), self.statistics(input_shape), Space(self.affine * input_shape[0])),
+        )
 
 
 @layer("localresponsenorm")
 class LocalResponseNorm(Weightless):
-    """Local response normalisation: each value by the squares of its neighbours in other channels.
+    """Local response normalization: each value by the squares of its neighbors in other channels.
 
-    b = a / (k + alpha/size * sum of a^2 over ``size`` neighbouring channels)^beta. The paper writes
+    b = a / (k + alpha/size * sum of a^2 over ``size`` neighboring channels)^beta. The paper writes
     alpha without the division by the size (Krizhevsky, Sutskever and Hinton, 2012); libraries divide.
     """
 
-    size: int = arg(Whole(1), "neighbouring channels, the own one included", main=True)
+    size: int = arg(Whole(1), "neighboring channels, the own one included", main=True)
     alpha: float = arg(Number(0), "weight of the squares", default=1e-4)
     beta: float = arg(Number(0), "the exponent", default=0.75)
     k: float = arg(Number(0), "the constant", default=1.0)
@@ -217,27 +221,32 @@ class LocalResponseNorm(Weightless):
         Example("{size: 3, alpha: 0.1, k: 2}", ((4, 9),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, "localresponsenorm")
+    def check(self, input_shape: Shape) -> Iterator[Require]:
+        yield is_map(input_shape, "localresponsenorm")
 
-    def output(self, x: Shape) -> Shape:
-        return x
+    def output(self, input_shape: Shape) -> Shape:
+        return input_shape
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """Per value: its square, the sum over the window, scale and constant, the power, the division."""
-        return (self.size + 4) * product(y)
+        return (self.size + 4) * product(output_shape)
 
-    def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
-        return (POINT,) * (len(x) - 1)
+    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
+        return (POINT,) * (len(input_shape) - 1)
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The input, its squares between channels of zeros, what is raised to a power, and what comes out."""
-        own = together(self._padded(x), room(x), room(x))
-        return Saved(inputs=(0,), own=own, making=(together(room(x), room(x), room(x)),))
+        own = together(self._padded(input_shape), room(input_shape), room(input_shape))
+        return Saved(
+            inputs=(0,), own=own, making=(together(room(input_shape), room(input_shape), room(input_shape)),)
+        )
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
         """The squares while zeros are put around them; then scale, constant and power, one after another."""
-        return (together(room(x), self._padded(x)), together(room(x), room(x), room(x)))
+        return (
+            together(room(input_shape), self._padded(input_shape)),
+            together(room(input_shape), room(input_shape), room(input_shape)),
+        )
 
-    def _padded(self, x: Shape) -> Space:
-        return room((x[0] + self.size - 1, *x[1:]))
+    def _padded(self, input_shape: Shape) -> Space:
+        return room((input_shape[0] + self.size - 1, *input_shape[1:]))

@@ -1,4 +1,4 @@
-"""Pooling: one number stands for a neighbourhood, in every channel by itself; LeNet-5's has weights."""
+"""Pooling: one number stands for a neighborhood, in every channel by itself; LeNet-5's has weights."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from math import prod
 from typing import ClassVar
 
 from cnncli.algebra import Dim, product, same
+from cnncli.language.fields import arg
+from cnncli.language.readers import Flag, PerAxis
+from cnncli.layers.geometry.padding import VALID, Padding, PaddingReader
+from cnncli.layers.geometry.sliding import make_windows, windows_fit
+from cnncli.layers.geometry.window import AdaptiveWindow, Window, native_pads, placements
 from cnncli.layers.kind import (
     Example,
     Layer,
@@ -22,13 +27,8 @@ from cnncli.layers.kind import (
     is_map,
     padding_axes,
 )
-from cnncli.layers.memory import INPUT, NOTHING, Saved, Space, less, room, together
-from cnncli.layers.padding import VALID, Padding, PaddingReader
+from cnncli.layers.memory.spaces import INPUT, NOTHING, Saved, Space, less, room, together
 from cnncli.layers.registry import layer
-from cnncli.layers.sliding import make_windows, windows_fit
-from cnncli.layers.window import AdaptiveWindow, Window, native_pads, placements
-from cnncli.spec.fields import arg
-from cnncli.spec.readers import Flag, PerAxis
 
 _COUNTING = 4  # how many rows of integers are there when positions along an axis are counted
 
@@ -36,9 +36,9 @@ _COUNTING = 4  # how many rows of integers are there when positions along an axi
 class Pool(Weightless):
     """Sliding pooling; what is common to max, min, average and median."""
 
-    kernel: int | tuple[int, ...] = arg(PerAxis(), "size of the neighbourhood along each axis", main=True)
+    kernel: int | tuple[int, ...] = arg(PerAxis(), "size of the neighborhood along each axis", main=True)
     stride: int | tuple[int, ...] | None = arg(
-        PerAxis(), "step between neighbourhoods; the kernel's size unless given", default=None
+        PerAxis(), "step between neighborhoods; the kernel's size unless given", default=None
     )
     padding: Padding = arg(PaddingReader(), "how the borders are padded", default=VALID)
     ceil_mode: bool = arg(Flag(), "let the last window reach over the end", default=False)
@@ -56,134 +56,143 @@ class Pool(Weightless):
         Example("2", ((2, 4, 6, 4),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, self.keyword)
-        yield from axes_match(x, self.keyword, kernel=self.kernel, stride=self.stride)
-        yield from padding_axes(x, self.keyword, self.padding.axes())
-        for window in self.windows(x):
+    def check(self, input_shape: Shape) -> Iterator[Require]:
+        yield is_map(input_shape, self.keyword)
+        yield from axes_match(input_shape, self.keyword, kernel=self.kernel, stride=self.stride)
+        yield from padding_axes(input_shape, self.keyword, self.padding.axes())
+        for window in self.windows(input_shape):
             most = max(window.before, window.after)
             expected = f"at most half of the kernel, {window.kernel // 2}"
             message = f"'{self.keyword}' is padded so far that a window could lie outside"
             yield Require(most <= window.kernel // 2, message, expected, str(most), argument="padding")
-        yield from windows_fit(x, self.windows(x), self.keyword)
+        yield from windows_fit(input_shape, self.windows(input_shape), self.keyword)
 
-    def windows(self, x: Shape) -> tuple[Window, ...]:
+    def windows(self, input_shape: Shape) -> tuple[Window, ...]:
         stride = self.kernel if self.stride is None else self.stride
-        return make_windows(len(x) - 1, self.kernel, stride, self.padding, ceil_mode=self.ceil_mode)
+        return make_windows(len(input_shape) - 1, self.kernel, stride, self.padding, ceil_mode=self.ceil_mode)
 
-    def output(self, x: Shape) -> Shape:
-        return (x[0], *placements(self.windows(x), x[1:]))
+    def output(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
 
-    def area(self, x: Shape) -> int:
-        """The number of positions in a neighbourhood."""
-        return prod(along(self.kernel, len(x) - 1))
+    def area(self, input_shape: Shape) -> int:
+        """The number of positions in a neighborhood."""
+        return prod(along(self.kernel, len(input_shape) - 1))
 
-    def is_native(self, x: Shape) -> bool:
+    def is_native(self, input_shape: Shape) -> bool:
         """Whether torch's own layer computes it, if it has one: it pads evenly."""
-        return native_pads(self.windows(x)) is not None
+        return native_pads(self.windows(input_shape)) is not None
 
-    def is_framed(self, x: Shape) -> bool:
+    def is_framed(self, input_shape: Shape) -> bool:
         """Whether the input is copied, to pad it or to cut off what is left over."""
-        return any(window.is_framed(n) for window, n in zip(self.windows(x), x[1:], strict=True))
+        return any(
+            window.is_framed(n) for window, n in zip(self.windows(input_shape), input_shape[1:], strict=True)
+        )
 
-    def framed(self, x: Shape) -> Space:
-        """The input from its first pad to the end of its last neighbourhood."""
-        sizes = (window.framed(n) for window, n in zip(self.windows(x), x[1:], strict=True))
-        return room((x[0], *sizes))
+    def framed(self, input_shape: Shape) -> Space:
+        """The input from its first pad to the end of its last neighborhood."""
+        sizes = (
+            window.framed(n) for window, n in zip(self.windows(input_shape), input_shape[1:], strict=True)
+        )
+        return room((input_shape[0], *sizes))
 
 
-def _picked(y: Shape) -> Space:
+def _picked(output_shape: Shape) -> Space:
     """The largest values, and where each was found."""
-    return Space(product(y), indices=product(y))
+    return Space(product(output_shape), indices=product(output_shape))
 
 
 @layer("maxpool")
 class MaxPool(Pool):
-    """Max-pooling: the largest value of each neighbourhood; padded positions never win."""
+    """Max-pooling: the largest value of each neighborhood; padded positions never win."""
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
-        """One comparison less per output than the neighbourhood has positions."""
-        return (self.area(x) - 1) * product(y)
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        """One comparison less per output than the neighborhood has positions."""
+        return (self.area(input_shape) - 1) * product(output_shape)
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The input, or its padded copy, and where each value was found."""
-        found = Space(indices=product(y))
-        if self.is_native(x) or not self.is_framed(x):
+        found = Space(indices=product(output_shape))
+        if self.is_native(input_shape) or not self.is_framed(input_shape):
             return Saved((0,), own=found)
-        framed = self.framed(x)
-        return Saved(own=together(framed, found), making=(less(framed, room(x)),))
+        framed = self.framed(input_shape)
+        return Saved(own=together(framed, found), making=(less(framed, room(input_shape)),))
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
-        copied = not self.is_native(x) and self.is_framed(x)
-        return (together(self.framed(x) if copied else Space(), _picked(y)),)
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
+        copied = not self.is_native(input_shape) and self.is_framed(input_shape)
+        return (together(self.framed(input_shape) if copied else Space(), _picked(output_shape)),)
 
 
 @layer("minpool")
 class MinPool(Pool):
-    """Min-pooling: the smallest value of each neighbourhood; padded positions never win."""
+    """Min-pooling: the smallest value of each neighborhood; padded positions never win."""
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
-        """One comparison less per output than the neighbourhood has positions."""
-        return (self.area(x) - 1) * product(y)
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        """One comparison less per output than the neighborhood has positions."""
+        return (self.area(input_shape) - 1) * product(output_shape)
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The negatives, padded, and where each value was found."""
-        framed = self.framed(x)
-        making = less(together(framed, room(y)), room(x))
-        return Saved(own=together(framed, Space(indices=product(y))), making=(making,))
+        framed = self.framed(input_shape)
+        making = less(together(framed, room(output_shape)), room(input_shape))
+        return Saved(own=together(framed, Space(indices=product(output_shape))), making=(making,))
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
         """The negatives while they are padded; then what was picked of them."""
-        padding = (together(room(x), self.framed(x)),) if self.is_framed(x) else ()
-        return (*padding, together(self.framed(x), _picked(y)))
+        padding = (
+            (together(room(input_shape), self.framed(input_shape)),) if self.is_framed(input_shape) else ()
+        )
+        return (*padding, together(self.framed(input_shape), _picked(output_shape)))
 
 
 @layer("medianpool")
 class MedianPool(Pool):
-    """Median-pooling: the middle value of each neighbourhood, the mean of the two of an even number.
+    """Median-pooling: the middle value of each neighborhood, the mean of the two of an even number.
 
     Padded positions do not take part.
     """
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """The comparisons of a merge sort per output: positions times their logarithm, rounded up."""
-        area = self.area(x)
-        return area * (area - 1).bit_length() * product(y)
+        area = self.area(input_shape)
+        return area * (area - 1).bit_length() * product(output_shape)
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
-        """The neighbourhoods in their order, where each value came from, and where the middle is."""
-        ordered = self.area(x) * product(y)
-        own = Space(ordered, indices=ordered, shared_indices=2 * product(y[1:]))
-        return Saved(own=own, making=(Space(2 * ordered + product(y)),))
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
+        """The neighborhoods in their order, where each value came from, and where the middle is."""
+        ordered = self.area(input_shape) * product(output_shape)
+        own = Space(ordered, indices=ordered, shared_indices=2 * product(output_shape[1:]))
+        return Saved(own=own, making=(Space(2 * ordered + product(output_shape)),))
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
-        """Neighbourhoods while they are put in order; then positions are counted, and the middle is found."""
-        framed = self.framed(x) if self.is_framed(x) else Space()
-        ordered, places = Space(self.area(x) * product(y)), product(y[1:])
-        sorting = together(ordered, Space(indices=ordered.values), Space() if self._in_place(x) else ordered)
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
+        """Neighborhoods while they are put in order; then positions are counted, and the middle is found."""
+        framed = self.framed(input_shape) if self.is_framed(input_shape) else Space()
+        ordered, places = Space(self.area(input_shape) * product(output_shape)), product(output_shape[1:])
+        sorting = together(
+            ordered, Space(indices=ordered.values), Space() if self._in_place(input_shape) else ordered
+        )
         held = together(framed, ordered)
         finding = (
             Space(shared_indices=3 * places),
-            Space(2 * product(y), shared_indices=2 * places),
-            Space(4 * product(y), shared_indices=places),
+            Space(2 * product(output_shape), shared_indices=2 * places),
+            Space(4 * product(output_shape), shared_indices=places),
         )
         counting = (
-            Space(shared_indices=product(y[1:axis]) + _COUNTING * y[axis]) for axis in range(1, len(y))
+            Space(shared_indices=product(output_shape[1:axis]) + _COUNTING * output_shape[axis])
+            for axis in range(1, len(output_shape))
         )
         return (together(framed, sorting), *(together(held, each) for each in (*counting, *finding)))
 
-    def _in_place(self, x: Shape) -> bool:
-        """Whether the values of each neighbourhood lie in one row as they are, so that nothing is moved."""
-        windows = self.windows(x)
+    def _in_place(self, input_shape: Shape) -> bool:
+        """Whether the values of each neighborhood lie in one row as they are, so that nothing is moved."""
+        windows = self.windows(input_shape)
         wide = [axis for axis, window in enumerate(windows) if window.kernel > 1]
-        sizes = [window.framed(n) for window, n in zip(windows, x[1:], strict=True)]
+        sizes = [window.framed(n) for window, n in zip(windows, input_shape[1:], strict=True)]
         steps = [product(sizes[axis + 1 :]) for axis in range(len(sizes))]
         return all(same(steps[axis], windows[after].kernel * steps[after]) for axis, after in pairwise(wide))
 
 
 @layer("avgpool")
 class AvgPool(Pool):
-    """Average-pooling: the mean of each neighbourhood.
+    """Average-pooling: the mean of each neighborhood.
 
     Padded zeros count as values unless ``count_padding`` is false, as in published PyTorch models.
     """
@@ -196,51 +205,63 @@ class AvgPool(Pool):
         Example("{kernel: 2, stride: 2, padding: same, count_padding: false}", ((3, 7, 8),)),
     )
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
-        """One addition less per output than the neighbourhood has positions, and one division."""
-        return self.area(x) * product(y)
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        """One addition less per output than the neighborhood has positions, and one division."""
+        return self.area(input_shape) * product(output_shape)
 
-    def is_native(self, x: Shape) -> bool:
+    def is_native(self, input_shape: Shape) -> bool:
         """Nor does torch's ``avg_pool3d`` take an input smaller than the kernel, whatever the padding."""
-        refused = len(x) == 4 and any(
-            window.kernel > n for window, n in zip(self.windows(x), x[1:], strict=True)
+        refused = len(input_shape) == 4 and any(
+            window.kernel > n for window, n in zip(self.windows(input_shape), input_shape[1:], strict=True)
         )
-        return super().is_native(x) and not refused
+        return super().is_native(input_shape) and not refused
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The input; with padding of its own its copy, and factors along each axis."""
-        if self.is_native(x):
+        if self.is_native(input_shape):
             return INPUT
-        factors = Space(shared=sum(y[1:], start=0))
-        if not self.is_framed(x):
+        factors = Space(shared=sum(output_shape[1:], start=0))
+        if not self.is_framed(input_shape):
             return Saved((0,), own=factors)
-        framed = self.framed(x)
-        return Saved(own=together(framed, factors), making=(less(together(framed, room(y)), room(x)),))
-
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
-        """With padding of its own: the padded input; then, axis by axis, counts of positions and scaling."""
-        if self.is_native(x):
-            return (room(y),)
-        framed = self.framed(x) if self.is_framed(x) else Space()
-        counting = (
-            together(room(y), Space(shared_indices=_COUNTING * y[axis] + (y[axis - 1] if axis > 1 else 0)))
-            for axis in range(1, len(y))
+        framed = self.framed(input_shape)
+        return Saved(
+            own=together(framed, factors),
+            making=(less(together(framed, room(output_shape)), room(input_shape)),),
         )
-        scaling = (together(room(y), room(y), Space(shared=n, shared_indices=n)) for n in y[1:])
-        return (together(framed, room(y)), *counting, *scaling)
+
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
+        """With padding of its own: the padded input; then, axis by axis, counts of positions and scaling."""
+        if self.is_native(input_shape):
+            return (room(output_shape),)
+        framed = self.framed(input_shape) if self.is_framed(input_shape) else Space()
+        counting = (
+            together(
+                room(output_shape),
+                Space(
+                    shared_indices=_COUNTING * output_shape[axis]
+                    + (output_shape[axis - 1] if axis > 1 else 0)
+                ),
+            )
+            for axis in range(1, len(output_shape))
+        )
+        scaling = (
+            together(room(output_shape), room(output_shape), Space(shared=n, shared_indices=n))
+            for n in output_shape[1:]
+        )
+        return (together(framed, room(output_shape)), *counting, *scaling)
 
 
 @layer("subsample")
 class Subsample(Layer):
-    """Trainable subsampling: the sum of each neighbourhood times a coefficient, plus a bias.
+    """Trainable subsampling: the sum of each neighborhood times a coefficient, plus a bias.
 
-    Coefficient and bias are learnt, one of each for every channel; with a coefficient of 1 over the size of
-    the neighbourhood, where training starts, this is average pooling (LeCun et al., 1998, layers S2 and S4).
+    Coefficient and bias are learned, one of each for every channel; with a coefficient of 1 over the size of
+    the neighborhood, where training starts, this is average pooling (LeCun et al., 1998, layers S2 and S4).
     """
 
-    kernel: int | tuple[int, ...] = arg(PerAxis(), "size of the neighbourhood along each axis", main=True)
+    kernel: int | tuple[int, ...] = arg(PerAxis(), "size of the neighborhood along each axis", main=True)
     stride: int | tuple[int, ...] | None = arg(
-        PerAxis(), "step between neighbourhoods; the kernel's size unless given", default=None
+        PerAxis(), "step between neighborhoods; the kernel's size unless given", default=None
     )
 
     sugar = True
@@ -251,38 +272,38 @@ class Subsample(Layer):
         Example("2", ((2, 4, 6, 4),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, "subsample")
-        yield from axes_match(x, "subsample", kernel=self.kernel, stride=self.stride)
-        yield from windows_fit(x, self.windows(x), "subsample")
+    def check(self, input_shape: Shape) -> Iterator[Require]:
+        yield is_map(input_shape, "subsample")
+        yield from axes_match(input_shape, "subsample", kernel=self.kernel, stride=self.stride)
+        yield from windows_fit(input_shape, self.windows(input_shape), "subsample")
 
-    def windows(self, x: Shape) -> tuple[Window, ...]:
+    def windows(self, input_shape: Shape) -> tuple[Window, ...]:
         stride = self.kernel if self.stride is None else self.stride
-        return make_windows(len(x) - 1, self.kernel, stride, VALID)
+        return make_windows(len(input_shape) - 1, self.kernel, stride, VALID)
 
-    def output(self, x: Shape) -> Shape:
-        return (x[0], *placements(self.windows(x), x[1:]))
+    def output(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
 
-    def parameters(self, x: Shape) -> Tensors:
-        return {"weight": (x[0],), "bias": (x[0],)}
+    def parameters(self, input_shape: Shape) -> Tensors:
+        return {"weight": (input_shape[0],), "bias": (input_shape[0],)}
 
-    def macs(self, x: Shape, y: Shape) -> Dim:
+    def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return 0
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
-        """Per output the additions of its neighbourhood, the product and the addition of the bias."""
-        return (prod(along(self.kernel, len(x) - 1)) + 1) * product(y)
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        """Per output the additions of its neighborhood, the product and the addition of the bias."""
+        return (prod(along(self.kernel, len(input_shape) - 1)) + 1) * product(output_shape)
 
-    def connections(self, x: Shape, y: Shape) -> Dim:
-        return (prod(along(self.kernel, len(x) - 1)) + 1) * product(y)
+    def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return (prod(along(self.kernel, len(input_shape) - 1)) + 1) * product(output_shape)
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The sums, and what they are sums of if that learns anything."""
-        return Saved((0,) if needs[0] else (), own=room(y))
+        return Saved((0,) if needs[0] else (), own=room(output_shape))
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
         """The sums, their products with the coefficients, and those plus the biases."""
-        return (together(room(y), room(y), room(y)),)
+        return (together(room(output_shape), room(output_shape), room(output_shape)),)
 
 
 class GlobalPool(Weightless):
@@ -297,16 +318,16 @@ class GlobalPool(Weightless):
         Example("", ((4, 3, 4, 2),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, self.keyword)
+    def check(self, input_shape: Shape) -> Iterator[Require]:
+        yield is_map(input_shape, self.keyword)
 
-    def output(self, x: Shape) -> Shape:
-        return (x[0], *(1,) * (len(x) - 1)) if self.keepdims else (x[0],)
+    def output(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *(1,) * (len(input_shape) - 1)) if self.keepdims else (input_shape[0],)
 
-    def windows(self, x: Shape) -> None:
+    def windows(self, input_shape: Shape) -> None:
         return None
 
-    def under_shift(self, x: Shape) -> UnderShift:
+    def under_shift(self, input_shape: Shape) -> UnderShift:
         """The mean, or the largest, of the same values at other positions."""
         return UnderShift.STAYS
 
@@ -315,11 +336,11 @@ class GlobalPool(Weightless):
 class GlobalAvgPool(GlobalPool):
     """Global average pooling: the mean of each channel (Lin, Chen and Yan, Network in network, 2013)."""
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """One operation per input: all additions but one, and the division."""
-        return product(x)
+        return product(input_shape)
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """Nothing: a mean hands its gradient on in equal shares."""
         return NOTHING
 
@@ -328,11 +349,11 @@ class GlobalAvgPool(GlobalPool):
 class GlobalMaxPool(GlobalPool):
     """Global max-pooling: the largest value of each channel."""
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """One comparison less per channel than it has positions."""
-        return product(x) - x[0]
+        return product(input_shape) - input_shape[0]
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """Input and output: the gradient goes where they are the same."""
         return Saved((0,), output=True)
 
@@ -350,45 +371,47 @@ class AdaptivePool(Weightless):
         Example("2", ((3, 5, 4, 3),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, self.keyword)
-        yield from axes_match(x, self.keyword, size=self.size)
+    def check(self, input_shape: Shape) -> Iterator[Require]:
+        yield is_map(input_shape, self.keyword)
+        yield from axes_match(input_shape, self.keyword, size=self.size)
 
-    def windows(self, x: Shape) -> tuple[AdaptiveWindow, ...]:
-        return tuple(AdaptiveWindow(size) for size in along(self.size, len(x) - 1))
+    def windows(self, input_shape: Shape) -> tuple[AdaptiveWindow, ...]:
+        return tuple(AdaptiveWindow(size) for size in along(self.size, len(input_shape) - 1))
 
-    def output(self, x: Shape) -> Shape:
-        return (x[0], *placements(self.windows(x), x[1:]))
+    def output(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
 
-    def covered(self, x: Shape) -> Dim:
+    def covered(self, input_shape: Shape) -> Dim:
         """The positions of all windows together, over all channels."""
-        return x[0] * product(window.total(n) for window, n in zip(self.windows(x), x[1:], strict=True))
+        return input_shape[0] * product(
+            window.total(n) for window, n in zip(self.windows(input_shape), input_shape[1:], strict=True)
+        )
 
 
 @layer("adaptiveavgpool")
 class AdaptiveAvgPool(AdaptivePool):
     """Average pooling to a fixed size: window i covers floor(i n / o) to ceil((i + 1) n / o) - 1."""
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """One operation per position of every window: all additions but one, and the division."""
-        return self.covered(x)
+        return self.covered(input_shape)
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The input; nothing for one window over all, where torch takes the mean."""
-        return NOTHING if set(along(self.size, len(x) - 1)) == {1} else INPUT
+        return NOTHING if set(along(self.size, len(input_shape) - 1)) == {1} else INPUT
 
 
 @layer("adaptivemaxpool")
 class AdaptiveMaxPool(AdaptivePool):
     """Max-pooling to a fixed size: window i covers floor(i n / o) to ceil((i + 1) n / o) - 1."""
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """One comparison less per output than its window has positions."""
-        return self.covered(x) - product(y)
+        return self.covered(input_shape) - product(output_shape)
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The input, and where each value was found."""
-        return Saved((0,), own=Space(indices=product(y)))
+        return Saved((0,), own=Space(indices=product(output_shape)))
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
-        return (_picked(y),)
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
+        return (_picked(output_shape),)

@@ -45,7 +45,7 @@ def layer(name: str, *, norm: str = "", activation: bool = False) -> Callable[[K
 
 
 class KindVocabulary:
-    """What the expansion of a spec asks about kinds (:class:`cnncli.spec.description.Vocabulary`)."""
+    """What the expansion of a spec asks about kinds (:class:`cnncli.language.description.Vocabulary`)."""
 
     def kinds(self) -> Collection[str]:
         return KINDS.keys()

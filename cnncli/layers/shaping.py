@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from cnncli.algebra import Dim, ceil_div, product, same
+from cnncli.language.fields import arg
+from cnncli.language.readers import Choice, Count, Number, PerAxis, Sizes, Whole
 from cnncli.layers.conv import mirrored_pads_fit
-from cnncli.layers.copies import is_padded, padding_moments, padding_saves
+from cnncli.layers.geometry.padding import MODES, Edges, Padding
+from cnncli.layers.geometry.sliding import axis_name
+from cnncli.layers.geometry.window import AnyWindow, TransposedWindow, Window, placements
 from cnncli.layers.kind import (
     NONE,
     Elementwise,
@@ -24,23 +28,19 @@ from cnncli.layers.kind import (
     padding_axes,
     shape_text,
 )
-from cnncli.layers.memory import NOTHING, Saved, Space, room, together
-from cnncli.layers.padding import MODES, Edges, Padding
+from cnncli.layers.memory.padding import is_padded, padding_moments, padding_saves
+from cnncli.layers.memory.spaces import NOTHING, Saved, Space, room, together
 from cnncli.layers.registry import layer
-from cnncli.layers.sliding import axis_name
-from cnncli.layers.window import AnyWindow, TransposedWindow, Window, placements
-from cnncli.spec.fields import arg
-from cnncli.spec.readers import Choice, Count, Number, PerAxis, Sizes, Whole
 
 
 class Rearranging(Weightless):
     """A layer that moves values without computing anything."""
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """None: values are moved, not computed."""
         return 0
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """Nothing: gradients are moved back."""
         return NOTHING
 
@@ -48,7 +48,7 @@ class Rearranging(Weightless):
 class View(Rearranging):
     """The same values in the same memory."""
 
-    def shares(self, x: Shape, *, training: bool) -> bool:
+    def shares(self, input_shape: Shape, *, training: bool) -> bool:
         return True
 
 
@@ -59,11 +59,11 @@ class Identity(Elementwise):
     work = 0
     examples: ClassVar[tuple[Example, ...]] = (Example("", ((6, 5, 4),)),)
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """Nothing: the gradient passes back as it is."""
         return NOTHING
 
-    def shares(self, x: Shape, *, training: bool) -> bool:
+    def shares(self, input_shape: Shape, *, training: bool) -> bool:
         return True
 
 
@@ -77,13 +77,13 @@ class Flatten(View):
         Example("", ((4, 6),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
+    def check(self, input_shape: Shape) -> Iterator[Require]:
         yield from ()
 
-    def output(self, x: Shape) -> Shape:
-        return (product(x),)
+    def output(self, input_shape: Shape) -> Shape:
+        return (product(input_shape),)
 
-    def windows(self, x: Shape) -> None:
+    def windows(self, input_shape: Shape) -> None:
         return None
 
 
@@ -101,15 +101,15 @@ class Reshape(View):
         Example("[12]", ((3, 4),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
+    def check(self, input_shape: Shape) -> Iterator[Require]:
         free = self.shape.count(-1)
         good = 1 <= len(self.shape) <= 4 and 0 not in self.shape and free <= 1
         expected = "one to four sizes of 1 or more, at most one of them -1"
         yield Require(good, "no output has this shape", expected, str(list(self.shape)), argument="shape")
-        total, known = product(x), self._known()
+        total, known = product(input_shape), self._known()
         fits = same(total % known, 0) if free else same(total, known)
         values = f"a multiple of {known}" if free else f"{known}"
-        received = f"{total} (the shape {shape_text(x)})"
+        received = f"{total} (the shape {shape_text(input_shape)})"
         yield Require(
             fits, "'reshape' keeps the number of values", f"{values} values", received, argument="shape"
         )
@@ -117,19 +117,19 @@ class Reshape(View):
     def _known(self) -> Dim:
         return product(size for size in self.shape if size != -1)
 
-    def output(self, x: Shape) -> Shape:
+    def output(self, input_shape: Shape) -> Shape:
         if -1 not in self.shape:
             return self.shape
-        rest = product(x) // self._known()
+        rest = product(input_shape) // self._known()
         return tuple(rest if size == -1 else size for size in self.shape)
 
-    def windows(self, x: Shape) -> None:
+    def windows(self, input_shape: Shape) -> None:
         return None
 
 
 @layer("upsample")
 class Upsample(Weightless):
-    """Enlarges a map by a whole factor, by repetition or by (bi)linear interpolation between centres."""
+    """Enlarges a map by a whole factor, by repetition or by (bi)linear interpolation between centers."""
 
     scale: int | tuple[int, ...] = arg(PerAxis(), "the factor along each axis", main=True)
     mode: str = arg(Choice("nearest", "bilinear"), "how values in between are found", default="nearest")
@@ -141,24 +141,24 @@ class Upsample(Weightless):
         Example("2", ((2, 3, 4, 2),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, "upsample")
-        yield from axes_match(x, "upsample", scale=self.scale)
+    def check(self, input_shape: Shape) -> Iterator[Require]:
+        yield is_map(input_shape, "upsample")
+        yield from axes_match(input_shape, "upsample", scale=self.scale)
 
-    def output(self, x: Shape) -> Shape:
-        return (x[0], *placements(self.windows(x), x[1:]))
+    def output(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
-        """nearest: none; bilinear: a product for each of 2^axes neighbours and the additions between them."""
-        each = 2 ** len(x) - 1 if self.mode == "bilinear" else 0
-        return each * product(y)
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        """nearest: none; bilinear: a product for each of 2^axes neighbors and the additions between them."""
+        each = 2 ** len(input_shape) - 1 if self.mode == "bilinear" else 0
+        return each * product(output_shape)
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
-        """Nothing: the weights of neighbours follow from the sizes."""
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
+        """Nothing: the weights of neighbors follow from the sizes."""
         return NOTHING
 
-    def windows(self, x: Shape) -> tuple[TransposedWindow, ...]:
-        return tuple(self._window(scale) for scale in along(self.scale, len(x) - 1))
+    def windows(self, input_shape: Shape) -> tuple[TransposedWindow, ...]:
+        return tuple(self._window(scale) for scale in along(self.scale, len(input_shape) - 1))
 
     def _window(self, scale: int) -> TransposedWindow:
         if self.mode == "nearest":
@@ -177,27 +177,27 @@ class PixelShuffle(Rearranging):
 
     examples: ClassVar[tuple[Example, ...]] = (Example("2", ((8, 5, 3),)), Example("3", ((9, 2, 2),)))
 
-    def check(self, x: Shape) -> Iterator[Require]:
+    def check(self, input_shape: Shape) -> Iterator[Require]:
         yield Require(
-            len(x) == 3,
+            len(input_shape) == 3,
             "'pixelshuffle' works on images",
             "a map of height and width",
-            f"the shape {shape_text(x)}",
+            f"the shape {shape_text(input_shape)}",
         )
         square = self.scale**2
         expected = f"a number of channels that {square} divides"
         yield Require(
-            same(x[0] % square, 0),
+            same(input_shape[0] % square, 0),
             "'pixelshuffle' cannot split its channels",
             expected,
-            f"{x[0]}",
+            f"{input_shape[0]}",
             argument="scale",
         )
 
-    def output(self, x: Shape) -> Shape:
-        return (x[0] // self.scale**2, *(n * self.scale for n in x[1:]))
+    def output(self, input_shape: Shape) -> Shape:
+        return (input_shape[0] // self.scale**2, *(n * self.scale for n in input_shape[1:]))
 
-    def windows(self, x: Shape) -> tuple[AnyWindow, ...]:
+    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...]:
         return (TransposedWindow(self.scale, self.scale),) * 2
 
 
@@ -209,21 +209,23 @@ class ChannelShuffle(Rearranging):
 
     examples: ClassVar[tuple[Example, ...]] = (Example("3", ((6, 4, 4),)), Example("2", ((4, 5),)))
 
-    def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, "channelshuffle")
+    def check(self, input_shape: Shape) -> Iterator[Require]:
+        yield is_map(input_shape, "channelshuffle")
         expected = f"a number of channels that {self.groups} divides"
         message = "'channelshuffle' cannot split its channels into groups"
-        yield Require(same(x[0] % self.groups, 0), message, expected, f"{x[0]}", argument="groups")
+        yield Require(
+            same(input_shape[0] % self.groups, 0), message, expected, f"{input_shape[0]}", argument="groups"
+        )
 
-    def output(self, x: Shape) -> Shape:
-        return x
+    def output(self, input_shape: Shape) -> Shape:
+        return input_shape
 
-    def windows(self, x: Shape) -> tuple[AnyWindow, ...] | None:
-        return (Window(1),) * (len(x) - 1)
+    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
+        return (Window(1),) * (len(input_shape) - 1)
 
-    def shares(self, x: Shape, *, training: bool) -> bool:
+    def shares(self, input_shape: Shape, *, training: bool) -> bool:
         """Where each group, or all of them, is a single channel, nothing moves."""
-        return any(same(each, 1) for each in (self.groups, x[0] // self.groups))
+        return any(same(each, 1) for each in (self.groups, input_shape[0] // self.groups))
 
 
 @layer("crop")
@@ -239,24 +241,24 @@ class Crop(Rearranging):
         Example("1", ((3, 9),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, "crop")
-        yield from padding_axes(x, "crop", self.amount.axes(), "amount")
-        for axis, (window, n) in enumerate(zip(self.windows(x), x[1:], strict=True)):
+    def check(self, input_shape: Shape) -> Iterator[Require]:
+        yield is_map(input_shape, "crop")
+        yield from padding_axes(input_shape, "crop", self.amount.axes(), "amount")
+        for axis, (window, n) in enumerate(zip(self.windows(input_shape), input_shape[1:], strict=True)):
             cut = -window.before - window.after
-            expected = f"more than {cut} along {axis_name(axis, len(x) - 1)}"
+            expected = f"more than {cut} along {axis_name(axis, len(input_shape) - 1)}"
             yield Require(n > cut, "'crop' cuts everything off", expected, str(n), argument="amount")
 
-    def windows(self, x: Shape) -> tuple[Window, ...]:
-        sides = (self.amount.along(axis, 1, 1) for axis in range(len(x) - 1))
+    def windows(self, input_shape: Shape) -> tuple[Window, ...]:
+        sides = (self.amount.along(axis, 1, 1) for axis in range(len(input_shape) - 1))
         return tuple(Window(1, before=-before, after=-after) for before, after in sides)
 
-    def output(self, x: Shape) -> Shape:
-        return (x[0], *placements(self.windows(x), x[1:]))
+    def output(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
 
-    def shares(self, x: Shape, *, training: bool) -> bool:
+    def shares(self, input_shape: Shape, *, training: bool) -> bool:
         """Where nothing is cut off."""
-        return not is_padded(x, self.windows(x))
+        return not is_padded(input_shape, self.windows(input_shape))
 
 
 @layer("pad")
@@ -276,35 +278,35 @@ class Pad(Rearranging):
         Example("{amount: 2, mode: constant, value: -1}", ((3, 4, 4),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, "pad")
-        yield from padding_axes(x, "pad", self.amount.axes(), "amount")
-        for requirement in mirrored_pads_fit(x, self.windows(x), self.mode):
+    def check(self, input_shape: Shape) -> Iterator[Require]:
+        yield is_map(input_shape, "pad")
+        yield from padding_axes(input_shape, "pad", self.amount.axes(), "amount")
+        for requirement in mirrored_pads_fit(input_shape, self.windows(input_shape), self.mode):
             yield requirement._replace(argument="mode")
 
-    def windows(self, x: Shape) -> tuple[Window, ...]:
-        sides = (self.amount.along(axis, 1, 1) for axis in range(len(x) - 1))
+    def windows(self, input_shape: Shape) -> tuple[Window, ...]:
+        sides = (self.amount.along(axis, 1, 1) for axis in range(len(input_shape) - 1))
         return tuple(Window(1, before=before, after=after) for before, after in sides)
 
-    def output(self, x: Shape) -> Shape:
-        return (x[0], *placements(self.windows(x), x[1:]))
+    def output(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
 
-    def shares(self, x: Shape, *, training: bool) -> bool:
+    def shares(self, input_shape: Shape, *, training: bool) -> bool:
         """Where nothing is added."""
-        return not is_padded(x, self.windows(x))
+        return not is_padded(input_shape, self.windows(input_shape))
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
-        return NOTHING if self.shares(x, training=True) else padding_saves(self.mode)
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
+        return NOTHING if self.shares(input_shape, training=True) else padding_saves(self.mode)
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
-        return padding_moments(x, self.windows(x), self.mode)
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
+        return padding_moments(input_shape, self.windows(input_shape), self.mode)
 
 
 @layer("shortcut")
 class Shortcut(Layer):
     """The shortcut of a residual unit: identity where shapes agree (He et al., 2015, section 3.3).
 
-    Elsewhere ``project`` (option B) is a 1x1 convolution without bias and a batch normalisation;
+    Elsewhere ``project`` (option B) is a 1x1 convolution without bias and a batch normalization;
     ``pad`` (option A) takes every ``stride``-th position and appends channels of zeros.
     """
 
@@ -320,57 +322,66 @@ class Shortcut(Layer):
         Example("{channels: 8, stride: 2}", ((4, 5, 4, 3),)),
     )
 
-    def check(self, x: Shape) -> Iterator[Require]:
-        yield is_map(x, "shortcut")
+    def check(self, input_shape: Shape) -> Iterator[Require]:
+        yield is_map(input_shape, "shortcut")
         if self.kind == "pad":
             message = "'shortcut' with kind: pad can only add channels"
-            yield Require(x[0] <= self.channels, message, f"at most {self.channels} channels", f"{x[0]}")
+            yield Require(
+                input_shape[0] <= self.channels,
+                message,
+                f"at most {self.channels} channels",
+                f"{input_shape[0]}",
+            )
 
-    def is_identity(self, x: Shape) -> bool:
+    def is_identity(self, input_shape: Shape) -> bool:
         """Whether the input passes unchanged."""
-        return self.stride == 1 and bool(same(x[0], self.channels))
+        return self.stride == 1 and bool(same(input_shape[0], self.channels))
 
-    def projects(self, x: Shape) -> bool:
-        """Whether there is a convolution and a batch normalisation."""
-        return self.kind == "project" and not self.is_identity(x)
+    def projects(self, input_shape: Shape) -> bool:
+        """Whether there is a convolution and a batch normalization."""
+        return self.kind == "project" and not self.is_identity(input_shape)
 
-    def output(self, x: Shape) -> Shape:
-        return (self.channels, *(ceil_div(n, self.stride) for n in x[1:]))
+    def output(self, input_shape: Shape) -> Shape:
+        return (self.channels, *(ceil_div(n, self.stride) for n in input_shape[1:]))
 
-    def parameters(self, x: Shape) -> Tensors:
-        if not self.projects(x):
+    def parameters(self, input_shape: Shape) -> Tensors:
+        if not self.projects(input_shape):
             return NONE
-        ones = (1,) * (len(x) - 1)
+        ones = (1,) * (len(input_shape) - 1)
         own = (self.channels,)
-        return {"0.weight": (self.channels, x[0], *ones), "1.weight": own, "1.bias": own}
+        return {"0.weight": (self.channels, input_shape[0], *ones), "1.weight": own, "1.bias": own}
 
-    def buffers(self, x: Shape) -> Tensors:
+    def buffers(self, input_shape: Shape) -> Tensors:
         own = (self.channels,)
-        return {"1.running_mean": own, "1.running_var": own} if self.projects(x) else NONE
+        return {"1.running_mean": own, "1.running_var": own} if self.projects(input_shape) else NONE
 
-    def macs(self, x: Shape, y: Shape) -> Dim:
-        return x[0] * product(y) if self.projects(x) else 0
+    def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return input_shape[0] * product(output_shape) if self.projects(input_shape) else 0
 
-    def operations(self, x: Shape, y: Shape) -> Dim:
-        """A projection's batch normalisation: four per output."""
-        return 4 * product(y) if self.projects(x) else 0
+    def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        """A projection's batch normalization: four per output."""
+        return 4 * product(output_shape) if self.projects(input_shape) else 0
 
-    def connections(self, x: Shape, y: Shape) -> Dim:
-        return self.macs(x, y) + 2 * product(y) if self.projects(x) else 0
+    def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return (
+            self.macs(input_shape, output_shape) + 2 * product(output_shape)
+            if self.projects(input_shape)
+            else 0
+        )
 
-    def windows(self, x: Shape) -> tuple[AnyWindow, ...]:
-        return (Window(1, self.stride),) * (len(x) - 1)
+    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...]:
+        return (Window(1, self.stride),) * (len(input_shape) - 1)
 
-    def shares(self, x: Shape, *, training: bool) -> bool:
-        return self.is_identity(x)
+    def shares(self, input_shape: Shape, *, training: bool) -> bool:
+        return self.is_identity(input_shape)
 
-    def saved(self, x: Shape, y: Shape, needs: Needs) -> Saved:
+    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """Of a projection what its convolution reads and gives, and the batch's statistics."""
-        if not self.projects(x):
-            return Saved(making=(room(y),))
-        return Saved((0,), own=together(room(y), Space(shared=2 * self.channels)))
+        if not self.projects(input_shape):
+            return Saved(making=(room(output_shape),))
+        return Saved((0,), own=together(room(output_shape), Space(shared=2 * self.channels)))
 
-    def working(self, x: Shape, y: Shape) -> tuple[Space, ...]:
+    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
         """Of a projection the convolution's output beside its own."""
-        convolved = (room(y),) if self.projects(x) else ()
-        return () if self.is_identity(x) else (together(*convolved, room(y)),)
+        convolved = (room(output_shape),) if self.projects(input_shape) else ()
+        return () if self.is_identity(input_shape) else (together(*convolved, room(output_shape)),)

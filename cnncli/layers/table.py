@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from cnncli.diagnostics import Diagnostic, SpecError
-from cnncli.spec.readers import Reader, Sizes, Whole
-from cnncli.spec.scope import Argument
-from cnncli.spec.tree import Items
+from cnncli.language.readers import Reader, Sizes, Whole
+from cnncli.language.scope import Argument
+from cnncli.language.tree import Items
 
 Table: TypeAlias = tuple[tuple[int, ...], ...]
 """For each output channel the input channels that it reads, counted from 0, in rising order."""

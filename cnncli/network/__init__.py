@@ -1,6 +1,6 @@
 """What each kind of layer does, in torch; graph -> module."""
 
-from cnncli.network import activation, capsules, conv, dense, joins, norm, pooling, regularising, shaping
+from cnncli.network import activation, capsules, conv, dense, joins, norm, pooling, regularization, shaping
 from cnncli.network.network import Network, compile_graph
 from cnncli.network.registry import BUILDERS, NoOperationError, builder
 
@@ -17,6 +17,6 @@ __all__ = [
     "joins",
     "norm",
     "pooling",
-    "regularising",
+    "regularization",
     "shaping",
 ]

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from cnncli.algebra import whole
 from cnncli.layers.capsules import CapsuleLength, CapsuleMask, Capsules
-from cnncli.network.initial import initialise
+from cnncli.network.initial import initialize
 from cnncli.network.registry import Sizes, builder
 
 
@@ -65,7 +65,7 @@ def capsules(kind: Capsules, x: Sizes) -> nn.Module:
     variance / count^2 in the mean. That is to be 1/4: where it is large, squashing leaves no derivative.
     """
     module = Routing(kind, x)
-    initialise(module, 8 * whole(kind.size) * len(module.weight) / whole(kind.count) ** 2)
+    initialize(module, 8 * whole(kind.size) * len(module.weight) / whole(kind.count) ** 2)
     return module
 
 

@@ -13,10 +13,10 @@ from torch.nn import functional
 
 from cnncli.algebra import whole
 from cnncli.layers.conv import Conv, ConvTranspose
+from cnncli.layers.geometry.window import native_pads
 from cnncli.layers.kind import along
 from cnncli.layers.table import Table, connected
-from cnncli.layers.window import native_pads
-from cnncli.network.initial import initialise
+from cnncli.network.initial import initialize
 from cnncli.network.padding import Padder, pad
 from cnncli.network.registry import Sizes, builder, by_rank
 
@@ -115,7 +115,7 @@ def conv(kind: Conv, x: Sizes) -> nn.Module:
     area = prod(along(kind.kernel, len(x) - 1))
     module = _dense(kind, x) if kind.table is None else TableConv(kind, kind.table, x)
     read = x[0] // whole(kind.groups) if kind.table is None else connected(kind.table) / whole(kind.channels)
-    initialise(module, read * area)
+    initialize(module, read * area)
     return module
 
 
@@ -200,5 +200,5 @@ def convtranspose(kind: ConvTranspose, x: Sizes) -> nn.Module:
         module.margins = margins  # type: ignore[assignment]
     # Copies of the kernel overlap where it is larger than the stride: so many products an output sums.
     overlap = prod(window.kernel / window.stride for window in windows)
-    initialise(module, max(x[0] // whole(kind.groups) * overlap, 1))
+    initialize(module, max(x[0] // whole(kind.groups) * overlap, 1))
     return module

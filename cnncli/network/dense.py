@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from cnncli.algebra import whole
 from cnncli.layers.dense import RBF, Linear
 from cnncli.layers.prototypes import DIGITS
-from cnncli.network.initial import initialise
+from cnncli.network.initial import initialize
 from cnncli.network.registry import Sizes, builder
 
 
@@ -16,7 +16,7 @@ from cnncli.network.registry import Sizes, builder
 def linear(kind: Linear, x: Sizes) -> nn.Module:
     """PyTorch's own."""
     module = nn.Linear(x[0], whole(kind.features), bias=kind.bias)
-    initialise(module, x[0])
+    initialize(module, x[0])
     return module
 
 

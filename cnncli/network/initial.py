@@ -17,7 +17,7 @@ LeNet-5, tanh, 0.01, 8                    94.4 - 95.3  75.0 - 78.3
 LeNet-5, relu, 0.05, 8                    98.1 - 98.9  96.1 - 96.9  7.8
 LeNet-5, relu, 0.01, 8                    96.4 - 97.5  46.1 - 65.0
 12 convolutions, relu, 0.01, 5            9.4 - 85.8   7.8 - 10.6
-the same with batch normalisation, 0.1, 4 98.6 - 99.4  97.2 - 99.4  89.7 - 93.9
+the same with batch normalization, 0.1, 4 98.6 - 99.4  97.2 - 99.4  89.7 - 93.9
 ========================================  ===========  ===========  ===========
 """
 
@@ -28,7 +28,7 @@ from math import sqrt
 from torch import nn
 
 
-def initialise(module: nn.Module, fan_in: float) -> None:
+def initialize(module: nn.Module, fan_in: float) -> None:
     """Draw the ``weight`` of a layer whose outputs sum ``fan_in`` products; its ``bias``, if any, is 0."""
     nn.init.normal_(module.get_parameter("weight"), std=sqrt(2 / fan_in))
     bias = getattr(module, "bias", None)

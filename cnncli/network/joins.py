@@ -23,7 +23,7 @@ class Joined(nn.Module):
         self.combine = combine
 
     def forward(self, *branches: Tensor) -> Tensor:
-        return self.combine(branches if self.kind.fit == "exact" else self._fitted(branches))
+        return self.combine(branches if self.kind.align == "exact" else self._fitted(branches))
 
     def _fitted(self, branches: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         shapes = tuple(tuple(branch.shape[1:]) for branch in branches)

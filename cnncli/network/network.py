@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from cnncli.graph import Graph, Node
 from cnncli.graph.schedule import Schedule, schedule
+from cnncli.language.description import INPUT, OUTPUT
 from cnncli.layers import Kind
 from cnncli.network.registry import build, fault
-from cnncli.spec.description import INPUT, OUTPUT
 
 _MODE = "training"
 """The one attribute that torch assigns to modules in use: it cannot where a child has this name."""
@@ -96,7 +96,7 @@ class Network(nn.Module):
 
 
 def compile_graph(graph: Graph, device: torch.device | str | None = None) -> Network:
-    """The network of a graph, newly initialised from torch's generator.
+    """The network of a graph, newly initialized from torch's generator.
 
     Numbers are drawn on the CPU and then moved, so that a seed means the same on every device; on
     ``meta`` there are none.

@@ -1,4 +1,4 @@
-"""Normalisation."""
+"""Normalization."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def batchnorm(kind: BatchNorm, x: Sizes) -> nn.Module:
 
 
 class SampleNorm(nn.Module):
-    """Layer normalisation without scale and shift, for inputs of any size."""
+    """Layer normalization without scale and shift, for inputs of any size."""
 
     def __init__(self, eps: float) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class SampleNorm(nn.Module):
 
 
 class ChannelNorm(nn.LayerNorm):
-    """Layer normalisation over the channels of each position."""
+    """Layer normalization over the channels of each position."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)

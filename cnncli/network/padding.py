@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cnncli.layers.window import Window
+from cnncli.layers.geometry.window import Window
 
 Pads = Sequence[tuple[int, int]]
 """Positions before and after, along each spatial axis; negative ones are cut off."""

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cnncli.layers.geometry.window import Window, native_pads
 from cnncli.layers.kind import along
 from cnncli.layers.pooling import (
     AdaptiveAvgPool,
@@ -28,7 +29,6 @@ from cnncli.layers.pooling import (
     Pool,
     Subsample,
 )
-from cnncli.layers.window import Window, native_pads
 from cnncli.network.padding import pad
 from cnncli.network.registry import Sizes, builder, by_rank
 
@@ -179,7 +179,7 @@ def avgpool(kind: AvgPool, x: Sizes) -> nn.Module:
 
 
 class Subsampling(nn.Module):
-    """The sum of each neighbourhood, times a coefficient and plus a bias for each channel."""
+    """The sum of each neighborhood, times a coefficient and plus a bias for each channel."""
 
     def __init__(self, kernel: Sizes, stride: Sizes, channels: int) -> None:
         super().__init__()

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from cnncli.analysis.probing import Change, Claim, Found, Probe, claims
-from cnncli.analysis.shifts import Shift, shifts
+from cnncli.analysis.space.claims import Change, Claim, Found, Probe, claims
+from cnncli.analysis.space.shifts import Shift, shifts
 from cnncli.graph import Graph, Node
+from cnncli.language.description import INPUT, OUTPUT
 from cnncli.network.network import Network, compile_graph
-from cnncli.spec.description import INPUT, OUTPUT
 
 
 def seeded(graph: Graph, seed: int) -> Network:
-    """A newly initialised network; with it, the images that are drawn afterwards follow from the seed."""
+    """A newly initialized network; with it, the images that are drawn afterwards follow from the seed."""
     torch.manual_seed(seed)
     return compile_graph(graph)
 

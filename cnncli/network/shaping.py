@@ -21,7 +21,7 @@ from cnncli.layers.shaping import (
     Upsample,
 )
 from cnncli.network.conv import CONV
-from cnncli.network.initial import initialise
+from cnncli.network.initial import initialize
 from cnncli.network.norm import BATCH_NORM
 from cnncli.network.padding import Padder
 from cnncli.network.registry import Sizes, builder, by_rank
@@ -73,7 +73,7 @@ class Resized(nn.Module):
 
 @builder(Upsample)
 def upsample(kind: Upsample, x: Sizes) -> nn.Module:
-    """Repeat by ``nearest-exact``: torch's ``nearest`` rounds to a neighbour at factors such as 49."""
+    """Repeat by ``nearest-exact``: torch's ``nearest`` rounds to a neighbor at factors such as 49."""
     mode = "nearest-exact" if kind.mode == "nearest" else by_rank(_LINEAR, x)
     return Resized(along(kind.scale, len(x) - 1), mode)
 
@@ -126,7 +126,7 @@ def pad(kind: Pad, x: Sizes) -> nn.Module:
 
 
 class Projection(nn.Module):
-    """A 1x1 convolution and a batch normalisation, under the names 0 and 1."""
+    """A 1x1 convolution and a batch normalization, under the names 0 and 1."""
 
     def __init__(self, conv: nn.Module, norm: nn.Module) -> None:
         super().__init__()
@@ -160,5 +160,5 @@ def shortcut(kind: Shortcut, x: Sizes) -> nn.Module:
     if not kind.projects(x):
         return StridedIdentity(kind.stride, whole(kind.channels) - x[0])
     conv = by_rank(CONV, x)(x[0], kind.channels, 1, stride=kind.stride, bias=False)
-    initialise(conv, x[0])
+    initialize(conv, x[0])
     return Projection(conv, by_rank(BATCH_NORM, x)(kind.channels))

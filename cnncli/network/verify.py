@@ -23,7 +23,7 @@ from cnncli.layers.conv import Conv
 from cnncli.layers.table import connected
 from cnncli.network.network import Network, compile_graph
 
-# Group normalisation refuses a batch that leaves it one value to normalise, whatever the mode.
+# Group normalization refuses a batch that leaves it one value to normalize, whatever the mode.
 _BATCH: Final = 2
 _COUNTER: Final = "num_batches_tracked"
 _TOTAL: Final = "total"
@@ -39,7 +39,7 @@ BOTH: Final = f"{TRANSPOSED}; it also counts every bias"
 TABLE: Final = "torch multiplies by zeros where the table of a convolution has no connection"
 SCALES: Final = "torchinfo counts the parameters of a layer without multiply-accumulates, each once"
 SUM: Final = "the layers' differences"
-TRACKED: Final = "torch also keeps, in each batch normalisation, the number of batches it has seen"
+TRACKED: Final = "torch also keeps, in each batch normalization, the number of batches it has seen"
 
 # Of which parameters torchinfo takes the product with the output positions: those of modules whose class
 # is called "...Conv..."; all others it counts once.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cnncli.report.columns import Table
+from cnncli.report.text.columns import Table
 
 
 def markdown_table(drawn: Table) -> Iterator[str]:

@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from cnncli.diagnostics import CnncliError, Diagnostic, Location, shortened
-from cnncli.report.columns import Line
-from cnncli.report.screen import Screen, printable
+from cnncli.report.terminal import Screen, printable
+from cnncli.report.text.columns import Line
 
 _MAX_SHOWN = 50
 _EXCERPT = 100

@@ -1,4 +1,4 @@
-"""Measuring a network on labelled images: loss, top-1, top-5, and how each class fares."""
+"""Measuring a network on labeled images: loss, top-1, top-5, and how each class fares."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cnncli.training.batches import Feed, fits
-from cnncli.training.criteria import criterion_of
-from cnncli.training.dataset import Split
-from cnncli.training.normalisation import Normalisation
-from cnncli.training.objective import by_head
+from cnncli.training.data.batches import Feed, fits
+from cnncli.training.data.dataset import Split
+from cnncli.training.data.normalization import Normalization
+from cnncli.training.tasks.criteria import criterion_of
+from cnncli.training.tasks.objective import by_head
 
 _MOST_IMAGES = 1024
 _MOST_VALUES = 1 << 22
@@ -52,9 +52,9 @@ class Evaluation:
 
 
 def evaluate(
-    network: nn.Module, split: Split, normalisation: Normalisation, device: torch.device
+    network: nn.Module, split: Split, normalization: Normalization, device: torch.device
 ) -> Evaluation:
-    """Measure a network on labelled images.
+    """Measure a network on labeled images.
 
     Batches have a fixed size that depends on the shape of the images only, and sums are taken over images in
     their order, so equal weights give equal figures to the last bit on the same machine.
@@ -62,10 +62,10 @@ def evaluate(
     Args:
         network: on ``device``; it is left in the mode it was in.
         split: images in the network's input shape, labels below its number of classes.
-        normalisation: that of the data it was trained on.
+        normalization: that of the data it was trained on.
         device: where to compute.
     """
-    feed = Feed(split, normalisation, device, keep=fits(split.nbytes, device))
+    feed = Feed(split, normalization, device, keep=fits(split.nbytes, device))
     result = evaluate_feed(network, feed)
     assert result is not None
     return result

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from cnncli.diagnostics import CnncliError, Diagnostic, usage_error
-from cnncli.spec.sections import Train
-from cnncli.training.batches import derived_seed
-from cnncli.training.checkpoint import Position
-from cnncli.training.dataset import Dataset
+from cnncli.language.sections import Train
+from cnncli.training.data.batches import derived_seed
+from cnncli.training.data.dataset import Dataset
 from cnncli.training.evaluate import Evaluation, evaluate_feed
 from cnncli.training.interrupts import Interrupts
 from cnncli.training.observer import EpochMetrics, Observer, Progress, Silent
-from cnncli.training.optim import all_finite, set_learning_rate
-from cnncli.training.runs import Run
+from cnncli.training.optimization.optimizers import all_finite, set_learning_rate
+from cnncli.training.runs.checkpoint import Position
+from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State, make_plan, make_state
 
 
@@ -66,8 +66,8 @@ def train(
         network: made after :func:`seed_weights`; it is trained in place and ends on ``device``.
         dataset: what to learn from, and the held-out part to measure on after every epoch.
         settings: how.
-        run: made by :func:`~cnncli.training.runs.create_run` for these settings and data, or opened, and
-            checked by :func:`~cnncli.training.runs.check_resumable`.
+        run: made by :func:`~cnncli.training.runs.run.create_run` for these settings and data, or opened, and
+            checked by :func:`~cnncli.training.runs.run.check_resumable`.
         device: where to compute.
         observer: told how it goes.
         update_seconds: how often, at most, the observer is told.
@@ -79,7 +79,7 @@ def train(
     """
     with run.locked(), Interrupts() as interrupts:
         checkpoint = run.read_checkpoint()
-        plan = make_plan(network, dataset, settings, run.record.normalisation, device)
+        plan = make_plan(network, dataset, settings, run.record.normalization, device)
         if checkpoint is not None:
             _check_position(checkpoint.position, plan)
         state = make_state(network, plan, checkpoint)

@@ -11,7 +11,7 @@ class EpochMetrics:
     """One line of ``metrics.jsonl``: what an epoch achieved.
 
     ``epoch`` counts from 1. ``train_loss`` and ``train_accuracy`` are means over the epoch's images as they
-    were trained on, so of weights that kept changing; the loss is what was minimised, with label smoothing
+    were trained on, so of weights that kept changing; the loss is what was minimized, with label smoothing
     and all heads. ``test_loss`` and ``test_accuracy`` are what
     :func:`cnncli.training.evaluate.evaluate` gives on the held-out data after the epoch. ``lr`` is that of
     its last step; ``seconds`` is the time spent training, without the evaluation, and

@@ -8,21 +8,21 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from cnncli.spec.sections import Train
-from cnncli.training.batches import Feed, batch_bounds, derived_seed, epoch_order, fits
-from cnncli.training.checkpoint import Checkpoint, Position, random_states, restore_random
-from cnncli.training.dataset import Dataset
-from cnncli.training.normalisation import Normalisation
-from cnncli.training.objective import Objective, build_objective
+from cnncli.language.sections import Train
+from cnncli.training.data.batches import Feed, batch_bounds, derived_seed, epoch_order, fits
+from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.normalization import Normalization
 from cnncli.training.observer import EpochMetrics
-from cnncli.training.optim import build_optimizer, optimizer_tensors, restore_optimizer
-from cnncli.training.schedule import learning_rate
-from cnncli.training.weights import fill, network_tensors
+from cnncli.training.optimization.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
+from cnncli.training.optimization.schedule import learning_rate
+from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
+from cnncli.training.runs.weights import fill, network_tensors
+from cnncli.training.tasks.objective import Objective, build_objective
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Plan:
-    """What does not change: the settings, the data on its device, where batches begin, what is minimised."""
+    """What does not change: the settings, the data on its device, where batches begin, what is minimized."""
 
     settings: Train
     device: torch.device
@@ -49,7 +49,7 @@ class Plan:
 
 @dataclass(eq=False, slots=True)
 class State:
-    """What changes: the network, the optimiser, how far they are.
+    """What changes: the network, the optimizer, how far they are.
 
     ``losses`` (float32) and ``correct`` (int64) have one place for each batch of an epoch, on the device, so
     that no batch waits for its own figures; those from ``position.batches`` on are of no meaning.
@@ -90,10 +90,10 @@ def make_plan(
     network: nn.Module,
     dataset: Dataset,
     settings: Train,
-    normalisation: Normalisation,
+    normalization: Normalization,
     device: torch.device,
 ) -> Plan:
-    """Put the data where it will be used and settle what is minimised.
+    """Put the data where it will be used and settle what is minimized.
 
     Raises:
         UsageError: where network, data and settings do not go together.
@@ -103,8 +103,8 @@ def make_plan(
     return Plan(
         settings=settings,
         device=device,
-        train=Feed(dataset.train, normalisation, device, keep=keep),
-        test=Feed(dataset.test, normalisation, device, keep=keep),
+        train=Feed(dataset.train, normalization, device, keep=keep),
+        test=Feed(dataset.test, normalization, device, keep=keep),
         bounds=bounds,
         objective=_objective(network, dataset, settings),
     )

@@ -25,7 +25,7 @@ def call(*arguments: str) -> tuple[int, str, str]:
 UNET = ("fit", "unet", "--vary", "width", "--budget", "params=7M")
 
 
-def test_the_largest_width_stands_between_its_neighbours() -> None:
+def test_the_largest_width_stands_between_its_neighbors() -> None:
     code, text, _ = call(*UNET)
     assert code == 0
     rows = [line.split() for line in text.splitlines()]
@@ -87,7 +87,7 @@ def test_as_json() -> None:
     ("arguments", "message"),
     [
         (("unet", "--vary", "wdith", "--budget", "params=1M"), "did you mean 'width'?"),
-        (("unet", "--vary", "fit", "--budget", "params=1M"), "'fit' cannot be kept unknown"),
+        (("unet", "--vary", "align", "--budget", "params=1M"), "'align' cannot be kept unknown"),
         (("unet", "--vary", "width", "--vary", "width"), "stands there twice"),
         (("unet", "--vary", "width", "--set", "width=3"), "cannot be given with --set and be varied"),
         (("unet", "--vary", "width", "--budget", "parms=1M"), "did you mean 'params'?"),

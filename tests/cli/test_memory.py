@@ -124,7 +124,7 @@ def test_formulas_of_one_symbol_and_of_forms() -> None:
     _, text, _ = run("resnet18", "--input", "3x(32k)x(32k)")
     words = " ".join(text.split())
     assert "peak at work 143360*k**2 + 46796448: forward, bn1" in words
-    assert "forward, layer4.1.add1 and fc; backward, layer4.1.relu; the optimiser's step" in words
+    assert "forward, layer4.1.add1 and fc; backward, layer4.1.relu; the optimizer's step" in words
     _, text, _ = run("resnet18", "--input", "3xHxW")
     words = " ".join(text.split())
     assert "peak at work depends on the size; it is at one of: forward, bn1, maxpool, " in words

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cnncli.analysis.shifts import Shift
+from cnncli.analysis.space.shifts import Shift
 from cnncli.cli.app import app
 from tests.cli.terminal import on_a_terminal
 
@@ -69,7 +69,7 @@ def test_axes_of_their_own_and_branches_that_differ(tmp_path: Path) -> None:
 input: [1, 20, 20]
 layers:
   - conv: {channels: 1, kernel: [3, 4], stride: [1, 2]}
-  - add: {branches: [identity, {maxpool: 2}], fit: crop}
+  - add: {branches: [identity, {maxpool: 2}], align: crop}
 """
     )
     text = run("inspect", str(spec), "--receptive-field", "--shifts")
@@ -136,7 +136,7 @@ def test_a_map_that_does_not_move_as_predicted(monkeypatch: pytest.MonkeyPatch, 
     spec = tmp_path / "net.yaml"
     spec.write_text("input: [1, 16]\nlayers:\n  - maxpool: 2\n")
     found = {"input": (Shift(1, 1),), "maxpool1": (Shift(1, 1),)}
-    monkeypatch.setattr("cnncli.analysis.probing.shifts", lambda _: found)
+    monkeypatch.setattr("cnncli.analysis.space.claims.shifts", lambda _: found)
     result = runner.invoke(app, ["probe", str(spec)])
     assert result.exit_code == 1
     assert "maxpool1 does not move as predicted along length" in result.stdout

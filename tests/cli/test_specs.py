@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cnncli.cli.app import app
-from cnncli.report.catalogue import short_authors
-from cnncli.spec.sections import Paper
+from cnncli.language.sections import Paper
+from cnncli.report.pages.specs import short_authors
 from tests.cli.terminal import on_a_terminal
 from tests.specs.support import NAMES, SPECS
 

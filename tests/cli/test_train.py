@@ -229,7 +229,7 @@ def test_a_network_without_classes_is_refused_before_data_is_read(
     def reading(*_: object, **__: object) -> None:
         raise AssertionError("data is read")
 
-    monkeypatch.setattr("cnncli.training.data.load", reading)
+    monkeypatch.setattr("cnncli.training.data.load.load", reading)
     code, _, errors = call("train", "faster_rcnn", "--run", tmp_path / "run")
     assert code == 2
     assert "head 'scores' puts out 18x37x62, which is no list of classes" in errors

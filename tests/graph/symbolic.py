@@ -7,15 +7,15 @@ from itertools import islice
 from typing import NamedTuple
 
 from cnncli.algebra import Dim, evaluate
-from cnncli.analysis.costs import Figures, costs
-from cnncli.analysis.valid_sizes import ValidSizes, valid_sizes
+from cnncli.analysis.costs.figures import Figures, costs
+from cnncli.analysis.sizes import ValidSizes, valid_sizes
 from cnncli.diagnostics import Faults, Source
 from cnncli.graph import Graph, all_sizes
 from cnncli.graph.build import build
+from cnncli.language.description import Description
+from cnncli.language.document import from_source
+from cnncli.language.expand import expand
 from cnncli.layers import KindVocabulary, Shape
-from cnncli.spec.description import Description
-from cnncli.spec.document import from_source
-from cnncli.spec.expand import expand
 
 
 class Spec(NamedTuple):

@@ -89,7 +89,7 @@ heads:
 
 def test_what_has_no_one_formula_is_reported() -> None:
     branches = "[identity, [maxpool: 2, pad: 9]]"
-    text = f"input: [1, 40]\nlayers:\n  - add: {{branches: {branches}, fit: crop}}\n"
+    text = f"input: [1, 40]\nlayers:\n  - add: {{branches: {branches}, align: crop}}\n"
     with pytest.raises(SpecError) as caught:
         open_text(text, size=all_sizes)
     (fault,) = caught.value.diagnostics

@@ -12,7 +12,7 @@ import pytest
 from cnncli.diagnostics import CnncliError, ShapeError, SpecError, UsageError
 from cnncli.graph import open_spec, open_text, read_budget
 from cnncli.layers import KINDS, plugins, registry
-from tests.spec.support import fault, faults, graph, nodes
+from tests.language.support import fault, faults, graph, nodes
 
 PLUGIN = '''
 from cnncli.layers import Example, FromInput, layer

@@ -10,7 +10,7 @@ import pytest
 from cnncli.algebra import evaluate, symbols_of
 from cnncli.algebra.deciding import Domain
 from cnncli.algebra.size_sets import SizeSet
-from cnncli.analysis.costs import Figures, costs
+from cnncli.analysis.costs.figures import Figures, costs
 from cnncli.diagnostics import ShapeError, SpecError, UsageError
 from cnncli.graph import Graph, all_sizes, open_spec, open_text
 from tests.generate import random_spec

@@ -40,8 +40,8 @@ layers:
   - conv: {channels: 6, kernel: 3, activation: {prelu: }}
   - upsample: {scale: 2, mode: bilinear}
   - convtranspose: {channels: 4, kernel: 3, stride: 2, padding: same}
-  - concat: {branches: [enc, identity], fit: crop}
-  - add: {branches: [[conv: {channels: 8, kernel: 3}], identity], fit: pad}
+  - concat: {branches: [enc, identity], align: crop}
+  - add: {branches: [[conv: {channels: 8, kernel: 3}], identity], align: pad}
   - multiply: [identity, [{globalavgpool: {keepdims: true}}, {conv: {channels: 8, kernel: 1}}, sigmoid]]
   - avgpool: {kernel: 3, stride: 2, padding: same, count_padding: false}
   - medianpool: {kernel: 2, stride: 1, padding: same}

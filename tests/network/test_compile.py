@@ -47,7 +47,7 @@ layers:
   - {conv: {channels: 3, kernel: 3, stride: 2, padding: same, activation: relu}, name: a}
   - conv: {channels: 3, kernel: 3, padding: same, padding_mode: symmetric}
   - maxpool: {kernel: 2, padding: same}
-  - concat: {branches: [a, identity], fit: crop}
+  - concat: {branches: [a, identity], align: crop}
   - globalavgpool
 """
     network = network_of(text).eval()

@@ -108,7 +108,7 @@ def test_noise_is_added_in_training_alone() -> None:
     assert torch.equal(module.eval()(x), x)
 
 
-def test_layernorm_over_channels_normalises_each_position() -> None:
+def test_layernorm_over_channels_normalizes_each_position() -> None:
     x = torch.randn(2, 5, 3, 4)
     y = run("layernorm: {over: channels}", x)
     assert torch.allclose(y.mean(1), torch.zeros(2, 3, 4), atol=1e-6)
@@ -143,27 +143,27 @@ def joined(join: str, first: Tensor, second: Tensor) -> Tensor:
     return y
 
 
-def test_joins_crop_to_the_smallest_around_the_centre() -> None:
+def test_joins_crop_to_the_smallest_around_the_center() -> None:
     first, second = torch.randn(2, 3, 9, 8), torch.randn(2, 3, 6, 5)
     wanted = first[..., 1:7, 1:6]
     assert torch.equal(
-        joined("concat: {branches: BRANCHES, fit: crop}", first, second), torch.cat([wanted, second], 1)
+        joined("concat: {branches: BRANCHES, align: crop}", first, second), torch.cat([wanted, second], 1)
     )
-    assert torch.equal(joined("add: {branches: BRANCHES, fit: crop}", first, second), wanted + second)
+    assert torch.equal(joined("add: {branches: BRANCHES, align: crop}", first, second), wanted + second)
 
 
-def test_joins_pad_to_the_largest_around_the_centre() -> None:
+def test_joins_pad_to_the_largest_around_the_center() -> None:
     first, second = torch.randn(2, 3, 9, 4), torch.randn(2, 3, 6, 5)
-    y = joined("concat: {branches: BRANCHES, fit: pad}", first, second)
+    y = joined("concat: {branches: BRANCHES, align: pad}", first, second)
     assert torch.equal(y[:, :3], functional.pad(first, (0, 1)))
     assert torch.equal(y[:, 3:], functional.pad(second, (0, 0, 1, 2)))
 
 
 def test_a_branch_of_one_position_scales_whole_channels() -> None:
     first, second = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 1, 1)
-    for fit in ("exact", "crop", "pad"):
+    for align in ("exact", "crop", "pad"):
         assert torch.equal(
-            joined(f"multiply: {{branches: BRANCHES, fit: {fit}}}", first, second), first * second
+            joined(f"multiply: {{branches: BRANCHES, align: {align}}}", first, second), first * second
         )
 
 
@@ -193,7 +193,7 @@ def test_every_activation_leaves_its_input_alone() -> None:
 
     x = torch.randn(3, 4, 5)
     for name, kind in KINDS.items():
-        if kind.family in ("activation", "regularising"):
+        if kind.family in ("activation", "regularizing"):
             before = x.clone()
             only_module(name, [4, 5]).train()(x)
             assert torch.equal(x, before), name

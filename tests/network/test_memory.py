@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cnncli.analysis.memory import bytes_at, fullest, memory
+from cnncli.analysis.memory.usage import bytes_at, fullest, memory
 from cnncli.diagnostics import CnncliError
 from cnncli.graph import Graph, open_text
+from cnncli.language.sections import Train
 from cnncli.network import compile_graph
-from cnncli.spec.sections import Train
 from tests.generate import random_spec
 from tests.live_memory import Living, kept_by
 from tests.network.support import example, graph_of
@@ -47,7 +47,7 @@ def test_many_random_networks() -> None:
         test_random_networks(seed)
 
 
-def test_flatten_copies_what_a_convolution_made_of_normalised_channels() -> None:
+def test_flatten_copies_what_a_convolution_made_of_normalized_channels() -> None:
     """``layernorm: {over: channels}`` hands on channels side by side, and a convolution keeps that order."""
     for norm, copy in (("layernorm", 0), ("{layernorm: {over: channels}}", BATCH * 4 * 5 * 4 * 4)):
         convs = f"{{conv: {{channels: 4, kernel: 1}}}}, {norm}, {{conv: {{channels: 5, kernel: 3}}}}"

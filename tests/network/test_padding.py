@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnncli.layers.window import Window, native_pads
+from cnncli.layers.geometry.window import Window, native_pads
 from cnncli.network.padding import Padder, pad
 from tests.network.support import only_module, run
 

@@ -14,8 +14,8 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from cnncli.graph import open_text
+from cnncli.layers.geometry.window import Window
 from cnncli.layers.pooling import Pool
-from cnncli.layers.window import Window
 from cnncli.network.pooling import Maximum, Mean
 from tests.network.support import only_module, run
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cnncli.analysis.probing import Claim, Probe, claims
-from cnncli.analysis.shifts import Shift
+from cnncli.analysis.space.claims import Claim, Probe, claims
+from cnncli.analysis.space.shifts import Shift
 from cnncli.diagnostics import ShapeError
 from cnncli.graph import Graph, open_text
 from cnncli.network import probe as module

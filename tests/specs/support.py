@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cnncli.algebra import Dim
-from cnncli.analysis.costs import Costs, costs
+from cnncli.analysis.costs.figures import Costs, costs
 from cnncli.graph import Graph, Node, Opened, open_spec
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"

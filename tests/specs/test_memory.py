@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnncli.analysis.liveness import Bytes
-from cnncli.analysis.memory import Memory, bytes_at, memory
-from cnncli.analysis.peaks import BACKWARD, FORWARD, STEP
+from cnncli.analysis.memory.liveness import Bytes
+from cnncli.analysis.memory.peaks import BACKWARD, FORWARD, STEP
+from cnncli.analysis.memory.usage import Memory, bytes_at, memory
 from cnncli.graph import Graph, open_spec
 from cnncli.network import Network, compile_graph
-from cnncli.training.objective import by_head
-from cnncli.training.optim import build_optimizer
+from cnncli.training.optimization.optimizers import build_optimizer
+from cnncli.training.tasks.objective import by_head
 from tests.live_memory import Living, kept_by
 from tests.specs.support import COMPUTED, NAMES, SPECS, opened, whole
 from tests.specs.test_shipped import SMALL
@@ -78,7 +78,7 @@ def standing(expected: Memory, image: Tensor) -> int:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_peak_of_a_step(name: str) -> None:
-    """A whole step on the meta device, in each of its phases, with the optimiser as on a GPU."""
+    """A whole step on the meta device, in each of its phases, with the optimizer as on a GPU."""
     graph, train = opened(name).graph, opened(name).train
     network = compile_graph(graph, "meta").train()
     image = image_of(graph, LARGE_BATCH, "meta")
@@ -99,7 +99,7 @@ def test_the_peak_of_a_step(name: str) -> None:
 def step_peaks(network: Network, optimizer: Any, image: Tensor) -> dict[str, int]:
     """The most that lives in each phase of the second step, as cnncli/training/loop.py takes it.
 
-    The first step leaves gradients and the optimiser's state behind; the state is not in these figures.
+    The first step leaves gradients and the optimizer's state behind; the state is not in these figures.
     """
 
     loss_of(network(image)).backward()
@@ -123,5 +123,5 @@ def step_peaks(network: Network, optimizer: Any, image: Tensor) -> dict[str, int
 
 
 def loss_of(outputs: Tensor | dict[str, Tensor]) -> Tensor:
-    """Something to minimise that keeps nothing; times one, so that the outputs' gradients take room."""
+    """Something to minimize that keeps nothing; times one, so that the outputs' gradients take room."""
     return torch.stack([(values * 1).sum() for values in by_head(outputs).values()]).sum()

@@ -32,14 +32,14 @@ PARAMETERS = {
     + 32 * 193,
     "lecture/convolutional": 705_488,
     "lecture/fully_connected": 1_091_024,
-    "lecture/overparameterised": 524_288 + 128,
+    "lecture/overparameterized": 524_288 + 128,
     "lecture/small": 1_170,
     "lecture/stride_chain": (25 * 8 + 8) + 4 * (25 * 8 * 8 + 8),
     "lecture/toy_classifier": (9 * 16 + 16) + (9 * 16 * 32 + 32) + (2 * 2 * 32 * 64 + 64) + (64 * 10 + 10),
     "lecture/valid_chain": (25 * 8 + 8) + 30 * (25 * 8 * 8 + 8),
     "lenet5": 61_706,
     "lenet5_1998": 60_000,
-    # ResNet-34 less its three projections, each a 1x1 convolution and a normalisation.
+    # ResNet-34 less its three projections, each a 1x1 convolution and a normalization.
     "resnet/plain34": 21_797_672 - sum(n * 2 * n + 4 * n for n in (64, 128, 256)),
     "resnet/resnet18": 11_689_512,
     "resnet/resnet34": 21_797_672,
@@ -62,14 +62,14 @@ PARAMETERS = {
     + (16 * 32 + 64)
     + (32 * 64 + 128)
     + (64 * 10 + 10),
-    # Convolutions with their biases, normalisations, and two layers on what is left of 96x96.
+    # Convolutions with their biases, normalizations, and two layers on what is left of 96x96.
     "srgan/srgan_discriminator": (9 * 3 * 64 + 64)
     + (9 * 64 * 64 + 64)
     + sum((9 * n * 2 * n + 2 * n) + (9 * 2 * n * 2 * n + 2 * n) for n in (64, 128, 256))
     + 2 * (64 + 2 * 128 + 2 * 256 + 2 * 512)
     + (6 * 6 * 512 * 1024 + 1024)
     + (1024 + 1),
-    # k9n64s1; 16 units, each two convolutions and normalisations and a PReLU; tail; enlargements; k9n3s1.
+    # k9n64s1; 16 units, each two convolutions and normalizations and a PReLU; tail; enlargements; k9n3s1.
     "srgan/srgan_generator": (81 * 3 * 64 + 64 + 64)
     + 16 * (2 * (9 * 64 * 64 + 64 + 128) + 64)
     + (9 * 64 * 64 + 64 + 128)
@@ -132,9 +132,9 @@ def test_lecture_question_convolutional() -> None:
 
 
 def test_lecture_one_layer_has_too_many_weights() -> None:
-    (layer,) = of_kind("lecture/overparameterised", "linear")
+    (layer,) = of_kind("lecture/overparameterized", "linear")
     assert layer.parameters == {"weight": (128, 4096), "bias": (128,)}
-    assert figures("lecture/overparameterised", "bias=false").totals.params == 524_288
+    assert figures("lecture/overparameterized", "bias=false").totals.params == 524_288
 
 
 def test_lecture_small_network_leaves_the_last_bias_out() -> None:
@@ -207,8 +207,8 @@ def test_alexnet_2012_figure_2() -> None:
         (192, 3, 3),
         (192, 3, 3),
     ]
-    normalised = [node.inputs[0] for node in of_kind(name, "localresponsenorm")]
-    assert normalised == ["conv1.activation", "conv2.activation"]
+    normalized = [node.inputs[0] for node in of_kind(name, "localresponsenorm")]
+    assert normalized == ["conv1.activation", "conv2.activation"]
     assert [node.output for node in of_kind(name, "maxpool")] == [(96, 27, 27), (256, 13, 13), (256, 6, 6)]
 
 
@@ -248,7 +248,7 @@ def test_vgg16_c_is_d_with_three_small_kernels() -> None:
     assert [one.output for one in c] == [other.output for other in d]
 
 
-def test_vgg11_lrn_is_a_with_one_normalisation() -> None:
+def test_vgg11_lrn_is_a_with_one_normalization() -> None:
     with_it, without = list(graph("vgg/vgg11_lrn").nodes), graph("vgg/vgg11").nodes
     added = with_it.pop(2)
     assert (added.kind, added.inputs) == ("localresponsenorm", ("features.1",))
@@ -512,7 +512,7 @@ def test_capsnet_figure_1() -> None:
     }
 
 
-def test_alexnet_2012_normalises_before_it_pools() -> None:
+def test_alexnet_2012_normalizes_before_it_pools() -> None:
     kinds = [node.kind for node in graph("alexnet_2012").nodes][:8]
     assert kinds == ["conv", "relu", "localresponsenorm", "maxpool"] * 2
     pools: list[Any] = [node.layer for node in of_kind("alexnet_2012", "maxpool")]

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from cnncli.analysis.receptive_field import receptive_fields
-from cnncli.analysis.shifts import Shift, shifts
+from cnncli.analysis.space.receptive_field import receptive_fields
+from cnncli.analysis.space.shifts import Shift, shifts
 from tests.specs.support import NAMES, graph
 
 
@@ -53,7 +53,7 @@ LAST = {
     "inception/inception_reduced": Last("concat1", 5, 1, 0),
     "lecture/convolutional": Last("conv.2", 1 + 3 * 4, 1, 6),
     "lecture/fully_connected": IMAGE,
-    "lecture/overparameterised": IMAGE,
+    "lecture/overparameterized": IMAGE,
     "lecture/stride_chain": Last("conv.4", 1 + 4 * (1 + 2 + 4 + 8 + 16), 32, 62),
     "lecture/toy_classifier": Last("maxpool2", 3 + 1 + 2 * 2 + 2, 4, 1.5),
     "lecture/valid_chain": Last("conv.30", 1 + 31 * 4, 1, 62),
@@ -145,7 +145,7 @@ SHIFTS: dict[str, Shift | str] = {
     "inception/inception_reduced": Shift(1, 1),
     "lecture/convolutional": "flatten1",
     "lecture/fully_connected": "flatten1",
-    "lecture/overparameterised": "flatten1",
+    "lecture/overparameterized": "flatten1",
     "lecture/stride_chain": Shift(32, 1),
     "lecture/toy_classifier": "flatten1",
     "lecture/valid_chain": Shift(1, 1),

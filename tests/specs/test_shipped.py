@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cnncli.analysis import budgets
+from cnncli.analysis import check as budgets
 from cnncli.diagnostics import UsageError
 from cnncli.graph import open_spec
 from cnncli.network import compile_graph
-from cnncli.training.objective import build_objective, by_head
+from cnncli.training.tasks.objective import build_objective, by_head
 from tests.specs.support import COMPUTED, NAMES, SPECS, figures, graph, opened, whole
 
 CLASSIFIERS = [name for name in NAMES if "classes" in opened(name).document.scope]

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from cnncli.algebra.size_sets import ALL, SizeSet
-from cnncli.analysis.valid_sizes import valid_sizes
+from cnncli.analysis.sizes import valid_sizes
 from cnncli.diagnostics import ShapeError
 from cnncli.graph import Graph, all_sizes, open_spec
 from tests.graph.symbolic import compare, spec_of
@@ -34,7 +34,7 @@ ACCEPTED = {
     "inception/inception_reduced": ALL,
     "lecture/convolutional": from_(13),
     "lecture/fully_connected": ALL,
-    "lecture/overparameterised": ALL,
+    "lecture/overparameterized": ALL,
     "lecture/stride_chain": from_(125),
     "lecture/toy_classifier": from_(4),
     "lecture/valid_chain": from_(125),

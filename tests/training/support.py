@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnncli.spec.sections import Train
-from cnncli.training import data
-from cnncli.training.dataset import Dataset, Split
+from cnncli.language.sections import Train
+from cnncli.training.data import load as data
+from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.loop import Outcome, seed_weights, train
 from cnncli.training.observer import EpochMetrics, Observer, Progress
-from cnncli.training.runs import Run, create_run, open_run
+from cnncli.training.runs.run import Run, create_run, open_run
 
 CPU = torch.device("cpu")
 SPEC = "name: small\n"

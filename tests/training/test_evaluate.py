@@ -14,13 +14,13 @@ from sklearn.metrics import (
 from torch import Tensor, nn
 
 from cnncli.training import evaluate as module
-from cnncli.training.batches import Feed
-from cnncli.training.dataset import Split
+from cnncli.training.data.batches import Feed
+from cnncli.training.data.dataset import Split
+from cnncli.training.data.normalization import Normalization
 from cnncli.training.evaluate import evaluate, evaluate_feed, evaluation_bounds
-from cnncli.training.normalisation import Normalisation
 from tests.training.support import CPU, TwoHeads, few_digits, small_network
 
-PLAIN = Normalisation((0.0,), (1 / 255,))  # bytes stay the numbers they are
+PLAIN = Normalization((0.0,), (1 / 255,))  # bytes stay the numbers they are
 
 
 class Table(nn.Module):

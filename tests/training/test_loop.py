@@ -16,17 +16,18 @@ from safetensors.torch import load_file
 from torch import nn
 
 from cnncli.diagnostics import CnncliError, UsageError
-from cnncli.spec.sections import Train
-from cnncli.training import files, runs
-from cnncli.training.batches import epoch_order
-from cnncli.training.dataset import Dataset
+from cnncli.language.sections import Train
+from cnncli.training.data.batches import epoch_order
+from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.normalization import measure
 from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import seed_weights, train
-from cnncli.training.normalisation import measure
 from cnncli.training.observer import Progress
-from cnncli.training.runs import open_run
+from cnncli.training.runs import files
+from cnncli.training.runs import run as runs
+from cnncli.training.runs.run import open_run
+from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import check_trainable
-from cnncli.training.weights import load_weights
 from tests.training.support import (
     CPU,
     Recorder,
@@ -84,7 +85,7 @@ def test_equals_a_loop_written_by_hand(tmp_path: Path) -> None:
     """The oracle: plain PyTorch, SGD with one rate, a network without chance."""
     chosen = settings(epochs=2, schedule="constant", warmup=0.0, momentum=0.9, weight_decay=0.01)
     dataset = few_digits()
-    normalisation = measure(dataset.train.images)
+    normalization = measure(dataset.train.images)
 
     def network() -> nn.Module:
         torch.manual_seed(5)
@@ -95,7 +96,7 @@ def test_equals_a_loop_written_by_hand(tmp_path: Path) -> None:
     biases = [value for name, value in reference.named_parameters() if "bias" in name]
     groups = [{"params": weights, "weight_decay": 0.01}, {"params": biases, "weight_decay": 0.0}]
     optimizer = torch.optim.SGD(groups, lr=0.05, momentum=0.9)
-    images = (dataset.train.images.double() / 255 - normalisation.mean[0]) / normalisation.std[0]
+    images = (dataset.train.images.double() / 255 - normalization.mean[0]) / normalization.std[0]
     losses = []
     for epoch in range(2):
         total = 0.0
@@ -145,11 +146,11 @@ def test_files_say_what_was_returned(tmp_path: Path) -> None:
     assert read_metrics(run) == outcome.history
     assert [json.loads(line)["epoch"] for line in run.metrics.read_text().splitlines()] == [1, 2, 3]
     assert run.record.settings == chosen
-    assert run.record.normalisation == measure(few_digits().train.images)
+    assert run.record.normalization == measure(few_digits().train.images)
     loaded = small_network()
     load_weights(loaded, run.weights)
     assert same_weights(loaded, network)
-    found = evaluate(loaded, few_digits().test, run.record.normalisation, CPU)
+    found = evaluate(loaded, few_digits().test, run.record.normalization, CPU)
     assert (found.loss, found.top1) == (outcome.history[-1].test_loss, outcome.history[-1].test_accuracy)
 
 

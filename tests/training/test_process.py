@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cnncli.training.runs import open_run
+from cnncli.training.runs.run import open_run
 from tests.training.support import begin, figures, go_on, read_metrics, run_whole, settings
 
 ROOT = Path(__file__).parents[2]
@@ -30,13 +30,13 @@ EVALUATE = """
 import json, sys
 from pathlib import Path
 from cnncli.training.evaluate import evaluate
-from cnncli.training.runs import open_run
-from cnncli.training.weights import load_weights
+from cnncli.training.runs.run import open_run
+from cnncli.training.runs.weights import load_weights
 from tests.training.support import CPU, few_digits, small_network
 run = open_run(Path(sys.argv[1]))
 network = small_network()
 load_weights(network, run.weights)
-found = evaluate(network, few_digits().test, run.record.normalisation, CPU)
+found = evaluate(network, few_digits().test, run.record.normalization, CPU)
 print(json.dumps([found.loss, found.top1]))
 """
 

@@ -1,0 +1,106 @@
+"""What a network costs: parameters, buffers, multiply-accumulates, operations, neurons, connections.
+
+All figures are for one sample unless a batch is asked for; docs/counting.md says what is counted and
+what is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from cnncli.algebra import Dim, product, summed
+from cnncli.graph import Graph, Node
+from cnncli.layers import Tensors
+
+BYTES_PER_NUMBER = 4  # 32-bit floating point
+
+
+class Figures(NamedTuple):
+    """The figures of a node, or of several together.
+
+    ``params``: learnable numbers; ``buffers``: what is kept but not learned; ``macs``: multiply-accumulates;
+    ``flops``: 2 x MACs and every other arithmetic operation; ``neurons``: values of the output;
+    ``connections``: what every unit reads, and its bias (LeCun et al., 1998).
+    """
+
+    params: Dim = 0
+    buffers: Dim = 0
+    macs: Dim = 0
+    flops: Dim = 0
+    neurons: Dim = 0
+    connections: Dim = 0
+
+    @property
+    def weights_size(self) -> Dim:
+        """Bytes of parameters and buffers as 32-bit numbers."""
+        return BYTES_PER_NUMBER * (self.params + self.buffers)
+
+
+class Row(NamedTuple):
+    """A node and its figures."""
+
+    node: Node
+    figures: Figures
+
+
+class Costs(NamedTuple):
+    """All rows, and their totals: of the network as it is used, and as it is trained.
+
+    The two differ by the heads that exist in training only.
+    """
+
+    rows: tuple[Row, ...]
+    totals: Figures
+    training_totals: Figures
+
+
+def costs(graph: Graph, batch: int = 1) -> Costs:
+    """The figures of every node and of the whole graph, for ``batch`` samples together."""
+    with graph.decided():
+        rows = tuple(Row(node, _times(batch, node_figures(node))) for node in graph.nodes)
+    everything = total(row.figures for row in rows)
+    if not graph.has_training_only:
+        return Costs(rows, everything, everything)
+    return Costs(rows, total(row.figures for row in rows if not row.node.training_only), everything)
+
+
+def node_figures(node: Node) -> Figures:
+    """The figures of one node."""
+    layer, x, y = node.layer, node.x, node.output
+    macs = layer.macs(x, y)
+    return Figures(
+        params=numbers(node.parameters),
+        buffers=numbers(node.buffers),
+        macs=macs,
+        flops=2 * macs + layer.operations(x, y),
+        neurons=product(y),
+        connections=layer.connections(x, y),
+    )
+
+
+def computes_weighted_sums(node: Node) -> bool:
+    """Whether a node computes learned weighted sums: convolution, fully connected, projection, capsules.
+
+    It is what most papers count as a layer. LeNet-5's counts its subsampling and its output too.
+    """
+    return node.layer.macs(node.x, node.output) != 0
+
+
+def _times(batch: int, figures: Figures) -> Figures:
+    """What is there once for every sample, times the samples; weights are there once."""
+    if batch == 1:
+        return figures
+    params, buffers, *work = figures
+    return Figures(params, buffers, *(batch * each for each in work))
+
+
+def total(figures: Iterable[Figures]) -> Figures:
+    """The sum, figure by figure."""
+    columns = list(zip(*figures, strict=True))
+    return Figures(*map(summed, columns)) if columns else Figures()
+
+
+def numbers(tensors: Tensors) -> Dim:
+    """How many numbers there are in all of these tensors."""
+    return summed(product(shape) for shape in tensors.values())

@@ -1,0 +1,113 @@
+"""Where the resolution changes: the layers of a network in stages, one for each resolution.
+
+Only layers that matter are in them: not those that work on each value by itself, move values, or pass
+them on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from cnncli.algebra import Dim
+from cnncli.analysis.costs.figures import computes_weighted_sums
+from cnncli.graph import Graph, Node
+from cnncli.language.description import INPUT
+from cnncli.layers.geometry.window import AdaptiveWindow, AnyWindow, Spread
+
+_LEFT_OUT: Final = frozenset({"activation", "regularization"})
+"""Families of kinds that do not matter."""
+
+
+class Stage(NamedTuple):
+    """The layers at one resolution, and those that leave it."""
+
+    layers: Sequence[Node]
+    ends: Sequence[Node]
+
+
+class Stages(NamedTuple):
+    """The stages from the input on, and the vectors that follow the last map."""
+
+    maps: Sequence[Stage]
+    vectors: Sequence[Node]
+
+
+def stages(graph: Graph) -> Stages:
+    """The stages of a network as it is used, without the heads that exist in training only."""
+    nodes = [node for node in graph.nodes if not node.training_only]
+    levels, before_maps = _levels(nodes), _before_maps(nodes)
+    layers, ends = defaultdict[int, list[Node]](list), defaultdict[int, list[Node]](list)
+    vectors: list[Node] = []
+    for node in filter(_matters, nodes):
+        leaves = _changes_resolution(node)
+        here = levels[node.name] - leaves
+        follows = len(node.output) == 1 and node.name not in before_maps
+        place = vectors if follows else ends[here] if leaves else layers[here]
+        place.append(node)
+    count = max((*layers, *ends), default=-1) + 1
+    return Stages([Stage(layers[each], ends[each]) for each in range(count)], vectors)
+
+
+def axes(node: Node) -> list[tuple[AnyWindow, int]]:
+    """Window and input size along each axis; empty for joins and for layers that read everything."""
+    windows = None if node.layer.joins else node.layer.windows(node.x)
+    if windows is None:
+        return []
+    return [(window, _known(n)) for window, n in zip(windows, node.input_shapes[0][1:], strict=True)]
+
+
+def _levels(nodes: Sequence[Node]) -> Mapping[str, int]:
+    """How often the resolution changes up to the output of each node; on several ways, at most."""
+    levels = {INPUT: 0}
+    for node in nodes:
+        levels[node.name] = max(levels[name] for name in node.inputs) + _changes_resolution(node)
+    return levels
+
+
+def _before_maps(nodes: Sequence[Node]) -> frozenset[str]:
+    """The nodes that a map comes after, such as the vectors that weigh channels."""
+    found: set[str] = set()
+    for node in reversed(nodes):
+        if len(node.output) > 1 or node.name in found:
+            found.update(node.inputs)
+    return frozenset(found)
+
+
+def _matters(node: Node) -> bool:
+    """Whether a node is in a stage: not where it works on each value, moves values or passes them on."""
+    family = node.layer.family
+    if family in _LEFT_OUT:
+        return False
+    if computes_weighted_sums(node):
+        return True
+    if family == "shaping":
+        x, y = node.input_shapes[0], node.output
+        return len(x) > 1 and len(y) > 1 and x[1:] != y[1:]
+    return family != "pooling" or not _passes_on(node)
+
+
+def _passes_on(node: Node) -> bool:
+    """Whether a pooling gives what it gets: as many windows as positions, each with one in it."""
+    along = axes(node)
+    return bool(along) and all(
+        window.placements(n) == n
+        and window.reach(0, n) == (0, 0)
+        and window.reach(n - 1, n) == (n - 1, n - 1)
+        for window, n in along
+    )
+
+
+def _changes_resolution(node: Node) -> bool:
+    """Whether it has a stride, or gives a size that was wanted; to lose a border is no change."""
+    return any(
+        window.size != n if isinstance(window, AdaptiveWindow | Spread) else window.stride > 1
+        for window, n in axes(node)
+    )
+
+
+def _known(size: Dim) -> int:
+    # Only a graph of known sizes has stages: formulas need not say whether a size stays what it was.
+    assert isinstance(size, int), size
+    return size

@@ -1,0 +1,108 @@
+"""Which inputs a network accepts, along every axis, and which of its layers say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from operator import and_
+from typing import NamedTuple
+
+from cnncli.algebra import symbols_of
+from cnncli.algebra.size_sets import ALL, SizeSet, TooFineError
+from cnncli.graph import Bound, Graph
+from cnncli.layers.geometry.sliding import axis_name
+
+
+class Axis(NamedTuple):
+    """The sizes that are accepted along an axis whose size is the symbol ``symbol``.
+
+    Where the symbol is only a part of a size, as in 16k, ``name`` is the symbol and ``sizes`` its values; so
+    it is with a variable of the spec, whose ``name`` says that it is one.
+    ``binding`` are the requirements without which there would be more; the others follow from them.
+    """
+
+    name: str
+    symbol: str
+    sizes: SizeSet
+    binding: tuple[Bound, ...]
+
+
+class ValidSizes(NamedTuple):
+    """The axes and variables that have a symbol, and what couples two of them or is past deciding.
+
+    Where ``open_bounds`` is empty, a size is accepted exactly if every axis accepts its own.
+    """
+
+    axes: tuple[Axis, ...]
+    open_bounds: tuple[Bound, ...]
+
+
+def valid_sizes(graph: Graph) -> ValidSizes:
+    """The sizes that a graph over symbols accepts."""
+    axes = tuple(Axis(name, symbol, *_sizes_of(graph, symbol)) for name, symbol in _names(graph))
+    return ValidSizes(axes, tuple(bound for bound in graph.bounds if bound.sizes is None))
+
+
+def _names(graph: Graph) -> Iterator[tuple[str, str]]:
+    """Axes and their symbols, then symbols that are only a part of a size, then variables."""
+    rank = len(graph.input) - 1
+    sizes = [
+        (number, str(dim)) for number, dim in enumerate(graph.input[1:]) if symbols_of(dim) == {str(dim)}
+    ]
+    plain = {number: symbol for number, symbol in sizes if symbol not in graph.variables}
+    yield from ((axis_name(number, rank), symbol) for number, symbol in plain.items())
+    every = dict.fromkeys(symbol for dim in graph.input for symbol in sorted(symbols_of(dim)))
+    others = (symbol for symbol in every if symbol not in {*plain.values(), *graph.variables})
+    yield from ((symbol, symbol) for symbol in others)
+    yield from ((f"variable {symbol}", symbol) for symbol in graph.variables)
+
+
+def _sizes_of(graph: Graph, symbol: str) -> tuple[SizeSet, tuple[Bound, ...]]:
+    """The sizes that all requirements on a symbol leave, and those that matter."""
+    own = (bound for bound in graph.bounds if bound.sizes is not None)
+    return _axis_sizes([bound for bound in own if symbols_of(bound.condition) == {symbol}])
+
+
+def _axis_sizes(bounds: Sequence[Bound]) -> tuple[SizeSet, tuple[Bound, ...]]:
+    sets = [bound.sizes for bound in bounds if bound.sizes is not None]
+    whole = reduce(and_, sets, ALL)
+    needed = list(range(len(sets)))
+    for index in range(len(sets)):
+        rest = [each for each in needed if each != index]
+        if _all_of([sets[each] for each in rest]) == whole:
+            needed = rest
+    return whole, tuple(bounds[index] for index in needed)
+
+
+def _all_of(sets: Sequence[SizeSet]) -> SizeSet | None:
+    """The sizes in all of them; None where those repeat too late to be written down."""
+    try:
+        return reduce(and_, sets, ALL)
+    except TooFineError:
+        return None
+
+
+class Near(NamedTuple):
+    """A size that is wanted, and the nearest that are accepted."""
+
+    size: int
+    below: int | None
+    above: int | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the size itself is accepted."""
+        return self.below == self.size
+
+    @property
+    def padding(self) -> tuple[int, int] | None:
+        """Positions to add before and after to reach the next accepted size; the odd one after."""
+        if self.above is None:
+            return None
+        missing = self.above - self.size
+        return missing // 2, missing - missing // 2
+
+
+def near(axes: Sequence[Axis], size: int) -> Mapping[str, Near]:
+    """For every axis the accepted sizes around one that is wanted."""
+    return {axis.name: Near(size, axis.sizes.at_most(size), axis.sizes.at_least(size)) for axis in axes}

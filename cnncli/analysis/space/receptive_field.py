@@ -1,0 +1,196 @@
+"""Receptive fields: which input positions an output position reads.
+
+Along every spatial axis of the input: the size, the step between neighbors, and where the first output
+looks. As Araujo, Norris and Sim (Computing receptive fields of convolutional neural networks, Distill,
+2019) count: the input has no ends, so that padding neither adds positions nor takes any away. Their
+equations hold for chains of convolutions and poolings; :mod:`cnncli.analysis.space.tracks` goes on where
+transposed convolutions give positions in between, and where paths differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+from cnncli.analysis.space.tracks import MAX_PERIOD, Hull, PeriodError, Track, hull_at, joined, largest
+from cnncli.diagnostics import Diagnostic, LimitError
+from cnncli.graph import Graph, Node
+from cnncli.language.description import INPUT
+from cnncli.layers import Shape
+from cnncli.layers.geometry.sliding import axis_name
+from cnncli.layers.geometry.window import POINT, AnyWindow
+
+_SELF: Final = Track(1, ((0, 0),))
+
+
+class Axis(NamedTuple):
+    """What a node's positions read along one axis of the input, in input positions.
+
+    ``size``: from the first to the last position that one output reads, the most over all outputs.
+    ``jump``: between neighbors; None where paths differ in it. ``center``: the middle of what the
+    first output reads, where the middle of the first input position is 0; where outputs take turns, the
+    mean over a period of them; None where paths differ in jump or nothing is read. ``clear``: the
+    outputs that no padding anywhere on the way has a part in.
+    """
+
+    tracks: tuple[Track, ...]
+    size: int
+    jump: Fraction | None
+    center: Fraction | None
+    clear: range
+
+    def reads(self, position: int) -> Hull:
+        """First and last input position that an output reads, ends of the input disregarded."""
+        return hull_at(self.tracks, position)
+
+
+class Uneven(NamedTuple):
+    """Where outputs began to see unlike parts of the input, and why."""
+
+    node: str
+    reason: str
+
+
+class Field(NamedTuple):
+    """A node's receptive field, axis by axis; without axes (None) it is all of the input.
+
+    ``uneven`` says where on the way paths first differed in jump or center, or windows in length.
+    """
+
+    axes: tuple[Axis, ...] | None
+    uneven: Uneven | None = None
+
+
+ALL: Final = Field(None)
+"""Every output sees everything."""
+
+
+class _Read(NamedTuple):
+    """A branch as a node reads it along one axis: what its positions see, by which window, how many."""
+
+    axis: Axis
+    window: AnyWindow
+    n: int
+
+
+def receptive_fields(graph: Graph) -> Mapping[str, Field]:
+    """The receptive field of every node, by its name.
+
+    Raises:
+        LimitError: at a node whose positions see the input in too many different ways.
+    """
+    fields = {INPUT: Field(tuple(_axis((_SELF,), range(n), n) for n in _sizes(graph.input)))}
+    for node in graph.nodes:
+        try:
+            fields[node.name] = _field(node, [fields[name] for name in node.inputs])
+        except PeriodError:
+            raise _too_long(node) from None
+    return fields
+
+
+def _field(node: Node, inputs: Sequence[Field]) -> Field:
+    branches = node.layer.branches(node.x)
+    along = list(zip(inputs, branches, node.input_shapes, strict=True))
+    if any(field.axes is None or windows is None for field, windows, _ in along):
+        return ALL
+    uneven = next((field.uneven for field in inputs if field.uneven is not None), None)
+    counts = _sizes(node.output)
+    read = [
+        [_Read(*each) for each in zip(field.axes, windows, _sizes(shape), strict=True)]
+        for field, windows, shape in along
+        if field.axes is not None and windows is not None
+    ]
+    seen = [_seen(each, counts) for each in read]
+    axes: list[Axis] = []
+    before: tuple[tuple[_Read, ...], tuple[Axis, ...]] | None = None
+    for axis, both in enumerate(zip(zip(*read, strict=True), zip(*seen, strict=True), strict=True)):
+        if both == before:
+            axes.append(axes[-1])  # most maps are square
+            continue
+        before = both
+        reads, views = both
+        axes.append(_union([view for view in views if view.size] or views[:1], counts[axis]))
+        uneven = uneven or _unevenness(node, axis, reads, views)
+    return Field(tuple(axes), uneven)
+
+
+def _seen(read: Sequence[_Read], counts: Sequence[int]) -> list[Axis]:
+    """What a node reads of one branch, axis by axis.
+
+    Where it reads nothing along one axis, as between the copies of a kernel, it reads nothing at all.
+    """
+    seen: list[Axis] = []
+    for axis, (each, count) in enumerate(zip(read, counts, strict=True)):
+        again = axis and each == read[axis - 1] and count == counts[axis - 1]
+        seen.append(seen[-1] if again else _through(each, count))
+    return seen if all(axis.size for axis in seen) else list(map(_blind, seen))
+
+
+def _blind(axis: Axis) -> Axis:
+    """The same without anything that is read."""
+    tracks = tuple(Track(track.advance, (None,) * track.period).reduced() for track in axis.tracks)
+    return axis._replace(tracks=tracks, size=0, center=None)
+
+
+def _through(read: _Read, count: int) -> Axis:
+    """What ``count`` placements of the window read."""
+    axis, window, n = read
+    if window == POINT:
+        return axis
+    tracks = joined([track.through(window, n) for track in axis.tracks])
+    clear = window.within(axis.clear, n)
+    return _axis(tracks, range(max(clear.start, 0), min(clear.stop, count)), count)
+
+
+def _union(axes: Sequence[Axis], count: int) -> Axis:
+    if len(axes) == 1:
+        return axes[0]
+    tracks = joined([track for axis in axes for track in axis.tracks])
+    clear = range(max(axis.clear.start for axis in axes), min(axis.clear.stop for axis in axes))
+    return _axis(tracks, clear, count)
+
+
+def _axis(tracks: tuple[Track, ...], clear: range, count: int) -> Axis:
+    single = tracks[0] if len(tracks) == 1 else None
+    return Axis(
+        tracks,
+        largest(tracks, count),
+        single.jump if single else None,
+        single.center() if single else None,
+        clear,
+    )
+
+
+def _unevenness(node: Node, axis: int, read: Sequence[_Read], seen: Sequence[Axis]) -> Uneven | None:
+    """Whether a node makes its outputs see unlike parts of the input, and why."""
+    where = axis_name(axis, len(node.output) - 1)
+    if not all(window.even(n) for _, window, n in read):
+        return Uneven(node.name, f"its windows differ in length along {where}")
+    jumps = [each.jump for each in seen if each.jump is not None]
+    if len(set(jumps)) > 1:
+        steps = _listed(sorted(set(jumps)))
+        return Uneven(node.name, f"its branches step by {steps} input positions along {where}")
+    centers = [each.center for each in seen if each.center is not None]
+    if len(set(centers)) > 1:
+        apart = max(centers) - min(centers)
+        return Uneven(node.name, f"its branches are centered {apart} input positions apart along {where}")
+    return None
+
+
+def _listed(steps: Sequence[Fraction]) -> str:
+    return " and ".join(map(str, steps))
+
+
+def _sizes(shape: Shape) -> list[int]:
+    """The spatial sizes, which are numbers where a field is asked for."""
+    sizes = [n for n in shape[1:] if isinstance(n, int)]
+    assert len(sizes) == len(shape) - 1, shape
+    return sizes
+
+
+def _too_long(node: Node) -> LimitError:
+    message = f"{node.name}: its positions see the input in too many different ways"
+    expected = f"a pattern that repeats within {MAX_PERIOD} positions"
+    hint = "smaller strides and factors of enlargement"
+    return LimitError(Diagnostic("limit", message, node.location, expected, hint=hint))

@@ -1,0 +1,38 @@
+"""What ships: every spec with its paper and its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from cnncli.analysis.costs.overview import Overview, overview
+from cnncli.graph import open_spec
+from cnncli.language import shipped
+from cnncli.language.sections import Paper
+
+
+class Entry(NamedTuple):
+    """A shipped spec; ``family`` is empty where it stands alone."""
+
+    name: str
+    family: str
+    path: Path
+    paper: Paper | None
+    overview: Overview
+
+
+def catalog() -> tuple[Entry, ...]:
+    """All of them, by year and family; those without a paper come last."""
+    entries = (_entry(name, path) for name, path in shipped.specs().items())
+    return tuple(sorted(entries, key=_order))
+
+
+def _entry(name: str, path: Path) -> Entry:
+    opened = open_spec(path)
+    family = path.parent.name if path.parent != shipped.folder() else ""
+    return Entry(name, family, path, opened.paper, overview(opened.graph))
+
+
+def _order(entry: Entry) -> tuple[bool, int, str]:
+    # Within a family the order of its files stands, which is natural.
+    return entry.paper is None, entry.paper.year if entry.paper is not None else 0, entry.family or entry.name

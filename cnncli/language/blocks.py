@@ -1,0 +1,129 @@
+"""Block templates: their declarations, and the scope of one use."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
+from typing import Final, NamedTuple
+
+from cnncli.diagnostics import MAX_FAULTS, Diagnostic, Faults, Location, SpecError, did_you_mean, nearest
+from cnncli.language.description import Vocabulary
+from cnncli.language.nodes import RESERVED, read_node
+from cnncli.language.readers import Flag
+from cnncli.language.scope import Argument, Scope
+from cnncli.language.tree import Entries, Items, Scalar, Value, describe
+
+_KEYS: Final = ("args", "layers", "numbered")
+
+
+class Block(NamedTuple):
+    """A template: argument names with their defaults (None: required), and the nodes."""
+
+    name: str
+    args: Mapping[str, Value | None]
+    layers: Items
+    numbered: bool
+
+    @property
+    def main_argument(self) -> str | None:
+        """The first argument, which a bare value is given to."""
+        return next(iter(self.args), None)
+
+    def bind(self, given: Mapping[str, Argument], outer: Scope, where: Location) -> Scope:
+        """The scope inside of one use.
+
+        Raises:
+            SpecError: with every unknown and every missing argument.
+        """
+        meant = {nearest(name, self.args) for name in islice(given, MAX_FAULTS) if name not in self.args}
+        faults = [
+            Diagnostic(
+                "unknown-argument",
+                f"block '{self.name}' has no argument '{name}'",
+                argument.key.location if argument.key else argument.location,
+                hint=did_you_mean(name, self.args),
+            )
+            for name, argument in islice(given.items(), MAX_FAULTS)
+            if name not in self.args
+        ]
+        faults.extend(
+            Diagnostic("missing-argument", f"block '{self.name}' needs '{name}'", where, f"{name}: a value")
+            for name, default in self.args.items()
+            if default is None and name not in given and name not in meant
+        )
+        if faults:
+            raise SpecError(faults)
+        defaults = {
+            name: value for name, value in self.args.items() if value is not None and name not in given
+        }
+        return Scope.with_defaults(given, defaults, outer)
+
+
+def read_blocks(section: Value | None, kinds: Collection[str], faults: Faults) -> dict[str, Block]:
+    """The templates under ``blocks:``. What is wrong with them is added to ``faults``."""
+    blocks: dict[str, Block] = {}
+    for name, value in section.items() if isinstance(section, Entries) else ():
+        assert isinstance(section, Entries)
+        try:
+            if name in kinds or name in RESERVED:
+                what = "a kind of layer" if name in kinds else "a key that stands beside a kind"
+                where = section.keys_at[name].location
+                raise SpecError(Diagnostic("block", f"'{name}' is {what}", where, "another name"))
+            blocks[name] = _read_block(name, value)
+        except SpecError as error:
+            faults.extend(error.diagnostics)
+    return blocks
+
+
+def check_kinds(
+    layers: Iterable[Value], known: Collection[str], vocabulary: Vocabulary, faults: Faults
+) -> None:
+    """Find misspelt kinds in a block that is never used, branches of joins included."""
+    for value in layers:
+        try:
+            written = read_node(value, known)
+        except SpecError as error:
+            faults.extend(error.diagnostics)
+            continue
+        if not vocabulary.is_join(written.kind.text):
+            continue
+        given = written.value
+        branches = given.get("branches") if isinstance(given, Entries) else given
+        for branch in branches if isinstance(branches, Items) else ():
+            if not isinstance(branch, Scalar):
+                nodes = branch if isinstance(branch, Items) else (branch,)
+                check_kinds(nodes, known, vocabulary, faults)
+
+
+def _read_block(name: str, value: Value) -> Block:
+    if not isinstance(value, Entries):
+        expected = "a mapping with 'args' and 'layers'"
+        raise SpecError(Diagnostic("block", f"block '{name}' has the wrong form", value.location, expected))
+    unknown = [
+        Diagnostic(
+            "block", f"unknown key '{key}'", value.keys_at[key].location, hint=did_you_mean(key, _KEYS)
+        )
+        for key in value
+        if key not in _KEYS
+    ]
+    if unknown:
+        raise SpecError(unknown)
+    layers = value.get("layers")
+    if not isinstance(layers, Items):
+        where = layers.location if layers is not None else value.location
+        raise SpecError(Diagnostic("block", f"block '{name}' needs 'layers'", where, "a list of layers"))
+    numbered = value.get("numbered")
+    flag = Flag().read(Argument(numbered, Scope())) if numbered is not None else False
+    return Block(name, _read_args(name, value.get("args")), layers, flag)
+
+
+def _read_args(name: str, args: Value | None) -> dict[str, Value | None]:
+    if args is None or (isinstance(args, Scalar) and args.is_null):
+        return {}
+    if not isinstance(args, Entries):
+        expected = "a mapping from names to defaults"
+        message = f"'args' of block '{name}' has the wrong form"
+        raise SpecError(Diagnostic("block", message, args.location, expected, describe(args)))
+    return {
+        key: None if isinstance(value, Scalar) and value.is_null else value for key, value in args.items()
+    }

@@ -1,0 +1,287 @@
+"""A spec file as written: its sections after ``extends`` and ``--set``, each still located."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from cnncli.algebra import is_symbol
+from cnncli.diagnostics import (
+    Diagnostic,
+    Faults,
+    Location,
+    Source,
+    SpecError,
+    UsageError,
+    did_you_mean,
+    nearest,
+    shortened,
+    usage_error,
+)
+from cnncli.language import shipped
+from cnncli.language.files import SUFFIXES, neighbors, resolved
+from cnncli.language.parsing import MAX_BYTES, parse
+from cnncli.language.scope import Scope, interpolate
+from cnncli.language.tree import Entries, Items, Scalar, Value, describe
+
+_SECTIONS: Final[dict[str, tuple[type, str]]] = {
+    "name": (Scalar, "a text"),
+    "extends": (Scalar, "the file to start from, beside this one"),
+    "input": (Items, "a list: [channels, height, width] or [features]"),
+    "vars": (Entries, "a mapping from names to values"),
+    "defaults": (Entries, "a mapping from kinds to arguments"),
+    "blocks": (Entries, "a mapping from names to blocks"),
+    "layers": (Items, "a list of layers"),
+    "heads": (Entries, "a mapping from names to heads"),
+    "train": (Entries, "a mapping of training settings"),
+    "budget": (Entries, "a mapping from figures to their limits"),
+    "paper": (Entries, "a mapping of authors, year, title and figures"),
+}
+_MAX_EXTENDS: Final = 16
+
+
+class Document(NamedTuple):
+    """The merged sections of a spec, and the scope in which its variables stand.
+
+    ``at_fault`` are sections that are there in a wrong form, or under a misspelt name: they count as
+    missing, but are not reported once more. ``unknown`` are the variables that are symbols in ``scope``;
+    in ``numbers`` they have their own.
+    """
+
+    name: str
+    source: Source
+    entries: Entries
+    scope: Scope
+    at_fault: frozenset[str]
+    numbers: Scope
+    unknown: tuple[str, ...] = ()
+
+    def section(self, key: str) -> Value | None:
+        """What stands under a key, or None."""
+        return self.entries.get(key)
+
+    @property
+    def start(self) -> Location:
+        """The first line of the file, for faults that have no better place."""
+        return Location(self.source, 1, 1, max(len(self.source.line(1)), 1))
+
+
+def load(path: str | Path, overrides: Iterable[str], faults: Faults, unknown: Sequence[str] = ()) -> Document:
+    """The document in a file, with ``extends`` followed and ``var=value`` overrides applied.
+
+    ``unknown`` are variables that are kept as symbols of the same names, whatever number they have.
+
+    The name of a shipped spec is as good as a path (:mod:`cnncli.language.shipped`).
+    Repeated keys, unknown sections and sections of a wrong form are added to ``faults``.
+
+    Raises:
+        UsageError: there is no such file, it cannot be read, or an override names no variable; one of
+            ``unknown`` is no variable that has a whole number.
+        SpecError: the text is no YAML, or no spec at all.
+    """
+    path = shipped.located(path)
+    return _document(read_source(path), overrides, faults, path, unknown)
+
+
+def from_source(
+    source: Source, overrides: Iterable[str], faults: Faults, unknown: Sequence[str] = ()
+) -> Document:
+    """As :func:`load`, from a text that is no file, so that it cannot extend one."""
+    return _document(source, overrides, faults, None, unknown)
+
+
+def _document(
+    source: Source, overrides: Iterable[str], faults: Faults, path: Path | None, unknown: Sequence[str]
+) -> Document:
+    entries, at_fault = _merged(source, path, (), faults)
+    entries = _overridden(entries, list(overrides), faults)
+    variables = entries.get("vars")
+    own = variables if isinstance(variables, Entries) else None
+    scope = numbers = Scope.of(own) if own is not None else Scope()
+    # A name is a text, and stays that of the numbers that the file gives.
+    name = _name(entries, source, numbers, faults)
+    if unknown:
+        scope = Scope.with_unknown(_checked_unknown(own, unknown, numbers, source), unknown)
+    return Document(name, source, entries, scope, at_fault, numbers, tuple(dict.fromkeys(unknown)))
+
+
+def _checked_unknown(own: Entries | None, unknown: Sequence[str], scope: Scope, source: Source) -> Entries:
+    """The variables, if all that are to be unknown are among them and have whole numbers.
+
+    Raises:
+        UsageError: they are not.
+    """
+    for name in unknown:
+        if own is None or name not in own:
+            what = "no variables" if own is None else f"no variable '{name}'"
+            raise usage_error(f"'{source.name}' has {what}", hint=did_you_mean(name, own or ()))
+        if not is_symbol(name):
+            expected = "letters from a to z, digits and underscores, and no word of Python"
+            raise usage_error(f"'{name}' cannot be the name of what is unknown", expected=expected)
+        if not _is_whole(name, scope):
+            received = describe(own[name])
+            message = f"'{name}' cannot be kept unknown"
+            raise usage_error(message, expected="a variable with a whole number", received=received)
+    assert own is not None
+    return own
+
+
+def _is_whole(name: str, scope: Scope) -> bool:
+    """Whether a variable's value is a whole number."""
+    try:
+        value = scope.result(name)
+    except SpecError:
+        return False  # a word, for example
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+
+
+def _name(entries: Entries, source: Source, scope: Scope, faults: Faults) -> str:
+    written = entries.get("name")
+    if isinstance(written, Scalar):
+        try:
+            return interpolate(written, scope)
+        except SpecError as error:
+            faults.extend(error.diagnostics)
+    return Path(source.name).stem
+
+
+def read_source(path: str | Path) -> Source:
+    """The text of a file.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read as UTF-8 text.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise usage_error(f"'{path}' is a folder", expected="a spec file (.yaml)")
+        with path.open("rb") as file:
+            # Not by the size that the file claims: a device has none, and no end either.
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise usage_error(f"'{path}' is too large", expected=f"at most {MAX_BYTES // 2**20} MiB")
+        return Source(str(path), data.decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except UnicodeDecodeError as error:
+        received = f"byte 0x{error.object[error.start]:02x} at position {error.start}"
+        raise usage_error(f"'{path}' is not UTF-8 text", expected="UTF-8 text", received=received) from None
+    except OSError as error:
+        raise usage_error(f"'{path}' cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        if isinstance(error, UsageError):
+            raise
+        raise usage_error(f"'{path}' cannot be read: {error}") from None
+
+
+def _missing(path: Path) -> UsageError:
+    """The error for a file that is not there, or that a link leads to."""
+    if path.is_symlink():
+        return usage_error(f"'{path}' is a link to a file that is not there")
+    if path.stem in shipped.specs():
+        hint = f"'{path.stem}' alone is the spec that ships"
+    else:
+        hint = did_you_mean(path.name, neighbors(path))
+    return usage_error(f"there is no file '{path}'", hint=hint)
+
+
+def _merged(
+    source: Source, path: Path | None, chain: tuple[Path, ...], faults: Faults
+) -> tuple[Entries, frozenset[str]]:
+    """The sections of a text over those of what it extends, and the sections at fault."""
+    root = parse(source, faults)
+    if not isinstance(root, Entries):
+        expected = "a mapping with 'input' and 'layers'"
+        raise SpecError(Diagnostic("spec", "this is not a spec", root.location, expected, describe(root)))
+    sections, at_fault = _checked_sections(root, faults)
+    written = sections.get("extends")
+    if written is None:
+        return sections, at_fault
+    assert isinstance(written, Scalar)
+    base, below = _base(written, path, chain, faults)
+    # A file that gives no name has its own file's name, not that of the file it starts from.
+    return base.without("name").merged(sections).without("extends"), at_fault | below
+
+
+def _base(
+    written: Scalar, path: Path | None, chain: tuple[Path, ...], faults: Faults
+) -> tuple[Entries, frozenset[str]]:
+    where = written.location
+    if path is None:
+        raise SpecError(Diagnostic("extends", "a spec that is no file cannot extend one", where))
+    base = shipped.specs().get(written.text) or path.parent / written.text
+    if base.suffix not in SUFFIXES or Path(written.text).is_absolute():
+        expected = "a relative path that ends in .yaml, or the name of a spec that ships"
+        hint = did_you_mean(written.text, shipped.specs())
+        message = f"cannot extend '{shortened(written.text)}'"
+        raise SpecError(Diagnostic("extends", message, where, expected, hint=hint))
+    chain = (*chain, resolved(path))
+    if resolved(base) in chain:
+        raise SpecError(Diagnostic("extends", f"'{written.text}' extends itself in a circle", where))
+    if len(chain) > _MAX_EXTENDS:
+        raise SpecError(Diagnostic("limit", f"more than {_MAX_EXTENDS} files extend one another", where))
+    try:
+        source = read_source(base)
+    except UsageError as error:
+        first = error.diagnostics[0]
+        fault = Diagnostic("extends", first.message, where, first.expected, first.received, first.hint)
+        raise SpecError(fault) from None
+    return _merged(source, base, chain, faults)
+
+
+def _checked_sections(root: Entries, faults: Faults) -> tuple[Entries, frozenset[str]]:
+    """The sections less those at fault, and the names of the latter."""
+    good: dict[str, Value] = {}
+    at_fault: set[str] = set()
+    for key, value in root.items():
+        if key not in _SECTIONS:
+            message = f"unknown section '{shortened(key)}'"
+            hint = did_you_mean(key, _SECTIONS)
+            faults.add(Diagnostic("unknown-section", message, root.keys_at[key].location, hint=hint))
+            at_fault.add(nearest(key, _SECTIONS) or key)
+            continue
+        form, expected = _SECTIONS[key]
+        if isinstance(value, form) and not (isinstance(value, Scalar) and value.is_null):
+            good[key] = value
+            continue
+        message = f"'{key}' has the wrong form"
+        faults.add(Diagnostic("section", message, value.location, expected, describe(value)))
+        at_fault.add(key)
+    return Entries(good, root.keys_at, root.place), frozenset(at_fault - good.keys())
+
+
+def _overridden(entries: Entries, overrides: list[str], faults: Faults) -> Entries:
+    if not overrides:
+        return entries
+    variables = entries.get("vars")
+    known = variables if isinstance(variables, Entries) else None
+    pairs: dict[str, Value] = {}
+    keys: dict[str, Scalar] = {}
+    for text in overrides:
+        name, separator, value = text.partition("=")
+        if not separator or not name.strip():
+            raise usage_error(f"--set {text}", expected="var=value", hint="--set width=32")
+        name = name.strip()
+        if known is None or name not in known:
+            what = "no variables" if known is None else f"no variable '{name}'"
+            message = f"--set {text}: {entries.location.source.name} has {what}"
+            raise usage_error(message, hint=did_you_mean(name, known or ()))
+        source = Source("--set", text)
+        pairs[name] = _override_value(source, text, value, faults)
+        keys[name] = Scalar(name, True, source, 1, 1, len(name))
+    assert known is not None
+    merged = Entries({**known.pairs, **pairs}, {**known.keys_at, **keys}, known.place)
+    return Entries({**entries.pairs, "vars": merged}, entries.keys_at, entries.place)
+
+
+def _override_value(source: Source, text: str, value: str, faults: Faults) -> Value:
+    start = text.index("=") + 1
+    if value.lstrip().startswith(("[", "{", '"', "'")):
+        # Blanks in place of "var=", so that faults point at the right column.
+        return parse(Source(source.name, " " * start + value), faults)
+    stripped = value.strip()
+    if not stripped:
+        raise usage_error(f"--set {text}: there is no value", expected="var=value")
+    column = start + 1 + len(value) - len(value.lstrip())
+    return Scalar(stripped, True, source, 1, column, len(stripped))

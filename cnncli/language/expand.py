@@ -1,0 +1,391 @@
+"""Document -> description: blocks and repeats unrolled, joins and names resolved, sugar spelt out.
+
+Faults are collected, not raised: a node at fault leaves its name behind, so that whatever reads it
+is not reported as well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+from cnncli.algebra import Dim
+from cnncli.diagnostics import (
+    Diagnostic,
+    Faults,
+    LimitError,
+    Location,
+    SpecError,
+    did_you_mean,
+    nearest,
+    shortened,
+)
+from cnncli.language.blocks import Block, check_kinds, read_blocks
+from cnncli.language.defaults import read_defaults
+from cnncli.language.description import (
+    INPUT,
+    OUTPUT,
+    SUGAR,
+    Description,
+    HeadSpec,
+    NodeSpec,
+    Vocabulary,
+    same_arguments,
+)
+from cnncli.language.document import Document
+from cnncli.language.heads import read_head
+from cnncli.language.names import Names, Place
+from cnncli.language.nodes import Written, kind_of, read_arguments, read_name, read_node
+from cnncli.language.readers import Count, Sizes, Whole
+from cnncli.language.scope import Argument, Scope, interpolate
+from cnncli.language.tree import Entries, Items, Scalar, Value, describe
+
+MAX_NODES: Final = 50_000
+MAX_BRANCHES: Final = 256
+MAX_WORK: Final = 1_000_000
+"""Of nodes, uses of blocks, branches and arguments, all copies counted and weighed by the time they take."""
+
+_ENTRY_WORK: Final = 5
+_NODE_WORK: Final = 5
+_USE_WORK: Final = 15
+_BRANCH_WORK: Final = 5
+
+
+def expand(document: Document, vocabulary: Vocabulary, faults: Faults) -> Description:
+    """The nodes of a document. What is wrong is added to ``faults``.
+
+    Raises:
+        LimitError: the expansion passes a limit.
+    """
+    return _Expansion(document, vocabulary, faults).run()
+
+
+class _Expansion:
+    def __init__(self, document: Document, vocabulary: Vocabulary, faults: Faults) -> None:
+        self._document = document
+        self._vocabulary = vocabulary
+        self._faults = faults
+        self._blocks = read_blocks(document.section("blocks"), vocabulary.kinds(), faults)
+        # In their order, in which messages list them.
+        self._known = dict.fromkeys((*vocabulary.kinds(), *self._blocks)).keys()
+        self._names = Names(self._known)
+        self._nodes: list[NodeSpec] = []
+        self._groups: dict[str, str] = {}
+        self._work = 0
+        self._used: set[str] = set()
+        self._scopes: dict[tuple[object, ...], Scope] = {}
+        self._defaults = read_defaults(document, vocabulary, faults)
+
+    def run(self) -> Description:
+        document = self._document
+        place = Place("", Counter(), False, document.scope)
+        size = self._input_size()
+        last = self._trunk(place)
+        heads = self._heads(place, last)
+        for block in self._blocks.values():
+            if block.name not in self._used:
+                check_kinds(block.layers, self._known, self._vocabulary, self._faults)
+        nodes = tuple(self._nodes)
+        written = document.section("input")
+        return Description(
+            document.name,
+            document.source,
+            size,
+            written.location if written is not None else document.start,
+            nodes,
+            heads,
+            self._groups,
+            document.unknown,
+        )
+
+    def _trunk(self, place: Place) -> str | None:
+        layers = self._document.section("layers")
+        if isinstance(layers, Items) and len(layers):
+            return self._sequence(layers, place, INPUT)
+        self._missing("layers", layers, "layers: a list of layers")
+        return None
+
+    def _missing(self, section: str, value: Value | None, expected: str) -> None:
+        if section not in self._document.at_fault:
+            where = value.location if value is not None else self._document.start
+            self._faults.add(Diagnostic(section, f"the spec has no {section}", where, expected))
+
+    def _input_size(self) -> tuple[Dim, ...]:
+        value = self._document.section("input")
+        if value is None:
+            self._missing("input", None, "input: [channels, height, width], or [features]")
+            return ()
+        try:
+            return Sizes(Count()).read(Argument(value, self._document.scope))
+        except SpecError as error:
+            self._faults.extend(error.diagnostics)
+            return ()
+
+    # -- nodes -------------------------------------------------------------------------------------
+
+    def _sequence(self, layers: Items, place: Place, current: str | None) -> str | None:
+        for value in layers:
+            current = self._entry(value, place, current)
+        return current
+
+    def _entry(self, value: Value, place: Place, current: str | None) -> str | None:
+        """One entry of a list of nodes, with its copies; the node that gives its value."""
+        try:
+            written = read_node(value, self._known)
+        except SpecError as error:
+            self._faults.extend(error.diagnostics)
+            self._leave_name(value, place)
+            return None
+        self._count(_ENTRY_WORK, written.kind)
+        place.counts[written.kind.text] += 1
+        name: str | None = None
+        result: str | None = None
+        try:
+            name = self._name(written, place)
+            source = self._names.resolve(written.source, place) if written.source is not None else current
+            result = self._copies_of(written, name, place, source)
+        except SpecError as error:
+            self._faults.extend(error.diagnostics)
+        if name is not None:
+            self._names.define(name, result)
+        return result
+
+    def _leave_name(self, value: Value, place: Place) -> None:
+        """Note the name that a node at fault has, or would have if it were spelt right."""
+        written = kind_of(value)
+        kind = written if written in self._known else nearest(written, self._known) or written
+        place.counts[kind] += 1
+        name = value.get("name") if isinstance(value, Entries) else None
+        own = name.text if isinstance(name, Scalar) else f"{kind}{place.counts[kind]}"
+        self._names.leave(place.full(own))
+
+    def _name(self, written: Written, place: Place) -> str | None:
+        """The full name, or None where the place numbers its nodes."""
+        kind = written.kind
+        if written.name is not None:
+            name = read_name(written.name, place.scope)
+            return self._names.claim(place.full(name), written.name.location)
+        if place.numbered:
+            return None
+        return self._names.claim(place.full(f"{kind.text}{place.counts[kind.text]}"), kind.location)
+
+    def _copies_of(self, written: Written, name: str | None, place: Place, current: str | None) -> str | None:
+        given = self._given(written, written.value, place)
+        if written.repeat is None:
+            if written.first is not None:
+                where = written.first.location
+                raise SpecError(
+                    Diagnostic("first", "'first' needs 'repeat'", where, "repeat: how many copies")
+                )
+            return self._copy(written.kind, given, name, place, current)
+        count = Whole(0).read(Argument(written.repeat, place.scope))
+        first = given | self._given(written, written.first, place)
+        if name is not None:
+            self._groups[name] = f"{written.kind.text} x{count}"
+        reported = 0
+        for index in range(count):
+            before = self._faults.reports
+            copy = self._names.claim(f"{name}.{index}", written.kind.location) if name is not None else None
+            current = self._copy(written.kind, given if index else first, copy, place, current)
+            if copy is not None:
+                self._names.define(copy, current)
+            reported += self._faults.reports > before
+            if reported > 1:
+                # The copies that are left would say the same again.
+                return None
+        return current
+
+    def _given(self, written: Written, value: Value | None, place: Place) -> dict[str, Argument]:
+        kind = written.kind.text
+        block = self._blocks.get(kind)
+        main = block.main_argument if block else self._vocabulary.main_argument(kind)
+        if self._vocabulary.is_join(kind) and not isinstance(value, Entries):
+            main = "branches"
+        return read_arguments(value, main, kind, place.scope)
+
+    def _copy(
+        self, kind: Scalar, given: dict[str, Argument], name: str | None, place: Place, current: str | None
+    ) -> str | None:
+        block = self._blocks.get(kind.text)
+        if block is None:
+            return self._kind(kind, given, name, place, current)
+        return self._use_block(block, given, kind, name, place, current)
+
+    def _use_block(
+        self,
+        block: Block,
+        given: Mapping[str, Argument],
+        used: Scalar,
+        name: str | None,
+        place: Place,
+        current: str | None,
+    ) -> str | None:
+        where = used.location
+        if block.name in place.blocks:
+            chain = " -> ".join((*place.blocks, block.name))
+            raise SpecError(Diagnostic("recursion", f"block '{block.name}' uses itself: {chain}", where))
+        self._used.add(block.name)
+        self._count(_USE_WORK + len(given) + len(block.args), used)
+        inner = place.deeper(where)._replace(
+            prefix=name if name is not None else place.prefix,
+            counts=Counter() if name is not None else place.counts,
+            numbered=block.numbered or name is None,
+            scope=self._bound(block, given, where),
+            uses=(*place.uses, where),
+            blocks=(*place.blocks, block.name),
+        )
+        if name is not None:
+            self._groups.setdefault(name, block.name)
+        return self._sequence(block.layers, inner, current)
+
+    def _bound(self, block: Block, given: Mapping[str, Argument], where: Location) -> Scope:
+        """The scope inside of a use; uses with the same arguments, such as copies, share it."""
+        key = (block.name, *same_arguments(given))
+        if key not in self._scopes:
+            self._scopes[key] = block.bind(given, self._document.scope, where)
+        return self._scopes[key]
+
+    def _kind(
+        self, kind: Scalar, given: dict[str, Argument], name: str | None, place: Place, current: str | None
+    ) -> str | None:
+        arguments = self._defaults.get(kind.text, {}) | given
+        self._count(_NODE_WORK + len(arguments), kind)
+        sugar = {}
+        if self._vocabulary.takes_sugar(kind.text):
+            sugar = {key: arguments.pop(key) for key in SUGAR if key in arguments}
+        inputs: tuple[str | None, ...] = (current,)
+        if self._vocabulary.is_join(kind.text):
+            inputs = self._branches(arguments.pop("branches", None), kind, place, current)
+        result = full = name if name is not None else self._numbered(place, kind)
+        self._node(NodeSpec(full, kind.text, arguments, inputs, kind.location, place.uses))
+        owner = full if name is not None else None
+        for key, argument in sugar.items():
+            try:
+                result = self._sugar(key, argument, kind, owner, place, result)
+            except SpecError as error:
+                # Neither changes the shape, so what follows can be checked without it.
+                self._faults.extend(error.diagnostics)
+        return result
+
+    def _numbered(self, place: Place, kind: Scalar) -> str:
+        return self._names.claim(place.number(), kind.location)
+
+    def _node(self, node: NodeSpec) -> None:
+        self._nodes.append(node)
+        self._names.define(node.name, node.name)
+
+    def _count(self, work: int, kind: Scalar) -> None:
+        """Note so much more work.
+
+        Raises:
+            LimitError: there is too much of it, or there are too many nodes.
+        """
+        self._work += work
+        if self._work > MAX_WORK or len(self._nodes) >= MAX_NODES:
+            expected = f"at most {MAX_NODES:,} layers"
+            raise LimitError(Diagnostic("limit", "the spec expands to too much", kind.location, expected))
+
+    def _sugar(
+        self, key: str, argument: Argument, kind: Scalar, owner: str | None, place: Place, current: str
+    ) -> str:
+        word, given = self._sugar_word(key, argument)
+        name = interpolate(word, argument.scope)
+        if name == "none":
+            return current
+        words = self._vocabulary.sugar(key)
+        meant = words.get(name)
+        if meant is None:
+            variable = name in argument.scope
+            hint = f"for the variable write ${name}" if variable else did_you_mean(name, [*words, "none"])
+            message = f"unknown {key} '{shortened(name)}'"
+            raise SpecError(Diagnostic("unknown-kind", message, word.location, hint=hint))
+        main = self._vocabulary.main_argument(meant)
+        arguments = self._defaults.get(meant, {}) | read_arguments(given, main, meant, argument.scope)
+        if owner is None:
+            full = self._numbered(place, kind)
+        else:
+            full = self._names.claim(f"{owner}.{key}", word.location)
+        self._node(NodeSpec(full, meant, arguments, (current,), word.location, place.uses))
+        return full
+
+    def _sugar_word(self, key: str, argument: Argument) -> tuple[Scalar, Value | None]:
+        """The word after ``norm`` or ``activation``, and what is given to it: ``{group: 8}``."""
+        value = argument.value
+        if isinstance(value, Entries) and len(value) == 1:
+            word, given = next(iter(value.items()))
+            return value.keys_at[word], given
+        if isinstance(value, Scalar) and not value.is_null:
+            return value, None
+        expected = (
+            f"one word, such as {next(iter(self._vocabulary.sugar(key)))}, or one word with its arguments"
+        )
+        raise SpecError(Diagnostic("value", f"this is no {key}", value.location, expected, describe(value)))
+
+    # -- joins -------------------------------------------------------------------------------------
+
+    def _branches(
+        self, argument: Argument | None, kind: Scalar, place: Place, current: str | None
+    ) -> tuple[str | None, ...]:
+        if argument is None or not isinstance(argument.value, Items) or not len(argument.value):
+            where = kind.location if argument is None else argument.location
+            received = "" if argument is None else describe(argument.value)
+            message = f"'{kind.text}' needs branches"
+            raise SpecError(Diagnostic("branches", message, where, "a list of branches", received))
+        if len(argument.value) > MAX_BRANCHES:
+            message = f"'{kind.text}' has too many branches"
+            received = describe(argument.value)
+            raise SpecError(
+                Diagnostic("limit", message, argument.location, f"at most {MAX_BRANCHES}", received)
+            )
+        self._count(_BRANCH_WORK * len(argument.value), kind)
+        inner = place.deeper(kind.location)
+        return tuple(self._branch(each, inner, current) for each in argument.value)
+
+    def _branch(self, value: Value, place: Place, current: str | None) -> str | None:
+        if isinstance(value, Items):
+            if len(value):
+                return self._sequence(value, place, current)
+            hint = "the tensor itself is written: identity"
+            self._faults.add(
+                Diagnostic("branches", "a branch without layers", value.location, "layers", hint=hint)
+            )
+            return None
+        if isinstance(value, Entries):
+            return self._entry(value, place, current)
+        try:
+            if not value.is_null and interpolate(value, place.scope) == "identity":
+                return current
+            return self._names.resolve(value, place)
+        except SpecError as error:
+            self._faults.extend(error.diagnostics)
+            return None
+
+    # -- heads -------------------------------------------------------------------------------------
+
+    def _heads(self, trunk: Place, last: str | None) -> dict[str, HeadSpec]:
+        section = self._document.section("heads")
+        if not isinstance(section, Entries):
+            return {OUTPUT: HeadSpec(last, training_only=False)}
+        heads: dict[str, HeadSpec] = {}
+        before = len(self._faults)
+        for key, value in section.items():
+            try:
+                where = section.keys_at[key]
+                name = self._names.claim(read_name(where, trunk.scope), where.location)
+                heads[name] = self._head(name, value, trunk, last)
+            except SpecError as error:
+                self._faults.extend(error.diagnostics)
+        if all(head.training_only for head in heads.values()) and len(self._faults) == before:
+            message = "every head is for training only" if heads else "there are no heads"
+            self._faults.add(
+                Diagnostic("heads", message, section.location, "one head that stays, or no 'heads'")
+            )
+        return heads
+
+    def _head(self, name: str, value: Value, trunk: Place, last: str | None) -> HeadSpec:
+        written = read_head(name, value, trunk.scope, self._faults)
+        start = self._names.resolve(written.source, trunk) if written.source is not None else last
+        self._groups[name] = "head"
+        inner = trunk._replace(prefix=name, counts=Counter())
+        return HeadSpec(self._sequence(written.layers, inner, start), written.training_only)

@@ -1,0 +1,156 @@
+"""Records declared from typed fields, so that parsing, messages and documentation have one source.
+
+``arg`` declares a field of a :class:`Record` with its reader (:mod:`.readers`), its help text and its
+default. Kinds of layers, the training settings and budgets are all records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar, dataclass_transform, overload
+
+from cnncli.diagnostics import MAX_FAULTS, Diagnostic, Location, SpecError, did_you_mean, nearest
+from cnncli.language.readers import Reader
+from cnncli.language.scope import Argument
+from cnncli.language.tree import Entries
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+REQUIRED: Final[Any] = object()
+
+
+class Arg(Generic[T]):
+    """A declared field: its reader, its help text, its default."""
+
+    __slots__ = ("default", "help", "main", "reader")
+
+    def __init__(self, reader: Reader[T], text: str, default: object, *, main: bool) -> None:
+        self.reader = reader
+        self.help = text
+        self.default = default
+        self.main = main
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+
+@overload
+def arg(reader: Reader[T], text: str, *, main: bool = ...) -> T: ...
+@overload
+def arg(reader: Reader[T], text: str, *, default: D, main: bool = ...) -> T | D: ...
+def arg(reader: Reader[Any], text: str, *, default: object = REQUIRED, main: bool = False) -> Any:
+    """Declare a field of a record; ``main`` marks the one that a bare value is given to."""
+    return Arg(reader, text, default, main=main)
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(arg,))
+class Record:
+    """A frozen value whose fields are declared with :func:`arg`.
+
+    Not a dataclass: a dataclass compiles several functions for every class, and fifty kinds of
+    layers would spend a good part of a command's time on that.
+    """
+
+    arguments: ClassVar[Mapping[str, Arg[Any]]] = {}
+    required: ClassVar[frozenset[str]] = frozenset()
+    keyword: ClassVar[str] = ""
+    """What messages call a record of this class."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        own = {name: value for name, value in vars(cls).items() if isinstance(value, Arg)}
+        for name in own:
+            delattr(cls, name)
+        cls.arguments = {**cls.arguments, **own}
+        cls.required = frozenset(name for name, declared in cls.arguments.items() if declared.required)
+
+    def __init__(self, **values: Any) -> None:
+        fields = self.__dict__
+        for name, declared in self.arguments.items():
+            fields[name] = values.pop(name, declared.default)
+            assert fields[name] is not REQUIRED, f"{type(self).__name__} needs {name}"
+        assert not values, f"{type(self).__name__} has no {', '.join(values)}"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(self.__dict__.values())))
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())
+        return f"{type(self).__name__}({fields})"
+
+    def replaced(self, changes: Mapping[str, Any]) -> Self:
+        """The same with other values for some fields."""
+        return type(self)(**{**self.__dict__, **changes})
+
+    @classmethod
+    def main_argument(cls) -> str | None:
+        """The field that a bare value is given to."""
+        return next((name for name, declared in cls.arguments.items() if declared.main), None)
+
+    @classmethod
+    def words(cls) -> Collection[str]:
+        """All that may be given to a record of this class, for suggestions."""
+        return cls.arguments.keys()
+
+    @classmethod
+    def read(cls, written: Mapping[str, Argument], where: Location) -> Self:
+        """A record from written arguments.
+
+        Raises:
+            SpecError: with every fault found: unknown, missing and wrong arguments.
+        """
+        faults: list[Diagnostic] = []
+        values: dict[str, Any] = {}
+        for name, argument in written.items():
+            declared = cls.arguments.get(name)
+            if declared is None:
+                faults.append(cls._unknown(name, argument))
+                continue
+            try:
+                values[name] = declared.reader.read(argument)
+            except SpecError as error:
+                faults.extend(error.diagnostics)
+            if len(faults) > MAX_FAULTS:
+                break
+        if not written.keys() >= cls.required:
+            faults.extend(cls._missing(written, where))
+        if faults:
+            raise SpecError(faults)
+        return cls(**values)
+
+    @classmethod
+    def read_entries(cls, entries: Entries, scope: Any) -> Self:
+        """A record from a mapping as it stands in a file."""
+        written = {key: Argument(value, scope, entries.keys_at[key]) for key, value in entries.items()}
+        return cls.read(written, entries.location)
+
+    @classmethod
+    def _unknown(cls, name: str, argument: Argument) -> Diagnostic:
+        where = argument.key.location if argument.key is not None else argument.location
+        hint = did_you_mean(name, cls.words())
+        if name.count(")") > name.count("("):
+            hint = 'YAML cut an expression at its comma: put quotes round it, "min(a, b)"'
+        message = f"'{cls.keyword}' has no argument '{name}'"
+        return Diagnostic("unknown-argument", message, where, hint=hint)
+
+    @classmethod
+    def _missing(cls, written: Iterable[str], where: Location) -> list[Diagnostic]:
+        # A misspelt argument is reported as such, and not as missing too.
+        unknown = islice((name for name in written if name not in cls.arguments), MAX_FAULTS)
+        meant = {nearest(name, cls.arguments) for name in unknown}
+        return [
+            Diagnostic(
+                "missing-argument", f"'{cls.keyword}' needs '{name}'", where, f"{name}: {declared.help}"
+            )
+            for name, declared in cls.arguments.items()
+            if name in cls.required and name not in written and name not in meant
+        ]

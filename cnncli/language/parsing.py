@@ -1,0 +1,271 @@
+"""YAML text -> a tree of located values, in one pass over the parser's events.
+
+Composing nodes first would take longer by itself, and recurse: a deep nesting could exhaust the stack.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import yaml
+from yaml.reader import Reader
+
+from cnncli.diagnostics import Diagnostic, Faults, Location, Related, Source, SpecError, lines_of
+from cnncli.language.tree import Entries, Items, Scalar, Value, describe
+
+MAX_BYTES: Final = 2 * 1024 * 1024
+MAX_DEPTH: Final = 64
+MAX_VALUES: Final = 300_000
+"""Of words, lists and mappings, with every alias counted as often as it is used."""
+
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_EXPRESSION: Final = re.compile(r"\w\[$")
+# Directives serve tags. libyaml compares each with all before it: a file of them would take hours.
+_DIRECTIVE: Final = re.compile(r"(?:\A|[\n\r\x85\u2028\u2029])%(?!YAML\b)")
+# The characters outside of YAML 1.1. Compiling such a set anew would take 5 ms of every start.
+_UNREADABLE: Final = Reader.NON_PRINTABLE
+
+
+def parse(source: Source, faults: Faults) -> Value:
+    """The tree of a YAML text. Repeated keys and the like are added to ``faults``.
+
+    Raises:
+        SpecError: the text is no YAML, holds more than one document or a tag, refers to itself, or
+            passes one of the limits above.
+    """
+    if len(source.text) > MAX_BYTES:
+        raise _error(
+            "limit", "the file is too large", Location(source, 1, 1), f"at most {MAX_BYTES // 2**20} MiB"
+        )
+    _refuse_unreadable(source)
+    builder = _Builder(source, faults)
+    try:
+        for event in yaml.parse(source.text, Loader=_LOADER):
+            builder.take(event)
+    except yaml.YAMLError as error:
+        raise _syntax_error(source, error) from None
+    if builder.root is None:
+        raise _error("empty", "the file is empty", Location(source, 1, 1), "a mapping with something in it")
+    return builder.root
+
+
+class _Open:
+    """A collection whose end has not come yet."""
+
+    __slots__ = ("anchor", "is_mapping", "line_column", "values")
+
+    def __init__(self, is_mapping: bool, anchor: str | None, line_column: tuple[int, int]) -> None:
+        self.is_mapping = is_mapping
+        self.anchor = anchor
+        self.line_column = line_column
+        self.values: list[Value] = []
+
+
+class _Builder:
+    """Takes parser events, one after another, and puts the tree together on an explicit stack."""
+
+    def __init__(self, source: Source, faults: Faults) -> None:
+        self.source = source
+        self.root: Value | None = None
+        self._faults = faults
+        self._values = 0
+        self._stack: list[_Open] = []
+        self._anchors: dict[str, Value | None] = {}
+        self._documents = 0
+        self._actions: dict[type, Any] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.SequenceStartEvent: self._start,
+            yaml.MappingStartEvent: self._start,
+            yaml.SequenceEndEvent: self._end,
+            yaml.MappingEndEvent: self._end,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
+        }
+
+    def take(self, event: Any) -> None:
+        action = self._actions.get(type(event))
+        if action is not None:
+            action(event)
+
+    def _document(self, event: Any) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            raise _error(
+                "documents", "a second document starts here", self._at(event), "one document in a file"
+            )
+
+    def _scalar(self, event: Any) -> None:
+        self._refuse_tag(event)
+        start, end = event.start_mark, event.end_mark
+        width = end.column - start.column if end.line == start.line else 1
+        self._values += 1
+        if self._values > MAX_VALUES:
+            self._count(0, self._at(event))
+        plain = event.style is None or event.style == ""
+        value = Scalar(event.value, plain, self.source, start.line + 1, start.column + 1, max(width, 1))
+        if event.anchor:
+            self._anchors[event.anchor] = value
+        self._put(value)
+
+    def _start(self, event: Any) -> None:
+        self._refuse_tag(event)
+        if len(self._stack) >= MAX_DEPTH:
+            raise _error(
+                "limit", "the file is nested too deeply", self._at(event), f"at most {MAX_DEPTH} levels"
+            )
+        self._values += 1
+        if self._values > MAX_VALUES:
+            self._count(0, self._at(event))
+        mark = event.start_mark
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        self._stack.append(_Open(is_mapping, event.anchor, (mark.line + 1, mark.column + 1)))
+        if event.anchor:
+            self._anchors[event.anchor] = None
+
+    def _end(self, _: yaml.Event) -> None:
+        done = self._stack.pop()
+        place = (self.source, *done.line_column, 1)
+        value: Value = (
+            self._mapping(done.values, place) if done.is_mapping else Items(tuple(done.values), place)
+        )
+        if done.anchor:
+            self._anchors[done.anchor] = value
+        self._put(value)
+
+    def _alias(self, event: Any) -> None:
+        name = event.anchor
+        if name not in self._anchors:
+            message = f"'*{name}' has no anchor above it"
+            raise _error("alias", message, self._at(event), f"'&{name}' earlier in the file")
+        value = self._anchors[name]
+        if value is None:
+            message = f"'*{name}' stands inside of what it refers to"
+            raise _error("alias", message, self._at(event), "an anchor that is complete before its alias")
+        self._count(value.size, self._at(event))
+        self._put(value)
+
+    def _count(self, values: int, where: Location) -> None:
+        """Note so many more values, whether they stand in the file or come of aliases."""
+        self._values += values
+        if self._values > MAX_VALUES:
+            expected = f"at most {MAX_VALUES:,} words, lists and mappings, aliases expanded"
+            raise _error("limit", "the file expands to too much", where, expected)
+
+    def _put(self, value: Value) -> None:
+        if self._stack:
+            self._stack[-1].values.append(value)
+        else:
+            self.root = value
+
+    def _mapping(self, flat: list[Value], place: tuple[Source, int, int, int]) -> Entries:
+        pairs: dict[str, Value] = {}
+        keys_at: dict[str, Scalar] = {}
+        merges: list[Value] = []
+        for key, value in zip(flat[::2], flat[1::2], strict=True):
+            if not isinstance(key, Scalar):
+                self._faults.add(
+                    Diagnostic("key", "a key must be one word", key.location, "a word", describe(key))
+                )
+            elif key.plain and key.text == "<<":
+                merges.append(value)
+            elif key.text in pairs:
+                self._repeated(key, keys_at[key.text])
+            else:
+                pairs[key.text] = value
+                keys_at[key.text] = key
+        for merge in merges:
+            self._merge(merge, pairs, keys_at)
+        return Entries(pairs, keys_at, place)
+
+    def _merge(self, merge: Value, pairs: dict[str, Value], keys_at: dict[str, Scalar]) -> None:
+        """YAML's merge key: entries of other mappings, under those that stand here."""
+        for each in merge.values if isinstance(merge, Items) else (merge,):
+            if not isinstance(each, Entries):
+                fault = Diagnostic(
+                    "merge", "'<<' merges mappings", each.location, "a mapping", describe(each)
+                )
+                self._faults.add(fault)
+                continue
+            for key, value in each.pairs.items():
+                if key not in pairs:
+                    pairs[key] = value
+                    keys_at[key] = each.keys_at[key]
+
+    def _repeated(self, key: Scalar, first: Scalar) -> None:
+        related = (Related("it stands here already", first.location),)
+        fault = Diagnostic("duplicate-key", f"'{key.text}' is given twice", key.location, related=related)
+        self._faults.add(fault)
+
+    def _refuse_tag(self, event: Any) -> None:
+        if event.tag is not None and event.tag != "!":
+            raise _error(
+                "tag", f"the tag '{event.tag}' is not part of the language", self._at(event), "a plain value"
+            )
+
+    def _at(self, event: Any) -> Location:
+        start, end = event.start_mark, event.end_mark
+        width = end.column - start.column if end.line == start.line else 1
+        return Location(self.source, start.line + 1, start.column + 1, max(width, 1))
+
+
+def _error(code: str, message: str, where: Location, expected: str, hint: str = "") -> SpecError:
+    return SpecError(Diagnostic(code, message, where, expected=expected, hint=hint))
+
+
+def _refuse_unreadable(source: Source) -> None:
+    found = _UNREADABLE.search(source.text)
+    if found is not None:
+        message = f"a character that YAML does not allow (U+{ord(found[0]):04X})"
+        raise _error("yaml", message, _at_offset(source, found.start()), "plain UTF-8 text")
+    found = _DIRECTIVE.search(source.text)
+    if found is not None:
+        where = _at_offset(source, found.end() - 1)
+        raise _error("yaml", "directives are not part of the language", where, "a plain value")
+
+
+def _at_offset(source: Source, offset: int) -> Location:
+    before = lines_of(source.text[:offset])
+    return Location(source, len(before), len(before[-1]) + 1)
+
+
+def _syntax_error(source: Source, error: yaml.YAMLError) -> SpecError:
+    mark = getattr(error, "problem_mark", None)
+    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    where = _on_a_line(Location(source, line, column))
+    problem = getattr(error, "problem", None) or "this is not YAML"
+    context = getattr(error, "context", None)
+    message = f"{context}: {problem}" if context else problem
+    opened = getattr(error, "context_mark", None)
+    related: tuple[Related, ...] = ()
+    if opened is not None and context and opened.line + 1 != where.line:
+        related = (
+            Related("what is being read starts here", Location(source, opened.line + 1, opened.column + 1)),
+        )
+    hint = _syntax_hint(where)
+    if not hint and "expected ','" in problem:
+        hint = "a bracket is not closed, or a comma is missing"
+    return SpecError(Diagnostic("yaml", message, where, hint=hint, related=related))
+
+
+def _on_a_line(where: Location) -> Location:
+    """The place itself, or where the file ends before it, the end of the last line with text."""
+    number = where.line
+    while number > 1 and not where.source.line(number).strip():
+        number -= 1
+    if number == where.line:
+        return where
+    return Location(where.source, number, len(where.source.line(number).rstrip()) + 1)
+
+
+def _syntax_hint(where: Location) -> str:
+    line = where.source.line(where.line)
+    if "\t" in line[: where.column]:
+        return "YAML indents with spaces, not tabs"
+    if _EXPRESSION.search(line[: where.column]):
+        return 'inside {...} an expression with brackets or commas wants quotes: repeat: "depths[0]"'
+    if line.count("{") != line.count("}") or line.count("[") != line.count("]"):
+        return "a bracket is not closed on this line"
+    if line[where.column - 1 :].startswith(":"):
+        return "a value that holds ': ' wants quotes"
+    return ""

@@ -1,0 +1,295 @@
+"""Readers: how one written value becomes a typed one, and what each of them expects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Generic, TypeVar
+
+from cnncli.algebra import Dim, Expr, symbols_of
+from cnncli.diagnostics import (
+    NO_FORMULA,
+    Diagnostic,
+    SpecError,
+    did_you_mean,
+    listing,
+    nearest,
+    shortened,
+)
+from cnncli.language.expressions import Result
+from cnncli.language.scope import FALSE_WORDS, TRUE_WORDS, Argument, compute, interpolate, number
+from cnncli.language.tree import Entries, Items, Scalar, describe
+
+T = TypeVar("T")
+
+MAX_SIZE: Final = 10**12
+_MAX_AXES: Final = 3
+
+
+class Reader(Generic[T]):
+    """Reads one written value."""
+
+    expected: str
+    """What a value must be, as a short phrase for messages and documentation."""
+
+    def read(self, argument: Argument) -> T:
+        """The typed value.
+
+        Raises:
+            SpecError: the value is not what this reader expects.
+        """
+        raise NotImplementedError
+
+    def wrong(self, argument: Argument, received: str = "", hint: str = "") -> SpecError:
+        """The error that says what was expected here and what came."""
+        came = received or describe(argument.value)
+        what = f"'{argument.key.text}'" if argument.key is not None else "this"
+        message = f"{what} cannot be {came}"
+        return SpecError(Diagnostic("value", message, argument.location, self.expected, came, hint=hint))
+
+    def refused(self, argument: Argument, result: Result | None, hint: str = "") -> SpecError:
+        """The error for what was computed of a value, if it is not just as it was written."""
+        came = _shown(argument, result)
+        if not isinstance(result, Expr):
+            return self.wrong(argument, came, hint)
+        what = f"'{argument.key.text}'" if argument.key is not None else "this"
+        unknown = listing(sorted(symbols_of(result)))
+        hint = "formulas can stand for channels, features, groups, capsules and sizes"
+        message = f"{what} depends on {unknown}, which is kept unknown"
+        return SpecError(Diagnostic(NO_FORMULA, message, argument.location, self.expected, came, hint=hint))
+
+
+class Number(Reader[float]):
+    """A number between two bounds, both included unless ``above`` excludes the lower one."""
+
+    def __init__(
+        self, minimum: float | None = None, maximum: float | None = None, *, above: bool = False
+    ) -> None:
+        self.minimum = minimum
+        self.maximum = maximum
+        self.above = above
+        self.expected = _range_text("a number", minimum, maximum, above=above)
+
+    def read(self, argument: Argument) -> float:
+        value = argument.value
+        literal = number(value.text) if isinstance(value, Scalar) else None
+        result = compute(argument) if literal is None and _may_be_expression(value) else literal
+        if isinstance(result, bool) or not isinstance(result, int | float):
+            raise self.refused(argument, result)
+        too_low = self.minimum is not None and (
+            result < self.minimum or (self.above and result == self.minimum)
+        )
+        if too_low or (self.maximum is not None and result > self.maximum):
+            raise self.refused(argument, result)
+        return float(result)
+
+
+class Computed(Reader[T]):
+    """A value that is written as a number or as an expression."""
+
+    def read(self, argument: Argument) -> T:
+        value = argument.value
+        literal = number(value.text) if isinstance(value, Scalar) else None
+        result = compute(argument) if literal is None and _may_be_expression(value) else literal
+        return self.check(argument, result)
+
+    def check(self, argument: Argument, result: Result | None) -> T:
+        """``result``, which was computed, as what it is to be.
+
+        Raises:
+            SpecError: it is not that.
+        """
+        raise NotImplementedError
+
+
+class Whole(Computed[int]):
+    """A whole number of at least ``minimum``."""
+
+    def __init__(self, minimum: int | None = 1, maximum: int | None = MAX_SIZE) -> None:
+        self.minimum = minimum
+        self.maximum = maximum
+        shown = None if maximum == MAX_SIZE else maximum
+        self.expected = _range_text("a whole number", minimum, shown, above=False)
+
+    def check(self, argument: Argument, result: Result | None) -> int:
+        if isinstance(result, float) and result.is_integer():
+            result = int(result)
+        if isinstance(result, bool) or not isinstance(result, int):
+            hint = "'//' divides and rounds down" if isinstance(result, float) else ""
+            raise self.refused(argument, result, hint)
+        if (self.minimum is not None and result < self.minimum) or (
+            self.maximum is not None and result > self.maximum
+        ):
+            raise self.refused(argument, result)
+        return result
+
+
+class Count(Computed[Dim]):
+    """A whole number as :class:`Whole`, or a formula of variables that are kept unknown.
+
+    Whoever reads one holds it to 1 or more (:mod:`cnncli.graph.build` does so for kinds of layers).
+    """
+
+    def __init__(self, minimum: int = 1) -> None:
+        self._number = Whole(minimum)
+        self.expected = self._number.expected
+
+    def check(self, argument: Argument, result: Result | None) -> Dim:
+        return result if isinstance(result, Expr) else self._number.check(argument, result)
+
+
+class Flag(Reader[bool]):
+    """True or false."""
+
+    expected = "true or false"
+
+    def read(self, argument: Argument) -> bool:
+        value = argument.value
+        if not isinstance(value, Scalar) or value.is_null:
+            raise self.wrong(argument)
+        folded = value.text.casefold()
+        if folded in TRUE_WORDS or folded in FALSE_WORDS:
+            return folded in TRUE_WORDS
+        if value.text.isidentifier() and value.text not in argument.scope:
+            raise self.wrong(argument, hint=did_you_mean(value.text, ("true", "false")))
+        result = compute(argument)
+        if not isinstance(result, bool):
+            raise self.refused(argument, result)
+        return result
+
+
+class Text(Reader[str]):
+    """Any text."""
+
+    expected = "a text"
+
+    def read(self, argument: Argument) -> str:
+        value = argument.value
+        if not isinstance(value, Scalar) or value.is_null:
+            raise self.wrong(argument)
+        return interpolate(value, argument.scope)
+
+
+class Choice(Reader[str]):
+    """One word of a fixed set."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+        self.expected = f"one of {listing(words)}"
+
+    def read(self, argument: Argument) -> str:
+        value = argument.value
+        if not isinstance(value, Scalar):
+            raise self.wrong(argument)
+        word = interpolate(value, argument.scope)
+        if word not in self.words:
+            match = nearest(word, self.words)
+            raise self.wrong(argument, f"'{shortened(word)}'", f"did you mean '{match}'?" if match else "")
+        return word
+
+
+class PerAxis(Reader["int | tuple[int, ...]"]):
+    """One whole number for every spatial axis, or a list with one for each."""
+
+    def __init__(self, minimum: int = 1) -> None:
+        self.item = Whole(minimum)
+        self.expected = f"{self.item.expected}, or a list with one for each axis"
+
+    def read(self, argument: Argument) -> int | tuple[int, ...]:
+        value = argument.value
+        if isinstance(value, Scalar) and (_may_be_expression(value) and not value.is_null):
+            result = compute(argument)
+            if not isinstance(result, list):
+                return self._one(argument, result)
+            return self._several(argument, [(argument, each) for each in result])
+        if isinstance(value, Items) and len(value) <= _MAX_AXES:
+            parts = [Argument(each, argument.scope) for each in value]
+            return self._several(argument, [(part, compute(part)) for part in parts])
+        raise self.wrong(argument)
+
+    def _one(self, argument: Argument, result: Result) -> int:
+        try:
+            return self.item.check(argument, result)
+        except SpecError as error:
+            hint = error.diagnostics[0].hint
+            raise self.refused(argument, result, hint) from None
+
+    def _several(self, whole: Argument, parts: list[tuple[Argument, Result]]) -> tuple[int, ...]:
+        if not 1 <= len(parts) <= _MAX_AXES:
+            raise self.wrong(whole)
+        return tuple(self.item.check(argument, result) for argument, result in parts)
+
+
+class Sizes(Reader["tuple[T, ...]"]):
+    """A list of whole numbers, or of formulas too."""
+
+    def __init__(self, item: Computed[T], most: int = 4) -> None:
+        self.item = item
+        self.most = most
+        self.expected = f"a list of 1 to {most}, each {item.expected}"
+
+    def read(self, argument: Argument) -> tuple[T, ...]:
+        value = argument.value
+        if isinstance(value, Entries):
+            raise self.wrong(argument)
+        if isinstance(value, Items):
+            self._check_length(argument, len(value))
+            return self._entries(value, argument)
+        if value.is_null:
+            raise self.wrong(argument)
+        result = compute(argument)
+        each = result if isinstance(result, list) else [result]
+        self._check_length(argument, len(each))
+        return tuple(self.item.check(argument, part) for part in each)
+
+    def _check_length(self, argument: Argument, length: int) -> None:
+        if not 1 <= length <= self.most:
+            raise self.wrong(argument)
+
+    def _entries(self, value: Items, argument: Argument) -> tuple[T, ...]:
+        sizes: list[T] = []
+        faults: list[Diagnostic] = []
+        for each in value:
+            try:
+                sizes.append(self.item.read(Argument(each, argument.scope)))
+            except SpecError as error:
+                faults.extend(error.diagnostics)
+        if faults:
+            raise SpecError(faults)
+        return tuple(sizes)
+
+
+class Weights(Reader["Mapping[str, float]"]):
+    """A mapping from names to numbers of 0 or more."""
+
+    expected = "a mapping from names to numbers of 0 or more"
+
+    def read(self, argument: Argument) -> Mapping[str, float]:
+        value = argument.value
+        if not isinstance(value, Entries):
+            raise self.wrong(argument)
+        reader = Number(0)
+        return {name: reader.read(Argument(each, argument.scope)) for name, each in value.items()}
+
+
+def _may_be_expression(value: object) -> bool:
+    return isinstance(value, Scalar) and not value.is_null
+
+
+def _shown(argument: Argument, result: object) -> str:
+    """What came: the text, and where that is an expression, also its value."""
+    written = describe(argument.value)
+    if result is None or not isinstance(argument.value, Scalar) or argument.value.text == _brief(result):
+        return written
+    return f"{written} (which is {_brief(result)})"
+
+
+def _brief(result: object) -> str:
+    return f"a list of {len(result)}" if isinstance(result, list) else shortened(str(result))
+
+
+def _range_text(noun: str, minimum: float | None, maximum: float | None, *, above: bool) -> str:
+    if minimum is not None and maximum is not None:
+        return f"{noun} from {minimum} to {maximum}"
+    if minimum is not None:
+        return f"{noun} above {minimum}" if above else f"{noun} of {minimum} or more"
+    return noun

@@ -1,0 +1,131 @@
+"""The sections of a spec that are not about the graph: ``train:``, ``budget:`` and ``paper:``.
+
+Declared here, without torch, so that a misspelt setting is reported by ``inspect`` already.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from cnncli.language.fields import Record, arg
+from cnncli.language.readers import Choice, Flag, Number, Reader, Text, Weights, Whole
+from cnncli.language.scope import Argument, compute
+from cnncli.language.tree import Scalar
+
+_QUANTITY: Final = re.compile(
+    r"\s*([+-]?(?:[0-9][0-9_,]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]*)\s*\Z"
+)
+_MAX_LENGTH: Final = 40
+_COUNTS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
+_BYTES: Final = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
+
+
+class Quantity(Reader[int]):
+    """A readable whole number: ``1.2M``, ``60k``, ``1_000_000``; of bytes also ``512 KiB``, ``1.5 MB``."""
+
+    def __init__(self, *, of_bytes: bool = False) -> None:
+        self._units = _BYTES if of_bytes else _COUNTS
+        self.expected = (
+            "a size such as 512 KiB or 1.5 MB" if of_bytes else "a number such as 1.2M, 60k or 61706"
+        )
+
+    def read(self, argument: Argument) -> int:
+        value = argument.value
+        if not isinstance(value, Scalar) or value.is_null:
+            raise self.wrong(argument)
+        amount = self.amount(value.text)
+        if amount is None and not _is_quantity(value.text):
+            result = compute(argument)
+            amount = self.amount(str(result)) if not isinstance(result, bool) else None
+        if amount is None:
+            raise self.wrong(argument)
+        return amount
+
+    def amount(self, text: str) -> int | None:
+        """The whole number a text stands for, or None; a fraction left over counts as none."""
+        match = _QUANTITY.match(text) if len(text) <= _MAX_LENGTH else None
+        factor = self._units.get(match[2].casefold()) if match else None
+        if match is None or factor is None:
+            return None
+        digits = match[1].replace(",", "").replace("_", "")
+        if "e" in digits.casefold():
+            exact = float(digits) * factor
+            return int(exact) if exact >= 0 and exact.is_integer() else None
+        whole, _, fraction = digits.partition(".")
+        numerator = int(f"{whole or '0'}{fraction}") * factor
+        amount, rest = divmod(numerator, 10 ** len(fraction))
+        return amount if rest == 0 and amount >= 0 else None
+
+
+def _is_quantity(text: str) -> bool:
+    """Whether it has the form of one, so that it is no expression."""
+    return _QUANTITY.match(text) is not None
+
+
+class Budget(Record):
+    """Upper limits that ``cnncli check`` holds a network to. A limit that is not given is not checked."""
+
+    keyword = "budget"
+
+    params: int | None = arg(Quantity(), "learnable numbers", default=None)
+    macs: int | None = arg(Quantity(), "multiply-accumulates of one sample", default=None)
+    flops: int | None = arg(Quantity(), "floating-point operations of one sample", default=None)
+    neurons: int | None = arg(Quantity(), "neurons of all layers", default=None)
+    buffers: int | None = arg(Quantity(), "numbers that are kept but not learned", default=None)
+    layers: int | None = arg(Quantity(), "nodes of the graph", default=None)
+    weights_size: int | None = arg(
+        Quantity(of_bytes=True), "bytes of parameters and buffers as 32-bit numbers", default=None
+    )
+
+
+class Train(Record):
+    """How ``cnncli train`` trains the network, unless the command line says otherwise."""
+
+    keyword = "train"
+
+    data: str = arg(Text(), "digits, idx:DIR, folder:DIR or npz:FILE", default="digits")
+    fit: str = arg(
+        Choice("resize", "pad"), "how images of another size are brought to the input's", default="resize"
+    )
+    epochs: int = arg(Whole(1), "passes over the training data", default=10)
+    batch: int = arg(Whole(1), "samples in one step", default=128)
+    optimizer: str = arg(Choice("sgd", "adamw"), "the optimizer", default="sgd")
+    lr: float = arg(Number(0, above=True), "peak learning rate", default=0.05)
+    momentum: float = arg(Number(0, 1), "momentum of sgd", default=0.9)
+    nesterov: bool = arg(Flag(), "Nesterov's form of momentum", default=False)
+    weight_decay: float = arg(Number(0), "weight decay of matrices and kernels", default=5e-4)
+    schedule: str = arg(
+        Choice("constant", "cosine", "linear"),
+        "how the learning rate falls to 0 over the run",
+        default="cosine",
+    )
+    warmup: float = arg(Number(0), "epochs over which the learning rate rises", default=0.0)
+    label_smoothing: float = arg(Number(0, 1), "share of the target spread over all classes", default=0.0)
+    seed: int = arg(Whole(0), "seed of initialization, shuffling and dropout", default=0)
+    losses: Mapping[str, float] = arg(Weights(), "weight of each head's loss (1 unless given)", default={})
+
+
+class Paper(Record):
+    """Where a network was published."""
+
+    keyword = "paper"
+
+    authors: str = arg(Text(), "their last names: Krizhevsky, Sutskever and Hinton")
+    year: int = arg(Whole(1000, 9999), "the year it appeared")
+    title: str = arg(Text(), "its title")
+    figures: str = arg(
+        Text(), "what it states of the network, in its words: 60 million parameters", default=""
+    )

@@ -1,0 +1,136 @@
+"""The located values of a YAML text: words, lists and mappings.
+
+Scalars stay text here: whether ``no`` is a word or a truth value depends on the field that reads it
+(:mod:`cnncli.language.readers`), so it is decided there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeAlias
+
+from cnncli.diagnostics import Location, Source, listing, shortened
+
+_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+class Scalar:
+    """One word of the file. ``plain`` says that it stood without quotes."""
+
+    __slots__ = ("_place", "plain", "text")
+    size = 1
+
+    def __init__(self, text: str, plain: bool, source: Source, line: int, column: int, width: int) -> None:
+        self.text = text
+        self.plain = plain
+        self._place = (source, line, column, width)
+
+    @property
+    def location(self) -> Location:
+        return Location(*self._place)
+
+    @property
+    def is_null(self) -> bool:
+        return self.plain and self.text in _NULLS
+
+    def part(self, start: int, width: int) -> Location:
+        """Where a piece of the text stands, as far as it can be told (not inside escapes)."""
+        source, line, column, whole = self._place
+        offset = start if self.plain else start + 1
+        return Location(source, line, column + offset, width) if offset + width <= whole else self.location
+
+    def __repr__(self) -> str:
+        return f"Scalar({self.text!r})"
+
+
+class Items:
+    """A YAML sequence."""
+
+    __slots__ = ("_place", "size", "values")
+
+    def __init__(self, values: tuple[Value, ...], place: tuple[Source, int, int, int]) -> None:
+        self.values = values
+        self._place = place
+        self.size: int = 1 + sum(value.size for value in values)
+
+    @property
+    def location(self) -> Location:
+        return Location(*self._place)
+
+    def __iter__(self) -> Iterator[Value]:
+        return iter(self.values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        return f"Items({list(self.values)!r})"
+
+
+class Entries(Mapping[str, "Value"]):
+    """A YAML mapping: text keys in the order of the file, each with the place of its key."""
+
+    __slots__ = ("keys_at", "pairs", "place", "size")
+
+    def __init__(
+        self, pairs: dict[str, Value], keys_at: dict[str, Scalar], place: tuple[Source, int, int, int]
+    ) -> None:
+        self.pairs = pairs
+        self.keys_at = keys_at
+        self.place = place
+        self.size: int = 1 + len(pairs) + sum(value.size for value in pairs.values())
+
+    @property
+    def location(self) -> Location:
+        return Location(*self.place)
+
+    def __getitem__(self, key: str) -> Value:
+        return self.pairs[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.pairs)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __repr__(self) -> str:
+        return f"Entries({self.pairs!r})"
+
+    def merged(self, over: Entries) -> Entries:
+        """This mapping under ``over``: mappings merge key by key, everything else is replaced."""
+        pairs = dict(self.pairs)
+        for key, value in over.pairs.items():
+            below = pairs.get(key)
+            both = isinstance(below, Entries) and isinstance(value, Entries)
+            pairs[key] = below.merged(value) if both else value  # type: ignore[union-attr, arg-type]
+        return Entries(pairs, self.keys_at | over.keys_at, over.place)
+
+    def without(self, *keys: str) -> Entries:
+        """This mapping less some keys."""
+        return Entries({k: v for k, v in self.pairs.items() if k not in keys}, self.keys_at, self.place)
+
+
+Value: TypeAlias = Scalar | Items | Entries
+
+
+def same_value(one: Value, other: Value) -> bool:
+    """Whether two values say the same, wherever they stand; keys may be quoted or not."""
+    if isinstance(one, Scalar) and isinstance(other, Scalar):
+        return (one.text, one.plain) == (other.text, other.plain)
+    if isinstance(one, Items) and isinstance(other, Items):
+        return len(one) == len(other) and all(map(same_value, one, other))
+    if isinstance(one, Entries) and isinstance(other, Entries):
+        return one.pairs.keys() == other.pairs.keys() and all(
+            same_value(value, other.pairs[key]) for key, value in one.pairs.items()
+        )
+    return False
+
+
+def describe(value: Value) -> str:
+    """What stands here, for "expected ..., got ..."."""
+    if isinstance(value, Items):
+        return f"a list of {len(value)}" if len(value) else "an empty list"
+    if isinstance(value, Entries):
+        keys = listing([shortened(key, 30) for key in value.pairs], limit=6)
+        return f"a mapping with {keys}" if keys else "an empty mapping"
+    return "nothing" if value.is_null else f"'{shortened(value.text)}'"

@@ -1,0 +1,54 @@
+"""A document back to YAML text: what a run keeps, with ``extends`` and ``--set`` resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import yaml
+
+from cnncli.language.document import Document
+from cnncli.language.tree import Entries, Items, Scalar, Value
+
+
+def to_yaml(document: Document) -> str:
+    """The text of one self-contained spec that means the same as the document."""
+    entries = document.entries
+    if "name" not in entries:
+        key = Scalar("name", True, document.source, 1, 1, 1)
+        name = Scalar(document.name.replace("$", "$$"), False, document.source, 1, 1, 1)
+        entries = Entries({"name": name, **entries.pairs}, {"name": key, **entries.keys_at}, entries.place)
+    events: list[yaml.Event] = [
+        yaml.StreamStartEvent(),
+        yaml.DocumentStartEvent(explicit=False),
+        *_events(entries, depth=0),
+        yaml.DocumentEndEvent(explicit=False),
+        yaml.StreamEndEvent(),
+    ]
+    return str(yaml.emit(events, allow_unicode=True, width=100))
+
+
+def _events(value: Value, depth: int) -> Iterator[yaml.Event]:
+    if isinstance(value, Scalar):
+        yield _scalar(value)
+    elif isinstance(value, Items):
+        yield yaml.SequenceStartEvent(None, None, implicit=True, flow_style=_is_small(value))
+        for each in value:
+            yield from _events(each, depth + 1)
+        yield yaml.SequenceEndEvent()
+    else:
+        yield yaml.MappingStartEvent(None, None, implicit=True, flow_style=depth > 0 and _is_small(value))
+        for key, each in value.items():
+            yield _scalar(value.keys_at[key])
+            yield from _events(each, depth + 1)
+        yield yaml.MappingEndEvent()
+
+
+def _scalar(value: Scalar) -> yaml.Event:
+    # "null" in full: the emitter would put quotes round nothing, which makes it a text.
+    text = "null" if value.is_null else value.text
+    return yaml.ScalarEvent(None, None, (value.plain, True), text, style=None if value.plain else '"')
+
+
+def _is_small(value: Value) -> bool:
+    """Whether a collection reads well on one line."""
+    return value.size <= 12

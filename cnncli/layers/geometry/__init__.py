@@ -1,0 +1,1 @@
+"""Windows: all arithmetic along an axis."""

@@ -1,0 +1,87 @@
+"""How padding is written, and the pads it means along each axis."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cnncli.diagnostics import nearest
+from cnncli.language.readers import PerAxis, Reader, Whole
+from cnncli.language.scope import Argument, interpolate, number
+from cnncli.language.tree import Entries, Items, Scalar
+
+WORDS: Final = ("valid", "same", "half")
+MODES: Final = ("zeros", "constant", "symmetric", "reflect", "replicate", "circular")
+_SIDES: Final = ("top", "bottom", "left", "right")
+
+
+class Padding(NamedTuple):
+    """``valid``, ``same``, ``half``, or explicit amounts (before, after) for each axis.
+
+    One pair of amounts stands for every axis.
+    """
+
+    word: str = ""
+    amounts: tuple[tuple[int, int], ...] = ()
+
+    def axes(self) -> int | None:
+        """The number of axes that the amounts are written for; None where any will do."""
+        return len(self.amounts) if len(self.amounts) > 1 else None
+
+    def along(self, axis: int, kernel: int, dilation: int) -> tuple[int, int]:
+        """The explicit pads before and after; (0, 0) for ``valid`` and ``same``."""
+        if self.amounts:
+            return self.amounts[axis if len(self.amounts) > 1 else 0]
+        each = dilation * (kernel - 1) // 2 if self.word == "half" else 0
+        return each, each
+
+    def __str__(self) -> str:
+        return self.word or str([list(pair) for pair in self.amounts])
+
+
+VALID: Final = Padding("valid")
+
+
+class Edges(Reader[Padding]):
+    """Explicit amounts: a number, one for each axis, or the four sides of an image."""
+
+    expected = "a number, [vertical, horizontal] or {top:, bottom:, left:, right:}"
+
+    def read(self, argument: Argument) -> Padding:
+        value = argument.value
+        if isinstance(value, Entries):
+            return self._sides(argument, value)
+        if isinstance(value, Scalar) and value.is_null:
+            raise self.wrong(argument)
+        amounts = PerAxis(0).read(argument)
+        each = (amounts,) if isinstance(amounts, int) else amounts
+        return Padding(amounts=tuple((amount, amount) for amount in each))
+
+    def _sides(self, argument: Argument, sides: Entries) -> Padding:
+        unknown = [key for key in sides if key not in _SIDES]
+        if unknown or not sides.pairs:
+            raise self.wrong(argument)
+        amount = {
+            side: Whole(0).read(Argument(sides[side], argument.scope)) if side in sides else 0
+            for side in _SIDES
+        }
+        return Padding(amounts=((amount["top"], amount["bottom"]), (amount["left"], amount["right"])))
+
+
+class PaddingReader(Reader[Padding]):
+    """``valid``, ``same``, ``half``, or explicit amounts."""
+
+    expected = f"valid, same, half, {Edges.expected}"
+
+    def read(self, argument: Argument) -> Padding:
+        value = argument.value
+        if isinstance(value, Items | Entries) or number(value.text) is not None:
+            return Edges().read(argument)
+        if value.is_null:
+            raise self.wrong(argument)
+        word = interpolate(value, argument.scope)
+        if word in WORDS:
+            return Padding(word)
+        meant = nearest(word, WORDS)
+        if meant is not None and word not in argument.scope:
+            raise self.wrong(argument, hint=f"did you mean '{meant}'?")
+        return Edges().read(argument)

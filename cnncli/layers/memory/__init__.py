@@ -1,0 +1,1 @@
+"""What layers hold in memory."""

@@ -1,0 +1,64 @@
+"""Layers that act in training only; all draw from torch's generator of the tensor's device."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cnncli.layers.regularization import Dropout, Dropout2d, DropPath, Noise
+from cnncli.network.registry import Sizes, builder, by_rank
+
+_CHANNEL_DROPOUT: Final[dict[int, type[Any]]] = {1: nn.Dropout1d, 2: nn.Dropout2d, 3: nn.Dropout3d}
+
+
+@builder(Dropout)
+def dropout(kind: Dropout, x: Sizes) -> nn.Module:
+    """PyTorch's own."""
+    return nn.Dropout(kind.probability)
+
+
+@builder(Dropout2d)
+def dropout2d(kind: Dropout2d, x: Sizes) -> nn.Module:
+    """PyTorch's own for whole channels."""
+    module: nn.Module = by_rank(_CHANNEL_DROPOUT, x)(kind.probability)
+    return module
+
+
+class SampleDropout(nn.Module):
+    """Sets whole samples to 0 with a probability and scales the others up."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        kept = x.new_ones((x.shape[0], *(1,) * (x.ndim - 1)))
+        return x * functional.dropout(kept, self.probability)
+
+
+@builder(DropPath)
+def droppath(kind: DropPath, x: Sizes) -> nn.Module:
+    """One draw for each sample."""
+    return SampleDropout(kind.probability)
+
+
+class GaussianNoise(nn.Module):
+    """Adds noise of standard deviation ``sigma``."""
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__()
+        self.sigma = sigma
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.sigma * torch.randn_like(x) if self.training else x
+
+
+@builder(Noise)
+def noise(kind: Noise, x: Sizes) -> nn.Module:
+    """One draw for each value."""
+    return GaussianNoise(kind.sigma)

@@ -1,0 +1,119 @@
+"""Receptive fields and shifts, beside the costs of every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from cnncli.analysis.space.receptive_field import Field
+from cnncli.analysis.space.shifts import Shift
+from cnncli.language.description import INPUT
+from cnncli.report.pages.views import agreed, decimal, exact_number
+from cnncli.report.text.columns import Column
+
+_UNEVEN = "~"
+_NONE = "-"
+_MOST_NOTES = 5
+
+
+class FieldView(NamedTuple):
+    """The receptive field of every node: size, jump and center."""
+
+    fields: Mapping[str, Field]
+
+    def columns(self, nodes: Sequence[str], blank: int) -> Iterator[Column]:
+        """``size``, ``jump`` and ``center``, in input positions; ``all`` where everything is seen."""
+        fields = [self.fields[node] for node in nodes]
+        empty = [""] * blank
+        yield Column("field", [_size(field) for field in fields] + empty, right=True)
+        yield Column("jump", [_jump(field) for field in fields] + empty, right=True)
+        yield Column("center", [_center(field) for field in fields] + empty, right=True)
+
+    def notes(self) -> Iterator[str]:
+        """Where positions began to see unlike parts of the input."""
+        found = dict.fromkeys(field.uneven for field in self.fields.values() if field.uneven is not None)
+        for uneven in list(found)[:_MOST_NOTES]:
+            yield f"{_UNEVEN} {uneven.node}: {uneven.reason}"
+        if len(found) > _MOST_NOTES:
+            yield f"{_UNEVEN} and likewise at {len(found) - _MOST_NOTES} other nodes"
+
+    def document(self, node: str) -> dict[str, Any]:
+        """``receptive_field``: size, jump and center along every axis; null for all of the input."""
+        field = self.fields[node]
+        if field.axes is None:
+            return {"receptive_field": None}
+        document: dict[str, Any] = {
+            "size": [axis.size for axis in field.axes],
+            "jump": [_exact(axis.jump) for axis in field.axes],
+            "center": [_exact(axis.center) for axis in field.axes],
+        }
+        if field.uneven is not None:
+            document["uneven"] = field.uneven._asdict()
+        return {"receptive_field": document}
+
+
+class ShiftView(NamedTuple):
+    """The shifts under which every node's output only moves."""
+
+    shifts: Mapping[str, tuple[Shift, ...]]
+
+    def columns(self, nodes: Sequence[str], blank: int) -> Iterator[Column]:
+        """``shift``: in input pixels, and how far the output moves; ``none`` where none is enough."""
+        cells = [agreed([answer(shift) for shift in self.shifts[node]] or [_NONE], ", ") for node in nodes]
+        yield Column("shift", cells + [""] * blank)
+
+    def notes(self) -> Iterator[str]:
+        """What breaks equivariance."""
+        if self.shifts[INPUT]:
+            yield "shift 4 -> 1: where the input moves by 4 pixels, the output moves by 1 position"
+        if any(not shift.moves and shift.broken is None for each in self.shifts.values() for shift in each):
+            yield "shift 4 -> 0: where the input moves by 4 pixels, the output stays the same"
+        breaks = dict.fromkeys(shift.broken for each in self.shifts.values() for shift in each)
+        found = [each for each in breaks if each is not None]
+        for each in found[:_MOST_NOTES]:
+            yield f"no shift survives {each.node}: {each.reason}"
+        if len(found) > _MOST_NOTES:
+            yield f"and none survives {len(found) - _MOST_NOTES} other nodes"
+
+    def document(self, node: str) -> dict[str, Any]:
+        """``shift``: pixels and moves along every axis; both null, with ``broken``, where there is none."""
+        shifts = self.shifts[node]
+        document: dict[str, Any] = {
+            "pixels": [None if shift.broken else shift.pixels for shift in shifts],
+            "moves": [None if shift.broken else shift.moves for shift in shifts],
+        }
+        broken = next((shift.broken for shift in shifts if shift.broken is not None), None)
+        if broken is not None:
+            document["broken"] = broken._asdict()
+        return {"shift": document}
+
+
+def _size(field: Field) -> str:
+    if field.axes is None:
+        return "all"
+    mark = _UNEVEN if field.uneven is not None else ""
+    return mark + agreed([str(axis.size) for axis in field.axes] or [_NONE], "x")
+
+
+def _jump(field: Field) -> str:
+    return _cells(field, [axis.jump for axis in field.axes or ()], "x")
+
+
+def _center(field: Field) -> str:
+    return _cells(field, [axis.center for axis in field.axes or ()], ", ")
+
+
+def _cells(field: Field, values: Sequence[Fraction | None], separator: str) -> str:
+    if field.axes is None:
+        return ""
+    return agreed([_NONE if value is None else decimal(value) for value in values] or [_NONE], separator)
+
+
+def _exact(value: Fraction | None) -> int | str | None:
+    return None if value is None else exact_number(value)
+
+
+def answer(shift: Shift) -> str:
+    """``16 -> 1``, or ``none``."""
+    return "none" if shift.broken is not None else f"{shift.pixels} -> {shift.moves}"

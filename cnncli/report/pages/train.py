@@ -1,0 +1,179 @@
+"""How training and evaluating look: a live line on a terminal, one line for each epoch everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from cnncli.report.terminal import Screen, printable
+from cnncli.report.text.columns import Column, Table
+
+_HEADING = "epoch      lr     train loss  accuracy   test loss  accuracy   images/s"
+
+
+class Epoch(Protocol):
+    """The figures of one epoch."""
+
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def lr(self) -> float: ...
+    @property
+    def train_loss(self) -> float: ...
+    @property
+    def train_accuracy(self) -> float: ...
+    @property
+    def test_loss(self) -> float: ...
+    @property
+    def test_accuracy(self) -> float: ...
+    @property
+    def images_per_second(self) -> float: ...
+
+
+class Batches(Protocol):
+    """Where training stands within an epoch."""
+
+    @property
+    def phase(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def batches(self) -> int: ...
+    @property
+    def loss(self) -> float: ...
+    @property
+    def accuracy(self) -> float: ...
+    @property
+    def images_per_second(self) -> float: ...
+
+
+class ClassRow(Protocol):
+    """How one class fares."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def precision(self) -> float | None: ...
+    @property
+    def recall(self) -> float | None: ...
+    @property
+    def f1(self) -> float | None: ...
+
+
+class TrainingView:
+    """Shows training as it goes; an observer of the loop, and a context that ends the live line."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._heading_shown = False
+        self._live: Progress | None = None
+        self._task: TaskID | None = None
+        if screen.is_terminal:
+            self._live = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[figures]}"),
+                TimeRemainingColumn(),
+                console=Console(highlight=False),
+                transient=True,
+            )
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def progressed(self, progress: Batches) -> None:
+        """Move the live line."""
+        if self._live is None:
+            return
+        word = "training" if progress.phase == "train" else "testing "
+        description = f"{word} {progress.epoch}/{progress.epochs}"
+        figures = f"loss {progress.loss:.3f}  {percent(progress.accuracy)}"
+        if self._task is None:
+            self._task = self._live.add_task(description, total=progress.batches, figures=figures)
+        self._live.update(
+            self._task,
+            description=description,
+            completed=progress.batch,
+            total=progress.batches,
+            figures=figures,
+        )
+
+    def epoch_finished(self, metrics: Epoch, epochs: int) -> None:
+        """Print the epoch's line, above the live one."""
+        if not self._heading_shown:
+            self._print(_HEADING)
+            self._heading_shown = True
+        self._print(epoch_line(metrics, epochs))
+
+    def _print(self, text: str) -> None:
+        if self._live is not None:
+            self._live.console.print(text, soft_wrap=True)
+        else:
+            # Each line at once: who follows a log wants to see an epoch when it is over.
+            self._screen.line(text)
+            self._screen.flush()
+
+
+@contextmanager
+def reading(screen: Screen) -> Iterator[Callable[[int, int], None] | None]:
+    """A live line for data that takes a while to read, told (done, of how many); None without a terminal."""
+    if not screen.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("reading images"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(highlight=False), transient=True) as live:
+        task = live.add_task("", total=None)
+        yield lambda done, count: live.update(task, completed=done, total=count)
+
+
+def epoch_line(metrics: Epoch, epochs: int) -> str:
+    """One epoch's figures under the heading."""
+    count = f"{metrics.epoch}/{epochs}"
+    train = f"{metrics.train_loss:>8.4f}  {percent(metrics.train_accuracy):>8}"
+    test = f"{metrics.test_loss:>10.4f}  {percent(metrics.test_accuracy):>8}"
+    return f"{count:>7}  {metrics.lr:<8.2g} {train}  {test}  {metrics.images_per_second:>9,.0f}"
+
+
+def class_table(names: Sequence[str], rows: Sequence[ClassRow]) -> Table:
+    """Images, precision, recall and F1 of every class."""
+    return Table(
+        (
+            Column("class", [printable(name) for name in names], cut=True),
+            Column("images", [f"{row.count:,}" for row in rows], right=True),
+            Column("precision", [_ratio(row.precision) for row in rows], right=True),
+            Column("recall", [_ratio(row.recall) for row in rows], right=True),
+            Column("F1", [_ratio(row.f1) for row in rows], right=True),
+        )
+    )
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with two places: 97.22 %."""
+    return f"{100 * share:.2f} %"
+
+
+def _ratio(share: float | None) -> str:
+    return "-" if share is None else percent(share)

@@ -1,0 +1,1 @@
+"""Numbers, formulas and columns as text."""

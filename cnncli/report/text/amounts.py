@@ -1,0 +1,84 @@
+"""Bytes in a table or a document: a number, a formula, or the largest of several formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+from cnncli.algebra import Dim
+from cnncli.analysis.memory.peaks import FEW, STEP, Peak
+from cnncli.diagnostics import listing, readable_bytes
+from cnncli.report.terminal import printable
+from cnncli.report.text.columns import Column
+from cnncli.report.text.json_values import number
+from cnncli.report.text.numbers import exact
+
+NONE: Final = "-"
+_STEP: Final = "the optimizer's step"
+
+Amount: TypeAlias = "Dim | Peak | None"
+
+Short: TypeAlias = "Callable[[Dim], Dim]"
+"""Puts names in place of floor divisions."""
+
+
+def full(amount: Amount, short: Short) -> str:
+    """To the byte; where the largest of many formulas is meant, that it depends."""
+    if not isinstance(amount, Peak):
+        return NONE if amount is None else exact(short(amount))
+    if len(amount.amounts) > FEW:
+        return "depends on the size"
+    texts = [exact(short(each)) for each in amount.amounts]
+    return texts[0] if len(texts) == 1 else f"max({', '.join(texts)})"
+
+
+def brief(amount: Amount, short: Short) -> str:
+    """As a person says it, where it is a number."""
+    only = amount.amounts[0] if isinstance(amount, Peak) and len(amount.amounts) == 1 else amount
+    return readable_bytes(only) if isinstance(only, int) else full(amount, short)
+
+
+def column(heading: str, amounts: Sequence[Amount], rank: int, short: Short) -> Column:
+    """Bytes in full or, where there is little room, as a person says them."""
+    return Column(
+        heading,
+        [full(each, short) for each in amounts],
+        right=True,
+        short_cells=[brief(each, short) for each in amounts],
+        rank=rank,
+    )
+
+
+def when(peak: Peak) -> str:
+    """The moment, or all of which one is the fullest, phase by phase."""
+    if len(peak.moments) == 1:
+        (only,) = peak.moments
+        return f"{only.phase}, {printable(only.node)}" if only.node else _STEP
+    phases: dict[str, list[str]] = {}
+    for each in peak.moments:
+        # A layer's turn may have several moments.
+        names = phases.setdefault(each.phase, [])
+        names += [each.node] if each.node not in names else []
+    return "; ".join(
+        _STEP if phase == STEP else f"{phase}, {printable(listing(names))}" for phase, names in phases.items()
+    )
+
+
+def written_out(amount: Amount) -> int | str | None:
+    """For machines: a number, or a formula as Python arithmetic, however long."""
+    if not isinstance(amount, Peak):
+        return None if amount is None else number(amount)
+    texts = [number(each) for each in amount.amounts]
+    return texts[0] if len(texts) == 1 else f"max({', '.join(map(str, texts))})"
+
+
+def peak_document(peak: Peak) -> dict[str, Any]:
+    """The peak and its moment; of several, each with its own bytes, and no one moment."""
+    first = peak.moments[0]
+    if len(peak.moments) == 1:
+        return {"peak": written_out(peak), "phase": first.phase, "layer": first.node or None}
+    candidates = [
+        {"bytes": number(amount), "phase": moment.phase, "layer": moment.node or None}
+        for amount, moment in zip(*peak, strict=True)
+    ]
+    return {"peak": written_out(peak), "phase": None, "layer": None, "candidates": candidates}

@@ -1,0 +1,54 @@
+"""Formulas for which a table had no room: beside the layers' names once more, in a table of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cnncli.report.text.amounts import NONE
+from cnncli.report.text.columns import GAP, Column, Table, left_out, length
+from cnncli.report.text.formulas import unbroken, wrapped
+
+_NOTHING = ("0", NONE)
+_FROM_OUTPUT = "neurons"
+"""What the sizes of the output, which the table does show, multiply to."""
+
+
+def continuation(drawn: Table, width: int | None) -> Iterator[Table]:
+    """What a table of ``width`` leaves out, of the layers that have some of it.
+
+    One table where that fits, else one for each figure, whose formulas go on in the next line.
+    """
+    missing = [column for column in left_out(drawn, width) if column.heading != _FROM_OUTPUT]
+    if width is None or not missing:
+        return
+    together = _where_any((drawn.columns[0], *missing))
+    if length(together) <= width:
+        yield Table(together)
+        return
+    for column in missing:
+        name, figure = _where_any((drawn.columns[0], column))
+        yield Table(_broken(name, figure, width))
+
+
+def _where_any(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The rows in which a column but the first says something."""
+    rows = zip(*(column.cells for column in columns), strict=True)
+    kept = [row for row in rows if any(cell not in _NOTHING for cell in row[1:])]
+    return tuple(
+        column._replace(cells=[row[index] for row in kept], short_cells=None, optional=False)
+        for index, column in enumerate(columns)
+    )
+
+
+def _broken(name: Column, figure: Column, width: int) -> tuple[Column, Column]:
+    """The two columns, with lines of formulas instead of formulas that are too long."""
+    room = width - len(GAP) - min(name.width, width // 2)
+    if max(map(len, figure.cells)) <= room:
+        return name, figure
+    names: list[str] = []
+    lines: list[str] = []
+    for row, cell in zip(name.cells, figure.cells, strict=True):
+        formula = wrapped(unbroken(cell), room)
+        names += [row, *[""] * (len(formula) - 1)]
+        lines += formula
+    return name._replace(cells=names), figure._replace(cells=lines, right=False)

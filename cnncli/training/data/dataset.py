@@ -1,0 +1,108 @@
+"""Images and labels in memory: what every source of data becomes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cnncli.diagnostics import listing, usage_error
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Split:
+    """One part of the data: ``images`` uint8 [N, *the spec's input shape], ``labels`` int64 [N]."""
+
+    images: Tensor
+    labels: Tensor
+
+    @property
+    def count(self) -> int:
+        """N, the number of images."""
+        return len(self.labels)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of images and labels together."""
+        return self.images.nbytes + self.labels.nbytes
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Dataset:
+    """Labeled images, fitted to a spec's input and split into a part to learn from and one held out.
+
+    ``name`` is the source in the form that :func:`cnncli.training.data.load.load` takes, with its path made
+    absolute; ``notes`` has one line for every adaptation made to the images on the way.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+    notes: tuple[str, ...] = ()
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one image: (channels, *spatial) or (features,)."""
+        return tuple(self.train.images.shape[1:])
+
+    def fingerprint(self) -> str:
+        """SHA-256 over shapes, labels and images of both parts, and the names of the classes."""
+        digest = hashlib.sha256(repr(self.classes).encode())
+        for split in (self.train, self.test):
+            digest.update(repr(tuple(split.images.shape)).encode())
+            digest.update(split.labels.contiguous().numpy().data)
+            digest.update(split.images.contiguous().numpy().data)
+        return digest.hexdigest()
+
+
+def check_labels(labels: Tensor, images: int, where: str) -> None:
+    """Labels must be as many as the images, and at least one, none negative.
+
+    Raises:
+        UsageError: saying which of these does not hold ``where``.
+    """
+    if len(labels) != images:
+        raise usage_error(
+            f"{where} has {len(labels)} labels for {images} images",
+            expected="one label for each image",
+            received=f"{images} images and {len(labels)} labels",
+        )
+    if images == 0:
+        raise usage_error(f"{where} has no images", expected="at least one image")
+    lowest = int(labels.min())
+    if lowest < 0:
+        raise usage_error(f"{where} has a negative label", expected="0 and up", received=str(lowest))
+
+
+def numbered_classes(train: Tensor, test: Tensor, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The classes of data whose labels are plain numbers, and notes about them.
+
+    The classes are "0" up to the largest label to learn from; those without an image are noted.
+
+    Args:
+        train: int64 [N], the labels to learn from, none negative, N >= 1.
+        test: int64 [M], the held-out labels.
+        where: the source, for messages.
+
+    Raises:
+        UsageError: where labels cannot be class numbers, or a held-out label was never to be learned.
+    """
+    count = int(train.max()) + 1
+    if count > max(len(train), 256):
+        raise usage_error(
+            f"{where}: label {count - 1} with only {len(train)} images to learn from",
+            expected="labels that number the classes 0, 1, 2, ...",
+            received=str(count - 1),
+        )
+    if int(test.max()) >= count:
+        raise usage_error(
+            f"{where}: the held-out data has label {int(test.max())}, which the training data has not",
+            expected=f"labels from 0 to {count - 1}",
+            received=str(int(test.max())),
+        )
+    empty = (torch.bincount(train, minlength=count) == 0).nonzero().flatten().tolist()
+    notes = (f"no training image is labeled {listing([str(label) for label in empty])}",) if empty else ()
+    return tuple(str(label) for label in range(count)), notes

@@ -1,0 +1,71 @@
+"""Mean 0 and deviation 1 for every channel: measured exactly, kept with the run, applied batch by batch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_CHUNK_VALUES = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """Mean and standard deviation of each channel, of values from 0 to 1 (a byte divided by 255).
+
+    A spec with a plain vector as its input has one of each for all features: a vector of pixels has many
+    that hardly ever change, and to divide by so small a deviation would let them drown the others.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def affine(self, axes: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """``scale`` and ``shift`` such that byte * scale + shift is (byte / 255 - mean) / std.
+
+        Args:
+            axes: how many axes one image has.
+            device: where the batches are.
+
+        Returns:
+            two float32 tensors of shape [channels, 1, ...], which broadcast over a batch.
+        """
+        shape = (len(self.mean), *(1 for _ in range(axes - 1)))
+        pairs = list(zip(self.mean, self.std, strict=True))
+        scale = torch.tensor([1 / (255 * std) for _, std in pairs], dtype=torch.float32).reshape(shape)
+        shift = torch.tensor([-mean / std for mean, std in pairs], dtype=torch.float32).reshape(shape)
+        return scale.to(device), shift.to(device)
+
+
+def measure(images: Tensor) -> Normalization:
+    """The normalization that gives ``images`` mean 0 and deviation 1 in every channel.
+
+    Sums are exact integers, so the result depends on nothing but the images. The deviation is the
+    population's, sqrt(E[x^2] - E[x]^2); a channel that never changes gets 1, which makes it 0 throughout.
+
+    Args:
+        images: uint8 [N, channels, *spatial] or [N, features], N >= 1.
+    """
+    histograms = _histograms(images)
+    means, deviations = [], []
+    for histogram in histograms:
+        count = sum(histogram)
+        total = sum(value * times for value, times in enumerate(histogram))
+        squares = sum(value * value * times for value, times in enumerate(histogram))
+        means.append(total / count / 255)
+        deviations.append(math.sqrt(count * squares - total * total) / count / 255 or 1.0)
+    return Normalization(tuple(means), tuple(deviations))
+
+
+def _histograms(images: Tensor) -> list[list[int]]:
+    """How often each of the 256 bytes occurs, by channel (one channel where images are vectors)."""
+    channels = images.unsqueeze(1) if images.ndim == 2 else images.flatten(2)
+    counts = torch.zeros(channels.shape[1], 256, dtype=torch.int64)
+    step = max(1, _CHUNK_VALUES // max(1, channels[0].numel()))
+    for start in range(0, len(channels), step):
+        for channel, values in enumerate(channels[start : start + step].unbind(1)):
+            counts[channel] += torch.bincount(values.flatten(), minlength=256)
+    result: list[list[int]] = counts.tolist()
+    return result

@@ -1,0 +1,46 @@
+"""The last step of the sources that hold arrays: checks, fitting, and the finished data set."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from cnncli.training.data.dataset import Dataset, Split, check_labels, numbered_classes
+from cnncli.training.data.resize import conform
+
+
+class Part(NamedTuple):
+    """Images and labels as they were read: uint8 [N, channels, *spatial] or [N, features], int64 [N]."""
+
+    images: Tensor
+    labels: Tensor
+
+
+def assemble(
+    name: str,
+    train: Part,
+    test: Part,
+    input_shape: tuple[int, ...],
+    fit: str,
+    notes: tuple[str, ...] = (),
+) -> Dataset:
+    """A data set of two parts whose labels are numbers.
+
+    Raises:
+        UsageError: for labels that do not suit the images, or images that do not suit the spec's input.
+    """
+    check_labels(train.labels, len(train.images), f"{name}: the training part")
+    check_labels(test.labels, len(test.images), f"{name}: the held-out part")
+    classes, class_notes = numbered_classes(train.labels, test.labels, name)
+    train_images, train_notes = conform(train.images, input_shape, fit)
+    test_images, test_notes = conform(test.images, input_shape, fit)
+    # Both parts usually need the same: say it once.
+    all_notes = dict.fromkeys((*notes, *class_notes, *train_notes, *test_notes))
+    return Dataset(
+        name=name,
+        classes=classes,
+        train=Split(train_images, train.labels),
+        test=Split(test_images, test.labels),
+        notes=tuple(all_notes),
+    )

@@ -1,0 +1,28 @@
+"""``digits``: the 1,797 real handwritten digits of 8x8 pixels that come with scikit-learn.
+
+Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits" (UCI, 1998), its test part.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.holdout import held_out
+from cnncli.training.data.sources.assemble import Part, assemble
+
+
+def load(input_shape: tuple[int, ...], fit: str) -> Dataset:
+    """The digits, a fixed fifth of each class held out; pixel values 0 to 16 become bytes 0 to 255."""
+    # Imported here because scikit-learn takes a second that the other sources need not pay.
+    from sklearn.datasets import load_digits  # noqa: PLC0415
+
+    data = load_digits()
+    pixels = torch.from_numpy(data.images)
+    images = (pixels * 255 / 16).round().to(torch.uint8).unsqueeze(1)
+    labels = torch.from_numpy(data.target).to(torch.int64)
+    held = torch.zeros(len(labels), dtype=torch.bool)
+    held[held_out(labels.tolist(), [str(index) for index in range(len(labels))])] = True
+    return assemble(
+        "digits", Part(images[~held], labels[~held]), Part(images[held], labels[held]), input_shape, fit
+    )

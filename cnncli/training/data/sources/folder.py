@@ -1,0 +1,166 @@
+"""``folder:DIR``: image files, one folder for each class, in two parts or with a fixed fifth held out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from cnncli.diagnostics import Diagnostic, UsageError, listing, usage_error
+from cnncli.training.data.dataset import Dataset, Split
+from cnncli.training.data.holdout import held_out
+from cnncli.training.data.sources.pictures import SUFFIXES, Pictures
+
+_TEST_NAMES = ("test", "val", "valid", "validation")
+_MOST_FAULTS = 20
+
+
+class _Files(NamedTuple):
+    """Paths and the class of each."""
+
+    paths: tuple[Path, ...]
+    labels: tuple[int, ...]
+
+
+class _Layout(NamedTuple):
+    """What lies in the folder: the names of the classes, the files of both parts, what was noticed."""
+
+    classes: tuple[str, ...]
+    train: _Files
+    test: _Files
+    notes: tuple[str, ...]
+
+
+def load(
+    folder: Path,
+    input_shape: tuple[int, ...],
+    fit: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """DIR/train/CLASS/*.png with DIR/test/CLASS/*.png (or val), or DIR/CLASS/*.png with a fifth held out.
+
+    Classes are numbered in the order of their names; folders below a class belong to it.
+
+    Raises:
+        UsageError: for classes without images or only in the held-out part, and naming every file that
+            cannot be read.
+    """
+    layout = _layout(folder)
+    paths = (*layout.train.paths, *layout.test.paths)
+    pictures = Pictures.prepare(paths, input_shape, fit)
+    images, notes = pictures.read(progress)
+    labels = torch.tensor((*layout.train.labels, *layout.test.labels), dtype=torch.int64)
+    count = len(layout.train.paths)
+    return Dataset(
+        name=f"folder:{folder}",
+        classes=layout.classes,
+        train=Split(images[:count], labels[:count]),
+        test=Split(images[count:], labels[count:]),
+        notes=(*layout.notes, *notes),
+    )
+
+
+def _layout(folder: Path) -> _Layout:
+    if not folder.is_dir():
+        raise usage_error(f"{folder} is not a folder", expected="a folder with one folder for each class")
+    train = folder / "train"
+    tests = [folder / name for name in _TEST_NAMES if (folder / name).is_dir()]
+    if train.is_dir() and tests:
+        return _two_parts(train, tests)
+    if train.is_dir() or tests:
+        there = "train" if train.is_dir() else tests[0].name
+        raise usage_error(
+            f"{folder} has a folder {there}, but not its counterpart",
+            expected=f"both train and one of {listing(_TEST_NAMES)}, or one folder for each class",
+            received=there,
+        )
+    return _one_part(folder)
+
+
+def _two_parts(train: Path, tests: Sequence[Path]) -> _Layout:
+    classes = _classes(train)
+    test = tests[0]
+    unknown = [name for name in _classes(test) if name not in classes]
+    if unknown:
+        raise usage_error(
+            f"{test} has classes that {train} has not: {listing(unknown)}",
+            expected=f"only {listing(classes)}",
+            received=listing(unknown),
+        )
+    train_files, ignored = _files(train, classes)
+    test_files, ignored_too = _files(test, [name for name in classes if (test / name).is_dir()], classes)
+    notes = [f"{path} is not used: {test.name} is the held-out part" for path in tests[1:]]
+    return _Layout(classes, train_files, test_files, (*notes, *_ignored_notes(ignored + ignored_too)))
+
+
+def _one_part(folder: Path) -> _Layout:
+    classes = _classes(folder)
+    files, ignored = _files(folder, classes)
+    counts = [files.labels.count(label) for label in range(len(classes))]
+    lonely = [name for name, count in zip(classes, counts, strict=True) if count < 2]
+    if lonely:
+        raise usage_error(
+            f"{folder}: {listing(lonely)} has one image, of which no fifth can be held out",
+            expected="two images or more of every class",
+            received="1",
+        )
+    keys = [path.relative_to(folder).as_posix() for path in files.paths]
+    held = set(held_out(files.labels, keys))
+
+    def part(of_held: bool) -> _Files:
+        chosen = [index for index in range(len(keys)) if (index in held) == of_held]
+        return _Files(
+            tuple(files.paths[index] for index in chosen), tuple(files.labels[index] for index in chosen)
+        )
+
+    note = f"{len(held)} of {len(keys)} images held out, a fixed fifth of every class"
+    return _Layout(classes, part(False), part(True), (note, *_ignored_notes(ignored)))
+
+
+def _classes(folder: Path) -> tuple[str, ...]:
+    names = tuple(
+        sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    )
+    if not names:
+        raise usage_error(
+            f"{folder} has no folders",
+            expected="one folder for each class",
+            received=listing(sorted(path.name for path in folder.iterdir()), limit=4) or "an empty folder",
+        )
+    return names
+
+
+def _files(
+    folder: Path, present: Sequence[str], classes: Sequence[str] | None = None
+) -> tuple[_Files, list[Path]]:
+    """The images of the classes ``present``, numbered as in ``classes``, and the files that are no images."""
+    numbers = {name: number for number, name in enumerate(classes or present)}
+    paths: list[Path] = []
+    labels: list[int] = []
+    ignored: list[Path] = []
+    faults: list[Diagnostic] = []
+    for name in present:
+        # What is neither a file nor a folder, a link to nothing or a pipe, is said to be left out.
+        files = sorted(path for path in (folder / name).rglob("*") if not path.is_dir())
+        images = [path for path in files if _is_image(path)]
+        ignored += [path for path in files if not _is_image(path) and not path.name.startswith(".")]
+        if not images:
+            faults.append(Diagnostic("usage", f"{folder / name} has no images", expected=", ".join(SUFFIXES)))
+        paths += images
+        labels += [numbers[name]] * len(images)
+    if faults:
+        raise UsageError(faults[:_MOST_FAULTS])
+    return _Files(tuple(paths), tuple(labels)), ignored
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _ignored_notes(ignored: Sequence[Path]) -> tuple[str, ...]:
+    if not ignored:
+        return ()
+    names = listing([path.name for path in ignored], limit=3)
+    return (f"{len(ignored)} files that are no images were left out: {names}",)

@@ -1,0 +1,166 @@
+"""``idx:DIR``: the files of the MNIST family (MNIST, Fashion-MNIST, EMNIST, KMNIST), gzipped or not.
+
+The format (Y. LeCun, C. Cortes, C. Burges, "The MNIST database"): two zero bytes, a type code (8: unsigned
+byte), the number of axes, each axis as a big-endian 32-bit number, then the values and nothing else.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import struct
+import zlib
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from cnncli.diagnostics import UsageError, listing, usage_error
+from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.resize import text
+from cnncli.training.data.room import ensure_memory
+from cnncli.training.data.sources.assemble import Part, assemble
+
+_FILE = re.compile(r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<what>images|labels)[-.]idx\d-ubyte(\.gz)?")
+_TYPES = {
+    0x08: "unsigned byte",
+    0x09: "signed byte",
+    0x0B: "16-bit integer",
+    0x0C: "32-bit integer",
+    0x0D: "32-bit float",
+    0x0E: "64-bit float",
+}
+_UNSIGNED_BYTE = 0x08
+_AXES = {"images": 3, "labels": 1}
+_EXPECTED = "train-images-idx3-ubyte, train-labels-idx1-ubyte and the same for t10k, each with or without .gz"
+
+
+def load(folder: Path, input_shape: tuple[int, ...], fit: str) -> Dataset:
+    """The four files in ``folder``: ``train`` to learn from, ``t10k`` (or ``test``) held out.
+
+    Raises:
+        UsageError: for files that are missing, damaged or contradict each other.
+    """
+    files = _find(folder)
+    train = _part(files["train", "images"], files["train", "labels"])
+    test = _part(files["test", "images"], files["test", "labels"])
+    return assemble(f"idx:{folder}", train, test, input_shape, fit)
+
+
+def _find(folder: Path) -> dict[tuple[str, str], Path]:
+    """The file of each part and content; a plain file is preferred to its gzipped twin."""
+    if not folder.is_dir():
+        raise usage_error(f"{folder} is not a folder", expected="the folder that holds the idx files")
+    found: dict[tuple[str, str], Path] = {}
+    prefixes = set()
+    # Longest first: "x.gz" is overwritten by "x".
+    for path in sorted(folder.iterdir(), key=lambda path: (-len(path.name), path.name)):
+        match = _FILE.fullmatch(path.name)
+        if match is None or not path.is_file():  # a pipe would let us wait for ever
+            continue
+        prefixes.add(match["prefix"])
+        part = "train" if match["part"] == "train" else "test"
+        found[part, match["what"]] = path
+    if len(prefixes) > 1:
+        raise usage_error(
+            f"{folder} holds several data sets: {listing(sorted(prefixes))}",
+            expected="one data set to a folder",
+            received=f"{len(prefixes)} data sets",
+        )
+    wanted = [(part, what) for part in ("train", "test") for what in ("images", "labels")]
+    missing = [f"{part} {what}" for part, what in wanted if (part, what) not in found]
+    if missing:
+        raise usage_error(
+            f"{folder} has no file for {listing(missing)}", expected=_EXPECTED, received=_content(folder)
+        )
+    return found
+
+
+def _content(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    return listing(names, limit=6) if names else "an empty folder"
+
+
+def _part(images: Path, labels: Path) -> Part:
+    pixels = read(images, "images")
+    numbers = read(labels, "labels")
+    if len(pixels) != len(numbers):
+        raise usage_error(
+            f"{images.name} has {len(pixels)} images, but {labels.name} has {len(numbers)} labels",
+            expected="one label for each image",
+            hint=f"both files in {images.parent} must come from the same data set",
+        )
+    return Part(pixels.unsqueeze(1), numbers.to(torch.int64))
+
+
+def read(path: Path, what: str) -> Tensor:
+    """The values of one idx file of unsigned bytes.
+
+    Args:
+        path: the file; whether it is gzipped is seen from its first bytes, not from its name.
+        what: "images" (three axes) or "labels" (one).
+
+    Returns:
+        uint8 of the shape that the header states.
+
+    Raises:
+        UsageError: naming the file, for a header or a length that is not right, or a damaged gzip stream.
+    """
+    try:
+        with path.open("rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            if not zipped:
+                return _values(file, path, what)
+            with gzip.GzipFile(fileobj=file) as stream:
+                return _values(stream, path, what)
+    except EOFError as error:
+        raise _damaged(path, "the gzip stream ends early") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise _damaged(path, str(error)) from error
+    except OSError as error:
+        raise usage_error(f"cannot read {path}: {error.strerror or error}") from error
+
+
+class _Stream(Protocol):
+    """Where bytes come from: a file, or what is inside a gzipped one."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; fewer only at the end."""
+
+
+def _values(stream: _Stream, path: Path, what: str) -> Tensor:
+    head = stream.read(4)
+    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES:
+        raise usage_error(
+            f"{path} is not an idx file",
+            expected=f"the bytes 00 00 08 {_AXES[what]:02x} first",
+            received=head.hex(" ") or "an empty file",
+        )
+    if head[2] != _UNSIGNED_BYTE or head[3] != _AXES[what]:
+        raise usage_error(
+            f"{path} does not hold {what}",
+            expected=f"unsigned bytes on {_AXES[what]} axes",
+            received=f"{_TYPES[head[2]]} values on {head[3]} axes",
+        )
+    sizes_bytes = stream.read(4 * head[3])
+    if len(sizes_bytes) < 4 * head[3]:
+        raise _damaged(path, "it ends within its header")
+    shape = struct.unpack(f">{head[3]}I", sizes_bytes)
+    count = 1
+    for size in shape:
+        count *= size
+    ensure_memory(count, f"{path}: {text(shape)} bytes")
+    # One byte more than stated, to notice what should not be there without reading all of it.
+    values = stream.read(count + 1)
+    if len(values) != count:
+        received = f"{len(values)}" if len(values) < count else "more"
+        raise _damaged(path, f"its header says {text(shape)} = {count} values, but it holds {received}")
+    if count == 0:
+        raise usage_error(f"{path} is empty", expected="at least one value", received=text(shape))
+    return torch.frombuffer(bytearray(values), dtype=torch.uint8).reshape(shape)
+
+
+def _damaged(path: Path, why: str) -> UsageError:
+    return usage_error(f"{path} is damaged: {why}", hint="download or copy it again")

@@ -1,0 +1,94 @@
+"""A network's weights as a safetensors file, and what is wrong with one that does not suit a network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from cnncli.diagnostics import listing, usage_error
+from cnncli.training.runs.files import write_tensors
+from cnncli.training.data.resize import text
+
+_MOST_NAMED = 6
+
+
+def network_tensors(network: nn.Module) -> dict[str, Tensor]:
+    """The state dict as copies on the CPU, none sharing memory: tied tensors are stored under each name."""
+    return {
+        name: value.detach().to("cpu", copy=True).contiguous() for name, value in network.state_dict().items()
+    }
+
+
+def save_weights(network: nn.Module, path: Path, *, epochs: int, batches: int) -> None:
+    """Write the state dict, atomically, with how far training has come: whole epochs and further batches."""
+    write_tensors(path, network_tensors(network), {"epochs": epochs, "batches": batches})
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Fill a network with the weights in ``path``.
+
+    Raises:
+        UsageError: for a file that is missing or damaged, or whose tensors are not the network's: all that
+            are missing, unexpected or of another shape are named. The network is not changed then.
+    """
+    tensors, _ = read_tensors(path)
+    fill(network, tensors, str(path))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a safetensors file, on the CPU, and the metadata that cnncli put there ({} if none).
+
+    Raises:
+        UsageError: for a file that is missing or damaged.
+    """
+    if not path.is_file():
+        raise usage_error(f"there is no file {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            metadata = json.loads(header.get("cnncli", "{}"))
+            if not isinstance(metadata, dict):
+                raise ValueError("its metadata is no mapping")  # noqa: TRY004 - as all that is wrong here
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        raise usage_error(f"cannot read {path}: {error}", expected="a safetensors file") from error
+
+
+def fill(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
+    """Copy ``tensors`` into the state of a network after checking that they are the same set.
+
+    Raises:
+        UsageError: naming the tensors that do not agree, before any is copied.
+    """
+    state = network.state_dict()
+    faults = []
+    missing = [name for name in state if name not in tensors]
+    unexpected = [name for name in tensors if name not in state]
+    if missing:
+        faults.append(f"{len(missing)} missing: {listing(missing, _MOST_NAMED)}")
+    if unexpected:
+        faults.append(f"{len(unexpected)} unexpected: {listing(unexpected, _MOST_NAMED)}")
+    reshaped = [
+        f"{name} is {_form(tensors[name])} instead of {_form(value)}"
+        for name, value in state.items()
+        if name in tensors and _form(tensors[name]) != _form(value)
+    ]
+    if reshaped:
+        faults.append(f"{len(reshaped)} of another shape: {listing(reshaped, _MOST_NAMED)}")
+    if faults:
+        raise usage_error(
+            f"the weights in {where} are not this network's: {'; '.join(faults)}",
+            expected=f"the {len(state)} tensors of the network",
+            received=f"{len(tensors)} tensors",
+            hint="was the spec changed since they were saved?",
+        )
+    network.load_state_dict(tensors)
+
+
+def _form(tensor: Tensor) -> str:
+    kind = str(tensor.dtype).removeprefix("torch.")
+    return f"{text(tuple(tensor.shape))} {kind}" if tensor.ndim else f"a single {kind}"

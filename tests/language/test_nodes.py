@@ -1,0 +1,370 @@
+"""A node: one key that is its kind, and beside it name, from, repeat and first."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.language.support import fault, faults, graph, kinds, layer, names, nodes, pointed
+
+
+def test_lenet5_as_in_the_description_of_the_language() -> None:
+    found = graph(
+        """
+        name: lenet5
+        input: [1, 32, 32]
+        layers:
+          - conv: {channels: 6, kernel: 5, activation: tanh}     # padding: valid is the default
+          - avgpool: 2                                            # a scalar is the kind's main argument
+          - conv: {channels: 16, kernel: 5, activation: tanh}
+          - avgpool: 2
+          - flatten                                               # a kind without arguments
+          - linear: {features: 120, activation: tanh}
+          - linear: {features: 84, activation: tanh}
+          - linear: 10
+        """
+    )
+    assert found.name == "lenet5"
+    assert [(node.name, node.output) for node in found.nodes if "activation" not in node.name] == [
+        ("conv1", (6, 28, 28)),
+        ("avgpool1", (6, 14, 14)),
+        ("conv2", (16, 10, 10)),
+        ("avgpool2", (16, 5, 5)),
+        ("flatten1", (400,)),
+        ("linear1", (120,)),
+        ("linear2", (84,)),
+        ("linear3", (10,)),
+    ]
+    assert found.outputs["output"].node == "linear3"
+    assert found.outputs["output"].shape == (10,)
+
+
+def test_a_scalar_is_the_main_argument_and_a_mapping_holds_named_ones() -> None:
+    assert (
+        nodes("layers: [maxpool: 2]")["maxpool1"].layer
+        == nodes("layers: [maxpool: {kernel: 2}]")["maxpool1"].layer
+    )
+
+
+def test_a_list_may_be_the_main_argument() -> None:
+    assert layer("layers: [maxpool: [2, 4]]").output == (3, 4, 2)
+
+
+@pytest.mark.parametrize("written", ["relu", "relu: ", "relu: {}", "relu: ~", "{relu: }"])
+def test_a_kind_without_arguments(written: str) -> None:
+    assert kinds(f"layers:\n  - {written}\n") == ["relu"]
+
+
+def test_a_file_without_a_name_is_called_after_its_file() -> None:
+    assert graph("layers: [relu]").name == "net"
+
+
+@pytest.mark.parametrize("size", ["[12]", "[2, 9]", "[3, 8, 8]", "[1, 4, 6, 5]"])
+def test_a_vector_and_one_to_three_spatial_axes(size: str) -> None:
+    assert len(graph(f"input: {size}\nlayers: [relu]").input) == size.count(",") + 1
+
+
+class TestName:
+    def test_a_given_name(self) -> None:
+        assert names("layers: [{relu: , name: first}, relu]") == ["first", "relu2"]
+
+    def test_unnamed_nodes_get_kind_and_number(self) -> None:
+        text = "layers: [relu, maxpool: 2, relu, {relu: , name: mine}, maxpool: 2, relu]"
+        assert names(text) == ["relu1", "maxpool1", "relu2", "mine", "maxpool2", "relu4"]
+
+    def test_a_name_with_dots(self) -> None:
+        assert names("layers: [{relu: , name: features.0}, {relu: , name: features.1}]") == [
+            "features.0",
+            "features.1",
+        ]
+
+    def test_twice_the_same_name(self) -> None:
+        found = fault("layers:\n  - {relu: , name: a}\n  - {relu: , name: a}\n")
+        assert (found.code, pointed(found)) == ("duplicate-name", "a")
+        assert found.location is not None
+        assert found.location.line == 4
+        assert found.related[0].location.line == 3
+
+    def test_a_name_that_an_unnamed_node_would_have(self) -> None:
+        found = fault("layers:\n  - {relu: , name: relu2}\n  - relu\n")
+        assert (found.code, pointed(found)) == ("duplicate-name", "relu")
+        assert "'relu2'" in found.message
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "layers: [{conv: {channels: 1, kernel: 1}, repeat: 2, name: a}, {relu: , name: a.1}]",
+            "layers: [{relu: , name: a.1}, {conv: {channels: 1, kernel: 1}, repeat: 2, name: a}]",
+            "layers: [{conv: {channels: 1, kernel: 1, norm: batch}, name: a}, {relu: , name: a.norm}]",
+            "layers: [{relu: , name: a.norm}, {conv: {channels: 1, kernel: 1, norm: batch}, name: a}]",
+            "blocks: {b: {numbered: true, layers: [relu, {relu: , name: '0'}]}}\nlayers: [b]",
+            "layers: [{relu: , name: out}]\nheads: {out: []}",
+        ],
+    )
+    def test_names_that_come_of_copies_and_sugar_collide_too(self, text: str) -> None:
+        assert fault(text).code == "duplicate-name"
+
+    @pytest.mark.parametrize("name", ["a b", "a..b", ".a", "a.", "-a", "a/b", "ä", "a" * 201, "''"])
+    def test_what_is_no_name(self, name: str) -> None:
+        found = fault(f"layers: [{{relu: , name: {name}}}]")
+        assert (found.code, found.expected) == ("name", "letters, digits, '_' and '-', joined by dots")
+
+    @pytest.mark.parametrize("name", ["input", "identity"])
+    def test_words_that_mean_something_else(self, name: str) -> None:
+        assert fault(f"layers: [{{relu: , name: {name}}}]").code == "name"
+
+    @pytest.mark.parametrize("name", ["[a]", "{a: b}", ""])
+    def test_a_name_of_a_wrong_form(self, name: str) -> None:
+        found = fault(f"layers:\n  - relu:\n    name: {name}\n")
+        assert (found.code, found.expected) == ("name", "a text")
+
+    def test_a_node_cannot_have_the_name_of_a_tensor(self) -> None:
+        conv = "{conv: {channels: 1, kernel: 1}, name: a}"
+        assert fault(f"layers: [{conv}, {{relu: , name: a.weight}}]").code == "name"
+        assert names(f"layers: [{conv}, {{relu: , name: a.scale}}]") == ["a", "a.scale"]
+
+
+class TestFrom:
+    def test_it_reads_the_node_before_it(self) -> None:
+        assert nodes("layers: [relu, tanh]")["tanh1"].inputs == ("relu1",)
+
+    def test_a_node_by_name(self) -> None:
+        assert nodes("layers: [{relu: , name: a}, tanh, {sigmoid: , from: a}]")["sigmoid1"].inputs == ("a",)
+
+    def test_the_input(self) -> None:
+        assert nodes("layers: [relu, {sigmoid: , from: input}]")["sigmoid1"].inputs == ("input",)
+
+    def test_the_next_node_reads_this_one(self) -> None:
+        assert nodes("layers: [relu, tanh, {mish: , from: relu1}, elu]")["elu1"].inputs == ("mish1",)
+
+    def test_an_unknown_node(self) -> None:
+        found = fault("layers: [{relu: , name: stem}, {tanh: , from: stam}]")
+        assert (found.code, pointed(found), found.hint) == ("unknown-node", "stam", "did you mean 'stem'?")
+
+    def test_a_node_further_down(self) -> None:
+        assert fault("layers: [{relu: , from: tanh1}, tanh]").code == "unknown-node"
+
+    def test_a_node_cannot_read_itself(self) -> None:
+        assert fault("layers: [{relu: , from: a, name: a}]").code == "unknown-node"
+
+    def test_what_reads_a_node_at_fault_is_not_reported_as_well(self) -> None:
+        found = faults(
+            "layers: [{cnov: 3, name: a}, {conv: {channels: 3, kernel: 1}, "
+            "from: a}, cnov: 2, {relu: , from: conv3}]"
+        )
+        assert [each.code for each in found] == ["unknown-kind", "unknown-kind"]
+
+    @pytest.mark.parametrize("source", ["[a]", "{a: b}", ""])
+    def test_a_reference_of_a_wrong_form(self, source: str) -> None:
+        assert fault(f"layers:\n  - relu:\n    from: {source}\n").code == "reference"
+
+
+class TestRepeat:
+    def test_copies_in_a_row(self) -> None:
+        found = nodes("layers: [{conv: {channels: 4, kernel: 3}, repeat: 3, name: c}, relu]")
+        assert list(found) == ["c.0", "c.1", "c.2", "relu1"]
+        assert [node.inputs for node in found.values()] == [("input",), ("c.0",), ("c.1",), ("c.2",)]
+        assert found["c.2"].output == (4, 2, 2)
+
+    def test_unnamed_copies(self) -> None:
+        assert names("layers: [relu, {relu: , repeat: 2}]") == ["relu1", "relu2.0", "relu2.1"]
+
+    def test_one_copy_is_numbered_too(self) -> None:
+        assert names("layers: [{relu: , repeat: 1, name: a}]") == ["a.0"]
+
+    def test_no_copies(self) -> None:
+        found = nodes(
+            "layers: [relu, {conv: {channels: 4, kernel: 3}, repeat: 0, name: c}, {tanh: , from: c}]"
+        )
+        assert list(found) == ["relu1", "tanh1"]
+        assert found["tanh1"].inputs == ("relu1",)
+
+    def test_an_expression(self) -> None:
+        text = (
+            "vars: {depths: [1, 3], deep: yes}\n"
+            "layers: [{relu: , repeat: 'depths[1] - 1 if deep else 0', name: r}]"
+        )
+        assert names(text) == ["r.0", "r.1"]
+        assert names(text, "deep=no") == []
+
+    def test_from_is_where_the_first_copy_starts(self) -> None:
+        found = nodes("layers: [{relu: , name: a}, tanh, {sigmoid: , from: a, repeat: 2, name: s}]")
+        assert [found["s.0"].inputs, found["s.1"].inputs] == [("a",), ("s.0",)]
+
+    def test_references_to_copies(self) -> None:
+        found = nodes("layers: [{relu: , repeat: 3, name: r}, {tanh: , from: r.1}, {mish: , from: r}]")
+        assert [found["tanh1"].inputs, found["mish1"].inputs] == [("r.1",), ("r.2",)]
+
+    @pytest.mark.parametrize("count", ["-1", "1.5", "[2]", "yes", "''", "two"])
+    def test_what_is_no_number_of_copies(self, count: str) -> None:
+        found = fault(f"layers: [{{relu: , repeat: {count}}}]")
+        assert found.location is not None
+        assert found.code in {"value", "unknown-name", "expression"}
+
+    def test_first_has_arguments_of_its_own(self) -> None:
+        text = (
+            "layers: [{conv: {channels: 4, kernel: 3, padding: half}, "
+            "first: {stride: 2}, repeat: 3, name: c}]"
+        )
+        assert [node.output for node in nodes(text).values()] == [(4, 4, 4)] * 3
+
+    def test_first_as_a_bare_value(self) -> None:
+        found = nodes("layers: [{conv: {channels: 4, kernel: 1}, first: 6, repeat: 2, name: c}]")
+        assert [found["c.0"].output[0], found["c.1"].output[0]] == [6, 4]
+
+    def test_first_with_sugar(self) -> None:
+        text = (
+            "layers: [{conv: {channels: 4, kernel: 1, activation: relu}, "
+            "first: {activation: none}, repeat: 2, name: c}]"
+        )
+        assert names(text) == ["c.0", "c.1", "c.1.activation"]
+
+    def test_first_without_repeat(self) -> None:
+        assert fault("layers: [{conv: {channels: 4, kernel: 1}, first: 6}]").code == "first"
+
+    def test_first_with_a_misspelt_argument(self) -> None:
+        found = fault("layers: [{conv: {channels: 4, kernel: 1}, first: {strid: 2}, repeat: 2}]")
+        assert (pointed(found), found.hint) == ("strid", "did you mean 'stride'?")
+
+
+class TestSugar:
+    def test_norm_comes_before_activation_however_they_are_written(self) -> None:
+        found = nodes("layers: [conv: {activation: relu, kernel: 1, norm: batch, channels: 4}]")
+        assert [(name, node.kind) for name, node in found.items()] == [
+            ("conv1", "conv"),
+            ("conv1.norm", "batchnorm"),
+            ("conv1.activation", "relu"),
+        ]
+        assert found["conv1.activation"].inputs == ("conv1.norm",)
+
+    def test_the_next_node_reads_the_last_of_them(self) -> None:
+        assert nodes("layers: [conv: {channels: 4, kernel: 1, norm: batch}, relu]")["relu1"].inputs == (
+            "conv1.norm",
+        )
+
+    def test_a_reference_means_the_last_of_them(self) -> None:
+        text = "layers: [{conv: {channels: 4, kernel: 1, norm: batch}, name: a}, relu, {tanh: , from: a}]"
+        assert nodes(text)["tanh1"].inputs == ("a.norm",)
+
+    @pytest.mark.parametrize(
+        "kind", ["conv: {channels: 4, kernel: 1, ", "convtranspose: {channels: 4, kernel: 1, "]
+    )
+    def test_kinds_with_sugar(self, kind: str) -> None:
+        assert len(names(f"layers: [{kind}norm: layer, activation: silu}}]")) == 3
+
+    def test_linear_has_sugar_too(self) -> None:
+        found = kinds("input: [5]\nlayers: [linear: {features: 4, norm: batch, activation: gelu}]")
+        assert found == ["linear", "batchnorm", "gelu"]
+
+    @pytest.mark.parametrize(
+        ("word", "kind"),
+        [
+            ("batch", "batchnorm"),
+            ("layer", "layernorm"),
+            ("{group: 2}", "groupnorm"),
+            ("instance", "instancenorm"),
+        ],
+    )
+    def test_words_for_norms(self, word: str, kind: str) -> None:
+        assert kinds(f"layers: [conv: {{channels: 4, kernel: 1, norm: {word}}}]") == ["conv", kind]
+
+    def test_arguments_of_sugar(self) -> None:
+        text = (
+            "layers: [conv: {channels: 4, kernel: 1, norm: {batch: {eps: 1e-3}}, "
+            "activation: {leaky_relu: 0.2}}]"
+        )
+        found = nodes(text)
+        assert "eps=0.001" in repr(found["conv1.norm"].layer)
+        assert "slope=0.2" in repr(found["conv1.activation"].layer)
+
+    def test_group_norm_needs_its_groups(self) -> None:
+        found = fault("layers: [conv: {channels: 4, kernel: 1, norm: group}]")
+        assert (found.code, pointed(found)) == ("missing-argument", "group")
+
+    def test_none_is_nothing(self) -> None:
+        text = (
+            "defaults: {conv: {norm: batch, activation: relu}}\n"
+            "layers: [conv: {channels: 4, kernel: 1, norm: none}]"
+        )
+        assert kinds(text) == ["conv", "relu"]
+
+    @pytest.mark.parametrize("key", ["norm", "activation"])
+    @pytest.mark.parametrize("value", ["{}", "[batch]", "{a: , b: }", ""])
+    def test_sugar_of_a_wrong_form(self, key: str, value: str) -> None:
+        found = fault(f"layers:\n  - conv:\n      channels: 4\n      kernel: 1\n      {key}: {value}\n")
+        assert found.message == f"this is no {key}"
+
+    def test_an_unknown_word(self) -> None:
+        found = fault("layers: [conv: {channels: 4, kernel: 1, activation: rleu}]")
+        assert (pointed(found), found.hint) == ("rleu", "did you mean 'relu'?")
+
+    def test_a_variable_without_its_dollar_sign(self) -> None:
+        found = fault("vars: {act: relu}\nlayers: [conv: {channels: 4, kernel: 1, activation: act}]")
+        assert found.hint == "for the variable write $act"
+
+    def test_a_kind_without_sugar(self) -> None:
+        assert fault("layers: [maxpool: {kernel: 2, activation: relu}]").code == "unknown-argument"
+
+
+class TestFaults:
+    def test_a_misspelt_kind(self) -> None:
+        found = fault("layers:\n  - cnov: {channels: 3, kernel: 3}\n")
+        assert (found.code, pointed(found), found.hint) == ("unknown-kind", "cnov", "did you mean 'conv'?")
+
+    def test_a_misspelt_bare_kind(self) -> None:
+        assert fault("layers: [reul]").hint == "did you mean 'relu'?"
+
+    def test_a_kind_like_nothing(self) -> None:
+        assert fault("layers: [qqqqqq]").hint.startswith("there is ")
+
+    def test_a_misspelt_argument_is_not_a_missing_one_too(self) -> None:
+        found = faults("layers: [conv: {chanels: 3, kernal: 3}]")
+        assert [(pointed(each), each.hint) for each in found] == [
+            ("chanels", "did you mean 'channels'?"),
+            ("kernal", "did you mean 'kernel'?"),
+        ]
+
+    def test_missing_arguments(self) -> None:
+        found = faults("layers:\n  - conv:\n")
+        assert [each.message for each in found] == ["'conv' needs 'channels'", "'conv' needs 'kernel'"]
+        assert {pointed(each) for each in found} == {"conv"}
+
+    def test_an_argument_given_twice(self) -> None:
+        found = fault("layers: [conv: {channels: 3, kernel: 3, channels: 4}]")
+        assert (found.code, pointed(found)) == ("duplicate-key", "channels")
+
+    @pytest.mark.parametrize("value", ["3", "[1, 2]"])
+    def test_a_bare_value_for_a_kind_without_a_main_argument(self, value: str) -> None:
+        assert fault(f"layers: [relu: {value}]").message == "'relu' takes no bare value"
+
+    def test_two_kinds_in_one_node(self) -> None:
+        found = fault("layers:\n  - conv: {channels: 3, kernel: 3}\n    relu:\n")
+        assert (found.message, pointed(found)) == ("'relu' cannot stand beside 'conv'", "relu")
+
+    def test_a_misspelt_reserved_key(self) -> None:
+        found = fault("layers:\n  - conv: {channels: 3, kernel: 3}\n    nmae: a\n")
+        assert (pointed(found), found.hint) == ("nmae", "did you mean 'name'?")
+
+    def test_an_argument_beside_the_kind(self) -> None:
+        found = fault("layers:\n  - conv: {channels: 3, kernel: 3}\n    dilation: 2\n")
+        assert found.hint == "arguments go inside: conv: {dilation: ...}"
+
+    @pytest.mark.parametrize("node", ["{}", "{name: a}", "", "[relu]", "3", "[]", "~"])
+    def test_what_is_no_node(self, node: str) -> None:
+        assert fault(f"layers:\n  - relu\n  - {node}\n").code in {"node", "unknown-kind"}
+
+    def test_no_layers(self) -> None:
+        assert fault("layers: []").message == "the spec has no layers"
+        assert fault("name: a").message == "the spec has no layers"
+
+
+def test_a_wrong_activation_does_not_hide_what_is_wrong_after_it() -> None:
+    activation, shape = faults(
+        """
+        input: [1, 8, 8]
+        layers:
+          - conv: {channels: 2, kernel: 3, activation: rellu}
+          - linear: 3
+        """
+    )
+    assert activation.message == "unknown activation 'rellu'"
+    assert (shape.code, shape.received) == ("shape", "a map 2x6x6")

@@ -1,0 +1,144 @@
+"""The table of formulas, and what becomes of it where there is little room."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from cnncli.algebra import Dim, Expr, evaluate, symbol
+from cnncli.analysis.costs.figures import costs
+from cnncli.analysis.memory.totals import memory_totals
+from cnncli.analysis.sizes import valid_sizes
+from cnncli.graph import Size, all_sizes, open_spec
+from cnncli.report.pages import inspect_formulas as symbolic
+from cnncli.report.pages.inspect import table
+from cnncli.report.terminal import Screen
+from cnncli.report.text.columns import Column, Table
+from cnncli.report.text.continuation import continuation
+from cnncli.report.text.formulas import Names, abbreviated, unbroken, wrapped
+from cnncli.report.text.numbers import exact
+from tests.algebra.arithmetic import compute
+
+SPECS = sorted(path for path in Path("specs").rglob("*.yaml") if path.stem != "small")  # small reads vectors
+H = symbol("H")
+
+
+class Narrow(Screen):
+    """A screen of some width that keeps what it shows."""
+
+    def __init__(self, width: int | None) -> None:
+        self._columns = width
+        self.shown = io.StringIO()
+        super().__init__(self.shown)
+
+    @property
+    def width(self) -> int | None:
+        return self._columns
+
+
+def shown(
+    spec: str | Path, width: int | None = None, size: Size | None = all_sizes, depth: int | None = None
+) -> list[str]:
+    graph = open_spec(Path("specs") / spec if isinstance(spec, str) else spec, size=size).graph
+    screen = Narrow(width)
+    figures = costs(graph)
+    memory = memory_totals(graph, figures, 1)
+    symbolic.show(screen, graph, figures, memory, valid_sizes(graph), depth, 1)
+    return screen.shown.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+@pytest.mark.parametrize(("width", "depth"), [(80, None), (80, 1), (120, None)])
+def test_every_formula_fits_the_terminal(spec: Path, width: int, depth: int | None) -> None:
+    lines = shown(spec, width, depth=depth)
+    assert max(map(len, lines)) <= width
+    if depth is None:
+        graph = open_spec(spec, size=all_sizes).graph
+        _, short = abbreviated(graph, costs(graph), Names(graph.unknowns))
+        text = "\n".join(lines)
+        for row in short.rows:
+            if isinstance(row.figures.macs, Expr):
+                assert exact(row.figures.macs) in text
+            if isinstance(row.figures.params, Expr):
+                assert exact(row.figures.params) in text
+
+
+@pytest.mark.parametrize("square", [False, True])
+@pytest.mark.parametrize("name", ["unet", "lenet5", "alexnet", "vgg/vgg16", "capsnet", "inception/googlenet"])
+def test_totals_mean_what_the_numbers_say(name: str, square: bool) -> None:
+    """The names put back, the totals parsed as arithmetic and computed: those of a size in numbers."""
+    spec, at = Path(f"specs/{name}.yaml"), {"H": 240, "W": 240}
+    channels = open_spec(spec).graph.input[0]
+    graph = open_spec(spec, size=(channels, H, H) if square else all_sizes).graph
+    screen = Narrow(80)
+    figures = costs(graph)
+    memory = memory_totals(graph, figures, 1)
+    symbolic.show(screen, graph, figures, memory, valid_sizes(graph), None, 1)
+    flat = " ".join(screen.shown.getvalue().split())
+    sizes: dict[str, Dim] = {**at}
+    for short, floor in re.findall(r"(\w\d+) = (.+?//\d+)(?=,| )", flat):
+        sizes[short] = compute(floor, at)
+    totals = costs(open_spec(spec, size=(channels, 240, 240)).graph).totals
+    for heading, expected in [("MACs", totals.macs), ("FLOPs", totals.flops), ("neurons", totals.neurons)]:
+        (written,) = re.findall(rf"{heading} (\d.*?) (?:FLOPs|neurons|weights)", flat)
+        assert compute(written, sizes) == evaluate(expected, at)
+
+
+def test_unets_layers_and_totals() -> None:
+    wide, narrow = shown("unet.yaml"), shown("unet.yaml", 80)
+    assert any("64x(h1 - 2)x(w1 - 2)" in line and "64*(h1 - 2)*(w1 - 2)" in line for line in wide)
+    assert "bottom.conv.1      9,438,208        9437184*(h4 - 8)*(w4 - 8)" in narrow
+    assert not any(line.startswith("maxpool1") and line.endswith("0") for line in narrow)
+    start = narrow.index("MACs 37440*H*W - 148608*(H + W) + 221184*h1*w1 - 1179648*(h1 + w1)")
+    assert narrow[start + 1 : start + 3] == [
+        "    + 884736*h2*w2 - 5603328*(h2 + w2) + 3538944*h3*w3 - 25952256*(h3 + w3)",
+        "    + 135823360*h4*w4 - 1406525440*(h4 + w4) + 15076036864",
+    ]
+
+
+def test_lenets_totals_are_those_of_its_layers() -> None:
+    lines = shown("lenet5.yaml")
+    assert "parameters 1920*(h2 - 3)*(w2 - 3) + 13706" in lines
+    assert "MACs 150*(H - 4)*(W - 4) + 2400*(h1 - 6)*(w1 - 6) + 1920*(h2 - 3)*(w2 - 3) + 10920" in lines
+    square = shown("lenet5.yaml", size=(1, H, H))
+    assert "MACs 150*(H - 4)**2 + 2400*(h1 - 6)**2 + 1920*(h2 - 3)**2 + 10920" in square
+
+
+def test_alexnets_windows_are_counted_as_a_product() -> None:
+    text = " ".join(shown("alexnet.yaml"))
+    assert "+ 2048*(h4 - 1)*(w4 - 1) + 256*(h10 - h4 - 2*h5" in text
+
+
+def test_what_has_room_is_shown_once() -> None:
+    graph = open_spec("specs/resnet/resnet50.yaml", size=all_sizes).graph
+    drawn = table(graph, costs(graph), None, totals=False)
+    assert list(continuation(drawn, None)) == []
+    assert list(continuation(drawn, 400)) == []
+
+
+def test_where_no_table_has_room_every_figure_has_its_own() -> None:
+    drawn = Table(
+        (
+            Column("name", ["a.long.name", "b", "c"], cut=True),
+            Column("output", ["16xHxW", "16", "4"]),
+            Column("parameters", ["12*(H - 1) + 4", "0", "7"], right=True, rank=3, optional=True),
+            Column(
+                "MACs", ["1234*(H - 2)*(W - 2) + 5678*h1*w1", "0", "0"], right=True, rank=2, optional=True
+            ),
+            Column("neurons", ["16*H*W", "16", "4"], right=True, rank=1, optional=True),
+        )
+    )
+    params, macs = continuation(drawn, 33)
+    assert [column.cells for column in params.columns] == [["a.long.name", "c"], ["12*(H - 1) + 4", "7"]]
+    assert [column.cells for column in macs.columns] == [
+        ["a.long.name", ""],
+        ["1234*(H - 2)*(W - 2)", "    + 5678*h1*w1"],
+    ]
+
+
+def test_lines_end_between_terms() -> None:
+    text = f"MACs {unbroken('2*(h - 1)*(w - 1) - 30*(h + w) + 5')}"
+    assert wrapped(text, 26) == ["MACs 2*(h - 1)*(w - 1)", "    - 30*(h + w) + 5"]

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cnncli.diagnostics import UsageError
+from cnncli.training.data import room
+from cnncli.training.data.load import load
+from cnncli.training.data.resize import fit_images
+from cnncli.training.runs.files import write_json
+
+
+def picture(path: Path, seed: int, size: tuple[int, int] = (6, 5), mode: str = "RGB") -> Image.Image:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    image = Image.fromarray(pixels).convert(mode)
+    image.save(path)
+    return image
+
+
+def pets(folder: Path, *, test: str | None = "test", count: int = 5) -> Path:
+    for part in ("train", test) if test else ("",):
+        for number, name in enumerate(("cat", "dog")):
+            for each in range(count):
+                picture(folder / str(part) / name / f"{each}.png", 100 * number + each)
+    return folder
+
+
+@pytest.mark.parametrize("test", ["test", "val"])
+def test_two_parts(tmp_path: Path, test: str) -> None:
+    pets(tmp_path, test=test)
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    assert found.classes == ("cat", "dog")
+    assert found.train.labels.tolist() == [0] * 5 + [1] * 5
+    assert found.notes == ()
+    first = np.asarray(Image.open(tmp_path / "train" / "cat" / "0.png"))
+    np.testing.assert_array_equal(found.train.images[0].numpy(), np.moveaxis(first, -1, 0))
+    last = np.asarray(Image.open(tmp_path / test / "dog" / "4.png"))
+    np.testing.assert_array_equal(found.test.images[9].numpy(), np.moveaxis(last, -1, 0))
+
+
+def test_one_part_has_a_fixed_fifth_held_out(tmp_path: Path) -> None:
+    pets(tmp_path, test=None, count=10)
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    assert Counter(found.test.labels.tolist()) == {0: 2, 1: 2}
+    assert found.notes == ("4 of 20 images held out, a fixed fifth of every class",)
+    parts = (found.train, found.test)
+    everything = {image.numpy().tobytes() for part in parts for image in part.images}
+    assert len(everything) == 20
+    again = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    assert torch.equal(found.test.images, again.test.images)
+
+
+def test_sizes_and_modes_become_the_specs_and_it_is_counted(tmp_path: Path) -> None:
+    pets(tmp_path)
+    train = tmp_path / "train" / "cat"
+    picture(train / "gray.png", 1, mode="L")
+    picture(train / "palette.gif", 2, mode="P")
+    picture(train / "transparent.png", 3, mode="RGBA")
+    picture(train / "large.JPG", 4, size=(40, 30))
+    picture(train / "binary.png", 5, mode="1")
+    picture(train / "print.jpg", 6, mode="CMYK")
+    picture(train / "deeper" / "still.bmp", 7)
+    deep = np.array([[0, 128, 129], [257 * 9, 65535, 300]], dtype=np.uint16)
+    Image.fromarray(deep).save(train / "deep.png")
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    assert found.train.count == 18
+    assert set(found.notes) == {
+        "1 image with transparency, which was dropped",
+        "1 image resized to 3x6x5 (bilinear)",
+        "1 image resized to 1x6x5 (bilinear)",
+        "3 images with gray repeated to 3 channels",
+        "1 image of 16 bits, rounded to 8",
+    }
+    large = Image.open(train / "large.JPG").convert("RGB")
+    expected = fit_images(torch.from_numpy(np.array(large)).movedim(-1, 0).unsqueeze(0), (3, 6, 5), "resize")[
+        0
+    ]
+    assert any(torch.equal(image, expected) for image in found.train.images)
+
+
+def test_sixteen_bits_are_rounded(tmp_path: Path) -> None:
+    pets(tmp_path)
+    deep = np.array([[0, 128, 129], [257 * 9, 65535, 300]], dtype=np.uint16)
+    Image.fromarray(deep).save(tmp_path / "train" / "cat" / "0.png")
+    found = load(f"folder:{tmp_path}", (1, 6, 5), "pad")
+    np.testing.assert_array_equal(found.train.images[0, 0, 2:4, 1:4].numpy(), np.rint(deep / 257))
+
+
+def test_gray_spec(tmp_path: Path) -> None:
+    pets(tmp_path)
+    found = load(f"folder:{tmp_path}", (1, 6, 5), "resize")
+    expected = Image.open(tmp_path / "train" / "cat" / "3.png").convert("L")
+    np.testing.assert_array_equal(found.train.images[3, 0].numpy(), np.asarray(expected))
+    assert found.notes == ("all images with color reduced to gray (ITU-R 601 luma)",)
+
+
+def test_photographs_are_turned_upright(tmp_path: Path) -> None:
+    pets(tmp_path)
+    path = tmp_path / "train" / "cat" / "0.png"
+    image = Image.open(path).copy()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+    image.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    np.testing.assert_array_equal(found.train.images[0].movedim(0, -1).numpy(), np.asarray(image))
+    assert found.notes == ("1 image turned upright as their EXIF orientation says",)
+
+
+def test_vector_spec(tmp_path: Path) -> None:
+    pets(tmp_path)
+    found = load(f"folder:{tmp_path}", (90,), "resize")
+    image = Image.open(tmp_path / "train" / "cat" / "2.png")
+    np.testing.assert_array_equal(
+        found.train.images[2].numpy(), np.moveaxis(np.asarray(image), -1, 0).ravel()
+    )
+    assert found.notes == ("3x6x5 images flattened to 90 values",)
+    with pytest.raises(UsageError, match=r"0\.png has 90 values, but the spec's input is a vector of 30"):
+        load(f"folder:{tmp_path}", (30,), "resize")
+    picture(tmp_path / "train" / "dog" / "wide.png", 5, size=(6, 7))
+    with pytest.raises(UsageError, match=r"wide\.png: it is 6x7, the first image 6x5"):
+        load(f"folder:{tmp_path}", (90,), "resize")
+
+
+def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    pets(tmp_path)
+    cat = tmp_path / "train" / "cat"
+    (cat / "text.png").write_text("no picture")
+    (cat / "empty.jpg").write_bytes(b"")
+    whole = (cat / "0.png").read_bytes()
+    (cat / "short.png").write_bytes(whole[: len(whole) // 2])
+    Image.fromarray(np.zeros((3, 3), dtype=np.float32)).save(cat / "float.tif")
+    with pytest.raises(UsageError) as caught:
+        load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    messages = [each.message for each in caught.value.diagnostics]
+    named = [Path(message.split(": ")[0]).name for message in messages]
+    assert named == ["empty.jpg", "float.tif", "short.png", "text.png"]
+    assert "not an image" in messages[3]
+
+
+def test_many_faults_are_cut(tmp_path: Path) -> None:
+    pets(tmp_path)
+    for number in range(30):
+        (tmp_path / "test" / "cat" / f"bad-{number}.png").write_text("x")
+    with pytest.raises(UsageError) as caught:
+        load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    assert len(caught.value.diagnostics) == 21
+    assert caught.value.diagnostics[-1].message == "and 10 more files"
+
+
+def test_pad_that_cannot_hold_one_names_it(tmp_path: Path) -> None:
+    pets(tmp_path)
+    picture(tmp_path / "train" / "dog" / "big.png", 1, size=(9, 5))
+    with pytest.raises(UsageError, match=r"dog/big\.png: images of 9x5 are larger"):
+        load(f"folder:{tmp_path}", (3, 8, 8), "pad")
+
+
+def test_other_files_are_left_out_with_a_note(tmp_path: Path) -> None:
+    pets(tmp_path)
+    (tmp_path / "train" / "cat" / "labels.txt").write_text("x")
+    (tmp_path / "train" / "cat" / ".DS_Store").write_text("x")
+    (tmp_path / "train" / "cat" / "._0.png").write_text("x")
+    (tmp_path / "train" / ".cache").mkdir()
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    assert found.notes == ("1 files that are no images were left out: labels.txt",)
+
+
+def test_a_second_held_out_part_is_noted(tmp_path: Path) -> None:
+    pets(tmp_path)
+    (tmp_path / "val").mkdir()
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    assert found.notes == (f"{tmp_path.resolve() / 'val'} is not used: test is the held-out part",)
+
+
+def test_class_missing_from_the_held_out_part_is_fine(tmp_path: Path) -> None:
+    pets(tmp_path)
+    for path in (tmp_path / "test" / "cat").iterdir():
+        path.unlink()
+    (tmp_path / "test" / "cat").rmdir()
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    assert found.test.labels.tolist() == [1] * 5
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (["train/cat/", "train/dog/", "test/cat/"], "train/cat has no images"),
+        (["train/", "test/"], "has no folders"),
+        (["train/cat/0.png", "test/cat/0.png", "test/fox/0.png"], "classes that .*train has not: fox"),
+        (["train/cat/0.png"], "has a folder train, but not its counterpart"),
+        (["val/cat/0.png"], "has a folder val, but not its counterpart"),
+        (["cat/0.png", "dog/0.png", "dog/1.png"], "cat has one image"),
+        (["0.png"], "has no folders"),
+        ([], "has no folders"),
+    ],
+)
+def test_wrong_folders(tmp_path: Path, made: list[str], message: str) -> None:
+    for name in made:
+        if name.endswith("/"):
+            (tmp_path / name).mkdir(parents=True)
+        else:
+            picture(tmp_path / name, 1)
+    with pytest.raises(UsageError, match=message):
+        load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+
+
+def test_signals_are_not_pictures(tmp_path: Path) -> None:
+    pets(tmp_path)
+    with pytest.raises(UsageError, match="pictures do not suit the spec's input 3x100"):
+        load(f"folder:{tmp_path}", (3, 100), "resize")
+
+
+def test_memory_is_asked_for_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pets(tmp_path)
+    (tmp_path / "train" / "cat" / "0.png").write_text("never looked at")
+    monkeypatch.setattr(room, "available_memory", lambda: 2**20)
+    with pytest.raises(UsageError, match=r"20 images of 3x224x224 would take 2\.9 MiB"):
+        load(f"folder:{tmp_path}", (3, 224, 224), "resize")
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    pets(tmp_path)
+    told: list[tuple[int, int]] = []
+    load(f"folder:{tmp_path}", (3, 6, 5), "resize", lambda done, total: told.append((done, total)))
+    assert told == [(done, 20) for done in range(1, 21)]
+
+
+def test_links_to_nothing_are_said_to_be_left_out(tmp_path: Path) -> None:
+    pets(tmp_path)
+    (tmp_path / "train" / "cat" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    assert found.train.count == 10
+    assert found.notes == ("1 files that are no images were left out: gone.png",)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    pets(tmp_path, test=None)
+    (tmp_path / "cat" / "0.png").rename(os.fsdecode(bytes(tmp_path) + b"/cat/\xff.png"))
+    (tmp_path / "dog").rename(os.fsdecode(bytes(tmp_path) + b"/d\xf6g"))
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    assert found.classes == ("cat", "d\udcf6g")
+    write_json(tmp_path / "run.json", list(found.classes))
+    assert json.loads((tmp_path / "run.json").read_text()) == ["cat", "d\udcf6g"]

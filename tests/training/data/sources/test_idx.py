@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnncli.diagnostics import UsageError
+from cnncli.training.data.load import load
+from cnncli.training.data.sources import idx
+
+IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+
+
+def encoded(array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def numbers(count: int, *shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return (np.arange(count * int(np.prod(shape))) % 251).astype(np.uint8).reshape(count, *shape)
+
+
+def family(folder: Path, *, zipped: bool = False, prefix: str = "", test: str = "t10k") -> Path:
+    for part, count in (("train", 6), (test, 4)):
+        for what, axes, array in (
+            ("images", 3, numbers(count, 5, 4)),
+            ("labels", 1, (np.arange(count) % 3).astype(np.uint8)),
+        ):
+            name = f"{prefix}{part}-{what}-idx{axes}-ubyte"
+            if zipped:
+                (folder / f"{name}.gz").write_bytes(gzip.compress(encoded(array)))
+            else:
+                (folder / name).write_bytes(encoded(array))
+    return folder
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize(("prefix", "test"), [("", "t10k"), ("emnist-letters-", "test")])
+def test_reads_the_family(tmp_path: Path, zipped: bool, prefix: str, test: str) -> None:
+    family(tmp_path, zipped=zipped, prefix=prefix, test=test)
+    found = load(f"idx:{tmp_path}", (1, 5, 4), "resize")
+    np.testing.assert_array_equal(found.train.images[:, 0].numpy(), numbers(6, 5, 4))
+    np.testing.assert_array_equal(found.test.images[:, 0].numpy(), numbers(4, 5, 4))
+    assert found.train.labels.tolist() == [0, 1, 2, 0, 1, 2]
+    assert found.classes == ("0", "1", "2")
+    assert found.name == f"idx:{tmp_path.resolve()}"
+
+
+def test_gzip_is_told_from_the_content(tmp_path: Path) -> None:
+    family(tmp_path)
+    path = tmp_path / IMAGES
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    assert load(f"idx:{tmp_path}", (1, 5, 4), "resize").train.count == 6
+
+
+def test_plain_file_is_preferred_to_its_twin(tmp_path: Path) -> None:
+    family(tmp_path)
+    (tmp_path / f"{IMAGES}.gz").write_bytes(b"nonsense")
+    assert load(f"idx:{tmp_path}", (1, 5, 4), "resize").train.count == 6
+
+
+HEADER = struct.pack(">BBBB3I", 0, 0, 8, 3, 6, 5, 4)
+PIXELS = numbers(6, 5, 4).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not an idx file"),
+        (b"\0\0\x08", "is not an idx file"),
+        (b"PNG1" + PIXELS, "is not an idx file"),
+        (b"\0\0\x07\x03" + PIXELS, "is not an idx file"),
+        (b"\0\0\x0d\x03" + HEADER[4:] + PIXELS, "does not hold images"),
+        (b"\0\0\x08\x01" + HEADER[4:8] + bytes(6), "does not hold images"),
+        (HEADER[:9], "is damaged: it ends within its header"),
+        (HEADER + PIXELS[:-1], "says 6x5x4 = 120 values, but it holds 119"),
+        (HEADER + PIXELS + b"x", "says 6x5x4 = 120 values, but it holds more"),
+        (struct.pack(">BBBB3I", 0, 0, 8, 3, 0, 5, 4), "is empty"),
+        (struct.pack(">BBBB3I", 0, 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**31) + PIXELS, "of memory"),
+        (gzip.compress(HEADER + PIXELS, mtime=0)[:-9], "is damaged: the gzip stream ends early"),
+        (gzip.compress(HEADER + PIXELS, mtime=0)[:30] + bytes(30), "is damaged: "),
+        (gzip.compress(HEADER + PIXELS, mtime=0)[:-8] + bytes(8), "is damaged: "),
+        (encoded(numbers(5, 5, 4)), "has 5 images, but train-labels-idx1-ubyte has 6 labels"),
+    ],
+)
+def test_damaged_images(tmp_path: Path, content: bytes, message: str) -> None:
+    family(tmp_path)
+    (tmp_path / IMAGES).write_bytes(content)
+    with pytest.raises(UsageError, match=message) as caught:
+        load(f"idx:{tmp_path}", (1, 5, 4), "resize")
+    assert IMAGES in str(caught.value)
+
+
+def test_every_truncation_is_noticed(tmp_path: Path) -> None:
+    whole = gzip.compress(HEADER + PIXELS, mtime=0)
+    path = tmp_path / IMAGES
+    for end in range(len(whole)):
+        path.write_bytes(whole[:end])
+        with pytest.raises(UsageError):
+            idx.read(path, "images")
+
+
+def remove_labels(folder: Path) -> None:
+    (folder / LABELS).unlink()
+
+
+def add_another(folder: Path) -> None:
+    family(folder, prefix="other-")
+
+
+def empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (remove_labels, "has no file for train labels"),
+        (add_another, "holds several data sets"),
+        (empty, "has no file for train images, train labels, test images and test labels"),
+    ],
+)
+def test_files_must_be_there_once(tmp_path: Path, change: Callable[[Path], None], message: str) -> None:
+    change(family(tmp_path))
+    with pytest.raises(UsageError, match=message):
+        load(f"idx:{tmp_path}", (1, 5, 4), "resize")
+
+
+def test_path_must_be_a_folder(tmp_path: Path) -> None:
+    family(tmp_path)
+    with pytest.raises(UsageError, match="is not a folder"):
+        load(f"idx:{tmp_path / IMAGES}", (1, 5, 4), "resize")
+
+
+def test_held_out_label_that_was_never_learned(tmp_path: Path) -> None:
+    family(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(encoded(np.array([0, 1, 2, 3], dtype=np.uint8)))
+    with pytest.raises(UsageError, match="the held-out data has label 3"):
+        load(f"idx:{tmp_path}", (1, 5, 4), "resize")
+
+
+def test_class_without_images_is_noted(tmp_path: Path) -> None:
+    family(tmp_path)
+    (tmp_path / LABELS).write_bytes(encoded(np.array([1, 2, 4, 1, 2, 4], dtype=np.uint8)))
+    found = load(f"idx:{tmp_path}", (1, 5, 4), "resize")
+    assert found.classes == ("0", "1", "2", "3", "4")
+    assert found.notes == ("no training image is labeled 0 and 3",)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        os.mkfifo(tmp_path / f"{name}-ubyte")
+    with pytest.raises(UsageError, match="has no file for train images"):
+        load(f"idx:{tmp_path}", (1, 4, 3), "resize")

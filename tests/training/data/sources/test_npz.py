@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cnncli.diagnostics import UsageError
+from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.load import load
+from cnncli.training.data.sources import npz
+
+Array = NDArray[Any]
+
+
+def numbers(*shape: int) -> Array:
+    return (np.arange(int(np.prod(shape))) % 251).astype(np.uint8).reshape(shape)
+
+
+def loaded(folder: Path, x: Array, shape: tuple[int, ...], fit: str = "resize", **arrays: Any) -> Dataset:
+    path = folder / "data.npz"
+    content = {
+        "x_train": x,
+        "y_train": np.arange(len(x)) % 3,
+        "x_test": x[:3],
+        "y_test": np.arange(3),
+    } | arrays
+    np.savez(path, **{name: array for name, array in content.items() if array is not None})
+    return load(f"npz:{path}", shape, fit)
+
+
+@pytest.mark.parametrize(
+    ("stored", "spec", "moved"),
+    [
+        ((6, 5, 4), (1, 5, 4), False),
+        ((6, 1, 5, 4), (1, 5, 4), False),
+        ((6, 5, 4, 1), (1, 5, 4), True),
+        ((6, 3, 5, 4), (3, 5, 4), False),
+        ((6, 5, 4, 3), (3, 5, 4), True),
+        ((6, 3, 4, 3), (3, 4, 3), False),  # either end could be channels, one reading has the spec's size
+        ((6, 3, 4, 3), (3, 3, 4), True),
+        ((6, 7), (7,), False),
+        ((6, 9), (1, 9), False),
+        ((6, 9, 2), (2, 9), True),
+        ((6, 2, 9), (2, 9), False),
+        ((6, 4, 5, 3, 2), (2, 4, 5, 3), True),
+        ((6, 4, 5, 3), (1, 4, 5, 3), False),
+    ],
+)
+def test_layouts(tmp_path: Path, stored: tuple[int, ...], spec: tuple[int, ...], moved: bool) -> None:
+    x = numbers(*stored)
+    expected = np.moveaxis(x, -1, 1) if moved else x.reshape(6, *spec)
+    found = loaded(tmp_path, x, spec)
+    np.testing.assert_array_equal(found.train.images.numpy(), expected)
+    np.testing.assert_array_equal(found.test.images.numpy(), expected[:3])
+    assert found.notes == ()
+    assert found.classes == ("0", "1", "2")
+
+
+def test_channels_are_recognized_where_the_size_is_another(tmp_path: Path) -> None:
+    found = loaded(tmp_path, numbers(6, 5, 4, 3), (3, 8, 8))
+    assert found.input_shape == (3, 8, 8)
+    assert found.notes == ("3x5x4 images resized to 3x8x8 (bilinear)",)
+
+
+def test_color_for_a_gray_spec(tmp_path: Path) -> None:
+    found = loaded(tmp_path, numbers(6, 5, 4, 3), (1, 5, 4))
+    assert found.notes == ("3x5x4 images with color reduced to gray (ITU-R 601 luma)",)
+
+
+def test_flattening_keeps_the_order_of_the_file(tmp_path: Path) -> None:
+    x = numbers(6, 5, 4, 3)
+    found = loaded(tmp_path, x, (60,))
+    np.testing.assert_array_equal(found.train.images.numpy(), x.reshape(6, 60))
+
+
+@pytest.mark.parametrize(("layout", "axis"), [("channels first", 0), ("channels last", 2)])
+def test_what_is_ambiguous_must_be_said(tmp_path: Path, layout: str, axis: int) -> None:
+    x = numbers(6, 3, 3, 3)
+    with pytest.raises(UsageError, match="can be read as channels first or as channels last") as caught:
+        loaded(tmp_path, x, (3, 3, 3))
+    assert "layout=" in caught.value.diagnostics[0].hint
+    found = loaded(tmp_path, x, (3, 3, 3), layout=np.array(layout))
+    np.testing.assert_array_equal(found.train.images.numpy(), np.moveaxis(x, axis + 1, 1))
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_floats_are_rounded_to_bytes(tmp_path: Path, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npz, "_CHUNK_VALUES", 45)  # several pieces
+    x = np.random.default_rng(0).random((6, 5, 4)).astype(kind)
+    x[0, 0, :2] = (0, 1)
+    found = loaded(tmp_path, x, (1, 5, 4))
+    np.testing.assert_array_equal(found.train.images[:, 0].numpy(), np.rint(x.astype(np.float64) * 255))
+    assert found.notes == (f"float images from 0 to 1 rounded to bytes ({np.dtype(kind)})",)
+
+
+def test_bytes_in_wider_integers(tmp_path: Path) -> None:
+    found = loaded(tmp_path, numbers(6, 5, 4).astype(np.int64), (1, 5, 4))
+    np.testing.assert_array_equal(found.train.images[:, 0].numpy(), numbers(6, 5, 4))
+
+
+def test_labels_of_one_column(tmp_path: Path) -> None:
+    found = loaded(tmp_path, numbers(6, 5, 4), (1, 5, 4), y_train=np.array([[0], [1], [2], [2], [1], [0]]))
+    assert found.train.labels.tolist() == [0, 1, 2, 2, 1, 0]
+
+
+X = numbers(6, 5, 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"y_test": None}, "has no array y_test"),
+        ({"x_train": X / 100}, r"x_train holds float64 values from 0\.0 to 1\.19"),
+        ({"x_train": X - 1.0}, r"x_train holds float64 values from -1\.0"),
+        ({"x_train": np.where(X == 7, np.nan, 0.5)}, "x_train holds float64 values from nan to nan"),
+        ({"x_train": X.astype(np.int16) * 3}, "x_train holds int16 values from 0 to 357"),
+        ({"x_train": X.astype(complex)}, "x_train holds values of type complex128"),
+        ({"x_train": X > 5}, "x_train holds values of type bool"),
+        ({"x_train": X[:0]}, "x_train is empty"),
+        ({"x_train": X[:, 0, 0]}, "x_train holds no images"),
+        ({"x_train": numbers(6, 1, 1, 5, 4)}, r"x_train has the shape 6x1x1x5x4"),
+        ({"x_train": numbers(6, 7, 5, 4)}, "images of 7x5x4 do not become the spec's 1x5x4"),
+        ({"y_train": np.eye(6)}, "y_train has 2 axes"),
+        ({"y_train": np.zeros(6)}, "y_train is not integers"),
+        ({"y_train": np.zeros(5, dtype=int)}, "has 5 labels for 6 images"),
+        ({"y_train": np.array([0, 1, 2, 0, 1, -1])}, "has a negative label"),
+        ({"y_train": np.array([0, 1, 2, 0, 1, 10**9])}, "label 1000000000 with only 6 images"),
+        ({"y_train": np.array([0, 1, 2, 0, 1, 2**63], dtype=np.uint64)}, "beyond 64 bits"),
+        ({"y_test": np.array([0, 1, 3])}, "the held-out data has label 3"),
+        ({"layout": np.array("NHWC?")}, "layout is not known"),
+        ({"x_train": np.array([[{}] * 4] * 6, dtype=object)}, "cannot read"),
+    ],
+)
+def test_wrong_arrays(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        loaded(tmp_path, X, (1, 5, 4), **changes)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", b"text", bytes(100)])
+def test_what_is_no_npz(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "data.npz"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="cannot read"):
+        load(f"npz:{path}", (1, 5, 4), "resize")
+
+
+def test_single_array(tmp_path: Path) -> None:
+    np.save(tmp_path / "data.npy", X)
+    with pytest.raises(UsageError, match="is a single array"):
+        load(f"npz:{tmp_path / 'data.npy'}", (1, 5, 4), "resize")
+
+
+def test_damage_within_is_noticed(tmp_path: Path) -> None:
+    loaded(tmp_path, X, (1, 5, 4))
+    path = tmp_path / "data.npz"
+    content = bytearray(path.read_bytes())
+    content[content.index(X.tobytes()) + 10] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="cannot read"):
+        load(f"npz:{path}", (1, 5, 4), "resize")
+
+
+HEADER = "{'descr': '|u1', 'fortran_order': False, 'shape': %s, }\n"
+
+
+def npy(shape: str) -> bytes:
+    header = (HEADER % shape).encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", npy("(10,"), npy("(-1,)"), npy(f"({10**30},)")])
+def test_archives_of_what_is_no_array(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "data.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(f"{name}.npy", content)
+    with pytest.raises(UsageError, match=r"cannot read|is no array"):
+        load(f"npz:{path}", (1, 5, 4), "resize")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "data.npz")
+    with pytest.raises(UsageError, match="it is not a file"):
+        load(f"npz:{tmp_path / 'data.npz'}", (1, 5, 4), "resize")

@@ -1,0 +1,134 @@
+"""Sources by name, the embedded digits, and what is held out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from cnncli.diagnostics import UsageError
+from cnncli.training.data.dataset import Dataset, Split
+from cnncli.training.data.holdout import held_out
+from cnncli.training.data.load import load
+
+FASHION = Path("/usr/share/datasets/fashion-mnist")
+
+
+def test_digits_are_scikit_learns_each_in_one_part() -> None:
+    found = load("digits", (1, 8, 8), "resize")
+    source = load_digits()
+    assert found.classes == tuple("0123456789")
+    assert (found.train.count, found.test.count) == (1438, 359)
+    assert found.notes == ()
+    ours = Counter(
+        (int(label), image.numpy().tobytes())
+        for part in (found.train, found.test)
+        for image, label in zip(part.images, part.labels, strict=True)
+    )
+    theirs = Counter(
+        (int(label), np.rint(image / 16 * 255).astype(np.uint8).tobytes())
+        for image, label in zip(source.images, source.target, strict=True)
+    )
+    assert ours == theirs
+    shares = torch.bincount(found.test.labels) / torch.bincount(torch.from_numpy(source.target))
+    assert shares.tolist() == pytest.approx([0.2] * 10, abs=0.003)
+
+
+def test_what_is_held_out_of_the_digits_never_changes() -> None:
+    images = load("digits", (1, 8, 8), "resize").test.images
+    assert hashlib.sha256(images.numpy().tobytes()).hexdigest()[:16] == "ccfc453cf745e984"
+
+
+def test_digits_are_fitted_and_it_is_said() -> None:
+    found = load("digits", (3, 32, 32), "resize")
+    assert found.input_shape == (3, 32, 32)
+    assert found.notes == (
+        "1x8x8 images resized to 1x32x32 (bilinear)",
+        "1x8x8 images with gray repeated to 3 channels",
+    )
+
+
+def test_hold_out_depends_on_names_only() -> None:
+    keys = [f"image-{number}" for number in range(100)]
+    labels = [number % 3 for number in range(100)]
+    chosen = held_out(labels, keys)
+    assert Counter(labels[index] for index in chosen) == {0: 7, 1: 7, 2: 7}
+    order = list(reversed(range(100)))
+    again = held_out([labels[index] for index in order], [keys[index] for index in order])
+    assert {keys[index] for index in chosen} == {keys[order[index]] for index in again}
+
+
+@pytest.mark.parametrize(("count", "held"), [(1, 1), (2, 1), (7, 1), (8, 2), (100, 20)])
+def test_a_fifth_rounded_and_at_least_one(count: int, held: int) -> None:
+    assert len(held_out([0] * count, [str(index) for index in range(count)])) == held
+
+
+@pytest.mark.parametrize(
+    ("source", "message", "hint"),
+    [
+        ("digitz", "there is no data source 'digitz'", "did you mean 'digits'?"),
+        ("", "there is no data source ''", "there is digits, idx, folder and npz"),
+        ("digits:x", "digits takes no path", ""),
+        ("idx:", "idx needs a path", ""),
+        ("npz:/nowhere/at/all.npz", "there is no /nowhere/at/all.npz", ""),
+        ("/", "there is no data source '/'", "did you mean 'folder:/' or 'idx:/'?"),
+        (__file__, "there is no data source", f"did you mean 'npz:{__file__}'?"),
+    ],
+)
+def test_wrong_sources(source: str, message: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        load(source, (1, 8, 8), "resize")
+    assert caught.value.diagnostics[0].hint == hint
+
+
+def test_wrong_fit() -> None:
+    with pytest.raises(UsageError, match="there is no fit 'crop'"):
+        load("digits", (1, 8, 8), "crop")
+
+
+def test_fingerprint_sees_every_part() -> None:
+    def dataset(
+        images: int = 1, label: int = 0, name: str = "a", shape: tuple[int, ...] = (1, 2, 2)
+    ) -> Dataset:
+        part = Split(torch.full((3, *shape), images, dtype=torch.uint8), torch.tensor([0, 1, label]))
+        return Dataset("source", (name, "b"), part, part)
+
+    prints = [
+        each.fingerprint()
+        for each in (dataset(), dataset(images=2), dataset(label=1), dataset(name="c"), dataset(shape=(4, 1)))
+    ]
+    assert len(set(prints)) == 5
+    assert dataset().fingerprint() == prints[0]
+
+
+@pytest.mark.skipif(
+    not FASHION.is_dir(), reason="Fashion-MNIST is not installed (package dataset-fashion-mnist)"
+)
+def test_fashion_mnist() -> None:
+    found = load(f"idx:{FASHION}", (1, 32, 32), "pad")
+    assert (found.train.count, found.test.count) == (60000, 10000)
+    assert torch.bincount(found.train.labels).tolist() == [6000] * 10
+    assert found.notes == ("1x28x28 images padded with zeros to 1x32x32",)
+    # The means of the published set, 0.2860 of 28x28 pixels.
+    assert found.train.images.double().mean().item() / 255 * (32 / 28) ** 2 == pytest.approx(0.2860, abs=1e-4)
+
+
+@pytest.mark.parametrize("place", ["a" * 5000, "~nobody-of-this-name/x", "nul\0character"])
+@pytest.mark.parametrize("form", ["npz:{}", "{}"])
+def test_paths_that_cannot_be(place: str, form: str) -> None:
+    with pytest.raises(UsageError, match="there is no"):
+        load(form.format(place), (1, 8, 8), "resize")
+
+
+def test_what_the_system_refuses_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(UsageError, match=r"cannot read .*Permission denied"):
+        load(f"folder:{tmp_path}", (1, 8, 8), "resize")

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import cnncli
+from cnncli.diagnostics import CnncliError, UsageError
+from cnncli.training.data.dataset import Dataset, Split
+from cnncli.training.runs.files import write_tensors
+from cnncli.training.runs.run import check_resumable, create_run, open_run
+from cnncli.training.runs.settings import settings_from_json, settings_json
+from cnncli.training.runs.weights import read_tensors
+from tests.training.support import CPU, SPEC, begin, few_digits, go_on, run_whole, settings
+
+Tensors = dict[str, torch.Tensor]
+
+
+def numbered(name: str = "small") -> Path:
+    run = create_run(None, name=name, spec=SPEC, settings=settings(), dataset=few_digits(), device=CPU)
+    return run.folder
+
+
+def test_run_json_holds_what_it_was_made_from(tmp_path: Path) -> None:
+    begin(tmp_path / "run", settings(losses={"aux": 0.5}))
+    found = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert found["schema"] == "cnncli.run/1"
+    assert (found["name"], found["status"], found["device"], found["spec"]) == (
+        "small",
+        "running",
+        "cpu",
+        SPEC,
+    )
+    assert found["settings"]["losses"] == {"aux": 0.5}
+    assert found["settings"]["lr"] == 0.05
+    assert found["data"]["source"] == "digits"
+    assert found["data"]["classes"] == list("0123456789")
+    assert (found["data"]["train_images"], found["data"]["test_images"]) == (200, 60)
+    assert found["versions"]["cnncli"] == cnncli.__version__
+    assert found["versions"]["torch"] == torch.__version__
+    assert (tmp_path / "run" / "spec.yaml").read_text() == SPEC
+
+
+def test_opening_gives_back_the_same_record(tmp_path: Path) -> None:
+    run = begin(tmp_path / "run", settings(losses={"aux": 0.5}))
+    assert open_run(tmp_path / "run").record == run.record
+
+
+def test_settings_survive_json() -> None:
+    chosen = settings(losses={"aux": 0.5}, nesterov=True)
+    assert settings_from_json(json.loads(json.dumps(settings_json(chosen)))) == chosen
+    with pytest.raises(ValueError, match="unknown settings lrr"):
+        settings_from_json({"lrr": 1})
+
+
+def test_first_free_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert [numbered(), numbered(), numbered("other")] == [
+        Path("runs/small-1"),
+        Path("runs/small-2"),
+        Path("runs/other-1"),
+    ]
+    assert numbered("../a b/ü") == Path("runs/_a_b_ü-1")
+
+
+def test_runs_that_begin_at_once_get_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(lambda _number: numbered(), range(16)))
+    assert sorted(folders) == sorted(Path(f"runs/small-{number}") for number in range(1, 17))
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
+    begin(tmp_path / "run", settings())
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    with pytest.raises(UsageError, match="is not empty") as caught:
+        begin(tmp_path / "run", settings(lr=1.0))
+    assert "--resume" in caught.value.diagnostics[0].hint
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
+
+
+def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".run.json.partial").write_text("{")  # a run that was killed as it began
+    assert begin(tmp_path / "run", settings()).folder == tmp_path / "run"
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("x")
+    with pytest.raises(UsageError, match="cannot make the run's folder"):
+        begin(tmp_path / "run", settings())
+
+
+@pytest.mark.parametrize("make", [Path.exists, Path.mkdir, Path.touch])
+def test_no_run(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / "run")
+    with pytest.raises(UsageError, match="there is no run in"):
+        open_run(tmp_path / "run")
+
+
+def changed(**changes: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda record: record.update(changes)
+
+
+def within(section: str, **values: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda record: record[section].update(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (changed(schema="cnncli.run/2"), "does not describe a run"),
+        (changed(status="asleep"), "is damaged: status 'asleep'"),
+        (changed(spec=None), "is damaged: spec is no text"),
+        (changed(surprise=1), "is damaged"),
+        (changed(data={}), "is damaged"),
+        (changed(settings={"lrr": 1}), "is damaged: unknown settings lrr"),
+        (changed(normalization={"mean": ["a"], "std": [1]}), "is damaged"),
+        (changed(normalization={"mean": [0, 0], "std": [1, 1]}), "is not that of 1 channels"),
+        (changed(normalization={"mean": [0], "std": [0]}), "deviations above 0"),
+        (changed(normalization={"mean": [10**400], "std": [1]}), "is damaged"),
+        (within("settings", data=3), "is damaged: data is 3"),
+        (within("settings", fit=[]), "is damaged: .*fit"),
+        (within("settings", batch="many"), "is damaged: .*many"),
+        (within("settings", lr=-1), "is damaged: .*lr"),
+        (within("settings", schedule="x"), "is damaged: .*schedule"),
+        (within("settings", optimizer=None), "is damaged: .*optimizer"),
+        (within("settings", losses=[1]), "is damaged: .*losses"),
+        (within("data", classes=None), "None is no list"),
+        (within("data", classes=[1, 2]), "classes, notes and fingerprint are texts"),
+        (within("data", input=["a"]), "are whole numbers above 0"),
+        (changed(data=None), "data is no mapping"),
+        (changed(settings=[]), "settings is no mapping"),
+        (dict.clear, "does not describe a run"),
+        (lambda record: record.pop("name"), "is damaged"),
+    ],
+)
+def test_damaged_record(tmp_path: Path, change: Callable[[dict[str, Any]], Any], message: str) -> None:
+    begin(tmp_path / "run", settings())
+    path = tmp_path / "run" / "run.json"
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+    with pytest.raises(UsageError, match=message):
+        open_run(tmp_path / "run")
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"", b"{", b"[]", b"\xff\xfe", b'"cnncli.run/1"'])
+def test_record_that_is_no_json(tmp_path: Path, content: bytes) -> None:
+    begin(tmp_path / "run", settings())
+    (tmp_path / "run" / "run.json").write_bytes(content)
+    with pytest.raises(UsageError, match=r"run\.json"):
+        open_run(tmp_path / "run")
+
+
+def test_only_the_epochs_may_change(tmp_path: Path) -> None:
+    run = begin(tmp_path / "run", settings())
+    check_resumable(
+        run, spec=SPEC, settings=settings(epochs=99, data="folder:elsewhere"), dataset=few_digits()
+    )
+    whole = few_digits()
+    other = Dataset(
+        whole.name, whole.classes, whole.train, Split(whole.test.images[:9], whole.test.labels[:9])
+    )
+    with pytest.raises(CnncliError) as caught:
+        check_resumable(run, spec=SPEC + "#", settings=settings(lr=0.1, seed=8), dataset=other)
+    messages = [each.message for each in caught.value.diagnostics]
+    assert len(messages) == 3
+    assert "the spec is not the one" in messages[0]
+    assert "lr: 0.05, not 0.1, seed: 7, not 8" in messages[1]
+    assert "the data is not the data" in messages[2]
+
+
+def test_damaged_checkpoint_is_a_message(tmp_path: Path) -> None:
+    run_whole(tmp_path / "run", settings(epochs=1))
+    path = open_run(tmp_path / "run").checkpoint
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(UsageError, match="cannot read"):
+        go_on(tmp_path / "run", settings())
+    save_file({"x": torch.ones(1)}, path)
+    with pytest.raises(UsageError, match="is not a checkpoint"):
+        go_on(tmp_path / "run", settings())
+    save_file({"x": torch.ones(1)}, path, {"cnncli": '{"schema": "cnncli.checkpoint/1"}'})
+    with pytest.raises(UsageError, match="is damaged"):
+        go_on(tmp_path / "run", settings())
+
+
+def position(**values: Any) -> Callable[[Tensors, dict[str, Any]], Any]:
+    return lambda _tensors, metadata: metadata["position"].update(values)
+
+
+def tensor(name: str, value: torch.Tensor) -> Callable[[Tensors, dict[str, Any]], Any]:
+    return lambda tensors, _metadata: tensors.update({name: value})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        position(epochs=1.5),
+        position(epochs=-1),
+        position(epochs=0),
+        position(batches=-1),
+        position(batches=3),
+        position(seconds=None),
+        lambda _tensors, metadata: metadata["history"].clear(),
+        lambda _tensors, metadata: metadata["history"][0].update(test_loss=None),
+        lambda tensors, _metadata: tensors.pop("random/cpu"),
+        tensor("random/cpu", torch.zeros(3)),
+        tensor("random/cpu", torch.zeros(3, dtype=torch.uint8)),
+        tensor("losses", torch.zeros(2, 3)),
+        lambda tensors, _metadata: tensors.update(
+            {name: torch.zeros(2, 3, 4) for name in tensors if name.startswith("optimizer/")}
+        ),
+    ],
+)
+def test_checkpoint_whose_parts_disagree(
+    tmp_path: Path, change: Callable[[Tensors, dict[str, Any]], Any]
+) -> None:
+    run_whole(tmp_path / "run", settings(epochs=1))
+    path = open_run(tmp_path / "run").checkpoint
+    tensors, metadata = read_tensors(path)
+    change(tensors, metadata)
+    write_tensors(path, tensors, metadata)
+    with pytest.raises(UsageError, match="checkpoint"):
+        go_on(tmp_path / "run", settings())
+
+
+def test_checkpoint_beyond_the_end_of_an_epoch(tmp_path: Path) -> None:
+    run_whole(tmp_path / "run", settings(epochs=1))
+    path = open_run(tmp_path / "run").checkpoint
+    tensors, metadata = read_tensors(path)
+    metadata["position"]["batches"] = 99
+    figures = {"losses": torch.zeros(99), "correct": torch.zeros(99, dtype=torch.int64)}
+    write_tensors(path, tensors | figures, metadata)
+    with pytest.raises(UsageError, match="after batch 99"):
+        go_on(tmp_path / "run", settings())
+
+
+@pytest.mark.parametrize("metadata", ["[]", "{", "[" * 100_000])
+def test_metadata_that_is_no_mapping(tmp_path: Path, metadata: str) -> None:
+    save_file({"x": torch.ones(1)}, tmp_path / "x.safetensors", {"cnncli": metadata})
+    with pytest.raises(UsageError, match="cannot read"):
+        read_tensors(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("value", [5e-324, 1e-5, 0.1, 1e16, 1e36])
+def test_every_learning_rate_survives_json(value: float) -> None:
+    chosen = settings(lr=value, data="npz:/a $b/${c}.npz", seed=10**12)
+    assert settings_from_json(json.loads(json.dumps(settings_json(chosen)))) == chosen

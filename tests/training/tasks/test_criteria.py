@@ -1,0 +1,139 @@
+"""Losses beside cross-entropy, against their papers' formulas written out."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from cnncli.diagnostics import UsageError
+from cnncli.graph import open_text
+from cnncli.layers import KINDS, layer
+from cnncli.layers.kind import CRITERIA as NAMES
+from cnncli.layers.shaping import Identity
+from cnncli.network import compile_graph
+from cnncli.training.data.dataset import Split
+from cnncli.training.data.normalization import Normalization
+from cnncli.training.evaluate import evaluate
+from cnncli.training.tasks.criteria import CRITERIA, criterion_of
+from cnncli.training.tasks.objective import build_objective
+from tests.training.support import settings, small_network
+
+LABELS = torch.tensor([0, 2, 1])
+VALUES = torch.tensor([[0.2, 0.95, 0.05], [0.5, 0.1, 0.9], [0.3, 0.0, 0.99]], dtype=torch.float64)
+DISTANCES = torch.tensor([[3.0, 90.0, 160.0], [90.0, 120.0, 110.0], [0.5, 0.25, 0.75]], dtype=torch.float64)
+
+
+def test_there_is_a_formula_for_every_criterion() -> None:
+    assert {kind.criterion for kind in KINDS.values()} == set(CRITERIA) == set(NAMES)
+
+
+def test_a_kind_with_another_criterion_is_refused() -> None:
+    with pytest.raises(TypeError, match="criterion 'hinge'; there is cross_entropy, distance, margin"):
+
+        @layer("never_there")
+        class Hinge(Identity):
+            """Passes its input on."""
+
+            criterion = "hinge"
+
+    assert "never_there" not in KINDS
+
+
+@pytest.mark.parametrize(
+    ("after", "criterion"),
+    [
+        ("identity", "distance"),
+        ("dropout: 0.1", "distance"),
+        ("reshape: [10]", "distance"),
+        ("flatten", "distance"),
+        ("linear: 10", "cross_entropy"),
+        ("tanh", "cross_entropy"),
+        ("concat: [identity, [linear: 10]]", "cross_entropy"),
+    ],
+)
+def test_the_last_layer_that_computes_anything_decides(after: str, criterion: str) -> None:
+    network = compile_graph(open_text(f"input: [84]\nlayers:\n  - rbf\n  - {after}\n").graph)
+    assert network.criteria == {"output": criterion}
+
+
+def test_an_output_that_is_the_input_is_taken_for_logits() -> None:
+    network = compile_graph(open_text("input: [10]\nlayers: [identity]").graph)
+    assert network.criteria == {"output": "cross_entropy"}
+
+
+def test_distance_is_equation_9_of_lecun() -> None:
+    found = CRITERIA["distance"].losses(DISTANCES, LABELS, 0.0)
+    for row, label, loss in zip(DISTANCES.tolist(), LABELS.tolist(), found.tolist(), strict=True):
+        wanted = row[label] + math.log(math.exp(-100) + sum(math.exp(-y) for y in row))
+        assert loss == pytest.approx(wanted, rel=1e-12)
+
+
+def test_the_smallest_distance_wins() -> None:
+    assert CRITERIA["distance"].scores(DISTANCES).argmax(1).tolist() == [0, 0, 1]
+
+
+def test_a_far_class_is_not_pushed_farther() -> None:
+    near = DISTANCES.clone().requires_grad_()
+    CRITERIA["distance"].losses(near, LABELS, 0.0).sum().backward()
+    assert near.grad is not None
+    assert near.grad[0, 2].abs() < 1e-20  # at 160, behind the 100 of those that are no class
+    assert near.grad[2, 0] < -0.1  # at 0.5, beside the right one
+
+
+def test_margin_is_equation_4_of_sabour() -> None:
+    found = CRITERIA["margin"].losses(VALUES, LABELS, 0.0)
+    for row, label, loss in zip(VALUES.tolist(), LABELS.tolist(), found.tolist(), strict=True):
+        wanted = 0.0
+        for k, v in enumerate(row):
+            t = float(k == label)
+            wanted += t * max(0, 0.9 - v) ** 2 + 0.5 * (1 - t) * max(0, v - 0.1) ** 2
+        assert loss == pytest.approx(wanted, rel=1e-12)
+    assert CRITERIA["margin"].scores(VALUES).argmax(1).tolist() == [1, 2, 2]
+
+
+def rbf_network() -> torch.nn.Module:
+    return compile_graph(open_text("input: [1, 12, 7]\nlayers: [flatten, rbf: 10]").graph)
+
+
+def test_a_network_is_trained_by_what_its_last_layer_says() -> None:
+    network = rbf_network()
+    assert criterion_of(network, "output") is CRITERIA["distance"]
+    assert criterion_of(small_network(), "output") is CRITERIA["cross_entropy"]
+    objective = build_objective(network, settings(), (1, 12, 7), 10, 2)
+    images = torch.randn(3, 1, 12, 7)
+    output = network(images)
+    loss, scores = objective(output, LABELS)
+    assert loss.item() == pytest.approx(CRITERIA["distance"].losses(output, LABELS, 0.0).mean().item())
+    assert torch.equal(scores, -output)
+
+
+def test_each_head_has_its_own() -> None:
+    text = """
+input: [84]
+heads:
+  digit: [rbf: 10]
+  plain: [linear: 10]
+  capsule: [{reshape: [84, 1]}, {capsules: {count: 10, reads: 4}}, capsulelength]
+layers: [identity]
+"""
+    network = compile_graph(open_text(text).graph)
+    assert network.criteria == {"digit": "distance", "plain": "cross_entropy", "capsule": "margin"}
+
+
+def test_evaluation_calls_the_nearest_class() -> None:
+    network = rbf_network()
+    prototypes: Tensor = network.get_buffer("rbf1.prototypes")
+    images = ((prototypes.view(10, 1, 12, 7) + 1) / 2 * 255).to(torch.uint8)
+    split = Split(images, torch.arange(10))
+    figures = evaluate(network, split, Normalization((0.5,), (0.5,)), torch.device("cpu"))
+    assert figures.top1 == 1.0
+    assert figures.loss < 1e-6
+
+
+def test_label_smoothing_is_for_cross_entropy() -> None:
+    with pytest.raises(UsageError, match="label_smoothing") as caught:
+        build_objective(rbf_network(), settings(label_smoothing=0.1), (1, 12, 7), 10, 2)
+    assert "output" in caught.value.diagnostics[0].received

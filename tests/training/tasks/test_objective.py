@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cnncli.diagnostics import UsageError
+from cnncli.training.tasks.objective import Objective, build_objective, check_classes
+from tests.training.support import TwoHeads, same_weights, settings, small_network
+
+SHAPE = (1, 8, 8)
+
+
+def test_one_head_is_cross_entropy() -> None:
+    logits = torch.randn(6, 10, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(6)
+    objective = build_objective(small_network(), settings(), SHAPE, 10, 2)
+    loss, main = objective(logits, labels)
+    own = -logits.double().log_softmax(1)[torch.arange(6), labels].mean()
+    assert loss.item() == pytest.approx(own.item(), rel=1e-6)
+    assert main is logits
+
+
+def test_label_smoothing() -> None:
+    logits = torch.randn(6, 10, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(6)
+    objective = build_objective(small_network(), settings(label_smoothing=0.2), SHAPE, 10, 2)
+    targets = 0.8 * functional.one_hot(labels, 10) + 0.2 / 10
+    expected = -(targets * logits.log_softmax(1)).sum(1).mean()
+    assert objective(logits, labels)[0].item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_heads_are_weighed_and_the_first_outside_of_training_is_main() -> None:
+    network = TwoHeads()
+    objective = build_objective(network, settings(losses={"aux": 0.3}), SHAPE, 10, 2)
+    assert objective.main == "main"
+    images, labels = torch.randn(4, *SHAPE), torch.tensor([1, 2, 3, 4])
+    output = network.train()(images)
+    loss, main = objective(output, labels)
+    expected = 0.3 * functional.cross_entropy(output["aux"], labels)
+    expected = expected + functional.cross_entropy(output["main"], labels)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    assert main is output["main"]
+
+
+def test_looking_at_a_network_does_not_touch_it() -> None:
+    torch.manual_seed(0)
+    network = small_network()
+    torch.manual_seed(0)
+    twin = small_network()
+    before = torch.get_rng_state()
+    build_objective(network, settings(), SHAPE, 10, 2)
+    assert same_weights(network, twin)
+    assert network.training
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_classes_must_agree() -> None:
+    with pytest.raises(UsageError, match="tells 7 classes apart, but the data has 10") as caught:
+        check_classes(small_network(7), SHAPE, 10)
+    assert "--set classes=10" in caught.value.diagnostics[0].hint
+
+
+def test_a_training_head_of_other_classes_is_named() -> None:
+    network = TwoHeads()
+    network.aux = nn.Linear(16, 3)
+    assert check_classes(network, SHAPE, 10) == "main"
+    with pytest.raises(UsageError, match="head 'aux' tells 3 classes apart"):
+        build_objective(network, settings(), SHAPE, 10, 2)
+
+
+def test_output_that_is_no_list_of_classes() -> None:
+    with pytest.raises(UsageError, match="puts out 4x6x6"):
+        check_classes(nn.Conv2d(1, 4, 3), SHAPE, 10)
+
+
+def test_weight_of_an_unknown_head() -> None:
+    with pytest.raises(UsageError, match="'auxx', which is no head") as caught:
+        build_objective(TwoHeads(), settings(losses={"auxx": 0.3}), SHAPE, 10, 2)
+    assert caught.value.diagnostics[0].hint == "did you mean 'aux'?"
+
+
+class NormOfVectors(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.BatchNorm1d(10))
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.layers(x)
+        return result
+
+
+def test_batch_norm_of_one_value_is_refused_before_training() -> None:
+    with pytest.raises(UsageError, match="one image at a time"):
+        build_objective(NormOfVectors(), settings(), SHAPE, 10, 1)
+    assert isinstance(build_objective(NormOfVectors(), settings(), SHAPE, 10, 2), Objective)
