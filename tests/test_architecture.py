@@ -22,10 +22,11 @@ ANALYSIS_HALF = ("diagnostics", "algebra", "language", "layers", "graph", "analy
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "": frozenset(),
     **{part: frozenset(ANALYSIS_HALF[:rank]) for rank, part in enumerate(ANALYSIS_HALF)},
-    "report": frozenset(ANALYSIS_HALF),
-    "network": frozenset(ANALYSIS_HALF),
-    "training": frozenset({*ANALYSIS_HALF, "network"}),
-    "cli": frozenset({*ANALYSIS_HALF, "report", "network", "training"}),
+    "results": frozenset(ANALYSIS_HALF),
+    "report": frozenset({*ANALYSIS_HALF, "results"}),
+    "network": frozenset({*ANALYSIS_HALF, "results"}),
+    "training": frozenset({*ANALYSIS_HALF, "results", "network"}),
+    "cli": frozenset({*ANALYSIS_HALF, "results", "report", "network", "training"}),
     "__main__": frozenset({"cli"}),
 }
 

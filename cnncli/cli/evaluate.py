@@ -13,8 +13,8 @@ from cnncli.diagnostics import usage_error
 from cnncli.report.terminal import output, printable
 
 if TYPE_CHECKING:
+    from cnncli.results.training import Evaluation
     from cnncli.training.data.dataset import Dataset
-    from cnncli.training.evaluate import Evaluation
     from cnncli.training.runs.run import Run
 
 SCHEMA = "cnncli.evaluate/1"

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from cnncli.analysis.space.claims import Change, Claim, Found, Probe, claims
 from cnncli.analysis.space.shifts import Shift, shifts
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT, OUTPUT
+from cnncli.network.claims import claims
 from cnncli.network.network import Network, compile_graph
+from cnncli.results.probe import Change, Claim, Found, Probe
 
 
 def seeded(graph: Graph, seed: int) -> Network:

@@ -22,6 +22,7 @@ from cnncli.layers import Shape, shape_text
 from cnncli.layers.conv import Conv
 from cnncli.layers.table import connected
 from cnncli.network.network import Network, compile_graph
+from cnncli.results.verify import Compared, Verification
 
 # Group normalization refuses a batch that leaves it one value to normalize, whatever the mode.
 _BATCH: Final = 2
@@ -46,41 +47,7 @@ TRACKED: Final = "torch also keeps, in each batch normalization, the number of b
 _CONVOLVED: Final = {"conv": "", "convtranspose": "", "shortcut": "0."}
 
 
-class Row(NamedTuple):
-    """One figure of one node, or of the whole network (``total``): ours, theirs, why they differ."""
-
-    name: str
-    figure: str
-    ours: int | str
-    theirs: int | str
-    explanation: str = ""
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the figures are the same."""
-        return self.ours == self.theirs
-
-
-class VerifyReport(NamedTuple):
-    """How many figures were compared, those that differ, and the totals whether they differ or not."""
-
-    compared: int
-    differences: tuple[Row, ...]
-    totals: tuple[Row, ...]
-
-    @property
-    def unexplained(self) -> tuple[Row, ...]:
-        """The differences without a known reason."""
-        rows = (*self.differences, *self.totals)
-        return tuple(row for row in rows if not row.agrees and not row.explanation)
-
-    @property
-    def ok(self) -> bool:
-        """Whether every difference is explained."""
-        return not self.unexplained
-
-
-def verify(graph: Graph) -> VerifyReport:
+def verify(graph: Graph) -> Verification:
     """Compare the figures of every node with torch's and torchinfo's.
 
     Raises:
@@ -97,7 +64,7 @@ def verify(graph: Graph) -> VerifyReport:
         totals.append(_total(TORCHINFO_MACS, info, theirs))
     place = {node.name: number for number, node in enumerate(graph.nodes)}
     differences = sorted((row for row in rows if not row.agrees), key=lambda row: place[row.name])
-    return VerifyReport(len(rows) + len(totals), tuple(differences), tuple(totals))
+    return Verification(len(rows) + len(totals), tuple(differences), tuple(totals))
 
 
 class _Ran(NamedTuple):
@@ -129,7 +96,7 @@ def _run(graph: Graph, network: Network) -> dict[str, _Ran | str]:
     return outcomes
 
 
-def _node_rows(node: Node, module: nn.Module, outcomes: Mapping[str, _Ran | str]) -> Iterator[Row]:
+def _node_rows(node: Node, module: nn.Module, outcomes: Mapping[str, _Ran | str]) -> Iterator[Compared]:
     yield from _tensor_rows(
         node.name, "parameter", node.parameters, _own(module.named_parameters(), node.parameters)
     )
@@ -138,12 +105,12 @@ def _node_rows(node: Node, module: nn.Module, outcomes: Mapping[str, _Ran | str]
     if outcome is None:
         return
     if isinstance(outcome, str):
-        yield Row(node.name, "output", shape_text(node.output), f"an error: {outcome}")
+        yield Compared(node.name, "output", shape_text(node.output), f"an error: {outcome}")
         return
-    yield Row(node.name, "output", shape_text((_BATCH, *node.output)), shape_text(outcome.shape))
+    yield Compared(node.name, "output", shape_text((_BATCH, *node.output)), shape_text(outcome.shape))
     ours, theirs = _macs(node), _whole(outcome.flops, 2 * _BATCH)
     dense = theirs == computed_macs(node)
-    yield Row(node.name, TORCH_MACS, ours, theirs, TABLE if dense and theirs != ours else "")
+    yield Compared(node.name, TORCH_MACS, ours, theirs, TABLE if dense and theirs != ours else "")
 
 
 def _own(tensors: Iterator[tuple[str, Tensor]], ours: Mapping[str, Shape]) -> dict[str, Shape]:
@@ -153,23 +120,23 @@ def _own(tensors: Iterator[tuple[str, Tensor]], ours: Mapping[str, Shape]) -> di
 
 def _tensor_rows(
     node: str, what: str, ours: Mapping[str, Shape], theirs: Mapping[str, Shape]
-) -> Iterator[Row]:
+) -> Iterator[Compared]:
     for name in dict.fromkeys((*ours, *theirs)):
         if name in ours or not name.endswith(_COUNTER):
             shapes = [shape_text(each[name]) if name in each else "none" for each in (ours, theirs)]
-            yield Row(node, f"{what} {name}", *shapes)
+            yield Compared(node, f"{what} {name}", *shapes)
 
 
-def _totals(graph: Graph, network: Network) -> Iterator[Row]:
+def _totals(graph: Graph, network: Network) -> Iterator[Compared]:
     """Counts over the whole network, the names of its state-dict among them."""
     keys = {f"{node.name}.{name}" for node in graph.nodes for name in (*node.parameters, *node.buffers)}
     theirs = [key for key in network.state_dict() if not key.endswith(_COUNTER)]
     found = len(theirs) if keys.issuperset(theirs) else "other names"
-    yield Row(_TOTAL, "tensors in a checkpoint", len(keys), found)
+    yield Compared(_TOTAL, "tensors in a checkpoint", len(keys), found)
     ours = sum(_size(shape) for node in graph.nodes for shape in node.parameters.values())
-    yield Row(_TOTAL, "parameters", ours, sum(each.numel() for each in network.parameters()))
+    yield Compared(_TOTAL, "parameters", ours, sum(each.numel() for each in network.parameters()))
     ours = sum(_size(shape) for node in graph.nodes for shape in node.buffers.values())
-    yield Row(
+    yield Compared(
         _TOTAL, "buffers", ours, sum(each.numel() for each in network.buffers()), _tracked(ours, network)
     )
 
@@ -179,7 +146,7 @@ def _tracked(ours: int, network: Network) -> str:
     return TRACKED if counters and sum(each.numel() for each in network.buffers()) == ours + counters else ""
 
 
-def _torchinfo_rows(graph: Graph) -> tuple[list[Row], int]:
+def _torchinfo_rows(graph: Graph) -> tuple[list[Compared], int]:
     """For every node what torchinfo counts, and its own total.
 
     torchinfo adds up modules without children alone, and ``conv1.activation`` is a child of ``conv1``: it
@@ -195,7 +162,7 @@ def _torchinfo_rows(graph: Graph) -> tuple[list[Row], int]:
         theirs = sum(macs.get(id(part), 0) for part in network.at(other.name).modules())
         ours, found = _macs(node), _whole(theirs, _BATCH)
         known = found != ours and found == _predicted(node)
-        rows.append(Row(node.name, TORCHINFO_MACS, ours, found, _explain(node) if known else ""))
+        rows.append(Compared(node.name, TORCHINFO_MACS, ours, found, _explain(node) if known else ""))
     return rows, summary.total_mult_adds
 
 
@@ -233,13 +200,13 @@ def _explain(node: Node) -> str:
     return BIAS if node.kind in ("conv", "linear") else SCALES
 
 
-def _total(figure: str, rows: list[Row], theirs: int) -> Row:
+def _total(figure: str, rows: list[Compared], theirs: int) -> Compared:
     """The total of a cost; explained where the nodes' differences add up to its own and are explained."""
     ours = sum(int(row.ours) for row in rows)
     explained = all(row.agrees or row.explanation for row in rows)
     batch = _BATCH if figure == TORCHINFO_MACS else 1
     adds_up = explained and theirs == batch * sum(int(row.theirs) for row in rows)
-    row = Row(_TOTAL, figure, ours, _whole(theirs, batch))
+    row = Compared(_TOTAL, figure, ours, _whole(theirs, batch))
     return row._replace(explanation=SUM) if adds_up and not row.agrees else row
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from cnncli.results.training import ClassFigures, Evaluation
 from cnncli.training.data.batches import Feed, fits
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
@@ -17,38 +17,6 @@ from cnncli.training.tasks.objective import by_head
 
 _MOST_IMAGES = 1024
 _MOST_VALUES = 1 << 22
-
-
-@dataclass(frozen=True, slots=True)
-class ClassFigures:
-    """How one class fares. ``count``: images of it; a ratio without a denominator is None.
-
-    precision = of those called so, the share that is; recall = of those that are, the share called so;
-    f1 = 2 correct / (count + called so).
-    """
-
-    count: int
-    correct: int
-    precision: float | None
-    recall: float | None
-    f1: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What :func:`evaluate` measured.
-
-    ``loss`` is the mean of the main head's criterion, which is cross-entropy in nats, without label
-    smoothing, unless its layer is trained by another; ``top1`` and ``top5`` are shares of ``count`` images
-    (``top5`` is None below five classes); ``confusion[true][called]`` counts images.
-    """
-
-    count: int
-    loss: float
-    top1: float
-    top5: float | None
-    classes: tuple[ClassFigures, ...]
-    confusion: tuple[tuple[int, ...], ...]
 
 
 def evaluate(

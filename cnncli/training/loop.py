@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from cnncli.diagnostics import CnncliError, Diagnostic, usage_error
 from cnncli.language.sections import Train
+from cnncli.results.training import Epoch, Evaluation, Progress
 from cnncli.training.data.batches import derived_seed
 from cnncli.training.data.dataset import Dataset
-from cnncli.training.evaluate import Evaluation, evaluate_feed
+from cnncli.training.evaluate import evaluate_feed
 from cnncli.training.interrupts import Interrupts
-from cnncli.training.observer import EpochMetrics, Observer, Progress, Silent
+from cnncli.training.observer import Observer, Silent
 from cnncli.training.optimization.optimizers import all_finite, set_learning_rate
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import Run
@@ -32,7 +33,7 @@ class Outcome:
     """
 
     status: Literal["finished", "interrupted"]
-    history: tuple[EpochMetrics, ...]
+    history: tuple[Epoch, ...]
     signal: signal.Signals | None = None
 
 
@@ -218,7 +219,7 @@ class _Loop:
         if not math.isfinite(evaluation.loss):
             raise self.diverged(f"the held-out loss became {evaluation.loss}", position.batches - 1)
         images = len(self.plan.train)
-        metrics = EpochMetrics(
+        metrics = Epoch(
             epoch=position.epochs + 1,
             lr=self.plan.rate(position.epochs, position.batches - 1),
             train_loss=loss,

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnncli.language.sections import Train
+from cnncli.results.training import Epoch
 from cnncli.training.data.batches import Feed, batch_bounds, derived_seed, epoch_order, fits
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.normalization import Normalization
-from cnncli.training.observer import EpochMetrics
 from cnncli.training.optimization.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from cnncli.training.optimization.schedule import learning_rate
 from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
@@ -60,7 +60,7 @@ class State:
     losses: Tensor
     correct: Tensor
     position: Position
-    history: tuple[EpochMetrics, ...]
+    history: tuple[Epoch, ...]
 
     def snapshot(self, device: torch.device) -> Checkpoint:
         """A copy of all of it on the CPU."""

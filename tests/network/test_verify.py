@@ -10,7 +10,8 @@ import torchinfo
 
 from cnncli.graph import Graph, Node
 from cnncli.network import compile_graph
-from cnncli.network.verify import BIAS, BOTH, SCALES, SUM, TABLE, TRACKED, TRANSPOSED, Row, verify
+from cnncli.network.verify import BIAS, BOTH, SCALES, SUM, TABLE, TRACKED, TRANSPOSED, verify
+from cnncli.results.verify import Compared
 from tests.generate import random_spec
 from tests.network.support import graph_of
 from tests.network.test_random_specs import graph_of as random_graph
@@ -33,7 +34,7 @@ heads:
 """
 
 
-def rows_of(rows: tuple[Row, ...]) -> dict[tuple[str, str], Row]:
+def rows_of(rows: tuple[Compared, ...]) -> dict[tuple[str, str], Compared]:
     return {(row.name, row.figure): row for row in rows}
 
 
@@ -83,7 +84,7 @@ def test_totals_are_there_whether_they_differ_or_not() -> None:
     graph = graph_of(TEXT)
     totals = rows_of(verify(graph).totals)
     macs: Any = sum(node.layer.macs(node.x, node.output) for node in graph.nodes)
-    assert totals["total", "MACs (torch)"] == Row("total", "MACs (torch)", macs, macs)
+    assert totals["total", "MACs (torch)"] == Compared("total", "MACs (torch)", macs, macs)
     row = totals["total", "MACs (torchinfo)"]
     assert (row.ours, row.explanation) == (macs, SUM)
     assert row.theirs != macs

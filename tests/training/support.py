@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from cnncli.language.sections import Train
+from cnncli.results.training import Epoch, Progress
 from cnncli.training.data import load as data
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.loop import Outcome, seed_weights, train
-from cnncli.training.observer import EpochMetrics, Observer, Progress
+from cnncli.training.observer import Observer
 from cnncli.training.runs.run import Run, create_run, open_run
 
 CPU = torch.device("cpu")
@@ -103,7 +104,7 @@ def same_weights(left: nn.Module, right: nn.Module) -> bool:
     return list(ours) == list(theirs) and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def figures(history: tuple[EpochMetrics, ...]) -> list[tuple[float, ...]]:
+def figures(history: tuple[Epoch, ...]) -> list[tuple[float, ...]]:
     """What must be the same however often a run was stopped: all but the times."""
     return [
         (each.epoch, each.lr, each.train_loss, each.train_accuracy, each.test_loss, each.test_accuracy)
@@ -116,7 +117,7 @@ class Recorder:
 
     def __init__(self, at_progress: Any = None) -> None:
         self.progress: list[Progress] = []
-        self.epochs: list[EpochMetrics] = []
+        self.epochs: list[Epoch] = []
         self._at_progress = at_progress
 
     def progressed(self, progress: Progress) -> None:
@@ -124,14 +125,14 @@ class Recorder:
         if self._at_progress is not None:
             self._at_progress(progress)
 
-    def epoch_finished(self, metrics: EpochMetrics, epochs: int) -> None:
+    def epoch_finished(self, metrics: Epoch, epochs: int) -> None:
         assert epochs >= metrics.epoch
         self.epochs.append(metrics)
 
 
-def read_metrics(run: Run) -> tuple[EpochMetrics, ...]:
+def read_metrics(run: Run) -> tuple[Epoch, ...]:
     """The lines of ``metrics.jsonl``; while a run is going on, the last may be unfinished."""
     if not run.metrics.exists():
         return ()
     lines = run.metrics.read_text(encoding="utf-8").split("\n")[:-1]
-    return tuple(EpochMetrics(**json.loads(line)) for line in lines)
+    return tuple(Epoch(**json.loads(line)) for line in lines)

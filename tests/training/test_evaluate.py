@@ -13,6 +13,7 @@ from sklearn.metrics import (
 )
 from torch import Tensor, nn
 
+from cnncli.results.training import Evaluation
 from cnncli.training import evaluate as module
 from cnncli.training.data.batches import Feed
 from cnncli.training.data.dataset import Split
@@ -34,7 +35,7 @@ class Table(nn.Module):
         return self.logits[x[:, 0].round().long()]
 
 
-def on_rows(logits: list[list[float]], labels: list[int]) -> module.Evaluation:
+def on_rows(logits: list[list[float]], labels: list[int]) -> Evaluation:
     split = Split(torch.arange(len(labels), dtype=torch.uint8).reshape(-1, 1), torch.tensor(labels))
     return evaluate(Table(logits), split, PLAIN, CPU)
 

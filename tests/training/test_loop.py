@@ -17,12 +17,12 @@ from torch import nn
 
 from cnncli.diagnostics import CnncliError, UsageError
 from cnncli.language.sections import Train
+from cnncli.results.training import Progress
 from cnncli.training.data.batches import epoch_order
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.normalization import measure
 from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import seed_weights, train
-from cnncli.training.observer import Progress
 from cnncli.training.runs import files
 from cnncli.training.runs import run as runs
 from cnncli.training.runs.run import open_run

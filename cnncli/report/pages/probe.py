@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from cnncli.analysis.space.claims import Change, Found, Probe
 from cnncli.graph import Graph
 from cnncli.layers import shape_text
 from cnncli.layers.geometry.sliding import axis_name
@@ -15,6 +14,7 @@ from cnncli.report.pages.views import agreed
 from cnncli.report.terminal import Screen, printable
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.json_values import shape_numbers, text
+from cnncli.results.probe import Change, Found, Probe
 
 SCHEMA: Final = "cnncli.probe/1"
 

@@ -5,68 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as LiveProgress
 
 from cnncli.report.terminal import Screen, printable
 from cnncli.report.text.columns import Column, Table
+from cnncli.results.training import ClassFigures, Epoch, Progress
 
 _HEADING = "epoch      lr     train loss  accuracy   test loss  accuracy   images/s"
-
-
-class Epoch(Protocol):
-    """The figures of one epoch."""
-
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def lr(self) -> float: ...
-    @property
-    def train_loss(self) -> float: ...
-    @property
-    def train_accuracy(self) -> float: ...
-    @property
-    def test_loss(self) -> float: ...
-    @property
-    def test_accuracy(self) -> float: ...
-    @property
-    def images_per_second(self) -> float: ...
-
-
-class Batches(Protocol):
-    """Where training stands within an epoch."""
-
-    @property
-    def phase(self) -> str: ...
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def batch(self) -> int: ...
-    @property
-    def batches(self) -> int: ...
-    @property
-    def loss(self) -> float: ...
-    @property
-    def accuracy(self) -> float: ...
-    @property
-    def images_per_second(self) -> float: ...
-
-
-class ClassRow(Protocol):
-    """How one class fares."""
-
-    @property
-    def count(self) -> int: ...
-    @property
-    def precision(self) -> float | None: ...
-    @property
-    def recall(self) -> float | None: ...
-    @property
-    def f1(self) -> float | None: ...
 
 
 class TrainingView:
@@ -75,10 +24,10 @@ class TrainingView:
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._heading_shown = False
-        self._live: Progress | None = None
+        self._live: LiveProgress | None = None
         self._task: TaskID | None = None
         if screen.is_terminal:
-            self._live = Progress(
+            self._live = LiveProgress(
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
@@ -99,7 +48,7 @@ class TrainingView:
         if self._live is not None:
             self._live.stop()
 
-    def progressed(self, progress: Batches) -> None:
+    def progressed(self, progress: Progress) -> None:
         """Move the live line."""
         if self._live is None:
             return
@@ -144,7 +93,7 @@ def reading(screen: Screen) -> Iterator[Callable[[int, int], None] | None]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(highlight=False), transient=True) as live:
+    with LiveProgress(*columns, console=Console(highlight=False), transient=True) as live:
         task = live.add_task("", total=None)
         yield lambda done, count: live.update(task, completed=done, total=count)
 
@@ -157,7 +106,7 @@ def epoch_line(metrics: Epoch, epochs: int) -> str:
     return f"{count:>7}  {metrics.lr:<8.2g} {train}  {test}  {metrics.images_per_second:>9,.0f}"
 
 
-def class_table(names: Sequence[str], rows: Sequence[ClassRow]) -> Table:
+def class_table(names: Sequence[str], rows: Sequence[ClassFigures]) -> Table:
     """Images, precision, recall and F1 of every class."""
     return Table(
         (

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 from cnncli.report.text.columns import Column, Line, Table, render
 from cnncli.report.text.numbers import exact
+from cnncli.results.verify import Compared
 
 _SHOWN = 6
 _WIDTH = 100
-
-
-class Compared(Protocol):
-    """One figure of one node, ours and theirs."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def figure(self) -> str: ...
-    @property
-    def ours(self) -> int | str: ...
-    @property
-    def theirs(self) -> int | str: ...
-    @property
-    def explanation(self) -> str: ...
-    @property
-    def agrees(self) -> bool: ...
 
 
 def lines(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cnncli.diagnostics import usage_error
 from cnncli.training.runs.files import write_tensors
-from cnncli.training.observer import EpochMetrics
+from cnncli.results.training import Epoch
 from cnncli.training.runs.weights import read_tensors
 
 _SCHEMA = "cnncli.checkpoint/1"
@@ -36,7 +36,7 @@ class Checkpoint:
     """
 
     position: Position
-    history: tuple[EpochMetrics, ...]
+    history: tuple[Epoch, ...]
     network: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     random: dict[str, Tensor]
@@ -84,7 +84,7 @@ def _parse(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> Checkpoint:
             groups[group][name] = value
     checkpoint = Checkpoint(
         position=Position(**metadata["position"]),
-        history=tuple(EpochMetrics(**each) for each in metadata["history"]),
+        history=tuple(Epoch(**each) for each in metadata["history"]),
         losses=tensors["losses"],
         correct=tensors["correct"],
         **groups,

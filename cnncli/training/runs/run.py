@@ -24,7 +24,7 @@ from cnncli.language.sections import Train
 from cnncli.training.runs.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.files import append_line, is_temporary, write_json, write_text
-from cnncli.training.observer import EpochMetrics
+from cnncli.results.training import Epoch
 from cnncli.training.runs.record import RunRecord, Status, current_versions, new_record, read_record
 from cnncli.training.runs.settings import differences, with_source
 from cnncli.training.runs.weights import save_weights
@@ -54,7 +54,7 @@ class Run:
 
     @property
     def metrics(self) -> Path:
-        """One JSON line for each whole epoch: :class:`~cnncli.training.observer.EpochMetrics`."""
+        """One JSON line for each whole epoch: :class:`~cnncli.training.observer.Epoch`."""
         return self.folder / "metrics.jsonl"
 
     @property
@@ -78,11 +78,11 @@ class Run:
         """Write what :attr:`weights` is, and with it how far training has come."""
         save_weights(network, self.weights, epochs=position.epochs, batches=position.batches)
 
-    def add_metrics(self, metrics: EpochMetrics) -> None:
+    def add_metrics(self, metrics: Epoch) -> None:
         """Add the line of one more epoch."""
         append_line(self.metrics, _line(metrics))
 
-    def reset_metrics(self, history: tuple[EpochMetrics, ...]) -> None:
+    def reset_metrics(self, history: tuple[Epoch, ...]) -> None:
         """Let the metrics say what the checkpoint says, whatever a crash left there."""
         write_text(self.metrics, "".join(f"{_line(metrics)}\n" for metrics in history))
 
@@ -245,5 +245,5 @@ def _file_name(name: str) -> str:
     return safe.strip(".") or "run"
 
 
-def _line(metrics: EpochMetrics) -> str:
+def _line(metrics: Epoch) -> str:
     return json.dumps(asdict(metrics), allow_nan=False)

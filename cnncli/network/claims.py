@@ -1,0 +1,32 @@
+"""What there is to measure about shifts, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cnncli.analysis.space.receptive_field import receptive_fields
+from cnncli.analysis.space.shifts import Shift, shifts
+from cnncli.graph import Graph
+from cnncli.results.probe import Claim
+
+
+def claims(graph: Graph) -> Iterator[Claim]:
+    """What is predicted of every map in use, axis by axis."""
+    fields, answers = receptive_fields(graph), shifts(graph)
+    for node in graph.nodes:
+        if node.training_only or len(node.output) == 1:
+            continue
+        axes = fields[node.name].axes
+        for axis, shift in enumerate(answers[node.name]):
+            clear = axes[axis].clear if axes is not None else range(0)
+            yield Claim(node, axis, shift, clear, _void(shift, clear, sees_all=axes is None))
+
+
+def _void(shift: Shift, clear: range, *, sees_all: bool) -> str:
+    if shift.broken is not None:
+        return "none survives"
+    if not shift.moves:
+        return "stays the same"
+    if sees_all:
+        return "sees all borders"
+    return "" if len(clear) > shift.moves else "no room"
