@@ -1,4 +1,4 @@
-"""What choices in ARCHITECTURE.md gain: own columns, YAML events, zeros in a convolution with a table.
+"""Measure three choices in ARCHITECTURE.md: own columns, YAML events, zeros in a convolution with a table.
 
     python benchmarks/choices.py
 
@@ -29,7 +29,7 @@ SPEC = "input: [3, 32, 32]\nlayers:\n" + "  - conv: {channels: 8, kernel: 3, pad
 
 
 def rich_table() -> None:
-    """A table drawn by rich."""
+    """Draw a table with rich."""
     table = RichTable(box=None)
     for number in range(6):
         table.add_column(str(number), justify="right" if number > 2 else "left")
@@ -39,24 +39,24 @@ def rich_table() -> None:
 
 
 def own_columns() -> None:
-    """The same by cnncli.report.text.columns."""
+    """Draw the same table with cnncli.report.text.columns."""
     cells = zip(*CELLS, strict=True)
     columns = tuple(Column(str(number), column, right=number > 2) for number, column in enumerate(cells))
     "\n".join(line.text for line in render(Table(columns), 100))
 
 
 def yaml_nodes() -> None:
-    """PyYAML's composed nodes, which still would have to be turned into located values."""
+    """Compose PyYAML's nodes, which would still have to be converted to located values."""
     yaml.compose(SPEC, Loader=yaml.CSafeLoader)
 
 
 def yaml_events() -> None:
-    """Located values from the parser's events."""
+    """Build located values from the parser's events."""
     parse(Source("long.yaml", SPEC), Faults())
 
 
 def table_convolutions() -> dict[str, Callable[[], None]]:
-    """C3 of LeNet-5 as it is built, and with a convolution for each connection and sums of them."""
+    """Return C3 of LeNet-5 as it is built, and as a sum of one convolution for each connection."""
     import torch
 
     from cnncli.graph import open_spec
@@ -84,9 +84,9 @@ def main() -> None:
     """Measure and print."""
     contenders = {
         f"rich.table, {ROWS:,} rows": rich_table,
-        f"report.columns, {ROWS:,} rows": own_columns,
+        f"report.text.columns, {ROWS:,} rows": own_columns,
         f"yaml.compose, {ROWS:,} layers": yaml_nodes,
-        f"spec.parsing, {ROWS:,} layers": yaml_events,
+        f"language.parsing, {ROWS:,} layers": yaml_events,
     } | table_convolutions()
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(ROUNDS):
@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def timed(work: Callable[[], None]) -> float:
-    """Seconds that a call takes."""
+    """Return the seconds that a call takes."""
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun

@@ -1,10 +1,10 @@
-"""Cold start to a printed table: cnncli beside torch with torchinfo, each in fresh processes.
+"""Cold start to a printed table: cnncli against torch with torchinfo, each in fresh processes.
 
     python benchmarks/cold_start.py [--rounds 7]
 
-Prints medians over interleaved rounds, so that a machine that is busy for a while slows all alike:
-VGG-16 by both, cnncli at a larger input, and cnncli on specs of 1,000 to 20,000 layers. Wall time and
-peak memory are those of the whole process, interpreter included.
+Prints medians over interleaved rounds, so that a temporary load on the machine slows all contenders alike:
+VGG-16 with both, cnncli at a larger input, and cnncli on specs of 1,000 to 20,000 layers. Wall time and peak
+memory are those of the whole process, interpreter included.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ print(torchinfo.summary(model, (1, 3, 224, 224), verbose=0))
 
 
 class Cost(NamedTuple):
-    """One process: seconds of wall time, and MiB of memory at its peak."""
+    """One process: seconds of wall time, and MiB of peak memory."""
 
     seconds: float
     mebibytes: float
 
 
 def main() -> int:
-    """Measure and print; 1 where a goal is missed."""
+    """Measure and print; return 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
@@ -70,13 +70,13 @@ def main() -> int:
     for name, cost in medians.items():
         print(f"{name:{width}}  {cost.seconds:7.3f}  {cost.mebibytes:6.1f}")
     print(f"\nmedians of {rounds} rounds")
-    # A list, so that every goal is shown, not only those up to the first miss.
+    # A list, so that every goal is shown, not only those up to the first one missed.
     met = [shown(*goal) for goal in goals(medians)]
     return 0 if all(met) else 1
 
 
 def goals(medians: Mapping[str, Cost]) -> Iterator[tuple[str, float, float, bool]]:
-    """What is promised: in words, the figure, its bound, and whether the bound is a least."""
+    """Yield the goals: a description, the figure, its bound, and whether the bound is a minimum."""
     ours, theirs = medians["cnncli vgg16"], medians["torch + torchinfo vgg16"]
     yield "times faster than torch + torchinfo on VGG-16", theirs.seconds / ours.seconds, 20, True
     yield "times less memory", theirs.mebibytes / ours.mebibytes, 1, True
@@ -89,7 +89,7 @@ def goals(medians: Mapping[str, Cost]) -> Iterator[tuple[str, float, float, bool
 
 
 def shown(words: str, figure: float, bound: float, at_least: bool) -> bool:
-    """Print one goal; whether it is met."""
+    """Print one goal; return whether it is met."""
     met = figure >= bound if at_least else figure <= bound
     goal = f"at {'least' if at_least else 'most'} {bound:g}"
     print(f"{figure:8.2f} {words} (goal: {goal}){'' if met else '  MISSED'}")
@@ -97,7 +97,7 @@ def shown(words: str, figure: float, bound: float, at_least: bool) -> bool:
 
 
 def contenders(folder: Path) -> dict[str, Sequence[str]]:
-    """Command lines by name."""
+    """Return the command lines by name."""
     inspect = [sys.executable, "-m", "cnncli", "inspect"]
     commands: dict[str, Sequence[str]] = {
         "cnncli vgg16": [*inspect, str(VGG16)],
@@ -118,14 +118,14 @@ def contenders(folder: Path) -> dict[str, Sequence[str]]:
 
 
 def long_spec(count: int) -> str:
-    """A spec of ``count`` convolutions, each written out."""
+    """Return a spec of ``count`` convolutions, written without 'repeat'."""
     layer = "  - conv: {channels: 8, kernel: 3, padding: same}\n"
     return f"name: long\ninput: [3, 32, 32]\nlayers:\n{layer * count}"
 
 
 def run(command: Sequence[str]) -> Cost:
-    """Run a command to its end with its output thrown away."""
-    # Installed packages have their bytecode beside them; a checkout must be allowed to write its own.
+    """Run a command to completion and discard its output."""
+    # Installed packages have compiled bytecode; a checkout must be allowed to write its own.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     with Path(os.devnull).open("w") as nowhere:
         begun = time.perf_counter()
@@ -141,7 +141,7 @@ def run(command: Sequence[str]) -> Cost:
 
 
 def median(costs: Sequence[Cost]) -> Cost:
-    """The median of each figure by itself."""
+    """Return the median of each figure."""
     return Cost(*(statistics.median(figures) for figures in zip(*costs, strict=True)))
 
 

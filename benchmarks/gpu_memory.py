@@ -1,9 +1,9 @@
-"""The memory of the networks that ship, on a GPU, beside what ``cnncli memory`` predicts.
+"""Compare the GPU memory of the shipped networks with what ``cnncli memory`` predicts.
 
     python benchmarks/gpu_memory.py [BATCH]
 
-For each: the most that torch's allocator had given out in a pass outside of training, and in the second of
-two steps of training, without the loss's own memory worth mentioning. Prints the table for docs/memory.md.
+For each network: the peak of torch's allocator in an inference pass, and in the second of two training steps,
+with a loss whose own memory is negligible. Prints the table for docs/memory.md.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from cnncli.analysis.memory.peaks import Moment
-from cnncli.analysis.memory.usage import bytes_at, fullest, memory
+from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.diagnostics import readable_bytes
 from cnncli.graph import Opened, open_spec
 from cnncli.language import shipped
@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
 
     @property
     def error(self) -> float:
-        """How far the prediction is off, as a share of what was measured."""
+        """The error of the prediction relative to the measurement."""
         return self.predicted / self.measured - 1
 
     def __str__(self) -> str:
@@ -48,36 +48,36 @@ def main() -> None:
     if not torch.cuda.is_available():
         print("skipped: no CUDA device; tests/specs/test_memory.py checks the predictions without one")
         return
-    # Tuned by trial, convolutions would take workspaces that differ from run to run.
+    # With autotuning, the workspaces of convolutions would differ from run to run.
     torch.backends.cudnn.benchmark = False
     batch = int(sys.argv[1]) if len(sys.argv) > 1 else 32
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, batch of {batch}\n")
-    print("| network | at work | measured | off | in training | measured | off |")
+    print("| network | inference | measured | error | training | measured | error |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     far = [name for name, path in shipped.specs().items() if not _row(name, open_spec(path), batch)]
     if far:
-        sys.exit(f"further off than {100 * GOAL:.0f} %: {', '.join(far)}")
+        sys.exit(f"error above {100 * GOAL:.0f} %: {', '.join(far)}")
 
 
 def _row(name: str, opened: Opened, batch: int) -> bool:
-    """Print one network's row; whether both figures are as near as they should be."""
+    """Print one network's row; return whether both errors are within the goal."""
     expected = memory(opened.graph, 4, opened.train)
     try:
-        working = Outcome(_most(expected.inference, batch), measured(lambda: work(opened, batch)))
-        training = Outcome(_most(expected.training, batch), measured(lambda: learn(opened, batch)))
+        inference = Outcome(_peak(expected.inference, batch), measured(lambda: infer(opened, batch)))
+        training = Outcome(_peak(expected.training, batch), measured(lambda: learn(opened, batch)))
     except torch.cuda.OutOfMemoryError:
         print(f"| {name} | does not fit here |  |  |  |  |  |")
         return True
-    print(f"| {name} | {working} | {training} |", flush=True)
-    return max(abs(working.error), abs(training.error)) <= GOAL
+    print(f"| {name} | {inference} | {training} |", flush=True)
+    return max(abs(inference.error), abs(training.error)) <= GOAL
 
 
-def _most(moments: tuple[Moment, ...], batch: int) -> int:
-    return bytes_at(fullest(moments, batch).held, batch)
+def _peak(moments: tuple[Moment, ...], batch: int) -> int:
+    return bytes_at(peak_moment(moments, batch).live, batch)
 
 
 def measured(run: Callable[[], None]) -> int:
-    """The most that was allocated while this ran, beyond what was there before."""
+    """Return the peak of the memory allocated while this runs, beyond what was allocated before."""
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
@@ -92,15 +92,15 @@ def _prepared(opened: Opened, batch: int) -> tuple[Network, Tensor]:
     return network, torch.rand(batch, *shape, device="cuda")
 
 
-def work(opened: Opened, batch: int) -> None:
-    """A pass outside of training."""
+def infer(opened: Opened, batch: int) -> None:
+    """Run one inference pass."""
     network, images = _prepared(opened, batch)
     with torch.no_grad():
         network.eval()(images)
 
 
 def learn(opened: Opened, batch: int) -> None:
-    """Two steps of training, as cnncli/training/loop.py takes them; the second finds gradients there."""
+    """Take two training steps, as cnncli/training/loop.py does; the second starts with gradients."""
     network, images = _prepared(opened, batch)
     optimizer = build_optimizer(network.train(), opened.train)
     for _ in range(2):

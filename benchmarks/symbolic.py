@@ -1,8 +1,8 @@
-"""``cnncli inspect --symbolic`` beside ``cnncli inspect``, and ``cnncli sizes``, as processes of their own.
+"""``cnncli inspect --symbolic`` against ``cnncli inspect``, and ``cnncli sizes``, in separate processes.
 
     python benchmarks/symbolic.py
 
-Medians of interleaved rounds. The goal: formulas take at most twice the time of numbers, sizes a second.
+Medians of interleaved rounds. The goal: formulas take at most twice as long as numbers, sizes a second.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST = 2.0
 
 
 def main() -> None:
-    """Measure, print, and exit with 1 where the goal is missed."""
+    """Measure, print, and exit with 1 if the goal is missed."""
     missed = False
     for network in NETWORKS:
         contenders = {
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def timed(arguments: Sequence[str]) -> float:
-    """Seconds that a command takes, its start included."""
+    """Return the seconds that a command takes, startup included."""
     begun = time.perf_counter()
     command = [sys.executable, "-m", "cnncli", *arguments]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -2,16 +2,17 @@
 
     python benchmarks/train_speed.py [--data DIR] [--images N] [--rounds N]
 
-All train the same network from the same weights on the same images with the same normalization,
-optimizer, batch size and shuffling, one after another in this process, in an order that changes every round:
+All train the same network from the same weights on the same images with the same normalization, optimizer,
+batch size and shuffling, one after another in this process, in an order that changes every round:
 
-- cnncli: ``cnncli.training.loop.train`` on the network compiled from specs/lenet5.yaml, with all that it does
-  besides (running accuracy, schedule, looking for interrupts); its own ``seconds`` for the epoch, which leave
-  out the evaluation and the checkpoint that follow it
+- cnncli: ``cnncli.training.loop.train`` on the network built from specs/lenet5.yaml, including running
+  accuracy, schedule and checks for interrupts; the time is the epoch's own ``seconds``, which exclude the
+  evaluation and the checkpoint that follow it
 - by hand: bytes in memory, an index per batch, forward, backward, step, and nothing else
-- DataLoader: ``torch.utils.data.DataLoader`` over the same bytes, each image made a picture, a tensor and
-  normalized in ``__getitem__``, as torchvision's data set with ToTensor and Normalize does
-- DataLoader, lean: the same with a data set that does as little as it can; shown for comparison
+- DataLoader: ``torch.utils.data.DataLoader`` over the same bytes, each image converted to a picture, then to
+a
+  tensor, and normalized in ``__getitem__``, as torchvision's data set with ToTensor and Normalize does
+- DataLoader, lean: the same with a data set that does as little as possible; shown for comparison
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ GOALS = {"by hand": 0.95, "DataLoader": 1.8}
 
 
 def lenet5() -> nn.Module:
-    """LeNet-5 as usually written today, by hand."""
+    """Return LeNet-5 as usually written today, by hand."""
     return nn.Sequential(
         nn.Conv2d(1, 6, 5),
         nn.Tanh(),
@@ -68,7 +69,7 @@ def lenet5() -> nn.Module:
 
 
 def with_cnncli(dataset: Dataset, _normalization: Normalization) -> float:
-    """Seconds of one epoch in cnncli's loop."""
+    """Return the seconds of one epoch in cnncli's loop."""
     settings = Train(epochs=1, batch=BATCH, lr=LR, momentum=MOMENTUM, weight_decay=0.0, schedule="constant")
     cpu = torch.device("cpu")
     seed_weights(0)
@@ -84,7 +85,7 @@ def with_cnncli(dataset: Dataset, _normalization: Normalization) -> float:
 
 
 def by_hand(dataset: Dataset, normalization: Normalization) -> float:
-    """Seconds of one epoch in a minimal loop over the bytes in memory."""
+    """Return the seconds of one epoch in a minimal loop over the bytes in memory."""
     images, labels = dataset.train.images, dataset.train.labels
     mean, std = normalization.mean[0] * 255, normalization.std[0] * 255
     seed_weights(0)
@@ -101,7 +102,7 @@ def by_hand(dataset: Dataset, normalization: Normalization) -> float:
 
 
 class Pictures(TorchDataset[tuple[Tensor, int]]):
-    """What torchvision's data set does with ToTensor and Normalize: a picture, a tensor, normalized."""
+    """The work of torchvision's data set with ToTensor and Normalize: a picture, a tensor, normalized."""
 
     def __init__(self, split: Split, normalization: Normalization) -> None:
         self.images, self.labels = split.images[:, 0], split.labels
@@ -133,7 +134,7 @@ class Tensors(TorchDataset[tuple[Tensor, Tensor]]):
 
 
 def over_loader(images: TorchDataset[Any]) -> float:
-    """Seconds of one epoch in a minimal loop over a DataLoader."""
+    """Return the seconds of one epoch in a minimal loop over a DataLoader."""
     loader = DataLoader(images, batch_size=BATCH, shuffle=True)
     seed_weights(0)
     network = lenet5().train()
@@ -148,12 +149,12 @@ def over_loader(images: TorchDataset[Any]) -> float:
 
 
 def with_pictures(dataset: Dataset, normalization: Normalization) -> float:
-    """Seconds of one epoch over a DataLoader, the way tutorials do it."""
+    """Return the seconds of one epoch over a DataLoader, the way tutorials do it."""
     return over_loader(Pictures(dataset.train, normalization))
 
 
 def with_tensors(dataset: Dataset, normalization: Normalization) -> float:
-    """Seconds of one epoch over a DataLoader whose data set does as little as it can."""
+    """Return the seconds of one epoch over a DataLoader whose data set does as little as possible."""
     return over_loader(Tensors(dataset.train, normalization))
 
 
@@ -166,14 +167,14 @@ CONTENDERS: dict[str, Callable[[Dataset, Normalization], float]] = {
 
 
 def measure_all(dataset: Dataset, rounds: int) -> dict[str, list[float]]:
-    """Images per second of each contender in each round, after one round that is not counted."""
+    """Return the images per second of each contender in each round, after one round that is not counted."""
     normalization = measure(dataset.train.images)
     speeds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     names = list(CONTENDERS)
     for round_ in range(-1, rounds):
-        # Each comes at every place of the order equally often.
-        turn = round_ % len(names)
-        for name in (*names[turn:], *names[:turn]):
+        # Each contender has every position in the order equally often.
+        first = round_ % len(names)
+        for name in (*names[first:], *names[:first]):
             seconds = CONTENDERS[name](dataset, normalization)
             if round_ >= 0:
                 speeds[name].append(dataset.train.count / seconds)
@@ -181,7 +182,7 @@ def measure_all(dataset: Dataset, rounds: int) -> dict[str, list[float]]:
 
 
 def main() -> int:
-    """Measure, print, and fail where a goal is missed."""
+    """Measure, print, and fail if a goal is missed."""
     parser = argparse.ArgumentParser(description="Images per second of training LeNet-5 on Fashion-MNIST.")
     parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist", help="folder of the idx files")
     parser.add_argument("--images", type=int, default=10000, help="images of an epoch")
@@ -190,7 +191,7 @@ def main() -> int:
 
     whole = load(f"idx:{arguments.data}", (1, 32, 32), "resize")
     part = Split(whole.train.images[: arguments.images], whole.train.labels[: arguments.images])
-    # One held-out image: what follows the epoch is not measured.
+    # One held-out image, since the evaluation after the epoch is not measured.
     test = Split(whole.test.images[:1], whole.test.labels[:1])
     speeds = measure_all(Dataset(whole.name, whole.classes, part, test), arguments.rounds)
 
@@ -203,10 +204,10 @@ def main() -> int:
 
 
 def report_ratios(speeds: dict[str, list[float]]) -> int:
-    """Print the ratios; 1 where a goal is missed."""
+    """Print the ratios; return 1 if a goal is missed."""
     missed = 0
     for other in list(CONTENDERS)[1:]:
-        # Neighbors in time are compared, so that a machine that slows down meanwhile does so for both.
+        # Ratios are taken within a round, so that a machine that slows down meanwhile affects both alike.
         ratio = statistics.median(
             ours / theirs for ours, theirs in zip(speeds["cnncli"], speeds[other], strict=True)
         )

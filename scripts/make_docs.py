@@ -1,7 +1,7 @@
 """Write the generated pages: ``docs/layers.md``, ``docs/networks.md``, and a table in ``docs/counting.md``.
 
 python scripts/make_docs.py            write them
-python scripts/make_docs.py --check    exit with 1 where one is out of date
+python scripts/make_docs.py --check    exit with 1 if one is out of date
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _END = "<!-- end of operations -->"
 
 
 def main() -> None:
-    """Write or check."""
+    """Write the pages, or check them."""
     check = sys.argv[1:] == ["--check"]
     made = pages()
     stale = [path for path, text in made.items() if not path.exists() or path.read_text("utf-8") != text]
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def pages() -> dict[Path, str]:
-    """Every generated page and its text."""
+    """Return every generated page and its text."""
     counting = DOCS / "counting.md"
     return {
         DOCS / "layers.md": "\n".join(layers_page()) + "\n",
@@ -49,19 +49,19 @@ def pages() -> dict[Path, str]:
 
 
 def with_operations(text: str) -> str:
-    """The counting page with a fresh table between its two marks."""
+    """Replace the table between the two marks of the counting page."""
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     rows = [f"| `{name}` | {operations(kind)} |" for name, kind in KINDS.items()]
-    table = "\n".join(["| kind | operations beside 2 x MACs |", "| --- | --- |", *rows])
+    table = "\n".join(["| kind | operations besides 2 x MACs |", "| --- | --- |", *rows])
     return f"{before}{_BEGIN}\n{table}\n{_END}{after}"
 
 
 def layers_page() -> Iterator[str]:
-    """The reference of all kinds."""
+    """Yield the reference of all kinds."""
     yield "# Kinds of layers"
     yield ""
-    yield "Made from the declarations by `scripts/make_docs.py`; `cnncli layers KIND` shows the same."
+    yield "Generated from the declarations by `scripts/make_docs.py`; `cnncli layers KIND` shows the same."
     family = ""
     for name, kind in KINDS.items():
         if kind.family != family:
@@ -91,16 +91,16 @@ def _arguments(kind: type[Kind[Any]]) -> Iterator[str]:
         yield "| --- | --- | --- | --- |"
         yield from (f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
     if kind.sugar:
-        yield "\nAlso `norm` and `activation`, which become the next layers."
+        yield "\nAlso `norm` and `activation`, which become the layers that follow."
 
 
 def networks_page(entries: Sequence[Entry]) -> Iterator[str]:
-    """What ships: all in one table, then each."""
+    """Yield the page of the shipped networks: a table of all, then a section for each."""
     yield "# Networks"
     yield ""
-    yield "The specs under [specs/](../specs), which install with the package: `cnncli specs` lists them, and"
-    yield "`cnncli inspect vgg16` works from anywhere. Made from them by `scripts/make_docs.py`;"
-    yield "[counting.md](counting.md) says what the figures are."
+    yield "The specs under [specs/](../specs) install with the package: `cnncli specs` lists them, and"
+    yield "`cnncli inspect vgg16` works from any folder. This page is generated from them by"
+    yield "`scripts/make_docs.py`; [counting.md](counting.md) defines the figures."
     yield ""
     yield from _overview(entries)
     for entry in entries:
@@ -141,18 +141,18 @@ def _citation(paper: Paper) -> str:
 
 
 def _figures(entry: Entry) -> Iterator[str]:
-    """What the paper states, and what comes out here."""
+    """Yield the figures that the paper states, and those that cnncli computes."""
     if entry.paper is not None and entry.paper.figures:
         yield f"- The paper: {escape(entry.paper.figures)}"
     graph, costs, depth = entry.overview
     parameters = f"{exact(costs.totals.params)} parameters"
     if graph.has_training_only:
-        parameters += f" ({exact(costs.training_totals.params)} with the heads that only train)"
+        parameters += f" ({exact(costs.training_totals.params)} with training-only heads)"
     yield f"- Here: {parameters}, {exact(costs.totals.macs)} MACs, depth {exact(depth)}"
 
 
 def _header(path: Path) -> str:
-    """The comment at the head of a file, in one paragraph."""
+    """Return the comment at the top of a file as one paragraph."""
     lines = takewhile(lambda line: line.startswith("#"), path.read_text("utf-8").splitlines())
     return " ".join(line.removeprefix("#").strip() for line in lines)
 

@@ -17,7 +17,7 @@ from cnncli.report.text.columns import Line, render
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 80
-# The picture's font comes from whoever looks at it, not from a server.
+# The viewer's own font is used; none is fetched from a server.
 _FONT_FACES = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 
 
@@ -26,7 +26,7 @@ def main() -> None:
     graph = open_spec(ROOT / "specs" / "lenet5.yaml").graph
     found = costs(graph)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
-    console.print(Text.assemble(("$ ", "bold green"), "cnncli inspect specs/lenet5.yaml"))
+    console.print(Text.assemble(("$ ", "bold green"), "cnncli inspect lenet5"))
     notes = (Line(text, "note") for text in summary(graph, found))
     lines = (
         Line(title(graph, 1), "title"),

@@ -46,9 +46,9 @@ def test_the_page_of_networks_has_each_with_its_paper_and_its_file() -> None:
     assert "*Very deep convolutional networks for large-scale image recognition*, 2014." in vgg16
     assert "- The paper: 138 million parameters (table 2)\n- Here: 138,357,544 parameters" in vgg16
     assert "VGG-16: configuration D (table 1)." in vgg16
-    googlenet = "- Here: 6,998,552 parameters (13,378,280 with the heads that only train), 1,582,671,872 MACs"
+    googlenet = "- Here: 6,998,552 parameters (13,378,280 with training-only heads), 1,582,671,872 MACs"
     assert googlenet in sections["googlenet"]
-    assert "heads that only train" not in vgg16
+    assert "training-only heads" not in vgg16
     assert "- The paper:" not in sections["alexnet"]
     for link in re.findall(r"\]\((\.\.[^)]*)\)", text):
         assert (DOCS / link).exists()

@@ -1,8 +1,8 @@
 """Exact integers with unknowns: the arithmetic behind every size and cost.
 
-A rule such as ``(n + b + a - k)//s + 1`` is written once, for :data:`Dim`. Given integers it gives
-an integer; given symbols it gives a formula in canonical form. Comparisons that depend on the
-unknowns become :class:`Condition` values, which refuse to be guessed.
+A rule such as ``(n + b + a - k)//s + 1`` is written once, for :data:`Dim`. Given integers it returns
+an integer; given symbols it returns a formula in canonical form. A comparison that depends on the
+unknowns becomes a :class:`Condition`, whose truth is never guessed.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
-"""Formulas that are never below others, whatever the unknown sizes are: what is proved, and nothing else.
+"""Prove that one formula is never below another, whatever the unknown sizes are.
 
-Sizes are 1 or more, so that of most formulas each term has a sign. A negative term of a difference is made up
-for by positive ones that are never smaller, up to a factor:
+Sizes are at least 1, so in most formulas every term has a known sign. A negative term of a difference is
+offset by positive terms that are never smaller, up to a factor:
 
 - an atom by another on the same symbol, as floor((H + 3) / 4) <= 1 * floor((H + 1) / 2), and
   floor((H + 1) / 2) <= 2 * floor((H + 3) / 4), which :class:`~.deciding.Domain` decides exactly;
-- nothing at all by an atom, 1 <= atom / m where m is the least that the atom is.
+- the constant 1 by an atom: 1 <= atom / m, where m is the least value of the atom.
 
-A product of atoms is then at most the product of theirs. What this does not find may hold all the same.
+A product of atoms is then at most the product of their bounds. The method is sound but not complete: an
+inequality that it does not prove may still hold.
 """
 
 from __future__ import annotations
@@ -28,20 +29,21 @@ if TYPE_CHECKING:
     from cnncli.algebra.terms import Atom, Monomial, Terms
 
 _TRIED: Final = 32
-"""Sizes at which the factor between two atoms is looked up before it is proved for all."""
+"""Number of sizes at which the factor between two atoms is computed before it is proved for all."""
 
 _EXAMPLES: Final = (1, 7, 32, 224, 1_000, 1_000_000)
 _MOST_EFFORT: Final = 100_000
-"""For all exact decisions together: a second or so. Without them less is proved."""
+"""Limit on the :func:`effort` of all exact decisions together: about a second. Past it, less is proved."""
 
 _BySymbols: TypeAlias = "Mapping[frozenset[str], list[Atom]]"
 
 
 class Bounds:
-    """What follows for formulas from the sizes in a domain.
+    """Inequalities between formulas that follow from a domain.
 
-    Formulas are looked at twice: as they are, and in sizes that are counted from the least that there is,
-    where (H - 4) * (W - 4) of H, W >= 16 has no negative terms. Either may find what the other does not.
+    Each is tried in two forms: as written, and with every size counted from its smallest allowed value. In
+    the second form (H - 4) * (W - 4) has no negative terms for H, W >= 16. Either may succeed where the other
+    fails.
     """
 
     def __init__(self, domain: Domain, symbols: Sequence[str]) -> None:
@@ -62,7 +64,7 @@ class Bounds:
         self._from_least: dict[Expr, Dim] = {}
 
     def never_below(self, value: Dim, other: Dim) -> bool:
-        """Whether it is proved that value >= other for all sizes."""
+        """Return whether value >= other is proved for all sizes."""
         if any(
             mine < its for mine, its in zip(self.at_examples(value), self.at_examples(other), strict=True)
         ):
@@ -78,13 +80,13 @@ class Bounds:
         return self._judge.holds(holds, self._domain)
 
     def at_examples(self, value: Dim) -> Sequence[int]:
-        """What a formula is at sizes that are small, large, and unlike each other."""
+        """Evaluate a formula at small sizes, at large sizes and at sizes that differ from each other."""
         if value not in self._at:
             self._at[value] = [evaluate(value, sizes) for sizes in self._examples]
         return self._at[value]
 
     def _count(self, value: Dim) -> Dim:
-        """The same formula in sizes that are counted from the least."""
+        """Rewrite a formula in sizes that are counted from the smallest allowed ones."""
         if isinstance(value, int):
             return value
         if value not in self._from_least:
@@ -102,9 +104,9 @@ class Bounds:
 
 
 def _examples(domain: Domain, symbols: Sequence[str]) -> Sequence[Mapping[str, int]]:
-    """Sizes that are small, large and very large: all alike, and each large beside small others."""
+    """Return small to very large example sizes: all equal, and each one large while the others are small."""
     sizes = {name: domain.sizes(name) for name in symbols}
-    # Where there is none so large, any will do.
+    # If no allowed size is that large, any allowed size will do.
     alike = [
         {name: each.at_least(n) or each.at_least(1) or 1 for name, each in sizes.items()} for n in _EXAMPLES
     ]
@@ -113,13 +115,13 @@ def _examples(domain: Domain, symbols: Sequence[str]) -> Sequence[Mapping[str, i
 
 
 class _Judge:
-    """Decides conditions exactly, as long as that takes little in all."""
+    """Decide conditions exactly until a total effort is spent."""
 
     def __init__(self) -> None:
         self._left = _MOST_EFFORT
 
     def holds(self, condition: bool | Condition, domain: Domain) -> bool:
-        """Whether it is proved for all sizes of a domain."""
+        """Return whether the condition is proved for all sizes of a domain."""
         if isinstance(condition, bool):
             return condition
         needed = effort(condition) if len(symbols_of(condition)) == 1 else 0
@@ -130,7 +132,7 @@ class _Judge:
 
 
 class _Terms:
-    """Negative terms and the positive ones that make up for them. What is found of atoms is kept."""
+    """Offset negative terms by positive ones. Results about atoms and monomials are cached."""
 
     def __init__(self, domain: Domain, judge: _Judge) -> None:
         self._domain = domain
@@ -142,7 +144,7 @@ class _Terms:
         self._grouped: dict[Monomial, _BySymbols] = {}
 
     def never_negative(self, value: Dim) -> bool:
-        """Whether the positive terms make up for the negative ones, those of the highest degree first."""
+        """Return whether the positive terms offset the negative ones, those of the highest degree first."""
         if isinstance(value, int):
             return value >= 0
         terms = value.terms
@@ -167,7 +169,7 @@ class _Terms:
         return least is not None and least >= 0
 
     def least(self, atom: Atom) -> int | None:
-        """A number below which the atom never is; None where none is known."""
+        """Return a lower bound of the atom, or None if none is known."""
         if atom not in self._least:
             self._least[atom] = self._find_least(atom)
         return self._least[atom]
@@ -187,9 +189,9 @@ class _Terms:
     def _larger(
         self, monomial: Monomial, others: Mapping[Monomial, Fraction]
     ) -> list[tuple[Fraction, Monomial]]:
-        """What the monomial is never larger than, times a factor; first where the factor costs least.
+        """Return (factor, other) with ``monomial <= factor * other`` always, short and tight ones first.
 
-        For large sizes a factor that is the quotient of the slopes loses nothing.
+        A factor equal to the quotient of the slopes is tight for large sizes.
         """
         found = []
         for other in others:
@@ -201,7 +203,7 @@ class _Terms:
         return [(factor, other) for _, _, factor, other in found]
 
     def _factor(self, monomial: Monomial, other: Monomial) -> Fraction | None:
-        """A factor with which ``monomial <= factor * other`` always, or None."""
+        """Return a factor for which ``monomial <= factor * other`` always holds, or None."""
         key = (monomial, other)
         if key not in self._factors:
             self._factors[key] = self._find_factor(monomial, other)
@@ -227,7 +229,7 @@ class _Terms:
         return factor
 
     def _by_symbols(self, monomial: Monomial) -> _BySymbols:
-        """The atoms by their symbols, the steepest first."""
+        """Group the atoms by their symbols, the steepest first."""
         if monomial not in self._grouped:
             groups: dict[frozenset[str], list[Atom]] = {}
             for atom in monomial:
@@ -238,7 +240,7 @@ class _Terms:
         return self._grouped[monomial]
 
     def _ratio(self, atom: Atom, larger: Atom) -> Fraction | None:
-        """The least factor found with which ``atom <= factor * larger`` always, or None."""
+        """Return the smallest factor found for which ``atom <= factor * larger`` always holds, or None."""
         if atom == larger:
             return Fraction(1)
         key = (atom, larger)
@@ -253,7 +255,7 @@ class _Terms:
         if len(symbols) != 1 or not slope or not other_slope:
             return None
         (name,) = symbols
-        # In the long run the slopes say it; at small sizes, where rounding weighs most, it may be more.
+        # For large sizes the ratio approaches that of the slopes; at small ones, rounding may make it larger.
         numerator, denominator = (slope / other_slope).as_integer_ratio()
         for size in islice(self._domain.sizes(name).upwards(), _TRIED):
             value, divisor = (evaluate(each, {name: size}) for each in (one, other))
@@ -263,7 +265,7 @@ class _Terms:
         return Fraction(numerator, denominator) if proved else None
 
     def slope(self, atom: Atom) -> Fraction | None:
-        """By how much the atom grows with its symbol in the long run; None where it is not in proportion."""
+        """Return the limit of atom / symbol for large sizes, or None if the atom is not linear in it."""
         if atom not in self._slope:
             self._slope[atom] = self._find_slope(atom)
         return self._slope[atom]

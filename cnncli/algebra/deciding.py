@@ -1,9 +1,9 @@
-"""Deciding conditions on sizes that are not known, exactly.
+"""Decide conditions on unknown sizes exactly.
 
-With one unknown n, floor divisions repeat: for n = M m + r, where M is a common multiple of the divisors,
-each floor((a n + c) / d) is (a M / d) m + floor((a r + c) / d), a polynomial in m. So in each residue class a
-condition compares a polynomial in m with zero, which changes its truth at finitely many m: it holds
-there from some size on, at single sizes, or never.
+With one unknown n, floor divisions are periodic: for n = M m + r, where M is a common multiple of the
+divisors, each floor((a n + c) / d) is (a M / d) m + floor((a r + c) / d), a polynomial in m. So in each
+residue class a condition compares a polynomial in m with zero, and its truth changes at finitely many m: in
+each class it holds on finitely many intervals of m, the last of which may be unbounded.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from cnncli.algebra.terms import Atom, Terms
 
 _MAX_WORK: Final = 200_000
-"""Of residue classes times terms: a second or so."""
+"""Largest number of residue classes times terms: about a second."""
 
 
 class Stretches(NamedTuple):
     """The sizes n >= 1 that satisfy a condition.
 
-    They are n = period * m + residue, for m in one of the stretches of that residue, and may be many more
-    than can be listed one by one.
+    They are n = period * m + residue, for m in one of the intervals of that residue; there may be far too
+    many to list one by one.
     """
 
     period: int
     classes: tuple[tuple[int, tuple[Interval, ...]], ...]
 
     def at_most(self, size: int) -> int | None:
-        """The largest of them that is not above ``size``, or None."""
+        """Return the largest of them that is at most ``size``, or None."""
         found = [
             self.period * m + residue
             for residue, intervals in self.classes
@@ -48,7 +48,7 @@ class Stretches(NamedTuple):
         return max(found, default=None)
 
     def sizes(self) -> SizeSet:
-        """The same as a set.
+        """Return the same sizes as a set.
 
         Raises:
             TooFineError: there are too many single sizes.
@@ -66,7 +66,7 @@ class Stretches(NamedTuple):
         return make(self.period, tails, single)
 
     def endless(self) -> SizeSet:
-        """The part of the set that goes on for ever."""
+        """Return the unbounded part of the set."""
         tails = {
             residue: self.period * first + residue
             for residue, intervals in self.classes
@@ -76,7 +76,7 @@ class Stretches(NamedTuple):
         return make(self.period, tails, ())
 
     def last(self) -> int:
-        """A size above which there are none but the endless ones; 0 if there are none at all."""
+        """Return a size above which only the unbounded part has sizes; 0 if the set is empty."""
         ends = [
             self.period * ((last if last is not None else first) + 1)
             for _, intervals in self.classes
@@ -86,25 +86,25 @@ class Stretches(NamedTuple):
 
 
 def effort(condition: Condition) -> int:
-    """What there is to look at before a condition on one unknown is solved: residue classes times terms."""
+    """Return how much work it is to solve a condition on one unknown: residue classes times terms."""
     terms = condition.expr.terms
     return _modulus(terms, 1) * len(terms)
 
 
 def solve(condition: Condition) -> SizeSet:
-    """The sizes n >= 1 that satisfy a condition on one unknown.
+    """Return the sizes n >= 1 that satisfy a condition on one unknown.
 
     Raises:
-        TooFineError: they repeat with a period that is too large to look at every class, or are too many.
+        TooFineError: the period is too large to examine every class, or there are too many single sizes.
     """
     return stretches(condition).sizes()
 
 
 def stretches(condition: Condition) -> Stretches:
-    """The sizes n >= 1 that satisfy a condition on one unknown, class by class.
+    """Return the sizes n >= 1 that satisfy a condition on one unknown, class by class.
 
     Raises:
-        TooFineError: they repeat with a period that is too large to look at every class.
+        TooFineError: the period is too large to examine every class.
     """
     (_,) = symbols_of(condition)
     terms = condition.expr.terms
@@ -121,7 +121,7 @@ def stretches(condition: Condition) -> Stretches:
 
 
 def _holds(polynomial: Polynomial, relation: str, start: int) -> list[Interval]:
-    """The m >= start for which polynomial(m) >= 0, or == 0."""
+    """Return the m >= start for which polynomial(m) >= 0, or == 0."""
     above = nonnegative(polynomial, start)
     if relation == ">=":
         return above
@@ -129,7 +129,7 @@ def _holds(polynomial: Polynomial, relation: str, start: int) -> list[Interval]:
 
 
 def _modulus(terms: Terms, times_: int) -> int:
-    """M such that for n = M m + r all coefficients of m are multiples of ``times_``, floors included."""
+    """Return M so that for n = M m + r all coefficients of m are multiples of ``times_``, floors included."""
     return lcm(*(_atom_modulus(atom, times_) for monomial in terms for atom in monomial), 1)
 
 
@@ -138,7 +138,7 @@ def _atom_modulus(atom: Atom, times_: int) -> int:
 
 
 def _in_class(terms: Terms, period: int, residue: int, known: dict[Atom, Polynomial]) -> Polynomial:
-    """The polynomial in m that these terms are for n = period * m + residue."""
+    """Return these terms as a polynomial in m, for n = period * m + residue."""
     total: Polynomial = []
     for monomial, coefficient in terms.items():
         value: Polynomial = [coefficient]
@@ -159,10 +159,11 @@ def _atom_in_class(atom: Atom, period: int, residue: int, known: dict[Atom, Poly
 
 
 class Domain:
-    """What is known of unknown sizes: for each the sizes it may have, and what is assumed beyond that.
+    """What is known about unknown sizes: the values each may have, and further conditions that are assumed.
 
-    It only ever gets smaller, so that what held once holds from then on. ``undecided`` are the conditions
-    that were used as truth values though they hold for some sizes only, in the order in which they came.
+    A domain only shrinks, so a condition that holds once holds from then on. ``undecided`` lists the
+    conditions that were used as truth values although they hold for some sizes only, in the order of their
+    use.
     """
 
     def __init__(self, sizes: Mapping[str, SizeSet] | None = None) -> None:
@@ -171,11 +172,11 @@ class Domain:
         self.undecided: list[Condition] = []
 
     def sizes(self, symbol: str) -> SizeSet:
-        """The sizes that a symbol may have."""
+        """Return the sizes that a symbol may have."""
         return self._sizes.get(symbol, ALL)
 
     def decide(self, condition: Condition) -> bool | None:
-        """Whether a condition holds for all sizes (True), for none (False), or for some (None)."""
+        """Return True if a condition holds for all sizes, False if for none, None otherwise or if unknown."""
         if condition in self._known:
             return True
         symbols = symbols_of(condition)
@@ -183,16 +184,19 @@ class Domain:
             return None
         (symbol,) = symbols
         try:
-            both_ = self.sizes(symbol) & solve(condition)
+            remaining = self.sizes(symbol) & solve(condition)
         except TooFineError:
             return None
-        if both_ == self.sizes(symbol):
+        if remaining == self.sizes(symbol):
             self._known.add(condition)
             return True
-        return None if both_ else False
+        return None if remaining else False
 
     def assume(self, condition: Condition) -> SizeSet | None:
-        """Take a condition for granted from now on; its own sizes where it is on one unknown, else None."""
+        """Assume a condition from now on; return its sizes, or None if it has several unknowns.
+
+        None is also returned where those sizes cannot be written down as a set.
+        """
         self._known.add(condition)
         symbols = symbols_of(condition)
         if len(symbols) != 1:
@@ -207,6 +211,6 @@ class Domain:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Let conditions that are decided here be used as truth values; others raise Undecidable still."""
+        """Allow conditions that this domain decides as truth values; others still raise Undecidable."""
         with deciding(self.decide, self.undecided):
             yield

@@ -1,8 +1,8 @@
-"""Expressions, and conditions on them: integers whose values are not known yet.
+"""Expressions, integers whose values are not known yet, and conditions on them.
 
-An :class:`Expr` is never a plain number: arithmetic that ends in one gives ``int``, so that code
-written for ``Dim`` gets ordinary integers wherever nothing is unknown. ``==`` and ``hash`` compare
-expressions as objects, which is what sets and dicts need; :func:`same` asks about their values.
+An :class:`Expr` is never a constant: arithmetic whose result is a number returns ``int``, so code written
+for ``Dim`` gets ordinary integers when nothing is unknown. ``==`` and ``hash`` compare expressions by their
+canonical form, which is what sets and dicts need; :func:`same` compares their values.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from cnncli.algebra.terms import Terms
 
 
-class Undecidable(TypeError):  # noqa: N818 - an answer about a condition, named as the field names it
-    """A comparison that depends on the unknown sizes was used as if it were true or false."""
+class Undecidable(TypeError):  # noqa: N818 - the field's own word for such a condition
+    """A comparison that depends on unknown sizes was used as a truth value."""
 
     def __init__(self, condition: Condition) -> None:
         self.condition = condition
         super().__init__(
-            f"whether {condition} depends on sizes that are not known;"
+            f"whether {condition} depends on unknown sizes;"
             " an undecidable comparison is reported, never guessed"
         )
 
 
 class NoFormulaError(TypeError):
-    """A result that is no polynomial over symbols and floor divisions by numbers."""
+    """The result is not a polynomial over symbols and floor divisions by numbers."""
 
 
 class Expr:
-    """A polynomial over symbols and floor divisions that is not a constant; immutable, canonical."""
+    """A polynomial, not a constant, over symbols and floor divisions; immutable and canonical."""
 
     __slots__ = ("_hash", "_terms")
 
@@ -49,7 +49,7 @@ class Expr:
 
     @property
     def terms(self) -> Terms:
-        """Coefficients by monomial, not to be changed."""
+        """The coefficients by monomial; must not be modified."""
         return self._terms
 
     def __eq__(self, other: object) -> bool:
@@ -108,7 +108,7 @@ class Expr:
 
     def __floordiv__(self, divisor: Dim) -> Dim:
         if isinstance(divisor, Expr):
-            # p/q where q divides p, as channels by groups that are as many; wherever q is not 0
+            # p/q where q divides p, as channels // groups for a depthwise layer; valid for q != 0
             return _quotient(self, divisor)
         if not isinstance(divisor, int):
             return NotImplemented
@@ -142,10 +142,10 @@ Dim = int | Expr
 
 
 class Condition:
-    """``expr >= 0`` or ``expr == 0``, in lowest terms: true for some sizes, false or unknown for others.
+    """``expr >= 0`` or ``expr == 0`` in lowest terms, whose truth depends on the sizes.
 
-    It has no truth value of its own: using it as one raises :class:`Undecidable`, unless it is decided for
-    all sizes that are in question (:func:`deciding`).
+    ``bool`` of it raises :class:`Undecidable` unless the condition is decided for all sizes in question
+    (:func:`deciding`).
     """
 
     __slots__ = ("_expr", "_relation")
@@ -156,12 +156,12 @@ class Condition:
 
     @property
     def expr(self) -> Expr:
-        """What is compared with zero."""
+        """The expression that is compared with zero."""
         return self._expr
 
     @property
     def relation(self) -> Literal[">=", "=="]:
-        """How it is compared."""
+        """The comparison, ``>=`` or ``==``."""
         return self._relation
 
     def __eq__(self, other: object) -> bool:
@@ -180,7 +180,7 @@ class Condition:
     def __bool__(self) -> bool:
         answer = decided(self)
         if answer is None:
-            # Nobody takes note outside of :func:`deciding`.
+            # Outside of deciding(), nothing collects undecided conditions.
             _UNDECIDED.get([]).append(self)
             raise Undecidable(self)
         return answer
@@ -191,17 +191,17 @@ _UNDECIDED: ContextVar[list[Condition]] = ContextVar("undecided")
 
 
 def decided(condition: Condition) -> bool | None:
-    """Whether it holds for all sizes in question (True), for none (False), or neither is known (None)."""
+    """Return True if it holds for all sizes in question, False if for none, None if neither is known."""
     decide = _DECIDE.get()
     return decide(condition) if decide is not None else None
 
 
 @contextmanager
 def deciding(decide: Callable[[Condition], bool | None], undecided: list[Condition]) -> Iterator[None]:
-    """Let ``decide`` answer for conditions that are used as truth values: None where it cannot.
+    """Let ``decide`` supply the truth of conditions; it returns None where it cannot.
 
-    Those are added to ``undecided``. So a rule such as ``max(height, other)`` is written once, for numbers
-    and for formulas of which it is known that one is never the smaller.
+    Conditions without an answer are appended to ``undecided``. So a rule such as ``max(height, other)`` is
+    written once, for numbers and for formulas of which one is known never to be the smaller.
     """
     token, noted = _DECIDE.set(decide), _UNDECIDED.set(undecided)
     try:
@@ -212,23 +212,24 @@ def deciding(decide: Callable[[Condition], bool | None], undecided: list[Conditi
 
 
 def symbol(name: str) -> Expr:
-    """An unknown integer with this name.
+    """Return an unknown integer with this name.
 
-    Raises ValueError where the name is not a plain identifier.
+    Raises:
+        ValueError: the name is not a plain identifier.
     """
     return Expr({(Symbol(name),): 1})
 
 
 def same(left: Dim, right: Dim) -> bool | Condition:
-    """Whether two sizes have the same value: known for numbers and constant differences."""
+    """Compare the values of two sizes; a bool if they differ by a constant, otherwise a condition."""
     difference = left - right
     if isinstance(difference, int):
         return difference == 0
     common = _content(difference)
     if difference.terms.get((), 0) % common:
-        # g*p + c = 0 has no solution where g does not divide c
+        # g*p + c = 0 has no solution if g does not divide c
         return False
-    # p = 0 <=> -p = 0: of the two, the one that starts with a plus
+    # p = 0 <=> -p = 0: the canonical form is the one that starts with a plus
     sign = 1 if ordered(difference.terms)[0][1] > 0 else -1
     return Condition(_lowest(difference, sign * common), "==")
 
@@ -239,7 +240,7 @@ def _at_least_zero(value: Dim) -> bool | Condition:
 
 
 def _content(expr: Expr) -> int:
-    """The greatest common divisor of all coefficients but the constant; at least 1."""
+    """Return the greatest common divisor of all coefficients except the constant; at least 1."""
     return gcd(*(coefficient for monomial, coefficient in expr.terms.items() if monomial))
 
 
@@ -253,16 +254,17 @@ def _terms(value: Dim) -> Terms:
 
 
 def _dim(terms: Terms) -> Dim:
-    """The expression with these terms, or the number that they are."""
+    """Return the expression with these terms, or an int if they are constant."""
     return Expr(terms) if any(terms) else terms.get((), 0)
 
 
 def _quotient(dividend: Dim, divisor: Expr) -> Dim:
-    """The polynomial that times the divisor is the dividend.
+    """Return the polynomial q for which q * divisor = dividend.
 
-    Raises NoFormulaError where there is none.
+    Raises:
+        NoFormulaError: no such polynomial exists.
     """
     quotient = divide(_terms(dividend), divisor.terms)
     if quotient is None:
-        raise NoFormulaError(f"({dividend})//({divisor}) divides by what is not known")
+        raise NoFormulaError(f"({dividend})//({divisor}) divides by an unknown")
     return _dim(quotient)

@@ -1,8 +1,8 @@
-"""Polynomials written as a person would: as products, and sums of products, where those are shorter.
+"""Write polynomials as products, or sums of products, where those are shorter.
 
-Expanded polynomials are canonical, but long: ``H*W - 4*H - 4*W + 16`` is ``(H - 4)*(W - 4)``. Only factors
-over different atoms, powers of linear ones and factors of squares are looked for, which is what sizes along
-axes make of costs. What is guessed of a polynomial is multiplied out and held against it.
+Expanded polynomials are canonical but long: ``H*W - 4*H - 4*W + 16`` is ``(H - 4)*(W - 4)``. The search
+covers factors over different atoms, powers of linear factors and factors of quadratics, which are the forms
+that costs have. Every guess is expanded and compared with the polynomial.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Product(NamedTuple):
 
 
 Sum = tuple[list[Product], int]
-"""Products and a number, to be added."""
+"""Products and a number, whose sum is meant."""
 
 
 def readable(value: Dim, summands: Iterable[Dim] = ()) -> str:
-    """Python arithmetic that means this value, in as few characters as factors, or groups, give.
+    """Write this value as Python arithmetic, factored or grouped if that is shorter.
 
-    It is never longer than ``str(value)``, and the same for equal values. Of a total, ``summands`` are what
-    was added up: their factors show where those of the total cannot be seen.
+    The text is never longer than ``str(value)``, and equal values have equal texts. For a total, ``summands``
+    are the values that were added: their factors are tried where the total itself does not factor.
     """
     if isinstance(value, int):
         return str(value)
@@ -47,19 +47,19 @@ def readable(value: Dim, summands: Iterable[Dim] = ()) -> str:
 
 @lru_cache(maxsize=4096)
 def _by_itself(value: Expr) -> str:
-    """Kept, since a size returns in every layer that keeps it."""
+    """Write a value that is not a total; cached, since most layers keep the size of their input."""
     return shortest(value.terms)
 
 
 def shortest(terms: Terms, known: Sequence[Product] = ()) -> str:
-    """What :func:`readable` says of a polynomial; ``known`` are products that may be in it."""
+    """Write a polynomial as :func:`readable` does; ``known`` are products it may be a sum of."""
     plain = text(terms)
     if len(terms) < 2 or _is_plain_sum(terms):
         return plain
     parts = _parts(terms)
     if len(parts) == 1:
         return min(_written(_alone(terms, plain, known)), plain, key=len)
-    # Every part stands for itself, but for the number, to which each may add.
+    # Parts share no atoms, so each is written separately; only the constant collects a share from each.
     products, number = [], terms.get((), 0)
     for part in parts:
         chosen, more = _among_others(part, known)
@@ -70,15 +70,15 @@ def shortest(terms: Terms, known: Sequence[Product] = ()) -> str:
 
 
 def _is_plain_sum(terms: Terms) -> bool:
-    """Whether it is one such as ``9*w**2 + w``, which says more than what is left when w is taken out."""
+    """Return whether it is a sum such as ``9*w**2 + w``, which reads better than ``w*(9*w + 1)``."""
     return () not in terms and len({*atoms(terms)}) == 1 and min(terms.values()) > 0
 
 
 def _alone(terms: Terms, plain: str, known: Sequence[Product]) -> Sum:
-    """A polynomial whose atoms hang together: as a product if there is room for one, else the shortest."""
+    """Write a polynomial that is a single part: as a product, or in the shortest way if that is shorter."""
     near = _near(terms)
     exact = [near] if near is not None and near[1] == 0 else _linear_product(terms)
-    # (H - 2)*(H - 4) says more than (H - 3)**2 - 1
+    # (H - 2)*(H - 4) reads better than (H - 3)**2 - 1
     if exact and len(_written(exact[0])) <= len(plain):
         return exact[0]
     ways = [*([near] if near else []), *_as_known(terms, known), ([_shared(terms)], 0), _alike(terms)]
@@ -86,9 +86,10 @@ def _alone(terms: Terms, plain: str, known: Sequence[Product]) -> Sum:
 
 
 def _among_others(part: Terms, known: Sequence[Product]) -> Sum:
-    """A part of a sum: as the product that it is but for a number, if that is shorter than its terms.
+    """Write one part of a sum, as a product up to a constant if that is shorter than its terms.
 
-    Shifts by a fraction, which would be means of other shifts, say nothing in a sum.
+    Factors with a leading coefficient other than 1, such as ``2*H - 7``, are not used here: as averages of
+    the shifts in several products they explain nothing.
     """
     ways, near = [*_as_known(part, known), _alike(part)], _near(part)
     if near is not None and all(ordered(base)[0][1] == 1 for base, _ in near[0][0].factors):
@@ -97,7 +98,7 @@ def _among_others(part: Terms, known: Sequence[Product]) -> Sum:
 
 
 def _as_known(terms: Terms, known: Sequence[Product]) -> list[Sum]:
-    """The polynomial as those of the known products that are about its atoms, if it is their sum."""
+    """Return the known products over the polynomial's atoms if they add up to it, up to a constant."""
     own = {*atoms(terms)}
     inside = [product for product in known if all(own.issuperset(atoms(base)) for base, _ in product.factors)]
     left = _left(terms, inside)
@@ -105,14 +106,14 @@ def _as_known(terms: Terms, known: Sequence[Product]) -> list[Sum]:
 
 
 def _linear_product(terms: Terms) -> list[Sum]:
-    """The polynomial as a product of atoms and linear factors, if what its terms share leaves those."""
+    """Return the polynomial as a product if extracting its common factors leaves only linear ones."""
     product = _shared(terms)
     linear = all(len(monomial) <= 1 for base, _ in product.factors for monomial in base)
     return [([product], 0)] if linear else []
 
 
 def _near(terms: Terms) -> Sum | None:
-    """A product and the number by which these terms differ from it, if there is one."""
+    """Return a product that differs from these terms by a constant, and that constant, or None."""
     groups = _groups(terms)
     guess = _by_groups(terms, groups) if len(groups) > 1 else _by_power(terms)
     if guess is None:
@@ -122,7 +123,7 @@ def _near(terms: Terms) -> Sum | None:
 
 
 def _products(values: Iterable[Dim]) -> list[Product]:
-    """The products that these are but for a number, if they are; those with the same factors are one."""
+    """Return the products that equal these values up to constants; merge those with the same factors."""
     numbers: dict[tuple[tuple[frozenset[tuple[Monomial, int]], int], ...], Product] = {}
     for value, times in Counter(values).items():
         near = None if isinstance(value, int) else _near(value.terms)
@@ -135,17 +136,17 @@ def _products(values: Iterable[Dim]) -> list[Product]:
 
 
 def _left(terms: Terms, products: Iterable[Product]) -> Terms:
-    """The terms without these products."""
+    """Subtract these products from the terms."""
     for product in products:
         terms = add(terms, scale(_multiplied(product), -1))
     return terms
 
 
 def _by_groups(terms: Terms, groups: Sequence[set[Atom]]) -> Product | None:
-    """A product of factors in one group of atoms each, from which the terms may differ by a number.
+    """Guess a product with one factor for each group of atoms, equal to the terms up to a constant.
 
-    In p = c*f(A)*g(B) + k the terms with g's leading monomial are a multiple of f: k is none of them. So the
-    factors are known, if there are any, from the terms beside the leading monomial.
+    In p = c*f(A)*g(B) + k the terms with g's leading monomial are a multiple of f, since k is not among them.
+    So if p has this form, each factor can be read off the terms that contain the other leading monomials.
     """
     leading, number = ordered(terms)[0]
     factors: list[tuple[Terms, int]] = []
@@ -162,7 +163,7 @@ def _by_groups(terms: Terms, groups: Sequence[set[Atom]]) -> Product | None:
 
 
 def _by_power(terms: Terms) -> Product | None:
-    """The power of a linear factor in one atom whose two leading terms are those of ``terms``.
+    """Guess the power of a linear factor in one atom that has the two leading terms of ``terms``.
 
     a*x**d + b*x**(d - 1) + ... = c*(r*x + s)**d + ..., where s/r = b/(d*a) in lowest terms and c = a/r**d
     """
@@ -179,7 +180,7 @@ def _by_power(terms: Terms) -> Product | None:
 
 
 def _powers(terms: Terms) -> list[tuple[Terms, int]]:
-    """Factors of a polynomial in lowest terms: powers in one atom, and two of a square; else it by itself."""
+    """Factor a polynomial in lowest terms: powers and quadratics in one atom; others stay whole."""
     if len({*atoms(terms)}) > 1:
         return [(terms, 1)]
     least = min(terms, key=len)
@@ -190,13 +191,13 @@ def _powers(terms: Terms) -> list[tuple[Terms, int]]:
     if power is not None and _multiplied(power) == terms:
         return [*power.factors]
     monomial, leading = ordered(terms)[0]
-    return _of_square(terms, monomial[:1], leading) if len(monomial) == 2 else [(terms, 1)]
+    return _of_quadratic(terms, monomial[:1], leading) if len(monomial) == 2 else [(terms, 1)]
 
 
-def _of_square(terms: Terms, x: Monomial, a: int) -> list[tuple[Terms, int]]:
-    """The factors of a*x**2 + b*x + c in lowest terms, where b**2 - 4*a*c is a square; a > 0.
+def _of_quadratic(terms: Terms, x: Monomial, a: int) -> list[tuple[Terms, int]]:
+    """Factor a*x**2 + b*x + c in lowest terms, a > 0, if b**2 - 4*a*c is a square.
 
-    Its roots are (-b -+ q)/(2*a); a root n/d in lowest terms has the factor d*x - n.
+    With q its root, the roots are (-b -+ q)/(2*a); a root n/d in lowest terms has the factor d*x - n.
     """
     b, c = terms.get(x, 0), terms.get((), 0)
     inside = b * b - 4 * a * c
@@ -211,13 +212,13 @@ def _of_square(terms: Terms, x: Monomial, a: int) -> list[tuple[Terms, int]]:
 
 
 def _lowest(terms: Terms) -> tuple[int, Terms]:
-    """The number that all terms share, and the rest, which starts with a plus."""
+    """Split into the greatest common divisor of the coefficients and the rest, which starts with a plus."""
     number = gcd(*terms.values()) * (1 if ordered(terms)[0][1] > 0 else -1)
     return number, {monomial: each // number for monomial, each in terms.items()}
 
 
 def _shared(terms: Terms) -> Product:
-    """The number and the atoms that all terms share, and factors of the rest."""
+    """Extract the number and the atoms that all terms have in common, and factor the rest."""
     number, rest = _lowest(terms)
     least = {atom: min(monomial.count(atom) for monomial in rest) for atom in next(iter(rest))}
     factors: list[tuple[Terms, int]] = [({(atom,): 1}, power) for atom, power in least.items() if power]
@@ -227,19 +228,19 @@ def _shared(terms: Terms) -> Product:
 
 
 def _alike(terms: Terms) -> Sum:
-    """The terms as they stand, but for those of one degree with one number: ``4*H*W - 8*(H + W)``."""
+    """Group the terms that have the same degree and coefficient: ``4*H*W - 8*(H + W)``."""
     groups: dict[tuple[int, int], dict[Monomial, int]] = {}
     for monomial, number in ordered(terms):
         if monomial:
             share = len(monomial), abs(number)
-            # What the number 1 is shared by has nothing to gain.
+            # Extracting a factor of 1 would gain nothing.
             key = share if share[1] > 1 else (share[0], -len(groups))
             groups.setdefault(key, {})[monomial] = number
     return [_shared(each) for each in groups.values()], terms.get((), 0)
 
 
 def _parts(terms: Terms) -> list[Terms]:
-    """The terms but the number, with those together that atoms connect."""
+    """Split the terms, except the constant, into parts that have no atoms in common."""
     meeting: dict[Atom, set[Atom]] = {}
     for monomial in terms:
         group = {*monomial}.union(*(meeting.get(atom, ()) for atom in monomial))
@@ -252,7 +253,10 @@ def _parts(terms: Terms) -> list[Terms]:
 
 
 def _groups(terms: Terms) -> list[set[Atom]]:
-    """The atoms in groups that only different factors can have: two that never meet in a term share one."""
+    """Group the atoms by the factors that they can belong to.
+
+    Two atoms that never occur in the same term must belong to the same factor.
+    """
     beside: dict[Atom, set[Atom]] = {}
     for monomial, _ in ordered(terms):
         for atom in monomial:
@@ -260,9 +264,9 @@ def _groups(terms: Terms) -> list[set[Atom]]:
     groups: list[set[Atom]] = []
     for atom, met in beside.items():
         at = next((index for index, group in enumerate(groups) if not group <= met), len(groups))
-        apart = [group for group in groups[at:] if group <= met]
+        separate = [group for group in groups[at:] if group <= met]
         joined = {atom}.union(*(group for group in groups[at:] if not group <= met))
-        groups = [*groups[:at], joined, *apart]
+        groups = [*groups[:at], joined, *separate]
     return groups
 
 
@@ -283,33 +287,33 @@ def _multiplied(product: Product) -> Terms:
 
 
 def _written(total: Sum) -> str:
-    """The sum as text, with a plus in front if there is one."""
+    """Write the sum as text, a positive product first if there is one."""
     products = [*total[0], *([Product(total[1])] if total[1] else [])]
     first = next((index for index, each in enumerate(products) if each.number > 0), 0)
     written = ""
     for product in (products[first], *products[:first], *products[first + 1 :]):
         minus, plus = (" - ", " + ") if written else ("-", "")
         negative = product.number < 0
-        # Unary minus binds tighter than //, and a minus before several terms means all of them.
-        apart = negative and (not written or any(len(base) > 1 for base, _ in product.factors))
-        written += (minus if negative else plus) + _body(product, apart=apart)
+        # Unary minus binds tighter than //, and a minus before several terms applies to all of them.
+        enclosed = negative and (not written or any(len(base) > 1 for base, _ in product.factors))
+        written += (minus if negative else plus) + _body(product, enclosed=enclosed)
     return written
 
 
-def _body(product: Product, *, apart: bool) -> str:
-    """A product without its sign; ``apart`` puts a factor in parentheses also where it is alone."""
+def _body(product: Product, *, enclosed: bool) -> str:
+    """Write a product without its sign; ``enclosed`` puts even a single factor in parentheses."""
     number = abs(product.number)
     numbers = [str(number)] if number != 1 or not product.factors else []
-    apart = apart or len(product.factors) + len(numbers) > 1
+    enclosed = enclosed or len(product.factors) + len(numbers) > 1
     # Names come before parentheses.
     factors = sorted(product.factors, key=lambda factor: len(factor[0]) > 1)
-    return "*".join(numbers + [_power(base, power, apart=apart) for base, power in factors])
+    return "*".join(numbers + [_power(base, power, enclosed=enclosed) for base, power in factors])
 
 
-def _power(base: Terms, power: int, *, apart: bool) -> str:
+def _power(base: Terms, power: int, *, enclosed: bool) -> str:
     linear = all(len(monomial) <= 1 for monomial in base)
     name = text(base) if linear else _written(_alike(base))
     first, *others = chain.from_iterable(base)
-    if (len(base) > 1 or (not others and isinstance(first, Floor))) and (apart or power > 1):
+    if (len(base) > 1 or (not others and isinstance(first, Floor))) and (enclosed or power > 1):
         name = f"({name})"
     return name if power == 1 else f"{name}**{power}"

@@ -1,13 +1,12 @@
 """Floor division of a polynomial by an integer, in one canonical form.
 
-In what follows p and q are integer-valued, b and d are divisors > 0, c and g constants. Each rule
-is an identity over all integers; none assumes that anything is positive.
+Below, p and q are integer-valued, b and d are positive divisors, c and g are constants. Each rule is an
+identity over all integers; none assumes that a value is positive.
 
-How far it reaches: every way to write floor((a*x + c) / d), nested or not, gives one object. What
-the rules do not see are relations between several floor divisions: Hermite's identity, the smallest
-case being x//2 + (x + 1)//2 = x (so that (-x)//2 = -((x + 1)//2) is not x//2 - x), and what a
-remainder implies, such as (x % 2)//4 = 0. Two equal objects are equal for all sizes; two that
-differ may be so too.
+Every way to write floor((a*x + c) / d), nested or not, gives the same object. The rules do not cover
+relations between several floor divisions: Hermite's identity, whose smallest case is x//2 + (x + 1)//2 = x
+(so that (-x)//2 = -((x + 1)//2) is not x//2 - x), and what a remainder implies, such as (x % 2)//4 = 0. Two
+equal objects are equal for all sizes; two different objects may be equal for all sizes too.
 """
 
 from __future__ import annotations
@@ -22,9 +21,10 @@ if TYPE_CHECKING:
 
 
 def floor_divide(numerator: Terms, divisor: int) -> Terms:
-    """floor(numerator / divisor).
+    """Return floor(numerator / divisor).
 
-    Raises ZeroDivisionError where the divisor is 0.
+    Raises:
+        ZeroDivisionError: the divisor is 0.
     """
     if divisor == 0:
         raise ZeroDivisionError("floor division of an expression by zero")
@@ -33,16 +33,16 @@ def floor_divide(numerator: Terms, divisor: int) -> Terms:
         numerator, divisor = scale(numerator, -1), -divisor
     whole, rest = _split(numerator, divisor)
     if not any(rest):
-        # floor(c / d) = 0 where 0 <= c < d
+        # floor(c / d) = 0 for 0 <= c < d
         return whole
     return add(whole, _proper(*_cancel(rest, divisor)))
 
 
 def _split(numerator: Terms, divisor: int) -> tuple[Terms, Terms]:
-    """Multiples of the divisor leave: floor((q*d + p) / d) = q + floor(p / d).
+    """Take multiples of the divisor out: floor((q*d + p) / d) = q + floor(p / d).
 
-    What stays has its constant in 0 .. d-1 and its other coefficients as near to zero as they get,
-    so that (H - k)//4 stays as it is; d/2 and -d/2 are equally near and keep their sign.
+    The rest has its constant in 0 .. d-1 and its other coefficients as close to zero as possible, so that
+    (H - k)//4 stays as it is; d/2 and -d/2 are equally close and keep their sign.
     """
     whole: dict[Monomial, int] = {}
     rest: dict[Monomial, int] = {}
@@ -56,13 +56,13 @@ def _split(numerator: Terms, divisor: int) -> tuple[Terms, Terms]:
 
 
 def _nearest(value: int, divisor: int) -> int:
-    """Round value / divisor to the nearest integer, a half towards zero."""
+    """Round value / divisor to the nearest integer, a half toward zero."""
     rounded = (abs(value) + (divisor - 1) // 2) // divisor
     return rounded if value > 0 else -rounded
 
 
 def _cancel(rest: Terms, divisor: int) -> tuple[Terms, int]:
-    """Common factors cancel: floor((g*p + c) / (g*d)) = floor((p + floor(c / g)) / d)."""
+    """Cancel common factors: floor((g*p + c) / (g*d)) = floor((p + floor(c / g)) / d)."""
     common = gcd(divisor, *(coefficient for monomial, coefficient in rest.items() if monomial))
     reduced = {monomial: coefficient // common for monomial, coefficient in rest.items()}
     kept = {monomial: coefficient for monomial, coefficient in reduced.items() if coefficient}
@@ -70,10 +70,10 @@ def _cancel(rest: Terms, divisor: int) -> tuple[Terms, int]:
 
 
 def _proper(rest: Terms, divisor: int) -> Terms:
-    """floor(rest / divisor) where nothing more leaves or cancels."""
+    """Return floor(rest / divisor), where nothing can be taken out or canceled."""
     inner = _nested(rest)
     if rest[(inner,) if inner else ordered(rest)[0][0]] < 0:
-        # floor(p / d) = -floor((d - 1 - p) / d): of the two, the one that starts with a plus.
+        # floor(p / d) = -floor((d - 1 - p) / d): the canonical form is the one that starts with a plus.
         mirrored = add(constant(divisor - 1), scale(rest, -1))
         return scale(floor_divide(mirrored, divisor), -1)
     if inner:
@@ -84,7 +84,7 @@ def _proper(rest: Terms, divisor: int) -> Terms:
 
 
 def _nested(rest: Terms) -> Floor | None:
-    """The first floor division that stands alone in the numerator, as a term of its own."""
+    """Return the first floor division that is a whole term of the numerator, with coefficient 1 or -1."""
     for monomial, coefficient in ordered(rest):
         if len(monomial) == 1 and abs(coefficient) == 1 and isinstance(monomial[0], Floor):
             return monomial[0]

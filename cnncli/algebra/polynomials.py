@@ -1,4 +1,4 @@
-"""Polynomials in one unknown m with integer coefficients: where they are not negative."""
+"""Find where polynomials in one unknown m with integer coefficients are nonnegative."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from math import comb
 from typing import TypeAlias
 
 Polynomial: TypeAlias = list[int]
-"""Coefficients by rising power of m."""
+"""Coefficients in ascending powers of m."""
 
 Interval: TypeAlias = "tuple[int, int | None]"
-"""First and last m of a stretch; None: it goes on for ever."""
+"""First and last m; a last m of None means that the interval is unbounded."""
 
 
 def plus(left: Polynomial, right: Polynomial) -> Polynomial:
-    """Give left + right."""
+    """Return left + right."""
     return [a + b for a, b in zip_longest(left, right, fillvalue=0)]
 
 
 def times(left: Polynomial, right: Polynomial) -> Polynomial:
-    """Give left * right."""
+    """Return left * right."""
     if not left or not right:
         return []
     result = [0] * (len(left) + len(right) - 1)
@@ -31,12 +31,12 @@ def times(left: Polynomial, right: Polynomial) -> Polynomial:
 
 
 def coefficients_times(polynomial: Polynomial, factor: int) -> Polynomial:
-    """Give factor * polynomial."""
+    """Return factor * polynomial."""
     return [factor * each for each in polynomial]
 
 
 def value(polynomial: Polynomial, m: int) -> int:
-    """The polynomial at m."""
+    """Evaluate the polynomial at m."""
     result = 0
     for coefficient in reversed(polynomial):
         result = result * m + coefficient
@@ -44,10 +44,10 @@ def value(polynomial: Polynomial, m: int) -> int:
 
 
 def nonnegative(polynomial: Polynomial, start: int) -> list[Interval]:
-    """The m >= start for which the polynomial is not negative, as stretches in rising order.
+    """Return the intervals of m >= start on which the polynomial is nonnegative, in ascending order.
 
-    Between the sign changes of its difference p(m + 1) - p(m), which has a degree less, a polynomial only
-    rises or only falls, so that each stretch of those is searched by halving.
+    Between sign changes of its difference p(m + 1) - p(m), which has one degree less, a polynomial is
+    monotone, so each such interval is searched by bisection.
     """
     while polynomial and polynomial[-1] == 0:
         polynomial = polynomial[:-1]
@@ -61,7 +61,7 @@ def nonnegative(polynomial: Polynomial, start: int) -> list[Interval]:
 
 
 def both(left: Sequence[Interval], right: Sequence[Interval]) -> list[Interval]:
-    """The m in a stretch of either list."""
+    """Return the intersection of two lists of intervals."""
     found: list[Interval] = []
     for first, last in left:
         for other, end in right:
@@ -69,11 +69,11 @@ def both(left: Sequence[Interval], right: Sequence[Interval]) -> list[Interval]:
             begin, stop = max(first, other), min(ends, default=None)
             if stop is None or begin <= stop:
                 found.append((begin, stop))
-    return sorted(found, key=lambda stretch: stretch[0])
+    return sorted(found, key=lambda interval: interval[0])
 
 
 def _difference(polynomial: Polynomial) -> Polynomial:
-    """Give p(m + 1) - p(m), by the binomial theorem."""
+    """Return p(m + 1) - p(m), by the binomial theorem."""
     result = [0] * (len(polynomial) - 1)
     for power, coefficient in enumerate(polynomial):
         for below in range(power):
@@ -82,9 +82,9 @@ def _difference(polynomial: Polynomial) -> Polynomial:
 
 
 def _monotone(rising: Sequence[Interval], start: int) -> list[tuple[int, int | None, bool]]:
-    """Stretches that cover all m >= start, each with whether the polynomial rises on it or falls.
+    """Return intervals that cover all m >= start, each with whether the polynomial rises on it or falls.
 
-    Where the difference is not negative from a to b, the polynomial rises from a to b + 1.
+    Where the difference is nonnegative from a to b, the polynomial rises from a to b + 1.
     """
     parts: list[tuple[int, int | None, bool]] = []
     at = start
@@ -99,7 +99,7 @@ def _monotone(rising: Sequence[Interval], start: int) -> list[tuple[int, int | N
 
 
 def _part(polynomial: Polynomial, first: int, last: int | None, *, rises: bool) -> list[Interval]:
-    """Where the polynomial is not negative on a stretch on which it only rises, or only falls."""
+    """Return where the polynomial is nonnegative on an interval on which it is monotone."""
     if rises:
         begin = _first(lambda m: value(polynomial, m) >= 0, first, last)
         return [] if begin is None else [(begin, last)]
@@ -110,10 +110,10 @@ def _part(polynomial: Polynomial, first: int, last: int | None, *, rises: bool) 
 
 
 def _first(holds: Callable[[int], bool], first: int, last: int | None) -> int | None:
-    """The first m of a stretch from which on a condition holds to its end, if there is one.
+    """Return the first m at which a condition holds, if it holds from there to the end of the interval.
 
-    On a stretch without end it holds somewhere, or never: a polynomial that rises for ever and is no
-    constant passes every bound.
+    On an unbounded interval the condition holds eventually: a monotone polynomial that is not constant
+    passes every bound.
     """
     step = 1
     end = last
@@ -130,10 +130,10 @@ def _first(holds: Callable[[int], bool], first: int, last: int | None) -> int | 
     return low
 
 
-def _joined(stretches: Sequence[Interval]) -> list[Interval]:
-    """Stretches that touch made one."""
+def _joined(intervals: Sequence[Interval]) -> list[Interval]:
+    """Merge intervals that touch."""
     joined: list[Interval] = []
-    for first, last in stretches:
+    for first, last in intervals:
         before = joined[-1][1] if joined else None
         if joined and before is not None and before + 1 >= first:
             joined[-1] = (joined[-1][0], last)

@@ -1,7 +1,7 @@
-"""Sets of sizes that go on for ever with a period: which inputs a network accepts.
+"""Eventually periodic sets of sizes: which inputs a network accepts.
 
-A :class:`SizeSet` holds integers from 1 on. Every condition on one unknown size that shape rules impose has
-a set of this form, because floor divisions repeat: see :mod:`.deciding`.
+A :class:`SizeSet` contains integers of at least 1. Every condition that shape rules impose on one unknown
+size has a set of this form, because floor divisions are periodic: see :mod:`.deciding`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ MAX_ISOLATED: Final = 100_000
 
 
 class TooFineError(ValueError):
-    """A set has too many classes, or too many single values, to be written down."""
+    """A set has too many classes or single values to be written down."""
 
 
 class SizeSet(NamedTuple):
-    """The n >= 1 for which n >= first and n = residue (mod period) for one of ``tails``, and ``isolated``.
+    """The n >= first with n = residue (mod period) for each of ``tails``, and the sizes in ``isolated``.
 
-    ``tails`` maps residues to the first size of their class, in rising order; ``isolated`` are the sizes
-    below those, in rising order. In canonical form, which :func:`make` gives, equal sets are equal values:
-    the period is the smallest by which large sizes return, and no tail could begin earlier.
+    ``tails`` pairs residues with the first size of their class, in ascending order; ``isolated`` are the
+    single sizes before those, in ascending order. In canonical form, as returned by :func:`make`, equal sets
+    are equal values: the period is the smallest possible, and no tail could begin earlier.
     """
 
     period: int
@@ -40,7 +40,7 @@ class SizeSet(NamedTuple):
         return bool(self.tails or self.isolated)
 
     def __and__(self, other: SizeSet) -> SizeSet:
-        """The sizes in both.
+        """Return the sizes in both sets.
 
         Raises:
             TooFineError: the common period is too large.
@@ -62,7 +62,7 @@ class SizeSet(NamedTuple):
         return make(period, tails, single)
 
     def __sub__(self, other: SizeSet) -> SizeSet:
-        """The sizes that are not in the other.
+        """Return the sizes that are not in the other set.
 
         Raises:
             TooFineError: the common period is too large, or there are too many single sizes.
@@ -78,55 +78,55 @@ class SizeSet(NamedTuple):
             first = first_at(residue, period, first)
             end = others.get(residue % other.period)
             if end is None:
-                # From where on none of the other's single sizes is left.
+                # The tail begins after the last single size of the other set in this class.
                 end = max((n + 1 for n in other.isolated if n % period == residue), default=first)
                 tails[residue] = first_at(residue, period, max(first, end))
-            stretch = range(first, end, period)
-            if len(single) + len(stretch) > MAX_ISOLATED:
+            before = range(first, end, period)
+            if len(single) + len(before) > MAX_ISOLATED:
                 raise TooFineError(f"more than {MAX_ISOLATED:,} single sizes")
-            single.update(n for n in stretch if n not in other)
+            single.update(n for n in before if n not in other)
         return make(period, tails, single)
 
     def moved(self, by: int) -> SizeSet:
-        """The set of n + by for the sizes n, all of which have to be 1 or more."""
+        """Return the set of n + by for the sizes n; every n + by must be at least 1."""
         tails = {(residue + by) % self.period: first + by for residue, first in self.tails}
         return make(self.period, tails, (n + by for n in self.isolated))
 
     def endless(self) -> SizeSet:
-        """The part that goes on for ever."""
+        """Return the unbounded part of the set."""
         return self._replace(isolated=())
 
     def last(self) -> int:
-        """A size above which there are none but the endless ones; 0 if there are none at all."""
+        """Return a size above which only the unbounded part has sizes; 0 if the set is empty."""
         return max((*(first for _, first in self.tails), *self.isolated), default=0)
 
     def upwards(self, start: int = 1) -> Iterator[int]:
-        """The sizes from ``start`` on, in rising order."""
+        """Yield the sizes from ``start`` on, in ascending order."""
         size = self.at_least(start)
         while size is not None:
             yield size
             size = self.at_least(size + 1)
 
     def at_most(self, size: int) -> int | None:
-        """The largest size that is not above ``size``, or None."""
+        """Return the largest size that is at most ``size``, or None."""
         found = [n for n in self.isolated if n <= size]
         found += [size - (size - residue) % self.period for residue, first in self.tails if first <= size]
         return max(found, default=None)
 
     def at_least(self, size: int) -> int | None:
-        """The smallest size that is not below ``size``, or None."""
+        """Return the smallest size that is at least ``size``, or None."""
         found = [n for n in self.isolated if n >= size]
         found += [first_at(residue, self.period, max(size, first)) for residue, first in self.tails]
         return min(found, default=None)
 
 
 def first_at(residue: int, period: int, least: int) -> int:
-    """The smallest n >= least with n = residue (mod period)."""
+    """Return the smallest n >= least with n = residue (mod period)."""
     return least + (residue - least) % period
 
 
 def make(period: int, tails: Mapping[int, int], isolated: Iterable[int]) -> SizeSet:
-    """The canonical form of a set: for each residue the first size of its tail, and single sizes.
+    """Return a set in canonical form, given the first size of each residue's tail and the single sizes.
 
     Raises:
         TooFineError: there are too many classes or single sizes.
@@ -136,7 +136,7 @@ def make(period: int, tails: Mapping[int, int], isolated: Iterable[int]) -> Size
     smaller = _smallest_period(bounded(period), grown.keys())
     starts: dict[int, int] = {}
     for residue, first in grown.items():
-        # first - period is missing, and so is every tail that does not begin after it.
+        # first - period is not in the set, so no tail of this class may begin at or before it.
         begin = first_at(residue % smaller, smaller, max(first - period + 1, 1))
         starts[residue % smaller] = max(starts.get(residue % smaller, 1), begin)
     below = [range(first, starts[residue % smaller], period) for residue, first in grown.items()]
@@ -148,10 +148,10 @@ def make(period: int, tails: Mapping[int, int], isolated: Iterable[int]) -> Size
 
 
 def bounded(period: int) -> int:
-    """The period, if it is no larger than a set may have.
+    """Return the period if it is within the limit.
 
     Raises:
-        TooFineError: it is.
+        TooFineError: it is larger.
     """
     if period > MAX_PERIOD:
         raise TooFineError(f"a period of {period:,}")
@@ -159,14 +159,14 @@ def bounded(period: int) -> int:
 
 
 def _grown(first: int, period: int, single: set[int]) -> int:
-    """Where a tail begins when the single sizes right before it are counted in."""
+    """Extend a tail by the single sizes right before it; return its first size."""
     while first - period in single:
         first -= period
     return first
 
 
 def _smallest_period(period: int, residues: Collection[int]) -> int:
-    """The smallest period by which the same residues return."""
+    """Return the smallest period with the same residue classes."""
     if not residues:
         return 1
     for prime in _primes(period):
@@ -179,7 +179,7 @@ def _smallest_period(period: int, residues: Collection[int]) -> int:
 
 
 def _primes(number: int) -> Iterator[int]:
-    """The prime factors of a number, each once."""
+    """Yield the prime factors of a number, each once."""
     prime = 2
     while prime * prime <= number:
         if number % prime == 0:
@@ -192,4 +192,4 @@ def _primes(number: int) -> Iterator[int]:
 
 
 ALL: Final = SizeSet(1, ((0, 1),), ())
-"""Every size from 1 on."""
+"""Every size of at least 1."""

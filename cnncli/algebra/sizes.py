@@ -19,13 +19,13 @@ def ceil_div(dividend: int, divisor: int) -> int: ...
 @overload
 def ceil_div(dividend: Dim, divisor: int) -> Dim: ...
 def ceil_div(dividend: Dim, divisor: int) -> Dim:
-    """ceil(dividend / divisor) = floor((dividend + divisor - 1) / divisor), for divisor > 0."""
+    """Return ceil(dividend / divisor) = floor((dividend + divisor - 1) / divisor), for divisor > 0."""
     assert divisor > 0, divisor
     return (dividend + divisor - 1) // divisor
 
 
 def product(dims: Iterable[Dim]) -> Dim:
-    """All of them multiplied; 1 for none."""
+    """Return the product; 1 for no factors."""
     result: Dim = 1
     for dim in dims:
         result = result * dim
@@ -33,7 +33,7 @@ def product(dims: Iterable[Dim]) -> Dim:
 
 
 def summed(dims: Iterable[Dim]) -> Dim:
-    """All of them together; 0 for none."""
+    """Return the sum; 0 for no terms."""
     result: Dim = 0
     for dim in dims:
         result = result + dim
@@ -41,34 +41,36 @@ def summed(dims: Iterable[Dim]) -> Dim:
 
 
 def smallest(dims: Iterable[Dim]) -> Dim:
-    """The one that is never larger than another.
+    """Return the one that is never larger than another.
 
-    Raises Undecidable where that depends on sizes that are not known.
+    Raises:
+        Undecidable: which one it is depends on unknown sizes.
     """
     return reduce(lambda least, dim: least if known(least <= dim) or not dim <= least else dim, dims)
 
 
 def largest(dims: Iterable[Dim]) -> Dim:
-    """The one that is never smaller than another.
+    """Return the one that is never smaller than another.
 
-    Raises Undecidable where that depends on sizes that are not known.
+    Raises:
+        Undecidable: which one it is depends on unknown sizes.
     """
     return reduce(lambda most, dim: most if known(most >= dim) or not dim >= most else dim, dims)
 
 
 def degree(value: Expr) -> int:
-    """How many factors the longest of its products has."""
+    """Return the number of atoms in the longest monomial."""
     return max(map(len, value.terms))
 
 
 def whole(value: Dim) -> int:
-    """The number that it is, where nothing is unknown."""
-    assert isinstance(value, int), f"{value} is not known"
+    """Return a size that cannot be a formula here, as an int."""
+    assert isinstance(value, int), f"{value} is not a number"
     return value
 
 
 def known(condition: bool | Condition) -> bool:
-    """Whether it holds for all sizes in question; False where it does not, or where that is not known."""
+    """Return whether the condition is known to hold for all sizes in question."""
     return condition if isinstance(condition, bool) else decided(condition) is True
 
 
@@ -77,9 +79,12 @@ def evaluate(value: bool | Condition, sizes: Mapping[str, int]) -> bool: ...
 @overload
 def evaluate(value: Dim, sizes: Mapping[str, int]) -> int: ...
 def evaluate(value: Dim | Condition, sizes: Mapping[str, int]) -> int:
-    """The number (for a condition, the truth) that ``value`` has where its symbols have these sizes.
+    """Return the number (for a condition, the truth) that ``value`` has when its symbols have these sizes.
 
-    Sizes of other symbols are ignored. Raises KeyError with the name of a symbol that has no size.
+    Sizes of other symbols are ignored.
+
+    Raises:
+        KeyError: a symbol has no size; its name is the argument.
     """
     if isinstance(value, int):
         return value
@@ -90,7 +95,7 @@ def evaluate(value: Dim | Condition, sizes: Mapping[str, int]) -> int:
 
 
 def symbols_of(value: Dim | Condition) -> frozenset[str]:
-    """The names of the symbols that ``value`` depends on."""
+    """Return the names of the symbols that ``value`` depends on."""
     if isinstance(value, int):
         return frozenset()
     expr = value.expr if isinstance(value, Condition) else value

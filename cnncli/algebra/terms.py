@@ -1,9 +1,9 @@
-"""Polynomials with integer coefficients over atoms: what an expression is made of.
+"""Polynomials with integer coefficients over atoms, the terms of an expression.
 
-An atom is a symbol or a floor division by an integer; a monomial is a product of atoms, sorted; a
-polynomial maps monomials to coefficients that are not zero. The empty monomial carries the
-constant. Polynomials are plain dicts that nobody changes once they are made: two that are equal as
-dicts are equal as polynomials, in whatever order their terms were met.
+An atom is a symbol or a floor division by an integer; a monomial is a sorted product of atoms; a polynomial
+maps monomials to nonzero coefficients. The coefficient of the empty monomial is the constant. Polynomials are
+plain dicts that are never modified once made: two that are equal as dicts are equal as polynomials, in
+whatever order their terms were added.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Atom:
-    """A factor that the polynomial cannot look into: a :class:`Symbol` or a :class:`Floor`.
+    """An indivisible factor of a polynomial: a :class:`Symbol` or a :class:`Floor`.
 
-    ``order`` puts symbols before floor divisions and small divisors before large ones. It holds the
-    atom's text, which parses back to the atom, so that it also tells atoms apart.
+    ``order`` sorts symbols before floor divisions and small divisors before large ones. It contains the
+    atom's text, which parses back to the atom, so that it also identifies the atom.
     """
 
     __slots__ = ("_hash", "order")
@@ -45,14 +45,15 @@ class Atom:
 
 
 def is_symbol(name: str) -> bool:
-    """Whether a symbol may have this name: one that Python reads as a name."""
+    """Return whether a symbol may have this name: an ASCII identifier that is not a Python keyword."""
     return name.isascii() and name.isidentifier() and not iskeyword(name)
 
 
 class Symbol(Atom):
-    """An integer without a value yet.
+    """An unknown integer.
 
-    Raises ValueError for a name that would not parse back as a plain name.
+    Raises:
+        ValueError: the name would not parse back as a plain name.
     """
 
     __slots__ = ()
@@ -64,12 +65,12 @@ class Symbol(Atom):
 
     @property
     def name(self) -> str:
-        """What the symbol is called."""
+        """The symbol's name."""
         return self.order[1]
 
 
 class Floor(Atom):
-    """floor(numerator / divisor), both in the canonical form that :mod:`.floors` establishes."""
+    """floor(numerator / divisor), in the canonical form of :mod:`.floors`."""
 
     __slots__ = ("divisor", "numerator")
 
@@ -81,12 +82,12 @@ class Floor(Atom):
 
 
 def constant(value: int) -> Terms:
-    """The polynomial that is this number."""
+    """Return the constant polynomial."""
     return {(): value} if value else {}
 
 
 def add(left: Terms, right: Terms) -> Terms:
-    """Give left + right."""
+    """Return left + right."""
     total = dict(left)
     for monomial, coefficient in right.items():
         total[monomial] = total.get(monomial, 0) + coefficient
@@ -94,12 +95,12 @@ def add(left: Terms, right: Terms) -> Terms:
 
 
 def scale(terms: Terms, factor: int) -> Terms:
-    """Give terms * factor."""
+    """Return terms * factor."""
     return {monomial: factor * coefficient for monomial, coefficient in terms.items()} if factor else {}
 
 
 def multiply(left: Terms, right: Terms) -> Terms:
-    """Give left * right, multiplied out."""
+    """Return left * right, expanded."""
     total: dict[Monomial, int] = {}
     for monomial, coefficient in left.items():
         for other, factor in right.items():
@@ -109,7 +110,7 @@ def multiply(left: Terms, right: Terms) -> Terms:
 
 
 def divide(dividend: Terms, divisor: Terms) -> Terms | None:
-    """The polynomial with divisor * it = dividend, if there is one: long division by leading terms."""
+    """Return the quotient if the divisor divides the dividend exactly, or None: long division."""
     leading, coefficient = ordered(divisor)[0]
     quotient: Terms = {}
     rest = dividend
@@ -120,24 +121,25 @@ def divide(dividend: Terms, divisor: Terms) -> Terms | None:
             return None
         step = {left: factor // coefficient}
         quotient = add(quotient, step)
-        # The leading term goes, and what comes in its place is smaller in the order of terms.
+        # The leading term cancels, and the terms that replace it are smaller in the order of terms.
         rest = add(rest, scale(multiply(step, divisor), -1))
     return quotient
 
 
 def ordered(terms: Terms) -> list[tuple[Monomial, int]]:
-    """The terms as they are read: highest degree first, then by atoms, the constant last."""
+    """Return the terms in reading order: highest degree first, then by atoms, the constant last."""
     return sorted(terms.items(), key=lambda term: (-len(term[0]), [atom.order for atom in term[0]]))
 
 
 def text(terms: Terms) -> str:
-    """Python arithmetic that means this polynomial: ``64*H*W + 10``, ``H - (H + 3)//4``, ``5 - H``."""
+    """Write this polynomial as Python arithmetic: ``64*H*W + 10``, ``H - (H + 3)//4``, ``5 - H``."""
     written = ""
     for monomial, coefficient in _plus_first(ordered(terms)):
         # Unary minus binds tighter than //, the minus between two terms does not.
+        # So a floor division needs parentheses after a leading minus, and next to other factors.
         minus, plus = (" - ", " + ") if written else ("-", "")
-        apart = abs(coefficient) != 1 or len(monomial) > 1 or (not written and coefficient < 0)
-        factors = _factors(monomial, apart=apart)
+        enclosed = abs(coefficient) != 1 or len(monomial) > 1 or (not written and coefficient < 0)
+        factors = _factors(monomial, enclosed=enclosed)
         if abs(coefficient) != 1 or not monomial:
             factors.insert(0, str(abs(coefficient)))
         written += (minus if coefficient < 0 else plus) + "*".join(factors)
@@ -145,12 +147,12 @@ def text(terms: Terms) -> str:
 
 
 def atoms(terms: Terms) -> Iterable[Atom]:
-    """The atoms of all monomials, as often as they occur; not those inside floor divisions."""
+    """Return the atoms of all monomials, with repetitions, but not those inside floor divisions."""
     return (atom for monomial in terms for atom in monomial)
 
 
 def without(monomial: Monomial, factors: Monomial) -> Monomial | None:
-    """The monomial without these factors, or None where it has not all of them."""
+    """Return the monomial without these factors, or None if it lacks one of them."""
     left = list(monomial)
     for factor in factors:
         if factor not in left:
@@ -160,17 +162,17 @@ def without(monomial: Monomial, factors: Monomial) -> Monomial | None:
 
 
 def _plus_first(terms: list[tuple[Monomial, int]]) -> list[tuple[Monomial, int]]:
-    """The same terms with a positive one in front, if there is one."""
+    """Move the first positive term, if any, to the front."""
     first = next((index for index, (_, coefficient) in enumerate(terms) if coefficient > 0), 0)
     return [terms[first], *terms[:first], *terms[first + 1 :]] if first else terms
 
 
-def _factors(monomial: Monomial, *, apart: bool) -> list[str]:
-    """Each atom with its power; ``apart`` puts floor divisions in parentheses."""
+def _factors(monomial: Monomial, *, enclosed: bool) -> list[str]:
+    """Write each atom with its power; ``enclosed`` puts floor divisions in parentheses."""
     factors = []
     for atom, group in groupby(monomial):
         power = sum(1 for _ in group)
-        name = f"({atom})" if apart and isinstance(atom, Floor) else str(atom)
+        name = f"({atom})" if enclosed and isinstance(atom, Floor) else str(atom)
         factors.append(name if power == 1 else f"{name}**{power}")
     return factors
 

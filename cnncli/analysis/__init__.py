@@ -1,1 +1,1 @@
-"""One file for each question about an architecture."""
+"""Questions about an architecture, one file each."""

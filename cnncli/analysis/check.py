@@ -1,9 +1,10 @@
-"""Holding a network to a budget."""
+"""Check a network against a budget."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from cnncli.algebra import whole
 from cnncli.analysis.costs.figures import Costs, Figures, Row
 from cnncli.language.sections import Budget
 
@@ -20,17 +21,17 @@ class Verdict(NamedTuple):
 
     @property
     def within(self) -> bool:
-        """Whether the limit holds; a network may be exactly as large as its limit."""
+        """Whether the network is within the limit, which it may reach exactly."""
         return self.actual <= self.limit
 
     @property
     def excess(self) -> int:
-        """By how much the limit is passed; negative where there is room."""
+        """By how much the limit is exceeded; negative if there is room left."""
         return self.actual - self.limit
 
 
 def check(costs: Costs, budget: Budget) -> tuple[Verdict, ...]:
-    """One verdict for each limit that the budget sets, on the network as it is used."""
+    """Return one verdict for each limit that the budget sets, without training-only layers."""
     limits = {name: getattr(budget, name) for name in Budget.arguments}
     deployed = [row for row in costs.rows if not row.node.training_only]
     return tuple(
@@ -41,12 +42,6 @@ def check(costs: Costs, budget: Budget) -> tuple[Verdict, ...]:
 def _verdict(figure: str, limit: int, totals: Figures, rows: list[Row]) -> Verdict:
     if figure == "layers":
         return Verdict(figure, limit, len(rows), ())
-    weights = [(row.node.name, _number(row.figures, figure)) for row in rows]
+    weights = [(row.node.name, whole(getattr(row.figures, figure))) for row in rows]
     heaviest = sorted(weights, key=lambda pair: -pair[1])[:_HEAVIEST]
-    return Verdict(figure, limit, _number(totals, figure), tuple(pair for pair in heaviest if pair[1]))
-
-
-def _number(figures: Figures, name: str) -> int:
-    value = getattr(figures, name)
-    assert isinstance(value, int), f"{name} of an unknown size has no number"
-    return value
+    return Verdict(figure, limit, whole(getattr(totals, figure)), tuple(pair for pair in heaviest if pair[1]))

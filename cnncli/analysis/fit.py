@@ -1,10 +1,10 @@
-"""The largest value of a variable with which a network keeps to its limits.
+"""Find the largest value of a variable for which a network stays within its limits.
 
-With the variable as a symbol every figure is a polynomial in it and in floor divisions of it, so that
-``limit - figure >= 0`` is a condition that is decided exactly (:mod:`cnncli.algebra.deciding`). Where a rule
-has no one formula, as a shortcut that is the identity for one width only, the values are split at that
-condition, and each part has its own. Where a variable stands for what no formula can carry, such as the
-number of copies of a block, or formulas are past deciding, values are tried instead.
+With the variable as a symbol every figure is a polynomial in it and in floor divisions of it, so that ``limit
+- figure >= 0`` is a condition that is decided exactly (:mod:`cnncli.algebra.deciding`). If a rule has no
+single formula, as with a shortcut that is the identity for one width only, the values are split at that
+condition and each part has its own formula. If the variable cannot be symbolic, as the number of copies of a
+block, or if the formulas cannot be decided, values are searched one by one.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from cnncli.language.sections import Budget
 LAYERS: Final = "layers"
 MEMORY: Final = "memory"
 FIGURES: Final = (*Budget.arguments, MEMORY)
-"""What a limit can be set to: those of a budget, and the memory of the fullest moment of training."""
+"""The figures that can be limited: those of a budget, and the peak memory of training."""
 
 MAX_TRIED: Final = 2048
-_MAX_LAYERS_TRIED: Final = 20_000  # of all networks together: a few seconds
-_MAX_REFUSED: Final = 100  # in a row: larger values, as of a kernel, will not be accepted either
+_MAX_LAYERS_TRIED: Final = 20_000  # in all networks together: a few seconds
+_MAX_REFUSED: Final = 100  # in a row: larger values, of a kernel for example, will not be accepted either
 _SHOWN: Final = ("params", "macs")
 _MAX_PARTS: Final = 64
 _MAX_STEPS: Final = 100_000
 
 Amounts: TypeAlias = Mapping[str, tuple[Dim, ...]]
-"""For each figure the formulas of which it is the largest."""
+"""For each figure the formulas whose maximum it is."""
 
 
 class Network(Protocol):
-    """A network with some of its variables given, and others unknown."""
+    """A network with some of its variables given, and others symbolic."""
 
     def __call__(
         self, values: Mapping[str, int], unknown: Sequence[str] = (), domain: Domain | None = None
     ) -> Opened:
-        """The network; ``domain`` says which values the unknown ones may have."""
+        """Return the network; ``domain`` restricts the values of the unknown variables."""
 
 
 class Task(NamedTuple):
-    """A network, the most that some of :data:`FIGURES` may be, and changes to its training settings."""
+    """A network, limits on some of :data:`FIGURES`, and changes to its training settings."""
 
     network: Network
     limits: Mapping[str, int]
@@ -56,24 +56,24 @@ class Task(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A value that the network accepts, its figures in numbers, and the batch that memory is for."""
+    """A value that the network accepts, its figures as numbers, and the batch size that memory is for."""
 
     value: int
     figures: Mapping[str, int]
     batch: int
 
     def over(self, limits: Mapping[str, int]) -> Mapping[str, int]:
-        """By how much each limit is passed that is passed."""
+        """Return by how much each exceeded limit is exceeded."""
         return {name: self.figures[name] - most for name, most in limits.items() if self.figures[name] > most}
 
 
 class Fitted(NamedTuple):
     """The largest value of a variable that fits, and the nearest values that the network accepts.
 
-    ``value`` is None where none fits, ``below`` and ``above`` where there is none; without a value that fits,
-    ``above`` is the smallest that is accepted. ``endless``: values without end fit. ``formulas`` are those of
-    the figures, none where several hold in turn. ``tried`` is the last of the values from 1 on that were
-    tried, where that had to be; nothing is said of larger ones then.
+    ``value`` is None if none fits, ``below`` and ``above`` if there is no such value; without a value that
+    fits, ``above`` is the smallest that is accepted. ``endless`` is whether arbitrarily large values fit.
+    ``formulas`` are those of the figures, empty if different values have different formulas. If values were
+    searched one by one, ``tried`` is the last of them, and nothing is known about larger ones.
     """
 
     value: int | None
@@ -85,7 +85,7 @@ class Fitted(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Values that the layers accept and that have formulas in common; what the limits ask of them."""
+    """Values that the layers accept and that share their formulas, and the limits' conditions on them."""
 
     accepted: SizeSet
     conditions: tuple[Stretches, ...]
@@ -93,16 +93,16 @@ class _Part(NamedTuple):
 
 
 class _NeedsNumberError(ValueError):
-    """The variable stands where no formula can."""
+    """The variable is used where only a number is allowed."""
 
 
 def fit(task: Task, variable: str, values: Mapping[str, int], own: int = 1) -> Fitted:
-    """The largest value of a variable within the limits, where other variables have these values.
+    """Find the largest value of a variable within the limits, when other variables have these values.
 
-    ``own`` is the one that the spec gives it.
+    ``own`` is the value that the spec gives it.
 
     Raises:
-        SpecError, UsageError: the network accepts none of its values, or there is no such variable.
+        SpecError, UsageError: the network accepts none of its values, or has no such variable.
     """
     try:
         parts = list(_parts(task, variable, values))
@@ -123,7 +123,7 @@ def fit(task: Task, variable: str, values: Mapping[str, int], own: int = 1) -> F
 
 
 def candidate(task: Task, variable: str, value: int, values: Mapping[str, int]) -> Candidate:
-    """What a value makes of the network: the figures that are limited, parameters and MACs.
+    """Compute the network's limited figures, its parameters and its MACs for a value of the variable.
 
     Raises:
         SpecError: the network does not accept it.
@@ -135,10 +135,10 @@ def candidate(task: Task, variable: str, value: int, values: Mapping[str, int]) 
 
 
 def _amounts(opened: Opened, task: Task, figures: Sequence[str]) -> Amounts:
-    """The figures of a network.
+    """Compute figures of a network.
 
     Raises:
-        _NeedsNumberError: they depend on settings that need numbers for what is unknown.
+        _NeedsNumberError: they depend on settings that cannot be symbolic.
     """
     graph, settings = opened.graph, opened.train.replaced(task.changes)
     totals = costs(graph).totals
@@ -157,12 +157,12 @@ def _amounts(opened: Opened, task: Task, figures: Sequence[str]) -> Amounts:
 
 
 def _parts(task: Task, variable: str, values: Mapping[str, int]) -> Iterator[_Part]:
-    """The parts into which rules with several formulas divide the values, but those that accept none.
+    """Yield the parts into which rules with several formulas divide the values, except parts without a value.
 
     Raises:
-        SpecError: no part accepts anything.
-        TooFineError: what is accepted cannot be written down.
-        _NeedsNumberError: in a part no formula can stand for the variable.
+        SpecError: no part accepts any value.
+        TooFineError: the accepted values cannot be written down.
+        _NeedsNumberError: in some part the variable cannot be symbolic.
     """
     pending, looked = [ALL], 0
     refused: list[SpecError] = []
@@ -171,7 +171,7 @@ def _parts(task: Task, variable: str, values: Mapping[str, int]) -> Iterator[_Pa
         sizes = pending.pop()
         looked += 1
         if looked > _MAX_PARTS:
-            raise TooFineError(f"more than {_MAX_PARTS} parts with a formula each")
+            raise TooFineError(f"more than {_MAX_PARTS} parts with different formulas")
         domain = Domain({variable: sizes})
         try:
             with domain.applied():
@@ -189,7 +189,7 @@ def _parts(task: Task, variable: str, values: Mapping[str, int]) -> Iterator[_Pa
                 raise
             continue
         if any(bound.sizes is None for bound in opened.graph.bounds):
-            raise TooFineError("what a layer asks for")
+            raise TooFineError("the requirement of a layer")
         made = True
         yield _Part(domain.sizes(variable), tuple(_conditions(found, task.limits)), found)
     if not made:
@@ -197,7 +197,7 @@ def _parts(task: Task, variable: str, values: Mapping[str, int]) -> Iterator[_Pa
 
 
 def _conditions(found: Amounts, limits: Mapping[str, int]) -> Iterator[Stretches]:
-    """For each formula the values with which it is within its limit, where those are not all."""
+    """Yield for each formula the values for which it is within its limit, unless all are."""
     for name, most in limits.items():
         for formula in found[name]:
             holds = formula <= most
@@ -208,10 +208,10 @@ def _conditions(found: Amounts, limits: Mapping[str, int]) -> Iterator[Stretches
 
 
 def _largest(part: _Part) -> int | None:
-    """The largest value of a part that meets all conditions: 0 where none does, None where there is no end.
+    """Return the largest value of a part that meets all conditions: 0 if none, None if unbounded.
 
-    Where values without end do, they do so with a period. Where not, all are below the last beginning of
-    what goes on in any of the sets; from there it is one step down after another, to what each set allows.
+    If arbitrarily large values meet them, they do so periodically. Otherwise all such values are below the
+    largest start of an unbounded part of any set; from there the search steps down to what every set allows.
     """
     endless = part.accepted.endless()
     for each in part.conditions:
@@ -228,11 +228,11 @@ def _largest(part: _Part) -> int | None:
         if lower == value:
             return value
         value = part.accepted.at_most(lower) if lower is not None else None
-    raise TooFineError("what the limits allow")
+    raise TooFineError("the values within the limits")
 
 
 def _tried(task: Task, variable: str, values: Mapping[str, int], own: int) -> Fitted:
-    """The largest of the values from 1 on that fits, of as many as can be tried, the spec's own included.
+    """Try as many values from 1 on as is affordable, the spec's own included; return the largest that fits.
 
     Raises:
         UsageError: none of them is accepted.
@@ -257,8 +257,8 @@ def _tried(task: Task, variable: str, values: Mapping[str, int], own: int) -> Fi
         if all(max(map(whole, amounts[name])) <= most for name, most in task.limits.items()):
             fitting.append(number)
     if not accepted:
-        message = f"the network accepts none of the values of '{variable}' from 1 to {number}"
-        raise usage_error(message, expected="one that fits its layers", received=reason)
+        message = f"the network accepts no value of '{variable}' from 1 to {number}"
+        raise usage_error(message, expected="a value that its layers accept", received=reason)
     value = max(fitting, default=None)
     return Fitted(
         value,

@@ -1,4 +1,4 @@
-"""Which inputs a network accepts, along every axis, and which of its layers say so."""
+"""Find which inputs a network accepts along every axis, and which of its layers require that."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from cnncli.layers.geometry.sliding import axis_name
 class Axis(NamedTuple):
     """The sizes that are accepted along an axis whose size is the symbol ``symbol``.
 
-    Where the symbol is only a part of a size, as in 16k, ``name`` is the symbol and ``sizes`` its values; so
-    it is with a variable of the spec, whose ``name`` says that it is one.
-    ``binding`` are the requirements without which there would be more; the others follow from them.
+    If the symbol is only part of a size, as in 16k, ``name`` is the symbol and ``sizes`` are its values. For
+    a variable of the spec, ``name`` is ``variable`` and its name, and ``sizes`` are its values. ``binding``
+    are the requirements without which more sizes would be accepted; the others follow from them.
     """
 
     name: str
@@ -28,9 +28,9 @@ class Axis(NamedTuple):
 
 
 class ValidSizes(NamedTuple):
-    """The axes and variables that have a symbol, and what couples two of them or is past deciding.
+    """The axes and variables that have a symbol, and the conditions that couple them or cannot be decided.
 
-    Where ``open_bounds`` is empty, a size is accepted exactly if every axis accepts its own.
+    If ``open_bounds`` is empty, an input is accepted exactly if every axis accepts its size.
     """
 
     axes: tuple[Axis, ...]
@@ -38,13 +38,13 @@ class ValidSizes(NamedTuple):
 
 
 def valid_sizes(graph: Graph) -> ValidSizes:
-    """The sizes that a graph over symbols accepts."""
+    """Return the sizes that a graph over symbols accepts."""
     axes = tuple(Axis(name, symbol, *_sizes_of(graph, symbol)) for name, symbol in _names(graph))
     return ValidSizes(axes, tuple(bound for bound in graph.bounds if bound.sizes is None))
 
 
 def _names(graph: Graph) -> Iterator[tuple[str, str]]:
-    """Axes and their symbols, then symbols that are only a part of a size, then variables."""
+    """Yield axes and their symbols, then symbols that are only part of a size, then variables."""
     rank = len(graph.input) - 1
     sizes = [
         (number, str(dim)) for number, dim in enumerate(graph.input[1:]) if symbols_of(dim) == {str(dim)}
@@ -58,7 +58,7 @@ def _names(graph: Graph) -> Iterator[tuple[str, str]]:
 
 
 def _sizes_of(graph: Graph, symbol: str) -> tuple[SizeSet, tuple[Bound, ...]]:
-    """The sizes that all requirements on a symbol leave, and those that matter."""
+    """Return the sizes that satisfy all requirements on a symbol, and the requirements that are binding."""
     own = (bound for bound in graph.bounds if bound.sizes is not None)
     return _axis_sizes([bound for bound in own if symbols_of(bound.condition) == {symbol}])
 
@@ -75,7 +75,7 @@ def _axis_sizes(bounds: Sequence[Bound]) -> tuple[SizeSet, tuple[Bound, ...]]:
 
 
 def _all_of(sets: Sequence[SizeSet]) -> SizeSet | None:
-    """The sizes in all of them; None where those repeat too late to be written down."""
+    """Return the sizes in all of the sets; None if their common period is too large."""
     try:
         return reduce(and_, sets, ALL)
     except TooFineError:
@@ -83,7 +83,7 @@ def _all_of(sets: Sequence[SizeSet]) -> SizeSet | None:
 
 
 class Near(NamedTuple):
-    """A size that is wanted, and the nearest that are accepted."""
+    """A desired size, and the nearest accepted ones."""
 
     size: int
     below: int | None
@@ -96,7 +96,7 @@ class Near(NamedTuple):
 
     @property
     def padding(self) -> tuple[int, int] | None:
-        """Positions to add before and after to reach the next accepted size; the odd one after."""
+        """Positions to pad before and after to reach the next accepted size; an odd one goes after."""
         if self.above is None:
             return None
         missing = self.above - self.size
@@ -104,5 +104,5 @@ class Near(NamedTuple):
 
 
 def near(axes: Sequence[Axis], size: int) -> Mapping[str, Near]:
-    """For every axis the accepted sizes around one that is wanted."""
+    """Return for every axis the accepted sizes around a desired one."""
     return {axis.name: Near(size, axis.sizes.at_most(size), axis.sizes.at_least(size)) for axis in axes}

@@ -1,4 +1,4 @@
-"""What ships: every spec with its paper and its figures."""
+"""The catalog of shipped specs, each with its paper and its figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnncli.language.sections import Paper
 
 
 class Entry(NamedTuple):
-    """A shipped spec; ``family`` is empty where it stands alone."""
+    """A shipped spec; ``family`` is empty if it belongs to none."""
 
     name: str
     family: str
@@ -22,7 +22,7 @@ class Entry(NamedTuple):
 
 
 def catalog() -> tuple[Entry, ...]:
-    """All of them, by year and family; those without a paper come last."""
+    """Return all shipped specs by year and family; those without a paper come last."""
     entries = (_entry(name, path) for name, path in shipped.specs().items())
     return tuple(sorted(entries, key=_order))
 
@@ -34,5 +34,5 @@ def _entry(name: str, path: Path) -> Entry:
 
 
 def _order(entry: Entry) -> tuple[bool, int, str]:
-    # Within a family the order of its files stands, which is natural.
+    # Sorting is stable, so within a family the natural order of its files remains.
     return entry.paper is None, entry.paper.year if entry.paper is not None else 0, entry.family or entry.name

@@ -146,10 +146,10 @@ def _fits(found: Memory, room: int) -> Fits:
     Raises:
         UsageError: not one sample fits, not even outside of training.
     """
-    from cnncli.analysis.memory.usage import fit
+    from cnncli.analysis.memory.usage import largest_batch
     from cnncli.report.pages.memory import Fits
 
-    fits = Fits(room, fit(found.inference, room), fit(found.training, room))
+    fits = Fits(room, largest_batch(found.inference, room), largest_batch(found.training, room))
     if not fits.inference.batch and not fits.training.batch:
         use, train = (readable_bytes(each.next_peak) for each in fits[1:])
         raise usage_error(

@@ -1,4 +1,4 @@
-"""The graph that every analysis and the trained network share, and how a spec becomes one."""
+"""The graph that every analysis and the torch network share, and how a spec becomes one."""
 
 from cnncli.graph.graph import Bound, Graph, Node, Output
 from cnncli.graph.load import Opened, Size, all_sizes, open_spec, open_text, read_budget, read_train

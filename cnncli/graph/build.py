@@ -1,4 +1,4 @@
-"""Description -> graph: arguments become typed values, shapes flow from node to node."""
+"""Build a graph from a description: read arguments into typed values, propagate shapes."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _MAX_TABLES: Final = 10
 def build(
     description: Description, size: Shape, faults: Faults, unknowns: Unknowns | None = None
 ) -> Graph | None:
-    """The graph for one input size, or for all sizes at once where some are symbols.
+    """Build the graph for one input size, or for all sizes at once if some are symbols.
 
-    ``unknowns`` is what is known of symbols before; needed where the description has variables among them.
-    What is wrong is added to ``faults``; None if anything is.
+    ``unknowns`` is what is already known about symbols; required if the description has symbolic variables.
+    Errors are added to ``faults``; the result is None if there are any.
     """
     if unknowns is None and not all(isinstance(dim, int) for dim in size):
-        # Imported here: what few commands need.
+        # Imported here because few commands need it.
         from cnncli.graph.unknowns import Unknowns  # noqa: PLC0415
 
         unknowns = Unknowns()
@@ -56,7 +56,7 @@ class _Builder:
         self._unknown = unknowns
 
     def run(self) -> None:
-        # The copies of a layer share its place and its uses; they would only say the same again.
+        # Copies of a layer share its location and its uses, and would only repeat the same error.
         reported: set[tuple[Location, ...]] = set()
         self._require_input()
         for spec in self._description.nodes:
@@ -69,15 +69,15 @@ class _Builder:
                 self._faults.extend(_with_uses(each, spec) for each in error.diagnostics)
 
     def _require_input(self) -> None:
-        """Where the input's size is a formula of variables, it is 1 or more."""
+        """Require that input sizes that are formulas of variables are at least 1."""
         where = self._description.input_at
         for dim in self._size:
             holds = dim >= 1
             if not isinstance(holds, Condition):
                 continue
             assert self._unknown is not None, holds
-            message = "the input has to have 1 or more of everything"
-            requirement = Require(holds, message, "sizes of 1 or more", str(dim))
+            message = "every input size must be at least 1"
+            requirement = Require(holds, message, "at least 1", str(dim))
             related = self._unknown.require(holds, requirement, INPUT, where)
             if related is not None:
                 self._faults.add(
@@ -105,14 +105,14 @@ class _Builder:
         layer = self._layer(spec)
         names = [name for name in spec.inputs if name in self._shapes]
         if len(names) < len(spec.inputs):
-            return  # what it reads is at fault, and reported there
+            return  # an input of this node is faulty, and reported there
         shapes = tuple(self._shapes[name] for name in names)
         try:
             self._place(spec, layer, tuple(names), shapes)
         except (Undecidable, NoFormulaError) as error:
-            from cnncli.graph.unknowns import open_rule  # noqa: PLC0415 - as in build
+            from cnncli.graph.unknowns import formula_fault  # noqa: PLC0415 - as in build
 
-            raise SpecError(open_rule(spec, f"what '{spec.kind}' gives", error)) from None
+            raise SpecError(formula_fault(spec, f"the output of '{spec.kind}'", error)) from None
 
     def _place(
         self, spec: NodeSpec, layer: Kind[Any], names: tuple[str, ...], shapes: tuple[Shape, ...]
@@ -121,7 +121,7 @@ class _Builder:
         self._require(spec, layer, x)
         output = layer.output(x)
         if any(map(_is_too_large, output)):
-            # Sizes that double from layer to layer would soon be too long even to write down.
+            # Sizes that double from layer to layer would soon have too many digits to print.
             too_large = Require(False, "the output is too large", f"at most {MAX_SIZE:.0e} along an axis")
             raise SpecError(self._shape_fault(spec, too_large))
         self._shapes[spec.name] = output
@@ -141,19 +141,19 @@ class _Builder:
         self._nodes.append(node)
 
     def _layer(self, spec: NodeSpec) -> Kind[Any]:
-        """The typed arguments of a node; copies share them."""
+        """Return the typed arguments of a node; copies share them."""
         key = (spec.kind, spec.location, *same_arguments(spec.arguments))
         if key not in self._layers:
             self._layers[key] = KINDS[spec.kind].read(spec.arguments, spec.location)
         return self._layers[key]
 
     def _refuse_tensor_name(self, node: Node) -> None:
-        """A node below another, as ``conv1.norm`` is, must not have the name of one of its tensors."""
+        """Refuse a node below another whose last name is that of a tensor of the other."""
         above, _, last = node.name.rpartition(".")
         owner = self._own.get(above)
         if owner is not None and (last in owner.parameters or last in owner.buffers):
-            message = f"'{node.name}' is the name of a tensor of '{above}'"
-            raise SpecError(Diagnostic("name", message, node.location, "another name"))
+            message = f"'{node.name}' is also the name of a tensor of '{above}'"
+            raise SpecError(Diagnostic("name", message, node.location, "a different name"))
 
     def _require(self, spec: NodeSpec, layer: Kind[Any], x: Any) -> None:
         for requirement in chain(_formulas(layer), layer.check(x)):
@@ -172,7 +172,7 @@ class _Builder:
         inputs = [name for name in spec.inputs if name is not None]
         shapes = [self._shapes[name] for name in inputs]
         self._tables += 1
-        # A table costs a look at every node, and nobody reads fifty.
+        # A table examines every node, and nobody reads fifty tables.
         table = shape_table(self._size, self._nodes, spec, shapes) if self._tables <= _MAX_TABLES else ""
         return Diagnostic(
             "shape",
@@ -186,39 +186,39 @@ class _Builder:
         )
 
     def _origins(self, names: Sequence[str]) -> tuple[Related, ...]:
-        """Where each branch comes from."""
+        """Return the shape and the location of each branch."""
         return tuple(
-            Related(f"{name} gives {shape_text(self._shapes[name])}", self._own[name].location)
+            Related(f"{name} outputs {shape_text(self._shapes[name])}", self._own[name].location)
             for name in names[:_MAX_ORIGINS]
             if name in self._own
         )
 
 
 def _is_too_large(dim: Dim) -> bool:
-    """Whether it is larger than any size may be, or is written with numbers that are."""
+    """Return whether a size, or a coefficient of a formula, is above the largest allowed size."""
     most = dim if isinstance(dim, int) else max(map(abs, dim.terms.values()))
     return most > MAX_SIZE
 
 
 def _formulas(layer: Kind[Any]) -> Iterator[Require]:
-    """Requirements: arguments that are formulas are as large as they must be in numbers."""
+    """Require that each argument that is a formula is at least 1, as readers do for numbers."""
     for name, value in vars(layer).items():
         for each in value if isinstance(value, tuple) else (value,):
             if isinstance(each, Expr):
-                message = f"'{name}' has to be 1 or more"
-                yield Require(each >= 1, message, "1 or more", str(each), argument=name)
+                message = f"'{name}' must be at least 1"
+                yield Require(each >= 1, message, "at least 1", str(each), argument=name)
 
 
 def _with_uses(fault: Diagnostic, spec: NodeSpec) -> Diagnostic:
-    """The fault, and the block uses that led to its node."""
+    """Add to a fault the block uses that led to its node."""
     uses = tuple(Related("in the block used here", where) for where in reversed(spec.uses))
     return fault._replace(related=(*fault.related, *uses))
 
 
 def _mark_training_only(nodes: Sequence[Node], outputs: Mapping[str, Output]) -> tuple[Node, ...]:
-    """Mark the nodes that only heads for training need: those that no other output depends on.
+    """Mark the nodes on which only training-only heads depend.
 
-    A node that no output depends on at all is left as it is: it runs whenever the network does.
+    A node that no output depends on at all is not marked: it runs whenever the network does.
     """
     if not any(output.training_only for output in outputs.values()):
         return tuple(nodes)

@@ -1,4 +1,4 @@
-"""The graph itself: frozen nodes in topological order."""
+"""The graph: frozen nodes in topological order."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Node(NamedTuple):
-    """One layer in place: what it is, what it reads, what comes out for one sample.
+    """One layer in the graph: its kind and arguments, its inputs, its output shape for one sample.
 
-    ``inputs`` are names of earlier nodes, or ``input``; ``training_only`` says that only heads for
-    training need it.
+    ``inputs`` are names of earlier nodes, or ``input``; ``training_only`` is whether only training-only heads
+    depend on it.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Node(NamedTuple):
 
 
 class Output(NamedTuple):
-    """One output of the network: the node that gives it (or ``input``), and its shape."""
+    """One output of the network: the node that computes it (or ``input``), and its shape."""
 
     node: str
     shape: Shape
@@ -48,10 +48,10 @@ class Output(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """What a layer asks of sizes that are not known: a condition that holds for some of them only.
+    """A condition that a layer imposes on unknown sizes, and that holds for some of them only.
 
-    ``sizes`` are those that satisfy it, where it is on one symbol; None where it couples several.
-    ``message`` says what goes wrong where it does not hold, ``expected`` what is asked.
+    ``sizes`` are those that satisfy it if it is on one symbol; None if it couples several. ``message`` is the
+    error where it does not hold, ``expected`` what is required.
     """
 
     node: str
@@ -63,12 +63,12 @@ class Bound(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """A network: nodes in an order in which each comes after all it reads.
+    """A network: nodes in an order in which each comes after all of its inputs.
 
-    The input is no node. ``groups`` says for a prefix of dotted names what stands behind it (a
-    block, a number of copies), for tables that fold. ``bounds`` are what the layers ask of sizes that are
-    symbols, in their order; shapes and costs hold wherever all of them do. ``variables`` are the spec's own
-    variables among the symbols, and ``domain`` is what the bounds leave of all of them.
+    The input is not a node. ``groups`` maps prefixes of dotted names to what they are (a block, a number of
+    copies), for tables that fold. ``bounds`` are the conditions that layers impose on symbols, in the layers'
+    order; shapes and costs are valid where all of them hold. ``variables`` are the symbols that are variables
+    of the spec, and ``domain`` contains the sizes that satisfy the bounds.
     """
 
     name: str
@@ -83,12 +83,12 @@ class Graph(NamedTuple):
 
     @property
     def unknowns(self) -> tuple[str, ...]:
-        """The names of all symbols: those of the input's sizes, then the variables."""
+        """The names of all symbols: those of the input size, then the variables."""
         sizes = (name for dim in self.input for name in sorted(symbols_of(dim)))
         return tuple(dict.fromkeys((*sizes, *self.variables)))
 
     def decided(self) -> AbstractContextManager[None]:
-        """Within it, rules may use as truth values what is decided for all sizes that the bounds leave."""
+        """Return a context in which rules may use conditions that the bounds decide as truth values."""
         return self.domain.applied() if self.domain is not None else nullcontext()
 
     @property

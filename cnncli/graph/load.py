@@ -1,4 +1,4 @@
-"""From a file to a graph, with everything that is wrong in the file reported together."""
+"""Load a spec file into a graph, and report all errors of the file together."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Record)
 
 Size: TypeAlias = "Sequence[Dim] | Callable[[Shape], Shape] | None"
-"""The input size that is wanted: this one, one made of the spec's own, or the spec's own."""
+"""The input size to use: this one, one computed from the spec's, or (None) the spec's."""
 
 _MAX_RANK: Final = 4
 
@@ -47,8 +47,8 @@ _MAX_RANK: Final = 4
 class Opened(NamedTuple):
     """A spec, read and checked: its graph, its training settings, its budget, the paper it comes from.
 
-    ``in_numbers`` are the sections that need numbers for what is kept unknown in the graph: they say what
-    they say for the spec's own.
+    ``in_numbers`` names the sections that cannot be read with symbolic variables; they were read with the
+    numbers that the spec gives those variables.
     """
 
     document: Document
@@ -69,15 +69,15 @@ def open_spec(
 ) -> Opened:
     """Read a spec file.
 
-    ``size`` replaces the spec's input size, or makes another of it (:func:`all_sizes`); sizes may be symbols.
-    ``overrides`` are ``var=value`` texts. ``unknown`` are variables that are kept as symbols of their names:
-    whole numbers of 1 or more, of which ``domain`` may say more.
+    ``size`` replaces the spec's input size, or computes one from it (:func:`all_sizes`); sizes may be
+    symbols. ``overrides`` are ``var=value`` texts. ``unknown`` names variables that become symbols: integers
+    of at least 1, which ``domain`` may restrict further.
 
     Raises:
-        SpecError: with every fault of the file, in the order of the file.
-        ShapeError: the same, where the shapes alone are at fault.
-        UsageError: the file cannot be read; ``size`` or an override is wrong; one of ``unknown`` is no
-            variable with a whole number, or has the name of an unknown size.
+        SpecError: with all errors of the file, in the order of the file.
+        ShapeError: the same, if all errors are about shapes.
+        UsageError: the file cannot be read; ``size`` or an override is wrong; one of ``unknown`` is not an
+            integer variable, or has the name of an unknown size.
     """
     return _open(lambda faults: load(path, overrides, faults, unknown), size, domain)
 
@@ -91,13 +91,13 @@ def open_text(
     unknown: Sequence[str] = (),
     domain: Domain | None = None,
 ) -> Opened:
-    """As :func:`open_spec`, from a text; ``extends`` is not available."""
+    """Read a spec from a text, as :func:`open_spec` does from a file; ``extends`` is not available."""
     source = Source(name, text.removeprefix("\ufeff"))
     return _open(lambda faults: from_source(source, overrides, faults, unknown), size, domain)
 
 
 def all_sizes(size: Shape) -> Shape:
-    """The same input with a symbol for the size along every axis."""
+    """Return the same input shape with a symbol for the size along every axis."""
     return (*size[:1], *map(symbol, axis_symbols(len(size) - 1)))
 
 
@@ -121,12 +121,12 @@ def _check_size(size: Sequence[Dim] | None) -> None:
         return
     known = [n for n in size if isinstance(n, int)]
     if not (1 <= len(size) <= _MAX_RANK and all(1 <= n <= MAX_SIZE for n in known)):
-        expected = "[features], or [channels, ...] with one to three sizes of 1 or more"
-        raise usage_error("this is no input size", expected=expected, received=f"{list(size)}")
+        expected = "[features], or [channels, ...] with one to three sizes, each at least 1"
+        raise usage_error("not an input size", expected=expected, received=f"{list(size)}")
 
 
 def _read(document: Document, size: Size, domain: Domain | None, faults: Faults) -> Opened | None:
-    """What the document says, or None where anything is wrong with it."""
+    """Read the document's sections and build its graph; None if it has errors."""
     in_numbers: set[str] = set()
     train = _section(Train, document, faults, in_numbers)
     budget = _section(Budget, document, faults, in_numbers)
@@ -148,7 +148,7 @@ def _graph(document: Document, size: Size, domain: Domain | None, faults: Faults
     if not document.unknown:
         description = _expand(document, faults)
         return build(description, _input(description.input, size), faults)
-    # Imported here: what few commands need.
+    # Imported here because few commands need it.
     from cnncli.graph.unknowns import Unknowns  # noqa: PLC0415
 
     unknowns = Unknowns(domain)
@@ -161,21 +161,21 @@ def _graph(document: Document, size: Size, domain: Domain | None, faults: Faults
 
 
 def _input(own: Shape, size: Size) -> Shape:
-    """The input's shape: the spec's own, unless another is wanted. () where the spec's is at fault."""
+    """Return the input shape, from ``size`` if given, otherwise the spec's; () if the spec's is faulty."""
     if callable(size):
         return size(own) if own else ()
     return tuple(size) if size is not None else own
 
 
 def _refuse_twice(variables: Iterable[str], size: Shape) -> None:
-    """Refuse a symbol that stands for a size and for a variable.
+    """Check that no symbol is both a size and a variable.
 
     Raises:
-        UsageError: there is one.
+        UsageError: one is.
     """
     for name in variables:
         if any(name in symbols_of(dim) for dim in size):
-            raise usage_error(f"'{name}' is the name of a variable and of a size", expected="two names")
+            raise usage_error(f"'{name}' is both a variable and a size", expected="two different names")
 
 
 def _expand(document: Document, faults: Faults) -> Description:
@@ -186,7 +186,7 @@ def _expand(document: Document, faults: Faults) -> Description:
         description = expand(document, vocabulary, found)
     except LimitError as error:
         description = error
-    # Looking for installed plug-ins takes longer than reading a spec: only where a kind is not known.
+    # Searching for installed plug-ins takes longer than reading a spec, so only if a kind is unknown.
     if any(fault.code == "unknown-kind" for fault in found) and _plugins_help(faults):
         return expand(document, vocabulary, faults)
     faults.extend(found)
@@ -196,7 +196,7 @@ def _expand(document: Document, faults: Faults) -> Description:
 
 
 def _plugins_help(faults: Faults) -> bool:
-    """Whether installed plug-ins add kinds; one that is broken is a fault beside those of the file."""
+    """Return whether installed plug-ins add kinds; report a broken one with the errors of the file."""
     try:
         return load_installed()
     except UsageError as error:
@@ -205,9 +205,9 @@ def _plugins_help(faults: Faults) -> bool:
 
 
 def _section(record: type[R], document: Document, faults: Faults, in_numbers: set[str]) -> R | None:
-    """The section that the record is called after; one that is not there has the record's defaults.
+    """Read the section of the record's keyword, or return the record's defaults if it is missing.
 
-    One that needs numbers for what is kept unknown is noted in ``in_numbers``.
+    A section that cannot be read with symbolic variables is read with numbers, and noted in ``in_numbers``.
     """
     entries = document.section(record.keyword)
     if not isinstance(entries, Entries):
@@ -223,7 +223,7 @@ def _section(record: type[R], document: Document, faults: Faults, in_numbers: se
 
 
 def _check_losses(document: Document, graph: Graph, faults: Faults) -> None:
-    """Every loss belongs to an output."""
+    """Check that every loss belongs to an output."""
     train = document.section("train")
     losses = train.get("losses") if isinstance(train, Entries) else None
     for name in losses if isinstance(losses, Entries) else ():
@@ -235,17 +235,16 @@ def _check_losses(document: Document, graph: Graph, faults: Faults) -> None:
 
 
 def read_budget(path: str | Path) -> Budget:
-    """The limits in a YAML file: a mapping of limits, or one that has them under ``budget``.
+    """Read the limits in a YAML file: a mapping of limits, or a mapping with a ``budget`` section.
 
     Raises:
-        CnncliError: the file cannot be read, or a limit is unknown or no number; an empty one
-            would check nothing.
+        CnncliError: the file cannot be read, or a limit is unknown or not a number, or there are no limits.
     """
     return _read_file(Budget, path)
 
 
 def read_train(path: str | Path) -> Train:
-    """The settings in a YAML file: a mapping of settings, or one that has them under ``train``.
+    """Read the settings in a YAML file: a mapping of settings, or a mapping with a ``train`` section.
 
     Raises:
         CnncliError: the file cannot be read or is empty, or a setting is unknown or wrong.
@@ -254,14 +253,14 @@ def read_train(path: str | Path) -> Train:
 
 
 def _read_file(record: type[R], path: str | Path) -> R:
-    """A section that is a file of its own, with or without its name above it."""
+    """Read a file that contains one section, with or without its keyword at the top."""
     faults = Faults()
     section = record.keyword
     root = parse(read_source(path), faults)
     entries = root.get(section, root) if isinstance(root, Entries) else root
     if not isinstance(entries, Entries) or not entries.pairs:
         expected = f"a mapping with some of {', '.join(record.arguments)}"
-        message = f"there is no '{section}' in this file"
+        message = f"this file has no '{section}' section"
         raise SpecError(Diagnostic(section, message, entries.location, expected, describe(entries)))
     try:
         read = record.read_entries(entries, Scope())

@@ -1,4 +1,4 @@
-"""In which order a network computes its nodes, and when it lets go of their values."""
+"""The order in which a network runs its nodes, and when their values are freed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cnncli.language.description import INPUT
 
 
 class Schedule(NamedTuple):
-    """The nodes in the order of their turns, and for each output's name the node that gives it."""
+    """The nodes in the order in which they run, and for each output's name the node that computes it."""
 
     nodes: tuple[Node, ...]
     outputs: Mapping[str, str]
 
     def released(self) -> Mapping[str, tuple[str, ...]]:
-        """For each node the values, ``input`` among them, that nothing needs after its turn."""
+        """Return for each node the values, ``input`` included, that are not needed after it has run."""
         last = {INPUT: INPUT} | {node.name: node.name for node in self.nodes}
         for node in self.nodes:
             last |= dict.fromkeys(node.inputs, node.name)
@@ -29,7 +29,7 @@ class Schedule(NamedTuple):
 
 
 def schedule(graph: Graph, *, training: bool) -> Schedule:
-    """Heads for training, and what only they need, have no turn outside of training."""
+    """Return the schedule; outside of training, nodes that only training-only heads need do not run."""
     nodes = tuple(node for node in graph.nodes if training or not node.training_only)
     outputs = {
         name: output.node for name, output in graph.outputs.items() if training or not output.training_only

@@ -1,4 +1,4 @@
-"""The table of shapes down to a layer that fails."""
+"""The table of shapes that leads to a failing layer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BRANCHES = 8
 
 
 def shape_table(size: Shape, nodes: Sequence[Node], failing: NodeSpec, shapes: Sequence[Shape]) -> str:
-    """Names and output shapes of the layers that lead to ``failing``, whose inputs have ``shapes``."""
+    """List names and output shapes of the layers that lead to ``failing``, whose inputs have ``shapes``."""
     rows = [(INPUT, shape_text(size))]
     rows += [(node.name, shape_text(node.output)) for node in _leading_to(nodes, failing)]
     if len(rows) > _ROWS:

@@ -1,4 +1,4 @@
-"""What the layers of a graph ask of sizes that are symbols, and what is said where they leave a rule open."""
+"""The conditions that layers impose on symbols, and the errors of rules that remain undecided."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnncli.layers import Require
 
 
 class Unknowns:
-    """The conditions met so far, and the sizes that they leave."""
+    """The conditions imposed so far, and the sizes that satisfy them."""
 
     def __init__(self, domain: Domain | None = None) -> None:
         self.domain = domain if domain is not None else Domain()
@@ -21,9 +21,9 @@ class Unknowns:
     def require(
         self, condition: Condition, requirement: Require, node: str, where: Location
     ) -> tuple[Related, ...] | None:
-        """Take a requirement for granted from here on, unless that leaves no size at all.
+        """Assume a requirement from here on, unless no size would satisfy it.
 
-        Returns None where some size is left; otherwise the earlier requirements that clash with it.
+        Returns None if some size does; otherwise the earlier requirements that it contradicts.
         """
         decided = self.domain.decide(condition)
         if decided is None:
@@ -31,44 +31,45 @@ class Unknowns:
             self.bounds.append(
                 Bound(node, condition, sizes, requirement.message, requirement.expected, where)
             )
-        return self._clashing(condition) if decided is False else None
+        return self._contradicting(condition) if decided is False else None
 
-    def _clashing(self, condition: Condition) -> tuple[Related, ...]:
-        """The one earlier requirement that leaves no size together with this; where there is none, all."""
+    def _contradicting(self, condition: Condition) -> tuple[Related, ...]:
+        """Return the first earlier requirement that alone contradicts this one, or all earlier ones."""
         own, symbols = solve(condition), symbols_of(condition)
         earlier = [bound for bound in self.bounds if symbols_of(bound.condition) == symbols]
-        alone = [bound for bound in earlier if bound.sizes is not None and _apart(bound.sizes, own)]
+        alone = [bound for bound in earlier if bound.sizes is not None and _disjoint(bound.sizes, own)]
         return tuple(
-            Related(f"{bound.node} asks: {bound.condition}", bound.location) for bound in alone[:1] or earlier
+            Related(f"{bound.node} requires: {bound.condition}", bound.location)
+            for bound in alone[:1] or earlier
         )
 
 
-def _apart(one: SizeSet, other: SizeSet) -> bool:
-    """Whether it is found that they have no size in common."""
+def _disjoint(one: SizeSet, other: SizeSet) -> bool:
+    """Return whether the sets are known to have no size in common."""
     try:
         return not one & other
     except TooFineError:
         return False
 
 
-def open_rule(node: Node | NodeSpec, subject: str, error: Undecidable | NoFormulaError) -> Diagnostic:
-    """What a rule of a node's kind says of unknown sizes has more than one formula, or none of this kind.
+def formula_fault(node: Node | NodeSpec, subject: str, error: Undecidable | NoFormulaError) -> Diagnostic:
+    """Return the error of a rule whose result has several formulas, or cannot be expressed as one.
 
-    ``subject`` is what the rule tells, as ``what 'conv' gives``.
+    ``subject`` is what the rule computes, such as ``the output of 'conv'``.
     """
-    hint = "numbers in place of symbols: --input 3x224x224, --set width=64; or a form: --input 3x(16k)x(16k)"
+    hint = "use numbers: --input 3x224x224, --set width=64; or a multiple: --input 3x(16k)x(16k)"
     if isinstance(error, Undecidable):
         return Diagnostic(
             "undecided",
-            f"{node.name}: {subject} has no one formula for all values",
+            f"{node.name}: {subject} has no single formula that holds for all values",
             node.location,
-            "sizes for which it is decided, in numbers",
-            f"both are possible: {error.condition}, or not",
+            "sizes that decide it",
+            f"{error.condition} for some values, but not for all",
             hint,
         )
     return Diagnostic(
         NO_FORMULA,
-        f"{node.name}: {subject} is no formula of this kind",
+        f"{node.name}: {subject} cannot be expressed in the symbols",
         node.location,
         "sums, products and divisions by numbers",
         str(error),

@@ -12,7 +12,7 @@ import pytest
 from cnncli.algebra.deciding import Domain
 from cnncli.analysis.costs.figures import costs
 from cnncli.analysis.fit import FIGURES, LAYERS, MEMORY, Fitted, Task, candidate, fit
-from cnncli.analysis.memory.usage import bytes_at, fullest, memory
+from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.diagnostics import ShapeError, SpecError, UsageError
 from cnncli.graph import Opened, open_spec, open_text
 from cnncli.language.sections import Train
@@ -44,10 +44,10 @@ def figures(text: str, width: int) -> Mapping[str, int] | None:
     except SpecError:
         return None  # a shape that does not fit, or no channels at all
     totals = costs(graph).totals
-    moment = fullest(memory(graph, 4, SETTINGS).training, SETTINGS.batch)
+    moment = peak_moment(memory(graph, 4, SETTINGS).training, SETTINGS.batch)
     own = {name: getattr(totals, name) for name in FIGURES if name not in (LAYERS, MEMORY)}
     own[LAYERS] = sum(not node.training_only for node in graph.nodes)
-    return own | {MEMORY: bytes_at(moment.held, SETTINGS.batch)}
+    return own | {MEMORY: bytes_at(moment.live, SETTINGS.batch)}
 
 
 def searched(text: str, limits: Mapping[str, int], end: int) -> tuple[int | None, int | None, int | None]:

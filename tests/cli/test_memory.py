@@ -166,8 +166,8 @@ def test_no_largest_batch_for_unknown_sizes() -> None:
 def test_a_layer_without_a_formula_is_pointed_at() -> None:
     code, text, errors = run("capsnet", "--input", "1xHxW")
     assert (code, text) == (2, "")
-    assert "capsnet.yaml:23:6: error: digits: the memory of 'capsules' has no one formula" in errors
-    assert "received: both are possible: (H + 1)//2 - 9 == 0, or not" in errors
+    assert "capsnet.yaml:23:6: error: digits: the memory of 'capsules' has no single formula" in errors
+    assert "received: (H + 1)//2 - 9 == 0 for some values, but not for all" in errors
 
 
 @pytest.mark.parametrize(

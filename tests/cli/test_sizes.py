@@ -142,8 +142,11 @@ def test_formulas_of_memory_are_those_of_the_memory_command() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("capsnet", "saved for the pass back in bytes: digits: the memory of 'capsules' has no one formula"),
-        ("capsnet", "(both are possible: (H + 1)//2 - 9 == 0, or not)"),
+        (
+            "capsnet",
+            "saved for the pass back in bytes: digits: the memory of 'capsules' has no single formula",
+        ),
+        ("capsnet", "((H + 1)//2 - 9 == 0 for some values, but not for all)"),
         ("resnet18", "peak at work in bytes: the largest of more than 4 formulas (cnncli memory)"),
     ],
 )

@@ -83,7 +83,7 @@ heads:
     (fault,) = caught.value.diagnostics
     assert "fixed" in fault.message
     (other,) = fault.related
-    assert other.message.startswith("long asks: ")
+    assert other.message.startswith("long requires: ")
     assert other.location.line == 4
 
 
@@ -94,7 +94,7 @@ def test_what_has_no_one_formula_is_reported() -> None:
         open_text(text, size=all_sizes)
     (fault,) = caught.value.diagnostics
     assert fault.code == "undecided"
-    assert "no one formula for all values" in fault.message
+    assert "no single formula that holds for all values" in fault.message
     assert fault.location is not None
     assert fault.location.line == 3
 

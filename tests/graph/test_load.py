@@ -45,8 +45,8 @@ def test_another_input_size() -> None:
 
 
 @pytest.mark.parametrize("size", [(), (0,), (3, -1), (1, 1, 1, 1, 1), (10**13,)])
-def test_what_is_no_input_size(size: tuple[int, ...]) -> None:
-    with pytest.raises(UsageError, match="this is no input size"):
+def test_what_is_not_an_input_size(size: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError, match="not an input size"):
         open_text("input: [3]\nlayers: [relu]", size=size)
 
 

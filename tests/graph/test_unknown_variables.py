@@ -202,7 +202,7 @@ def test_only_variables_with_whole_numbers_can_be_unknown(unknown: str, word: st
 
 def test_a_variable_has_another_name_than_a_size() -> None:
     text = "input: [3, 9, 9]\nvars: {H: 4}\nlayers:\n  - conv: {channels: H, kernel: 3}\n"
-    with pytest.raises(UsageError, match="'H' is the name of a variable and of a size"):
+    with pytest.raises(UsageError, match="'H' is both a variable and a size"):
         open_text(text, unknown=["H"], size=all_sizes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cnncli.analysis.memory.usage import bytes_at, fullest, memory
+from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.diagnostics import CnncliError
 from cnncli.graph import Graph, open_text
 from cnncli.language.sections import Train
@@ -27,7 +27,7 @@ def differences(graph: Graph) -> tuple[int, int]:
     with torch.no_grad(), Living(beside) as living:
         network.eval()(image)
     standing = bytes_at(expected.image._replace(once=expected.weights + expected.buffers), BATCH)
-    peak = bytes_at(fullest(expected.inference, BATCH).held, BATCH) - standing
+    peak = bytes_at(peak_moment(expected.inference, BATCH).live, BATCH) - standing
     return kept.total - bytes_at(expected.saved, BATCH), living.peak - peak
 
 

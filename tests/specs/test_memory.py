@@ -67,7 +67,7 @@ def _compare_on_the_cpu(name: str, dtype: torch.dtype) -> None:
     assert bytes_at(expected.saved, BATCH) == kept.total
     with torch.no_grad(), Living(beside(network, image)) as living:
         network.eval()(image)
-    peak = max(bytes_at(moment.held, BATCH) for moment in expected.inference)
+    peak = max(bytes_at(moment.live, BATCH) for moment in expected.inference)
     assert peak == living.peak + standing(expected, image)
 
 
@@ -90,7 +90,7 @@ def test_the_peak_of_a_step(name: str) -> None:
     fixed = standing(expected, image) + bytes_at(Bytes(expected.state), 0)
     found = {phase: peak + fixed for phase, peak in peaks.items()}
     predicted = {
-        phase: max(bytes_at(each.held, LARGE_BATCH) for each in expected.training if each.phase == phase)
+        phase: max(bytes_at(each.live, LARGE_BATCH) for each in expected.training if each.phase == phase)
         for phase in (FORWARD, BACKWARD, STEP)
     }
     assert max(predicted.values()) == pytest.approx(max(found.values()), rel=WITHIN), (predicted, found)

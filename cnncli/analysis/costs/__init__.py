@@ -1,1 +1,1 @@
-"""What a network costs, and what is derived from it."""
+"""What a network costs, and what follows from its costs."""

@@ -1,4 +1,4 @@
-"""How deep a network is, as most papers count: the layers with learned weighted sums, one after another."""
+"""The depth of a network, as most papers count it: the consecutive layers with learned weighted sums."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from cnncli.language.description import INPUT
 
 
 def depth(graph: Graph) -> int:
-    """The most layers that compute weighted sums on any way from the input to an output in use.
+    """Return the most layers with learned weighted sums on any path from the input to an output.
 
-    Layers side by side count once: a residual unit is as deep as its branch, whatever its shortcut is.
+    Training-only outputs do not count. Parallel branches count once: a residual unit is as deep as its
+    deepest branch.
     """
     reached = {INPUT: 0}
     for node in graph.nodes:

@@ -1,7 +1,6 @@
 """What a network costs: parameters, buffers, multiply-accumulates, operations, neurons, connections.
 
-All figures are for one sample unless a batch is asked for; docs/counting.md says what is counted and
-what is not.
+All figures are for one sample unless a batch is given; docs/counting.md defines what is counted.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ BYTES_PER_NUMBER = 4  # 32-bit floating point
 
 
 class Figures(NamedTuple):
-    """The figures of a node, or of several together.
+    """The figures of a node, or the sums for several.
 
-    ``params``: learnable numbers; ``buffers``: what is kept but not learned; ``macs``: multiply-accumulates;
-    ``flops``: 2 x MACs and every other arithmetic operation; ``neurons``: values of the output;
-    ``connections``: what every unit reads, and its bias (LeCun et al., 1998).
+    ``params``: learnable numbers; ``buffers``: numbers that are stored but not learned; ``macs``:
+    multiply-accumulates; ``flops``: 2 x MACs plus all other arithmetic operations; ``neurons``: values of the
+    output; ``connections``: what every unit reads, and its bias (LeCun et al., 1998).
     """
 
     params: Dim = 0
@@ -45,9 +44,9 @@ class Row(NamedTuple):
 
 
 class Costs(NamedTuple):
-    """All rows, and their totals: of the network as it is used, and as it is trained.
+    """All rows, and their totals: of the deployed network, and of the network in training.
 
-    The two differ by the heads that exist in training only.
+    The two differ by the training-only heads.
     """
 
     rows: tuple[Row, ...]
@@ -56,7 +55,7 @@ class Costs(NamedTuple):
 
 
 def costs(graph: Graph, batch: int = 1) -> Costs:
-    """The figures of every node and of the whole graph, for ``batch`` samples together."""
+    """Compute the figures of every node and of the whole graph, for a batch."""
     with graph.decided():
         rows = tuple(Row(node, _times(batch, node_figures(node))) for node in graph.nodes)
     everything = total(row.figures for row in rows)
@@ -66,7 +65,7 @@ def costs(graph: Graph, batch: int = 1) -> Costs:
 
 
 def node_figures(node: Node) -> Figures:
-    """The figures of one node."""
+    """Compute the figures of one node, for one sample."""
     layer, x, y = node.layer, node.x, node.output
     macs = layer.macs(x, y)
     return Figures(
@@ -80,27 +79,27 @@ def node_figures(node: Node) -> Figures:
 
 
 def computes_weighted_sums(node: Node) -> bool:
-    """Whether a node computes learned weighted sums: convolution, fully connected, projection, capsules.
+    """Return whether a node computes weighted sums: convolution, fully connected, projection, capsules.
 
-    It is what most papers count as a layer. LeNet-5's counts its subsampling and its output too.
+    These are what most papers count as layers. LeNet-5's paper also counts its subsampling and its output.
     """
     return node.layer.macs(node.x, node.output) != 0
 
 
 def _times(batch: int, figures: Figures) -> Figures:
-    """What is there once for every sample, times the samples; weights are there once."""
+    """Multiply the figures that each sample adds to; parameters and buffers exist once."""
     if batch == 1:
         return figures
-    params, buffers, *work = figures
-    return Figures(params, buffers, *(batch * each for each in work))
+    params, buffers, *per_sample = figures
+    return Figures(params, buffers, *(batch * each for each in per_sample))
 
 
 def total(figures: Iterable[Figures]) -> Figures:
-    """The sum, figure by figure."""
+    """Add up each figure."""
     columns = list(zip(*figures, strict=True))
     return Figures(*map(summed, columns)) if columns else Figures()
 
 
 def numbers(tensors: Tensors) -> Dim:
-    """How many numbers there are in all of these tensors."""
+    """Return how many numbers these tensors contain."""
     return summed(product(shape) for shape in tensors.values())

@@ -1,16 +1,16 @@
-"""The lecture's comparison: what a fully connected layer between the same two shapes would need."""
+"""Compare each layer with a fully connected layer between the same two shapes."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from cnncli.algebra import Dim, product
+from cnncli.algebra import product, summed, whole
 from cnncli.analysis.costs.figures import computes_weighted_sums
 from cnncli.graph import Graph, Node
 
 
 class Comparison(NamedTuple):
-    """The weights of a layer, and those of a fully connected one; biases are left out of both."""
+    """The weights of a layer, and those of a fully connected layer, both without biases."""
 
     node: Node
     weights: int
@@ -23,19 +23,15 @@ class Comparison(NamedTuple):
 
 
 def compare(graph: Graph) -> tuple[Comparison, ...]:
-    """One entry for each layer that computes weighted sums.
+    """Return one comparison for each layer that computes weighted sums.
 
-    A fully connected layer has a weight from every input value to every output value.
+    A fully connected layer has one weight for every pair of an input value and an output value.
     """
     return tuple(_comparison(node) for node in graph.nodes if computes_weighted_sums(node))
 
 
 def _comparison(node: Node) -> Comparison:
     # Weights are tensors with more than one axis; biases, scales and shifts have one.
-    weights: Dim = 0
-    for shape in node.parameters.values():
-        weights = weights + (product(shape) if len(shape) > 1 else 0)
+    weights = summed(product(shape) for shape in node.parameters.values() if len(shape) > 1)
     dense = product(node.input_shapes[0]) * product(node.output)
-    assert isinstance(weights, int)
-    assert isinstance(dense, int)
-    return Comparison(node, weights, dense)
+    return Comparison(node, whole(weights), whole(dense))

@@ -1,4 +1,4 @@
-"""Networks at a glance: what one row says of each."""
+"""The figures of a whole network, which tables with one row per network show."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ class Overview(NamedTuple):
 
 
 def overview(graph: Graph, batch: int = 1) -> Overview:
-    """The figures of a network, for ``batch`` samples together."""
+    """Compute the figures of a network, for a batch."""
     return Overview(graph, costs(graph, batch), depth(graph))

@@ -1,7 +1,7 @@
-"""Where the resolution changes: the layers of a network in stages, one for each resolution.
+"""Group the layers of a network into stages, one for each resolution.
 
-Only layers that matter are in them: not those that work on each value by itself, move values, or pass
-them on.
+Stages contain only the layers that shape a network: not those that are elementwise, rearrange values, or pass
+them on unchanged.
 """
 
 from __future__ import annotations
@@ -10,37 +10,37 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from cnncli.algebra import Dim
+from cnncli.algebra import whole
 from cnncli.analysis.costs.figures import computes_weighted_sums
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
 from cnncli.layers.geometry.window import AdaptiveWindow, AnyWindow, Spread
 
 _LEFT_OUT: Final = frozenset({"activation", "regularization"})
-"""Families of kinds that do not matter."""
+"""Families of kinds that no stage contains."""
 
 
 class Stage(NamedTuple):
-    """The layers at one resolution, and those that leave it."""
+    """The layers at one resolution, and those that change it."""
 
     layers: Sequence[Node]
     ends: Sequence[Node]
 
 
 class Stages(NamedTuple):
-    """The stages from the input on, and the vectors that follow the last map."""
+    """The stages in order from the input, and the layers on vectors after the last map."""
 
     maps: Sequence[Stage]
     vectors: Sequence[Node]
 
 
 def stages(graph: Graph) -> Stages:
-    """The stages of a network as it is used, without the heads that exist in training only."""
+    """Return the stages of a network, without training-only heads."""
     nodes = [node for node in graph.nodes if not node.training_only]
     levels, before_maps = _levels(nodes), _before_maps(nodes)
     layers, ends = defaultdict[int, list[Node]](list), defaultdict[int, list[Node]](list)
     vectors: list[Node] = []
-    for node in filter(_matters, nodes):
+    for node in filter(_belongs_to_a_stage, nodes):
         leaves = _changes_resolution(node)
         here = levels[node.name] - leaves
         follows = len(node.output) == 1 and node.name not in before_maps
@@ -51,15 +51,18 @@ def stages(graph: Graph) -> Stages:
 
 
 def axes(node: Node) -> list[tuple[AnyWindow, int]]:
-    """Window and input size along each axis; empty for joins and for layers that read everything."""
+    """Return window and input size along each axis; empty for joins and for layers without windows.
+
+    Only a graph of known sizes has stages: formulas need not tell whether a size changes.
+    """
     windows = None if node.layer.joins else node.layer.windows(node.x)
     if windows is None:
         return []
-    return [(window, _known(n)) for window, n in zip(windows, node.input_shapes[0][1:], strict=True)]
+    return [(window, whole(n)) for window, n in zip(windows, node.input_shapes[0][1:], strict=True)]
 
 
 def _levels(nodes: Sequence[Node]) -> Mapping[str, int]:
-    """How often the resolution changes up to the output of each node; on several ways, at most."""
+    """Return how often the resolution changes up to the output of each node, at most over all paths."""
     levels = {INPUT: 0}
     for node in nodes:
         levels[node.name] = max(levels[name] for name in node.inputs) + _changes_resolution(node)
@@ -67,7 +70,7 @@ def _levels(nodes: Sequence[Node]) -> Mapping[str, int]:
 
 
 def _before_maps(nodes: Sequence[Node]) -> frozenset[str]:
-    """The nodes that a map comes after, such as the vectors that weigh channels."""
+    """Return the nodes on which a later map depends, such as vectors that weight channels."""
     found: set[str] = set()
     for node in reversed(nodes):
         if len(node.output) > 1 or node.name in found:
@@ -75,8 +78,8 @@ def _before_maps(nodes: Sequence[Node]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _matters(node: Node) -> bool:
-    """Whether a node is in a stage: not where it works on each value, moves values or passes them on."""
+def _belongs_to_a_stage(node: Node) -> bool:
+    """Return whether a node is more than elementwise, a rearrangement, or a pooling without effect."""
     family = node.layer.family
     if family in _LEFT_OUT:
         return False
@@ -89,7 +92,7 @@ def _matters(node: Node) -> bool:
 
 
 def _passes_on(node: Node) -> bool:
-    """Whether a pooling gives what it gets: as many windows as positions, each with one in it."""
+    """Return whether a pooling is the identity: one window per position, which reads only that position."""
     along = axes(node)
     return bool(along) and all(
         window.placements(n) == n
@@ -100,14 +103,8 @@ def _passes_on(node: Node) -> bool:
 
 
 def _changes_resolution(node: Node) -> bool:
-    """Whether it has a stride, or gives a size that was wanted; to lose a border is no change."""
+    """Return whether a node has a stride or resizes; losing a border does not count as a change."""
     return any(
         window.size != n if isinstance(window, AdaptiveWindow | Spread) else window.stride > 1
         for window, n in axes(node)
     )
-
-
-def _known(size: Dim) -> int:
-    # Only a graph of known sizes has stages: formulas need not say whether a size stays what it was.
-    assert isinstance(size, int), size
-    return size

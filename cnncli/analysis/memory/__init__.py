@@ -1,1 +1,1 @@
-"""How much memory a network takes."""
+"""How much memory a network needs."""

@@ -1,8 +1,8 @@
-"""What is alive at which moment: at work, in training's pass forward, and in its pass back.
+"""Which values are live when: during inference, in training's forward pass and in its backward pass.
 
-Amounts are :class:`Bytes`: once, and for each sample. Weights are left out here; they are always there.
-Where sizes are unknown, so are amounts; what is alive at which moment is not. A kind whose answer depends on
-the size is a fault at its node.
+Amounts are :class:`Bytes`: once, and for each sample. Weights are left out here, since they are always live.
+If sizes are unknown, amounts are formulas, but which values are live when does not depend on the sizes. A
+kind whose answer does depend on them is an error at its node.
 """
 
 from __future__ import annotations
@@ -23,44 +23,44 @@ T = TypeVar("T")
 
 
 class Bytes(NamedTuple):
-    """An amount of memory: bytes that are there once, and bytes for each sample of a batch."""
+    """An amount of memory: bytes that are needed once, and bytes for each sample of a batch."""
 
     once: Dim = 0
     each: Dim = 0
 
     def at(self, batch: int) -> Dim:
-        """The bytes for a batch."""
+        """Return the bytes for a batch."""
         return self.once + batch * self.each
 
     def plus(self, *others: Bytes) -> Bytes:
-        """All of them together."""
+        """Return the sum of all of them."""
         once, each = self
         for other in others:
             once, each = once + other.once, each + other.each
         return Bytes(once, each)
 
     def minus(self, other: Bytes) -> Bytes:
-        """What is left of it without the other."""
+        """Return the amount without the other."""
         return Bytes(self.once - other.once, self.each - other.each)
 
 
-class Turn(NamedTuple):
-    """A moment of a node's turn, and all that is alive then."""
+class Snapshot(NamedTuple):
+    """A moment while a node runs, and the memory that is live then."""
 
     node: str
-    alive: Bytes
+    live: Bytes
 
 
 def in_bytes(space: Space, itemsize: int) -> Bytes:
-    """Room in bytes, for numbers of ``itemsize`` bytes."""
+    """Convert a space to bytes, for numbers of ``itemsize`` bytes."""
     return Bytes(*space.in_bytes(itemsize))
 
 
 def ask(graph: Graph, nodes: Iterable[Node], question: Callable[[Node], T]) -> dict[str, T]:
-    """What the kind of every node answers.
+    """Return the answer of every node's kind.
 
     Raises:
-        SpecError: with every node whose answer depends on what is unknown, copies of a layer once.
+        SpecError: with every node whose answer depends on unknown sizes, copies of a layer once.
     """
     if graph.domain is None:
         return {node.name: question(node) for node in nodes}
@@ -71,20 +71,20 @@ def ask(graph: Graph, nodes: Iterable[Node], question: Callable[[Node], T]) -> d
             try:
                 answers[node.name] = question(node)
             except (Undecidable, NoFormulaError) as error:
-                # Imported here: what few commands need.
-                from cnncli.graph.unknowns import open_rule  # noqa: PLC0415
+                # Imported here because few commands need it.
+                from cnncli.graph.unknowns import formula_fault  # noqa: PLC0415
 
-                fault = open_rule(node, f"the memory of '{node.kind}'", error)
+                fault = formula_fault(node, f"the memory of '{node.kind}'", error)
                 faults.setdefault(node.location, fault)
     if faults:
         raise SpecError(faults.values())
     return answers
 
 
-class _Alive:
-    """Values that are held, for one reason or several; those that share memory count once.
+class _LiveValues:
+    """Values that are live for one reason or several; values that share memory count once.
 
-    ``sharing`` says of every node whether its output is memory of its input.
+    ``sharing`` maps every node to whether its output is a view of its input.
     """
 
     def __init__(
@@ -100,16 +100,16 @@ class _Alive:
         self.now = Bytes()
         self._reasons: Counter[str] = Counter()
 
-    def hold(self, *names: str) -> None:
-        """There is a reason more to hold these."""
+    def retain(self, *names: str) -> None:
+        """Add a reason to keep these values."""
         for name in names:
             owner = self.owner[name]
             if not self._reasons[owner]:
                 self.now = self.now.plus(self.size[owner])
             self._reasons[owner] += 1
 
-    def drop(self, *names: str) -> None:
-        """There is a reason less."""
+    def release(self, *names: str) -> None:
+        """Remove a reason to keep these values; one without a reason is freed."""
         for name in names:
             owner = self.owner[name]
             self._reasons[owner] -= 1
@@ -117,20 +117,23 @@ class _Alive:
                 self.now = self.now.minus(self.size[owner])
 
 
-def at_work(graph: Graph, itemsize: int) -> Iterator[Turn]:
-    """The moments outside of training, the first before any turn. The input is the caller's and stays."""
-    turns = schedule(graph, training=False)
-    sharing = ask(graph, turns.nodes, lambda node: node.layer.shares(node.x, training=False))
-    working = ask(graph, turns.nodes, lambda node: node.layer.working(node.x, node.output))
-    alive = _Alive(turns.nodes, sharing, in_bytes(room(graph.input), itemsize), itemsize)
-    released = turns.released()
-    alive.hold(INPUT, INPUT)
-    yield Turn(INPUT, alive.now)
-    for node in turns.nodes:
+def inference(graph: Graph, itemsize: int) -> Iterator[Snapshot]:
+    """Yield the moments of inference, the first before any node runs.
+
+    The input belongs to the caller and stays live throughout.
+    """
+    plan = schedule(graph, training=False)
+    sharing = ask(graph, plan.nodes, lambda node: node.layer.shares(node.x, training=False))
+    working = ask(graph, plan.nodes, lambda node: node.layer.working(node.x, node.output))
+    live = _LiveValues(plan.nodes, sharing, in_bytes(room(graph.input), itemsize), itemsize)
+    released = plan.released()
+    live.retain(INPUT, INPUT)
+    yield Snapshot(INPUT, live.now)
+    for node in plan.nodes:
         spaces = working[node.name] or (Space(),)
-        yield from (Turn(node.name, alive.now.plus(in_bytes(space, itemsize))) for space in spaces)
-        alive.hold(node.name)
-        alive.drop(*released.get(node.name, ()))
+        yield from (Snapshot(node.name, live.now.plus(in_bytes(space, itemsize))) for space in spaces)
+        live.retain(node.name)
+        live.release(*released.get(node.name, ()))
 
 
 class Training:
@@ -138,124 +141,130 @@ class Training:
 
     def __init__(self, graph: Graph, itemsize: int) -> None:
         self._graph = graph
-        self._turns = schedule(graph, training=True)
+        self._plan = schedule(graph, training=True)
         self._image = in_bytes(room(graph.input), itemsize)
         self._itemsize = itemsize
-        self._wanted = _wanted(self._turns)
-        nodes = self._turns.nodes
+        self._differentiated = _differentiated(self._plan)
+        nodes = self._plan.nodes
         self._sharing = ask(graph, nodes, lambda node: node.layer.shares(node.x, training=True))
         self._saved = ask(graph, nodes, self._saved_by)
         self._own = {name: in_bytes(saved.own, itemsize) for name, saved in self._saved.items()}
 
     def saved(self) -> dict[str, Bytes]:
-        """For each node what autograd keeps because of it and of none before it, the input aside."""
-        alive = self._alive()
-        alive.hold(INPUT)
+        """Return for each node what autograd keeps for it and for no earlier one, the input not counted."""
+        live = self._live_values()
+        live.retain(INPUT)
         saved = {}
-        for node in self._turns.nodes:
-            before = alive.now
-            alive.hold(*self._names(node))
-            saved[node.name] = alive.now.minus(before).plus(self._own[node.name])
+        for node in self._plan.nodes:
+            before = live.now
+            live.retain(*self._names(node))
+            saved[node.name] = live.now.minus(before).plus(self._own[node.name])
         return saved
 
-    def forward(self) -> Iterator[Turn]:
-        """The moments of the pass forward."""
-        alive, kept = self._alive(), Bytes()
-        released = self._turns.released()
-        working = ask(self._graph, self._turns.nodes, lambda node: node.layer.working(node.x, node.output))
-        alive.hold(INPUT, INPUT)
-        for node in self._turns.nodes:
+    def forward(self) -> Iterator[Snapshot]:
+        """Yield the moments of the forward pass."""
+        live, kept = self._live_values(), Bytes()
+        released = self._plan.released()
+        working = ask(self._graph, self._plan.nodes, lambda node: node.layer.working(node.x, node.output))
+        live.retain(INPUT, INPUT)
+        for node in self._plan.nodes:
             fresh = self._fresh(node, working[node.name])
-            yield from (Turn(node.name, alive.now.plus(kept, each)) for each in fresh)
-            alive.hold(node.name, *self._names(node))
+            yield from (Snapshot(node.name, live.now.plus(kept, each)) for each in fresh)
+            live.retain(node.name, *self._names(node))
             kept = kept.plus(self._own[node.name])
-            alive.drop(*released.get(node.name, ()))
+            live.release(*released.get(node.name, ()))
 
-    def backward(self) -> Iterator[Turn]:
-        """The moments of the pass back: gradients of weights gather while what was kept is let go of."""
-        alive = self._alive()
-        alive.hold(INPUT, *self._turns.outputs.values())
-        nodes = [node for node in self._turns.nodes if node.name in self._wanted]
+    def backward(self) -> Iterator[Snapshot]:
+        """Yield the moments of the backward pass: weight gradients add up while saved values are freed."""
+        live = self._live_values()
+        live.retain(INPUT, *self._plan.outputs.values())
+        nodes = [node for node in self._plan.nodes if node.name in self._differentiated]
         for node in nodes:
-            alive.hold(*self._names(node))
+            live.retain(*self._names(node))
         kept = Bytes().plus(*(self._own[node.name] for node in nodes))
-        outputs = [name for name in self._turns.outputs.values() if name in self._wanted]
-        gradients = _Gradients(dict.fromkeys(outputs), self._sizes(alive))
+        outputs = [name for name in self._plan.outputs.values() if name in self._differentiated]
+        gradients = _Gradients(dict.fromkeys(outputs), self._sizes(live), self._differentiated)
         for node in reversed(nodes):
             saved = self._saved[node.name]
-            during = alive.now.plus(kept, gradients.pass_back(node, saved, self._wanted, self._itemsize))
+            during = live.now.plus(kept, gradients.backward(node, saved, self._itemsize))
             making = (in_bytes(space, self._itemsize) for space in (Space(), *saved.making))
-            yield from (Turn(node.name, during.plus(more)) for more in making)
-            alive.drop(*self._names(node))
+            yield from (Snapshot(node.name, during.plus(more)) for more in making)
+            live.release(*self._names(node))
             kept = kept.minus(self._own[node.name])
 
     def outputs(self) -> Bytes:
-        """The network's input and outputs, which the caller holds to the end of the step."""
-        alive = self._alive()
-        alive.hold(INPUT, *self._turns.outputs.values())
-        return alive.now
+        """Return the bytes of the network's input and outputs, which the caller keeps until the step ends."""
+        live = self._live_values()
+        live.retain(INPUT, *self._plan.outputs.values())
+        return live.now
 
-    def _alive(self) -> _Alive:
-        return _Alive(self._turns.nodes, self._sharing, self._image, self._itemsize)
+    def _live_values(self) -> _LiveValues:
+        return _LiveValues(self._plan.nodes, self._sharing, self._image, self._itemsize)
 
     def _saved_by(self, node: Node) -> Saved:
-        if node.name not in self._wanted:
+        if node.name not in self._differentiated:
             return Saved()
-        needs = tuple(name in self._wanted for name in node.inputs)
+        needs = tuple(name in self._differentiated for name in node.inputs)
         saved = node.layer.saved(node.x, node.output, needs)
         return saved._replace(handed=(0,)) if self._sharing[node.name] else saved
 
     def _names(self, node: Node) -> tuple[str, ...]:
-        """The values that autograd keeps of a node."""
+        """Return the names of the values that autograd keeps for a node."""
         saved = self._saved[node.name]
         inputs = tuple(node.inputs[place] for place in saved.inputs)
         return (*inputs, node.name) if saved.output else inputs
 
-    def _sizes(self, alive: _Alive) -> dict[str, Bytes]:
-        """The bytes of every value, whoever's memory it is."""
-        return {name: alive.size[owner] for name, owner in alive.owner.items()}
+    def _sizes(self, live: _LiveValues) -> dict[str, Bytes]:
+        """Return the bytes of every value, its own or those it is a view of."""
+        return {name: live.size[owner] for name, owner in live.owner.items()}
 
     def _fresh(self, node: Node, working: Iterable[Space]) -> Iterator[Bytes]:
-        """What a node makes in its turn: as at work, or its output with all that is kept of it."""
+        """Yield what a node allocates while it runs: as in inference, or its output with what it saves."""
         if not self._sharing[node.name]:
             yield in_bytes(room(node.output), self._itemsize).plus(self._own[node.name])
             yield from (in_bytes(each, self._itemsize) for each in working)
 
 
-def _wanted(turns: Schedule) -> frozenset[str]:
-    """The nodes that a gradient passes through: they learn or follow one that does, and lead to an output."""
+def _differentiated(plan: Schedule) -> frozenset[str]:
+    """Return the nodes that need a gradient.
+
+    They have parameters, or come after a node that has, and they lead to an output.
+    """
     learning: set[str] = set()
-    for node in turns.nodes:
+    for node in plan.nodes:
         if node.parameters or not learning.isdisjoint(node.inputs):
             learning.add(node.name)
-    leading = set(turns.outputs.values())
-    for node in reversed(turns.nodes):
+    leading = set(plan.outputs.values())
+    for node in reversed(plan.nodes):
         if node.name in leading:
             leading.update(node.inputs)
     return frozenset(learning & leading)
 
 
 class _Gradients:
-    """Gradients of values that wait for their node's turn, and those of weights, which stay.
+    """Gradients of values whose node has not yet run backward, and those of weights, which stay live.
 
-    A gradient is a tensor of its own, or memory of another that it was handed on from.
+    A gradient is a tensor, or shares the memory of the gradient that it was passed on from.
     """
 
-    def __init__(self, outputs: Iterable[str], sizes: Mapping[str, Bytes]) -> None:
+    def __init__(
+        self, outputs: Iterable[str], sizes: Mapping[str, Bytes], differentiated: frozenset[str]
+    ) -> None:
         self._sizes = sizes
+        self._differentiated = differentiated
         self._tensor = {name: number for number, name in enumerate(outputs)}
         self._bytes = {number: sizes[name] for name, number in self._tensor.items()}
         self._users = Counter([*self._bytes])
         self._weights: Dim = 0
         self._made = len(self._bytes)
 
-    def pass_back(self, node: Node, saved: Saved, wanted: frozenset[str], itemsize: int) -> Bytes:
-        """A node's turn: all that is there when its inputs' gradients have been made of its output's."""
+    def backward(self, node: Node, saved: Saved, itemsize: int) -> Bytes:
+        """Run a node backward; return the gradients live when those of its inputs have just been computed."""
         self._weights = self._weights + itemsize * numbers(node.parameters)
         arrived = self._tensor.pop(node.name)
         added = Bytes()
         for place, name in enumerate(node.inputs):
-            if name in wanted:
+            if name in self._differentiated:
                 handed = place in saved.handed
                 added = added if handed or name not in self._tensor else added.plus(self._sizes[name])
                 self._arrive(name, arrived if handed else None)
@@ -264,7 +273,7 @@ class _Gradients:
         return during
 
     def _arrive(self, name: str, handed: int | None) -> None:
-        """A value gets a gradient: its first, or one more, which is added to that if nobody shares it."""
+        """Give a value a gradient; further ones are added in place, unless the first one is shared."""
         before = self._tensor.get(name)
         if before is None and handed is not None:
             self._tensor[name] = handed

@@ -1,4 +1,4 @@
-"""Which moment is the fullest: one for sizes in numbers; where they are unknown, it may depend on them."""
+"""Find the peak: at one moment if sizes are numbers, at one of several if they are unknown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cnncli.algebra import Dim
-from cnncli.analysis.memory.liveness import Bytes, at_work
+from cnncli.analysis.memory.liveness import Bytes, inference
 from cnncli.graph import Graph
 
 if TYPE_CHECKING:
@@ -18,34 +18,34 @@ BACKWARD: Final = "backward"
 STEP: Final = "step"
 
 FEW: Final = 4
-"""The largest of so many formulas is still read as one; of more, it depends on the size."""
+"""A peak is written as the maximum of at most this many formulas."""
 
 _DOMINATING: Final = 8
-"""With so many moments the others are compared: the largest somewhere come first."""
+"""Number of moments with which the others are compared; those that are the peak for an example come first."""
 
 
 class Moment(NamedTuple):
-    """A moment that may be the fullest, and all that is held then.
+    """A moment that may be the peak, and the memory that is live then.
 
-    ``phase`` is ``forward``, ``backward`` or ``step``; ``node`` says whose turn it is, and is empty in the
+    ``phase`` is ``forward``, ``backward`` or ``step``; ``node`` is the node that runs, and empty in the
     optimizer's step.
     """
 
-    held: Bytes
+    live: Bytes
     phase: str
     node: str = ""
 
 
-def working(graph: Graph, itemsize: int) -> dict[str, tuple[Moment, ...]]:
-    """The moments of every node's turn outside of training, without weights; the input's are first."""
+def inference_moments(graph: Graph, itemsize: int) -> dict[str, tuple[Moment, ...]]:
+    """Return the moments of every node during inference, without weights; the input's come first."""
     moments: dict[str, tuple[Moment, ...]] = {}
-    for turn in at_work(graph, itemsize):
-        moments[turn.node] = (*moments.get(turn.node, ()), Moment(turn.alive, FORWARD, turn.node))
+    for each in inference(graph, itemsize):
+        moments[each.node] = (*moments.get(each.node, ()), Moment(each.live, FORWARD, each.node))
     return moments
 
 
 class Peak(NamedTuple):
-    """The most that is held at once: at one moment, or at one of several, by the sizes.
+    """The most memory that is live at once, at one of ``moments``; which one may depend on the sizes.
 
     ``amounts`` are the bytes at each of ``moments``; the peak is the largest of them, whatever the sizes.
     """
@@ -62,19 +62,19 @@ class Peaks:
         self._batch = batch
 
     def of(self, moments: Iterable[Moment]) -> Peak:
-        """The fullest of some moments: the first one, or all that are not proved to be second."""
+        """Return the peak of some moments: the first largest, or all that are not proved to be smaller."""
         peak = self._of(moments, None)
         assert peak is not None
         return peak
 
     def of_few(self, moments: Iterable[Moment]) -> Peak | None:
-        """The same, but None as soon as more than a :data:`FEW` are left."""
+        """Return the same, or None if more than :data:`FEW` moments remain."""
         return self._of(moments, FEW)
 
     def _of(self, moments: Iterable[Moment], most: int | None) -> Peak | None:
         by_amount: dict[Dim, Moment] = {}
         for moment in moments:
-            by_amount.setdefault(moment.held.at(self._batch), moment)
+            by_amount.setdefault(moment.live.at(self._batch), moment)
         kept: Iterable[Dim] | None
         numbers = [amount for amount in by_amount if isinstance(amount, int)]
         if len(numbers) == len(by_amount):
@@ -87,9 +87,9 @@ class Peaks:
         return Peak(amounts, tuple(by_amount[amount] for amount in amounts))
 
     def _undominated(self, amounts: Sequence[Dim], most: int | None) -> list[Dim] | None:
-        """Those that may be the largest, in their order.
+        """Return the amounts that may be the largest, in their order; None if there are more than ``most``.
 
-        One that is the largest somewhere cannot be left out, and is likely to be larger everywhere.
+        One that is the largest for some example sizes has to stay, and is likely to dominate others.
         """
         bounds = self._bounds
         columns = zip(*map(bounds.at_examples, amounts), strict=True)
@@ -104,8 +104,8 @@ class Peaks:
 
     @cached_property
     def _bounds(self) -> Bounds:
-        # Imported here: what few commands need.
+        # Imported here because few commands need it.
         from cnncli.algebra.bounds import Bounds  # noqa: PLC0415
 
-        assert self._graph.domain is not None, "only numbers have no domain"
+        assert self._graph.domain is not None, "amounts are formulas, so the graph has a domain"
         return Bounds(self._graph.domain, self._graph.unknowns)

@@ -1,4 +1,4 @@
-"""The two figures of memory that stand beside the costs: what training keeps, and the peak at work."""
+"""The two memory figures shown with the costs: what autograd saves in training, and the inference peak."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Final, NamedTuple
 from cnncli.algebra import Dim
 from cnncli.analysis.costs.figures import BYTES_PER_NUMBER, Costs
 from cnncli.analysis.memory.liveness import Bytes, Training
-from cnncli.analysis.memory.peaks import FEW, Peak, Peaks, working
+from cnncli.analysis.memory.peaks import FEW, Peak, Peaks, inference_moments
 from cnncli.diagnostics import SpecError
 from cnncli.graph import Graph
 
 DTYPE: Final = "float32"
-"""The type of numbers that :data:`~cnncli.analysis.costs.figures.BYTES_PER_NUMBER` is of."""
+"""The dtype whose numbers have :data:`~cnncli.analysis.costs.figures.BYTES_PER_NUMBER` bytes."""
 
 
 class MemoryTotals(NamedTuple):
-    """What autograd keeps in training, and the most that is held at work; None where there is no formula."""
+    """What autograd saves in training, and the inference peak; None if there is no formula."""
 
     saved: Dim | None
     peak: Peak | None
@@ -25,7 +25,7 @@ class MemoryTotals(NamedTuple):
 
 
 def memory_totals(graph: Graph, costs: Costs, batch: int) -> MemoryTotals:
-    """The two figures for a batch."""
+    """Return the two figures for a batch."""
     saved, why_not_saved = _saved(graph, batch)
     peak, why_no_peak = _peak(graph, costs, batch)
     return MemoryTotals(saved, peak, why_not_saved, why_no_peak)
@@ -40,17 +40,17 @@ def _saved(graph: Graph, batch: int) -> tuple[Dim | None, str]:
 
 
 def _peak(graph: Graph, costs: Costs, batch: int) -> tuple[Peak | None, str]:
-    held = Bytes(costs.training_totals.weights_size)
+    weights = Bytes(costs.training_totals.weights_size)
     try:
-        turns = working(graph, BYTES_PER_NUMBER)
+        by_node = inference_moments(graph, BYTES_PER_NUMBER)
     except SpecError as error:
         return None, _why(error)
-    moments = (each._replace(held=each.held.plus(held)) for turn in turns.values() for each in turn)
+    moments = (each._replace(live=each.live.plus(weights)) for own in by_node.values() for each in own)
     peak = Peaks(graph, batch).of_few(moments)
     return peak, f"the largest of more than {FEW} formulas (cnncli memory)"
 
 
 def _why(error: SpecError) -> str:
-    """The first layer that has no one formula, and what it depends on."""
+    """Name the first layer without a single formula, and the condition it depends on."""
     fault = error.diagnostics[0]
     return f"{fault.message} ({fault.received})"

@@ -1,7 +1,8 @@
-"""How much memory a network takes, at work and in training: docs/memory.md says what is counted.
+"""How much memory a network needs for inference and for training; docs/memory.md defines what is counted.
 
-One walk over the graph answers for all batches, since every amount is so many bytes once and so many for
-each sample; the largest batch that fits is a division. Where sizes are unknown, amounts are formulas.
+One walk over the graph answers for all batch sizes, since every amount consists of bytes that are needed once
+and bytes for each sample; the largest batch that fits is a division. If sizes are unknown, amounts are
+formulas.
 """
 
 from __future__ import annotations
@@ -12,33 +13,34 @@ from typing import Final, NamedTuple
 from cnncli.algebra import Dim, product, summed, whole
 from cnncli.analysis.costs.figures import numbers
 from cnncli.analysis.memory.liveness import Bytes, Training, in_bytes
-from cnncli.analysis.memory.peaks import BACKWARD, FORWARD, STEP, Moment, working
+from cnncli.analysis.memory.peaks import BACKWARD, FORWARD, STEP, Moment, inference_moments
 from cnncli.graph import Graph, Node
 from cnncli.language.sections import Train
 from cnncli.layers.memory.spaces import room
 
 ITEMSIZES: Final = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
-"""Bytes of a number, by the name that torch has for its type."""
+"""Bytes of a number, by torch's name for its dtype."""
 
 
 class Row(NamedTuple):
-    """A layer.
+    """The memory of a layer.
 
-    ``weights`` are the bytes of its parameters and buffers, ``working`` the moments of its turn outside of
-    training (all that is alive then but weights; no moments where it has no turn), ``saved`` what autograd
-    keeps because of it and of no layer before it.
+    ``weights`` are the bytes of its parameters and buffers; ``inference`` the moments while it runs outside
+    of training, with everything that is live except weights (empty for a layer that runs in training only);
+    ``saved`` what autograd keeps for this layer and for no earlier one.
     """
 
     node: Node
     weights: Dim
-    working: tuple[Moment, ...]
+    inference: tuple[Moment, ...]
     saved: Bytes
 
 
 class Memory(NamedTuple):
-    """The memory of a network, in one type of numbers and with one optimizer.
+    """The memory of a network, for one dtype and one optimizer.
 
-    ``state`` is the optimizer's, ``image`` the network's input, ``saved`` what autograd keeps beside it.
+    ``state`` is the optimizer's, ``image`` the network's input, ``saved`` what autograd keeps besides the
+    input.
     """
 
     rows: tuple[Row, ...]
@@ -53,10 +55,10 @@ class Memory(NamedTuple):
 
 
 def memory(graph: Graph, itemsize: int, settings: Train) -> Memory:
-    """The memory of a graph whose numbers have ``itemsize`` bytes, trained as ``settings`` say.
+    """Compute the memory of a graph whose numbers have ``itemsize`` bytes, trained with ``settings``.
 
     Raises:
-        SpecError: sizes are unknown, and the memory of a layer has no one formula for all of them.
+        SpecError: sizes are unknown, and the memory of a layer has no single formula for all of them.
     """
     weights = itemsize * summed(numbers(node.parameters) for node in graph.nodes)
     buffers = itemsize * summed(numbers(node.buffers) for node in graph.nodes)
@@ -64,12 +66,14 @@ def memory(graph: Graph, itemsize: int, settings: Train) -> Memory:
     training = Training(graph, itemsize)
     saved = training.saved()
     image = in_bytes(room(graph.input), itemsize)
-    turns = working(graph, itemsize)
-    held = Bytes(weights + buffers)
-    forward, backward = held.plus(Bytes(weights + state)), held.plus(Bytes(state))
-    stepping = Bytes(weights + state + itemsize * _stepping(graph, settings)).plus(held, training.outputs())
+    by_node = inference_moments(graph, itemsize)
+    model = Bytes(weights + buffers)
+    forward, backward = model.plus(Bytes(weights + state)), model.plus(Bytes(state))
+    stepping = Bytes(weights + state + itemsize * _stepping(graph, settings)).plus(model, training.outputs())
     return Memory(
-        rows=tuple(_row(node, itemsize, turns.get(node.name, ()), saved[node.name]) for node in graph.nodes),
+        rows=tuple(
+            _row(node, itemsize, by_node.get(node.name, ()), saved[node.name]) for node in graph.nodes
+        ),
         weights=weights,
         buffers=buffers,
         gradients=weights,
@@ -77,69 +81,66 @@ def memory(graph: Graph, itemsize: int, settings: Train) -> Memory:
         image=image,
         saved=Bytes().plus(*saved.values()),
         inference=tuple(
-            each._replace(held=each.held.plus(held)) for moments in turns.values() for each in moments
+            each._replace(live=each.live.plus(model)) for moments in by_node.values() for each in moments
         ),
         training=(
-            *(Moment(turn.alive.plus(forward), FORWARD, turn.node) for turn in training.forward()),
-            *(Moment(turn.alive.plus(backward), BACKWARD, turn.node) for turn in training.backward()),
+            *(Moment(each.live.plus(forward), FORWARD, each.node) for each in training.forward()),
+            *(Moment(each.live.plus(backward), BACKWARD, each.node) for each in training.backward()),
             Moment(stepping, STEP),
         ),
     )
 
 
-def fullest(moments: Sequence[Moment], batch: int) -> Moment:
-    """The first of the moments at which most is held, for a batch."""
-    return max(moments, key=lambda moment: bytes_at(moment.held, batch))
+def peak_moment(moments: Sequence[Moment], batch: int) -> Moment:
+    """Return the first of the moments with the most live memory, for a batch."""
+    return max(moments, key=lambda moment: bytes_at(moment.live, batch))
 
 
 def bytes_at(amount: Bytes, batch: int) -> int:
-    """The bytes for a batch, of a network whose sizes are numbers."""
+    """Return the bytes for a batch, for a network whose sizes are numbers."""
     return whole(amount.at(batch))
 
 
-def largest_batch(moments: Sequence[Moment], limit: int) -> int:
-    """The most samples at once for which no moment holds more than ``limit`` bytes; 0 if there is none."""
-    room_for = []
-    for moment in moments:
-        once = bytes_at(moment.held, 0)
-        each = bytes_at(moment.held, 1) - once
-        # At each moment at least the input is there, so that none takes nothing for a sample.
-        room_for.append(max((limit - once) // each, 0))
-    return min(room_for)
-
-
-class Fit(NamedTuple):
-    """The most samples at once that fit into a memory; the most that is held then, and with one more."""
+class LargestBatch(NamedTuple):
+    """The largest batch within a memory limit, its peak, and the peak with one sample more."""
 
     batch: int
     peak: int
     next_peak: int
 
 
-def fit(moments: Sequence[Moment], limit: int) -> Fit:
-    """The largest batch for which no moment holds more than ``limit`` bytes.
+def largest_batch(moments: Sequence[Moment], limit: int) -> LargestBatch:
+    """Find the largest batch for which no moment needs more than ``limit`` bytes.
 
-    It is 0 where not even one sample fits; ``peak`` is then that of no sample at all.
+    If not even one sample fits, the batch is 0, and ``peak`` is that of no sample at all.
     """
-    batch = largest_batch(moments, limit)
-    peak, next_peak = (bytes_at(fullest(moments, size).held, size) for size in (batch, batch + 1))
-    return Fit(batch, peak, next_peak)
+    batch = min(_samples(moment, limit) for moment in moments)
+    peak, next_peak = (bytes_at(peak_moment(moments, size).live, size) for size in (batch, batch + 1))
+    return LargestBatch(batch, peak, next_peak)
 
 
-def _row(node: Node, itemsize: int, turn: tuple[Moment, ...], saved: Bytes) -> Row:
-    return Row(node, itemsize * (numbers(node.parameters) + numbers(node.buffers)), turn, saved)
+def _samples(moment: Moment, limit: int) -> int:
+    """Return for how many samples a moment stays within ``limit`` bytes."""
+    once = bytes_at(moment.live, 0)
+    # At every moment at least the input is live, so each sample takes some memory.
+    each = bytes_at(moment.live, 1) - once
+    return max((limit - once) // each, 0)
+
+
+def _row(node: Node, itemsize: int, moments: tuple[Moment, ...], saved: Bytes) -> Row:
+    return Row(node, itemsize * (numbers(node.parameters) + numbers(node.buffers)), moments, saved)
 
 
 def _copies(settings: Train) -> int:
-    """How many numbers the optimizer keeps for each parameter: AdamW two means, SGD its direction if any."""
+    """Return how many numbers the optimizer keeps per parameter: AdamW two means, SGD the momentum if any."""
     return 2 if settings.optimizer == "adamw" else int(settings.momentum != 0)
 
 
 def _stepping(graph: Graph, settings: Train) -> Dim:
-    """How many numbers the optimizer makes for its step, where torch treats all parameters at once.
+    """Return how many numbers the optimizer allocates in its step, in torch's implementation for all at once.
 
-    AdamW takes the roots of one of its means; SGD adds weight decay to copies of the gradients of matrices
-    and kernels (cnncli/training/optimization/optimizers.py).
+    AdamW takes the square roots of one of its means; SGD adds weight decay to copies of the gradients of
+    matrices and kernels (cnncli/training/optimization/optimizers.py).
     """
     shapes = (shape for node in graph.nodes for shape in node.parameters.values())
     if settings.optimizer != "adamw":

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from cnncli.algebra import Dim
 from cnncli.analysis.memory.peaks import Peak, Peaks
-from cnncli.analysis.memory.usage import Fit, Memory, Row
+from cnncli.analysis.memory.usage import LargestBatch, Memory, Row
 from cnncli.diagnostics import readable_bytes
 from cnncli.graph import Graph
 from cnncli.language.sections import Train
@@ -26,8 +26,8 @@ class Fits(NamedTuple):
     """The largest batches in a memory of ``limit`` bytes."""
 
     limit: int
-    inference: Fit
-    training: Fit
+    inference: LargestBatch
+    training: LargestBatch
 
 
 def _as_it_is(dim: Dim) -> Dim:
@@ -91,7 +91,7 @@ def tables(report: Report) -> Iterator[Table]:
 def layers_table(report: Report) -> Table:
     """For every layer its weights, what is alive in its turn at work, and what training keeps of it."""
     rows, short = report.memory.rows, report.short
-    turns = [report.peaks.of(row.working) if row.working else None for row in rows]
+    turns = [report.peaks.of(row.inference) if row.inference else None for row in rows]
     columns = (
         Column("name", [row.node.name for row in rows], cut=True),
         Column("output", [shape_text(tuple(map(short, row.node.output))) for row in rows]),
@@ -197,7 +197,7 @@ def _layer(row: Row, report: Report) -> dict[str, Any]:
         "line": row.node.location.line,
         "output": shape_numbers(row.node.output),
         "weights": number(row.weights),
-        "in_its_turn": written_out(report.peaks.of(row.working) if row.working else None),
+        "in_its_turn": written_out(report.peaks.of(row.inference) if row.inference else None),
         "saved": number(row.saved.at(report.batch)),
     }
 

@@ -8,7 +8,7 @@ from random import Random
 from cnncli.algebra import Dim, evaluate
 from cnncli.analysis.memory.liveness import Bytes
 from cnncli.analysis.memory.peaks import Moment, Peak, Peaks
-from cnncli.analysis.memory.usage import Memory, bytes_at, fullest, memory
+from cnncli.analysis.memory.usage import Memory, bytes_at, memory, peak_moment
 from cnncli.diagnostics import CnncliError, Diagnostic, SpecError
 from cnncli.graph import Graph, Opened
 
@@ -67,10 +67,10 @@ class _Peaks:
     def __init__(self, graph: Graph, formulas: Memory, batch: int) -> None:
         peaks = Peaks(graph, batch)
         self._phases = [peaks.of(moments) for moments in (formulas.inference, formulas.training)]
-        self._rows = [peaks.of(row.working) if row.working else None for row in formulas.rows]
+        self._rows = [peaks.of(row.inference) if row.inference else None for row in formulas.rows]
 
     def compare(self, text: str, values: Values, numbers: Memory, batch: int) -> None:
-        moments = (numbers.inference, numbers.training, *(row.working for row in numbers.rows))
+        moments = (numbers.inference, numbers.training, *(row.inference for row in numbers.rows))
         for peak, theirs in zip((*self._phases, *self._rows), moments, strict=True):
             assert (peak is None) == (not theirs), (text, values)
             if peak is not None:
@@ -82,7 +82,7 @@ def _largest(peak: Peak, values: Values) -> int:
 
 
 def _most(moments: Sequence[Moment], batch: int) -> int:
-    return bytes_at(fullest(moments, batch).held, batch)
+    return bytes_at(peak_moment(moments, batch).live, batch)
 
 
 def _number(amount: Bytes, values: Values) -> tuple[int, ...]:

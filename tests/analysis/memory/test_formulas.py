@@ -90,7 +90,7 @@ def test_capsules_lie_side_by_side_where_there_is_one_position(name: str) -> Non
         memory_of(open_spec(name, size=all_sizes))
     (fault,) = caught.value.diagnostics
     assert fault.code == "undecided"
-    assert fault.message == "digits: the memory of 'capsules' has no one formula for all values"
+    assert fault.message == "digits: the memory of 'capsules' has no single formula that holds for all values"
     assert fault.location is not None
     channels, height, _ = open_spec(name, size=all_sizes).graph.input
     assert memory_of(open_spec(name, size=(channels, height, 28)))
@@ -145,7 +145,7 @@ layers:
     assert {fault.code for fault in caught.value.diagnostics} == {"undecided"}
     totals = memory_totals(opened.graph, costs(opened.graph), 1)
     assert (totals.saved, totals.peak) == (0, None)
-    assert totals.why_no_peak.startswith("one: the memory of 'minpool' has no one formula")
+    assert totals.why_no_peak.startswith("one: the memory of 'minpool' has no single formula")
 
 
 def test_a_window_shorter_than_its_stride_leaves_no_case_open() -> None:

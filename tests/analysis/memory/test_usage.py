@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnncli.analysis.memory.usage import Memory, bytes_at, fit, fullest, largest_batch, memory
+from cnncli.analysis.memory.usage import Memory, bytes_at, largest_batch, memory, peak_moment
 from cnncli.graph import open_text
 from cnncli.language.sections import Train
 from tests.network.support import HEADS, RESIDUAL, SKIPS
@@ -33,7 +33,7 @@ def test_one_linear_layer() -> None:
     assert (found.weights, found.gradients, found.state, found.buffers) == (72, 72, 144, 0)
     assert saved(found, batch=7) == [0]  # the input is the caller's own
     assert bytes_at(found.image, 7) == 7 * 20
-    assert bytes_at(fullest(found.inference, 7).held, 7) == 72 + 7 * (20 + 12)
+    assert bytes_at(peak_moment(found.inference, 7).live, 7) == 72 + 7 * (20 + 12)
 
 
 def test_what_two_layers_keep_counts_once() -> None:
@@ -48,9 +48,9 @@ def test_views_keep_what_they_look_at() -> None:
     text = chain("conv: {channels: 3, kernel: 1}", "identity", "flatten", "linear: 2", "reshape: [1, 2]")
     found = memory_of(text)
     assert saved(found) == [0, 0, 0, 4 * 48, 0]
-    assert [len(row.working) for row in found.rows] == [1] * 5
+    assert [len(row.inference) for row in found.rows] == [1] * 5
     # The map is alive while the vector made of it is read, once.
-    linear = bytes_at(found.rows[3].working[0].held, 1)
+    linear = bytes_at(found.rows[3].inference[0].live, 1)
     assert linear == 4 * (32 + 48 + 2)
 
 
@@ -73,10 +73,10 @@ def test_indices_have_eight_bytes_in_every_type() -> None:
 def test_a_value_lives_until_its_last_use() -> None:
     text = chain("{conv: {channels: 8, kernel: 1}, name: wide}", "conv: {channels: 1, kernel: 1}", "relu")
     wide, narrow, image = 4 * 128, 4 * 16, 4 * 32
-    held = [bytes_at(row.working[0].held, 1) for row in memory_of(text).rows]
+    held = [bytes_at(row.inference[0].live, 1) for row in memory_of(text).rows]
     assert held == [image + wide, image + wide + narrow, image + 2 * narrow]
     text += "  - concat: [identity, wide]\n"
-    held = [bytes_at(row.working[-1].held, 1) for row in memory_of(text).rows]
+    held = [bytes_at(row.inference[-1].live, 1) for row in memory_of(text).rows]
     assert held[:3] == [image + wide, image + wide + narrow, image + wide + 2 * narrow]
     assert held[-1] == image + wide + narrow + (wide + narrow)
 
@@ -95,12 +95,12 @@ def test_what_the_optimizer_keeps(train: dict[str, Any], copies: int) -> None:
     assert found.state == copies * found.weights
 
 
-def test_heads_for_training_have_weights_and_no_turn_at_work() -> None:
+def test_training_only_heads_have_weights_but_no_inference_memory() -> None:
     found = memory_of(HEADS)
     rows = {row.node.name: row for row in found.rows}
     training_only = [row for row in found.rows if row.node.training_only]
     assert training_only
-    assert all(row.working == () for row in training_only)
+    assert all(row.inference == () for row in training_only)
     assert rows["aux.linear1"].weights == 4 * (144 * 5 + 5)
     # It reads what the trunk's normalization gives, which nobody else keeps: relu keeps its own output.
     assert bytes_at(rows["aux.linear1"].saved, 1) == 4 * 144
@@ -118,15 +118,14 @@ def test_the_largest_batch_fits_and_the_next_does_not(
 ) -> None:
     found = memory_of(text, itemsize, optimizer=optimizer)
     for moments in (found.inference, found.training):
-        batch, peak, next_peak = fit(moments, limit)
-        assert batch == largest_batch(moments, limit)
+        batch, peak, next_peak = largest_batch(moments, limit)
         assert peak <= limit or batch == 0
         assert next_peak > limit
-        assert next_peak == bytes_at(fullest(moments, batch + 1).held, batch + 1)
+        assert next_peak == bytes_at(peak_moment(moments, batch + 1).live, batch + 1)
 
 
 def test_exactly_enough_is_enough() -> None:
     found = memory_of(RESIDUAL)
-    peak = bytes_at(fullest(found.training, 5).held, 5)
-    assert fit(found.training, peak).batch == 5
-    assert fit(found.training, peak - 1).batch == 4
+    peak = bytes_at(peak_moment(found.training, 5).live, 5)
+    assert largest_batch(found.training, peak).batch == 5
+    assert largest_batch(found.training, peak - 1).batch == 4
