@@ -11,9 +11,8 @@ from rich.text import Text
 
 from cnncli.analysis.costs.figures import costs
 from cnncli.graph import open_spec
-from cnncli.report.pages.inspect import summary, table, title
-from cnncli.report.terminal import STYLES
-from cnncli.report.text.columns import Line, render
+from cnncli.report.pages.inspect import page
+from cnncli.report.terminal import STYLES, lines
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 80
@@ -24,18 +23,9 @@ _FONT_FACES = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 def main() -> None:
     """Write the picture."""
     graph = open_spec(ROOT / "specs" / "lenet5.yaml").graph
-    found = costs(graph)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
     console.print(Text.assemble(("$ ", "bold green"), "cnncli inspect lenet5"))
-    notes = (Line(text, "note") for text in summary(graph, found))
-    lines = (
-        Line(title(graph, 1), "title"),
-        Line("", ""),
-        *render(table(graph, found, None), WIDTH),
-        Line("", ""),
-        *notes,
-    )
-    for line in lines:
+    for line in lines(page(graph, costs(graph)), WIDTH):
         console.print(Text(line.text, style=STYLES.get(line.role, "")), soft_wrap=True)
     svg = console.export_svg(title="cnncli", unique_id="cnncli")
     (ROOT / "docs" / "inspect.svg").write_text(_FONT_FACES.sub("", svg), encoding="utf-8")

@@ -63,18 +63,16 @@ Plugins: TypeAlias = Annotated[
 
 
 class Format(StrEnum):
-    """How to show it: to a person, to a machine, or in a document."""
+    """The formats of :data:`cnncli.report.show.FORMATS`."""
 
     table = "table"
     json = "json"
     markdown = "markdown"
+    html = "html"
 
 
-class TableOrJson(StrEnum):
-    """How to show it: to a person, or to a machine."""
-
-    table = "table"
-    json = "json"
+Form: TypeAlias = Annotated[Format, typer.Option("--format", help="How to show it.")]
+"""Every command that shows a page shows it in any format."""
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnncli.cli.common import Plugins, TableOrJson, known_size, load_plugins
+from cnncli.cli.common import Form, Format, Plugins, known_size, load_plugins
 from cnncli.diagnostics import usage_error
-from cnncli.report.terminal import output, printable
+from cnncli.report.show import show
+from cnncli.report.terminal import output
 
 if TYPE_CHECKING:
     from cnncli.results.training import Evaluation
     from cnncli.training.data.dataset import Dataset
     from cnncli.training.runs.run import Run
-
-SCHEMA = "cnncli.evaluate/1"
 
 
 def command(
@@ -29,19 +27,17 @@ def command(
         ),
     ] = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    form: Annotated[TableOrJson, typer.Option("--format", help="How to show it.")] = TableOrJson.table,
+    form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
     """Measure a run on held-out data. Shows loss, top-1, top-5 and the figures of each class."""
+    from cnncli.report.pages.evaluate import page
     from cnncli.training.extras import need_training
 
     load_plugins(plugin)
     need_training()
     opened, dataset, figures = _measure(Path(run), data, device)
-    if form is TableOrJson.json:
-        typer.echo(_json(opened, dataset, figures))
-    else:
-        _table(opened, dataset, figures)
+    show(page(opened.record.name, dataset.name, dataset.classes, figures), form)
 
 
 def _measure(folder: Path, data: str | None, device: str) -> tuple[Run, Dataset, Evaluation]:
@@ -80,35 +76,3 @@ def _measure(folder: Path, data: str | None, device: str) -> tuple[Run, Dataset,
     load_weights(network, run.weights)
     network.to(where)
     return run, dataset, evaluate(network, dataset.test, run.record.normalization, where)
-
-
-def _table(run: Run, dataset: Dataset, figures: Evaluation) -> None:
-    from cnncli.report.pages.train import class_table, percent
-
-    screen = output()
-    screen.line(
-        f"{printable(run.record.name)}: {figures.count:,} images of {printable(dataset.name)}", "title"
-    )
-    top5 = f", top-5 {percent(figures.top5)}" if figures.top5 is not None else ""
-    screen.line(f"test accuracy {percent(figures.top1)}, loss {figures.loss:.6f}{top5}", "good")
-    screen.line()
-    screen.table(class_table(dataset.classes, figures.classes))
-
-
-def _json(run: Run, dataset: Dataset, figures: Evaluation) -> str:
-    from cnncli.report.text.json_values import text
-
-    document = {
-        "schema": SCHEMA,
-        "name": run.record.name,
-        "data": dataset.name,
-        "images": figures.count,
-        "loss": figures.loss,
-        "top1": figures.top1,
-        "top5": figures.top5,
-        "classes": [
-            {"name": name} | asdict(each) for name, each in zip(dataset.classes, figures.classes, strict=True)
-        ],
-        "confusion": figures.confusion,
-    }
-    return text(document)

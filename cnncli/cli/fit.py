@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnncli.cli.common import (
+    Form,
+    Format,
     InputSize,
     Overrides,
     Plugins,
     SpecPath,
-    TableOrJson,
     load_plugins,
     setting_changes,
 )
@@ -22,7 +23,7 @@ from cnncli.cli.input_size import parse_size
 from cnncli.diagnostics import Faults, SpecError, UsageError, did_you_mean, listing, usage_error
 from cnncli.graph import Opened, open_spec, open_text
 from cnncli.language.sections import Budget, Quantity
-from cnncli.report.terminal import output
+from cnncli.report.show import show
 
 if TYPE_CHECKING:
     from cnncli.algebra.deciding import Domain
@@ -52,7 +53,7 @@ def command(
     new: Annotated[
         str | None, typer.Option("--output", metavar="FILE", help="Write the changed spec to a new file.")
     ] = None,
-    form: Annotated[TableOrJson, typer.Option("--format", help="How to show it.")] = TableOrJson.table,
+    form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
     """Find the largest value of a variable with which a network keeps to a budget.
@@ -78,11 +79,7 @@ def command(
     written = None
     if new is not None:
         written = report.Written(new, _write(new, spec, [*given, *_overrides(found)]))
-    made = report.Report(own.graph, task.limits, steps, written)
-    if form is TableOrJson.json:
-        typer.echo(report.document(made))
-    else:
-        report.show(output(), made)
+    show(report.page(report.Report(own.graph, task.limits, steps, written)), form)
 
 
 class _Varied:

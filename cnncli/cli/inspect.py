@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnncli.analysis.costs import fully_connected as dense
 from cnncli.analysis.costs.figures import Costs, costs
-from cnncli.cli.common import Format, InputShape, Overrides, Plugins, SpecWords, for_each, load_plugins
+from cnncli.cli.common import Form, Format, InputShape, Overrides, Plugins, SpecWords, for_each, load_plugins
 from cnncli.cli.input_size import parse_shape, parse_size
 from cnncli.diagnostics import listing, usage_error
 from cnncli.graph import Graph, Size, all_sizes, open_spec
 from cnncli.language.selection import select
-from cnncli.report.markdown import markdown_table
-from cnncli.report.pages import inspect as inspection
-from cnncli.report.pages import verify as verification
+from cnncli.report.pages import inspect as report
 from cnncli.report.pages.views import View
+from cnncli.report.show import show
 from cnncli.report.terminal import Screen, errors, output
+
+if TYPE_CHECKING:
+    from cnncli.analysis.costs.fully_connected import Comparison
 
 DIFFERS = 1
 """Exit code where a figure differs from torch's without a known reason."""
@@ -34,7 +35,7 @@ def command(
     depth: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Fold names of more parts than this into one row.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.table,
+    form: Form = Format.table,
     fully_connected: Annotated[
         bool,
         typer.Option("--fully-connected", help="Compare with fully connected layers of the same shapes."),
@@ -83,14 +84,21 @@ def command(
     figures = costs(graph, batch)
     if graph.unknowns:
         _refuse(in_numbers, "formulas", "numbers in --input, and no --symbolic")
-        _symbolic(graph, figures, depth, batch, form)
+        asked = report.Asked(depth, formulas=_formulas(graph, figures, batch))
+        show(report.page(graph, figures, batch, asked), form)
         return
-    comparisons = dense.compare(graph) if fully_connected else None
     views = [*_views(graph, receptive_field=receptive_field, shifts=shifts)]
-    _numbers(graph, figures, depth, batch, form, comparisons, views)
+    asked = report.Asked(depth, views, _comparisons(graph) if fully_connected else None)
+    show(report.page(graph, figures, batch, asked), form)
     if verify:
-        # A document on standard output stays one; what was verified is said beside it.
+        # A document on standard output stays one; the verdict goes beside it.
         _verify(graph, output() if form is Format.table else errors())
+
+
+def _comparisons(graph: Graph) -> tuple[Comparison, ...]:
+    from cnncli.analysis.costs.fully_connected import compare
+
+    return compare(graph)
 
 
 def _views(graph: Graph, *, receptive_field: bool, shifts: bool) -> Iterator[View]:
@@ -132,23 +140,11 @@ def _size(input_size: str | None, *, symbolic: bool) -> Size:
     return all_sizes if symbolic and size is None else size
 
 
-def _symbolic(graph: Graph, figures: Costs, depth: int | None, batch: int, form: Format) -> None:
+def _formulas(graph: Graph, figures: Costs, batch: int) -> report.Formulas:
     from cnncli.analysis.memory.totals import memory_totals
     from cnncli.analysis.sizes import valid_sizes
-    from cnncli.report.pages import inspect_data as inspection_json
-    from cnncli.report.pages import inspect_formulas as symbolic
-    from cnncli.report.pages.sizes import where_it_holds
 
-    memory = memory_totals(graph, figures, batch)
-    found = valid_sizes(graph)
-    if form is Format.json:
-        more = {"memory": symbolic.memory_document(memory), **where_it_holds(graph, found)}
-        typer.echo(inspection_json.document(graph, figures, batch, None, more=more))
-        return
-    if form is Format.markdown:
-        typer.echo("\n".join(symbolic.markdown(graph, figures, memory, found, depth, batch)))
-    else:
-        symbolic.show(output(), graph, figures, memory, found, depth, batch)
+    return report.Formulas(memory_totals(graph, figures, batch), valid_sizes(graph))
 
 
 def _overview(
@@ -161,48 +157,15 @@ def _overview(
     side_by_side: bool,
 ) -> None:
     from cnncli.analysis.costs.overview import overview
-    from cnncli.report.pages import compare as report
+    from cnncli.report.pages.compare import page
 
-    if side_by_side and form is Format.json:
-        raise usage_error("--side-by-side has no JSON form", expected="--format table or markdown")
     networks, code = for_each(
         files, lambda file: overview(open_spec(file, size=size, overrides=overrides).graph, batch)
     )
-    if networks and form is Format.json:
-        typer.echo(report.document(networks, batch))
-    elif networks and form is Format.markdown:
-        typer.echo("\n".join(report.markdown(networks, batch, layers=side_by_side)))
-    elif networks:
-        report.show(output(), networks, batch, layers=side_by_side)
+    if networks:
+        show(page(networks, batch, layers=side_by_side), form)
     if code:
         raise typer.Exit(code)
-
-
-def _numbers(
-    graph: Graph,
-    figures: Costs,
-    depth: int | None,
-    batch: int,
-    form: Format,
-    comparisons: tuple[dense.Comparison, ...] | None,
-    views: Sequence[View],
-) -> None:
-    if form is Format.json:
-        from cnncli.report.pages import inspect_data as inspection_json
-
-        typer.echo(inspection_json.document(graph, figures, batch, comparisons, views))
-        return
-    compared = inspection.dense_table(comparisons) if comparisons is not None else None
-    if form is Format.markdown:
-        lines = [*inspection.markdown(graph, figures, depth, batch, views)]
-        lines += ["", *markdown_table(compared)] if compared is not None else []
-        typer.echo("\n".join(lines))
-        return
-    screen = output()
-    inspection.show(screen, graph, figures, depth, batch, views)
-    if compared is not None:
-        screen.line()
-        screen.table(compared)
 
 
 def _verify(graph: Graph, screen: Screen) -> None:
@@ -210,9 +173,10 @@ def _verify(graph: Graph, screen: Screen) -> None:
 
     need("torch", "torchinfo", purpose="--verify")
     from cnncli.network.verify import verify
+    from cnncli.report.pages.verify import page
 
-    report = verify(graph)
+    found = verify(graph)
     screen.line()
-    screen.lines(verification.lines(report.compared, report.differences, report.totals, screen.width))
-    if not report.ok:
+    show(page(found), screen=screen)
+    if not found.ok:
         raise typer.Exit(DIFFERS)

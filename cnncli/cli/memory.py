@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from cnncli.cli.common import (
+    Form,
     Format,
     InputShape,
     Overrides,
@@ -21,12 +22,12 @@ from cnncli.cli.input_size import parse_shape
 from cnncli.diagnostics import readable_bytes, usage_error
 from cnncli.graph import open_spec
 from cnncli.language.sections import Quantity
-from cnncli.report.terminal import output
+from cnncli.report.show import show
 
 if TYPE_CHECKING:
     from cnncli.algebra import Dim
     from cnncli.analysis.memory.usage import Memory
-    from cnncli.report.pages.memory import Fits, Report
+    from cnncli.report.pages.memory import Fits
 
 _AUTO: Final = "auto"
 
@@ -57,7 +58,7 @@ def command(
     ] = None,
     input_size: InputShape = None,
     overrides: Overrides = None,
-    form: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.table,
+    form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
     """Show the memory of every layer, at work and in training, and the largest batch that fits.
@@ -66,6 +67,7 @@ def command(
     """
     from cnncli.analysis.memory.peaks import Peaks
     from cnncli.analysis.memory.usage import ITEMSIZES, memory
+    from cnncli.analysis.sizes import valid_sizes
     from cnncli.report.pages import memory as report
 
     load_plugins(plugin)
@@ -83,14 +85,8 @@ def command(
         samples = fits.training.batch or fits.inference.batch
     graph = opened.graph
     made = report.Report(graph, found, samples, dtype, settings, Peaks(graph, samples), fits)
-    if form is Format.json:
-        typer.echo(report.document(made))
-    elif graph.unknowns:
-        _symbolic(made, form)
-    elif form is Format.markdown:
-        typer.echo("\n".join(report.markdown(made)))
-    else:
-        report.show(output(), made)
+    found_sizes = valid_sizes(graph) if graph.unknowns else None
+    show(report.page(made, found_sizes), form)
 
 
 def _require_numbers(size: Sequence[Dim] | None) -> None:
@@ -106,17 +102,6 @@ def _require_numbers(size: Sequence[Dim] | None) -> None:
             received="x".join(map(str, size or ())),
             hint="--batch 32 gives the memory of a batch as formulas",
         )
-
-
-def _symbolic(made: Report, form: Format) -> None:
-    from cnncli.analysis.sizes import valid_sizes
-    from cnncli.report.pages import memory_formulas as symbolic_memory
-
-    found = valid_sizes(made.graph)
-    if form is Format.markdown:
-        typer.echo("\n".join(symbolic_memory.markdown(made, found)))
-    else:
-        symbolic_memory.show(output(), made, found)
 
 
 def _room(batch: str, limit: str | None) -> int | None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnncli.cli.common import InputSize, Overrides, Plugins, TableOrJson, load_plugins
+from cnncli.cli.common import WRONG, Form, Format, InputSize, Overrides, Plugins, load_plugins
 from cnncli.cli.input_size import parse_size
 from cnncli.diagnostics import usage_error
 from cnncli.graph import open_spec
-from cnncli.report.terminal import output
+from cnncli.report.show import show
 
 if TYPE_CHECKING:
     from cnncli.graph import Graph
@@ -40,7 +40,7 @@ def command(
     ] = None,
     samples: Annotated[int, typer.Option(min=1, metavar="N", help="Random images to take the mean of.")] = 4,
     seed: Annotated[int, typer.Option(metavar="N", help="Where random weights and images start.")] = 0,
-    form: Annotated[TableOrJson, typer.Option("--format", help="How to show it.")] = TableOrJson.table,
+    form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
     """Measure what a shift of the input does. Every map is held against what 'inspect --shifts' predicts.
@@ -61,13 +61,11 @@ def command(
     from cnncli.report.pages import probe as probing
 
     found = probe(graph, _network(graph, seed, weights), shift, samples)
-    if form is TableOrJson.json:
-        settings = {"seed": seed, "samples": samples, "weights": weights}
-        typer.echo(probing.document(graph, found, settings))
-    else:
-        probing.show(output(), graph, found)
+    settings = {"seed": seed, "samples": samples, "weights": weights}
+    show(probing.page(graph, found, settings), form)
     if not found.holds:
-        raise typer.Exit(DEVIATES)
+        # What was not measured is not confirmed.
+        raise typer.Exit(WRONG if found.holds is None else DEVIATES)
 
 
 def _network(graph: Graph, seed: int, weights: str | None) -> Network:

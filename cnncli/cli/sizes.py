@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from cnncli.cli.common import Overrides, Plugins, SpecPath, TableOrJson, load_plugins
+from cnncli.cli.common import Form, Format, Overrides, Plugins, SpecPath, load_plugins
 from cnncli.cli.input_size import parse_shape
 from cnncli.diagnostics import usage_error
 from cnncli.graph import all_sizes, open_spec
-from cnncli.report.terminal import output
+from cnncli.report.show import show
 
 
 def command(
@@ -25,7 +25,7 @@ def command(
         ),
     ] = None,
     overrides: Overrides = None,
-    form: Annotated[TableOrJson, typer.Option("--format", help="How to show it.")] = TableOrJson.table,
+    form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
     """Show which input sizes a network accepts, exactly, and which layers say so."""
@@ -43,8 +43,4 @@ def command(
             expected="an input with spatial axes, of which one is a symbol, such as 3xHxW",
         )
     nearest = nearest_to(found.axes, near) if near is not None else {}
-    if form is TableOrJson.json:
-        typer.echo(report.document(graph, found, nearest))
-        return
-    screen = output()
-    screen.lines(report.lines(graph, found, costs(graph).totals.params, nearest))
+    show(report.page(graph, found, costs(graph).totals.params, nearest), form)

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from cnncli.cli.common import TableOrJson
-from cnncli.report.terminal import output
+from cnncli.cli.common import Form, Format
+from cnncli.report.show import show
 
 
 def command(
-    form: Annotated[TableOrJson, typer.Option("--format", help="How to show it.")] = TableOrJson.table,
+    form: Form = Format.table,
 ) -> None:
     """List the specs that ship, with their papers. Their names stand for their files in every command."""
     from cnncli.analysis.specs import catalog
     from cnncli.report.pages import specs as report
 
-    entries = catalog()
-    if form is TableOrJson.json:
-        typer.echo(report.document(entries))
-        return
-    screen = output()
-    screen.table(report.table(entries))
-    screen.line()
-    screen.line("cnncli inspect vgg16 shows one of them, cnncli inspect vgg compares a family.", "note")
+    show(report.page(catalog()), form)

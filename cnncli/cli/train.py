@@ -134,7 +134,8 @@ def _load(settings: Train, graph: Graph) -> Dataset:
 
 
 def _train(graph: Graph, network: Any, dataset: Dataset, settings: Train, run: Run, device: Any) -> Outcome:
-    from cnncli.report.pages.train import TrainingView, percent
+    from cnncli.report.pages.train import TrainingView
+    from cnncli.report.text.numbers import percent
     from cnncli.training.loop import train
 
     screen = output()

@@ -1,29 +1,72 @@
-"""Tables and texts as Markdown."""
+"""Pages as Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cnncli.report.text.columns import Table
+from cnncli.report.page import Page, Section, Text
+from cnncli.report.text.columns import Line, Table
+from cnncli.report.text.wrapping import plain
 
 
-def markdown_table(drawn: Table) -> Iterator[str]:
-    """A table in Markdown; totals are bold, and an empty row stands for a rule, which Markdown has not."""
-    yield markdown_row([escape(column.heading) for column in drawn.columns])
-    yield markdown_row(["---:" if column.right else "---" for column in drawn.columns])
-    rows = list(zip(*(column.cells for column in drawn.columns), strict=True))
+def lines(page: Page) -> Iterator[Line]:
+    """Yield a page's lines."""
+    gap = False
+    for part in _parts(page):
+        if gap:
+            yield Line("", "")
+        yield from (Line(text, "") for text in part)
+        gap = True
+
+
+def _parts(page: Page) -> Iterator[Iterator[str]]:
+    """What has blank lines between it: Markdown would join a text and a table otherwise."""
+    if page.title:
+        yield iter([f"## {escape(page.title)}"])
+    if page.verdict is not None:
+        yield _emphasized(page.verdict.lines)
+    for section in (page.lead, *page.sections(None)):
+        yield from _section(section)
+
+
+def _section(section: Section) -> Iterator[Iterator[str]]:
+    for block in section:
+        if isinstance(block, Table):
+            yield markdown_table(block)
+        elif block.lines:
+            yield _text(block)
+
+
+def _text(block: Text) -> Iterator[str]:
+    if block.role == "heading":
+        return (f"### {escape(plain(line))}" for line in block.lines)
+    if block.role in ("good", "error"):
+        return _emphasized(block.lines)
+    # Two spaces end a line, which Markdown would join with the next one.
+    return (f"{escape(plain(line))}  " for line in block.lines)
+
+
+def _emphasized(texts: Sequence[str]) -> Iterator[str]:
+    return (f"**{escape(plain(line.strip()))}**  " for line in texts)
+
+
+def markdown_table(table: Table) -> Iterator[str]:
+    """Yield a table; totals are bold, and an empty row takes the place of a rule, which Markdown lacks."""
+    yield markdown_row([escape(column.heading) for column in table.columns])
+    yield markdown_row(["---:" if column.right else "---" for column in table.columns])
+    rows = list(zip(*(column.cells for column in table.columns), strict=True))
     for index, row in enumerate(rows):
-        if index in drawn.rules:
+        if index in table.rules:
             yield markdown_row([""] * len(row))
-        is_total = index >= len(rows) - drawn.totals
+        is_total = index >= len(rows) - table.totals
         yield markdown_row([f"**{escape(cell)}**" if is_total and cell else escape(cell) for cell in row])
 
 
 def markdown_row(cells: Sequence[str]) -> str:
-    """A row of a table in Markdown, of cells that are Markdown themselves."""
+    """Return a row of a table; its cells are Markdown already."""
     return f"| {' | '.join(cells)} |"
 
 
 def escape(text: str) -> str:
-    """The text, to be read as it is."""
+    """Return the text with every character escaped that Markdown would interpret."""
     return "".join(f"\\{c}" if c in "\\`*_|<>[]" else c for c in text)

@@ -1,4 +1,4 @@
-"""Where output goes: styled on a terminal, plain text everywhere else.
+"""Pages as text, and the streams it is written to: styled on a terminal, plain everywhere else.
 
 rich decides what a terminal can show; it is imported only where there is one, so that a pipe does
 not wait for it.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import IO, Final
 
-from cnncli.report.text.columns import Line, Table, render
+from cnncli.report.page import Page, Section, Text
+from cnncli.report.text.columns import Line, render
 
 STYLES: Final = {
     "heading": "bold",
@@ -23,6 +24,40 @@ STYLES: Final = {
     "good": "bold green",
     "caret": "red",
 }
+
+
+def lines(page: Page, width: int | None) -> Iterator[Line]:
+    """Yield the lines that show a page on a screen of ``width`` columns; None: as many as it takes."""
+    yield from _first(page, width)
+    gap = bool(page.title or page.verdict or page.lead)
+    for section in page.sections(width):
+        if gap:
+            yield Line("", "")
+        yield from _blocks(section, page, width)
+        gap = True
+
+
+def _first(page: Page, width: int | None) -> Iterator[Line]:
+    if page.title:
+        yield Line(page.title, "title")
+    if page.verdict is not None:
+        yield from _text(Text(page.verdict.lines, page.verdict.role), page, width)
+    yield from _blocks(page.lead, page, width)
+
+
+def _blocks(section: Section, page: Page, width: int | None) -> Iterator[Line]:
+    for block in section:
+        yield from _text(block, page, width) if isinstance(block, Text) else render(block, width)
+
+
+def _text(block: Text, page: Page, width: int | None) -> Iterator[Line]:
+    if block.indent is None:
+        return (Line(line, block.role) for line in block.lines)
+    # Imported here: the tables of known sizes need no wrapping.
+    from cnncli.report.text.wrapping import wrapped  # noqa: PLC0415
+
+    columns = width or page.measure
+    return (Line(line, block.role) for text in block.lines for line in wrapped(text, columns, block.indent))
 
 
 class Screen:
@@ -41,10 +76,6 @@ class Screen:
         """Let everything shown so far be seen."""
         self._stream.flush()
 
-    def table(self, table: Table) -> None:
-        """Show a table, fitted to the terminal."""
-        self.lines(render(table, self.width))
-
     def line(self, text: str = "", role: str = "") -> None:
         """Show one line."""
         self.lines((Line(text, role),))
@@ -55,7 +86,7 @@ class Screen:
             self._stream.write("".join([f"{line.text}\n" for line in lines]))
             return
         from rich.console import Console  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
+        from rich.text import Text as Styled  # noqa: PLC0415
 
         console = Console(file=self._stream, highlight=False)
         for line in lines:
@@ -64,7 +95,7 @@ class Screen:
                 # Most lines: rich would print ten thousand of them slower than they were computed.
                 self._stream.write(f"{line.text}\n")
             else:
-                console.print(Text(line.text, style=style), soft_wrap=True)
+                console.print(Styled(line.text, style=style), soft_wrap=True)
 
 
 def output() -> Screen:

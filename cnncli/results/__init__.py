@@ -1,1 +1,1 @@
-"""Plain values that the torch half and the reports share; nothing here imports torch."""
+"""Plain values that the torch half and the reports share; no module here imports torch."""

@@ -9,13 +9,13 @@ from cnncli.analysis.space.shifts import Shift
 from cnncli.graph import Node
 
 EXACT: Final = 1e-9
-"""The largest deviation, as a share of the largest value, that rounding of 64-bit numbers is taken for."""
+"""The largest relative deviation that is attributed to the rounding of 64-bit numbers."""
 
 
 class Claim(NamedTuple):
-    """What is predicted of a map along one axis, and the outputs ``clear`` of all borders, where it holds.
+    """What is predicted of a map along one axis, and for which outputs: those ``clear`` of all borders.
 
-    ``void`` says why there is nothing to measure; empty where there is.
+    ``void`` says why there is nothing to measure; otherwise it is empty.
     """
 
     node: Node
@@ -26,26 +26,26 @@ class Claim(NamedTuple):
 
     @property
     def compared(self) -> int:
-        """How many positions of the one view show what positions of the other do."""
+        """How many positions of one view show the same as positions of the other."""
         return 0 if self.void else len(self.clear) - self.shift.moves
 
 
 class Found(NamedTuple):
-    """A claim, and the largest deviation from it as a share of the largest value; None where it is void."""
+    """A claim and the largest deviation from it, relative to the largest value; None where it is void."""
 
     claim: Claim
     deviation: float | None
 
     @property
     def holds(self) -> bool:
-        """Whether nothing but rounding was found."""
+        """Whether the deviation is due to rounding alone, if there is one."""
         return self.deviation is None or self.deviation <= EXACT
 
 
 class Change(NamedTuple):
-    """How far an output changes, along each axis, where the input moves by so many pixels.
+    """How much an output changes, along each axis, when the input is shifted by ``pixels``.
 
-    The length of the difference as a share of the output's own; None where no position is in both views.
+    The norm of the difference, relative to that of the output; None where the views share no position.
     """
 
     pixels: int
@@ -53,12 +53,27 @@ class Change(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """All that was measured: the claims about every map in use, and the changes of every output."""
+    """Everything that was measured: the claims about every map in use, and the changes of every output."""
 
     found: tuple[Found, ...]
     changes: Mapping[str, tuple[Change, ...]]
 
     @property
-    def holds(self) -> bool:
-        """Whether every claim does."""
-        return all(each.holds for each in self.found)
+    def predicted(self) -> tuple[Found, ...]:
+        """The claims that predict a shift; the others say that none is possible."""
+        return tuple(each for each in self.found if each.claim.shift.broken is None)
+
+    @property
+    def measured(self) -> tuple[Found, ...]:
+        """The predictions for which there is something to measure."""
+        return tuple(each for each in self.predicted if each.deviation is not None)
+
+    @property
+    def wrong(self) -> tuple[Found, ...]:
+        """The claims that do not hold."""
+        return tuple(each for each in self.found if not each.holds)
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether every prediction holds; None if nothing was measured."""
+        return not self.wrong if self.measured else None

@@ -8,13 +8,13 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One line of ``metrics.jsonl``: what an epoch achieved.
+    """The figures of one epoch, a line of ``metrics.jsonl``.
 
-    ``epoch`` counts from 1. ``train_loss`` and ``train_accuracy`` are means over the epoch's images as they
-    were trained on, so of weights that kept changing; the loss is what was minimized, with label smoothing
-    and all heads. ``test_loss`` and ``test_accuracy`` are what
-    :func:`cnncli.training.evaluate.evaluate` gives on the held-out data after the epoch. ``lr`` is that of
-    its last step; ``seconds`` is the time spent training, without the evaluation, and
+    ``epoch`` counts from 1. ``train_loss`` and ``train_accuracy`` are means over the epoch's images at the
+    time they were trained on, while the weights were changing; the loss is the one that was minimized, with
+    label smoothing and all heads. ``test_loss`` and ``test_accuracy`` are what
+    :func:`cnncli.training.evaluate.evaluate` returns for the held-out data after the epoch. ``lr`` is the
+    learning rate of its last step; ``seconds`` is the time spent training, without the evaluation, and
     ``images_per_second`` follows from it.
     """
 
@@ -30,10 +30,10 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where training stands; told a few times a second at most.
+    """How far training is; reported a few times a second at most.
 
-    ``epoch`` counts from 1, ``batch`` is how many of the ``batches`` of this phase are done. ``loss`` and
-    ``accuracy`` are running means over the epoch's training images so far, ``images_per_second`` is since the
+    ``epoch`` counts from 1; ``batch`` of the ``batches`` of this phase are done. ``loss`` and ``accuracy``
+    are running means over the epoch's training images so far; ``images_per_second`` is the rate since the
     epoch began (or was resumed).
     """
 
@@ -50,10 +50,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """How one class fares. ``count``: images of it; a ratio without a denominator is None.
+    """The figures of one class. ``count`` is the number of its images; a ratio without a denominator is None.
 
-    precision = of those called so, the share that is; recall = of those that are, the share called so;
-    f1 = 2 correct / (count + called so).
+    precision = share of the images predicted as this class that belong to it; recall = share of its images
+    that were predicted as it; f1 = 2 correct / (count + number predicted as it).
     """
 
     count: int
@@ -65,11 +65,11 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What :func:`cnncli.training.evaluate.evaluate` measured.
+    """What :func:`cnncli.training.evaluate.evaluate` measures.
 
-    ``loss`` is the mean of the main head's criterion, which is cross-entropy in nats, without label
-    smoothing, unless its layer is trained by another; ``top1`` and ``top5`` are shares of ``count`` images
-    (``top5`` is None below five classes); ``confusion[true][called]`` counts images.
+    ``loss`` is the mean of the main head's criterion: cross-entropy in nats, without label smoothing, unless
+    the head's layer calls for another; ``top1`` and ``top5`` are shares of ``count`` images (``top5`` is None
+    for fewer than five classes); ``confusion[true][predicted]`` counts images.
     """
 
     count: int

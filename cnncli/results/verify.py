@@ -1,4 +1,4 @@
-"""The figures of the analysis beside those of torch and torchinfo."""
+"""The figures of the analysis, compared with those of torch and torchinfo."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Compared(NamedTuple):
-    """One figure of one node, or of the whole network (``total``): ours, theirs, why they differ."""
+    """One figure of a node, or of the whole network (``total``): ours, theirs, and why they differ."""
 
     name: str
     figure: str
@@ -21,7 +21,7 @@ class Compared(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """How many figures were compared, those that differ, and the totals whether they differ or not."""
+    """How many figures were compared, those that differ, and all totals."""
 
     compared: int
     differences: tuple[Compared, ...]

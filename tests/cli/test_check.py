@@ -97,8 +97,9 @@ def test_folders_and_names(folder: Path) -> None:
     assert "none.yaml' has no budget" in errors
     code, text, errors = check("vgg16", "vgg", folder / "over.yaml", folder / "over.yaml")
     assert (code, errors) == (1, "")
-    assert text.count("within budget") == 6
-    assert text.count("over budget") == 1
+    assert text.count(": within budget") == 6
+    assert text.count(": over budget") == 1
+    assert text.startswith("1 of 7 networks over budget\n\n")
 
 
 def test_a_name_that_is_none_does_not_stop_the_others(folder: Path) -> None:

@@ -163,7 +163,14 @@ def test_names_that_are_shared_are_told_apart(folder: Path) -> None:
     assert "\nother " in text
 
 
-@pytest.mark.parametrize("form", ["table", "json", "markdown"])
+def test_json_side_by_side_has_the_layers_of_every_network() -> None:
+    document = json.loads(compare("vgg11", "lenet5", "--side-by-side", "--format", "json")[1])
+    for network, name in zip(document["networks"], ["vgg11", "lenet5"], strict=True):
+        single = json.loads(runner.invoke(app, ["inspect", name, "--format", "json"]).stdout)
+        assert network["layers"] == single["layers"]
+
+
+@pytest.mark.parametrize("form", ["table", "json", "markdown", "html"])
 def test_what_is_at_fault_is_said_and_the_others_have_their_rows(folder: Path, form: str) -> None:
     (folder / "wrong.yaml").write_text("input: [4]\nlayers: [liner: 3]\n")
     (folder / "latin.yaml").write_bytes("name: Größe\n".encode("latin-1"))
@@ -195,7 +202,6 @@ def test_where_all_are_at_fault_there_is_no_table(folder: Path) -> None:
         (["vgg", "--fully-connected", "--verify"], "--fully-connected and --verify cannot go"),
         (["lenet5", "--side-by-side", "--depth", "2"], "--depth cannot go with a comparison"),
         (["lenet5", "--side-by-side", "--verify"], "expected: one spec file, without --side-by-side"),
-        (["vgg", "--side-by-side", "--format", "json"], "--side-by-side has no JSON form"),
         (["vgg", "--input", "big"], "--input big: this is no size"),
     ],
 )

@@ -34,7 +34,7 @@ def test_the_columns() -> None:
     text = run("inspect", "lenet5", "--receptive-field", "--shifts")
     assert "avgpool2            avgpool  16x5x5       16     4     7.5  4 -> 1" in text
     assert "flatten1            flatten  400         all                none  " in text
-    assert "no shift survives flatten1: it tells positions apart" in text
+    assert "flatten1 ends shift equivariance: it tells positions apart" in text
 
 
 def test_without_the_options_nothing_changes() -> None:
@@ -111,7 +111,7 @@ def test_the_table() -> None:
     text = run("probe", "lenet5", "--shift", "2")
     assert "lenet5: input 1x32x32" in text
     assert "12 of 12 predictions measured, all hold" in text
-    assert "output changes, as a share of its length, where the input moves by" in text
+    assert "relative change of output for an input shift of" in text
     assert [line.split()[0] for line in text.splitlines()[-3:]] == ["─" * 21, "1", "2"]
 
 

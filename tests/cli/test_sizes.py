@@ -29,7 +29,7 @@ def test_unet_says_which_sizes_and_why() -> None:
     code, text, _ = call("sizes", "unet_padded", "--near", "500")
     assert code == 0
     assert "height and width: 16, 32, 48, ... (multiples of 16 from 16)" in text
-    assert "500: not accepted; 496 below, 512 above, which 6 + 6 of padding reach" in text
+    assert "500: not accepted; 496 below, 512 above (pad by 6 + 6)" in text
     assert re.search(r"H - 2\*\(H//2\) == 0   up1\.concat1, \S*unet\.yaml:\d+:\d+", text)
 
 
@@ -41,11 +41,11 @@ def test_requirements_that_couple_two_axes(tmp_path: Path) -> None:
     spec = tmp_path / "coupled.yaml"
     spec.write_text("input: [2, 8, 8]\nlayers: [{reshape: [-1, 10]}]\n")
     _, text, _ = call("sizes", str(spec), "--near", "7")
-    assert "7: accepted, if what follows holds too" in text
+    assert "7: accepted, if the conditions below are met" in text
     assert "and only where\n  H*W - 5*((H*W)//5) == 0   reshape1" in text
     _, text, _ = call("sizes", str(spec), "--near", "7", "--input", "2xHxH")
     assert "height and width: 5, 10, 15, ... (multiples of 5 from 5)" in text
-    assert "7: not accepted; 5 below, 10 above, which 1 + 2 of padding reach" in text
+    assert "7: not accepted; 5 below, 10 above (pad by 1 + 2)" in text
 
 
 def test_json() -> None:
@@ -130,8 +130,8 @@ def test_formulas_of_memory_are_those_of_the_memory_command() -> None:
     """For a batch, in float32; the peak is the network's outside of training."""
     _, text, _ = call("inspect", "resnet50", "--symbolic", "--batch", "2")
     words = " ".join(text.split())
-    assert "saved for the pass back in bytes 1024*h1*w1 + " in words
-    assert "peak at work in bytes max(24*H*W + 6656*h2*w2 + 102440608, " in words
+    assert "saved for backward in bytes 1024*h1*w1 + " in words
+    assert "inference peak in bytes max(24*H*W + 6656*h2*w2 + 102440608, " in words
     shown = json.loads(call("inspect", "resnet50", "--symbolic", "--batch", "2", "--format", "json")[1])
     whole = json.loads(call("memory", "resnet50", "--input", "3xHxW", "--batch", "2", "--format", "json")[1])
     assert shown["memory"]["dtype"] == "float32"
@@ -142,12 +142,9 @@ def test_formulas_of_memory_are_those_of_the_memory_command() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        (
-            "capsnet",
-            "saved for the pass back in bytes: digits: the memory of 'capsules' has no single formula",
-        ),
+        ("capsnet", "saved for backward in bytes: digits: the memory of 'capsules' has no single formula"),
         ("capsnet", "((H + 1)//2 - 9 == 0 for some values, but not for all)"),
-        ("resnet18", "peak at work in bytes: the largest of more than 4 formulas (cnncli memory)"),
+        ("resnet18", "inference peak in bytes: the largest of more than 4 formulas (cnncli memory)"),
     ],
 )
 def test_memory_without_a_formula_is_a_line_that_says_so(name: str, words: str) -> None:

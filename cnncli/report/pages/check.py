@@ -1,30 +1,69 @@
-"""The verdicts of ``cnncli check`` as text. Formats for CI systems stand beside this one."""
+"""The page of ``cnncli check``: networks and their limits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 from cnncli.analysis.check import Verdict
-from cnncli.report.terminal import Screen, printable
-from cnncli.report.text.columns import Column, Line, Table, render
+from cnncli.report import page as pages
+from cnncli.report.page import Page, Section, Text
+from cnncli.report.terminal import printable
+from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.numbers import exact
 
-
-def show(screen: Screen, spec: str, verdicts: Sequence[Verdict]) -> None:
-    """Show one network's verdicts."""
-    screen.lines(lines(spec, verdicts, screen.width))
+SCHEMA: Final = "cnncli.check/1"
 
 
-def lines(spec: str, verdicts: Sequence[Verdict], width: int | None) -> Iterator[Line]:
-    """A table of limits, and for every limit that is passed the layers that weigh most."""
-    over = [verdict for verdict in verdicts if not verdict.within]
-    word = f"over budget in {len(over)} of {len(verdicts)}" if over else f"within budget ({len(verdicts)})"
-    yield Line(f"{printable(spec)}: {word}", "error" if over else "good")
-    yield from render(_table(verdicts), width)
-    for verdict in over:
+class Checked(NamedTuple):
+    """A spec and its verdicts, one for each limit."""
+
+    spec: str
+    verdicts: Sequence[Verdict]
+
+    @property
+    def over(self) -> list[Verdict]:
+        """The limits that are exceeded."""
+        return [verdict for verdict in self.verdicts if not verdict.within]
+
+
+def page(checked: Sequence[Checked]) -> Page:
+    """Return the page; several networks get a verdict on all of them, too."""
+    data = partial(_document, checked)
+    if len(checked) == 1:
+        (only,) = checked
+        verdict = pages.Verdict((_headline(only),), not only.over)
+        return Page("", _nothing, data, verdict, (_table(only.verdicts), *_heaviest(only)))
+    over = sum(bool(each.over) for each in checked)
+    headline = (
+        f"{over} of {len(checked)} networks over budget" if over else f"{len(checked)} networks within budget"
+    )
+    return Page("", partial(_sections, checked), data, pages.Verdict((headline,), not over))
+
+
+def _nothing(_: int | None) -> Iterator[Section]:
+    return iter(())
+
+
+def _sections(checked: Sequence[Checked], _: int | None) -> Iterator[Section]:
+    """Yield each network's verdict, its limits and, for every limit exceeded, the heaviest layers."""
+    for each in checked:
+        headline = Text((_headline(each),), "error" if each.over else "good")
+        yield headline, _table(each.verdicts), *_heaviest(each)
+
+
+def _headline(checked: Checked) -> str:
+    count, over = len(checked.verdicts), len(checked.over)
+    word = f"over budget in {over} of {count}" if over else f"within budget ({count})"
+    return f"{printable(checked.spec)}: {word}"
+
+
+def _heaviest(checked: Checked) -> Iterator[Text]:
+    for verdict in checked.over:
         if verdict.heaviest:
             heaviest = ", ".join(f"{name} {exact(amount)}" for name, amount in verdict.heaviest)
-            yield Line(f"  most {verdict.figure}: {heaviest}", "")
+            yield Text((f"  most {verdict.figure}: {heaviest}",))
 
 
 def _table(verdicts: Sequence[Verdict]) -> Table:
@@ -33,13 +72,38 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
             Column("figure", [verdict.figure for verdict in verdicts]),
             Column("limit", [exact(verdict.limit) for verdict in verdicts], right=True),
             Column("network", [exact(verdict.actual) for verdict in verdicts], right=True),
-            Column("verdict", [_verdict(verdict) for verdict in verdicts]),
+            Column("verdict", [_word(verdict) for verdict in verdicts]),
         )
     )
 
 
-def _verdict(verdict: Verdict) -> str:
+def _word(verdict: Verdict) -> str:
     if verdict.within:
         return f"ok, {exact(-verdict.excess)} left"
     share = f" ({100 * verdict.excess / verdict.limit:,.1f} %)" if verdict.limit else ""
     return f"OVER by {exact(verdict.excess)}{share}"
+
+
+def _document(checked: Sequence[Checked]) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "within": not any(each.over for each in checked),
+        "networks": [_network_data(each) for each in checked],
+    }
+
+
+def _network_data(checked: Checked) -> dict[str, Any]:
+    return {
+        "spec": checked.spec,
+        "within": not checked.over,
+        "limits": [
+            {
+                "figure": verdict.figure,
+                "limit": verdict.limit,
+                "actual": verdict.actual,
+                "within": verdict.within,
+                "heaviest": [{"layer": name, "amount": amount} for name, amount in verdict.heaviest],
+            }
+            for verdict in checked.verdicts
+        ],
+    }

@@ -1,59 +1,41 @@
-"""Several networks in one table: a row a network."""
+"""The page of ``cnncli inspect`` for several networks: a row for each, and their layers side by side."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 from cnncli.analysis.costs.overview import Overview
 from cnncli.layers import shape_text
-from cnncli.report.markdown import markdown_table
-from cnncli.report.pages import side_by_side
-from cnncli.report.pages.inspect import figure_column, weights_text
-from cnncli.report.pages.inspect_data import summary
-from cnncli.report.terminal import Screen, printable
+from cnncli.report.page import Page, Section, Text
+from cnncli.report.pages.inspect import figure_column, layers_data, summary_data, weights_text
+from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
-from cnncli.report.text.json_values import text
 from cnncli.report.text.numbers import exact
 
 SCHEMA: Final = "cnncli.compare/1"
 
 
-def show(screen: Screen, networks: Sequence[Overview], batch: int, *, layers: bool) -> None:
-    """Show the table; with ``layers`` the networks' layers side by side before it."""
-    for drawn in side_by_side.tables(networks, _names(networks), screen.width) if layers else ():
-        screen.table(drawn)
-        screen.line()
-    screen.table(table(networks))
-    for note in _notes(batch):
-        screen.line()
-        screen.line(note, "note")
+def page(networks: Sequence[Overview], batch: int = 1, *, layers: bool = False) -> Page:
+    """Return the page; with ``layers`` it has the networks' layers side by side, too."""
+    sections = partial(_sections, networks, batch, layers)
+    return Page("", sections, partial(_document, networks, batch, layers))
 
 
-def markdown(networks: Sequence[Overview], batch: int, *, layers: bool) -> Iterator[str]:
-    """The same as Markdown."""
-    for drawn in side_by_side.tables(networks, _names(networks), None) if layers else ():
-        yield from markdown_table(drawn)
-        yield ""
-    yield from markdown_table(table(networks))
-    for note in _notes(batch):
-        yield ""
-        yield note
+def _sections(networks: Sequence[Overview], batch: int, layers: bool, width: int | None) -> Iterator[Section]:
+    if layers:
+        from cnncli.report.pages import side_by_side  # noqa: PLC0415 - few comparisons need it
+
+        yield from ((drawn,) for drawn in side_by_side.tables(networks, _names(networks), width))
+    yield (_table(networks),)
+    if batch > 1:
+        yield (Text((f"MACs and neurons of a batch of {exact(batch)}",), "note"),)
 
 
-def document(networks: Sequence[Overview], batch: int) -> str:
-    """The same for machines. Figures are for ``batch`` samples, shapes for one."""
-    return text({"schema": SCHEMA, "networks": [row(each, batch) for each in networks]})
-
-
-def row(network: Overview, batch: int) -> dict[str, Any]:
-    """What a document says of one of several networks."""
-    return summary(network.graph, network.costs, batch) | {"depth": network.depth}
-
-
-def table(networks: Sequence[Overview]) -> Table:
-    """Name, input, parameters, MACs, neurons, depth and weights of every network."""
+def _table(networks: Sequence[Overview]) -> Table:
+    """Return name, input, parameters, MACs, neurons, depth and weights of every network."""
     figures = [each.costs.totals for each in networks]
     return Table(
         (
@@ -69,7 +51,7 @@ def table(networks: Sequence[Overview]) -> Table:
 
 
 def _names(networks: Sequence[Overview]) -> list[str]:
-    """What to call each network: by its name, and by its file where others have that name too."""
+    """Return a label for each network: its name, and its file too where another has the same name."""
     count = Counter(each.graph.name for each in networks)
     return [
         printable(name if count[name] == 1 else f"{name} ({source.name})")
@@ -77,6 +59,14 @@ def _names(networks: Sequence[Overview]) -> list[str]:
     ]
 
 
-def _notes(batch: int) -> Iterator[str]:
-    if batch > 1:
-        yield f"MACs and neurons of a batch of {exact(batch)}"
+def _document(networks: Sequence[Overview], batch: int, layers: bool) -> dict[str, Any]:
+    """Return the document. Figures are for ``batch`` samples, shapes for one."""
+    rows = [row_data(each, batch) for each in networks]
+    if layers:
+        rows = [row | {"layers": layers_data(each.costs)} for row, each in zip(rows, networks, strict=True)]
+    return {"schema": SCHEMA, "networks": rows}
+
+
+def row_data(network: Overview, batch: int) -> dict[str, Any]:
+    """Return what a document says of one of several networks."""
+    return summary_data(network.graph, network.costs, batch) | {"depth": network.depth}

@@ -1,26 +1,28 @@
-"""What ``cnncli fit`` shows: the largest value that fits, beside its neighbors, as text and as JSON."""
+"""The page of ``cnncli fit``: the largest value that fits, beside its neighbors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from cnncli.analysis.fit import MEMORY, Candidate, Fitted
 from cnncli.diagnostics import listing, readable_bytes
 from cnncli.graph import Graph
 from cnncli.layers import shape_text
-from cnncli.report.terminal import Screen, printable
-from cnncli.report.text.columns import Column, Line, Table, render
-from cnncli.report.text.formulas import unbroken, wrapped
-from cnncli.report.text.json_values import shape_numbers, text
+from cnncli.report.page import Page, Section, Text
+from cnncli.report.terminal import printable
+from cnncli.report.text.columns import Column, Table
+from cnncli.report.text.json_values import shape_numbers
 from cnncli.report.text.numbers import exact, short
+from cnncli.report.text.wrapping import INDENT, unbroken
 
 SCHEMA: Final = "cnncli.fit/1"
 _WEIGHTS: Final = "weights_size"
 
 
 class Step(NamedTuple):
-    """A variable, the value that the spec gives it, what was found, and candidates around it."""
+    """A variable, its value in the spec, what was found, and candidates around it."""
 
     name: str
     before: int
@@ -30,14 +32,14 @@ class Step(NamedTuple):
 
 
 class Written(NamedTuple):
-    """The file that the changed spec was written to, and whether it has the text of the old one."""
+    """The file that the changed spec was written to, and whether it keeps the text of the old one."""
 
     path: str
     kept: bool
 
 
 class Report(NamedTuple):
-    """What was fitted, into what."""
+    """What was fitted, and the limits."""
 
     graph: Graph
     limits: Mapping[str, int]
@@ -45,38 +47,31 @@ class Report(NamedTuple):
     written: Written | None = None
 
 
-def show(screen: Screen, report: Report) -> None:
-    """Show every variable in turn."""
-    screen.lines(lines(report, screen.width))
-
-
-def lines(report: Report, width: int | None) -> Iterator[Line]:
-    """The limits; for each variable its candidates and the formulas that they were found from."""
-    yield Line(f"{printable(report.graph.name)}: input {shape_text(report.graph.input)}", "title")
+def page(report: Report) -> Page:
+    """Return the page: the limits, and for each variable its candidates and how they were found."""
+    title = f"{printable(report.graph.name)}: input {shape_text(report.graph.input)}"
     limits = [f"{name} {amount(name, most)}" for name, most in report.limits.items()]
     samples = f", in training with a batch of {exact(batch(report))}" if MEMORY in report.limits else ""
-    yield from _note(f"within {listing(limits)}{samples}", "", width)
+    lead = Text((f"within {listing(limits)}{samples}",), indent=INDENT)
+    return Page(title, partial(_sections, report), partial(_document, report), lead=(lead,))
+
+
+def _sections(report: Report, _: int | None) -> Iterator[Section]:
     for step in report.steps:
-        yield Line("", "")
-        yield from render(_table(step, report.limits), width)
-        for note in _notes(step.fitted):
-            yield from _note(note, "note", width)
-    found = " ".join(f"--set {step.name}={step.value}" for step in report.steps)
-    yield Line("", "")
-    yield Line(found, "good")
-    if report.written is not None:
-        lost = "" if report.written.kept else ", without comments: the file's own words do not say all"
-        yield from _note(f"written to {printable(report.written.path)}{lost}", "", width)
+        notes = tuple(unbroken(note) for note in _notes(step.fitted))
+        yield _table(step, report.limits), Text(notes, "note", INDENT)
+    found = Text((" ".join(f"--set {step.name}={step.value}" for step in report.steps),), "good")
+    if report.written is None:
+        yield (found,)
+        return
+    lost = "" if report.written.kept else ", without the comments, which could not be carried over"
+    yield found, Text((f"written to {printable(report.written.path)}{lost}",), indent=INDENT)
 
 
 def batch(report: Report) -> int:
-    """The batch of the network that was found."""
+    """Return the batch of the network that was found."""
     last = report.steps[-1]
     return next(each.batch for each in last.candidates if each.value == last.value)
-
-
-def _note(text: str, role: str, width: int | None) -> Iterator[Line]:
-    yield from (Line(line, role) for line in wrapped(unbroken(text), width))
 
 
 def _table(step: Step, limits: Mapping[str, int]) -> Table:
@@ -104,7 +99,7 @@ def _verdict(candidate: Candidate, step: Step, limits: Mapping[str, int]) -> str
     over = [f"{name} by {amount(name, excess)}" for name, excess in candidate.over(limits).items()]
     words = [f"over {listing(over)}"] if over else []
     if candidate.value == step.value:
-        # Of values beyond those that were tried nothing is known.
+        # Nothing is known of values beyond those that were tried.
         open_end = step.fitted.tried is not None and step.fitted.above is None
         words = ["the largest tried that fits" if open_end else "the largest that fits"]
     if candidate.value == step.before:
@@ -113,9 +108,9 @@ def _verdict(candidate: Candidate, step: Step, limits: Mapping[str, int]) -> str
 
 
 def _notes(fitted: Fitted) -> Iterator[str]:
-    """How it was found."""
+    """Yield how it was found."""
     if fitted.tried is not None:
-        yield f"the values from 1 to {fitted.tried} were tried, since formulas do not decide it"
+        yield f"values from 1 to {fitted.tried} were tried, because no formula decides it"
     for name, found in (fitted.formulas or {}).items():
         if len(found) == 1:
             yield f"{name} = {exact(found[0])}"
@@ -124,28 +119,26 @@ def _notes(fitted: Fitted) -> Iterator[str]:
 
 
 def amount(name: str, value: int, *, brief: bool = False) -> str:
-    """A figure as a person says it, bytes with their unit."""
+    """Return a figure as a person says it, bytes with their unit."""
     if name in (MEMORY, _WEIGHTS):
         return readable_bytes(value)
     return short(value) if brief else exact(value)
 
 
-def document(report: Report) -> str:
-    """The same for machines."""
-    content: dict[str, Any] = {
+def _document(report: Report) -> dict[str, Any]:
+    return {
         "schema": SCHEMA,
         "name": report.graph.name,
         "spec": report.graph.source.name,
         "input": shape_numbers(report.graph.input),
         "limits": dict(report.limits),
         "batch": batch(report),
-        "variables": [_step(step, report.limits) for step in report.steps],
+        "variables": [_step_data(step, report.limits) for step in report.steps],
         "written": report.written.path if report.written is not None else None,
     }
-    return text(content)
 
 
-def _step(step: Step, limits: Mapping[str, int]) -> dict[str, Any]:
+def _step_data(step: Step, limits: Mapping[str, int]) -> dict[str, Any]:
     formulas = step.fitted.formulas or {}
     return {
         "name": step.name,

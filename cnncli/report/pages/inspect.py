@@ -1,80 +1,139 @@
-"""The table of ``cnncli inspect``, for a terminal and as Markdown."""
+"""The page of ``cnncli inspect`` for one network: every layer, totals, and where formulas hold.
+
+What formulas need is imported where there are some: a table of numbers does not wait for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cnncli.algebra import Dim
-from cnncli.analysis.costs.figures import Costs, Figures
-from cnncli.analysis.costs.fully_connected import Comparison
+from cnncli.analysis.costs.figures import Costs, Figures, Row
 from cnncli.diagnostics import listing
 from cnncli.graph import Graph
 from cnncli.language.description import OUTPUT
 from cnncli.layers import shape_text
-from cnncli.report.markdown import escape, markdown_table
+from cnncli.report.page import Page, Section, Text
 from cnncli.report.pages.views import View
-from cnncli.report.terminal import Screen, printable
-from cnncli.report.text.columns import Column, Table
-from cnncli.report.text.folding import FoldedRow, fold
+from cnncli.report.terminal import printable
+from cnncli.report.text.columns import Column, Fold, Table
+from cnncli.report.text.folding import FoldedRow, fold, stretches
+from cnncli.report.text.json_values import number, shape_numbers
 from cnncli.report.text.numbers import exact, megabytes, short
 
-_MARK = "*"
-_FIGURES = (("parameters", "params", 3), ("MACs", "macs", 2), ("neurons", "neurons", 1))
+if TYPE_CHECKING:
+    from cnncli.analysis.costs.fully_connected import Comparison
+    from cnncli.analysis.memory.totals import MemoryTotals
+    from cnncli.analysis.sizes import ValidSizes
+    from cnncli.report.text.amounts import Amount
+    from cnncli.report.text.formulas import Names
+
+SCHEMA: Final = "cnncli.inspect/1"
+_MARK: Final = "*"
+_FIGURES: Final = (("parameters", "params", 3), ("MACs", "macs", 2), ("neurons", "neurons", 1))
 """Heading, name and rank of the columns that every table has."""
+_TOTALS: Final = (
+    ("parameters", "params"),
+    ("buffers", "buffers"),
+    ("MACs", "macs"),
+    ("FLOPs", "flops"),
+    ("neurons", "neurons"),
+    ("weights in bytes", "weights_size"),
+)
 
 
-def show(
-    screen: Screen, graph: Graph, costs: Costs, depth: int | None, batch: int, views: Sequence[View] = ()
-) -> None:
-    """Show title, table and summary."""
-    screen.line(title(graph, batch), "title")
-    screen.line()
-    screen.table(table(graph, costs, depth, views))
-    screen.line()
-    for line in summary(graph, costs, views):
-        screen.line(line, "note")
+class Formulas(NamedTuple):
+    """What belongs to formulas: the memory, and the sizes for which they hold."""
+
+    memory: MemoryTotals
+    found: ValidSizes
 
 
-def title(graph: Graph, batch: int) -> str:
-    """The network's name and input."""
+class Asked(NamedTuple):
+    """What is shown besides the costs: the views of the layers, and a comparison with dense ones.
+
+    Names of more than ``depth`` parts share a row. ``formulas`` is given where sizes are unknown.
+    """
+
+    depth: int | None = None
+    views: Sequence[View] = ()
+    comparisons: Sequence[Comparison] | None = None
+    formulas: Formulas | None = None
+
+
+COSTS_ONLY: Final = Asked()
+
+
+def page(graph: Graph, costs: Costs, batch: int = 1, asked: Asked = COSTS_ONLY) -> Page:
+    """Return the page; figures are for ``batch`` samples."""
+    sections = partial(_sections, graph, costs, asked)
+    if asked.formulas is not None:
+        sections = partial(_formula_sections, graph, costs, asked.depth, asked.formulas)
+    return Page(_title(graph, batch), sections, partial(_document, graph, costs, batch, asked))
+
+
+def _title(graph: Graph, batch: int) -> str:
+    """Return the network's name and input."""
     unknown = f", {listing(graph.variables)} unknown" if graph.variables else ""
     several = f", batch of {batch}" if batch > 1 else ""
     return f"{printable(graph.name)}: input {shape_text(graph.input)}{unknown}{several}"
 
 
+def _sections(graph: Graph, costs: Costs, asked: Asked, _: int | None) -> Iterator[Section]:
+    yield (table(graph, costs, asked.depth, asked.views),)
+    yield (Text(tuple(_summary(graph, costs, asked.views)), "note"),)
+    if asked.comparisons is not None:
+        yield (_dense_table(asked.comparisons),)
+
+
 def table(
     graph: Graph, costs: Costs, depth: int | None, views: Sequence[View] = (), *, totals: bool = True
 ) -> Table:
-    """Name, kind, output, what the views say, parameters, MACs and neurons of every layer; the totals.
+    """Return name, kind, output, views, parameters, MACs and neurons of every layer, and the totals.
 
-    Where there is little room, the figures make room for what views say, and for formulas.
+    On a narrow screen the figures make room for the views, and for formulas.
     """
-    rows = fold(costs.rows, graph.groups, depth)
     sums = list(_sums(graph, costs)) if totals else []
+    columns = partial(_columns, views=views, optional=bool(views) or not totals)
+    folds = partial(_folds, graph, costs, columns) if depth is None else tuple
+    return Table(columns(fold(costs.rows, graph.groups, depth), sums), totals=len(sums), folds=folds)
+
+
+def _columns(
+    rows: Sequence[FoldedRow], sums: Sequence[tuple[str, Figures]], views: Sequence[View], *, optional: bool
+) -> tuple[Column, ...]:
     blank = [""] * len(sums)
     figures = [row.figures for row in rows] + [figures for _, figures in sums]
-    columns = (
+    return (
         Column("name", [_name(row) for row in rows] + [name for name, _ in sums], cut=True),
         Column("kind", [row.kind for row in rows] + blank),
         Column("output", [shape_text(row.output) for row in rows] + blank),
         *(column for view in views for column in view.columns([row.last for row in rows], len(blank))),
         *(
-            figure_column(heading, figures, name, rank)._replace(optional=bool(views) or not totals)
+            figure_column(heading, figures, name, rank)._replace(optional=optional)
             for heading, name, rank in _FIGURES
         ),
     )
-    return Table(columns, totals=len(sums))
+
+
+def _folds(graph: Graph, costs: Costs, columns: Any) -> list[Fold]:
+    """Return the blocks and other groups of layers with the cells of their sums."""
+    found = list(stretches(costs.rows, graph.groups))
+    cells = zip(*(column.cells for column in columns([each.row for each in found], [])), strict=True)
+    return [Fold(each.first, each.end, row) for each, row in zip(found, cells, strict=True)]
 
 
 def _sums(graph: Graph, costs: Costs) -> Iterator[tuple[str, Figures]]:
-    """What stands in the rows of totals."""
+    """Yield the rows of totals."""
     yield "total", costs.totals
     if graph.has_training_only:
         yield f"{_MARK} with training heads", costs.training_totals
 
 
-def summary(graph: Graph, costs: Costs, views: Sequence[View] = ()) -> Iterator[str]:
-    """What stands under the table."""
+def _summary(graph: Graph, costs: Costs, views: Sequence[View]) -> Iterator[str]:
+    """Yield the notes below the table."""
     totals = costs.totals
     yield f"trainable parameters {exact(totals.params)}   buffers {exact(totals.buffers)}"
     yield f"FLOPs {exact(totals.flops)}   weights {weights_text(totals)}"
@@ -87,8 +146,8 @@ def summary(graph: Graph, costs: Costs, views: Sequence[View] = ()) -> Iterator[
         yield from view.notes()
 
 
-def dense_table(comparisons: Sequence[Comparison]) -> Table:
-    """The weights of each layer beside those of a fully connected one."""
+def _dense_table(comparisons: Sequence[Comparison]) -> Table:
+    """Return the weights of each layer beside those of a fully connected one."""
     shapes = [
         f"{shape_text(each.node.input_shapes[0])} -> {shape_text(each.node.output)}" for each in comparisons
     ]
@@ -109,25 +168,12 @@ def dense_table(comparisons: Sequence[Comparison]) -> Table:
     return Table(columns)
 
 
-def markdown(
-    graph: Graph, costs: Costs, depth: int | None, batch: int, views: Sequence[View] = ()
-) -> Iterator[str]:
-    """The same as a Markdown document."""
-    drawn = table(graph, costs, depth, views)
-    yield f"## {escape(title(graph, batch))}"
-    yield ""
-    yield from markdown_table(drawn)
-    yield ""
-    for line in summary(graph, costs, views):
-        yield f"{escape(line)}  "
-
-
 def _name(row: FoldedRow) -> str:
     return f"{row.name} {_MARK}" if row.training_only else row.name
 
 
 def figure_column(heading: str, figures: Sequence[Figures], name: str, rank: int) -> Column:
-    """One figure of every row, in full or, where there is little room, in three digits."""
+    """Return one figure of every row, in full or, on a narrow screen, in three digits."""
     values: list[Dim] = [getattr(each, name) for each in figures]
     cells = [exact(value) for value in values]
     brief = [
@@ -137,10 +183,147 @@ def figure_column(heading: str, figures: Sequence[Figures], name: str, rank: int
 
 
 def weights_text(figures: Figures) -> str:
-    """The size of the weights, for a person."""
+    """Return the size of the weights, for a person."""
     size = figures.weights_size
     return megabytes(size) if isinstance(size, int) else f"{size} bytes"
 
 
 def _factor(factor: float) -> str:
     return f"{factor:,.0f}x" if factor >= 10 else f"{factor:.3g}x"
+
+
+# -- formulas --------------------------------------------------------------------------------------
+
+
+def _formula_sections(
+    graph: Graph, costs: Costs, depth: int | None, formulas: Formulas, width: int | None
+) -> Iterator[Section]:
+    """Yield the table, the formulas that it has no room for, totals, and what the names stand for."""
+    from cnncli.report.text.continuation import continuation  # noqa: PLC0415
+    from cnncli.report.text.formulas import Names, abbreviated  # noqa: PLC0415
+    from cnncli.report.text.wrapping import INDENT  # noqa: PLC0415
+
+    names = Names(graph.unknowns)
+    brief, figures = abbreviated(graph, costs, names)
+    drawn = table(brief, figures, depth, totals=False)
+    yield (drawn,)
+    yield from ((rest,) for rest in continuation(drawn, width))
+    yield (Text(tuple(_formula_notes(figures, formulas, names)), "note", INDENT),)
+
+
+def _formula_notes(figures: Costs, formulas: Formulas, names: Names) -> Iterator[str]:
+    from cnncli.report.text.formulas import explained  # noqa: PLC0415
+
+    used = [row.figures for row in figures.rows if not row.node.training_only]
+    for heading, name in _TOTALS:
+        if getattr(figures.totals, name) != 0:
+            yield f"{heading} {_total(figures.totals, used, name)}"
+    if figures.totals != figures.training_totals:
+        trained = [row.figures for row in figures.rows]
+        yield f"parameters with training heads {_total(figures.training_totals, trained, 'params')}"
+    memory = formulas.memory
+    yield _memory("saved for backward in bytes", memory.saved, memory.why_not_saved, names)
+    yield _memory("inference peak in bytes", memory.peak, memory.why_no_peak, names)
+    yield from explained(names, formulas.found)
+
+
+def _total(total: Figures, parts: Sequence[Figures], name: str) -> str:
+    """Return a total; a formula is written as the sum over the layers that reads best."""
+    from cnncli.algebra.factoring import readable  # noqa: PLC0415
+    from cnncli.report.text.wrapping import unbroken  # noqa: PLC0415
+
+    value: Dim = getattr(total, name)
+    if isinstance(value, int):
+        return exact(value)
+    return unbroken(readable(value, [getattr(each, name) for each in parts]))
+
+
+def _memory(heading: str, amount: Amount, why_none: str, names: Names) -> str:
+    from cnncli.report.text.amounts import full  # noqa: PLC0415
+    from cnncli.report.text.wrapping import unbroken  # noqa: PLC0415
+
+    return f"{heading}: {why_none}" if amount is None else unbroken(f"{heading} {full(amount, names.short)}")
+
+
+# -- data ------------------------------------------------------------------------------------------
+
+
+def _document(graph: Graph, costs: Costs, batch: int, asked: Asked) -> dict[str, Any]:
+    """Return the document. Figures are for ``batch`` samples, shapes for one."""
+    outputs = {name: shape_numbers(output.shape) for name, output in graph.outputs.items()}
+    whole = {"schema": SCHEMA} | summary_data(graph, costs, batch)
+    if asked.formulas is not None:
+        whole |= _formulas_data(graph, asked.formulas)
+    layers = layers_data(costs, asked.comparisons or (), asked.views)
+    return whole | {"layers": layers, "outputs": outputs}
+
+
+def summary_data(graph: Graph, costs: Costs, batch: int) -> dict[str, Any]:
+    """Return what a document says of a whole network."""
+    totals = {"totals": _totals_data(costs.totals)}
+    if graph.has_training_only:
+        totals["training_totals"] = _totals_data(costs.training_totals)
+    return {
+        "name": graph.name,
+        "spec": graph.source.name,
+        "input": shape_numbers(graph.input),
+        "batch": batch,
+        **totals,
+    }
+
+
+def layers_data(
+    costs: Costs, comparisons: Sequence[Comparison] = (), views: Sequence[View] = ()
+) -> list[dict[str, Any]]:
+    """Return what a document says of every layer."""
+    dense = {each.node.name: each for each in comparisons}
+    return [_layer_data(row, dense, views) for row in costs.rows]
+
+
+def _formulas_data(graph: Graph, formulas: Formulas) -> dict[str, Any]:
+    """Return memory, null where it has no one formula, and where all formulas hold."""
+    from cnncli.analysis.memory.totals import DTYPE  # noqa: PLC0415
+    from cnncli.report.pages.sizes import where_it_holds  # noqa: PLC0415
+    from cnncli.report.text.amounts import peak_data, written_out  # noqa: PLC0415
+
+    saved, peak, *_ = formulas.memory
+    inference = None if peak is None else peak_data(peak)
+    memory = {"dtype": DTYPE, "saved": written_out(saved), "inference": inference}
+    return {"memory": memory, **where_it_holds(graph, formulas.found)}
+
+
+def _totals_data(figures: Figures) -> dict[str, int | str]:
+    return {
+        "params": number(figures.params),
+        "trainable_params": number(figures.params),
+        "buffers": number(figures.buffers),
+        "macs": number(figures.macs),
+        "flops": number(figures.flops),
+        "neurons": number(figures.neurons),
+        "connections": number(figures.connections),
+        "weights_size": number(figures.weights_size),
+    }
+
+
+def _layer_data(row: Row, dense: Mapping[str, Comparison], views: Sequence[View]) -> dict[str, Any]:
+    node, figures = row
+    layer: dict[str, Any] = {
+        "name": node.name,
+        "kind": node.kind,
+        "line": node.location.line,
+        "inputs": list(node.inputs),
+        "output": shape_numbers(node.output),
+        **{name: number(value) for name, value in figures._asdict().items()},
+    }
+    if node.training_only:
+        layer["training_only"] = True
+    compared = dense.get(node.name)
+    if compared is not None:
+        layer["fully_connected"] = {
+            "weights": compared.weights,
+            "dense_weights": compared.dense_weights,
+            "factor": compared.factor,
+        }
+    for view in views:
+        layer |= view.document(node.name)
+    return layer

@@ -1,92 +1,92 @@
-"""The reference pages of the kinds, derived from their declarations."""
+"""The pages of ``cnncli layers``: all kinds in a line each, or one kind in full, from their declarations."""
 
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
-from cnncli.language.fields import Arg
 from cnncli.layers import Kind, shape_text
-from cnncli.report.text.columns import Line
+from cnncli.report.page import Page, Section, Text
 
-_WIDTH = 80
+SCHEMA: Final = "cnncli.layers/1"
+_MEASURE: Final = 80
+_CODE: Final = re.compile("``(.+?)``", re.DOTALL)
 
 
-def overview(kinds: Mapping[str, type[Kind[Any]]]) -> Iterator[Line]:
-    """One line for each kind, family by family."""
+def overview(kinds: Mapping[str, type[Kind[Any]]]) -> Page:
+    """Return the page of all kinds, family by family."""
+    return Page("", partial(_families, kinds), partial(_overview_data, kinds), measure=_MEASURE)
+
+
+def page(name: str, kind: type[Kind[Any]]) -> Page:
+    """Return the page of one kind: description, arguments and examples."""
+    return Page(name, partial(_sections, name, kind), partial(_kind_data, name, kind), measure=_MEASURE)
+
+
+def _families(kinds: Mapping[str, type[Kind[Any]]], _: int | None) -> Iterator[Section]:
     families: dict[str, list[str]] = {}
     for name, kind in kinds.items():
         families.setdefault(kind.family, []).append(name)
     width = max(map(len, kinds))
     for family, names in families.items():
-        yield Line(family, "heading")
+        lines = []
         for name in names:
-            text = first_sentence(kinds[name])
-            yield Line(
-                f"  {name:<{width}}  {textwrap.shorten(text, _WIDTH - width - 4, placeholder='...')}", ""
+            text = _quoted(first_sentence(kinds[name]))
+            lines.append(
+                f"  {name:<{width}}  {textwrap.shorten(text, _MEASURE - width - 4, placeholder='...')}"
             )
-        yield Line("", "")
-    yield Line("cnncli layers KIND shows one of them.", "note")
+        yield Text((family,), "heading"), Text(tuple(lines))
+    yield (Text(("cnncli layers KIND shows one of them.",), "note"),)
 
 
-def page(name: str, kind: type[Kind[Any]], width: int | None) -> Iterator[Line]:
-    """Description, arguments and examples of one kind."""
-    columns = min(width or _WIDTH, 100)
-    yield Line(name, "title")
-    yield Line("", "")
-    yield from (Line(text, "") for text in _description(kind, columns))
-    yield Line("arguments", "heading")
-    if not kind.arguments and not kind.joins:
-        yield Line("  none", "")
-    if kind.joins:
-        yield Line("  branches: what to join (main argument, required)", "")
-    for argument, declared in kind.arguments.items():
-        yield from _argument(argument, declared, columns)
-    if kind.sugar:
-        yield Line("  norm, activation: written here, they become the next layers", "")
-    yield Line("", "")
-    yield Line("FLOPs beyond two for each multiply-accumulate", "heading")
-    yield Line(f"  {operations(kind)}", "")
+def _sections(name: str, kind: type[Kind[Any]], width: int | None) -> Iterator[Section]:
+    columns = min(width or _MEASURE, 100)
+    yield from ((Text(lines),) for lines in _description(kind, columns))
+    yield Text(("arguments",), "heading"), Text(tuple(_arguments(kind)), indent="      ")
+    yield Text(("FLOPs besides 2 x MACs",), "heading"), Text((f"  {_quoted(operations(kind))}",))
     if kind.examples:
-        yield Line("", "")
-        yield Line("examples", "heading")
-        for text in _examples(name, kind):
-            yield from (Line(line, "") for line in textwrap.wrap(text, columns, subsequent_indent="      "))
+        yield Text(("examples",), "heading"), Text(tuple(_examples(name, kind)), indent="      ")
 
 
-def _description(kind: type[Kind[Any]], columns: int) -> Iterator[str]:
-    """The lines of a kind's description; a paragraph that is too wide is filled anew."""
-    for paragraph in inspect.cleandoc(kind.__doc__ or "").split("\n\n"):
+def _description(kind: type[Kind[Any]], columns: int) -> Iterator[tuple[str, ...]]:
+    """Yield the paragraphs of a kind's description; one that is too wide is wrapped anew."""
+    for paragraph in _quoted(inspect.cleandoc(kind.__doc__ or "")).split("\n\n"):
         lines = paragraph.splitlines()
-        yield from lines if max(map(len, lines)) <= columns else textwrap.wrap(paragraph, columns)
-        yield ""
+        yield tuple(lines if max(map(len, lines)) <= columns else textwrap.wrap(paragraph, columns))
+
+
+def _arguments(kind: type[Kind[Any]]) -> Iterator[str]:
+    if not kind.arguments and not kind.joins:
+        yield "  none"
+    if kind.joins:
+        yield "  branches: what to join (main argument, required)"
+    for name, declared in kind.arguments.items():
+        notes = ["main argument"] if declared.main else []
+        notes.append("required" if declared.required else f"default {default_text(declared.default)}")
+        yield f"  {name}: {_quoted(declared.help)} ({', '.join(notes)}); {declared.reader.expected}"
+    if kind.sugar:
+        yield "  norm, activation: written here, they become the next layers"
 
 
 def first_sentence(kind: type[Kind[Any]]) -> str:
-    """The first paragraph of a kind's description, on one line."""
+    """Return the first paragraph of a kind's description, on one line."""
     return " ".join(inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].split())
 
 
 def operations(kind: type[Kind[Any]]) -> str:
-    """How a kind's operations are counted, in words."""
+    """Return in words how a kind's operations are counted."""
     work = getattr(kind, "work", None)
     if work is not None:
         return "none" if work == 0 else f"{work} for each value"
     return " ".join(inspect.cleandoc(kind.operations.__doc__ or "").split())
 
 
-def _argument(name: str, declared: Arg[Any], columns: int) -> Iterator[Line]:
-    notes = ["main argument"] if declared.main else []
-    notes.append("required" if declared.required else f"default {default_text(declared.default)}")
-    text = f"{name}: {declared.help} ({', '.join(notes)}); {declared.reader.expected}"
-    for line in textwrap.wrap(text, columns - 2, subsequent_indent="    "):
-        yield Line(f"  {line}", "")
-
-
 def default_text(value: object) -> str:
-    """A default as it would be written in a spec."""
+    """Return a default as it is written in a spec."""
     if isinstance(value, bool):
         return str(value).lower()
     return "none" if value is None else str(value)
@@ -97,3 +97,37 @@ def _examples(name: str, kind: type[Kind[Any]]) -> Iterator[str]:
         shapes = " and ".join(shape_text(shape) for shape in example.inputs)
         written = f"{name}: {example.arguments}" if example.arguments else name
         yield f"  {written}   on {shapes}"
+
+
+def _quoted(text: str) -> str:
+    """Return text of a docstring with plain quotes instead of its double backquotes."""
+    return _CODE.sub(r"'\1'", text)
+
+
+def _overview_data(kinds: Mapping[str, type[Kind[Any]]]) -> dict[str, Any]:
+    return {"schema": SCHEMA, "kinds": [_data(name, kind) for name, kind in kinds.items()]}
+
+
+def _kind_data(name: str, kind: type[Kind[Any]]) -> dict[str, Any]:
+    return _overview_data({name: kind})
+
+
+def _data(name: str, kind: type[Kind[Any]]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "family": kind.family,
+        "description": inspect.cleandoc(kind.__doc__ or ""),
+        "joins": kind.joins,
+        "arguments": [
+            {
+                "name": argument,
+                "help": declared.help,
+                "main": declared.main,
+                "required": declared.required,
+                "default": None if declared.required else default_text(declared.default),
+                "expected": declared.reader.expected,
+            }
+            for argument, declared in kind.arguments.items()
+        ],
+        "operations": operations(kind),
+    }

@@ -1,23 +1,28 @@
-"""What ``cnncli memory`` shows: a row a layer, the parts and their peaks, and the largest batch."""
+"""The page of ``cnncli memory``: a row for each layer, the parts and their peaks, the largest batch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from cnncli.algebra import Dim
-from cnncli.analysis.memory.peaks import Peak, Peaks
+from cnncli.analysis.memory.peaks import FEW, Peak, Peaks
 from cnncli.analysis.memory.usage import LargestBatch, Memory, Row
+from cnncli.analysis.sizes import ValidSizes
 from cnncli.diagnostics import readable_bytes
 from cnncli.graph import Graph
 from cnncli.language.sections import Train
 from cnncli.layers import shape_text
-from cnncli.report.markdown import escape, markdown_table
-from cnncli.report.terminal import Screen, printable
-from cnncli.report.text.amounts import NONE, Short, column, peak_document, when, written_out
+from cnncli.report.page import Page, Section, Text
+from cnncli.report.terminal import printable
+from cnncli.report.text.amounts import NONE, Short, column, full, peak_data, when, written_out
 from cnncli.report.text.columns import Column, Table
-from cnncli.report.text.json_values import number, shape_numbers, text
+from cnncli.report.text.continuation import continuation
+from cnncli.report.text.formulas import Names, explained
+from cnncli.report.text.json_values import number, shape_numbers
 from cnncli.report.text.numbers import exact
+from cnncli.report.text.wrapping import INDENT, unbroken
 
 SCHEMA: Final = "cnncli.memory/1"
 
@@ -37,7 +42,7 @@ def _as_it_is(dim: Dim) -> Dim:
 class Report(NamedTuple):
     """A network's memory for a batch, and what it was computed for.
 
-    ``short`` puts names in place of what is long in formulas.
+    ``short`` puts names in place of the long parts of formulas.
     """
 
     graph: Graph
@@ -50,78 +55,65 @@ class Report(NamedTuple):
     short: Short = _as_it_is
 
 
-def show(screen: Screen, report: Report) -> None:
-    """Show layers, parts, and the largest batch if it was asked for."""
-    screen.line(title(report), "title")
-    for drawn in tables(report):
-        screen.line()
-        screen.table(drawn)
-    screen.line()
-    for note in notes(report):
-        screen.line(note, "note")
+def page(report: Report, found: ValidSizes | None = None) -> Page:
+    """Return the page; ``found`` are the sizes for which formulas hold, given where sizes are unknown."""
+    if found is not None:
+        sections = partial(_formula_sections, report, found)
+        return Page(f"{_title(report)}, in bytes", sections, partial(_document, report))
+    return Page(_title(report), partial(_sections, report), partial(_document, report))
 
 
-def markdown(report: Report) -> Iterator[str]:
-    """The same as a Markdown document."""
-    yield f"## {escape(title(report))}"
-    for drawn in tables(report):
-        yield ""
-        yield from markdown_table(drawn)
-    yield ""
-    for note in notes(report):
-        yield f"{escape(note)}  "
-
-
-def title(report: Report) -> str:
-    """What the figures are of."""
+def _title(report: Report) -> str:
+    """Return what the figures are of."""
     settings = report.settings
     momentum = f", momentum {settings.momentum:g}" if settings.optimizer == "sgd" else ""
     how = f"batch of {exact(report.batch)}, {report.dtype}, {settings.optimizer}{momentum}"
     return f"{printable(report.graph.name)}: input {shape_text(report.graph.input)}, {how}"
 
 
-def tables(report: Report) -> Iterator[Table]:
-    """The layers; the parts and the peaks; the largest batches."""
-    yield layers_table(report)
-    yield parts_table(report)
+def _sections(report: Report, _: int | None) -> Iterator[Section]:
+    """Yield the layers, the parts and the peaks, and the largest batches."""
+    yield (_layers_table(report),)
+    yield (_parts_table(report),)
     if report.fits is not None:
-        yield fits_table(report.fits)
+        yield (_fits_table(report.fits),)
+    yield (Text(tuple(_notes(report)), "note"),)
 
 
-def layers_table(report: Report) -> Table:
-    """For every layer its weights, what is alive in its turn at work, and what training keeps of it."""
+def _layers_table(report: Report) -> Table:
+    """Return for every layer its weights, what is live while it runs, and what training keeps of it."""
     rows, short = report.memory.rows, report.short
-    turns = [report.peaks.of(row.inference) if row.inference else None for row in rows]
+    live = [report.peaks.of(row.inference) if row.inference else None for row in rows]
     columns = (
         Column("name", [row.node.name for row in rows], cut=True),
         Column("output", [shape_text(tuple(map(short, row.node.output))) for row in rows]),
         column("weights", [row.weights for row in rows], 1, short),
-        column("in its turn", turns, 2, short),
+        column("live", live, 2, short),
         column("saved", [row.saved.at(report.batch) for row in rows], 3, short),
     )
     return Table(columns)
 
 
-def parts(report: Report) -> Iterator[tuple[str, Dim, bool]]:
-    """What there is: its name, its bytes, and whether it is there in training only."""
+def _parts(report: Report) -> Iterator[tuple[str, Dim, bool]]:
+    """Yield what takes memory: its name, its bytes, and whether it exists in training only."""
     memory = report.memory
     yield "weights", memory.weights, False
     yield "buffers", memory.buffers, False
     yield "gradients", memory.gradients, True
     yield "optimizer's state", memory.state, True
     yield "input", memory.image.at(report.batch), False
-    yield "saved for the pass back", memory.saved.at(report.batch), True
+    yield "saved for backward", memory.saved.at(report.batch), True
 
 
-def parts_table(report: Report) -> Table:
-    """What there is at work and in training, and the most there is at once."""
-    named = [*parts(report)]
-    at_work = [None if only else amount for _, amount, only in named]
+def _parts_table(report: Report) -> Table:
+    """Return what takes memory in inference and in training, and the most at any one moment."""
+    named = [*_parts(report)]
+    inference = [None if only else amount for _, amount, only in named]
     return Table(
         (
-            Column("bytes", [*(name for name, _, _ in named), "peak", "when"]),
-            _parts("inference", at_work, report.peaks.of(report.memory.inference), report.short),
-            _parts(
+            Column("bytes", [*(name for name, _, _ in named), "peak", "at"]),
+            _parts_column("inference", inference, report.peaks.of(report.memory.inference), report.short),
+            _parts_column(
                 "training",
                 [amount for _, amount, _ in named],
                 report.peaks.of(report.memory.training),
@@ -132,8 +124,8 @@ def parts_table(report: Report) -> Table:
     )
 
 
-def fits_table(fits: Fits) -> Table:
-    """The largest batch and its peak, and that of one sample more."""
+def _fits_table(fits: Fits) -> Table:
+    """Return the largest batch and its peak, and those of one more sample."""
     names, found = ("inference", "training"), (fits.inference, fits.training)
     largest = [exact(each.batch) if each.batch else "none" for each in found]
     peaks = [each.peak if each.batch else None for each in found]
@@ -148,17 +140,50 @@ def fits_table(fits: Fits) -> Table:
     )
 
 
-def notes(report: Report) -> Iterator[str]:
-    """How to read the tables."""
-    yield "in its turn: all that is alive while a layer runs at work, but weights"
-    yield "saved: what autograd keeps because of a layer, and of none before it"
+def _notes(report: Report) -> Iterator[str]:
+    """Yield how to read the tables."""
+    yield "live: everything but weights that is in memory while a layer runs in inference"
+    yield "saved: what autograd keeps for this layer and for no earlier one"
     if report.graph.has_training_only:
-        yield f"{NONE}: runs in training only; its weights are held all the same"
+        yield f"{NONE}: runs in training only, but its weights are always in memory"
     yield "not counted: the loss, the allocator's rounding, CUDA and cuDNN (docs/memory.md)"
 
 
-def document(report: Report) -> str:
-    """The same for machines: all in bytes, formulas as text."""
+# -- formulas --------------------------------------------------------------------------------------
+
+
+def _formula_sections(report: Report, found: ValidSizes, width: int | None) -> Iterator[Section]:
+    """Yield the layers, the formulas that they have no room for, the parts, and what names stand for."""
+    names = Names(report.graph.unknowns)
+    report = report._replace(short=names.short)
+    name, output, *figures = _layers_table(report).columns
+    exactly = (each._replace(short_cells=None, optional=True) for each in figures)
+    drawn = Table((name, output, *exactly))
+    yield (drawn,)
+    yield from ((rest,) for rest in continuation(drawn, width))
+    notes = (*_formula_notes(report), *explained(names, found), *_notes(report))
+    yield (Text(notes, "note", INDENT),)
+
+
+def _formula_notes(report: Report) -> Iterator[str]:
+    for name, amount, _ in _parts(report):
+        if amount != 0:
+            yield unbroken(f"{name} {exact(report.short(amount))}")
+    yield _peak("inference peak", report.peaks.of(report.memory.inference), report)
+    yield _peak("training peak", report.peaks.of(report.memory.training), report)
+
+
+def _peak(heading: str, peak: Peak, report: Report) -> str:
+    if len(peak.moments) > FEW:
+        return f"{heading} depends on the size; it is one of: {when(peak)} (--format json has all formulas)"
+    return unbroken(f"{heading} {full(peak, report.short)}: {when(peak)}")
+
+
+# -- data ------------------------------------------------------------------------------------------
+
+
+def _document(report: Report) -> dict[str, Any]:
+    """Return the document: all in bytes, formulas as text."""
     graph, memory, batch = report.graph, report.memory, report.batch
     settings = report.settings
     held = {
@@ -180,29 +205,29 @@ def document(report: Report) -> str:
         "dtype": report.dtype,
         "optimizer": settings.optimizer,
         "momentum": settings.momentum if settings.optimizer == "sgd" else None,
-        "inference": held | peak_document(report.peaks.of(memory.inference)),
-        "training": held | learning | peak_document(report.peaks.of(memory.training)),
-        "layers": [_layer(row, report) for row in memory.rows],
+        "inference": held | peak_data(report.peaks.of(memory.inference)),
+        "training": held | learning | peak_data(report.peaks.of(memory.training)),
+        "layers": [_layer_data(row, report) for row in memory.rows],
     }
     if report.fits is not None:
         limit, inference, training = report.fits
         content["fit"] = {"memory": limit, "inference": inference._asdict(), "training": training._asdict()}
-    return text(content)
+    return content
 
 
-def _layer(row: Row, report: Report) -> dict[str, Any]:
+def _layer_data(row: Row, report: Report) -> dict[str, Any]:
     return {
         "name": row.node.name,
         "kind": row.node.kind,
         "line": row.node.location.line,
         "output": shape_numbers(row.node.output),
         "weights": number(row.weights),
-        "in_its_turn": written_out(report.peaks.of(row.inference) if row.inference else None),
+        "live": written_out(report.peaks.of(row.inference) if row.inference else None),
         "saved": number(row.saved.at(report.batch)),
     }
 
 
-def _parts(heading: str, amounts: Sequence[Dim | None], peak: Peak, short: Short) -> Column:
-    """The parts, the peak, and when that is."""
+def _parts_column(heading: str, amounts: Sequence[Dim | None], peak: Peak, short: Short) -> Column:
+    """Return the parts, the peak, and where it is."""
     sizes = column(heading, [*amounts, peak], 1, short)
     return sizes._replace(cells=[*sizes.cells, when(peak)], short_cells=None, cut=True)

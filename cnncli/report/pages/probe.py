@@ -1,50 +1,60 @@
-"""What a probe found: for a person, and as a document."""
+"""The page of ``cnncli probe``: what is predicted of every map, and what was measured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, Final
 
 from cnncli.graph import Graph
 from cnncli.layers import shape_text
 from cnncli.layers.geometry.sliding import axis_name
+from cnncli.report.page import Page, Section, Text, Verdict
 from cnncli.report.pages.spatial import ShiftView, answer
 from cnncli.report.pages.views import agreed
-from cnncli.report.terminal import Screen, printable
+from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
-from cnncli.report.text.json_values import shape_numbers, text
+from cnncli.report.text.json_values import shape_numbers
 from cnncli.results.probe import Change, Found, Probe
 
 SCHEMA: Final = "cnncli.probe/1"
 
 
-def show(screen: Screen, graph: Graph, probe: Probe) -> None:
-    """The maps with their claims, the verdict, and how far the outputs change."""
+def page(graph: Graph, probe: Probe, settings: Mapping[str, Any]) -> Page:
+    """Return the page; ``settings`` are what was asked for."""
+    title = f"{printable(graph.name)}: input {shape_text(graph.input)}"
     rank = len(graph.input) - 1
-    screen.line(f"{printable(graph.name)}: input {shape_text(graph.input)}", "title")
+    verdict = Verdict(tuple(_verdict(probe, rank)), probe.holds)
+    sections, data = partial(_sections, probe, rank), partial(_document, graph, probe, settings)
+    return Page(title, sections, data, verdict)
+
+
+def _verdict(probe: Probe, rank: int) -> Iterator[str]:
+    predicted, measured = len(probe.predicted), len(probe.measured)
+    for each in probe.wrong:
+        yield f"{each.claim.node.name} does not move as predicted along {axis_name(each.claim.axis, rank)}"
+    if not predicted:
+        yield "nothing was measured: no shift of any map is predicted"
+    elif not measured:
+        yield f"nothing was measured: none of {predicted} predictions could be checked"
+    elif not probe.wrong:
+        yield f"{measured} of {predicted} predictions measured, all hold"
+
+
+def _sections(probe: Probe, rank: int, _: int | None) -> Iterator[Section]:
+    """Yield the maps with their claims, and how much the outputs change."""
     if probe.found:
-        screen.line()
-        screen.table(_maps(probe.found))
-    screen.line()
-    wrong = [each for each in probe.found if not each.holds]
-    for each in wrong:
-        where = axis_name(each.claim.axis, rank)
-        screen.line(f"{each.claim.node.name} does not move as predicted along {where}", "error")
-    if not wrong:
-        predicted = [each for each in probe.found if each.claim.shift.broken is None]
-        measured = sum(each.deviation is not None for each in predicted)
-        screen.line(f"{measured} of {len(predicted)} predictions measured, all hold", "good")
+        yield (_maps(probe.found),)
     if any(each.claim.void == "no room" for each in probe.found):
-        screen.line("no room: every position sees a border; a larger --input makes room", "note")
+        yield (Text(("no room: every position sees a border; a larger --input makes room",), "note"),)
     for name, changes in probe.changes.items():
-        screen.line()
-        screen.line(f"{printable(name)} changes, as a share of its length, where the input moves by", "note")
-        screen.table(_changes(changes, rank))
+        heading = f"relative change of {printable(name)} for an input shift of"
+        yield Text((heading,), "note"), _changes(changes, rank)
 
 
 def _maps(found: Sequence[Found]) -> Table:
-    """A row for each map; axes that agree share a cell."""
+    """Return a row for each map; axes that agree share a cell."""
     nodes = [list(group) for _, group in groupby(found, key=_node)]
     first = [group[0].claim.node for group in nodes]
     compared = [agreed([_compared(each) for each in group], "x") for group in nodes]
@@ -65,7 +75,7 @@ def _compared(found: Found) -> str:
 
 
 def _worst(found: Sequence[Found]) -> str:
-    """The largest deviation along any axis, or why there is none."""
+    """Return the largest deviation along any axis, or why there is none."""
     deviations = [each.deviation for each in found if each.deviation is not None]
     return f"{max(deviations):.2g}" if deviations else agreed([each.claim.void for each in found], ", ")
 
@@ -82,26 +92,26 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 
-def document(graph: Graph, probe: Probe, settings: Mapping[str, Any]) -> str:
-    """The document as text; ``settings`` are what was asked for."""
-    found = {
+def _document(graph: Graph, probe: Probe, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "schema": SCHEMA,
         "name": graph.name,
         "spec": graph.source.name,
         "input": shape_numbers(graph.input),
         **settings,
         "holds": probe.holds,
-        "layers": [_layer(list(group)) for _, group in groupby(probe.found, key=_node)],
+        "predicted": len(probe.predicted),
+        "measured": len(probe.measured),
+        "layers": [_layer_data(list(group)) for _, group in groupby(probe.found, key=_node)],
         "changes": {
             name: [{"pixels": change.pixels, "change": list(change.along)} for change in changes]
             for name, changes in probe.changes.items()
         },
     }
-    return text(found)
 
 
-def _layer(along: Sequence[Found]) -> dict[str, Any]:
-    """One map, axis by axis."""
+def _layer_data(along: Sequence[Found]) -> dict[str, Any]:
+    """Return what a document says of one map, axis by axis."""
     node = along[0].claim.node
     return {
         "name": node.name,

@@ -1,9 +1,9 @@
-"""Accepted input sizes as text and as JSON."""
+"""The page of ``cnncli sizes``: which inputs a network accepts, and why."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -12,8 +12,9 @@ from cnncli.algebra.size_sets import ALL, SizeSet
 from cnncli.analysis.sizes import Axis, Near, ValidSizes
 from cnncli.graph import Bound, Graph
 from cnncli.layers import shape_text
+from cnncli.report.page import Page, Section, Text
 from cnncli.report.terminal import printable
-from cnncli.report.text.columns import Line
+from cnncli.report.text.json_values import shape_numbers
 from cnncli.report.text.numbers import exact
 
 SCHEMA: Final = "cnncli.sizes/1"
@@ -23,34 +24,40 @@ _MAX_RESIDUES: Final = 8
 _MAX_ISOLATED: Final = 12
 
 
-def lines(graph: Graph, found: ValidSizes, params: Dim, nearest: Mapping[str, Near]) -> Iterator[Line]:
-    """What a person reads: the sizes along every axis, why, and the nearest to one that is wanted."""
-    yield Line(f"{printable(graph.name)}: input {shape_text(graph.input)}", "title")
-    yield Line("", "")
+def page(graph: Graph, found: ValidSizes, params: Dim, nearest: Mapping[str, Near]) -> Page:
+    """Return the page; ``params`` are the network's parameters, ``nearest`` the sizes near a wanted one."""
+    title = f"{printable(graph.name)}: input {shape_text(graph.input)}"
+    sections = partial(_sections, found, params, nearest)
+    return Page(title, sections, partial(_document, graph, found, nearest))
+
+
+def _sections(
+    found: ValidSizes, params: Dim, nearest: Mapping[str, Near], _: int | None
+) -> Iterator[Section]:
+    """Yield the sizes along every axis, the reasons, and what the sizes mean for trained weights."""
     alike = _alike(found.axes)
-    for names, axis in alike:
-        yield Line(f"{names}: {words(axis.sizes)}", "")
-        if axis.name in nearest:
-            found_near = nearest[axis.name]
-            beside = ", if what follows holds too" if found_near.fits and found.open_bounds else ""
-            yield Line(f"  {_near(found_near)}{beside}", "good" if found_near.fits else "error")
+    axes = [text for names, axis in alike for text in _axis_texts(names, axis, found, nearest)]
     if found.open_bounds:
-        yield Line("and only where", "")
-        yield from _reasons(found.open_bounds)
+        axes += [Text(("and only where",)), *_reasons(found.open_bounds)]
+    yield tuple(axes)
     binding = [bound for _, axis in alike for bound in axis.binding]
     if binding:
-        yield Line("", "")
-        yield Line("because of", "heading")
-        yield from _reasons(binding)
+        yield (Text(("required by",), "heading"), *_reasons(binding))
     if not isinstance(params, int):
-        yield Line("", "")
-        yield Line(
-            "The parameters depend on the size: trained weights fit the size they were trained at.", "note"
-        )
+        note = "The parameters depend on the size: trained weights fit only the size they were trained at."
+        yield (Text((note,), "note"),)
+
+
+def _axis_texts(names: str, axis: Axis, found: ValidSizes, nearest: Mapping[str, Near]) -> Iterator[Text]:
+    yield Text((f"{names}: {words(axis.sizes)}",))
+    near = nearest.get(axis.name)
+    if near is not None:
+        condition = ", if the conditions below are met" if near.fits and found.open_bounds else ""
+        yield Text((f"  {_near(near)}{condition}",), "good" if near.fits else "error")
 
 
 def _alike(axes: Sequence[Axis]) -> list[tuple[str, Axis]]:
-    """Axes that accept the same for the same reasons, as ``height and width``, with the first of them."""
+    """Group axes that accept the same sizes for the same reasons: ``height and width``, and the first."""
     groups: dict[tuple[object, ...], list[Axis]] = {}
     for axis in axes:
         key = (axis.sizes, *((bound.node, bound.sizes) for bound in axis.binding))
@@ -59,7 +66,7 @@ def _alike(axes: Sequence[Axis]) -> list[tuple[str, Axis]]:
 
 
 def words(sizes: SizeSet) -> str:
-    """A set in words: ``32, 48, 64, ... (multiples of 16 from 32)``."""
+    """Return a set in words: ``32, 48, 64, ... (multiples of 16 from 32)``."""
     if sizes == ALL:
         return "any"
     if not sizes.tails:
@@ -86,53 +93,51 @@ def _rule(sizes: SizeSet) -> str:
 
 
 def _near(near: Near) -> str:
+    """Return ``500: not accepted; 496 below, 512 above (pad by 6 + 6)``."""
     if near.fits:
         return f"{near.size}: accepted"
     below = f"{near.below} below" if near.below is not None else "none below"
     if near.above is None or near.padding is None:
         return f"{near.size}: not accepted; {below}, none above"
     before, after = near.padding
-    return (
-        f"{near.size}: not accepted; {below}, {near.above} above, which {before} + {after} of padding reach"
-    )
+    return f"{near.size}: not accepted; {below}, {near.above} above (pad by {before} + {after})"
 
 
-def _reasons(bounds: Sequence[Bound]) -> Iterator[Line]:
+def _reasons(bounds: Sequence[Bound]) -> Iterator[Text]:
     for bound in bounds:
-        where = bound.location
-        yield Line(f"  {bound.condition}   {bound.node}, {printable(str(where))}", "")
-        yield Line(f"    else: {printable(bound.message)}", "note")
+        yield Text((f"  {bound.condition}   {bound.node}, {printable(str(bound.location))}",))
+        yield Text((f"    otherwise: {printable(bound.message)}",), "note")
 
 
-def document(graph: Graph, found: ValidSizes, nearest: Mapping[str, Near]) -> str:
-    """The same for machines.
+def _document(graph: Graph, found: ValidSizes, nearest: Mapping[str, Near]) -> dict[str, Any]:
+    """Return the document.
 
-    From the number given on, all n congruent to a residue are accepted; ``isolated`` are single ones below;
-    nothing else is, and of those only what fulfills the conditions that are not ``decided``. So it is with
-    ``near``, which speaks of each axis by itself.
+    From the number given on, all n congruent to a residue are accepted; ``isolated`` are single ones below.
+    No other size is, and of these only those that satisfy the conditions that are not ``decided``. The same
+    is true of ``near``, which is about each axis by itself.
     """
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "name": graph.name,
         "spec": graph.source.name,
-        "input": [dim if isinstance(dim, int) else str(dim) for dim in graph.input],
+        "input": shape_numbers(graph.input),
         **where_it_holds(graph, found),
     }
     if nearest:
-        content["near"] = {name: _near_json(each) for name, each in nearest.items()}
-    return json.dumps(content, indent=2, ensure_ascii=False)
+        content["near"] = {name: _near_data(each) for name, each in nearest.items()}
+    return content
 
 
 def where_it_holds(graph: Graph, found: ValidSizes) -> dict[str, Any]:
-    """For which sizes, and values of variables, formulas hold: axis by axis, and what is asked."""
+    """Return the sizes and values of variables for which formulas hold, by axis, and all conditions."""
     binding = {bound for axis in found.axes for bound in axis.binding}
     return {
-        "axes": {axis.name: _axis(axis) for axis in found.axes},
-        "conditions": [_condition(bound, binding=bound in binding) for bound in graph.bounds],
+        "axes": {axis.name: _axis_data(axis) for axis in found.axes},
+        "conditions": [_condition_data(bound, binding=bound in binding) for bound in graph.bounds],
     }
 
 
-def _axis(axis: Axis) -> dict[str, Any]:
+def _axis_data(axis: Axis) -> dict[str, Any]:
     return {
         "symbol": axis.symbol,
         "period": axis.sizes.period,
@@ -141,7 +146,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
     }
 
 
-def _condition(bound: Bound, *, binding: bool) -> dict[str, Any]:
+def _condition_data(bound: Bound, *, binding: bool) -> dict[str, Any]:
     return {
         "node": bound.node,
         "line": bound.location.line,
@@ -152,7 +157,7 @@ def _condition(bound: Bound, *, binding: bool) -> dict[str, Any]:
     }
 
 
-def _near_json(near: Near) -> dict[str, Any]:
+def _near_data(near: Near) -> dict[str, Any]:
     return {
         "size": near.size,
         "accepted": near.fits,

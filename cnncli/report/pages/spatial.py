@@ -1,4 +1,4 @@
-"""Receptive fields and shifts, beside the costs of every layer."""
+"""Views of receptive fields and shifts, shown beside the costs of every layer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FieldView(NamedTuple):
     fields: Mapping[str, Field]
 
     def columns(self, nodes: Sequence[str], blank: int) -> Iterator[Column]:
-        """``size``, ``jump`` and ``center``, in input positions; ``all`` where everything is seen."""
+        """Yield ``size``, ``jump`` and ``center``, in input positions; ``all`` where everything is seen."""
         fields = [self.fields[node] for node in nodes]
         empty = [""] * blank
         yield Column("field", [_size(field) for field in fields] + empty, right=True)
@@ -31,7 +31,7 @@ class FieldView(NamedTuple):
         yield Column("center", [_center(field) for field in fields] + empty, right=True)
 
     def notes(self) -> Iterator[str]:
-        """Where positions began to see unlike parts of the input."""
+        """Yield where positions begin to see parts of the input that differ in shape."""
         found = dict.fromkeys(field.uneven for field in self.fields.values() if field.uneven is not None)
         for uneven in list(found)[:_MOST_NOTES]:
             yield f"{_UNEVEN} {uneven.node}: {uneven.reason}"
@@ -39,7 +39,7 @@ class FieldView(NamedTuple):
             yield f"{_UNEVEN} and likewise at {len(found) - _MOST_NOTES} other nodes"
 
     def document(self, node: str) -> dict[str, Any]:
-        """``receptive_field``: size, jump and center along every axis; null for all of the input."""
+        """Return ``receptive_field``: size, jump and center along every axis; null for all of the input."""
         field = self.fields[node]
         if field.axes is None:
             return {"receptive_field": None}
@@ -54,30 +54,30 @@ class FieldView(NamedTuple):
 
 
 class ShiftView(NamedTuple):
-    """The shifts under which every node's output only moves."""
+    """The shifts under which every node's output only moves: its translation equivariance."""
 
     shifts: Mapping[str, tuple[Shift, ...]]
 
     def columns(self, nodes: Sequence[str], blank: int) -> Iterator[Column]:
-        """``shift``: in input pixels, and how far the output moves; ``none`` where none is enough."""
+        """Yield ``shift``: in input pixels, and how far the output moves; ``none`` if no shift moves it."""
         cells = [agreed([answer(shift) for shift in self.shifts[node]] or [_NONE], ", ") for node in nodes]
         yield Column("shift", cells + [""] * blank)
 
     def notes(self) -> Iterator[str]:
-        """What breaks equivariance."""
+        """Yield how to read shifts, and which nodes end equivariance."""
         if self.shifts[INPUT]:
-            yield "shift 4 -> 1: where the input moves by 4 pixels, the output moves by 1 position"
+            yield "shift 4 -> 1: if the input moves by 4 pixels, the output moves by 1 position"
         if any(not shift.moves and shift.broken is None for each in self.shifts.values() for shift in each):
-            yield "shift 4 -> 0: where the input moves by 4 pixels, the output stays the same"
+            yield "shift 4 -> 0: if the input moves by 4 pixels, the output stays the same"
         breaks = dict.fromkeys(shift.broken for each in self.shifts.values() for shift in each)
         found = [each for each in breaks if each is not None]
         for each in found[:_MOST_NOTES]:
-            yield f"no shift survives {each.node}: {each.reason}"
+            yield f"{each.node} ends shift equivariance: {each.reason}"
         if len(found) > _MOST_NOTES:
-            yield f"and none survives {len(found) - _MOST_NOTES} other nodes"
+            yield f"and so do {len(found) - _MOST_NOTES} other nodes"
 
     def document(self, node: str) -> dict[str, Any]:
-        """``shift``: pixels and moves along every axis; both null, with ``broken``, where there is none."""
+        """Return ``shift``: pixels and moves along every axis; null, with ``broken``, where there is none."""
         shifts = self.shifts[node]
         document: dict[str, Any] = {
             "pixels": [None if shift.broken else shift.pixels for shift in shifts],
@@ -115,5 +115,5 @@ def _exact(value: Fraction | None) -> int | str | None:
 
 
 def answer(shift: Shift) -> str:
-    """``16 -> 1``, or ``none``."""
+    """Return ``16 -> 1``, or ``none``."""
     return "none" if shift.broken is not None else f"{shift.pixels} -> {shift.moves}"

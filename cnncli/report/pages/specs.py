@@ -1,25 +1,37 @@
-"""What ships, as a table and for machines."""
+"""The page of ``cnncli specs``: the specs that ship, with their papers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 from cnncli.analysis.specs import Entry
 from cnncli.language.sections import Paper
-from cnncli.report.pages.compare import row
+from cnncli.report.page import Page, Section, Text
+from cnncli.report.pages.compare import row_data
 from cnncli.report.pages.inspect import figure_column
 from cnncli.report.text.columns import Column, Table
-from cnncli.report.text.json_values import text
 
 SCHEMA: Final = "cnncli.specs/1"
 
 _BETWEEN_NAMES: Final = re.compile(r",\s*(?:and\s+)?|\s+and\s+")
 
 
-def table(entries: Sequence[Entry]) -> Table:
-    """Name, year, paper, parameters and MACs of every spec; a rule sets off those without a paper."""
+def page(entries: Sequence[Entry]) -> Page:
+    """Return the page."""
+    return Page("", partial(_sections, entries), partial(_document, entries))
+
+
+def _sections(entries: Sequence[Entry], _: int | None) -> Iterator[Section]:
+    yield (_table(entries),)
+    hint = "cnncli inspect vgg16 shows one of them, cnncli inspect vgg compares a family."
+    yield (Text((hint,), "note"),)
+
+
+def _table(entries: Sequence[Entry]) -> Table:
+    """Return name, year, paper, parameters and MACs of every spec; those without a paper follow a rule."""
     papers = [entry.paper for entry in entries]
     figures = [entry.overview.costs.totals for entry in entries]
     columns = (
@@ -32,29 +44,28 @@ def table(entries: Sequence[Entry]) -> Table:
     return Table(columns, rules=frozenset({sum(paper is not None for paper in papers)} - {0}))
 
 
-def document(entries: Sequence[Entry]) -> str:
-    """The same for machines."""
-    return text({"schema": SCHEMA, "specs": [_entry(entry) for entry in entries]})
+def _document(entries: Sequence[Entry]) -> dict[str, Any]:
+    return {"schema": SCHEMA, "specs": [_entry_data(entry) for entry in entries]}
 
 
 def short_authors(paper: Paper) -> str:
-    """Its authors in few words: ``Simonyan, Zisserman``, of more than two ``LeCun et al.``."""
+    """Return its authors in a few words: ``Simonyan, Zisserman``; of more than two, ``LeCun et al.``."""
     names = _BETWEEN_NAMES.split(paper.authors)
     return f"{names[0]} et al." if len(names) > 2 else ", ".join(names)
 
 
 def _source(entry: Entry) -> str:
-    """The paper, or where there is none the family, which is a name to inspect too."""
+    """Return the paper or, without one, the family, which can be inspected by that name, too."""
     return short_authors(entry.paper) if entry.paper is not None else f"({entry.family or entry.name})"
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
-    return row(entry.overview, 1) | {
+def _entry_data(entry: Entry) -> dict[str, Any]:
+    return row_data(entry.overview, 1) | {
         "shipped_as": entry.name,
         "family": entry.family or None,
-        "paper": _paper(entry.paper) if entry.paper is not None else None,
+        "paper": _paper_data(entry.paper) if entry.paper is not None else None,
     }
 
 
-def _paper(paper: Paper) -> dict[str, Any]:
+def _paper_data(paper: Paper) -> dict[str, Any]:
     return {name: getattr(paper, name) for name in Paper.arguments}

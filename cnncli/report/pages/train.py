@@ -1,8 +1,8 @@
-"""How training and evaluating look: a live line on a terminal, one line for each epoch everywhere."""
+"""What ``cnncli train`` shows while it runs: a live line on a terminal, a line for each epoch everywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -11,15 +11,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as LiveProgress
 
-from cnncli.report.terminal import Screen, printable
-from cnncli.report.text.columns import Column, Table
-from cnncli.results.training import ClassFigures, Epoch, Progress
+from cnncli.report.terminal import Screen
+from cnncli.report.text.numbers import percent
+from cnncli.results.training import Epoch, Progress
 
 _HEADING = "epoch      lr     train loss  accuracy   test loss  accuracy   images/s"
 
 
 class TrainingView:
-    """Shows training as it goes; an observer of the loop, and a context that ends the live line."""
+    """An observer of the training loop that shows its progress; as a context, it ends the live line."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -76,14 +76,14 @@ class TrainingView:
         if self._live is not None:
             self._live.console.print(text, soft_wrap=True)
         else:
-            # Each line at once: who follows a log wants to see an epoch when it is over.
+            # Write each line at once: whoever follows a log should see an epoch as soon as it ends.
             self._screen.line(text)
             self._screen.flush()
 
 
 @contextmanager
 def reading(screen: Screen) -> Iterator[Callable[[int, int], None] | None]:
-    """A live line for data that takes a while to read, told (done, of how many); None without a terminal."""
+    """Show a live line while data is read; yield a function of (done, total), or None without a terminal."""
     if not screen.is_terminal:
         yield None
         return
@@ -99,30 +99,8 @@ def reading(screen: Screen) -> Iterator[Callable[[int, int], None] | None]:
 
 
 def epoch_line(metrics: Epoch, epochs: int) -> str:
-    """One epoch's figures under the heading."""
+    """Return one epoch's figures, aligned with the heading."""
     count = f"{metrics.epoch}/{epochs}"
     train = f"{metrics.train_loss:>8.4f}  {percent(metrics.train_accuracy):>8}"
     test = f"{metrics.test_loss:>10.4f}  {percent(metrics.test_accuracy):>8}"
     return f"{count:>7}  {metrics.lr:<8.2g} {train}  {test}  {metrics.images_per_second:>9,.0f}"
-
-
-def class_table(names: Sequence[str], rows: Sequence[ClassFigures]) -> Table:
-    """Images, precision, recall and F1 of every class."""
-    return Table(
-        (
-            Column("class", [printable(name) for name in names], cut=True),
-            Column("images", [f"{row.count:,}" for row in rows], right=True),
-            Column("precision", [_ratio(row.precision) for row in rows], right=True),
-            Column("recall", [_ratio(row.recall) for row in rows], right=True),
-            Column("F1", [_ratio(row.f1) for row in rows], right=True),
-        )
-    )
-
-
-def percent(share: float) -> str:
-    """A share as a percentage with two places: 97.22 %."""
-    return f"{100 * share:.2f} %"
-
-
-def _ratio(share: float | None) -> str:
-    return "-" if share is None else percent(share)

@@ -1,44 +1,48 @@
-"""What ``--verify`` found: totals side by side, and differences under the reason for them."""
+"""The page of ``--verify``: totals side by side, and differences under the reason for them."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, Final
 
-from cnncli.report.text.columns import Column, Line, Table, render
+from cnncli.report.page import Page, Section, Text, Verdict
+from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.numbers import exact
-from cnncli.results.verify import Compared
+from cnncli.results.verify import Compared, Verification
 
-_SHOWN = 6
-_WIDTH = 100
+SCHEMA: Final = "cnncli.verify/1"
+_SHOWN: Final = 6
 
 
-def lines(
-    compared: int, differences: Sequence[Compared], totals: Sequence[Compared], width: int | None
-) -> Iterator[Line]:
-    """The verdict, the totals, and the differences."""
-    unexplained = [row for row in (*differences, *totals) if not row.agrees and not row.explanation]
-    if unexplained:
-        yield Line(
-            f"verify: {len(unexplained)} of {exact(compared)} figures differ without a known reason", "error"
-        )
-    else:
-        yield Line(
-            f"verify: {exact(compared)} figures compared with torch and torchinfo, none differs unexplained",
-            "good",
-        )
-    yield from render(_totals(totals), width)
-    for row in unexplained:
-        yield Line(f"  {row.name}: {row.figure} {_text(row.ours)}, but {_text(row.theirs)}", "error")
-    reasons = dict.fromkeys(row.explanation for row in differences if row.explanation)
-    for reason in reasons:
-        yield Line("", "")
-        yield from (Line(text, "note") for text in textwrap.wrap(f"{reason}:", width or _WIDTH))
-        rows = [row for row in differences if row.explanation == reason]
-        for row in rows[:_SHOWN]:
-            yield Line(f"  {row.name}: {row.figure} {_text(row.ours)}, theirs {_text(row.theirs)}", "")
-        if len(rows) > _SHOWN:
-            yield Line(f"  and {len(rows) - _SHOWN} more", "")
+def page(found: Verification) -> Page:
+    """Return the page."""
+    wrong = [
+        f"  {row.name}: {row.figure} {_text(row.ours)}, but {_text(row.theirs)}" for row in found.unexplained
+    ]
+    lead = (_totals(found.totals), Text(tuple(wrong), "error"))
+    verdict = Verdict((_headline(found),), found.ok)
+    return Page("", partial(_sections, found), partial(_document, found), verdict, lead)
+
+
+def _headline(found: Verification) -> str:
+    compared = exact(found.compared)
+    if not found.ok:
+        return f"verify: {len(found.unexplained)} of {compared} figures differ without a known reason"
+    differences = "all differences explained" if found.differences else "no differences"
+    return f"verify: {compared} figures compared with torch and torchinfo, {differences}"
+
+
+def _sections(found: Verification, _: int | None) -> Iterator[Section]:
+    """Yield every reason with the differences that it explains."""
+    for reason in dict.fromkeys(row.explanation for row in found.differences if row.explanation):
+        rows = [row for row in found.differences if row.explanation == reason]
+        shown = [
+            f"  {row.name}: {row.figure} {_text(row.ours)}, theirs {_text(row.theirs)}"
+            for row in rows[:_SHOWN]
+        ]
+        more = [f"  and {len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
+        yield Text((f"{reason}:",), "note", ""), Text((*shown, *more))
 
 
 def _totals(totals: Sequence[Compared]) -> Table:
@@ -54,3 +58,13 @@ def _totals(totals: Sequence[Compared]) -> Table:
 
 def _text(value: int | str) -> str:
     return exact(value) if isinstance(value, int) else value
+
+
+def _document(found: Verification) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "ok": found.ok,
+        "compared": found.compared,
+        "totals": [row._asdict() for row in found.totals],
+        "differences": [row._asdict() for row in found.differences],
+    }

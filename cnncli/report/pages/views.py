@@ -1,4 +1,4 @@
-"""What may be shown of every layer beside its costs: one value for table, Markdown and JSON."""
+"""Views: what can be shown of every layer besides its costs, in tables and in documents."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from cnncli.report.text.columns import Column
 
 
 class View(Protocol):
-    """More columns of the table, lines below it, and keys of each layer's JSON."""
+    """More columns of the table, notes below it, and keys of each layer in the document."""
 
     def columns(self, nodes: Sequence[str], blank: int) -> Iterator[Column]:
-        """One cell for each node, and as many empty ones below, beside the totals."""
+        """Yield columns of one cell for each node, and ``blank`` empty ones below, beside the totals."""
         ...
 
     def notes(self) -> Iterator[str]:
-        """What the cells leave open."""
+        """Yield what explains the cells."""
         ...
 
     def document(self, node: str) -> dict[str, Any]:
-        """The keys that a layer gets."""
+        """Return the keys that a layer gets."""
         ...
 
 
 def agreed(cells: Sequence[str], separator: str) -> str:
-    """One text for all axes where they agree, else one for each."""
+    """Return one text for all axes if they agree, otherwise one for each."""
     return cells[0] if len(set(cells)) == 1 else separator.join(cells)
 
 
 def decimal(value: Fraction) -> str:
-    """``15.5``, ``-0.25``; ``1/3`` where the decimals would not end soon."""
+    """Return ``15.5``, ``-0.25``; ``1/3`` where decimals would go on."""
     return f"{float(value):.10g}" if value.denominator in (1, 2, 4, 8) else str(value)
 
 
 def exact_number(value: Fraction) -> int | str:
-    """A whole number as one, any other as text: ``"15/2"``."""
+    """Return a whole number as such, any other as text: ``"15/2"``."""
     return value.numerator if value.denominator == 1 else str(value)

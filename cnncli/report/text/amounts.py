@@ -72,7 +72,7 @@ def written_out(amount: Amount) -> int | str | None:
     return texts[0] if len(texts) == 1 else f"max({', '.join(map(str, texts))})"
 
 
-def peak_document(peak: Peak) -> dict[str, Any]:
+def peak_data(peak: Peak) -> dict[str, Any]:
     """The peak and its moment; of several, each with its own bytes, and no one moment."""
     first = peak.moments[0]
     if len(peak.moments) == 1:

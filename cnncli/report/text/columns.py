@@ -6,7 +6,7 @@ are one line of plain text each, so widths are counted once and lines are joined
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 GAP = "  "
@@ -35,15 +35,26 @@ class Column(NamedTuple):
         return max(len(self.heading), max(map(len, self.cells), default=0))
 
 
+class Fold(NamedTuple):
+    """Rows from ``first`` up to, not including, ``end`` that can be shown as one row with these cells."""
+
+    first: int
+    end: int
+    cells: tuple[str, ...]
+
+
 class Table(NamedTuple):
     """Columns, and how many of the last rows are totals, set off by a rule.
 
-    ``rules`` are the numbers of other rows, counted from 0, that have a rule above them.
+    ``rules`` are the numbers of other rows, counted from 0, that have a rule above them. ``folds`` returns
+    the rows that a format may fold: each stretch lies within or beside every other one. It is a function,
+    since few formats can.
     """
 
     columns: tuple[Column, ...]
     totals: int = 0
     rules: frozenset[int] = frozenset()
+    folds: Callable[[], Sequence[Fold]] = tuple
 
 
 class Line(NamedTuple):

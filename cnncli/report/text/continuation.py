@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cnncli.report.text.amounts import NONE
 from cnncli.report.text.columns import GAP, Column, Table, left_out, length
-from cnncli.report.text.formulas import unbroken, wrapped
+from cnncli.report.text.wrapping import unbroken, wrapped
 
 _NOTHING = ("0", NONE)
 _FROM_OUTPUT = "neurons"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from cnncli.analysis.costs.figures import Figures, Row, total
@@ -10,7 +10,10 @@ from cnncli.layers import Shape
 
 
 class FoldedRow(NamedTuple):
-    """A row of the table: a node, or several under one name."""
+    """A row of the table: a node, or several under one name.
+
+    ``last`` is the node whose output it shows, ``size`` the number of nodes in it.
+    """
 
     name: str
     kind: str
@@ -18,14 +21,22 @@ class FoldedRow(NamedTuple):
     figures: Figures
     training_only: bool
     last: str
-    """The node whose output it shows."""
+    size: int = 1
+
+
+class Stretch(NamedTuple):
+    """Rows from ``first`` up to, not including, ``end``, and the row that they fold into."""
+
+    first: int
+    end: int
+    row: FoldedRow
 
 
 def fold(rows: Sequence[Row], groups: Mapping[str, str], depth: int | None) -> list[FoldedRow]:
-    """The rows to show: names of more than ``depth`` parts fold into their first ``depth`` parts.
+    """Return the rows to show: names of more than ``depth`` parts fold into their first ``depth`` parts.
 
-    Rows fold together only where they follow one another. The output shown is the last one's; all
-    figures are sums, so that the rows still add up to the totals.
+    Only consecutive rows fold together. The output shown is that of the last one; figures are sums, so that
+    the rows still add up to the totals.
     """
     if depth is None:
         return [_alone(row) for row in rows]
@@ -37,6 +48,19 @@ def fold(rows: Sequence[Row], groups: Mapping[str, str], depth: int | None) -> l
             pending = []
         pending.append(row)
     return [*folded, _group(pending, groups, depth)] if pending else folded
+
+
+def stretches(rows: Sequence[Row], groups: Mapping[str, str]) -> Iterator[Stretch]:
+    """Yield all rows that fold together at some depth, each stretch once, with its longest common name."""
+    deepest = max((row.node.name.count(".") for row in rows), default=0)
+    found: dict[tuple[int, int], FoldedRow] = {}
+    for depth in range(1, deepest + 1):
+        first = 0
+        for row in fold(rows, groups, depth):
+            if row.size > 1:
+                found[first, first + row.size] = row
+            first += row.size
+    return (Stretch(*place, row) for place, row in found.items())
 
 
 def _prefix(row: Row, depth: int) -> str:
@@ -56,4 +80,4 @@ def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int) -> Folded
     kind = groups.get(name, first.kind if first.name == name else "group")
     figures = total(row.figures for row in rows)
     training_only = all(row.node.training_only for row in rows)
-    return FoldedRow(name, kind, last.output, figures, training_only, last.name)
+    return FoldedRow(name, kind, last.output, figures, training_only, last.name, len(rows))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
 
 from cnncli.algebra import Dim, Expr, product, symbol, symbols_of
 from cnncli.algebra.terms import Floor, Symbol
@@ -14,13 +11,7 @@ from cnncli.analysis.sizes import ValidSizes
 from cnncli.graph import Graph
 from cnncli.layers import Shape
 from cnncli.report.pages.sizes import words
-
-_WIDTH: Final = 100
-NO_BREAK: Final = "\N{NO-BREAK SPACE}"
-
-_WITHIN = re.compile(r"\([^()]{,40}\)|(?<=[+-]) ")
-"""The spaces within parentheses, if those are short, and the ones after a sign."""
-_INDENT: Final = "    "
+from cnncli.report.text.wrapping import NO_BREAK
 
 
 class Names:
@@ -96,22 +87,6 @@ def explained(names: Names, found: ValidSizes) -> Iterator[str]:
         yield f"{axis.name}: {words(axis.sizes)}"
     for bound in found.open_bounds:
         yield f"and only where {bound.condition} ({bound.node})"
-
-
-def wrapped(text: str, width: int | None) -> list[str]:
-    """The lines of a text; those after the first are indented."""
-    lines = textwrap.wrap(text, width or _WIDTH, subsequent_indent=_INDENT, break_long_words=False)
-    return [plain(line) for line in lines]
-
-
-def unbroken(formula: str) -> str:
-    """The formula for :func:`wrapped`: no line ends within a term."""
-    return _WITHIN.sub(lambda found: found[0].replace(" ", NO_BREAK), formula)
-
-
-def plain(text: str) -> str:
-    """The text with spaces that are spaces."""
-    return text.replace(NO_BREAK, " ")
 
 
 def _shape(shape: Shape, short: Callable[[Dim], Dim]) -> Shape:

@@ -10,17 +10,17 @@ _UNITS: Final = ("", "k", "M", "G", "T", "P", "E")
 
 
 def exact(value: Dim) -> str:
-    """``1,234,567``; a formula in its readable form."""
+    """Return ``1,234,567``; a formula in its readable form."""
     if isinstance(value, int):
         return f"{value:,}"
-    # Imported here: what few commands need.
+    # Imported here: few commands need it.
     from cnncli.algebra.factoring import readable  # noqa: PLC0415
 
     return readable(value)
 
 
 def short(value: int) -> str:
-    """Three digits and a unit: ``15.5G``, ``138M``, ``61.7k``; below 1,000 the number itself."""
+    """Return three digits and a unit: ``15.5G``, ``138M``, ``61.7k``; below 1,000 the number itself."""
     if abs(value) < 1000:
         return str(value)
     amount, unit = float(abs(value)), 0
@@ -33,5 +33,10 @@ def short(value: int) -> str:
 
 
 def megabytes(value: int) -> str:
-    """Bytes in millions: ``0.25 MB``, ``553.4 MB``."""
+    """Return bytes in millions: ``0.25 MB``, ``553.4 MB``."""
     return f"{value / 1e6:,.{1 if value >= 1e8 else 2}f} MB"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage with two decimals: ``97.22 %``."""
+    return f"{100 * share:.2f} %"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path
 
@@ -12,58 +11,47 @@ from cnncli.algebra import Dim, Expr, evaluate, symbol
 from cnncli.analysis.costs.figures import costs
 from cnncli.analysis.memory.totals import memory_totals
 from cnncli.analysis.sizes import valid_sizes
-from cnncli.graph import Size, all_sizes, open_spec
-from cnncli.report.pages import inspect_formulas as symbolic
-from cnncli.report.pages.inspect import table
-from cnncli.report.terminal import Screen
+from cnncli.graph import Graph, Size, all_sizes, open_spec
+from cnncli.report import show
+from cnncli.report.pages.inspect import Asked, Formulas, page, table
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.continuation import continuation
-from cnncli.report.text.formulas import Names, abbreviated, unbroken, wrapped
+from cnncli.report.text.formulas import Names, abbreviated
 from cnncli.report.text.numbers import exact
+from cnncli.report.text.wrapping import unbroken, wrapped
 from tests.algebra.arithmetic import compute
 
 SPECS = sorted(path for path in Path("specs").rglob("*.yaml") if path.stem != "small")  # small reads vectors
 H = symbol("H")
 
 
-class Narrow(Screen):
-    """A screen of some width that keeps what it shows."""
-
-    def __init__(self, width: int | None) -> None:
-        self._columns = width
-        self.shown = io.StringIO()
-        super().__init__(self.shown)
-
-    @property
-    def width(self) -> int | None:
-        return self._columns
-
-
 def shown(
     spec: str | Path, width: int | None = None, size: Size | None = all_sizes, depth: int | None = None
 ) -> list[str]:
     graph = open_spec(Path("specs") / spec if isinstance(spec, str) else spec, size=size).graph
-    screen = Narrow(width)
+    return formulas_of(graph, width, depth)
+
+
+def formulas_of(graph: Graph, width: int | None = None, depth: int | None = None) -> list[str]:
     figures = costs(graph)
-    memory = memory_totals(graph, figures, 1)
-    symbolic.show(screen, graph, figures, memory, valid_sizes(graph), depth, 1)
-    return screen.shown.getvalue().splitlines()
+    formulas = Formulas(memory_totals(graph, figures, 1), valid_sizes(graph))
+    return show.text(page(graph, figures, asked=Asked(depth, formulas=formulas)), width=width).splitlines()
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 @pytest.mark.parametrize(("width", "depth"), [(80, None), (80, 1), (120, None)])
 def test_every_formula_fits_the_terminal(spec: Path, width: int, depth: int | None) -> None:
-    lines = shown(spec, width, depth=depth)
-    assert max(map(len, lines)) <= width
+    found = shown(spec, width, depth=depth)
+    assert max(map(len, found)) <= width
     if depth is None:
         graph = open_spec(spec, size=all_sizes).graph
         _, short = abbreviated(graph, costs(graph), Names(graph.unknowns))
-        text = "\n".join(lines)
+        whole = "\n".join(found)
         for row in short.rows:
             if isinstance(row.figures.macs, Expr):
-                assert exact(row.figures.macs) in text
+                assert exact(row.figures.macs) in whole
             if isinstance(row.figures.params, Expr):
-                assert exact(row.figures.params) in text
+                assert exact(row.figures.params) in whole
 
 
 @pytest.mark.parametrize("square", [False, True])
@@ -73,11 +61,7 @@ def test_totals_mean_what_the_numbers_say(name: str, square: bool) -> None:
     spec, at = Path(f"specs/{name}.yaml"), {"H": 240, "W": 240}
     channels = open_spec(spec).graph.input[0]
     graph = open_spec(spec, size=(channels, H, H) if square else all_sizes).graph
-    screen = Narrow(80)
-    figures = costs(graph)
-    memory = memory_totals(graph, figures, 1)
-    symbolic.show(screen, graph, figures, memory, valid_sizes(graph), None, 1)
-    flat = " ".join(screen.shown.getvalue().split())
+    flat = " ".join(" ".join(formulas_of(graph, 80)).split())
     sizes: dict[str, Dim] = {**at}
     for short, floor in re.findall(r"(\w\d+) = (.+?//\d+)(?=,| )", flat):
         sizes[short] = compute(floor, at)

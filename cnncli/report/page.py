@@ -1,0 +1,56 @@
+"""What a command shows, before it has a format: a title, a verdict, tables, texts and data.
+
+A command builds a :class:`Page`; :mod:`cnncli.report.show` shows any page in any format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from cnncli.report.text.columns import Table
+
+
+class Text(NamedTuple):
+    """Lines of one role: ``note``, ``heading``, ``good``, ``error``, or none for plain text.
+
+    ``indent`` is None where lines stay as they are. Otherwise lines that are too long for the screen are
+    wrapped, and their continuations start with it.
+    """
+
+    lines: tuple[str, ...]
+    role: str = ""
+    indent: str | None = None
+
+
+Section: TypeAlias = "tuple[Table | Text, ...]"
+"""What belongs together: a blank line comes before it, none within."""
+
+
+class Verdict(NamedTuple):
+    """The answer in a line or a few; ``good`` is None where nothing could be decided."""
+
+    lines: tuple[str, ...]
+    good: bool | None
+
+    @property
+    def role(self) -> str:
+        """The role in which its lines are shown."""
+        return "note" if self.good is None else "good" if self.good else "error"
+
+
+class Page(NamedTuple):
+    """The answer of one command.
+
+    Title, verdict and ``lead`` come first, without blank lines between them, then the sections. What a page
+    shows may depend on the columns of the screen (None: as many as it takes). ``data`` is the JSON document,
+    with its schema. Both are functions, so that no format pays for another. ``measure`` is the most columns
+    that wrapped text takes where the screen sets no limit.
+    """
+
+    title: str
+    sections: Callable[[int | None], Iterable[Section]]
+    data: Callable[[], Mapping[str, Any]]
+    verdict: Verdict | None = None
+    lead: Section = ()
+    measure: int = 100

@@ -1,0 +1,52 @@
+"""The formats in which any page can be shown. A new one is a module with ``lines`` and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, TypeAlias
+
+from cnncli.report import terminal
+from cnncli.report.page import Page
+from cnncli.report.terminal import Screen, output
+from cnncli.report.text.columns import Line
+
+Renderer: TypeAlias = "Callable[[Page, int | None], Iterator[Line]]"
+"""The lines that show a page on a screen of some columns; None: as many as it takes."""
+
+
+def _json(page: Page, _: int | None) -> Iterator[Line]:
+    from cnncli.report.json_format import lines  # noqa: PLC0415
+
+    return lines(page)
+
+
+def _markdown(page: Page, _: int | None) -> Iterator[Line]:
+    from cnncli.report.markdown import lines  # noqa: PLC0415
+
+    return lines(page)
+
+
+def _html(page: Page, _: int | None) -> Iterator[Line]:
+    from cnncli.report.html_format import lines  # noqa: PLC0415
+
+    return lines(page)
+
+
+# All but the first are imported when they are asked for.
+FORMATS: Final[Mapping[str, Renderer]] = {
+    "table": terminal.lines,
+    "json": _json,
+    "markdown": _markdown,
+    "html": _html,
+}
+
+
+def show(page: Page, form: str = "table", screen: Screen | None = None) -> None:
+    """Show a page in one of :data:`FORMATS`, on standard output unless a screen is given."""
+    screen = screen or output()
+    screen.lines(FORMATS[form](page, screen.width))
+
+
+def text(page: Page, form: str = "table", width: int | None = None) -> str:
+    """Return a page in one of :data:`FORMATS` as text."""
+    return "".join(f"{line.text}\n" for line in FORMATS[form](page, width))
