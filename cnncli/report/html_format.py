@@ -20,6 +20,7 @@ font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",mono
 @media(prefers-color-scheme:dark){.cnncli{--ink:#d1d7e0;--dim:#9198a1;--line:#3d444d;--paper:#0d1117;
 --title:#79c0ff;--good:#56d364;--bad:#ff7b72}}
 .cnncli p{margin:0;white-space:pre-wrap;max-width:100ch;font:inherit;color:inherit}
+.cnncli .wrap{padding-left:4ch;text-indent:-4ch}
 .cnncli .title{font-weight:bold;color:var(--title)}.cnncli .heading{font-weight:bold}
 .cnncli .note{color:var(--dim)}.cnncli .good{font-weight:bold;color:var(--good)}
 .cnncli .error{font-weight:bold;color:var(--bad)}
@@ -46,9 +47,9 @@ def lines(page: Page) -> Iterator[Line]:
     """Yield the element that shows a page; it can stand anywhere in a document."""
     yield Line(f'<div class="cnncli"><style>{_STYLE}</style>', "")
     if page.title:
-        yield _paragraph(page.title, "title")
+        yield from _text(Text((page.title,), "title"))
     if page.verdict is not None:
-        yield from (_paragraph(line, page.verdict.role) for line in page.verdict.lines)
+        yield from _text(Text(page.verdict.lines, page.verdict.role))
     yield from _blocks(page.lead)
     for section in page.sections(None):
         yield Line('<div class="section">', "")
@@ -59,15 +60,14 @@ def lines(page: Page) -> Iterator[Line]:
 
 def _blocks(section: Section) -> Iterator[Line]:
     for block in section:
-        if isinstance(block, Text):
-            yield from (_paragraph(line, block.role) for line in block.lines)
-        else:
-            yield from (Line(line, "") for line in _table(block))
+        yield from _text(block) if isinstance(block, Text) else (Line(line, "") for line in _table(block))
 
 
-def _paragraph(text: str, role: str) -> Line:
-    attribute = f' class="{role}"' if role else ""
-    return Line(f"<p{attribute}>{_escaped(text) or '&nbsp;'}</p>", "")
+def _text(block: Text) -> Iterator[Line]:
+    """Yield a paragraph for each line; the browser wraps it, with the indent that a screen gives it."""
+    classes = " ".join(filter(None, (block.role, "wrap" if block.indent else "")))
+    attribute = f' class="{classes}"' if classes else ""
+    return (Line(f"<p{attribute}>{_escaped(line)}</p>", "") for line in block.lines)
 
 
 def _table(table: Table) -> Iterator[str]:

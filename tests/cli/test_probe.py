@@ -132,6 +132,18 @@ def test_no_room_is_said() -> None:
     assert "no room: every position sees a border; a larger --input makes room" in text
 
 
+@pytest.mark.parametrize("layers", ["[flatten, linear: 3]", "[{maxpool: 8}, flatten, linear: 3]"])
+def test_what_was_not_measured_is_not_confirmed(layers: str, tmp_path: Path) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text(f"input: [1, 8, 8]\nlayers: {layers}\n")
+    result = runner.invoke(app, ["probe", str(spec)])
+    assert result.exit_code == 2
+    assert "nothing was measured" in result.stdout
+    assert "all hold" not in result.stdout
+    document = json.loads(runner.invoke(app, ["probe", str(spec), "--format", "json"]).stdout)
+    assert (document["holds"], document["measured"]) == (None, 0)
+
+
 def test_a_map_that_does_not_move_as_predicted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     spec = tmp_path / "net.yaml"
     spec.write_text("input: [1, 16]\nlayers:\n  - maxpool: 2\n")

@@ -1,0 +1,366 @@
+"""Every command's page in every format: real networks, known and unknown sizes, and what errors look like."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from types import MappingProxyType
+from typing import NoReturn
+
+import pytest
+
+from cnncli.algebra import summed, symbol
+from cnncli.analysis import specs as catalog
+from cnncli.analysis.check import check as check_budget
+from cnncli.analysis.costs.figures import costs
+from cnncli.analysis.costs.fully_connected import compare as compare_with_dense
+from cnncli.analysis.costs.overview import overview
+from cnncli.analysis.fit import Candidate, Fitted
+from cnncli.analysis.memory.peaks import Peaks
+from cnncli.analysis.memory.totals import memory_totals
+from cnncli.analysis.memory.usage import fit as fit_batch
+from cnncli.analysis.memory.usage import memory as memory_of
+from cnncli.analysis.sizes import near, valid_sizes
+from cnncli.analysis.space.receptive_field import receptive_fields
+from cnncli.analysis.space.shifts import Shift, shifts
+from cnncli.cli.common import Format
+from cnncli.graph import Graph, Size, all_sizes, open_spec
+from cnncli.language.sections import Budget, Train
+from cnncli.layers import KINDS
+from cnncli.report.page import Page, Text, Verdict
+from cnncli.report.pages import (
+    check,
+    compare,
+    evaluate,
+    fit,
+    inspect,
+    layers,
+    memory,
+    probe,
+    sizes,
+    specs,
+    verify,
+)
+from cnncli.report.pages.spatial import FieldView, ShiftView
+from cnncli.report.show import FORMATS, text
+from cnncli.report.text.columns import Column, Fold, Table
+from cnncli.report.text.numbers import exact
+from cnncli.report.text.wrapping import NO_BREAK
+from cnncli.results.probe import Change, Claim, Found, Probe
+from cnncli.results.training import ClassFigures, Evaluation
+from cnncli.results.verify import Compared, Verification
+
+H = symbol("H")
+
+
+@cache
+def network(name: str, size: Size | None = None) -> Graph:
+    return open_spec(name, size=size).graph
+
+
+def inspected(name: str) -> Page:
+    graph = network(name)
+    views = (FieldView(receptive_fields(graph)), ShiftView(shifts(graph)))
+    return inspect.page(graph, costs(graph), 4, inspect.Asked(None, views, compare_with_dense(graph)))
+
+
+def inspected_formulas(name: str) -> Page:
+    graph = network(name, all_sizes)
+    figures = costs(graph)
+    formulas = inspect.Formulas(memory_totals(graph, figures, 1), valid_sizes(graph))
+    return inspect.page(graph, figures, asked=inspect.Asked(formulas=formulas))
+
+
+def remembered(name: str, size: Size | None = None) -> Page:
+    graph = network(name, size)
+    found = memory_of(graph, 4, Train())
+    room = 2**34
+    fits = None
+    if not graph.unknowns:
+        fits = memory.Fits(room, fit_batch(found.inference, room), fit_batch(found.training, room))
+    report = memory.Report(graph, found, 2, "float32", Train(), Peaks(graph, 2), fits)
+    return memory.page(report, valid_sizes(graph) if graph.unknowns else None)
+
+
+def accepted(name: str) -> Page:
+    graph = network(name, all_sizes)
+    found = valid_sizes(graph)
+    return sizes.page(graph, found, costs(graph).totals.params, near(found.axes, 100))
+
+
+def checked(*names: str, macs: int) -> Page:
+    budget = Budget(macs=macs, params=10**9)
+    return check.page([check.Checked(name, check_budget(costs(network(name)), budget)) for name in names])
+
+
+def fitted(written: fit.Written | None) -> Page:
+    found = Fitted(9, 8, 10, formulas={"params": (64 * H * H + 1000,), "macs": (H, 2 * H)}, tried=None)
+    tried = Fitted(3, 2, None, tried=40)
+    figures = ((8, 5_096), (9, 6_184), (10, 7_400))
+    around = tuple(Candidate(value, {"params": params, "memory": 10**9}, 16) for value, params in figures)
+    limits = {"params": 6_200, "memory": 2 * 10**9}
+    step = fit.Step("width", 10, found, 9, around)
+    other = fit.Step("depth", 2, tried, 3, (Candidate(3, {"params": 6_000, "memory": 10**9}, 16),))
+    return fit.page(fit.Report(network("lenet5"), limits, (step, other), written))
+
+
+def probed(*deviations: float | None) -> Page:
+    graph = network("lenet5")
+    found = tuple(
+        Found(
+            Claim(graph.nodes[0], axis, Shift(1, 1), range(2, 26), "" if each is not None else "no room"),
+            each,
+        )
+        for axis, each in enumerate(deviations)
+    )
+    return probe.page(graph, Probe(found, {"output": (Change(1, (0.25, None)),)}), {"seed": 0})
+
+
+def verified(*totals: Compared) -> Page:
+    explained = tuple(
+        Compared(f"conv{n}", "macs", n, n + 1, "torchinfo counts <bias> as well") for n in range(9)
+    )
+    return verify.page(Verification(40, explained, totals))
+
+
+def evaluated() -> Page:
+    rows = (ClassFigures(3, 2, 1.0, 2 / 3, 0.8), ClassFigures(0, 0, None, None, None))
+    figures = Evaluation(3, 0.5, 2 / 3, None, rows, ((2, 1), (0, 0)))
+    return evaluate.page("a_b|c", "digits", ["cat <1>", "dog|2"], figures)
+
+
+VGG = ("vgg11", "vgg16", "vgg19")
+PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
+    {
+        "inspect": lambda: inspected("lenet5"),
+        "inspect a residual network": lambda: inspected("resnet50"),
+        "inspect training heads": lambda: inspected("googlenet"),
+        "inspect formulas": lambda: inspected_formulas("unet"),
+        "inspect formulas of parameters": lambda: inspected_formulas("lenet5"),
+        "compare": lambda: compare.page([overview(network(name), 2) for name in VGG], 2),
+        "compare layers": lambda: compare.page([overview(network(name)) for name in VGG], layers=True),
+        "sizes": lambda: accepted("unet_padded"),
+        "sizes that parameters depend on": lambda: accepted("lenet5"),
+        "memory": lambda: remembered("googlenet"),
+        "memory formulas": lambda: remembered("unet", all_sizes),
+        "memory formulas of one symbol": lambda: remembered("resnet18", (3, 32 * H, 32 * H)),
+        "check within": lambda: checked("lenet5", macs=10**6),
+        "check over": lambda: checked("lenet5", macs=10**3),
+        "check several": lambda: checked("lenet5", "vgg16", macs=10**6),
+        "fit": lambda: fitted(None),
+        "fit written": lambda: fitted(fit.Written("new|file.yaml", kept=False)),
+        "probe": lambda: probed(1e-12, 0.0),
+        "probe wrong": lambda: probed(0.5, 1e-12),
+        "probe not measured": lambda: probed(None, None),
+        "probe nothing": probed,
+        "verify": lambda: verified(Compared("total", "params", 5, 5)),
+        "verify wrong": lambda: verified(Compared("total", "params", 5, 6)),
+        "evaluate": evaluated,
+        "layers": lambda: layers.overview(KINDS),
+        "layers conv": lambda: layers.page("conv", KINDS["conv"]),
+        "layers add": lambda: layers.page("add", KINDS["add"]),
+        "layers relu": lambda: layers.page("relu", KINDS["relu"]),
+        "specs": lambda: specs.page(catalog.catalog()),
+    }
+)
+
+every_page = pytest.mark.parametrize("name", PAGES)
+
+
+@cache
+def page(name: str) -> Page:
+    return PAGES[name]()
+
+
+def blocks(shown: Page, width: int | None = None) -> list[Table | Text]:
+    return [block for section in (shown.lead, *shown.sections(width)) for block in section]
+
+
+def cells(shown: Page) -> list[str]:
+    """The text of every cell."""
+    tables = [block for block in blocks(shown) if isinstance(block, Table)]
+    return [cell for table in tables for column in table.columns for cell in column.cells]
+
+
+def test_every_module_of_pages_is_here() -> None:
+    folder = Path(inspect.__file__).parent
+    helpers = {"__init__", "side_by_side", "spatial", "views", "train"}  # train shows lines while it runs
+    assert {path.stem for path in folder.glob("*.py")} - helpers == {name.partition(" ")[0] for name in PAGES}
+
+
+def test_the_command_line_offers_every_format() -> None:
+    assert [*Format] == [*FORMATS]
+
+
+@every_page
+def test_a_terminal_of_80_columns_is_wide_enough(name: str) -> None:
+    shown = page(name)
+    # Titles, places in files and reasons stay whole, so that they can be copied and searched.
+    whole = {shown.title, *(shown.verdict.lines if shown.verdict is not None else ())}
+    for block in blocks(shown, 80):
+        whole.update(block.lines if isinstance(block, Text) and block.indent is None else ())
+    for line in text(shown, width=80).splitlines():
+        assert len(line) <= 80 or line in whole, line
+
+
+@every_page
+def test_a_pipe_gets_every_cell_whole(name: str) -> None:
+    shown = text(page(name))
+    assert not [cell for cell in cells(page(name)) if cell not in shown]
+    assert NO_BREAK not in shown
+    assert "\n\n\n" not in shown
+    assert not shown.startswith("\n")
+    assert not shown.endswith("\n\n")
+
+
+@every_page
+def test_json_has_a_schema(name: str) -> None:
+    document = json.loads(text(page(name), "json"))
+    assert document["schema"] == f"cnncli.{name.partition(' ')[0]}/1"
+
+
+@every_page
+def test_markdown_tables_have_their_columns(name: str) -> None:
+    lines = text(page(name), "markdown").splitlines()
+    tables = [block for block in blocks(page(name)) if isinstance(block, Table)]
+    starts = [number for number, line in enumerate(lines) if re.fullmatch(r"\|( -{3}:? \|)+", line)]
+    assert len(starts) == len(tables)
+    for start, table in zip(starts, tables, strict=True):
+        assert start < 2 or lines[start - 2] == "", "a table follows a blank line"
+        count = len(table.columns[0].cells) + len(table.rules)
+        for line in (lines[start - 1], *lines[start + 1 : start + 1 + count]):
+            assert len(re.findall(r"(?<!\\)\|", line)) == len(table.columns) + 1, line
+
+
+class Checker(HTMLParser):
+    """Follows tags, which have to be balanced, and keeps the text of cells and paragraphs."""
+
+    VOID = frozenset({"br", "wbr"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes.update(name for name, _ in attrs)
+        self.open.append(tag)
+        if tag in ("td", "th", "p", "span"):
+            self.texts.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("td", "th", "p", "span"):
+            self.texts[-1] += data
+
+
+def parsed(html: str) -> Checker:
+    checker = Checker()
+    checker.feed(html)
+    checker.close()
+    assert checker.open == []
+    return checker
+
+
+@every_page
+def test_html_is_one_balanced_element_without_scripts(name: str) -> None:
+    html = text(page(name), "html")
+    found = parsed(html)
+    assert set(found.tags) <= {
+        *("div", "style", "p", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "span")
+    }
+    assert found.attributes <= {"class", "style"}
+    assert found.tags.count("style") == 1
+    assert not re.search(r"https?:|url\(|@import", html)
+    assert not [cell for cell in cells(page(name)) if cell not in found.texts]
+    for block in blocks(page(name)):
+        if isinstance(block, Text):
+            assert not [line for line in block.lines if line not in found.texts]
+
+
+def test_resnet_50_folds_by_stage_and_block() -> None:
+    graph = network("resnet50")
+    html = text(inspect.page(graph, costs(graph)), "html")
+    assert len(html.encode()) < 100_000
+    folds = re.findall(r"<summary><span>(.*?)</span>", html)
+    blocks = [
+        f"layer{stage}.{block}" for stage, count in enumerate((3, 4, 6, 3), 1) for block in range(count)
+    ]
+    assert [fold for fold in folds if "." in fold] == blocks
+    assert [fold for fold in folds if "." not in fold] == ["layer1", "layer2", "layer3", "layer4"]
+    total = html.index(">25,557,032<")
+    assert html.rindex("</details>") < total
+    inside = (row.figures.params for row in costs(graph).rows if row.node.name.startswith("layer1."))
+    sums = f"<span class=r>{exact(summed(inside))}</span>"
+    assert f"<span>layer1</span><span>unit x3</span><span>256x56x56</span>{sums}" in html
+
+
+def test_rows_within_a_fold_lie_in_it_and_the_others_do_not() -> None:
+    names = ["a", "b.0", "b.1.x", "b.1.y", "c"]
+    folds = (Fold(1, 4, ("b",)), Fold(2, 4, ("b.1",)))
+    table = Table((Column("name", names),), totals=1, folds=lambda: folds)
+    html = text(Page("", lambda _: [(table,)], dict), "html")
+    shape = re.findall(r"<(/?details)>|<(?:td|span)>(.*?)</", html)
+    assert [tag or cell for tag, cell in shape] == [
+        *("a", "details", "b", "b.0", "details", "b.1", "b.1.x", "b.1.y", "/details", "/details", "c")
+    ]
+
+
+def test_what_formats_would_interpret_is_escaped() -> None:
+    word = "<b>*x*_|`&amp;"
+    table = Table((Column(word, [word]),))
+    made = Page(
+        word, lambda _: [(table, Text((word,)))], lambda: {"schema": word}, Verdict((word,), good=None)
+    )
+    assert parsed(text(made, "html")).texts == [word] * 5
+    escaped = "\\<b\\>\\*x\\*\\_\\|\\`&amp;"
+    assert text(made, "markdown").count(escaped) == 5
+    assert json.loads(text(made, "json")) == {"schema": word}
+
+
+def test_no_format_pays_for_another() -> None:
+    def never(*_: object) -> NoReturn:
+        raise AssertionError
+
+    assert text(Page("a", never, lambda: {"schema": "b"}), "json") == '{\n  "schema": "b"\n}\n'
+    for form in set(FORMATS) - {"json"}:
+        assert "a" in text(Page("a", lambda _: [], never), form)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "good"),
+    [
+        ("probe", "2 of 2 predictions measured, all hold", True),
+        ("probe wrong", "conv1 does not move as predicted along height", False),
+        ("probe not measured", "nothing was measured: none of 2 predictions could be checked", None),
+        ("probe nothing", "nothing was measured: no shift of any map is predicted", None),
+        ("check within", "lenet5: within budget (2)", True),
+        ("check over", "lenet5: over budget in 1 of 2", False),
+        ("check several", "1 of 2 networks over budget", False),
+        ("verify", "verify: 40 figures compared with torch and torchinfo, all differences explained", True),
+        ("verify wrong", "verify: 1 of 40 figures differ without a known reason", False),
+    ],
+)
+def test_verdicts(name: str, words: str, good: bool | None) -> None:
+    assert page(name).verdict == Verdict((words,), good)
+    assert words in text(page(name), width=80)
+    assert parsed(text(page(name), "html")).texts[0 if not page(name).title else 1] == words
+
+
+def test_json_of_a_check_says_what_the_table_does() -> None:
+    document = json.loads(text(page("check several"), "json"))
+    assert document["within"] is False
+    lenet, vgg = document["networks"]
+    assert (lenet["spec"], lenet["within"], vgg["within"]) == ("lenet5", True, False)
+    (macs,) = [each for each in vgg["limits"] if each["figure"] == "macs"]
+    assert (macs["limit"], macs["actual"], macs["within"]) == (10**6, 15_470_264_320, False)
+    assert macs["heaviest"][0] == {"layer": "features.2", "amount": 64 * 64 * 9 * 224 * 224}
