@@ -1,1 +1,1 @@
-"""One file for each format in which answers are shown."""
+"""Pages, what commands answer, and a module for each format in which any page can be shown."""

@@ -1,4 +1,4 @@
-"""Diagnostics for a person: the place, the line with a caret, what was expected, what to try."""
+"""Diagnostics for people: the place, the line with a caret, what was expected, what to try."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _MAX_LENGTH = 300
 
 
 def show_error(screen: Screen, error: CnncliError) -> None:
-    """Show every diagnostic of an error, and how many there are."""
+    """Show every diagnostic of an error, and their number."""
     screen.lines(error_lines(error.diagnostics))
 
 
 def error_lines(diagnostics: Sequence[Diagnostic]) -> Iterator[Line]:
-    """The lines that show diagnostics, in their order."""
+    """Yield the lines that show diagnostics, in order."""
     for diagnostic in diagnostics[:_MAX_SHOWN]:
         yield from _diagnostic(diagnostic)
     hidden = len(diagnostics) - _MAX_SHOWN
@@ -50,12 +50,12 @@ def _diagnostic(diagnostic: Diagnostic) -> Iterator[Line]:
 
 
 def _clean(text: str) -> str:
-    """On one line, of a length that a person reads, without what could steer a terminal."""
+    """Return the text on one line of readable length, without control characters."""
     return printable(shortened(text, _MAX_LENGTH))
 
 
 def _excerpt(where: Location) -> Iterator[Line]:
-    """The line and a caret under the stretch; a long line is shown around it."""
+    """Yield the line with carets under the place; of a long line, the part around it."""
     text = printable(where.source.line(where.line))
     if not text.strip():
         return
@@ -67,14 +67,14 @@ def _excerpt(where: Location) -> Iterator[Line]:
     inside = shown[start - cut : start - cut + where.width]
     margin = f"{where.line:>5} | "
     yield Line(f"{margin}{lead}{shown}{tail}", "")
-    # A place may lie beyond the end of its line, where something is missing.
+    # A place may lie beyond the end of its line if something is missing there.
     beyond = max(start - len(text), 0)
     blank = " " * (len(lead) + _columns(shown[: start - cut]) + beyond)
     yield Line(f"{' ' * (len(margin) - 2)}| {blank}{'^' * max(_columns(inside), 1)}", "caret")
 
 
 def _columns(text: str) -> int:
-    """The columns that a text takes: letters of some scripts take two, marks upon letters none."""
+    """Return the columns that a text takes: letters of some scripts take two, combining marks none."""
     return len(text) if text.isascii() else sum(map(_width, text))
 
 

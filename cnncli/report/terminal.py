@@ -69,11 +69,11 @@ class Screen:
 
     @property
     def width(self) -> int | None:
-        """Columns of the terminal; None where lines may be as long as they are."""
+        """The columns of the terminal; None where lines may have any length."""
         return shutil.get_terminal_size().columns if self.is_terminal else None
 
     def flush(self) -> None:
-        """Let everything shown so far be seen."""
+        """Write out everything shown so far."""
         self._stream.flush()
 
     def line(self, text: str = "", role: str = "") -> None:
@@ -92,22 +92,22 @@ class Screen:
         for line in lines:
             style = STYLES.get(line.role)
             if style is None:
-                # Most lines: rich would print ten thousand of them slower than they were computed.
+                # Most lines: rich would take longer to print ten thousand of them than to compute them.
                 self._stream.write(f"{line.text}\n")
             else:
                 console.print(Styled(line.text, style=style), soft_wrap=True)
 
 
 def output() -> Screen:
-    """Standard output."""
+    """Return standard output."""
     return Screen(sys.stdout)
 
 
 def errors() -> Screen:
-    """Standard error."""
+    """Return standard error."""
     return Screen(sys.stderr)
 
 
 def printable(text: str) -> str:
-    """The text without characters that could steer a terminal; tabs count as one space."""
+    """Return the text without characters that could control a terminal; a tab becomes a space."""
     return "".join(c if c.isprintable() else " " if c == "\t" else "�" for c in text)

@@ -1,1 +1,1 @@
-"""What each command shows."""
+"""A module for each command, which builds its page."""

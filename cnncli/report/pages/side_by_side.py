@@ -1,7 +1,7 @@
 """The layers of networks in columns, one column a network, as in table 1 of the VGG paper.
 
 (Simonyan and Zisserman, Very deep convolutional networks for large-scale image recognition, 2014.)
-Stages stand at the same height in all columns, and so do the layers that end them, and the vectors that
+Stages start at the same height in all columns, and so do the layers that end them, and the vectors that
 follow the last map.
 """
 
@@ -20,16 +20,16 @@ from cnncli.layers.geometry.window import TransposedWindow, Window
 from cnncli.report.text.columns import GAP, Column, Table
 
 _SHORT: Final = {"linear": "FC", "localresponsenorm": "LRN"}
-"""What papers call a kind, where its own name would widen every column."""
+"""What papers call a kind whose own name would widen every column."""
 
 Cells: TypeAlias = Sequence[str]
 
 Section: TypeAlias = "tuple[Cells, ...]"
-"""What lies between two rules, in parts that start at the same height in all columns."""
+"""The rows between two rules, in parts that start at the same height in all columns."""
 
 
 class Outline(NamedTuple):
-    """One column: its heading, what stands first, layers and ends of each stage, and the vectors."""
+    """One column: its heading, its first rows, layers and ends of each stage, and the vectors."""
 
     heading: str
     head: Cells
@@ -42,13 +42,13 @@ class Outline(NamedTuple):
         return max(map(len, (self.heading, *cells)))
 
     def sections(self, count: int) -> Iterator[Section]:
-        """All from top to bottom, with at least ``count`` stages."""
+        """Yield all sections from top to bottom, with at least ``count`` stages."""
         missing = [((), ())] * (count - len(self.stages))
         yield from ((self.head,), *self.stages, *missing, (self.vectors,))
 
 
 def tables(networks: Sequence[Overview], names: Sequence[str], width: int | None) -> Iterator[Table]:
-    """The networks, in as many tables as it takes to keep lines within ``width``; None: in one."""
+    """Yield the networks in as many tables as it takes to fit ``width``; None: in one."""
     outlines = [_outline(each, name) for each, name in zip(networks, names, strict=True)]
     yield from map(_table, _groups(outlines, width))
 
@@ -88,7 +88,7 @@ def _cells(nodes: Sequence[Node]) -> Cells:
 
 
 def _cell(node: Node) -> str:
-    """``conv3-64``, ``conv7-64/2`` with a stride, ``FC-10``; the kind where no sums are computed."""
+    """Return ``conv3-64``, ``conv7-64/2`` with a stride, ``FC-10``; the kind if no sums are computed."""
     word = _SHORT.get(node.kind, node.kind)
     if not computes_weighted_sums(node):
         return word
@@ -100,5 +100,5 @@ def _cell(node: Node) -> str:
 
 
 def _each(numbers: Sequence[int]) -> str:
-    """One number for all axes where they agree: ``3``, else ``3x1``."""
+    """Return one number for all axes if they agree, ``3``, otherwise ``3x1``."""
     return "x".join(map(str, numbers[:1] if len(set(numbers)) == 1 else numbers))

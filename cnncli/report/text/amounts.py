@@ -1,4 +1,4 @@
-"""Bytes in a table or a document: a number, a formula, or the largest of several formulas."""
+"""Bytes in tables and documents: a number, a formula, or the largest of several formulas."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Short: TypeAlias = "Callable[[Dim], Dim]"
 
 
 def full(amount: Amount, short: Short) -> str:
-    """To the byte; where the largest of many formulas is meant, that it depends."""
+    """Return the bytes; for the largest of many formulas, that it depends on the size."""
     if not isinstance(amount, Peak):
         return NONE if amount is None else exact(short(amount))
     if len(amount.amounts) > FEW:
@@ -33,13 +33,13 @@ def full(amount: Amount, short: Short) -> str:
 
 
 def brief(amount: Amount, short: Short) -> str:
-    """As a person says it, where it is a number."""
+    """Return numbers with a unit, such as ``1.5 GiB``, and anything else in full."""
     only = amount.amounts[0] if isinstance(amount, Peak) and len(amount.amounts) == 1 else amount
     return readable_bytes(only) if isinstance(only, int) else full(amount, short)
 
 
 def column(heading: str, amounts: Sequence[Amount], rank: int, short: Short) -> Column:
-    """Bytes in full or, where there is little room, as a person says them."""
+    """Return a column of bytes in full or, on a narrow screen, with a unit."""
     return Column(
         heading,
         [full(each, short) for each in amounts],
@@ -50,13 +50,13 @@ def column(heading: str, amounts: Sequence[Amount], rank: int, short: Short) -> 
 
 
 def when(peak: Peak) -> str:
-    """The moment, or all of which one is the fullest, phase by phase."""
+    """Return the moment of a peak, or the candidates for it, phase by phase."""
     if len(peak.moments) == 1:
         (only,) = peak.moments
         return f"{only.phase}, {printable(only.node)}" if only.node else _STEP
     phases: dict[str, list[str]] = {}
     for each in peak.moments:
-        # A layer's turn may have several moments.
+        # While one layer runs there may be several moments.
         names = phases.setdefault(each.phase, [])
         names += [each.node] if each.node not in names else []
     return "; ".join(
@@ -65,7 +65,7 @@ def when(peak: Peak) -> str:
 
 
 def written_out(amount: Amount) -> int | str | None:
-    """For machines: a number, or a formula as Python arithmetic, however long."""
+    """Return a number, or a formula as Python arithmetic, however long, for a document."""
     if not isinstance(amount, Peak):
         return None if amount is None else number(amount)
     texts = [number(each) for each in amount.amounts]
@@ -73,7 +73,7 @@ def written_out(amount: Amount) -> int | str | None:
 
 
 def peak_data(peak: Peak) -> dict[str, Any]:
-    """The peak and its moment; of several, each with its own bytes, and no one moment."""
+    """Return the peak and its moment; several candidates each with its own bytes, and no single moment."""
     first = peak.moments[0]
     if len(peak.moments) == 1:
         return {"peak": written_out(peak), "phase": first.phase, "layer": first.node or None}

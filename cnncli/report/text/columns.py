@@ -1,7 +1,7 @@
 """Text in columns, for a terminal or a pipe.
 
 rich's tables measure and wrap every cell, which takes seconds for ten thousand layers; these cells
-are one line of plain text each, so widths are counted once and lines are joined.
+are a line of plain text each, so that widths are counted once and lines are joined.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _ELLIPSIS = "…"
 class Column(NamedTuple):
     """A heading and its cells; ``short_cells`` replace them where a line would be too long.
 
-    ``rank`` orders columns by how readily they are shortened: 1 first; 0 never. ``optional`` ones are
-    left out, in the same order, where that is not enough. ``cut`` columns may lose the middle of their
-    text at last.
+    ``rank`` is the order in which columns are shortened: 1 first; 0 never. If that is not enough,
+    ``optional`` ones are left out in the same order. As a last resort, ``cut`` columns lose the middle of
+    their text.
     """
 
     heading: str
@@ -31,7 +31,7 @@ class Column(NamedTuple):
 
     @property
     def width(self) -> int:
-        """How many characters its longest cell takes."""
+        """The number of characters of its longest cell."""
         return max(len(self.heading), max(map(len, self.cells), default=0))
 
 
@@ -58,14 +58,14 @@ class Table(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line of a table and what it is: ``heading``, ``rule``, ``row`` or ``total``."""
+    """A line and its role, which decides its style: ``heading``, ``rule``, ``row``, ``total``, ``note``..."""
 
     text: str
     role: str
 
 
 def render(table: Table, width: int | None) -> Iterator[Line]:
-    """The lines of a table, at most ``width`` characters long; None: as long as they are."""
+    """Yield the lines of a table, at most ``width`` characters long; None: as long as they need to be."""
     columns = _fitted(table.columns, width)
     widths = [column.width for column in columns]
     rule = "─" * (sum(widths) + len(GAP) * (len(widths) - 1))
@@ -74,7 +74,7 @@ def render(table: Table, width: int | None) -> Iterator[Line]:
     rows = list(zip(*(column.cells for column in columns), strict=True))
     body = len(rows) - table.totals
     if not any(any(row[1:]) for row in rows[body:]):
-        rows = rows[:body]  # the figures that were added up have been left out
+        rows = rows[:body]  # the columns of the sums have been left out
     for index, row in enumerate(rows):
         if index == body or index in table.rules:
             yield Line(rule, "rule")
@@ -82,13 +82,13 @@ def render(table: Table, width: int | None) -> Iterator[Line]:
 
 
 def left_out(table: Table, width: int | None) -> list[Column]:
-    """The optional columns for which ``width`` has no room."""
+    """Return the optional columns for which ``width`` has no room."""
     shown = {column.heading for column in _fitted(table.columns, width)}
     return [column for column in table.columns if column.heading not in shown]
 
 
 def cut_middle(text: str, width: int) -> str:
-    """The text, with its middle replaced by an ellipsis where it is longer than ``width``."""
+    """Return the text, with its middle replaced by an ellipsis if it is longer than ``width``."""
     if len(text) <= width:
         return text
     tail = (width - 1) * 2 // 3
@@ -104,7 +104,7 @@ def _join(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
 
 
 def _fitted(columns: tuple[Column, ...], width: int | None) -> tuple[Column, ...]:
-    """The columns, shortened one after another, or left out, until a line fits."""
+    """Return the columns, shortened one after another, or left out, until a line fits."""
     if width is None or length(columns) <= width:
         return columns
     fitted = list(columns)
@@ -125,5 +125,5 @@ def _fitted(columns: tuple[Column, ...], width: int | None) -> tuple[Column, ...
 
 
 def length(columns: Sequence[Column]) -> int:
-    """How many characters a line of these columns takes."""
+    """Return how many characters a line of these columns takes."""
     return sum(column.width for column in columns) + len(GAP) * (len(columns) - 1)

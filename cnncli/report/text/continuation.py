@@ -1,4 +1,4 @@
-"""Formulas for which a table had no room: beside the layers' names once more, in a table of their own."""
+"""Formulas for which a table has no room: shown below it, in tables with the layers' names again."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cnncli.report.text.wrapping import unbroken, wrapped
 
 _NOTHING = ("0", NONE)
 _FROM_OUTPUT = "neurons"
-"""What the sizes of the output, which the table does show, multiply to."""
+"""The product of the output's sizes, which the table does show."""
 
 
 def continuation(drawn: Table, width: int | None) -> Iterator[Table]:
-    """What a table of ``width`` leaves out, of the layers that have some of it.
+    """Yield what a table of ``width`` leaves out, for the layers where it is not zero.
 
-    One table where that fits, else one for each figure, whose formulas go on in the next line.
+    One table if that fits, otherwise one for each figure, with wrapped formulas.
     """
     missing = [column for column in left_out(drawn, width) if column.heading != _FROM_OUTPUT]
     if width is None or not missing:
@@ -31,7 +31,7 @@ def continuation(drawn: Table, width: int | None) -> Iterator[Table]:
 
 
 def _where_any(columns: Sequence[Column]) -> tuple[Column, ...]:
-    """The rows in which a column but the first says something."""
+    """Return the rows in which any column but the first has a value."""
     rows = zip(*(column.cells for column in columns), strict=True)
     kept = [row for row in rows if any(cell not in _NOTHING for cell in row[1:])]
     return tuple(
@@ -41,7 +41,7 @@ def _where_any(columns: Sequence[Column]) -> tuple[Column, ...]:
 
 
 def _broken(name: Column, figure: Column, width: int) -> tuple[Column, Column]:
-    """The two columns, with lines of formulas instead of formulas that are too long."""
+    """Return the two columns, with formulas that are too long broken into lines."""
     room = width - len(GAP) - min(name.width, width // 2)
     if max(map(len, figure.cells)) <= room:
         return name, figure

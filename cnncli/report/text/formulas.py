@@ -1,4 +1,4 @@
-"""Formulas on a screen: floor divisions, which return in every row, get names such as ``h1``; sums wrap."""
+"""Formulas on a screen: floor divisions, which recur in every row, get names such as ``h1``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cnncli.report.text.wrapping import NO_BREAK
 
 
 class Names:
-    """Names for the floor divisions of formulas, in the order in which they come."""
+    """Names for the floor divisions of formulas, in order of appearance."""
 
     def __init__(self, taken: Iterable[str]) -> None:
         self._taken = set(taken)
@@ -25,7 +25,7 @@ class Names:
         self._known: dict[Expr, Dim] = {}
 
     def short(self, dim: Dim) -> Dim:
-        """The same formula with a name in place of each floor division."""
+        """Return the formula with a name in place of each floor division."""
         if isinstance(dim, int):
             return dim
         if dim not in self._known:
@@ -33,7 +33,7 @@ class Names:
         return self._known[dim]
 
     def legend(self) -> Iterator[str]:
-        """``h1 = (H + 1)//2``, one for each name."""
+        """Yield ``h1 = (H + 1)//2``, one for each name."""
         return (f"{name} = {floor}" for floor, name in self._names.items())
 
     def _named(self, dim: Expr) -> Dim:
@@ -51,7 +51,7 @@ class Names:
         return symbol(self._names[atom])
 
     def _new(self, floor: Floor) -> str:
-        """``h3`` for the third one of H alone; ``n1`` and so on where several symbols are in it."""
+        """Return ``h3`` for the third one of H alone; ``n1`` and so on for those with several symbols."""
         symbols = symbols_of(Expr({(floor,): 1}))
         letter = min(symbols)[0].lower() if len(symbols) == 1 else "n"
         while True:
@@ -62,7 +62,7 @@ class Names:
 
 
 def abbreviated(graph: Graph, costs: Costs, names: Names) -> tuple[Graph, Costs]:
-    """Graph and costs with names in place of floor divisions."""
+    """Return graph and costs with names in place of floor divisions."""
     rows = tuple(
         Row(
             row.node._replace(output=_shape(row.node.output, names.short)), _figures(row.figures, names.short)
@@ -78,7 +78,7 @@ def abbreviated(graph: Graph, costs: Costs, names: Names) -> tuple[Graph, Costs]
 
 
 def explained(names: Names, found: ValidSizes) -> Iterator[str]:
-    """What the names stand for, and the sizes for which all of it holds."""
+    """Yield the definitions of the names, and the sizes for which the formulas hold."""
     legend = [*names.legend()]
     if legend:
         # No line ends within a definition.

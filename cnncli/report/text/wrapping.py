@@ -14,7 +14,7 @@ INDENT: Final = "    "
 
 
 def wrapped(text: str, width: int, indent: str = INDENT) -> list[str]:
-    """Return the lines of a text, all but the first indented; only a word of its own may be too long."""
+    """Return the lines of a text, all but the first indented; only a long word may exceed the width."""
     lines = textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False)
     return [plain(line) for line in lines]
 
