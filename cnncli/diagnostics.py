@@ -224,6 +224,6 @@ def line_starts(text: str) -> list[int]:
 
 def _one_line(diagnostic: Diagnostic) -> str:
     where = f"{diagnostic.location}: " if diagnostic.location else ""
-    parts = (("expected", diagnostic.expected), ("received", diagnostic.received))
+    parts = (("expected", diagnostic.expected), ("received", diagnostic.received), ("hint:", diagnostic.hint))
     outcome = "; ".join(f"{what} {text}" for what, text in parts if text)
     return f"{where}{diagnostic.message}{f' ({outcome})' if outcome else ''}"

@@ -48,7 +48,7 @@ def heavy_imports(*arguments: str) -> frozenset[str]:
         ("probe", "--help"),
         ("inspect", "specs/vgg", "--side-by-side"),
         ("check", "specs/lenet5.yaml"),
-        ("memory", "vgg16", "--batch", "auto", "--memory", "16GiB"),
+        ("memory", "vgg16", "--fit-into", "16GiB"),
         ("specs",),
         ("train", "--help"),
         ("evaluate", "--help"),

@@ -17,7 +17,7 @@ from cnncli.algebra.terms import Symbol, add, constant, divide, multiply, ordere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Literal
+    from typing import Any, Literal
 
     from cnncli.algebra.terms import Terms
 
@@ -68,6 +68,23 @@ class Expr:
 
     def __bool__(self) -> bool:
         return not same(self, 0)
+
+    def __call__(self, **sizes: Any) -> Any:
+        """Return the value where its symbols have these sizes: whole numbers, or NumPy arrays of them.
+
+        Arrays are computed with Python's integers, so that nothing overflows; the result is of 64 bits where
+        it fits and of Python's integers (dtype object) where it does not.
+
+        >>> from cnncli.algebra import symbol
+        >>> (3 * symbol("H") // 2)(H=5)
+        7
+
+        Raises:
+            TypeError: a symbol is given no size, or a size is not a whole number.
+        """
+        from cnncli.algebra.calling import call  # noqa: PLC0415 - only who asks for a value needs it
+
+        return call(self, sizes)
 
     def __add__(self, other: Dim) -> Dim:
         if not isinstance(other, (int, Expr)):

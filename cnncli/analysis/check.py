@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from cnncli.algebra import whole
 from cnncli.analysis.costs.figures import Costs, Figures, Row
+from cnncli.graph import read_budget
 from cnncli.language.sections import Budget
 
 _HEAVIEST = 3
@@ -28,6 +30,15 @@ class Verdict(NamedTuple):
     def excess(self) -> int:
         """By how much the limit is exceeded; negative if there is room left."""
         return self.actual - self.limit
+
+
+def read(budget: str | Path | Budget) -> Budget:
+    """Return a budget, read from a YAML file if a path is given.
+
+    Raises:
+        CnncliError: the file cannot be read, or a limit is unknown or not a number.
+    """
+    return budget if isinstance(budget, Budget) else read_budget(budget)
 
 
 def check(costs: Costs, budget: Budget) -> tuple[Verdict, ...]:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import cnncli
 from cnncli.cli import check, evaluate, fit, inspect, layers, memory, probe, sizes, specs, train
 from cnncli.cli.common import guarded
+from cnncli.cli.optional import spelled_out
+
+
+class _Commands(TyperGroup):
+    """The commands; ``--symbolic`` may stand without a value, for which typer has no option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, spelled_out(args))
+
 
 app = typer.Typer(
+    cls=_Commands,
     name="cnncli",
     help="Convolutional networks from YAML: exact analysis without torch, and training of the same graph.",
     no_args_is_help=True,

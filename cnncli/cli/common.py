@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Annotated, Any, Final, ParamSpec, TypeAlias, TypeVar
+from typing import Annotated, Final, ParamSpec, TypeAlias, TypeVar
 
 import typer
 
 from cnncli.cli import ReaderLeftError
-from cnncli.diagnostics import CnncliError, Source, SpecError, usage_error
-from cnncli.graph import Graph
-from cnncli.language.scope import Argument, Scope
-from cnncli.language.sections import Train
-from cnncli.language.tree import Scalar
-from cnncli.layers import Shape
-from cnncli.layers.plugins import load_file
+from cnncli.diagnostics import CnncliError
 from cnncli.report.messages import show_error
 from cnncli.report.terminal import errors
 
@@ -54,8 +48,11 @@ InputShape: TypeAlias = Annotated[
 ]
 Overrides: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="VAR=VALUE", help="Another value for a variable of the spec."),
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="A variable, or a setting such as train.lr=0.1; repeatable."
+    ),
 ]
+Device: TypeAlias = Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")]
 Plugins: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--plugin", metavar="FILE", help="A Python file that adds kinds of layers."),
@@ -108,38 +105,3 @@ def for_each(files: Iterable[str], action: Callable[[str], T]) -> tuple[list[T],
             show_error(errors(), error)
             code = WRONG
     return made, code
-
-
-def known_size(graph: Graph) -> tuple[int, ...]:
-    """The input's shape, which a spec states in numbers."""
-    return known_shape(graph.input)
-
-
-def known_shape(shape: Shape) -> tuple[int, ...]:
-    """A shape of a graph whose input is given in numbers."""
-    return tuple(dim for dim in shape if isinstance(dim, int))
-
-
-def load_plugins(files: Sequence[str] | None) -> None:
-    """Import the files given with ``--plugin``."""
-    for file in files or ():
-        load_file(file)
-
-
-def setting_changes(**given: str | None) -> dict[str, Any]:
-    """The settings that options give, read as a spec's own would be.
-
-    Raises:
-        UsageError: one of them is not what its setting may be.
-    """
-    changes: dict[str, Any] = {}
-    for name, text in given.items():
-        if text is None:
-            continue
-        reader = Train.arguments[name].reader
-        written = Scalar(text, True, Source(f"--{name}", text), 1, 1, max(len(text), 1))
-        try:
-            changes[name] = reader.read(Argument(written, Scope()))
-        except SpecError:
-            raise usage_error(f"--{name} {text}", expected=reader.expected) from None
-    return changes

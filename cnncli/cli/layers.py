@@ -1,4 +1,4 @@
-"""``cnncli layers``: the kinds there are, and the page of each."""
+"""``cnncli layers``: the kinds of layers, and the page of each."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from cnncli.cli.common import Form, Format, Plugins, load_plugins
+from cnncli.api import kinds, load_plugins
+from cnncli.cli.common import Form, Format, Plugins
 from cnncli.diagnostics import did_you_mean, usage_error
-from cnncli.layers import KINDS
-from cnncli.report.pages import layers as reference
+from cnncli.report.pages import layers as pages
 from cnncli.report.show import show
 
 
@@ -21,10 +21,11 @@ def command(
     plugin: Plugins = None,
 ) -> None:
     """List the kinds of layers. With KIND: its formula, arguments and examples."""
-    load_plugins(plugin)
+    load_plugins(plugin or ())
+    known = kinds()
     if kind is None:
-        show(reference.overview(KINDS), form)
+        show(pages.overview(known), form)
         return
-    if kind not in KINDS:
-        raise usage_error(f"there is no kind '{kind}'", hint=did_you_mean(kind, KINDS))
-    show(reference.page(kind, KINDS[kind]), form)
+    if kind not in known:
+        raise usage_error(f"unknown kind '{kind}'", hint=did_you_mean(kind, known))
+    show(pages.page(kind, known[kind]), form)

@@ -1,4 +1,4 @@
-"""``cnncli sizes``: which inputs a network accepts."""
+"""``cnncli sizes``: which input sizes a network accepts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cnncli.cli.common import Form, Format, Overrides, Plugins, SpecPath, load_plugins
-from cnncli.cli.input_size import parse_shape
+from cnncli.api import load
+from cnncli.cli.common import Form, Format, Overrides, Plugins, SpecPath
 from cnncli.diagnostics import usage_error
-from cnncli.graph import all_sizes, open_spec
 from cnncli.report.show import show
 
 
@@ -20,27 +19,23 @@ def command(
     ] = None,
     input_size: Annotated[
         str | None,
-        typer.Option(
-            "--input", metavar="SIZE", help="What is unknown: 3xHxW unless given, or 3xHxH, 3xHx224."
-        ),
+        typer.Option("--input", metavar="SIZE", help="What is unknown: 3xHxW by default; 3xHxH, 3xHx224."),
     ] = None,
     overrides: Overrides = None,
     form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
-    """Show which input sizes a network accepts, exactly, and which layers say so."""
-    from cnncli.analysis.costs.figures import costs
-    from cnncli.analysis.sizes import near as nearest_to
-    from cnncli.analysis.sizes import valid_sizes
-    from cnncli.report.pages import sizes as report
+    """Show which input sizes a network accepts, exactly, and which layers require it."""
+    from cnncli.report.pages.sizes import page
 
-    load_plugins(plugin)
-    graph = open_spec(spec, size=parse_shape(input_size) or all_sizes, overrides=overrides or ()).graph
-    found = valid_sizes(graph)
-    if not found.axes:
+    network = load(
+        spec, input=input_size, symbolic=input_size is None, settings=overrides or (), plugins=plugin or ()
+    )
+    found = network.sizes() if network.graph.unknowns else None
+    if found is None or not found.axes:
         raise usage_error(
-            f"there is no size to look for in {'x'.join(map(str, graph.input))}",
-            expected="an input with spatial axes, of which one is a symbol, such as 3xHxW",
+            f"no size is unknown in {'x'.join(map(str, network.input_shape))}",
+            expected="an input with spatial axes, one of them a symbol, such as 3xHxW",
         )
-    nearest = nearest_to(found.axes, near) if near is not None else {}
-    show(report.page(graph, found, costs(graph).totals.params, nearest), form)
+    nearest = network.nearest_sizes(near) if near is not None else {}
+    show(page(network.graph, found, network.costs().totals.params, nearest), form)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from cnncli.api import specs
 from cnncli.cli.common import Form, Format
 from cnncli.report.show import show
 
 
-def command(
-    form: Form = Format.table,
-) -> None:
-    """List the specs that ship, with their papers. Their names stand for their files in every command."""
-    from cnncli.analysis.specs import catalog
-    from cnncli.report.pages import specs as report
+def command(form: Form = Format.table) -> None:
+    """List the shipped specs with their papers. Every command takes their names for their files."""
+    from cnncli.report.pages.specs import page
 
-    show(report.page(catalog()), form)
+    show(page(specs()), form)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +79,34 @@ class Evaluation:
     top5: float | None
     classes: tuple[ClassFigures, ...]
     confusion: tuple[tuple[int, ...], ...]
+
+
+class Introduction(NamedTuple):
+    """What a training is about to do: every line of it is shown before the first step."""
+
+    name: str
+    device: str
+    folder: Path
+    data: str
+    train_count: int
+    test_count: int
+    classes: int
+    input_shape: tuple[int, ...]
+    notes: tuple[str, ...]
+    optimizer: str
+    lr: float
+    schedule: str
+    batch: int
+    seed: int
+
+
+class Trained(NamedTuple):
+    """A run after training: its folder, how it ended (``finished`` or ``interrupted``), its epochs.
+
+    ``signal`` is the number of the signal that interrupted it, otherwise None.
+    """
+
+    run: Path
+    status: str
+    history: tuple[Epoch, ...]
+    signal: int | None = None

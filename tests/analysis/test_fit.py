@@ -11,7 +11,7 @@ import pytest
 
 from cnncli.algebra.deciding import Domain
 from cnncli.analysis.costs.figures import costs
-from cnncli.analysis.fit import FIGURES, LAYERS, MEMORY, Fitted, Task, candidate, fit
+from cnncli.analysis.fit.solving import FIGURES, LAYERS, MEMORY, Fitted, Task, candidate, fit
 from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.diagnostics import ShapeError, SpecError, UsageError
 from cnncli.graph import Opened, open_spec, open_text
@@ -23,18 +23,17 @@ QUICK = 16
 OUTCOMES = {"found": 9, "endless": 6, "refused": 1}
 """What becomes of those."""
 CAMPAIGN = 2_000
-CHANGES = {"batch": 3}
-SETTINGS = Train().replaced(CHANGES)
+SETTINGS = Train(batch=3)
 
 
 def task_of(text: str, limits: Mapping[str, int]) -> Task:
     def network(
         values: Mapping[str, int], unknown: Sequence[str] = (), domain: Domain | None = None
     ) -> Opened:
-        changed = [f"{name}={value}" for name, value in values.items()]
+        changed = ["train.batch=3", *(f"{name}={value}" for name, value in values.items())]
         return open_text(text, overrides=changed, unknown=unknown, domain=domain)
 
-    return Task(network, limits, CHANGES)
+    return Task(network, limits)
 
 
 def figures(text: str, width: int) -> Mapping[str, int] | None:
@@ -258,7 +257,7 @@ def test_the_batch_may_depend_on_the_variable() -> None:
         changed = [f"{name}={value}" for name, value in values.items()]
         return open_text(text, overrides=changed, unknown=unknown, domain=domain)
 
-    task = Task(network, limits, {})
+    task = Task(network, limits)
     found = fit(task, "w", {})
     assert found.value == 4
     assert [candidate(task, "w", w, {}).batch for w in (4, 5)] == [4, 5]
@@ -310,7 +309,7 @@ def test_unet() -> None:
         changed = [f"{name}={value}" for name, value in values.items()]
         return open_spec(SPECS / "unet.yaml", overrides=changed, unknown=unknown, domain=domain)
 
-    task = Task(network, {"params": 7_000_000}, CHANGES)
+    task = Task(network, {"params": 7_000_000})
     assert fit(task, "width", {})[:3] == (30, 29, 31)
     assert candidate(task, "width", 30, {}).figures["params"] == 7574 * 900 + 118 * 30 + 2
     assert candidate(task, "width", 31, {}).over(task.limits) == {"params": 282_274}

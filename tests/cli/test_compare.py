@@ -198,9 +198,9 @@ def test_where_all_are_at_fault_there_is_no_table(folder: Path) -> None:
     [
         (["empty"], "there is no spec in 'empty'"),
         (["specs/lenet5.yaml", "*.json"], "no file matches '*.json'"),
-        (["vgg", "--depth", "1"], "--depth cannot go with a comparison"),
-        (["vgg", "--fully-connected", "--verify"], "--fully-connected and --verify cannot go"),
-        (["lenet5", "--side-by-side", "--depth", "2"], "--depth cannot go with a comparison"),
+        (["vgg", "--depth", "1"], "--depth cannot be combined with a comparison"),
+        (["vgg", "--fully-connected", "--verify"], "--fully-connected and --verify cannot be combined"),
+        (["lenet5", "--side-by-side", "--depth", "2"], "--depth cannot be combined with a comparison"),
         (["lenet5", "--side-by-side", "--verify"], "expected: one spec file, without --side-by-side"),
         (["vgg", "--input", "big"], "--input big: this is no size"),
     ],

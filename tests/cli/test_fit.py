@@ -22,7 +22,7 @@ def call(*arguments: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-UNET = ("fit", "unet", "--vary", "width", "--budget", "params=7M")
+UNET = ("fit", "unet", "--vary", "width", "--limit", "params=7M")
 
 
 def test_the_largest_width_stands_between_its_neighbors() -> None:
@@ -39,7 +39,7 @@ def test_the_largest_width_stands_between_its_neighbors() -> None:
 
 
 def test_on_a_terminal_of_eighty_columns() -> None:
-    lines = on_a_terminal(*UNET, "--budget", "macs=1T", "--budget", "memory=64GiB", "--batch", "2")
+    lines = on_a_terminal(*UNET, "--limit", "macs=1T", "--limit", "memory=64GiB", "--set", "train.batch=2")
     assert max(map(len, lines)) <= 80
     assert any(
         "within params 7,000,000, macs 1,000,000,000,000 and memory 64.0 GiB" in line for line in lines
@@ -47,7 +47,7 @@ def test_on_a_terminal_of_eighty_columns() -> None:
 
 
 def test_several_variables_one_after_another() -> None:
-    _, text, _ = call("fit", "small_resnet", "--vary", "width", "--vary", "classes", "--budget", "params=1M")
+    _, text, _ = call("fit", "small_resnet", "--vary", "width", "--vary", "classes", "--limit", "params=1M")
     assert text.splitlines()[-1] == "--set width=38 --set classes=136"
     # The second is fitted with what the first has left: 153 parameters for each class.
     assert "params = 153*classes + 979146" in text
@@ -60,7 +60,7 @@ def test_the_specs_own_budget_is_taken() -> None:
 
 
 def test_what_takes_no_formula_is_tried() -> None:
-    _, text, _ = call("fit", "resnet20", "--vary", "n", "--budget", "params=0.5M")
+    _, text, _ = call("fit", "resnet20", "--vary", "n", "--limit", "params=0.5M")
     assert "values from 1 to 41 were tried, because no formula decides it" in text
     assert text.splitlines()[-1] == "--set n=5"
 
@@ -86,22 +86,22 @@ def test_as_json() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("unet", "--vary", "wdith", "--budget", "params=1M"), "did you mean 'width'?"),
-        (("unet", "--vary", "align", "--budget", "params=1M"), "'align' cannot be kept unknown"),
-        (("unet", "--vary", "width", "--vary", "width"), "stands there twice"),
-        (("unet", "--vary", "width", "--set", "width=3"), "cannot be given with --set and be varied"),
-        (("unet", "--vary", "width", "--budget", "parms=1M"), "did you mean 'params'?"),
-        (("unet", "--vary", "width", "--budget", "depth=3"), "this sets no limit"),
-        (("unet", "--vary", "width", "--budget", "params=much"), "a number such as 1.2M"),
-        (("unet", "--vary", "width", "--budget", "memory=4x"), "a size such as 512 KiB"),
-        (("unet", "--vary", "width", "--budget", "params=1", "--budget", "params=2"), "has a limit already"),
+        (("unet", "--vary", "wdith", "--limit", "params=1M"), "did you mean 'width'?"),
+        (("unet", "--vary", "align", "--limit", "params=1M"), "'align' cannot be kept unknown"),
+        (("unet", "--vary", "width", "--vary", "width"), "is given twice"),
+        (("unet", "--vary", "width", "--set", "width=3"), "cannot have a value and be varied"),
+        (("unet", "--vary", "width", "--limit", "parms=1M"), "did you mean 'params'?"),
+        (("unet", "--vary", "width", "--limit", "depth=3"), "'depth' cannot be limited"),
+        (("unet", "--vary", "width", "--limit", "params=much"), "a number such as 1.2M"),
+        (("unet", "--vary", "width", "--limit", "memory=4x"), "a size such as 512 KiB"),
+        (("unet", "--vary", "width", "--limit", "params=1", "--limit", "params=2"), "already has a limit"),
         (
-            ("unet", "--vary", "width", "--budget", "params=100"),
+            ("unet", "--vary", "width", "--limit", "params=100"),
             "params 7,694 with width=1, the smallest",
         ),
-        (("unet", "--vary", "width", "--budget", "buffers=1"), "there is no largest value of 'width'"),
-        (("unet", "--vary", "width", "--budget", "memory=1GiB", "--batch", "0"), "--batch 0"),
-        (("small_resnet", "--vary", "depth", "--budget", "params=0"), "no value of 'depth'"),
+        (("unet", "--vary", "width", "--limit", "buffers=1"), "there is no largest value of 'width'"),
+        (("unet", "--vary", "width", "--limit", "memory=1GiB", "--set", "train.batch=0"), "a whole number of 1 or more"),
+        (("small_resnet", "--vary", "depth", "--limit", "params=0"), "no value of 'depth'"),
         (("lenet5", "--vary", "width"), "has no variables"),
         (("nothing.yaml", "--vary", "width"), "there is no file 'nothing.yaml'"),
     ],
@@ -118,7 +118,7 @@ def test_a_spec_without_a_budget(tmp_path: Path) -> None:
     spec.write_text("input: [3]\nvars: {w: 2}\nlayers: [linear: w]\n")
     code, _, errors = call("fit", str(spec), "--vary", "w")
     assert code == 2
-    assert "give one: --budget params=1M" in errors
+    assert "give one: --limit params=1M" in errors
 
 
 @pytest.mark.parametrize(
@@ -135,13 +135,13 @@ def test_a_budget_that_depends_on_the_variable_is_none(tmp_path: Path, params: s
     code, text, errors = call("fit", str(spec), "--vary", "n")
     assert (code, text) == (2, "")
     assert "the spec's budget depends on what is varied" in errors
-    assert call("fit", str(spec), "--vary", "n", "--budget", "params=500")[0] == 0
+    assert call("fit", str(spec), "--vary", "n", "--limit", "params=500")[0] == 0
 
 
 def test_numbers_end_before_formulas_do(tmp_path: Path) -> None:
     spec = tmp_path / "net.yaml"
     spec.write_text("input: [3, 9]\nvars: {n: 3}\nlayers:\n  - conv: {channels: n, kernel: 1}\n")
-    code, _, errors = call("fit", str(spec), "--vary", "n", "--budget", "params=10_000_000_000_000")
+    code, _, errors = call("fit", str(spec), "--vary", "n", "--limit", "params=10_000_000_000_000")
     assert code == 2
     assert "the largest value of 'n' that fits is 2500000000000, but numbers may not be so large" in errors
 
@@ -150,7 +150,7 @@ def test_a_spec_that_fits_only_with_what_is_set(tmp_path: Path) -> None:
     spec, new = tmp_path / "net.yaml", tmp_path / "new.yaml"
     text = "input: [10]\nvars: {w: 4, k: 3}   # both\nlayers:\n  - linear: w\n  - reshape: [k, -1]\n"
     spec.write_text(text)
-    options = ("--vary", "w", "--set", "k=1", "--budget", "params=99", "--output", str(new))
+    options = ("--vary", "w", "--set", "k=1", "--limit", "params=99", "--output", str(new))
     code, shown, errors = call("fit", str(spec), *options)
     assert (code, errors) == (0, "")
     assert f"written to {new}" in shown
@@ -175,7 +175,7 @@ def written(tmp_path: Path, text: str, *arguments: str) -> str:
     """The text of the changed spec, at whose figures the fit stopped."""
     spec, new = tmp_path / "spec.yaml", tmp_path / "new.yaml"
     spec.write_bytes(text.encode())
-    options = ("--vary", "width", "--budget", "params=5k", "--format", "json", "--output", str(new))
+    options = ("--vary", "width", "--limit", "params=5k", "--format", "json", "--output", str(new))
     code, shown, errors = call("fit", str(spec), *options, *arguments)
     assert code == 0, errors
     (variable,) = json.loads(shown)["variables"]
@@ -236,7 +236,7 @@ def test_formulas_of_a_variable() -> None:
 
 
 def test_variables_and_sizes_together() -> None:
-    arguments = ("small_resnet", "--symbolic", "width", "classes", "--input", "1xHxW")
+    arguments = ("small_resnet", "--symbolic", "width,classes", "--input", "1xHxW")
     _, text, _ = call("inspect", *arguments)
     assert text.startswith("small resnet: input 1xHxW, width and classes unknown\n")
     assert "parameters 4*classes*width + 676*width**2 + classes + 79*width" in text
@@ -251,9 +251,9 @@ def test_variables_and_sizes_together() -> None:
     ("arguments", "message"),
     [
         (("unet", "--symbolic", "wdith"), "did you mean 'width'?"),
-        (("unet", "lenet5", "--symbolic"), "has no variable 'lenet5'"),
+        (("unet", "lenet5", "--symbolic"), "--symbolic cannot be combined with a comparison"),
         (("small_resnet", "--symbolic", "depth"), "formulas can stand for channels"),
-        (("unet", "--symbolic", "width", "--shifts"), "--shifts cannot go with formulas"),
+        (("unet", "--symbolic", "width", "--shifts"), "--shifts cannot be combined with formulas"),
         (("unet", "--symbolic", "width", "--input", "1xHxWx"), "'' is no size"),
     ],
 )

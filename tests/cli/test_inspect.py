@@ -144,7 +144,7 @@ def test_ctrl_c_is_told_apart_from_a_verdict(monkeypatch: pytest.MonkeyPatch) ->
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cnncli.cli.inspect.open_spec", interrupted)
+    monkeypatch.setattr("cnncli.cli.inspect.load", interrupted)
     assert runner.invoke(app, ["inspect", "specs/lenet5.yaml"]).exit_code == 130
 
 

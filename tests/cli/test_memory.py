@@ -39,7 +39,7 @@ def test_a_table_of_exact_bytes() -> None:
 
 
 def test_json() -> None:
-    found = document("lenet5", "--batch", "32", "--optimizer", "adamw", "--dtype", "float64")
+    found = document("lenet5", "--batch", "32", "--set", "train.optimizer=adamw", "--dtype", "float64")
     assert found["schema"] == "cnncli.memory/1"
     assert (found["batch"], found["dtype"], found["optimizer"]) == (32, "float64", "adamw")
     assert found["momentum"] is None
@@ -52,7 +52,7 @@ def test_json() -> None:
 
 
 def test_the_largest_batch() -> None:
-    found = document("resnet18", "--batch", "auto", "--memory", "1GiB")
+    found = document("resnet18", "--fit-into", "1GiB")
     fits = found["fit"]
     assert fits["memory"] == 2**30
     assert found["batch"] == fits["training"]["batch"]
@@ -63,7 +63,7 @@ def test_the_largest_batch() -> None:
 
 
 def test_room_to_use_but_not_to_train() -> None:
-    code, text, _ = run("vgg16", "--batch", "auto", "--memory", "1 GiB")
+    code, text, _ = run("vgg16", "--fit-into", "1 GiB")
     assert code == 0
     assert any(line.startswith("training") and "none" in line for line in text.splitlines())
 
@@ -73,7 +73,7 @@ def test_markdown(tmp_path: Path) -> None:
     file.write_text("name: a_b\ninput: [4]\nlayers: [linear: 3]\n")
     code, text, _ = run(str(file), "--format", "markdown", "--set", "unused=1")
     assert code == 2
-    code, text, _ = run(str(file), "--format", "markdown", "--momentum", "0")
+    code, text, _ = run(str(file), "--format", "markdown", "--set", "train.momentum=0")
     assert code == 0
     assert text.startswith("## a\\_b: input 4, batch of 1, float32, sgd, momentum 0\n")
     assert "| linear1 | 3 | 60 | 28 | 0 |" in text
@@ -82,14 +82,12 @@ def test_markdown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--batch", "auto"), "--batch auto and --memory go together"),
-        (("--memory", "1GiB"), "--batch auto and --memory go together"),
-        (("--batch", "auto", "--memory", "lots"), "--memory lots: this is no size"),
-        (("--batch", "auto", "--memory", "10 kB"), "not one sample fits"),
-        (("--batch", "0"), "--batch 0"),
-        (("--batch", "many"), "--batch many"),
-        (("--optimizer", "adam"), "--optimizer adam"),
-        (("--momentum", "2"), "--momentum 2"),
+        (("--fit-into", "lots"), "not a size: 'lots'"),
+        (("--fit-into", "10 kB"), "not even one sample fits"),
+        (("--batch", "0"), "Invalid value for '--batch'"),
+        (("--batch", "many"), "Invalid value for '--batch'"),
+        (("--set", "train.optimizer=adam"), "one of sgd and adamw"),
+        (("--set", "train.momentum=2"), "a number from 0 to 1"),
         (("--dtype", "int8"), "int8"),
         (("--input", "3x"), "--input 3x"),
         (("--input", "1x4x4"), "the kernel of 'conv' is larger than its input"),
@@ -104,7 +102,7 @@ def test_wrong_options(arguments: tuple[str, ...], words: str) -> None:
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet152", "googlenet", "capsnet_reconstruction", "unet"])
 def test_it_fits_a_terminal(name: str) -> None:
-    lines = on_a_terminal("memory", name, "--batch", "auto", "--memory", "16GiB")
+    lines = on_a_terminal("memory", name, "--fit-into", "16GiB")
     assert max(map(len, lines)) <= 80
     assert any("MiB" in line or "GiB" in line for line in lines)
 
@@ -157,9 +155,9 @@ def test_formulas_as_markdown() -> None:
 
 
 def test_no_largest_batch_for_unknown_sizes() -> None:
-    code, text, errors = run("lenet5", "--input", "1xHxW", "--batch", "auto", "--memory", "1GiB")
+    code, text, errors = run("lenet5", "--input", "1xHxW", "--fit-into", "1GiB")
     assert (code, text) == (2, "")
-    assert "the largest batch depends on sizes that are not known" in errors
+    assert "the largest batch depends on sizes that are unknown" in errors
     assert "received: 1xHxW" in errors
 
 

@@ -101,14 +101,14 @@ def test_a_vector_as_input() -> None:
 def test_not_of_several_networks(option: str) -> None:
     result = runner.invoke(app, ["inspect", "lenet5", "alexnet", option])
     assert result.exit_code == 2
-    assert f"{option} cannot go with a comparison" in result.stderr
+    assert f"{option} cannot be combined with a comparison" in result.stderr
 
 
 # -- probe -----------------------------------------------------------------------------------------
 
 
 def test_the_table() -> None:
-    text = run("probe", "lenet5", "--shift", "2")
+    text = run("probe", "lenet5", "--pixels", "2")
     assert "lenet5: input 1x32x32" in text
     assert "12 of 12 predictions measured, all hold" in text
     assert "relative change of output for an input shift of" in text
@@ -116,7 +116,7 @@ def test_the_table() -> None:
 
 
 def test_the_document() -> None:
-    document = json.loads(run("probe", "lenet5", "--shift", "3", "--samples", "2", "--format", "json"))
+    document = json.loads(run("probe", "lenet5", "--pixels", "3", "--samples", "2", "--format", "json"))
     assert document["schema"] == "cnncli.probe/1"
     assert (document["input"], document["seed"], document["samples"]) == ([1, 32, 32], 0, 2)
     assert document["holds"] is True
@@ -128,7 +128,7 @@ def test_the_document() -> None:
 
 
 def test_no_room_is_said() -> None:
-    text = run("probe", "small_resnet", "--samples", "1", "--shift", "1")
+    text = run("probe", "small_resnet", "--samples", "1", "--pixels", "1")
     assert "no room: every position sees a border; a larger --input makes room" in text
 
 
@@ -175,8 +175,8 @@ def test_the_weights_of_a_run(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["nowhere.yaml"], "there is no file 'nowhere.yaml'"),
-        (["small"], "there is nothing to shift"),
-        (["lenet5", "--shift", "0"], "Invalid value for '--shift'"),
+        (["small"], "nothing to shift"),
+        (["lenet5", "--pixels", "0"], "Invalid value for '--pixels'"),
         (["lenet5", "--samples", "0"], "Invalid value for '--samples'"),
         (["lenet5", "--weights", "nowhere"], "there is no run in nowhere"),
         (["lenet5", "--input", "1x4x4"], "larger than its input"),

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from cnncli.algebra import evaluate, symbol
 from cnncli.cli.app import app
-from cnncli.cli.input_size import parse_shape
 from cnncli.diagnostics import UsageError
+from cnncli.language.input_size import parse_shape
 from tests.algebra.arithmetic import compute
 from tests.specs.support import figures
 
@@ -67,24 +67,24 @@ def test_json() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("sizes", "small"), "there is no size to look for in 10"),
-        (("sizes", "lenet5", "--input", "1x32x32"), "there is no size to look for in 1x32x32"),
+        (("sizes", "small"), "no size is unknown in 10"),
+        (("sizes", "lenet5", "--input", "1x32x32"), "no size is unknown in 1x32x32"),
         (("sizes", "vgg"), "'vgg' is a family of specs"),
         (("sizes", "lenet5", "--input", "CxHxW"), "--input CxHxW: this is no size"),
         (("sizes", "lenet5", "--input", "1xHx"), "'' is no size"),
         (("sizes", "lenet5", "--input", "1xH-1xW"), "'H-1' is no size"),
         (("sizes", "lenet5", "--input", "1xHx0"), "this is no size"),
-        (("inspect", "lenet5", "--symbolic", "--verify"), "--verify cannot go with formulas"),
+        (("inspect", "lenet5", "--symbolic", "--verify"), "--verify cannot be combined with formulas"),
         (
             ("inspect", "lenet5", "--symbolic", "--fully-connected"),
-            "--fully-connected cannot go with formulas",
+            "--fully-connected cannot be combined with formulas",
         ),
         (
             ("inspect", "lenet5", "--symbolic", "--input", "1x32x32"),
-            "--symbolic cannot go with --input 1x32x32",
+            "every input size is given",
         ),
-        (("inspect", "vgg", "--symbolic"), "--symbolic cannot go with a comparison"),
-        (("inspect", "vgg", "--input", "3xHxW"), "--input 3xHxW: this is no size"),
+        (("inspect", "vgg", "--symbolic"), "--symbolic cannot be combined with a comparison"),
+        (("inspect", "vgg", "--symbolic", "--input", "3xHxW"), "cannot be combined with a comparison"),
     ],
 )
 def test_wrong_input(arguments: tuple[str, ...], message: str) -> None:

@@ -66,7 +66,9 @@ def test_what_training_ends_with_is_what_evaluating_prints(spec: Path, tmp_path:
 
 
 def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> None:
-    options = "--epochs 1 --batch 100 --lr 0.01 --seed 7 --set width=3"
+    options = (
+        "--set train.epochs=1 --set train.batch=100 --set train.lr=0.01 --set train.seed=7 --set width=3"
+    )
     code, text, errors = call("train", spec, "--run", tmp_path / "run", *options.split())
     assert code == 0, errors
     assert "sgd, lr 0.01 (cosine schedule), batch 100, seed 7" in text
@@ -82,7 +84,7 @@ def test_settings_from_a_file_stand_in_place_of_the_specs_own(spec: Path, tmp_pa
     for text in ("epochs: 1\nlr: 0.02\n", "train: {epochs: 1, lr: 0.02}\n"):
         chosen.write_text(text)
         run = tmp_path / text[:3]
-        code, shown, errors = call("train", spec, "--settings", chosen, "--seed", "3", "--run", run)
+        code, shown, errors = call("train", spec, "--settings", chosen, "--set", "train.seed=3", "--run", run)
         assert code == 0, errors
         # The batch of 64 was the spec's; 128 is the default.
         assert "sgd, lr 0.02 (cosine schedule), batch 128, seed 3" in shown
@@ -97,7 +99,7 @@ def test_settings_from_a_file_stand_in_place_of_the_specs_own(spec: Path, tmp_pa
 
 def test_a_shipped_spec_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    code, text, errors = call("train", "toy_classifier", "--epochs", "1", "--device", "cpu")
+    code, text, errors = call("train", "toy_classifier", "--set", "train.epochs=1", "--device", "cpu")
     assert code == 0, errors
     assert text.startswith("toy classifier on cpu")
     code, _, errors = call("train", "lecture")
@@ -108,7 +110,7 @@ def test_a_shipped_spec_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_resuming_with_more_epochs(spec: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert call("train", spec, "--run", run)[0] == 0
-    code, text, errors = call("train", "--resume", run, "--epochs", "3")
+    code, text, errors = call("train", "--resume", run, "--set", "train.epochs=3")
     assert code == 0, errors
     assert "3/3" in text
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 3
@@ -121,8 +123,8 @@ def test_an_interrupt_saves_and_the_run_ends_as_if_there_had_been_none(spec: Pat
         "cnncli",
         "train",
         str(spec),
-        "--epochs",
-        "400",
+        "--set",
+        "train.epochs=400",
         "--device",
         "cpu",
         "--run",
@@ -139,23 +141,23 @@ def test_an_interrupt_saves_and_the_run_ends_as_if_there_had_been_none(spec: Pat
     assert f"cnncli train --resume {run}" in output
     done = len((run / "metrics.jsonl").read_text().splitlines())
     assert done < 400
-    assert call("train", "--resume", run, "--epochs", str(done + 1))[0] == 0
+    assert call("train", "--resume", run, "--set", f"train.epochs={done + 1}")[0] == 0
     assert len((run / "metrics.jsonl").read_text().splitlines()) == done + 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "there is nothing to train"),
+        ([], "nothing to train"),
         (["--resume", "nowhere"], "there is no run in nowhere"),
         (["SPEC", "--data", "digit"], "did you mean 'digits'?"),
         (["SPEC", "--data", "idx:nowhere"], "nowhere"),
-        (["SPEC", "--lr", "-1"], "a number above 0"),
-        (["SPEC", "--lr", "nan"], "a number above 0"),
-        (["SPEC", "--epochs", "0"], "a whole number of 1 or more"),
-        (["SPEC", "--epochs", "many"], "a whole number of 1 or more"),
-        (["SPEC", "--batch", "1.5"], "a whole number of 1 or more"),
-        (["SPEC", "--seed", ""], "a whole number of 0 or more"),
+        (["SPEC", "--set", "train.lr=-1"], "a number above 0"),
+        (["SPEC", "--set", "train.lr=nan"], "unknown name 'nan'"),
+        (["SPEC", "--set", "train.epochs=0"], "a whole number of 1 or more"),
+        (["SPEC", "--set", "train.epochs=many"], "unknown name 'many'"),
+        (["SPEC", "--set", "train.batch=1.5"], "a whole number of 1 or more"),
+        (["SPEC", "--set", "train.seed="], "there is no value"),
         (["SPEC", "--device", "tpu"], "auto, cpu, cuda"),
         (["SPEC", "--resume", "run"], "--resume takes spec, settings and folder from the run"),
     ],
@@ -188,7 +190,7 @@ def test_a_network_for_other_classes(tmp_path: Path) -> None:
 
 def test_damaged_weights(spec: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    assert call("train", spec, "--run", run, "--epochs", "1")[0] == 0
+    assert call("train", spec, "--run", run, "--set", "train.epochs=1")[0] == 0
     (run / "weights.safetensors").write_bytes(b"not weights")
     code, _, errors = call("evaluate", run)
     assert code == 2
@@ -206,7 +208,7 @@ def test_a_missing_extra_is_named(spec: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_run_without_weights_says_how_to_get_some(spec: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    assert call("train", spec, "--run", run, "--epochs", "1")[0] == 0
+    assert call("train", spec, "--run", run, "--set", "train.epochs=1")[0] == 0
     (run / "weights.safetensors").unlink()
     code, _, errors = call("evaluate", run)
     assert code == 2
@@ -216,11 +218,11 @@ def test_a_run_without_weights_says_how_to_get_some(spec: Path, tmp_path: Path) 
     assert call("evaluate", run)[0] == 0
 
 
-@pytest.mark.parametrize("option", ["--epochs", "--batch", "--seed"])
-def test_what_could_not_be_resumed_is_refused(spec: Path, tmp_path: Path, option: str) -> None:
-    code, _, errors = call("train", spec, "--run", tmp_path / "run", option, 10**13)
+@pytest.mark.parametrize("setting", ["epochs", "batch", "seed"])
+def test_what_could_not_be_resumed_is_refused(spec: Path, tmp_path: Path, setting: str) -> None:
+    code, _, errors = call("train", spec, "--run", tmp_path / "run", "--set", f"train.{setting}={10**13}")
     assert code == 2
-    assert option in errors
+    assert f"train.{setting}" in errors
 
 
 def test_a_network_without_classes_is_refused_before_data_is_read(
@@ -229,7 +231,7 @@ def test_a_network_without_classes_is_refused_before_data_is_read(
     def reading(*_: object, **__: object) -> None:
         raise AssertionError("data is read")
 
-    monkeypatch.setattr("cnncli.training.data.load.load", reading)
+    monkeypatch.setattr("cnncli.training.launch.load", reading)
     code, _, errors = call("train", "faster_rcnn", "--run", tmp_path / "run")
     assert code == 2
     assert "head 'scores' puts out 18x37x62, which is no list of classes" in errors

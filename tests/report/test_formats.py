@@ -19,11 +19,10 @@ from cnncli.analysis.check import check as check_budget
 from cnncli.analysis.costs.figures import costs
 from cnncli.analysis.costs.fully_connected import compare as compare_with_dense
 from cnncli.analysis.costs.overview import overview
-from cnncli.analysis.fit import Candidate, Fitted
-from cnncli.analysis.memory.peaks import Peaks
+from cnncli.analysis.fit.search import Search, Step, Written
+from cnncli.analysis.fit.solving import Candidate, Fitted
+from cnncli.analysis.memory.report import memory_report
 from cnncli.analysis.memory.totals import memory_totals
-from cnncli.analysis.memory.usage import fit as fit_batch
-from cnncli.analysis.memory.usage import memory as memory_of
 from cnncli.analysis.sizes import near, valid_sizes
 from cnncli.analysis.space.receptive_field import receptive_fields
 from cnncli.analysis.space.shifts import Shift, shifts
@@ -77,13 +76,8 @@ def inspected_formulas(name: str) -> Page:
 
 def remembered(name: str, size: Size | None = None) -> Page:
     graph = network(name, size)
-    found = memory_of(graph, 4, Train())
-    room = 2**34
-    fits = None
-    if not graph.unknowns:
-        fits = memory.Fits(room, fit_batch(found.inference, room), fit_batch(found.training, room))
-    report = memory.Report(graph, found, 2, "float32", Train(), Peaks(graph, 2), fits)
-    return memory.page(report, valid_sizes(graph) if graph.unknowns else None)
+    fit_into = None if graph.unknowns else 2**34
+    return memory.page(memory_report(graph, Train(), 2, "float32", fit_into))
 
 
 def accepted(name: str) -> Page:
@@ -97,15 +91,15 @@ def checked(*names: str, macs: int) -> Page:
     return check.page([check.Checked(name, check_budget(costs(network(name)), budget)) for name in names])
 
 
-def fitted(written: fit.Written | None) -> Page:
+def fitted(written: Written | None) -> Page:
     found = Fitted(9, 8, 10, formulas={"params": (64 * H * H + 1000,), "macs": (H, 2 * H)}, tried=None)
     tried = Fitted(3, 2, None, tried=40)
     figures = ((8, 5_096), (9, 6_184), (10, 7_400))
     around = tuple(Candidate(value, {"params": params, "memory": 10**9}, 16) for value, params in figures)
     limits = {"params": 6_200, "memory": 2 * 10**9}
-    step = fit.Step("width", 10, found, 9, around)
-    other = fit.Step("depth", 2, tried, 3, (Candidate(3, {"params": 6_000, "memory": 10**9}, 16),))
-    return fit.page(fit.Report(network("lenet5"), limits, (step, other), written))
+    step = Step("width", 10, found, 9, around)
+    other = Step("depth", 2, tried, 3, (Candidate(3, {"params": 6_000, "memory": 10**9}, 16),))
+    return fit.page(Search(network("lenet5"), limits, (step, other), written))
 
 
 def probed(*deviations: float | None) -> Page:
@@ -152,7 +146,7 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "check over": lambda: checked("lenet5", macs=10**3),
         "check several": lambda: checked("lenet5", "vgg16", macs=10**6),
         "fit": lambda: fitted(None),
-        "fit written": lambda: fitted(fit.Written("new|file.yaml", kept=False)),
+        "fit written": lambda: fitted(Written("new|file.yaml", kept=False)),
         "probe": lambda: probed(1e-12, 0.0),
         "probe wrong": lambda: probed(0.5, 1e-12),
         "probe not measured": lambda: probed(None, None),

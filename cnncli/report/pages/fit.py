@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from cnncli.analysis.fit import MEMORY, Candidate, Fitted
+from cnncli.analysis.fit.search import Search, Step
+from cnncli.analysis.fit.solving import MEMORY, Candidate, Fitted
 from cnncli.diagnostics import listing, readable_bytes
-from cnncli.graph import Graph
 from cnncli.layers import shape_text
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.terminal import printable
@@ -21,56 +21,30 @@ SCHEMA: Final = "cnncli.fit/1"
 _WEIGHTS: Final = "weights_size"
 
 
-class Step(NamedTuple):
-    """A variable, its value in the spec, what was found, and candidates around it."""
-
-    name: str
-    before: int
-    fitted: Fitted
-    value: int
-    candidates: tuple[Candidate, ...]
-
-
-class Written(NamedTuple):
-    """The file that the changed spec was written to, and whether it keeps the text of the old one."""
-
-    path: str
-    kept: bool
-
-
-class Report(NamedTuple):
-    """What was fitted, and the limits."""
-
-    graph: Graph
-    limits: Mapping[str, int]
-    steps: tuple[Step, ...]
-    written: Written | None = None
-
-
-def page(report: Report) -> Page:
+def page(found: Search) -> Page:
     """Return the page: the limits, and for each variable its candidates and how they were found."""
-    title = f"{printable(report.graph.name)}: input {shape_text(report.graph.input)}"
-    limits = [f"{name} {amount(name, most)}" for name, most in report.limits.items()]
-    samples = f", in training with a batch of {exact(batch(report))}" if MEMORY in report.limits else ""
+    title = f"{printable(found.graph.name)}: input {shape_text(found.graph.input)}"
+    limits = [f"{name} {amount(name, most)}" for name, most in found.limits.items()]
+    samples = f", in training with a batch of {exact(batch(found))}" if MEMORY in found.limits else ""
     lead = Text((f"within {listing(limits)}{samples}",), indent=INDENT)
-    return Page(title, partial(_sections, report), partial(_document, report), lead=(lead,))
+    return Page(title, partial(_sections, found), partial(_document, found), lead=(lead,))
 
 
-def _sections(report: Report, _: int | None) -> Iterator[Section]:
-    for step in report.steps:
+def _sections(found: Search, _: int | None) -> Iterator[Section]:
+    for step in found.steps:
         notes = tuple(unbroken(note) for note in _notes(step.fitted))
-        yield _table(step, report.limits), Text(notes, "note", INDENT)
-    found = Text((" ".join(f"--set {step.name}={step.value}" for step in report.steps),), "good")
-    if report.written is None:
-        yield (found,)
+        yield _table(step, found.limits), Text(notes, "note", INDENT)
+    options = Text((" ".join(f"--set {step.name}={step.value}" for step in found.steps),), "good")
+    if found.written is None:
+        yield (options,)
         return
-    lost = "" if report.written.kept else ", without the comments, which could not be carried over"
-    yield found, Text((f"written to {printable(report.written.path)}{lost}",), indent=INDENT)
+    lost = "" if found.written.kept else ", without the comments, which could not be carried over"
+    yield options, Text((f"written to {printable(found.written.path)}{lost}",), indent=INDENT)
 
 
-def batch(report: Report) -> int:
+def batch(found: Search) -> int:
     """Return the batch of the network that was found."""
-    last = report.steps[-1]
+    last = found.steps[-1]
     return next(each.batch for each in last.candidates if each.value == last.value)
 
 
@@ -125,16 +99,16 @@ def amount(name: str, value: int, *, brief: bool = False) -> str:
     return short(value) if brief else exact(value)
 
 
-def _document(report: Report) -> dict[str, Any]:
+def _document(found: Search) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
-        "name": report.graph.name,
-        "spec": report.graph.source.name,
-        "input": shape_numbers(report.graph.input),
-        "limits": dict(report.limits),
-        "batch": batch(report),
-        "variables": [_step_data(step, report.limits) for step in report.steps],
-        "written": report.written.path if report.written is not None else None,
+        "name": found.graph.name,
+        "spec": found.graph.source.name,
+        "input": shape_numbers(found.graph.input),
+        "limits": dict(found.limits),
+        "batch": batch(found),
+        "variables": [_step_data(step, found.limits) for step in found.steps],
+        "written": found.written.path if found.written is not None else None,
     }
 
 

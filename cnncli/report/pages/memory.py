@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from cnncli.algebra import Dim
 from cnncli.analysis.memory.peaks import FEW, Peak, Peaks
-from cnncli.analysis.memory.usage import LargestBatch, Memory, Row
+from cnncli.analysis.memory.report import Fits, MemoryReport
+from cnncli.analysis.memory.usage import Memory, Row
 from cnncli.analysis.sizes import ValidSizes
 from cnncli.diagnostics import readable_bytes
 from cnncli.graph import Graph
@@ -25,14 +26,6 @@ from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import INDENT, unbroken
 
 SCHEMA: Final = "cnncli.memory/1"
-
-
-class Fits(NamedTuple):
-    """The largest batches in a memory of ``limit`` bytes."""
-
-    limit: int
-    inference: LargestBatch
-    training: LargestBatch
 
 
 def _as_it_is(dim: Dim) -> Dim:
@@ -55,10 +48,13 @@ class Report(NamedTuple):
     short: Short = _as_it_is
 
 
-def page(report: Report, found: ValidSizes | None = None) -> Page:
-    """Return the page; ``found`` are the sizes for which formulas hold, given where sizes are unknown."""
-    if found is not None:
-        sections = partial(_formula_sections, report, found)
+def page(found: MemoryReport) -> Page:
+    """Return the page; formulas where sizes are unknown."""
+    report = Report(*found)
+    if report.graph.unknowns:
+        from cnncli.analysis.sizes import valid_sizes  # noqa: PLC0415 - numbers do not need it
+
+        sections = partial(_formula_sections, report, valid_sizes(report.graph))
         return Page(f"{_title(report)}, in bytes", sections, partial(_document, report))
     return Page(_title(report), partial(_sections, report), partial(_document, report))
 

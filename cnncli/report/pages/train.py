@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as LiveProgress
 
-from cnncli.report.terminal import Screen
+from cnncli.layers import shape_text
+from cnncli.report.terminal import Screen, printable
 from cnncli.report.text.numbers import percent
-from cnncli.results.training import Epoch, Progress
+from cnncli.results.training import Epoch, Introduction, Progress, Trained
 
 _HEADING = "epoch      lr     train loss  accuracy   test loss  accuracy   images/s"
 
@@ -104,3 +105,29 @@ def epoch_line(metrics: Epoch, epochs: int) -> str:
     train = f"{metrics.train_loss:>8.4f}  {percent(metrics.train_accuracy):>8}"
     test = f"{metrics.test_loss:>10.4f}  {percent(metrics.test_accuracy):>8}"
     return f"{count:>7}  {metrics.lr:<8.2g} {train}  {test}  {metrics.images_per_second:>9,.0f}"
+
+
+def introduce(screen: Screen, about: Introduction) -> None:
+    """Show what is about to happen, and every adaptation made to the data."""
+    screen.line(f"{printable(about.name)} on {about.device}, run folder {about.folder}", "title")
+    counts = f"{about.train_count:,} images to train on, {about.test_count:,} held out"
+    shape = shape_text(about.input_shape)
+    screen.line(f"{printable(about.data)}: {counts}, {about.classes} classes, input {shape}")
+    for note in about.notes:
+        screen.line(f"  {printable(note)}", "note")
+    schedule = f"{about.schedule} schedule" if about.schedule != "constant" else "constant"
+    how = f"{about.optimizer}, lr {about.lr:g} ({schedule}), batch {about.batch}, seed {about.seed}"
+    screen.line(how, "note")
+    screen.line()
+    screen.flush()
+
+
+def conclude(screen: Screen, trained: Trained) -> None:
+    """Show how a training ended, and what to do next."""
+    screen.line()
+    if trained.status == "interrupted":
+        screen.line(f"interrupted; resume with: cnncli train --resume {trained.run}", "note")
+        return
+    last = trained.history[-1]
+    screen.line(f"test accuracy {percent(last.test_accuracy)}, loss {last.test_loss:.6f}", "good")
+    screen.line(f"measure it again with: cnncli evaluate {trained.run}", "note")

@@ -10,7 +10,7 @@ block, or if the formulas cannot be decided, values are searched one by one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from cnncli.algebra import Condition, Dim, Undecidable, whole
 from cnncli.algebra.deciding import Domain, Stretches, solve, stretches
@@ -48,11 +48,10 @@ class Network(Protocol):
 
 
 class Task(NamedTuple):
-    """A network, limits on some of :data:`FIGURES`, and changes to its training settings."""
+    """A network, and limits on some of :data:`FIGURES`."""
 
     network: Network
     limits: Mapping[str, int]
-    changes: Mapping[str, Any]
 
 
 class Candidate(NamedTuple):
@@ -129,18 +128,18 @@ def candidate(task: Task, variable: str, value: int, values: Mapping[str, int]) 
         SpecError: the network does not accept it.
     """
     opened = task.network({**values, variable: value})
-    amounts = _amounts(opened, task, tuple(dict.fromkeys((*_SHOWN, *task.limits))))
+    amounts = _amounts(opened, tuple(dict.fromkeys((*_SHOWN, *task.limits))))
     figures = {name: max(map(whole, each)) for name, each in amounts.items()}
-    return Candidate(value, figures, opened.train.replaced(task.changes).batch)
+    return Candidate(value, figures, opened.train.batch)
 
 
-def _amounts(opened: Opened, task: Task, figures: Sequence[str]) -> Amounts:
+def _amounts(opened: Opened, figures: Sequence[str]) -> Amounts:
     """Compute figures of a network.
 
     Raises:
         _NeedsNumberError: they depend on settings that cannot be symbolic.
     """
-    graph, settings = opened.graph, opened.train.replaced(task.changes)
+    graph, settings = opened.graph, opened.train
     totals = costs(graph).totals
     found: dict[str, tuple[Dim, ...]] = {}
     for name in figures:
@@ -176,7 +175,7 @@ def _parts(task: Task, variable: str, values: Mapping[str, int]) -> Iterator[_Pa
         try:
             with domain.applied():
                 opened = task.network(values, (variable,), domain)
-                found = _amounts(opened, task, tuple(task.limits))
+                found = _amounts(opened, tuple(task.limits))
         except (SpecError, Undecidable) as error:
             if isinstance(error, SpecError) and any(fault.code == NO_FORMULA for fault in error.diagnostics):
                 raise _NeedsNumberError from None
@@ -246,7 +245,7 @@ def _tried(task: Task, variable: str, values: Mapping[str, int], own: int) -> Fi
         try:
             opened = task.network({**values, variable: number})
             layers += len(opened.graph.nodes)
-            amounts = _amounts(opened, task, tuple(task.limits))
+            amounts = _amounts(opened, tuple(task.limits))
         except SpecError as error:
             # Shapes that do not fit, an argument out of bounds, too many layers.
             reason = reason or f"with {variable}={number}: {error.diagnostics[0].message}"
