@@ -100,7 +100,10 @@ def test_as_json() -> None:
             "params 7,694 with width=1, the smallest",
         ),
         (("unet", "--vary", "width", "--limit", "buffers=1"), "there is no largest value of 'width'"),
-        (("unet", "--vary", "width", "--limit", "memory=1GiB", "--set", "train.batch=0"), "a whole number of 1 or more"),
+        (
+            ("unet", "--vary", "width", "--limit", "memory=1GiB", "--set", "train.batch=0"),
+            "a whole number of 1 or more",
+        ),
         (("small_resnet", "--vary", "depth", "--limit", "params=0"), "no value of 'depth'"),
         (("lenet5", "--vary", "width"), "has no variables"),
         (("nothing.yaml", "--vary", "width"), "there is no file 'nothing.yaml'"),

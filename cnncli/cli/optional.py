@@ -1,0 +1,24 @@
+"""``--symbolic`` alone, or with names of variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def spelled_out(arguments: list[str]) -> list[str]:
+    """Return the arguments with ``--symbolic=`` for a ``--symbolic`` that names no variables.
+
+    A word that names a spec is a spec, not a variable.
+    """
+    following = [*arguments[1:], "--"]
+    return [
+        f"{word}=" if word == "--symbolic" and not _names_variables(after) else word
+        for word, after in zip(arguments, following, strict=False)
+    ]
+
+
+def _names_variables(word: str) -> bool:
+    from cnncli.api import is_shipped
+
+    names = [name.strip() for name in word.split(",")]
+    return all(name.isidentifier() for name in names) and not Path(word).exists() and not is_shipped(word)

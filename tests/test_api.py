@@ -1,0 +1,201 @@
+"""What ``import cnncli`` offers: the same answers as the command line, as values."""
+
+from __future__ import annotations
+
+import doctest
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cnncli
+from cnncli.algebra import Expr, summed, symbol
+from cnncli.graph import open_spec
+from cnncli.language.shipped import specs
+
+ROOT = Path(__file__).parent.parent
+H, W = symbol("H"), symbol("W")
+
+
+def python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_importing_costs_nothing() -> None:
+    loaded = (
+        "import sys, cnncli; print([m for m in ('yaml', 'torch', 'typer', 'cnncli.api') if m in sys.modules])"
+    )
+    assert python(loaded) == "[]\n"
+
+
+def test_figures_need_no_torch() -> None:
+    asked = "cnncli.load('vgg16').costs(); cnncli.load('unet').sizes()"
+    assert python(f"import sys, cnncli; {asked}; print('torch' in sys.modules)") == "False\n"
+
+
+def test_every_public_name_is_there() -> None:
+    assert dir(cnncli) == sorted(cnncli.__all__)
+    assert all(getattr(cnncli, name) is not None for name in cnncli.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'lod'"):
+        cnncli.lod  # noqa: B018
+
+
+def test_the_guide_says_what_happens() -> None:
+    found = doctest.testfile(str(ROOT / "docs" / "python.md"), module_relative=False, verbose=False)
+    assert found.failed == 0
+    assert found.attempted > 20
+
+
+@pytest.mark.parametrize("name", [*specs()])
+def test_rows_are_plain_and_add_up(name: str) -> None:
+    arch = cnncli.load(name)
+    totals = arch.costs().training_totals
+    assert summed(layer.params for layer in arch.layers) == totals.params
+    assert [layer.name for layer in arch.layers] == [node.name for node in open_spec(name).graph.nodes]
+    assert all(isinstance(value, str | int | tuple) for value in arch.layers[0])
+
+
+@pytest.mark.parametrize("size", [(3, 64, 48), [3, 64, 48], "3x64x48"])
+def test_the_input_can_be_said_in_several_ways(size: object) -> None:
+    assert cnncli.load("resnet18", input=size, classes=7).outputs == {"output": (7,)}  # type: ignore[arg-type]
+
+
+def test_symbols_as_an_input() -> None:
+    arch = cnncli.load("resnet18", input="3xHxW")
+    assert arch.costs().totals == cnncli.load("resnet18").symbolic().costs().totals
+    assert cnncli.load("resnet18", symbolic=True).costs() == arch.costs()
+
+
+def test_formulas_are_functions() -> None:
+    macs = cnncli.load("lenet5", symbolic=True).costs().totals.macs
+    assert isinstance(macs, Expr)
+    for height, width in ((32, 32), (40, 33), (61, 200)):
+        expected = cnncli.load("lenet5", input=(1, height, width)).costs().totals.macs
+        assert macs(H=height, W=width) == expected
+        assert type(macs(H=np.int32(height), W=width)) is int
+
+
+def test_formulas_of_arrays_are_exact() -> None:
+    sizes = np.array([[16, 32], [64, 10**6]], dtype=np.int32)
+    formula = 3 * (H // 2) * W + 1
+    assert isinstance(formula, Expr)
+    values = formula(H=sizes, W=5)
+    assert values.dtype == np.int64
+    assert values.tolist() == [[3 * (int(n) // 2) * 5 + 1 for n in row] for row in sizes]
+
+
+def test_nothing_overflows_in_silence() -> None:
+    formula = H**3
+    assert isinstance(formula, Expr)
+    values = formula(H=np.array([2, 10**7]))
+    assert values.dtype == object
+    assert values.tolist() == [8, 10**21]
+    assert formula(H=np.array([2**20]))[0] == 2**60
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [({}, "no size for H, W"), ({"H": 3}, "no size for W"), ({"H": 1.5, "W": 2}, "H must be a whole number")],
+)
+def test_wrong_sizes_of_formulas(sizes: dict[str, float], message: str) -> None:
+    formula = H * W
+    assert isinstance(formula, Expr)
+    with pytest.raises(TypeError, match=message):
+        formula(**sizes)
+    with pytest.raises(TypeError, match="whole numbers, not float64"):
+        formula(H=np.array([1.0]), W=1)
+
+
+def test_an_architecture_is_frozen_and_short() -> None:
+    arch = cnncli.load("vgg16")
+    with pytest.raises(AttributeError, match="frozen"):
+        arch.name = "other"  # type: ignore[misc]
+    assert "\n" not in repr(arch)
+    assert len(repr(arch)) < 100
+
+
+def test_the_text_form_is_what_the_command_prints() -> None:
+    command = [sys.executable, "-m", "cnncli", "inspect", "lenet5"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert f"{cnncli.load('lenet5')}\n" == printed
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        del attrs
+        self.opened.append(tag)
+
+
+def test_a_notebook_shows_a_table_that_folds() -> None:
+    html = cnncli.load("resnet50")._repr_html_()
+    tags = Tags()
+    tags.feed(html)
+    assert len(html) < 100_000
+    assert "details" in tags.opened
+    assert "script" not in tags.opened
+    assert "prefers-color-scheme" in html
+
+
+def test_errors_keep_what_helps() -> None:
+    with pytest.raises(cnncli.SpecError) as caught:
+        cnncli.loads("input: [1, 8, 8]\nlayers: [cnov: 3]", name="net.yaml")
+    text = str(caught.value)
+    assert text.startswith("net.yaml:2:10: ")
+    assert "did you mean 'conv'?" in text
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: cnncli.load("vgg99"), "vgg99"),
+        (lambda: cnncli.load("lenet5", widht=3), "has no variables"),
+        (lambda: cnncli.load("unet", widht=3), "did you mean 'width'"),
+        (lambda: cnncli.load("lenet5", input="1x-2"), "--input 1x-2"),
+        (lambda: cnncli.load("lenet5", input=(1, 32, 32), symbolic=True), "every input size is given"),
+        (lambda: cnncli.load("lenet5").memory(dtype="int8"), "unknown dtype 'int8'"),
+        (lambda: cnncli.load("lenet5").memory(0), "1 or more samples"),
+        (lambda: cnncli.load("lenet5").memory(optimizer="adam"), "adamw"),
+        (
+            lambda: (
+                cnncli.load("lenet5").page(shifts=True) and cnncli.load("lenet5").symbolic().page(shifts=True)
+            ),
+            "numbers",
+        ),
+        (lambda: cnncli.evaluate("nowhere"), "no run in nowhere"),
+    ],
+)
+def test_mistakes(call: object, message: str) -> None:
+    with pytest.raises(cnncli.CnncliError, match=message):
+        call()  # type: ignore[operator]
+
+
+def test_variables_of_every_form() -> None:
+    text = "vars: {depths: [1, 2], bias: true, w: 3}\ninput: [1, 9, 9]\nlayers: "
+    text += "[{conv: {channels: w, kernel: 3, bias: bias}, repeat: 'depths[1]'}]"
+    arch = cnncli.loads(text, depths=[1, 3], bias=False, w=5)
+    assert len(arch.layers) == 3
+    assert all("bias" not in node.parameters for node in arch.graph.nodes)
+
+
+def test_networks_beside_one_another() -> None:
+    small, large = cnncli.compare(["vgg11", "vgg19"], batch=2)
+    assert (small.depth, large.depth) == (11, 19)
+    assert small.costs.totals.macs < large.costs.totals.macs
+
+
+def test_memory_is_what_the_command_computes() -> None:
+    found = cnncli.load("lenet5").memory(32, optimizer="adamw")
+    assert found.settings.optimizer == "adamw"
+    assert found.weights == 4 * 61_706
+    assert found.memory.state == 2 * found.weights
+    fitted = cnncli.load("lenet5").memory(fit_into="1GiB")
+    assert fitted.fits is not None
+    assert fitted.batch == fitted.fits.training.batch
+    assert fitted.fits.training.peak <= 2**30 < fitted.fits.training.next_peak
