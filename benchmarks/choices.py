@@ -60,11 +60,11 @@ def table_convolutions() -> dict[str, Callable[[], None]]:
     import torch
 
     from cnncli.graph import open_spec
-    from cnncli.network import compile_graph
+    from cnncli.network import build_network
 
     graph = open_spec("lenet5_1998").graph
     layer: Any = next(node.layer for node in graph.nodes if node.name == "C3")
-    module = compile_graph(graph).at("C3")
+    module = build_network(graph).get_submodule("C3")
     x = torch.randn(64, 6, 14, 14, requires_grad=True)
     copies = [channel for row in layer.table for channel in row]
     counts = [len(row) for row in layer.table]

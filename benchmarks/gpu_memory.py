@@ -20,7 +20,7 @@ from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.diagnostics import readable_bytes
 from cnncli.graph import Opened, open_spec
 from cnncli.language import shipped
-from cnncli.network import Network, compile_graph
+from cnncli.network import Network, build_network
 from cnncli.training.optimization.optimizers import build_optimizer
 from cnncli.training.tasks.objective import by_head
 
@@ -87,7 +87,7 @@ def measured(run: Callable[[], None]) -> int:
 
 
 def _prepared(opened: Opened, batch: int) -> tuple[Network, Tensor]:
-    network = compile_graph(opened.graph, "cuda")
+    network = build_network(opened.graph, "cuda")
     shape = [dim for dim in opened.graph.input if isinstance(dim, int)]
     return network, torch.rand(batch, *shape, device="cuda")
 

@@ -36,7 +36,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from cnncli.graph import open_spec
 from cnncli.language.sections import Train
-from cnncli.network import compile_graph
+from cnncli.network import build_network
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.load import load
 from cnncli.training.data.normalization import Normalization, measure
@@ -73,7 +73,7 @@ def with_cnncli(dataset: Dataset, _normalization: Normalization) -> float:
     settings = Train(epochs=1, batch=BATCH, lr=LR, momentum=MOMENTUM, weight_decay=0.0, schedule="constant")
     cpu = torch.device("cpu")
     seed_weights(0)
-    network = compile_graph(open_spec(SPEC).graph)
+    network = build_network(open_spec(SPEC).graph)
     with tempfile.TemporaryDirectory() as folder:
         run = create_run(
             Path(folder) / "run", name="lenet5", spec="", settings=settings, dataset=dataset, device=cpu

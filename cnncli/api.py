@@ -360,9 +360,9 @@ class Architecture:
             CnncliError: torch has no operation for a layer.
         """
         _need("torch", purpose="module()")
-        from cnncli.network import compile_graph  # noqa: PLC0415
+        from cnncli.network import build_network  # noqa: PLC0415
 
-        return compile_graph(self.graph, device)
+        return build_network(self.graph, device)
 
     def verify(self) -> Verification:
         """Compare every figure with torch and torchinfo."""

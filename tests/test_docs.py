@@ -15,7 +15,7 @@ from cnncli.graph import open_text
 from cnncli.language.sections import Paper
 from cnncli.layers import KINDS
 from cnncli.layers.plugins import load_file
-from cnncli.network import compile_graph
+from cnncli.network import build_network
 from cnncli.report.messages import error_lines
 from scripts.make_docs import DOCS, networks_page, pages, with_operations
 from tests.cli.terminal import on_a_terminal
@@ -120,7 +120,7 @@ def test_the_plug_in_of_the_documents_works(tmp_path: Path) -> None:
     load_file(str(file))
     try:
         graph = open_text("input: [3]\nlayers: [square]").graph
-        module = compile_graph(graph)
+        module = build_network(graph)
         assert module(torch.tensor([[1.0, -2.0, 3.0]])).tolist() == [[1.0, 4.0, 9.0]]
     finally:
         del KINDS["square"], sys.modules["cnncli_plugin_documented"]

@@ -136,7 +136,6 @@ class _Builder:
             layer.buffers(x),
             spec.location,
         )
-        self._refuse_tensor_name(node)
         self._own[spec.name] = node
         self._nodes.append(node)
 
@@ -146,14 +145,6 @@ class _Builder:
         if key not in self._layers:
             self._layers[key] = KINDS[spec.kind].read(spec.arguments, spec.location)
         return self._layers[key]
-
-    def _refuse_tensor_name(self, node: Node) -> None:
-        """Refuse a node below another whose last name is that of a tensor of the other."""
-        above, _, last = node.name.rpartition(".")
-        owner = self._own.get(above)
-        if owner is not None and (last in owner.parameters or last in owner.buffers):
-            message = f"'{node.name}' is also the name of a tensor of '{above}'"
-            raise SpecError(Diagnostic("name", message, node.location, "a different name"))
 
     def _require(self, spec: NodeSpec, layer: Kind[Any], x: Any) -> None:
         for requirement in chain(_formulas(layer), layer.check(x)):

@@ -272,6 +272,7 @@ class _Expansion:
         return self._names.claim(place.number(), kind.location)
 
     def _node(self, node: NodeSpec) -> None:
+        self._names.place(node.name, node.location)
         self._nodes.append(node)
         self._names.define(node.name, node.name)
 
@@ -305,7 +306,7 @@ class _Expansion:
         if owner is None:
             full = self._numbered(place, kind)
         else:
-            full = self._names.claim(f"{owner}.{key}", word.location)
+            full = self._names.claim(f"{owner}_{key}", word.location)
         self._node(NodeSpec(full, meant, arguments, (current,), word.location, place.uses))
         return full
 

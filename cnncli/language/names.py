@@ -60,6 +60,9 @@ class Names:
         # None: the node is itself at fault, so that what reads it need not be reported.
         self._nodes: dict[str, str | None] = {INPUT: INPUT}
         self._given_at: dict[str, Location] = {}
+        # Nodes, and the names that hold others, with the first node below each.
+        self._placed: dict[str, Location] = {}
+        self._holders: dict[str, Location] = {}
 
     def claim(self, name: str, where: Location) -> str:
         """Take a name.
@@ -79,6 +82,26 @@ class Names:
             hint = "'name' gives a node another name"
             raise SpecError(Diagnostic("duplicate-name", message, where, hint=hint, related=related))
         return name
+
+    def place(self, name: str, where: Location) -> None:
+        """Note that a node has this name.
+
+        Raises:
+            SpecError: another node's name begins with it, or it begins with another node's: a module that
+                computes something cannot hold others that it does not call.
+        """
+        above = [name[:end] for end, character in enumerate(name) if character == "."]
+        taken = next((each for each in above if each in self._placed), None)
+        below = self._holders.get(name)
+        if taken is not None or below is not None:
+            first = self._placed[taken] if taken is not None else below
+            assert first is not None
+            message = f"'{name}' and '{taken or f'{name}.'}' cannot both name nodes: one would hold the other"
+            related = (Related("the other is here", first),)
+            raise SpecError(Diagnostic("name", message, where, "another name", related=related))
+        self._placed[name] = where
+        for each in above:
+            self._holders.setdefault(each, where)
 
     def define(self, name: str, node: str | None) -> None:
         """Say which node a name means."""

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest, shortened
+from cnncli.language.reserved import MODULE_NAMES
 from cnncli.language.scope import Argument, Scope, interpolate
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 
@@ -70,6 +71,10 @@ def read_name(scalar: Scalar, scope: Scope) -> str:
     if len(name) > _MAX_NAME or not _NAME.match(name):
         expected = "letters, digits, '_' and '-', joined by dots"
         raise _fault("name", f"'{name[:40]}' is no name", scalar.location, expected)
+    reserved = next((part for part in name.split(".") if part in MODULE_NAMES or part.startswith("_")), None)
+    if reserved is not None:
+        message = f"'{reserved}' is reserved by torch.nn.Module, which every network is"
+        raise _fault("name", message, scalar.location, "another name")
     if name in _WORDS:
         raise _fault("name", f"'{name}' means something else here", scalar.location, "another name")
     return name

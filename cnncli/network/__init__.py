@@ -1,7 +1,7 @@
 """What each kind of layer does, in torch; graph -> module."""
 
 from cnncli.network import activation, capsules, conv, dense, joins, norm, pooling, regularization, shaping
-from cnncli.network.network import Network, compile_graph
+from cnncli.network.network import Network, build_network
 from cnncli.network.registry import BUILDERS, NoOperationError, builder
 
 __all__ = [
@@ -9,9 +9,9 @@ __all__ = [
     "Network",
     "NoOperationError",
     "activation",
+    "build_network",
     "builder",
     "capsules",
-    "compile_graph",
     "conv",
     "dense",
     "joins",

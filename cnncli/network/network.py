@@ -2,113 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from cnncli.graph import Graph, Node
 from cnncli.graph.schedule import Schedule, schedule
 from cnncli.language.description import INPUT, OUTPUT
 from cnncli.layers import Kind
-from cnncli.network.registry import build, fault
-
-_MODE = "training"
-"""The one attribute that torch assigns to modules in use: it cannot where a child has this name."""
+from cnncli.network.registry import build
 
 
 class Step(NamedTuple):
-    """One node's turn: ``children[key]`` makes ``output`` of ``inputs``, all of them places.
+    """One node: its module makes ``output`` of ``inputs``; the values ``done`` are not needed after it.
 
-    The places ``done`` are not needed after it.
-
-    The module is looked up where its owner keeps it, by a key that may be no attribute's name
-    (``forward``, ``0``), so that what replaces modules, as ``convert_sync_batchnorm`` does, is heeded.
+    The module is looked up by its path whenever it runs, so that what replaces modules, as
+    ``convert_sync_batchnorm`` and quantization do, is heeded.
     """
 
-    children: dict[str, nn.Module | None]
-    key: str
+    path: tuple[str, ...]
     inputs: tuple[int, ...]
     output: int
     done: tuple[int, ...]
 
 
 class Plan(NamedTuple):
-    """All turns in order, and the place of every output."""
+    """All steps in order, and the place of every output among the values."""
 
     steps: tuple[Step, ...]
     outputs: tuple[tuple[str, int], ...]
 
 
-class Network(nn.Module):
-    """A network with one module for each node of its graph; its parameters have the names of the spec.
+class Group(nn.Module):
+    """Holds the modules of nodes whose names share a prefix; it computes nothing itself."""
 
-    A node ``layer1.0.conv1`` is the module of that path; ``conv1.activation`` hangs under the module
-    ``conv1``, which does not call it. Nodes that only heads for training need are skipped outside of
-    training. ``criteria`` says by what each output is trained.
+
+class Network(nn.Module):
+    """A network with one module for each node of its graph, under the node's name, in order of computation.
+
+    Nodes that only training heads need are skipped outside of training.
     """
 
-    criteria: Mapping[str, str]
     _plan: Plan
     _training_plan: Plan
     _single: bool
+    _criteria: Mapping[str, str]
 
     def __init__(self, graph: Graph, modules: Mapping[str, nn.Module]) -> None:
         super().__init__()
-        owners = _attach(self, graph.nodes, modules)
+        for name, module in modules.items():
+            _attach(self, name, module)
         every = schedule(graph, training=True)
-        plan = _plan(schedule(graph, training=False), owners)
         nodes = {node.name: node for node in graph.nodes}
-        own = {
-            "_plan": plan,
-            "_training_plan": _plan(every, owners) if graph.has_training_only else plan,
-            "_single": list(graph.outputs) == [OUTPUT],
-            "criteria": {name: _criterion(nodes.get(node), nodes) for name, node in every.outputs.items()},
-        }
-        # Not by assignment, which torch refuses where a node has such a name; a node's module is found among
-        # the children, and these here.
-        self.__dict__.update(own)
+        self._plan = _plan(schedule(graph, training=False))
+        self._training_plan = _plan(every) if graph.has_training_only else self._plan
+        self._single = list(graph.outputs) == [OUTPUT]
+        self._criteria = {name: _criterion(nodes.get(node), nodes) for name, node in every.outputs.items()}
 
     def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
-        """The output for a batch (n, *input); by name of the head where the spec has heads.
+        """Return the output for a batch (n, *input); by name of the head where the spec has heads.
 
-        Every tensor is let go of after its last use.
+        Every tensor is released after its last use.
         """
         plan = self._training_plan if self.training else self._plan
         values: list[Any] = [None] * (len(plan.steps) + 1)
         values[0] = x
-        for children, key, inputs, output, done in plan.steps:
-            values[output] = children[key](*[values[place] for place in inputs])  # type: ignore[misc]
+        for path, inputs, output, done in plan.steps:
+            module: nn.Module = self
+            for key in path:
+                module = getattr(module, key)
+            values[output] = module(*[values[place] for place in inputs])
             for place in done:
                 values[place] = None
         outputs: dict[str, Tensor] = {name: values[place] for name, place in plan.outputs}
         return outputs[OUTPUT] if self._single else outputs
 
-    def at(self, name: str) -> nn.Module:
-        """The module of a node; ``get_submodule`` would take ``forward`` for a method."""
-        module: nn.Module | None = self
-        for key in name.split("."):
-            assert module is not None, name
-            module = module._modules[key]
-        assert module is not None, name
-        return module
+    def __prepare_scriptable__(self) -> nn.Module:
+        """Return what ``torch.jit.script`` can compile: the present mode, written out by torch.fx.
+
+        Raises:
+            torch.fx.proxy.TraceError: a layer decides by the size of its input.
+        """
+        traced = fx.symbolic_trace(self)
+        for node in traced.graph.nodes:
+            node.type = None  # annotations that are texts mean nothing to the compiler
+        traced.recompile()
+        return traced
 
 
-def compile_graph(graph: Graph, device: torch.device | str | None = None) -> Network:
-    """The network of a graph, newly initialized from torch's generator.
+def build_network(graph: Graph, device: torch.device | str | None = None) -> Network:
+    """Return the network of a graph, newly initialized from torch's generator.
 
     Numbers are drawn on the CPU and then moved, so that a seed means the same on every device; on
     ``meta`` there are none.
 
     Raises:
-        CnncliError: at the node: torch has no operation for it, or its name is one that the parts of
-            another node have in a checkpoint.
+        CnncliError: at the node: torch has no operation for it.
     """
     device = torch.device("cpu" if device is None else device)
     with torch.device("meta" if device.type == "meta" else "cpu"):
         modules = {node.name: build(node) for node in graph.nodes}
     return Network(graph, modules).to(device)
+
+
+def criteria_of(module: nn.Module) -> Mapping[str, str]:
+    """Return by what each output is trained, also of a network inside a wrapper, such as a compiled one.
+
+    Empty for a module that was not made from a spec.
+    """
+    networks = (each for each in module.modules() if isinstance(each, Network))
+    return next((each._criteria for each in networks), {})
 
 
 def _criterion(node: Node | None, nodes: Mapping[str, Node]) -> str:
@@ -121,51 +126,23 @@ def _criterion(node: Node | None, nodes: Mapping[str, Node]) -> str:
     return Kind.criterion if node is None else node.layer.criterion
 
 
-def _attach(
-    root: nn.Module, nodes: Iterable[Node], modules: Mapping[str, nn.Module]
-) -> dict[str, tuple[dict[str, nn.Module | None], str]]:
-    """Hang every node's module where its name says; the children it is found among, and its key there.
-
-    Children are set directly: ``add_module`` refuses names such as ``forward``, which are fine in a spec.
-    """
-    # What a module was built with, before anything else is hung under it.
-    parts = {name: frozenset(module._modules) for name, module in modules.items()}
-    owners = {}
-    for node in nodes:
-        above, path, owner = "", node.name.split("."), root
-        if _MODE in path:
-            message = f"torch keeps its own '{_MODE}' where this name would go"
-            raise fault(node, message, "give this node another name")
-        for key in path[:-1]:
-            above = f"{above}.{key}" if above else key
-            owner = _child(owner, key, modules.get(above))
-        key = path[-1]
-        if key in parts.get(above, ()):
-            message = f"'{above}' has a part of this name itself"
-            raise fault(node, message, "give this node another name")
-        owner._modules.setdefault(key, modules[node.name])
-        owners[node.name] = owner._modules, key
-    return owners
+def _attach(root: nn.Module, name: str, module: nn.Module) -> None:
+    """Put a node's module where its name says."""
+    *path, last = name.split(".")
+    owner = root
+    for part in path:
+        if part not in dict(owner.named_children()):
+            owner.add_module(part, Group())
+        owner = owner.get_submodule(part)
+    owner.add_module(last, module)
 
 
-def _child(owner: nn.Module, key: str, node: nn.Module | None) -> nn.Module:
-    """The module under this key: a node's own, or one that only holds others."""
-    child = owner._modules.get(key)
-    if child is None:
-        child = node if node is not None else nn.Module()
-        owner._modules[key] = child
-    return child
-
-
-def _plan(
-    turns: Schedule,
-    owners: Mapping[str, tuple[dict[str, nn.Module | None], str]],
-) -> Plan:
+def _plan(turns: Schedule) -> Plan:
     place = {INPUT: 0} | {node.name: number for number, node in enumerate(turns.nodes, start=1)}
     released = turns.released()
     steps = tuple(
         Step(
-            *owners[node.name],
+            tuple(node.name.split(".")),
             tuple(place[name] for name in node.inputs),
             place[node.name],
             tuple(place[name] for name in released.get(node.name, ())),

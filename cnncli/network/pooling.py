@@ -206,25 +206,26 @@ def subsample(kind: Subsample, x: Sizes) -> nn.Module:
 class GlobalPooling(nn.Module):
     """One figure of all positions of each channel."""
 
-    def __init__(self, figure: Callable[..., Tensor], *, keepdims: bool) -> None:
+    def __init__(self, figure: Callable[..., Tensor], rank: int, *, keepdims: bool) -> None:
         super().__init__()
         self.figure = figure
+        self.axes = tuple(range(2, 2 + rank))
         self.keepdims = keepdims
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.figure(x, tuple(range(2, x.ndim)), keepdim=self.keepdims)
+        return self.figure(x, self.axes, keepdim=self.keepdims)
 
 
 @builder(GlobalAvgPool)
 def globalavgpool(kind: GlobalAvgPool, x: Sizes) -> nn.Module:
     """The mean."""
-    return GlobalPooling(torch.mean, keepdims=kind.keepdims)
+    return GlobalPooling(torch.mean, len(x) - 1, keepdims=kind.keepdims)
 
 
 @builder(GlobalMaxPool)
 def globalmaxpool(kind: GlobalMaxPool, x: Sizes) -> nn.Module:
     """The largest value; where several are, they share the gradient."""
-    return GlobalPooling(torch.amax, keepdims=kind.keepdims)
+    return GlobalPooling(torch.amax, len(x) - 1, keepdims=kind.keepdims)
 
 
 @builder(AdaptiveAvgPool)

@@ -15,14 +15,14 @@ from cnncli.analysis.space.shifts import Shift, shifts
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT, OUTPUT
 from cnncli.network.claims import claims
-from cnncli.network.network import Network, compile_graph
+from cnncli.network.network import Network, build_network
 from cnncli.results.probe import Change, Claim, Found, Probe
 
 
 def seeded(graph: Graph, seed: int) -> Network:
     """A newly initialized network; with it, the images that are drawn afterwards follow from the seed."""
     torch.manual_seed(seed)
-    return compile_graph(graph)
+    return build_network(graph)
 
 
 def probe(graph: Graph, network: Network, most: int, samples: int) -> Probe:
@@ -85,7 +85,7 @@ def _steps(graph: Graph, network: Network, x: Tensor, wanted: set[str]) -> Itera
     user = {name: node.name for node in nodes for name in node.inputs}
     values = {INPUT: x}
     for node in nodes:
-        values[node.name] = network.at(node.name)(*[values[name] for name in node.inputs])
+        values[node.name] = network.get_submodule(node.name)(*[values[name] for name in node.inputs])
         yield node, values[node.name]
         for name in {node.name, *node.inputs}:
             if user.get(name, node.name) == node.name:

@@ -141,15 +141,13 @@ class Projection(nn.Module):
 class StridedIdentity(nn.Module):
     """Every stride-th position, and channels of zeros after the input's own."""
 
-    def __init__(self, stride: int, extra: int) -> None:
+    def __init__(self, stride: int, extra: int, rank: int) -> None:
         super().__init__()
-        self.stride = stride
-        self.extra = extra
+        self.steps = (slice(None), slice(None), *(slice(None, None, stride),) * rank)
+        self.margins = (0, 0) * rank + (0, extra)
 
     def forward(self, x: Tensor) -> Tensor:
-        axes = x.ndim - 2
-        x = x[(slice(None), slice(None), *(slice(None, None, self.stride),) * axes)]
-        return functional.pad(x, (0, 0) * axes + (0, self.extra))
+        return functional.pad(x[self.steps], self.margins)
 
 
 @builder(Shortcut)
@@ -158,7 +156,7 @@ def shortcut(kind: Shortcut, x: Sizes) -> nn.Module:
     if kind.is_identity(x):
         return nn.Identity()
     if not kind.projects(x):
-        return StridedIdentity(kind.stride, whole(kind.channels) - x[0])
+        return StridedIdentity(kind.stride, whole(kind.channels) - x[0], len(x) - 1)
     conv = by_rank(CONV, x)(x[0], kind.channels, 1, stride=kind.stride, bias=False)
     initialize(conv, x[0])
     return Projection(conv, by_rank(BATCH_NORM, x)(kind.channels))

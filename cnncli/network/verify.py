@@ -21,7 +21,7 @@ from cnncli.graph import Graph, Node
 from cnncli.layers import Shape, shape_text
 from cnncli.layers.conv import Conv
 from cnncli.layers.table import connected
-from cnncli.network.network import Network, compile_graph
+from cnncli.network.network import Network, build_network
 from cnncli.results.verify import Compared, Verification
 
 # Group normalization refuses a batch that leaves it one value to normalize, whatever the mode.
@@ -53,13 +53,15 @@ def verify(graph: Graph) -> Verification:
     Raises:
         CnncliError: torch cannot build the network.
     """
-    network = compile_graph(graph, "meta").eval()
+    network = build_network(graph, "meta").eval()
     outcomes = _run(graph, network)
-    rows = [row for node in graph.nodes for row in _node_rows(node, network.at(node.name), outcomes)]
+    rows = [
+        row for node in graph.nodes for row in _node_rows(node, network.get_submodule(node.name), outcomes)
+    ]
     counted = [row for row in rows if row.figure == TORCH_MACS]
     totals = [*_totals(graph, network), _total(TORCH_MACS, counted, sum(int(row.theirs) for row in counted))]
     if all(node.name in outcomes and not isinstance(outcomes[node.name], str) for node in graph.nodes):
-        info, theirs = _torchinfo_rows(graph)
+        info, theirs = _torchinfo_rows(graph, network)
         rows += info
         totals.append(_total(TORCHINFO_MACS, info, theirs))
     place = {node.name: number for number, node in enumerate(graph.nodes)}
@@ -85,7 +87,7 @@ def _run(graph: Graph, network: Network) -> dict[str, _Ran | str]:
             if not values.keys() >= set(node.inputs):
                 continue
             try:
-                output = network.at(node.name)(*[values[name] for name in node.inputs])
+                output = network.get_submodule(node.name)(*[values[name] for name in node.inputs])
             except (RuntimeError, ValueError, IndexError) as error:
                 outcomes[node.name] = (str(error).splitlines() or [type(error).__name__])[0]
                 continue
@@ -97,10 +99,8 @@ def _run(graph: Graph, network: Network) -> dict[str, _Ran | str]:
 
 
 def _node_rows(node: Node, module: nn.Module, outcomes: Mapping[str, _Ran | str]) -> Iterator[Compared]:
-    yield from _tensor_rows(
-        node.name, "parameter", node.parameters, _own(module.named_parameters(), node.parameters)
-    )
-    yield from _tensor_rows(node.name, "buffer", node.buffers, _own(module.named_buffers(), node.buffers))
+    yield from _tensor_rows(node.name, "parameter", node.parameters, _shapes_of(module.named_parameters()))
+    yield from _tensor_rows(node.name, "buffer", node.buffers, _shapes_of(module.named_buffers()))
     outcome = outcomes.get(node.name)
     if outcome is None:
         return
@@ -113,9 +113,8 @@ def _node_rows(node: Node, module: nn.Module, outcomes: Mapping[str, _Ran | str]
     yield Compared(node.name, TORCH_MACS, ours, theirs, TABLE if dense and theirs != ours else "")
 
 
-def _own(tensors: Iterator[tuple[str, Tensor]], ours: Mapping[str, Shape]) -> dict[str, Shape]:
-    """The tensors of a module itself, not those of nodes that hang under it."""
-    return {name: tuple(tensor.shape) for name, tensor in tensors if name in ours or "." not in name}
+def _shapes_of(tensors: Iterator[tuple[str, Tensor]]) -> dict[str, Shape]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors}
 
 
 def _tensor_rows(
@@ -146,41 +145,22 @@ def _tracked(ours: int, network: Network) -> str:
     return TRACKED if counters and sum(each.numel() for each in network.buffers()) == ours + counters else ""
 
 
-def _torchinfo_rows(graph: Graph) -> tuple[list[Compared], int]:
-    """For every node what torchinfo counts, and its own total.
+def _torchinfo_rows(graph: Graph, network: Network) -> tuple[list[Compared], int]:
+    """Return what torchinfo counts for every node, and its own total.
 
-    torchinfo adds up modules without children alone, and ``conv1.activation`` is a child of ``conv1``: it
-    is shown the same nodes side by side.
+    torchinfo sees what runs in training too, so that heads for training are counted.
     """
-    flat = _side_by_side(graph)
-    network = compile_graph(flat, "meta").eval()
     batch = torch.empty((_BATCH, *graph.input), device="meta")  # type: ignore[arg-type]
-    summary = torchinfo.summary(network, input_data=batch, device="meta", verbose=0)
+    mode = "train" if graph.has_training_only else "eval"
+    summary = torchinfo.summary(network, input_data=batch, device="meta", mode=mode, verbose=0)
     macs = {id(each.module): each.macs for each in summary.summary_list if each.is_leaf_layer}
     rows = []
-    for node, other in zip(graph.nodes, flat.nodes, strict=True):
-        theirs = sum(macs.get(id(part), 0) for part in network.at(other.name).modules())
+    for node in graph.nodes:
+        theirs = sum(macs.get(id(part), 0) for part in network.get_submodule(node.name).modules())
         ours, found = _macs(node), _whole(theirs, _BATCH)
         known = found != ours and found == _predicted(node)
         rows.append(Compared(node.name, TORCHINFO_MACS, ours, found, _explain(node) if known else ""))
     return rows, summary.total_mult_adds
-
-
-def _side_by_side(graph: Graph) -> Graph:
-    """The same graph with names without dots, and nothing left out outside of training."""
-
-    def flat(name: str) -> str:
-        return name.replace(".", "/")
-
-    nodes = tuple(
-        node._replace(name=flat(node.name), inputs=tuple(map(flat, node.inputs)), training_only=False)
-        for node in graph.nodes
-    )
-    outputs = {
-        name: output._replace(node=flat(output.node), training_only=False)
-        for name, output in graph.outputs.items()
-    }
-    return graph._replace(nodes=nodes, outputs=outputs)
 
 
 def _predicted(node: Node) -> int:

@@ -14,7 +14,7 @@ from cnncli.diagnostics import SpecError, usage_error
 from cnncli.graph import Graph, Opened, open_text
 from cnncli.language.sections import Train
 from cnncli.language.writer import to_yaml
-from cnncli.network import Network, compile_graph
+from cnncli.network import Network, build_network
 from cnncli.results.training import Evaluation, Introduction, Trained
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import load
@@ -96,7 +96,7 @@ def begin(
     check_vectors({name: tuple(map(whole, output.shape)) for name, output in graph.outputs.items()})
     dataset = load(settings.data, tuple(map(whole, graph.input)), settings.fit, reading)
     seed_weights(settings.seed)
-    network = compile_graph(graph)
+    network = build_network(graph)
     check_trainable(network, dataset, settings)
     run = create_run(
         folder,
@@ -127,7 +127,7 @@ def resume(
     dataset = load(settings.data, tuple(map(whole, graph.input)), settings.fit, reading)
     check_resumable(run, spec=run.record.spec, settings=settings, dataset=dataset)
     seed_weights(settings.seed)
-    return Launch(graph, compile_graph(graph), dataset, settings, run, where)
+    return Launch(graph, build_network(graph), dataset, settings, run, where)
 
 
 def changed(settings: Train, overrides: Sequence[str]) -> Train:
@@ -189,7 +189,7 @@ def measure(folder: Path, data: str | None, device: str, reading: Reading = None
     source = data if data is not None else settings.data
     dataset = load(source, tuple(map(whole, graph.input)), settings.fit, reading)
     _check_classes(dataset, run.record.data.classes)
-    network = compile_graph(graph)
+    network = build_network(graph)
     load_weights(network, run.weights)
     network.to(where)
     return Measured(run, dataset, evaluate(network, dataset.test, run.record.normalization, where))

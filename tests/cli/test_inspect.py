@@ -52,7 +52,7 @@ def test_json() -> None:
         "neurons": 4_704,
         "connections": 122_304,
     }
-    assert (second["name"], second["inputs"]) == ("conv1.activation", ["conv1"])
+    assert (second["name"], second["inputs"]) == ("conv1_activation", ["conv1"])
 
 
 def test_another_size_and_batch() -> None:

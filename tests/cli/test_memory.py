@@ -31,7 +31,7 @@ def test_a_table_of_exact_bytes() -> None:
     code, text, errors = run("lenet5", "--batch", "32")
     assert (code, errors) == (0, "")
     assert "lenet5: input 1x32x32, batch of 32, float32, sgd, momentum 0.9" in text
-    assert "conv1.activation 6x28x28 0 1,335,296 602,112" in " ".join(text.split())
+    assert "conv1_activation 6x28x28 0 1,335,296 602,112" in " ".join(text.split())
     rows = {line.split("  ")[0]: line.split()[-2:] for line in text.splitlines()}
     assert rows["weights"] == ["246,824", "246,824"]
     assert rows["gradients"] == ["-", "246,824"]
@@ -47,7 +47,7 @@ def test_json() -> None:
     assert training["weights"] == training["gradients"] == 61_706 * 8
     assert training["optimizer_state"] == 2 * 61_706 * 8
     assert training["saved"] == sum(layer["saved"] for layer in found["layers"]) == 2 * 1_034_752
-    assert found["inference"]["layer"] == "conv1.activation"
+    assert found["inference"]["layer"] == "conv1_activation"
     assert "fit" not in found
 
 
@@ -135,7 +135,7 @@ def test_formulas_as_json_are_written_out() -> None:
     assert found["training"]["saved"].startswith("640*H*W + 1152*((H + 1)//2)*((W + 1)//2)")
     assert (inference["phase"], inference["layer"]) == (None, None)
     assert [each["layer"] for each in inference["candidates"]] == [
-        "stage1.0.conv1.norm",
+        "stage1.0.conv1_norm",
         "stage2.0.shortcut1",
         "stage3.0.shortcut1",
     ]
@@ -143,7 +143,7 @@ def test_formulas_as_json_are_written_out() -> None:
     written = (each["bytes"] for each in inference["candidates"])
     assert max(compute(each, {"H": 64, "W": 64}) for each in written) == at_64["peak"]
     only = document("lenet5", "--input", "1xHxW")["inference"]
-    assert (only["phase"], only["layer"]) == ("forward", "conv1.activation")
+    assert (only["phase"], only["layer"]) == ("forward", "conv1_activation")
     assert "candidates" not in only
 
 

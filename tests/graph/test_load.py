@@ -249,7 +249,7 @@ class TestPlugins:
         monkeypatch.syspath_prepend(str(tmp_path))
         self.install(monkeypatch, "swash_layers")
         found = nodes("layers: [conv: {channels: 1, kernel: 1, activation: swash}]")
-        assert found["conv1.activation"].kind == "swash"
+        assert found["conv1_activation"].kind == "swash"
 
     def test_a_broken_one_is_a_fault_beside_those_of_the_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.install(monkeypatch, "nothing_like_this")

@@ -39,7 +39,7 @@ def test_the_description_of_the_language() -> None:
     assert found["layer2.0.conv1"].output == (128, 8, 8)
     assert found["layer2.0.shortcut1"].parameters["0.weight"] == (128, 64, 1, 1)
     assert found["layer2.1.shortcut1"].parameters == {}
-    assert found["layer2.0.add1"].inputs == ("layer2.0.conv2.norm", "layer2.0.shortcut1")
+    assert found["layer2.0.add1"].inputs == ("layer2.0.conv2_norm", "layer2.0.shortcut1")
     assert found["linear1"].output == (1000,)
 
 

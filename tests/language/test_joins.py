@@ -64,7 +64,7 @@ def test_a_residual_unit() -> None:
         """
     )
     add = found.nodes[-2]
-    assert (add.inputs, add.output) == (("conv2.norm", "input"), (64, 8, 8))
+    assert (add.inputs, add.output) == (("conv2_norm", "input"), (64, 8, 8))
 
 
 def test_an_inception_module() -> None:

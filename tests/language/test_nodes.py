@@ -94,8 +94,8 @@ class TestName:
         [
             "layers: [{conv: {channels: 1, kernel: 1}, repeat: 2, name: a}, {relu: , name: a.1}]",
             "layers: [{relu: , name: a.1}, {conv: {channels: 1, kernel: 1}, repeat: 2, name: a}]",
-            "layers: [{conv: {channels: 1, kernel: 1, norm: batch}, name: a}, {relu: , name: a.norm}]",
-            "layers: [{relu: , name: a.norm}, {conv: {channels: 1, kernel: 1, norm: batch}, name: a}]",
+            "layers: [{conv: {channels: 1, kernel: 1, norm: batch}, name: a}, {relu: , name: a_norm}]",
+            "layers: [{relu: , name: a_norm}, {conv: {channels: 1, kernel: 1, norm: batch}, name: a}]",
             "blocks: {b: {numbered: true, layers: [relu, {relu: , name: '0'}]}}\nlayers: [b]",
             "layers: [{relu: , name: out}]\nheads: {out: []}",
         ],
@@ -117,10 +117,17 @@ class TestName:
         found = fault(f"layers:\n  - relu:\n    name: {name}\n")
         assert (found.code, found.expected) == ("name", "a text")
 
-    def test_a_node_cannot_have_the_name_of_a_tensor(self) -> None:
-        conv = "{conv: {channels: 1, kernel: 1}, name: a}"
-        assert fault(f"layers: [{conv}, {{relu: , name: a.weight}}]").code == "name"
-        assert names(f"layers: [{conv}, {{relu: , name: a.scale}}]") == ["a", "a.scale"]
+    @pytest.mark.parametrize("name", ["forward", "train", "state_dict", "a.parameters", "_modules", "b._x"])
+    def test_names_of_torch_modules_are_reserved(self, name: str) -> None:
+        found = fault(f"layers: [{{relu: , name: {name}}}]")
+        assert "reserved by torch.nn.Module" in found.message
+
+    @pytest.mark.parametrize("pair", [("a", "a.b"), ("a.b", "a"), ("a.b.c", "a"), ("a", "a.b.c")])
+    def test_a_node_holds_no_other(self, pair: tuple[str, str]) -> None:
+        first, second = pair
+        found = fault(f"layers: [{{relu: , name: {first}}}, {{tanh: , name: {second}}}]")
+        assert (found.code, "would hold the other" in found.message) == ("name", True)
+        assert [each.location.column for each in found.related] == [11]
 
 
 class TestFrom:
@@ -216,7 +223,7 @@ class TestRepeat:
             "layers: [{conv: {channels: 4, kernel: 1, activation: relu}, "
             "first: {activation: none}, repeat: 2, name: c}]"
         )
-        assert names(text) == ["c.0", "c.1", "c.1.activation"]
+        assert names(text) == ["c.0", "c.1", "c.1_activation"]
 
     def test_first_without_repeat(self) -> None:
         assert fault("layers: [{conv: {channels: 4, kernel: 1}, first: 6}]").code == "first"
@@ -231,19 +238,19 @@ class TestSugar:
         found = nodes("layers: [conv: {activation: relu, kernel: 1, norm: batch, channels: 4}]")
         assert [(name, node.kind) for name, node in found.items()] == [
             ("conv1", "conv"),
-            ("conv1.norm", "batchnorm"),
-            ("conv1.activation", "relu"),
+            ("conv1_norm", "batchnorm"),
+            ("conv1_activation", "relu"),
         ]
-        assert found["conv1.activation"].inputs == ("conv1.norm",)
+        assert found["conv1_activation"].inputs == ("conv1_norm",)
 
     def test_the_next_node_reads_the_last_of_them(self) -> None:
         assert nodes("layers: [conv: {channels: 4, kernel: 1, norm: batch}, relu]")["relu1"].inputs == (
-            "conv1.norm",
+            "conv1_norm",
         )
 
     def test_a_reference_means_the_last_of_them(self) -> None:
         text = "layers: [{conv: {channels: 4, kernel: 1, norm: batch}, name: a}, relu, {tanh: , from: a}]"
-        assert nodes(text)["tanh1"].inputs == ("a.norm",)
+        assert nodes(text)["tanh1"].inputs == ("a_norm",)
 
     @pytest.mark.parametrize(
         "kind", ["conv: {channels: 4, kernel: 1, ", "convtranspose: {channels: 4, kernel: 1, "]
@@ -273,8 +280,8 @@ class TestSugar:
             "activation: {leaky_relu: 0.2}}]"
         )
         found = nodes(text)
-        assert "eps=0.001" in repr(found["conv1.norm"].layer)
-        assert "slope=0.2" in repr(found["conv1.activation"].layer)
+        assert "eps=0.001" in repr(found["conv1_norm"].layer)
+        assert "slope=0.2" in repr(found["conv1_activation"].layer)
 
     def test_group_norm_needs_its_groups(self) -> None:
         found = fault("layers: [conv: {channels: 4, kernel: 1, norm: group}]")

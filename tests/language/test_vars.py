@@ -319,8 +319,8 @@ class TestText:
         found = opened(text)
         assert [node.name for node in found.graph.nodes] == [
             "a",
-            "a.norm",
-            "a.activation",
+            "a_norm",
+            "a_activation",
             "tanh1",
             "concat1",
         ]
@@ -353,7 +353,7 @@ class TestDefaults:
         layers: [conv: 4]
         """
         assert kinds(text) == ["conv", "batchnorm", "relu"]
-        assert "eps=0.001" in repr(nodes(text)["conv1.norm"].layer)
+        assert "eps=0.001" in repr(nodes(text)["conv1_norm"].layer)
 
     def test_a_bare_value(self) -> None:
         assert layer("defaults: {maxpool: 4}\nlayers: [maxpool]").output == (3, 2, 2)

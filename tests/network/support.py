@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cnncli.algebra import product
 from cnncli.graph import Graph, open_text
 from cnncli.layers import Shape
-from cnncli.network import Network, compile_graph
+from cnncli.network import Network, build_network
 
 RESIDUAL = """
 input: [3, 19, 22]
@@ -76,14 +76,14 @@ def graph_of(text: str) -> Graph:
 
 def network_of(text: str, device: str = "cpu") -> Network:
     torch.manual_seed(0)
-    return compile_graph(graph_of(text), device)
+    return build_network(graph_of(text), device)
 
 
 def only_module(layer: str, shape: list[int]) -> nn.Module:
     """The module of a spec's last layer."""
     graph = graph_of(f"input: {shape}\nlayers:\n  - {layer}\n")
     torch.manual_seed(0)
-    return compile_graph(graph).at(graph.nodes[-1].name)
+    return build_network(graph).get_submodule(graph.nodes[-1].name)
 
 
 def run(layer: str, x: Tensor) -> Tensor:

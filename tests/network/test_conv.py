@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cnncli.diagnostics import SpecError
 from cnncli.graph import open_text
-from cnncli.network import compile_graph
+from cnncli.network import build_network
 from tests.network.support import only_module
 
 Array = NDArray[np.float64]
@@ -159,7 +159,7 @@ def test_only_connections_are_counted() -> None:
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_a_table_needs_no_place_for_its_indices(device: str) -> None:
     graph = open_text("input: [4, 5, 5]\nlayers: [conv: {channels: 1, kernel: 2, table: [[1, 3]]}]").graph
-    network = compile_graph(graph, device)
+    network = build_network(graph, device)
     assert list(network.state_dict()) == ["conv1.weight", "conv1.bias"]
     output = network(torch.zeros(1, 4, 5, 5, device=device))
     assert isinstance(output, Tensor)

@@ -50,7 +50,7 @@ def test_same_is_torchs_same_at_stride_one(kernel: int, dilation: int, n: int) -
 def test_transposed_convolution_is_the_gradient_of_a_convolution(arguments: str) -> None:
     """Every kernel placed, then what the padding says cut off, and the bias added everywhere."""
     text = f"input: [4, 6, 5]\nlayers:\n  - convtranspose: {{channels: 6, {arguments}}}\n"
-    module: Any = network_of(text).at("convtranspose1").double()
+    module: Any = network_of(text).get_submodule("convtranspose1").double()
     x = torch.randn(2, 4, 6, 5, dtype=torch.float64)
     y = module(x)
     settings = {"stride": module.stride, "dilation": module.dilation, "groups": module.groups}
@@ -138,7 +138,7 @@ def joined(join: str, first: Tensor, second: Tensor) -> Tensor:
         f"input: {list(first.shape[1:])}\nlayers:\n  - {join.replace('BRANCHES', f'[identity, {other}]')}\n"
     )
     network = network_of(text)
-    y = network.at(join.partition(":")[0] + "1")(first, second)
+    y = network.get_submodule(join.partition(":")[0] + "1")(first, second)
     assert isinstance(y, Tensor)
     return y
 

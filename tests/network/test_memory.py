@@ -9,7 +9,7 @@ from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.diagnostics import CnncliError
 from cnncli.graph import Graph, open_text
 from cnncli.language.sections import Train
-from cnncli.network import compile_graph
+from cnncli.network import build_network
 from tests.generate import random_spec
 from tests.live_memory import Living, kept_by
 from tests.network.support import example, graph_of
@@ -19,7 +19,7 @@ BATCH = 2
 
 def differences(graph: Graph) -> tuple[int, int]:
     """Bytes that torch keeps for the pass back, and holds at work, beyond what is predicted."""
-    network = compile_graph(graph)
+    network = build_network(graph)
     expected = memory(graph, 4, Train())
     image = example(graph, BATCH)
     beside = [image, *network.parameters(), *network.buffers()]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnncli.diagnostics import ShapeError
 from cnncli.graph import Graph, open_text
-from cnncli.network import compile_graph
+from cnncli.network import build_network
 from tests.generate import random_spec
 from tests.network.support import count, example
 
@@ -29,17 +29,17 @@ def graph_of(seed: int) -> Graph | None:
 
 def compare(seed: int, graph: Graph) -> None:
     """Shapes, parameter names and counts, node by node, on the meta device."""
-    network = compile_graph(graph, "meta").eval()
+    network = build_network(graph, "meta").eval()
     values = {"input": example(graph, BATCH, "meta")}
     with torch.no_grad():
         for node in graph.nodes:
             where = f"seed {seed}, node {node.name}\n{random_spec(seed)}"
             try:
-                values[node.name] = network.at(node.name)(*[values[name] for name in node.inputs])
+                values[node.name] = network.get_submodule(node.name)(*[values[name] for name in node.inputs])
             except RuntimeError as error:
                 raise AssertionError(where) from error
             assert tuple(values[node.name].shape) == (BATCH, *node.output), where
-            found = network.at(node.name).state_dict()
+            found = network.get_submodule(node.name).state_dict()
             ours = {**node.parameters, **node.buffers}
             assert {name: tuple(found[name].shape) for name in ours} == ours, where
         outputs = heads_of(network.train(graph.has_training_only)(values["input"]))

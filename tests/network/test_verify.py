@@ -9,7 +9,7 @@ import torch
 import torchinfo
 
 from cnncli.graph import Graph, Node
-from cnncli.network import compile_graph
+from cnncli.network import build_network
 from cnncli.network.verify import BIAS, BOTH, SCALES, SUM, TABLE, TRACKED, TRANSPOSED, verify
 from cnncli.results.verify import Compared
 from tests.generate import random_spec
@@ -45,8 +45,8 @@ def test_every_difference_is_explained() -> None:
     assert {row.figure for row in report.differences} == {"MACs (torchinfo)"}
     assert explained == {
         "conv1": BIAS,
-        "conv1.norm": SCALES,
-        "conv1.activation": SCALES,
+        "conv1_norm": SCALES,
+        "conv1_activation": SCALES,
         "with_bias": BOTH,
         "without_bias": TRANSPOSED,
         "shortcut1": SCALES,
@@ -97,7 +97,7 @@ def test_torchinfo_is_shown_what_a_person_would_show_it() -> None:
     graph = graph_of(
         "input: [3, 8, 8]\nlayers:\n  - conv: {channels: 4, kernel: 3}\n  - batchnorm\n  - relu\n"
     )
-    network = compile_graph(graph, "meta")
+    network = build_network(graph, "meta")
     x = torch.empty(1, 3, 8, 8, device="meta")
     theirs = torchinfo.summary(network, input_data=x, device="meta", verbose=0).total_mult_adds
     assert rows_of(verify(graph).totals)["total", "MACs (torchinfo)"].theirs == theirs

@@ -12,7 +12,7 @@ from cnncli.analysis.memory.liveness import Bytes
 from cnncli.analysis.memory.peaks import BACKWARD, FORWARD, STEP
 from cnncli.analysis.memory.usage import Memory, bytes_at, memory
 from cnncli.graph import Graph, open_spec
-from cnncli.network import Network, compile_graph
+from cnncli.network import Network, build_network
 from cnncli.training.optimization.optimizers import build_optimizer
 from cnncli.training.tasks.objective import by_head
 from tests.live_memory import Living, kept_by
@@ -38,7 +38,7 @@ def beside(network: Network, image: Tensor) -> list[Tensor]:
 def test_autograd_keeps_what_is_predicted(name: str) -> None:
     """At full size on the meta device: every byte."""
     graph, train = opened(name).graph, opened(name).train
-    network = compile_graph(graph, "meta").train()
+    network = build_network(graph, "meta").train()
     image = image_of(graph, BATCH, "meta")
     kept = kept_by(lambda: network(image), beside(network, image))
     assert bytes_at(memory(graph, 4, train).saved, BATCH) == kept.total
@@ -60,7 +60,7 @@ def test_on_the_cpu_with_twice_the_bytes(name: str) -> None:
 def _compare_on_the_cpu(name: str, dtype: torch.dtype) -> None:
     """At small sizes, with values: what autograd keeps, and the peak outside of training."""
     spec = open_spec(SPECS / f"{name}.yaml", size=SMALL.get(name))
-    network = compile_graph(spec.graph).to(dtype)
+    network = build_network(spec.graph).to(dtype)
     image = image_of(spec.graph, BATCH, "cpu").to(dtype)
     expected = memory(spec.graph, dtype.itemsize, spec.train)
     kept = kept_by(lambda: network.train()(image), beside(network, image))
@@ -80,7 +80,7 @@ def standing(expected: Memory, image: Tensor) -> int:
 def test_the_peak_of_a_step(name: str) -> None:
     """A whole step on the meta device, in each of its phases, with the optimizer as on a GPU."""
     graph, train = opened(name).graph, opened(name).train
-    network = compile_graph(graph, "meta").train()
+    network = build_network(graph, "meta").train()
     image = image_of(graph, LARGE_BATCH, "meta")
     optimizer = build_optimizer(network, train)
     for group in optimizer.param_groups:

@@ -58,7 +58,7 @@ LAST = {
     "lecture/toy_classifier": Last("maxpool2", 3 + 1 + 2 * 2 + 2, 4, 1.5),
     "lecture/valid_chain": Last("conv.30", 1 + 31 * 4, 1, 62),
     "lenet5": Last("avgpool2", 5 + 1 + 4 * 2 + 2, 4, 7.5),
-    "lenet5_1998": Last("C5.activation", 5 + 1 + 4 * 2 + 2 + 4 * 4, 4, 15.5),
+    "lenet5_1998": Last("C5_activation", 5 + 1 + 4 * 2 + 2 + 4 * 4, 4, 15.5),
     "resnet/plain34": Last("layer4.2.relu", 899, 32, 0),
     "resnet/resnet18": Last("layer4.1.relu", 435, 32, 0),
     "resnet/resnet34": Last("layer4.2.relu", 899, 32, 0),
@@ -76,7 +76,7 @@ LAST = {
     "resnet_cifar/resnet110": cifar(18),
     # A first convolution, then units of two: at 1, the first of two halving at 1, at 2 likewise.
     "small_resnet": Last("stage3.1.relu1", 3 + 4 * 2 + (2 + 3 * 4) + (4 + 3 * 8), 4, 0),
-    "srgan/srgan_discriminator": Last("conv8.activation", 1 + 2 * (1 + 1 + 2 + 2 + 4 + 4 + 8 + 8), 16, 0),
+    "srgan/srgan_discriminator": Last("conv8_activation", 1 + 2 * (1 + 1 + 2 + 2 + 4 + 4 + 8 + 8), 16, 0),
     # 9 + 33 x 2 before the enlargements. Nine outputs are made of 5 positions, these of 7, those of 4, of 6.
     "srgan/srgan_generator": Last("image", 9 + 33 * 2 + 5, Fraction(1, 4), -0.375),
     # 140 at the bottom, in steps of 16. On the way up 5 positions are made of 3, 7 of 4, 8 of 5, 9 of 5.

@@ -8,7 +8,7 @@ import torch
 from cnncli.analysis import check as budgets
 from cnncli.diagnostics import UsageError
 from cnncli.graph import open_spec
-from cnncli.network import compile_graph
+from cnncli.network import build_network
 from cnncli.training.tasks.objective import build_objective, by_head
 from tests.specs.support import COMPUTED, NAMES, SPECS, figures, graph, opened, whole
 
@@ -68,7 +68,7 @@ def test_classes_are_a_variable(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_network_computes_the_shape_that_was_predicted(name: str) -> None:
-    network = compile_graph(graph(name), "meta").eval()
+    network = build_network(graph(name), "meta").eval()
     assert sum(p.numel() for p in network.parameters()) == figures(name).training_totals.params
     size = [dim for dim in graph(name).input if isinstance(dim, int)]
     with torch.no_grad():
@@ -82,7 +82,7 @@ def test_a_pass_back_reaches_every_parameter(name: str) -> None:
     """Forward and backward on the CPU, in training: a finite gradient that is not zero everywhere."""
     torch.manual_seed(0)
     small = open_spec(SPECS / f"{name}.yaml", size=SMALL.get(name)).graph
-    network = compile_graph(small).train()
+    network = build_network(small).train()
     outputs = by_head(network(torch.randn(2, *map(whole, small.input))))
     assert set(outputs) == set(small.outputs)
     for head, output in outputs.items():
@@ -102,7 +102,7 @@ def test_what_has_a_recipe_can_be_trained() -> None:
         if opened(name).document.section("train") is None:
             continue
         (classes,) = next(iter(graph(name).outputs.values())).shape
-        network = compile_graph(graph(name), "meta")
+        network = build_network(graph(name), "meta")
         size = tuple(map(whole, graph(name).input))
         try:
             build_objective(network, opened(name).train, size, whole(classes), 2)

@@ -11,7 +11,7 @@ import pytest
 
 from cnncli.algebra import Dim
 from cnncli.graph import Graph
-from cnncli.network import compile_graph
+from cnncli.network import build_network
 from tests.specs.support import SPECS, figures, graph, recorded
 
 SPEC_OF = {
@@ -44,7 +44,7 @@ def test_predicted_keys_and_shapes(model: str) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_compiled_keys_and_shapes(model: str) -> None:
-    state = compile_graph(graph(SPEC_OF[model]), "meta").state_dict()
+    state = build_network(graph(SPEC_OF[model]), "meta").state_dict()
     assert {key: list(tensor.shape) for key, tensor in state.items()} == recorded()[model]["state_dict"]
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cnncli.layers import Kind
+from cnncli.network.network import criteria_of
 
 _INDIFFERENCE: Final = 100.0
 _PRESENT: Final = 0.9
@@ -70,6 +71,5 @@ CRITERIA: Final[Mapping[str, Criterion]] = {
 
 
 def criterion_of(network: nn.Module, head: str) -> Criterion:
-    """The criterion of one output of a network; cross-entropy for a module that is no compiled graph."""
-    names: Mapping[str, str] = getattr(network, "criteria", {})
-    return CRITERIA[names.get(head, Kind.criterion)]
+    """Return the criterion of one output; cross-entropy for a module that was not made from a spec."""
+    return CRITERIA[criteria_of(network).get(head, Kind.criterion)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -66,9 +65,8 @@ def build_objective(
             trained by something else than cross-entropy.
     """
     main = check_classes(network, input_shape, classes)
-    twin = copy.deepcopy(network).to("meta").train()
     try:
-        heads = _shapes(twin, input_shape, smallest_batch)
+        heads = _shapes(network, input_shape, smallest_batch, training=True)
     except ValueError as error:
         if smallest_batch > 1:
             raise
@@ -106,20 +104,30 @@ def _check_smoothing(smoothing: float, criteria: Mapping[str, Criterion]) -> Non
 def check_classes(network: nn.Module, input_shape: tuple[int, ...], classes: int) -> str:
     """Check that a network tells ``classes`` classes apart; returns the name of its main head.
 
-    Nothing is computed: a copy of the network runs on the meta device.
+    Nothing is computed: the network runs with tensors of the meta device in place of its own.
 
     Raises:
         UsageError: where the shape of the main output is not [classes].
     """
-    twin = copy.deepcopy(network).to("meta").eval()
-    main, shape = next(iter(_shapes(twin, input_shape, 2).items()))
+    main, shape = next(iter(_shapes(network, input_shape, 2, training=False).items()))
     _check_logits(main, shape, classes)
     return main
 
 
-def _shapes(twin: nn.Module, input_shape: tuple[int, ...], batch: int) -> dict[str, tuple[int, ...]]:
-    with torch.no_grad():
-        output = twin(torch.empty((batch, *input_shape), device="meta"))
+def _shapes(
+    network: nn.Module, input_shape: tuple[int, ...], batch: int, *, training: bool
+) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every output; neither the network's tensors nor its mode change."""
+    tensors = (*network.named_parameters(), *network.named_buffers())
+    state = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors}
+    images = torch.empty((batch, *input_shape), device="meta")
+    before = network.training
+    network.train(training)
+    try:
+        with torch.no_grad():
+            output = torch.func.functional_call(network, state, (images,))
+    finally:
+        network.train(before)
     return {head: tuple(values.shape[1:]) for head, values in by_head(output).items()}
 
 

@@ -116,7 +116,7 @@ def test_the_largest_of_a_few_where_it_depends_on_the_size() -> None:
     peak = inference_peak(opened.graph)
     assert peak is not None
     nodes = [moment.node for moment in peak.moments]
-    assert nodes == ["stage1.0.conv1.norm", "stage2.0.shortcut1", "stage3.0.shortcut1"]
+    assert nodes == ["stage1.0.conv1_norm", "stage2.0.shortcut1", "stage3.0.shortcut1"]
     # All are needed: of one row of an image the layers after a stride keep one, and with more channels.
     found = memory_of(opened)
     training = Peaks(opened.graph, 1).of(found.training)

@@ -13,7 +13,8 @@ from cnncli.graph import open_text
 from cnncli.layers import KINDS, layer
 from cnncli.layers.kind import CRITERIA as NAMES
 from cnncli.layers.shaping import Identity
-from cnncli.network import compile_graph
+from cnncli.network import build_network
+from cnncli.network.network import criteria_of
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.evaluate import evaluate
@@ -55,13 +56,13 @@ def test_a_kind_with_another_criterion_is_refused() -> None:
     ],
 )
 def test_the_last_layer_that_computes_anything_decides(after: str, criterion: str) -> None:
-    network = compile_graph(open_text(f"input: [84]\nlayers:\n  - rbf\n  - {after}\n").graph)
-    assert network.criteria == {"output": criterion}
+    network = build_network(open_text(f"input: [84]\nlayers:\n  - rbf\n  - {after}\n").graph)
+    assert criteria_of(network) == {"output": criterion}
 
 
 def test_an_output_that_is_the_input_is_taken_for_logits() -> None:
-    network = compile_graph(open_text("input: [10]\nlayers: [identity]").graph)
-    assert network.criteria == {"output": "cross_entropy"}
+    network = build_network(open_text("input: [10]\nlayers: [identity]").graph)
+    assert criteria_of(network) == {"output": "cross_entropy"}
 
 
 def test_distance_is_equation_9_of_lecun() -> None:
@@ -95,7 +96,7 @@ def test_margin_is_equation_4_of_sabour() -> None:
 
 
 def rbf_network() -> torch.nn.Module:
-    return compile_graph(open_text("input: [1, 12, 7]\nlayers: [flatten, rbf: 10]").graph)
+    return build_network(open_text("input: [1, 12, 7]\nlayers: [flatten, rbf: 10]").graph)
 
 
 def test_a_network_is_trained_by_what_its_last_layer_says() -> None:
@@ -119,8 +120,8 @@ heads:
   capsule: [{reshape: [84, 1]}, {capsules: {count: 10, reads: 4}}, capsulelength]
 layers: [identity]
 """
-    network = compile_graph(open_text(text).graph)
-    assert network.criteria == {"digit": "distance", "plain": "cross_entropy", "capsule": "margin"}
+    network = build_network(open_text(text).graph)
+    assert criteria_of(network) == {"digit": "distance", "plain": "cross_entropy", "capsule": "margin"}
 
 
 def test_evaluation_calls_the_nearest_class() -> None:

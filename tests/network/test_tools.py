@@ -1,0 +1,118 @@
+"""Whoever takes a network for an ordinary torch module is right: copies, exporters, compilers and hooks."""
+
+from __future__ import annotations
+
+import copy
+import pickle  # noqa: TID251 - what users do to their own modules
+import warnings
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+import torchinfo
+from torch import Tensor, nn
+
+from cnncli.analysis.costs.figures import costs
+from cnncli.graph import Graph, open_spec
+from cnncli.language.shipped import specs
+from cnncli.network import Network, build_network
+
+# Capsules ask for the type of their values, crops and paddings that follow the input for its size.
+UNTRACEABLE = {"capsnet", "capsnet_reconstruction", "lenet5_1998", "unet"}
+TRACEABLE = [name for name in specs() if name not in UNTRACEABLE]
+
+
+@cache
+def graph(name: str) -> Graph:
+    return open_spec(name).graph
+
+
+def on_meta(name: str) -> tuple[Network, Tensor]:
+    size: tuple[Any, ...] = graph(name).input
+    return build_network(graph(name), "meta").eval(), torch.empty((2, *size), device="meta")
+
+
+def shapes(output: Tensor | dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    named = {"output": output} if isinstance(output, Tensor) else output
+    return {name: tuple(each.shape[1:]) for name, each in named.items()}
+
+
+@pytest.mark.parametrize("name", [*specs()])
+def test_copies_are_networks_too(name: str) -> None:
+    network, x = on_meta(name)
+    deployed = {key: each.shape for key, each in graph(name).outputs.items() if not each.training_only}
+    for twin in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):  # noqa: S301
+        assert shapes(twin(x)) == deployed
+        assert [*twin.state_dict()] == [*network.state_dict()]
+
+
+@pytest.mark.parametrize("name", [*specs()])
+def test_export(name: str) -> None:
+    network, x = on_meta(name)
+    exported = torch.export.export(network, (x,))
+    assert exported.state_dict.keys() == network.state_dict().keys()
+
+
+@pytest.mark.parametrize("name", TRACEABLE)
+def test_symbolic_trace_and_script(name: str) -> None:
+    network, x = on_meta(name)
+    assert shapes(torch.fx.symbolic_trace(network)(x)) == shapes(network(x))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch prefers export to script from 2.9 on
+        scripted = torch.jit.script(network)
+    assert scripted.state_dict().keys() == network.state_dict().keys()
+
+
+@pytest.mark.parametrize("name", sorted(UNTRACEABLE))
+def test_what_cannot_be_traced_says_so(name: str) -> None:
+    network, _ = on_meta(name)
+    with pytest.raises((TypeError, torch.fx.proxy.TraceError)):
+        torch.fx.symbolic_trace(network)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet18", "toy_classifier"])
+def test_scripted_networks_compute_the_same(name: str) -> None:
+    torch.manual_seed(0)
+    network = build_network(graph(name)).eval()
+    size: tuple[Any, ...] = graph(name).input
+    x = torch.randn(2, *size)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        assert torch.allclose(torch.jit.script(network)(x), network(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "vgg11", "alexnet"])
+def test_the_children_of_a_chain_are_its_layers_in_order(name: str) -> None:
+    network, x = on_meta(name)
+    layers = [network.get_submodule(node.name) for node in graph(name).nodes]
+    assert nn.Sequential(*layers)(x).shape == network(x).shape
+    found = [module for module in network.modules() if module in layers]
+    assert found == layers
+
+
+def test_lenet5_is_the_sequence_of_its_children() -> None:
+    torch.manual_seed(0)
+    network = build_network(graph("lenet5")).eval()
+    x = torch.randn(3, 1, 32, 32)
+    assert torch.equal(nn.Sequential(*network.children())(x), network(x))
+
+
+@pytest.mark.parametrize("name", [*specs()])
+def test_every_hook_fires_once(name: str) -> None:
+    network, x = on_meta(name)
+    ran: list[str] = []
+    nodes = [node.name for node in graph(name).nodes if not node.training_only]
+    for node in nodes:
+        network.get_submodule(node).register_forward_hook(lambda *_, node=node: ran.append(node))
+    network(x)
+    assert ran == nodes
+
+
+def test_torchinfo_counts_every_layer() -> None:
+    network, x = on_meta("lenet5")
+    summary = torchinfo.summary(network, input_data=x, device="meta", verbose=0)
+    # It counts every bias as a multiply-accumulate, each time it is added.
+    biases = 6 * 28 * 28 + 16 * 10 * 10 + 120 + 84 + 10
+    assert summary.total_mult_adds == 2 * (costs(graph("lenet5")).totals.macs + biases)
+    assert summary.total_params == 61_706
