@@ -12,17 +12,19 @@ from typing import ClassVar
 from cnncli.algebra import Dim, product
 from cnncli.language.fields import arg
 from cnncli.language.readers import Flag, Number
-from cnncli.layers.geometry.window import POINT, AnyWindow
 from cnncli.layers.kind import (
+    EACH,
     Elementwise,
     Example,
     FromInput,
     FromOutput,
     Layer,
     Needs,
+    Reading,
     Require,
     Shape,
     Tensors,
+    across_channels,
 )
 from cnncli.layers.memory.spaces import Saved, Space, room, together
 from cnncli.layers.registry import layer
@@ -84,8 +86,8 @@ class PReLU(Layer):
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return product(output_shape)
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
-        return (POINT,) * (len(input_shape) - 1)
+    def windows(self, input_shape: Shape) -> Reading:
+        return EACH
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """The input; the pass back has a gradient for every slope and value before it adds them up."""
@@ -193,6 +195,9 @@ class Softmax(FromOutput):
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
+    def windows(self, input_shape: Shape) -> Reading:
+        return across_channels(input_shape)
+
 
 @layer("log_softmax", activation=True)
 class LogSoftmax(FromOutput):
@@ -203,3 +208,6 @@ class LogSoftmax(FromOutput):
 
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
+
+    def windows(self, input_shape: Shape) -> Reading:
+        return across_channels(input_shape)

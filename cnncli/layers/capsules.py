@@ -10,9 +10,12 @@ from cnncli.language.fields import arg
 from cnncli.language.readers import Count, Whole
 from cnncli.layers.activation import Softmax
 from cnncli.layers.kind import (
+    ALL,
+    EVERYWHERE,
     Example,
     Layer,
     Needs,
+    Reading,
     Require,
     Shape,
     Tensors,
@@ -86,8 +89,8 @@ class Capsules(Layer):
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return self.macs(input_shape, output_shape)
 
-    def windows(self, input_shape: Shape) -> None:
-        return None
+    def windows(self, input_shape: Shape) -> Reading:
+        return ALL
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         """What squashes and rounds multiply, divide and take roots of: the first round knows its logits.
@@ -145,8 +148,8 @@ class CapsuleReader(Weightless):
     def check(self, input_shape: Shape) -> Iterator[Require]:
         yield is_map(input_shape, self.keyword)
 
-    def windows(self, input_shape: Shape) -> None:
-        return None
+    def windows(self, input_shape: Shape) -> Reading:
+        return EVERYWHERE
 
 
 @layer("capsulelength")
@@ -192,6 +195,10 @@ class CapsuleMask(CapsuleReader):
 
     def output(self, input_shape: Shape) -> Shape:
         return input_shape
+
+    def windows(self, input_shape: Shape) -> Reading:
+        """Any value may decide which capsule is the longest."""
+        return ALL
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
         """The longest capsule is the longest wherever its values stand."""

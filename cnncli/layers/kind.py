@@ -55,11 +55,36 @@ class Example(NamedTuple):
 
 
 class UnderShift(Enum):
-    """What an input that moves does to an output that reads all of it."""
+    """What a shift of the input does to an output that reads every position."""
 
     MOVES = "the output moves with it"
     STAYS = "the output stays the same"
-    BREAKS = "the output is another one"
+    BREAKS = "the output changes in another way"
+
+
+class Reads(Enum):
+    """What an output reads, where windows along the axes are not the answer.
+
+    Each member is checked against the gradients of the torch module (``tests/test_contract.py``).
+    """
+
+    ALL = "every output reads the whole input"
+    EVERYWHERE = "every output reads every position, though perhaps not every channel there"
+    EACH = "every output reads one value: the one in its own place"
+    SCRAMBLED = "every output is one value of the input, in another place: positions no longer correspond"
+
+
+ALL: Final = Reads.ALL
+EVERYWHERE: Final = Reads.EVERYWHERE
+EACH: Final = Reads.EACH
+SCRAMBLED: Final = Reads.SCRAMBLED
+
+Reading: TypeAlias = tuple[AnyWindow, ...] | Reads
+"""What an output reads of one input: a window along each spatial axis, or one of :class:`Reads`.
+
+Output axis i then follows input axis i, at every position across channels. A kind that permutes or merges
+axes is :data:`SCRAMBLED`.
+"""
 
 
 class Kind(Record, Generic[X]):
@@ -105,16 +130,28 @@ class Kind(Record, Generic[X]):
         """What every unit reads of the layer before, and its bias (LeCun et al., 1998)."""
         raise NotImplementedError
 
-    def windows(self, input_shape: X) -> tuple[AnyWindow, ...] | None:
-        """Along each spatial axis, what an output position reads; None: every output reads everything."""
+    def windows(self, input_shape: X) -> Reading:
+        """What an output position reads along each spatial axis, or one of :class:`Reads`."""
         raise NotImplementedError
 
-    def branches(self, input_shape: X) -> tuple[tuple[AnyWindow, ...] | None, ...]:
-        """What :meth:`windows` says, of every input by itself."""
+    def branches(self, input_shape: X) -> tuple[Reading, ...]:
+        """What :meth:`windows` says, for each input separately."""
         return (self.windows(input_shape),)
 
+    def readings(self, input_shape: X) -> tuple[Reading, ...]:
+        """Return :meth:`branches`, checked: this is what the analyses call.
+
+        Raises:
+            TypeError: a kind answers with anything else, such as None.
+        """
+        found = self.branches(input_shape)
+        for reading in found:
+            if not isinstance(reading, tuple | Reads):
+                raise TypeError(_no_reading(self.keyword, reading))
+        return found
+
     def under_shift(self, input_shape: X) -> UnderShift:
-        """What becomes of the output where the input moves; asked where every output reads everything."""
+        """How the output answers to a shift; asked where every output reads every position."""
         return UnderShift.BREAKS
 
     def saved(self, input_shape: X, output_shape: Shape, needs: Needs) -> Saved:
@@ -168,8 +205,8 @@ class Elementwise(Weightless):
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return self.work * product(output_shape)
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
-        return (POINT,) * (len(input_shape) - 1)
+    def windows(self, input_shape: Shape) -> Reading:
+        return EACH
 
 
 class FromInput(Elementwise):
@@ -184,6 +221,16 @@ class FromOutput(Elementwise):
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         return OUTPUT
+
+
+def across_channels(input_shape: Shape) -> Reading:
+    """The reading of a kind that mixes all channels of a position: of a vector, the whole input."""
+    return (POINT,) * (len(input_shape) - 1) or ALL
+
+
+def _no_reading(kind: str, reading: object) -> str:
+    expected = f"one window per spatial axis, or {', '.join(word.name for word in Reads)}"
+    return f"'windows' of kind '{kind}' returned {reading!r}; expected {expected}"
 
 
 def shape_text(shape: Shape) -> str:

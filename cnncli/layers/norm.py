@@ -8,17 +8,22 @@ from typing import ClassVar
 from cnncli.algebra import Dim, known, product, same
 from cnncli.language.fields import arg
 from cnncli.language.readers import Choice, Count, Flag, Number, Whole
-from cnncli.layers.geometry.window import POINT, AnyWindow
+from cnncli.layers.geometry.window import POINT
 from cnncli.layers.kind import (
+    ALL,
+    EACH,
+    EVERYWHERE,
     NONE,
     Example,
     Layer,
     Needs,
+    Reading,
     Require,
     Shape,
     Tensors,
     UnderShift,
     Weightless,
+    across_channels,
     is_map,
 )
 from cnncli.layers.memory.spaces import Saved, Space, room, together
@@ -53,8 +58,8 @@ class Norm(Layer):
         """Five per value for its statistics and their use; two more for scale and shift."""
         return (_STATISTICS + 2 * self.affine) * product(output_shape)
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
-        return None
+    def windows(self, input_shape: Shape) -> Reading:
+        return EVERYWHERE
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
         """Statistics over all positions are the same wherever the values stand."""
@@ -98,8 +103,8 @@ class BatchNorm(Norm):
         """Two per value with the running statistics; two more for scale and shift."""
         return (2 + 2 * self.affine) * product(output_shape)
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
-        return (POINT,) * (len(input_shape) - 1)
+    def windows(self, input_shape: Shape) -> Reading:
+        return EACH
 
     def statistics(self, input_shape: Shape) -> Space:
         """Of the batch, one of each for every channel."""
@@ -132,8 +137,8 @@ class LayerNorm(Norm):
         shape = input_shape if self.over == "all" else (input_shape[0],)
         return {"weight": shape, "bias": shape} if self.affine else NONE
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
-        return None if self.over == "all" else (POINT,) * (len(input_shape) - 1)
+    def windows(self, input_shape: Shape) -> Reading:
+        return ALL if self.over == "all" else across_channels(input_shape)
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
         """Over everything, each position has a scale and a shift of its own."""
@@ -231,7 +236,7 @@ class LocalResponseNorm(Weightless):
         """Per value: its square, the sum over the window, scale and constant, the power, the division."""
         return (self.size + 4) * product(output_shape)
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
+    def windows(self, input_shape: Shape) -> Reading:
         return (POINT,) * (len(input_shape) - 1)
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:

@@ -14,9 +14,11 @@ from cnncli.layers.geometry.padding import VALID, Padding, PaddingReader
 from cnncli.layers.geometry.sliding import make_windows, windows_fit
 from cnncli.layers.geometry.window import AdaptiveWindow, Window, native_pads, placements
 from cnncli.layers.kind import (
+    EVERYWHERE,
     Example,
     Layer,
     Needs,
+    Reading,
     Require,
     Shape,
     Tensors,
@@ -324,8 +326,8 @@ class GlobalPool(Weightless):
     def output(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *(1,) * (len(input_shape) - 1)) if self.keepdims else (input_shape[0],)
 
-    def windows(self, input_shape: Shape) -> None:
-        return None
+    def windows(self, input_shape: Shape) -> Reading:
+        return EVERYWHERE
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
         """The mean, or the largest, of the same values at other positions."""

@@ -11,13 +11,15 @@ from cnncli.language.readers import Choice, Count, Number, PerAxis, Sizes, Whole
 from cnncli.layers.conv import mirrored_pads_fit
 from cnncli.layers.geometry.padding import MODES, Edges, Padding
 from cnncli.layers.geometry.sliding import axis_name
-from cnncli.layers.geometry.window import AnyWindow, TransposedWindow, Window, placements
+from cnncli.layers.geometry.window import POINT, AnyWindow, TransposedWindow, Window, placements
 from cnncli.layers.kind import (
     NONE,
+    SCRAMBLED,
     Elementwise,
     Example,
     Layer,
     Needs,
+    Reading,
     Require,
     Shape,
     Tensors,
@@ -83,8 +85,8 @@ class Flatten(View):
     def output(self, input_shape: Shape) -> Shape:
         return (product(input_shape),)
 
-    def windows(self, input_shape: Shape) -> None:
-        return None
+    def windows(self, input_shape: Shape) -> Reading:
+        return SCRAMBLED
 
 
 @layer("reshape")
@@ -123,8 +125,8 @@ class Reshape(View):
         rest = product(input_shape) // self._known()
         return tuple(rest if size == -1 else size for size in self.shape)
 
-    def windows(self, input_shape: Shape) -> None:
-        return None
+    def windows(self, input_shape: Shape) -> Reading:
+        return SCRAMBLED
 
 
 @layer("upsample")
@@ -220,8 +222,8 @@ class ChannelShuffle(Rearranging):
     def output(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
-        return (Window(1),) * (len(input_shape) - 1)
+    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...]:
+        return (POINT,) * (len(input_shape) - 1)
 
     def shares(self, input_shape: Shape, *, training: bool) -> bool:
         """Where each group, or all of them, is a single channel, nothing moves."""
