@@ -21,7 +21,6 @@ from cnncli.layers.kind import (
     Weightless,
     shape_text,
 )
-from cnncli.layers.memory.spaces import Saved, Space
 from cnncli.layers.registry import KINDS, KindVocabulary, layer
 
 __all__ = [
@@ -40,9 +39,7 @@ __all__ = [
     "Reading",
     "Reads",
     "Require",
-    "Saved",
     "Shape",
-    "Space",
     "Tensors",
     "UnderShift",
     "Weightless",

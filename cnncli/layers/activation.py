@@ -19,14 +19,12 @@ from cnncli.layers.kind import (
     FromInput,
     FromOutput,
     Layer,
-    Needs,
     Reading,
     Require,
     Shape,
     Tensors,
     across_channels,
 )
-from cnncli.layers.memory.spaces import Saved, Space, room, together
 from cnncli.layers.registry import layer
 
 _PLAIN = (Example("", ((6, 5, 4),)), Example("", ((7,),)))
@@ -88,10 +86,6 @@ class PReLU(Layer):
 
     def windows(self, input_shape: Shape) -> Reading:
         return EACH
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The input; the pass back has a gradient for every slope and value before it adds them up."""
-        return Saved((0,), making=(room(input_shape),))
 
 
 @layer("elu", activation=True)
@@ -166,14 +160,6 @@ class ScaledTanh(Elementwise):
 
     work = 3
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The hyperbolic tangent before it is scaled. Its own gradient has a step more than its output's."""
-        return Saved(own=room(input_shape), making=(room(input_shape),))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """Each of its three steps makes a tensor and reads the one before."""
-        return (together(room(output_shape), room(output_shape)),)
 
 
 @layer("softplus", activation=True)

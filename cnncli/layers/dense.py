@@ -12,7 +12,6 @@ from cnncli.layers.kind import (
     ALL,
     Example,
     Layer,
-    Needs,
     Reading,
     Require,
     Shape,
@@ -20,7 +19,6 @@ from cnncli.layers.kind import (
     Weightless,
     shape_text,
 )
-from cnncli.layers.memory.spaces import INPUT, Saved, Space
 from cnncli.layers.prototypes import DIGITS, SIZE
 from cnncli.layers.registry import layer
 
@@ -69,9 +67,6 @@ class Linear(Layer):
     def windows(self, input_shape: Shape) -> Reading:
         return ALL
 
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        return INPUT
-
 
 @layer("rbf")
 class RBF(Weightless):
@@ -114,12 +109,3 @@ class RBF(Weightless):
 
     def windows(self, input_shape: Shape) -> Reading:
         return ALL
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The differences that are squared; the pass back has three times as many before it adds them up."""
-        differences = self.classes * input_shape[0]
-        return Saved(own=Space(differences), making=(Space(3 * differences - input_shape[0]),))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The differences, and their squares."""
-        return (Space(2 * self.classes * input_shape[0]),)

@@ -14,7 +14,6 @@ from cnncli.algebra import Condition, Dim, known, product, same
 from cnncli.language.description import SUGAR
 from cnncli.language.fields import Record
 from cnncli.layers.geometry.window import POINT, AnyWindow
-from cnncli.layers.memory.spaces import INPUT, OUTPUT, Saved, Space, room
 
 Shape: TypeAlias = tuple[Dim, ...]
 """(channels, *spatial sizes) of a map or (features,) of a vector, for one sample."""
@@ -23,9 +22,6 @@ Tensors: TypeAlias = Mapping[str, Shape]
 """Named tensors and their shapes."""
 
 NONE: Tensors = {}
-
-Needs: TypeAlias = tuple[bool, ...]
-"""Of each input, whether training wants its gradient: not of the network's own input, for example."""
 
 CRITERIA: Final = ("cross_entropy", "distance", "margin")
 """What an output can be trained by; ``training/criteria.py`` has the formulas."""
@@ -154,25 +150,6 @@ class Kind(Record, Generic[X]):
         """How the output answers to a shift; asked where every output reads every position."""
         return UnderShift.BREAKS
 
-    def saved(self, input_shape: X, output_shape: Shape, needs: Needs) -> Saved:
-        """What autograd keeps of it for the pass back, in training.
-
-        ``needs`` says of each input whether a gradient is wanted for it. Asked only where there is something
-        to be learned: of a gradient for an input, or of parameters.
-        """
-        raise NotImplementedError
-
-    def shares(self, input_shape: X, *, training: bool) -> bool:
-        """Whether the output is no memory of its own but that of the (first) input."""
-        return False
-
-    def working(self, input_shape: X, output_shape: Shape) -> tuple[Space, ...]:
-        """What it holds of its own while it works, output included: at every moment that may be the fullest.
-
-        That is outside of training, where nothing is kept for a pass back.
-        """
-        return () if self.shares(input_shape, training=False) else (room(output_shape),)
-
 
 class Layer(Kind[Shape]):
     """A kind with one input."""
@@ -192,7 +169,7 @@ class Weightless(Layer):
 
 
 class Elementwise(Weightless):
-    """A layer that works on every number by itself: ``work`` operations each."""
+    """A layer that computes each value from the one in its place, with ``work`` operations."""
 
     work: ClassVar[int]
 
@@ -210,17 +187,11 @@ class Elementwise(Weightless):
 
 
 class FromInput(Elementwise):
-    """Elementwise, with a derivative that is computed from the input."""
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        return INPUT
+    """Elementwise, with a derivative that is computed from the input, which autograd keeps."""
 
 
 class FromOutput(Elementwise):
-    """Elementwise, with a derivative that is computed from the output."""
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        return OUTPUT
+    """Elementwise, with a derivative that is computed from the output, which autograd keeps."""
 
 
 def across_channels(input_shape: Shape) -> Reading:

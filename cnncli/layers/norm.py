@@ -16,7 +16,6 @@ from cnncli.layers.kind import (
     NONE,
     Example,
     Layer,
-    Needs,
     Reading,
     Require,
     Shape,
@@ -26,7 +25,6 @@ from cnncli.layers.kind import (
     across_channels,
     is_map,
 )
-from cnncli.layers.memory.spaces import Saved, Space, room, together
 from cnncli.layers.registry import layer
 
 _STATISTICS = 5  # mean, centring, square, mean of squares, scaling: one operation each per value
@@ -65,17 +63,6 @@ class Norm(Layer):
         """Statistics over all positions are the same wherever the values stand."""
         return UnderShift.MOVES
 
-    def statistics(self, input_shape: Shape) -> Space:
-        """Means and reciprocal deviations."""
-        raise NotImplementedError
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The input and its statistics."""
-        return Saved(inputs=(0,), own=self.statistics(input_shape))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        return (together(room(output_shape), self.statistics(input_shape)),)
-
 
 @layer("batchnorm", norm="batch")
 class BatchNorm(Norm):
@@ -105,14 +92,6 @@ class BatchNorm(Norm):
 
     def windows(self, input_shape: Shape) -> Reading:
         return EACH
-
-    def statistics(self, input_shape: Shape) -> Space:
-        """Of the batch, one of each for every channel."""
-        return Space(shared=2 * input_shape[0])
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The running statistics are there already."""
-        return (room(output_shape),)
 
 
 @layer("layernorm", norm="layer")
@@ -144,10 +123,6 @@ class LayerNorm(Norm):
         """Over everything, each position has a scale and a shift of its own."""
         return UnderShift.BREAKS if self.affine else UnderShift.MOVES
 
-    def statistics(self, input_shape: Shape) -> Space:
-        """One of each for every sample, or for every position of it."""
-        return Space(2 if self.over == "all" else 2 * product(input_shape[1:]))
-
 
 @layer("groupnorm", norm="group")
 class GroupNorm(Norm):
@@ -168,10 +143,6 @@ class GroupNorm(Norm):
         yield Require(
             same(input_shape[0] % self.groups, 0), message, expected, f"{input_shape[0]}", argument="groups"
         )
-
-    def statistics(self, input_shape: Shape) -> Space:
-        """One of each for every group of a sample."""
-        return Space(2 * self.groups)
 
 
 @layer("instancenorm", norm="instance")
@@ -195,16 +166,6 @@ class InstanceNorm(Norm):
             "'instancenorm' has nothing to normalize",
             "a map with more than one position",
             received,
-        )
-
-    def statistics(self, input_shape: Shape) -> Space:
-        """One of each for every channel of a sample; torch also copies the scales so often."""
-        return Space((2 + self.affine) * input_shape[0])
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """Shifts are copied like scales."""
-        return (
-            together(room(output_shape), self.statistics(input_shape), Space(self.affine * input_shape[0])),
         )
 
 
@@ -238,20 +199,3 @@ class LocalResponseNorm(Weightless):
 
     def windows(self, input_shape: Shape) -> Reading:
         return (POINT,) * (len(input_shape) - 1)
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The input, its squares between channels of zeros, what is raised to a power, and what comes out."""
-        own = together(self._padded(input_shape), room(input_shape), room(input_shape))
-        return Saved(
-            inputs=(0,), own=own, making=(together(room(input_shape), room(input_shape), room(input_shape)),)
-        )
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The squares while zeros are put around them; then scale, constant and power, one after another."""
-        return (
-            together(room(input_shape), self._padded(input_shape)),
-            together(room(input_shape), room(input_shape), room(input_shape)),
-        )
-
-    def _padded(self, input_shape: Shape) -> Space:
-        return room((input_shape[0] + self.size - 1, *input_shape[1:]))

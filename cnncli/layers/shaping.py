@@ -18,7 +18,6 @@ from cnncli.layers.kind import (
     Elementwise,
     Example,
     Layer,
-    Needs,
     Reading,
     Require,
     Shape,
@@ -30,8 +29,6 @@ from cnncli.layers.kind import (
     padding_axes,
     shape_text,
 )
-from cnncli.layers.memory.padding import is_padded, padding_moments, padding_saves
-from cnncli.layers.memory.spaces import NOTHING, Saved, Space, room, together
 from cnncli.layers.registry import layer
 
 
@@ -42,16 +39,9 @@ class Rearranging(Weightless):
         """None: values are moved, not computed."""
         return 0
 
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """Nothing: gradients are moved back."""
-        return NOTHING
-
 
 class View(Rearranging):
     """The same values in the same memory."""
-
-    def shares(self, input_shape: Shape, *, training: bool) -> bool:
-        return True
 
 
 @layer("identity")
@@ -60,13 +50,6 @@ class Identity(Elementwise):
 
     work = 0
     examples: ClassVar[tuple[Example, ...]] = (Example("", ((6, 5, 4),)),)
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """Nothing: the gradient passes back as it is."""
-        return NOTHING
-
-    def shares(self, input_shape: Shape, *, training: bool) -> bool:
-        return True
 
 
 @layer("flatten")
@@ -155,10 +138,6 @@ class Upsample(Weightless):
         each = 2 ** len(input_shape) - 1 if self.mode == "bilinear" else 0
         return each * product(output_shape)
 
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """Nothing: the weights of neighbors follow from the sizes."""
-        return NOTHING
-
     def windows(self, input_shape: Shape) -> tuple[TransposedWindow, ...]:
         return tuple(self._window(scale) for scale in along(self.scale, len(input_shape) - 1))
 
@@ -225,10 +204,6 @@ class ChannelShuffle(Rearranging):
     def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...]:
         return (POINT,) * (len(input_shape) - 1)
 
-    def shares(self, input_shape: Shape, *, training: bool) -> bool:
-        """Where each group, or all of them, is a single channel, nothing moves."""
-        return any(same(each, 1) for each in (self.groups, input_shape[0] // self.groups))
-
 
 @layer("crop")
 class Crop(Rearranging):
@@ -257,10 +232,6 @@ class Crop(Rearranging):
 
     def output(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
-
-    def shares(self, input_shape: Shape, *, training: bool) -> bool:
-        """Where nothing is cut off."""
-        return not is_padded(input_shape, self.windows(input_shape))
 
 
 @layer("pad")
@@ -292,16 +263,6 @@ class Pad(Rearranging):
 
     def output(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
-
-    def shares(self, input_shape: Shape, *, training: bool) -> bool:
-        """Where nothing is added."""
-        return not is_padded(input_shape, self.windows(input_shape))
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        return NOTHING if self.shares(input_shape, training=True) else padding_saves(self.mode)
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        return padding_moments(input_shape, self.windows(input_shape), self.mode)
 
 
 @layer("shortcut")
@@ -373,17 +334,3 @@ class Shortcut(Layer):
 
     def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...]:
         return (Window(1, self.stride),) * (len(input_shape) - 1)
-
-    def shares(self, input_shape: Shape, *, training: bool) -> bool:
-        return self.is_identity(input_shape)
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """Of a projection what its convolution reads and gives, and the batch's statistics."""
-        if not self.projects(input_shape):
-            return Saved(making=(room(output_shape),))
-        return Saved((0,), own=together(room(output_shape), Space(shared=2 * self.channels)))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """Of a projection the convolution's output beside its own."""
-        convolved = (room(output_shape),) if self.projects(input_shape) else ()
-        return () if self.is_identity(input_shape) else (together(*convolved, room(output_shape)),)
