@@ -27,9 +27,9 @@ from cnncli.analysis.memory.liveness import in_bytes
 from cnncli.diagnostics import Location, Source, SpecError
 from cnncli.graph import Node, open_text
 from cnncli.language.readers import Choice
-from cnncli.layers import KINDS, Kind, Layer, Reads, Shape
+from cnncli.layers import KINDS, Kind, Reads, Shape
 from cnncli.layers.geometry.window import POINT, AnyWindow
-from cnncli.layers.memory import RULES, NoRuleError, Space, rule_of
+from cnncli.layers.memory import Space, rule_of
 from cnncli.network import BUILDERS
 from cnncli.network.registry import build
 from cnncli.network.verify import computed_macs
@@ -493,19 +493,6 @@ def test_a_kind_that_says_none_is_refused(kind: str, monkeypatch: pytest.MonkeyP
 
 def test_every_kind_has_a_builder_and_every_builder_a_kind() -> None:
     assert set(BUILDERS) == set(KINDS.values())
-
-
-def test_every_kind_has_a_memory_rule_and_few_are_approximate() -> None:
-    assert all(any(base in RULES for base in kind.__mro__) for kind in KINDS.values())
-    assert {kind.keyword for kind, rule in RULES.items() if rule.tolerance} == {"medianpool", "capsules"}
-
-
-def test_a_kind_without_a_memory_rule_is_refused() -> None:
-    class Ruleless(Layer):
-        keyword = "ruleless"
-
-    with pytest.raises(NoRuleError, match="ruleless"):
-        rule_of(Ruleless())
 
 
 @pytest.mark.parametrize("name", KINDS)
