@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from cnncli.algebra import Dim, known, largest, product, same, smallest
+from cnncli.algebra import Dim, known, largest, product, same, smallest, whole
 from cnncli.language.fields import arg
 from cnncli.language.readers import Choice
 from cnncli.layers.geometry.sliding import axis_name
@@ -89,9 +89,7 @@ class Join(Kind[Shapes]):
 
     def _placed(self, shape: Shape, fitted: tuple[Dim, ...]) -> Iterator[AnyWindow]:
         for before, after in self.margins(shape, fitted):
-            assert isinstance(before, int), before
-            assert isinstance(after, int), after
-            yield Window(1, before=before, after=after)
+            yield Window(1, before=whole(before), after=whole(after))
 
 
 @layer("concat")
@@ -184,8 +182,7 @@ class Multiply(ChannelwiseJoin):
             yield from super()._placed(shape, fitted)
             return
         for size in fitted:
-            assert isinstance(size, int), size
-            yield POINT if size == 1 else Spread(size)
+            yield POINT if size == 1 else Spread(whole(size))
 
 
 def _same_sizes(shape: Shape, other: Shape) -> bool:

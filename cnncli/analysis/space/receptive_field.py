@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
+from cnncli.algebra import whole_shape
 from cnncli.analysis.space.tracks import MAX_PERIOD, Hull, PeriodError, Track, hull_at, joined, largest
 from cnncli.diagnostics import Diagnostic, LimitError
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
-from cnncli.layers import EACH, SCRAMBLED, Shape
+from cnncli.layers import EACH, SCRAMBLED
 from cnncli.layers.geometry.sliding import axis_name
 from cnncli.layers.geometry.window import POINT, AnyWindow
 
@@ -83,7 +84,7 @@ def receptive_fields(graph: Graph) -> Mapping[str, Field]:
     Raises:
         LimitError: at a node whose positions see the input in too many different ways.
     """
-    fields = {INPUT: Field(tuple(_axis((_SELF,), range(n), n) for n in _sizes(graph.input)))}
+    fields = {INPUT: Field(tuple(_axis((_SELF,), range(n), n) for n in whole_shape(graph.input[1:])))}
     for node in graph.nodes:
         try:
             fields[node.name] = _field(node, [fields[name] for name in node.inputs])
@@ -98,9 +99,9 @@ def _field(node: Node, inputs: Sequence[Field]) -> Field:
         return inputs[0] if readings[0] is EACH else _scrambled(inputs[0])
     along = list(zip(inputs, readings, node.input_shapes, strict=True))
     uneven = next((field.uneven for field in inputs if field.uneven is not None), None)
-    counts = _sizes(node.output)
+    counts = whole_shape(node.output[1:])
     read = [
-        [_Read(*each) for each in zip(field.axes, windows, _sizes(shape), strict=True)]
+        [_Read(*each) for each in zip(field.axes, windows, whole_shape(shape[1:]), strict=True)]
         for field, windows, shape in along
         if field.axes is not None and isinstance(windows, tuple)
     ]
@@ -194,13 +195,6 @@ def _unevenness(node: Node, axis: int, read: Sequence[_Read], seen: Sequence[Axi
 
 def _listed(steps: Sequence[Fraction]) -> str:
     return " and ".join(map(str, steps))
-
-
-def _sizes(shape: Shape) -> list[int]:
-    """The spatial sizes, which are numbers where a field is asked for."""
-    sizes = [n for n in shape[1:] if isinstance(n, int)]
-    assert len(sizes) == len(shape) - 1, shape
-    return sizes
 
 
 def _too_long(node: Node) -> LimitError:

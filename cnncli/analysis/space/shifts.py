@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from math import gcd, lcm
 from typing import NamedTuple
 
-from cnncli.algebra import Dim
+from cnncli.algebra import whole
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
 from cnncli.layers import Reads, UnderShift
@@ -74,7 +74,7 @@ def _along(node: Node, axis: int, found: Mapping[str, tuple[Shift, ...]]) -> Shi
         return Shift(lcm(*(answer.pixels for answer in answers)), 0)
     # What moves has the axes of the input: whatever takes them away makes it stay, or breaks it.
     branches = [
-        _Branch(answer, reading if isinstance(reading, Reads) else reading[axis], _size(shape[axis + 1]))
+        _Branch(answer, reading if isinstance(reading, Reads) else reading[axis], whole(shape[axis + 1]))
         for answer, reading, shape in zip(
             answers, node.layer.readings(node.x), node.input_shapes, strict=True
         )
@@ -133,8 +133,3 @@ def _first_broken(answers: Sequence[Shift]) -> Shift | None:
 
 def _broken(node: Node, reason: str) -> Shift:
     return Shift(0, 0, Break(node.name, reason))
-
-
-def _size(dim: Dim) -> int:
-    assert isinstance(dim, int), dim
-    return dim
