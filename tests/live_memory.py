@@ -11,9 +11,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from cnncli.graph import Graph
+from cnncli.layers.memory import rule_of
+
 
 class Kept(NamedTuple):
-    """Bytes of each distinct storage that a pass forward leaves behind for the pass back, by its address."""
+    """Bytes of each distinct storage that a forward pass leaves for the backward pass, by its address."""
 
     storages: dict[int, int]
     result: Any
@@ -23,8 +26,18 @@ class Kept(NamedTuple):
         return sum(self.storages.values())
 
 
+def near(declared: int, found: int, tolerance: float) -> bool:
+    """Whether what is declared is what torch has: to the byte, or within a share of it."""
+    return abs(declared - found) <= tolerance * found
+
+
+def tolerance_of(graph: Graph) -> float:
+    """How far the memory of a network may be off: as far as that of its least exact layer."""
+    return max(rule_of(node.layer).tolerance for node in graph.nodes)
+
+
 class _Packed:
-    """Stands in for a saved tensor: it lives as long as autograd wants that. There will be no pass back."""
+    """Stands in for a saved tensor: it lives as long as autograd keeps it. No backward pass follows."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.storage = tensor.untyped_storage()
@@ -50,7 +63,7 @@ def kept_by(forward: Callable[[], Any], beside: Iterable[Tensor] = ()) -> Kept:
 
 
 def _refuse(_: _Packed) -> Tensor:
-    raise AssertionError("there is no pass back")
+    raise AssertionError("no backward pass is expected")
 
 
 class Living(TorchDispatchMode):

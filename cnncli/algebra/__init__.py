@@ -19,6 +19,7 @@ from cnncli.algebra.sizes import (
     summed,
     symbols_of,
     whole,
+    whole_shape,
 )
 from cnncli.algebra.terms import is_symbol
 
@@ -41,4 +42,5 @@ __all__ = [
     "symbol",
     "symbols_of",
     "whole",
+    "whole_shape",
 ]

@@ -64,9 +64,23 @@ def degree(value: Expr) -> int:
 
 
 def whole(value: Dim) -> int:
-    """Return a size that cannot be a formula here, as an int."""
-    assert isinstance(value, int), f"{value} is not a number"
+    """Return a size that must be a number here.
+
+    Raises:
+        TypeError: it is a formula, which is a mistake of the caller.
+    """
+    if not isinstance(value, int):
+        raise TypeError(f"a number is needed here, not the formula {value}")
     return value
+
+
+def whole_shape(shape: Iterable[Dim]) -> tuple[int, ...]:
+    """Return a shape whose sizes must all be numbers here.
+
+    Raises:
+        TypeError: one of them is a formula.
+    """
+    return tuple(map(whole, shape))
 
 
 def known(condition: bool | Condition) -> bool:

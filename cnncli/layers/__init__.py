@@ -2,12 +2,18 @@
 
 from cnncli.layers import activation, capsules, conv, dense, joins, norm, pooling, regularization, shaping
 from cnncli.layers.kind import (
+    ALL,
+    EACH,
+    EVERYWHERE,
+    SCRAMBLED,
     Elementwise,
     Example,
     FromInput,
     FromOutput,
     Kind,
     Layer,
+    Reading,
+    Reads,
     Require,
     Shape,
     Tensors,
@@ -15,11 +21,14 @@ from cnncli.layers.kind import (
     Weightless,
     shape_text,
 )
-from cnncli.layers.memory.spaces import Saved, Space
 from cnncli.layers.registry import KINDS, KindVocabulary, layer
 
 __all__ = [
+    "ALL",
+    "EACH",
+    "EVERYWHERE",
     "KINDS",
+    "SCRAMBLED",
     "Elementwise",
     "Example",
     "FromInput",
@@ -27,10 +36,10 @@ __all__ = [
     "Kind",
     "KindVocabulary",
     "Layer",
+    "Reading",
+    "Reads",
     "Require",
-    "Saved",
     "Shape",
-    "Space",
     "Tensors",
     "UnderShift",
     "Weightless",

@@ -12,19 +12,19 @@ from typing import ClassVar
 from cnncli.algebra import Dim, product
 from cnncli.language.fields import arg
 from cnncli.language.readers import Flag, Number
-from cnncli.layers.geometry.window import POINT, AnyWindow
 from cnncli.layers.kind import (
+    EACH,
     Elementwise,
     Example,
     FromInput,
     FromOutput,
     Layer,
-    Needs,
+    Reading,
     Require,
     Shape,
     Tensors,
+    across_channels,
 )
-from cnncli.layers.memory.spaces import Saved, Space, room, together
 from cnncli.layers.registry import layer
 
 _PLAIN = (Example("", ((6, 5, 4),)), Example("", ((7,),)))
@@ -84,12 +84,8 @@ class PReLU(Layer):
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return product(output_shape)
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
-        return (POINT,) * (len(input_shape) - 1)
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The input; the pass back has a gradient for every slope and value before it adds them up."""
-        return Saved((0,), making=(room(input_shape),))
+    def windows(self, input_shape: Shape) -> Reading:
+        return EACH
 
 
 @layer("elu", activation=True)
@@ -165,14 +161,6 @@ class ScaledTanh(Elementwise):
     work = 3
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The hyperbolic tangent before it is scaled. Its own gradient has a step more than its output's."""
-        return Saved(own=room(input_shape), making=(room(input_shape),))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """Each of its three steps makes a tensor and reads the one before."""
-        return (together(room(output_shape), room(output_shape)),)
-
 
 @layer("softplus", activation=True)
 class Softplus(FromInput):
@@ -193,6 +181,9 @@ class Softmax(FromOutput):
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
+    def windows(self, input_shape: Shape) -> Reading:
+        return across_channels(input_shape)
+
 
 @layer("log_softmax", activation=True)
 class LogSoftmax(FromOutput):
@@ -203,3 +194,6 @@ class LogSoftmax(FromOutput):
 
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
+
+    def windows(self, input_shape: Shape) -> Reading:
+        return across_channels(input_shape)

@@ -10,18 +10,18 @@ from cnncli.language.fields import arg
 from cnncli.language.readers import Count, Whole
 from cnncli.layers.activation import Softmax
 from cnncli.layers.kind import (
+    ALL,
+    EVERYWHERE,
     Example,
     Layer,
-    Needs,
+    Reading,
     Require,
     Shape,
     Tensors,
     UnderShift,
     Weightless,
     is_map,
-    is_point,
 )
-from cnncli.layers.memory.spaces import Saved, Space, less, room, together
 from cnncli.layers.registry import layer
 
 _SQUASH = 3  # its square, its part of the sum, its scaling: operations for each value of a capsule
@@ -86,55 +86,8 @@ class Capsules(Layer):
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return self.macs(input_shape, output_shape)
 
-    def windows(self, input_shape: Shape) -> None:
-        return None
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """What squashes and rounds multiply, divide and take roots of: the first round knows its logits.
-
-        The pass back holds up to three times all predictions before it comes to the weights; their gradient
-        is copied once, when all but the squash of the input is done with.
-        """
-        squashed = Space(_SCALARS * self.inputs(input_shape)) if needs[0] else Space()
-        arranged = room(input_shape) if needs[0] and not self._arranged(input_shape) else Space()
-        again = self.routings - 1
-        coupling = self.inputs(input_shape) * self.count
-        rounds = Space(
-            self.routings * (coupling + product(output_shape) + _SCALARS * self.count)
-            + again * product(output_shape)
-        )
-        predictions = Space(coupling * self.size if again else 0)
-        own = together(arranged, squashed, room(input_shape), rounds, predictions)
-        weights = Space(shared=self.macs(input_shape, output_shape))
-        agreeing = less(Space((2 + (again > 0)) * coupling * self.size), together(room(input_shape), weights))
-        copying = less(together(weights, arranged, squashed), own)
-        inputs = (0,) if needs[0] and self._arranged(input_shape) else ()
-        return Saved(inputs, own=own, making=(agreeing, copying))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The squash of the input; in the last round the predictions times their coupling, and a squash."""
-        capsules, pairs = self.inputs(input_shape), self.inputs(input_shape) * self.count
-        earlier = product(output_shape) if self.routings > 1 else 0
-        held = product(input_shape) + pairs * self.size + 2 * pairs + earlier
-        moments = (
-            *(
-                each - product(input_shape) * self._arranged(input_shape)
-                for each in _squashing(product(input_shape), capsules)
-            ),
-            held + pairs * self.size + product(output_shape),
-            *(held + each for each in _squashing(product(output_shape), self.count)),
-        )
-        return tuple(map(Space, moments))
-
-    def _arranged(self, input_shape: Shape) -> bool:
-        """Whether the values of each capsule lie side by side already, so that nothing is moved."""
-        single = any(same(each, 1) for each in (self.reads, input_shape[0] // self.reads))
-        return single or is_point(input_shape[1:])
-
-
-def _squashing(values: Dim, capsules: Dim) -> tuple[Dim, Dim]:
-    """What a squash holds, what it reads included, at its fullest: with its result, or with four scalars."""
-    return 2 * values + 2 * capsules, values + 4 * capsules
+    def windows(self, input_shape: Shape) -> Reading:
+        return ALL
 
 
 class CapsuleReader(Weightless):
@@ -145,8 +98,8 @@ class CapsuleReader(Weightless):
     def check(self, input_shape: Shape) -> Iterator[Require]:
         yield is_map(input_shape, self.keyword)
 
-    def windows(self, input_shape: Shape) -> None:
-        return None
+    def windows(self, input_shape: Shape) -> Reading:
+        return EVERYWHERE
 
 
 @layer("capsulelength")
@@ -169,19 +122,6 @@ class CapsuleLength(CapsuleReader):
         """Per capsule a square for each value, one addition less, and a root."""
         return 2 * product(input_shape)
 
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """What is squared, and the roots; the pass back spreads its gradient over all squares."""
-        return Saved(
-            (0,), output=True, making=(together(room(input_shape), room(input_shape), room(output_shape)),)
-        )
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """All squares, and their sums; then the sums, a little more than them, and the roots."""
-        return (
-            together(room(input_shape), room(output_shape)),
-            together(room(output_shape), room(output_shape), room(output_shape)),
-        )
-
 
 @layer("capsulemask")
 class CapsuleMask(CapsuleReader):
@@ -193,6 +133,10 @@ class CapsuleMask(CapsuleReader):
     def output(self, input_shape: Shape) -> Shape:
         return input_shape
 
+    def windows(self, input_shape: Shape) -> Reading:
+        """Any value may decide which capsule is the longest."""
+        return ALL
+
     def under_shift(self, input_shape: Shape) -> UnderShift:
         """The longest capsule is the longest wherever its values stand."""
         return UnderShift.MOVES
@@ -200,18 +144,3 @@ class CapsuleMask(CapsuleReader):
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """The lengths, and one comparison less than there are capsules."""
         return 2 * product(input_shape) + input_shape[0] - 1
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """A factor of 0 or 1 for each capsule; the choice itself has no derivative."""
-        return Saved(own=Space(input_shape[0]))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """Squares and their sums; lengths and the choice as indices; factors and what they make."""
-        lengths = Space(input_shape[0])
-        chosen = Space(indices=input_shape[0])
-        return (
-            together(room(input_shape), lengths),
-            together(lengths, chosen, Space(indices=1)),
-            together(lengths, chosen, lengths),
-            together(lengths, lengths, room(output_shape)),
-        )

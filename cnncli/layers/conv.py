@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import prod
 from typing import ClassVar
 
 from cnncli.algebra import Dim, product, same
@@ -15,7 +14,6 @@ from cnncli.layers.geometry.window import TransposedWindow, Window, native_pads,
 from cnncli.layers.kind import (
     Example,
     Layer,
-    Needs,
     Require,
     Shape,
     Tensors,
@@ -24,8 +22,6 @@ from cnncli.layers.kind import (
     is_map,
     padding_axes,
 )
-from cnncli.layers.memory.padding import is_padded, padded_shape, padding_moments, padding_saves
-from cnncli.layers.memory.spaces import INPUT, NOTHING, Saved, Space, less, room, together
 from cnncli.layers.registry import layer
 from cnncli.layers.table import Table, TableReader, connected
 
@@ -127,45 +123,6 @@ class Conv(Layer):
         pads = native_pads(self.windows(input_shape))
         zeros = self.padding_mode == "zeros" or (self.padding_mode, self.padding_value) == ("constant", 0)
         return pads is not None and (zeros or not any(pads)) and not self.flip and self.table is None
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The input as the kernels meet it, and the kernels where they are not the parameter itself."""
-        if self.is_native(input_shape):
-            return INPUT
-        kernels = self._kernels(input_shape) if self.flip or self.table is not None else Space()
-        if not is_padded(input_shape, self.windows(input_shape)):
-            return Saved((0,), own=kernels)
-        padding = padding_saves(self.padding_mode) if needs[0] else NOTHING
-        padded = room(padded_shape(input_shape, self.windows(input_shape)))
-        making = (less(padded, room(input_shape)),) if needs[0] else ()
-        return padding._replace(own=together(kernels, padded), making=making)
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """Kernels that are put together or mirrored, then the padded input, then the output beside both."""
-        if self.is_native(input_shape):
-            return (room(output_shape),)
-        kernels = self._kernels(input_shape) if self.flip or self.table is not None else Space()
-        pads = padding_moments(input_shape, self.windows(input_shape), self.padding_mode)
-        padded = room(padded_shape(input_shape, self.windows(input_shape))) if pads else Space()
-        return (
-            *self._assembling(input_shape),
-            *(together(kernels, each) for each in pads),
-            together(kernels, padded, room(output_shape)),
-        )
-
-    def _assembling(self, input_shape: Shape) -> tuple[Space, ...]:
-        """A table's kernels are joined with zeros in between, and mirrored after that."""
-        if self.table is None:
-            return ()
-        kernels = self._kernels(input_shape)
-        zeros = Space(shared=kernels.shared - product(self.parameters(input_shape)["weight"]))
-        joined = together(kernels, zeros)
-        return (joined, together(kernels, kernels)) if self.flip else (joined,)
-
-    def _kernels(self, input_shape: Shape) -> Space:
-        """All kernels, with the zeros where a table has no connection."""
-        kernel = along(self.kernel, len(input_shape) - 1)
-        return Space(shared=self.channels * (input_shape[0] // self.groups) * prod(kernel))
 
 
 def _table_fits(table: Table, channels: Dim, out_channels: Dim, groups: Dim) -> Iterator[Require]:
@@ -293,19 +250,3 @@ class ConvTranspose(Layer):
     def is_native(self, input_shape: Shape) -> bool:
         """Whether torch's own layer computes it: it adds less at the end than the kernels' distance."""
         return all(0 <= each.uneven < max(each.stride, each.dilation) for each in self.windows(input_shape))
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The input; the pass back makes the gradient of what was cut off too."""
-        return INPUT if self.is_native(input_shape) else Saved((0,), making=(self._uncut(input_shape),))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """Where torch cannot say it: whole kernels first, what is left of them, and that plus its bias."""
-        if self.is_native(input_shape):
-            return (room(output_shape),)
-        biased = (together(room(output_shape), room(output_shape)),) if self.bias else ()
-        return (together(self._uncut(input_shape), room(output_shape)), *biased)
-
-    def _uncut(self, input_shape: Shape) -> Space:
-        """The sum of all whole kernels."""
-        whole = [each._replace(before=0, after=0, output_padding=0) for each in self.windows(input_shape)]
-        return room((self.channels, *placements(whole, input_shape[1:])))

@@ -8,8 +8,17 @@ from typing import ClassVar
 from cnncli.algebra import Dim, product, same
 from cnncli.language.fields import arg
 from cnncli.language.readers import Count, Flag, Whole
-from cnncli.layers.kind import Example, Layer, Needs, Require, Shape, Tensors, Weightless, shape_text
-from cnncli.layers.memory.spaces import INPUT, Saved, Space
+from cnncli.layers.kind import (
+    ALL,
+    Example,
+    Layer,
+    Reading,
+    Require,
+    Shape,
+    Tensors,
+    Weightless,
+    shape_text,
+)
 from cnncli.layers.prototypes import DIGITS, SIZE
 from cnncli.layers.registry import layer
 
@@ -55,11 +64,8 @@ class Linear(Layer):
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return self.macs(input_shape, output_shape) + (self.features if self.bias else 0)
 
-    def windows(self, input_shape: Shape) -> None:
-        return None
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        return INPUT
+    def windows(self, input_shape: Shape) -> Reading:
+        return ALL
 
 
 @layer("rbf")
@@ -101,14 +107,5 @@ class RBF(Weightless):
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return input_shape[0] * self.classes
 
-    def windows(self, input_shape: Shape) -> None:
-        return None
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The differences that are squared; the pass back has three times as many before it adds them up."""
-        differences = self.classes * input_shape[0]
-        return Saved(own=Space(differences), making=(Space(3 * differences - input_shape[0]),))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The differences, and their squares."""
-        return (Space(2 * self.classes * input_shape[0]),)
+    def windows(self, input_shape: Shape) -> Reading:
+        return ALL

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from cnncli.algebra import Dim, known, largest, product, same, smallest
+from cnncli.algebra import Dim, known, largest, product, same, smallest, whole
 from cnncli.language.fields import arg
 from cnncli.language.readers import Choice
 from cnncli.layers.geometry.sliding import axis_name
 from cnncli.layers.geometry.window import POINT, AnyWindow, Spread, Window
-from cnncli.layers.kind import NONE, Example, Kind, Needs, Require, Shape, Tensors, is_point, shape_text
-from cnncli.layers.memory.spaces import Saved, Space, less, room, together
+from cnncli.layers.kind import NONE, Example, Kind, Require, Shape, Tensors, is_point, shape_text
 from cnncli.layers.registry import layer
 
 Shapes = tuple[Shape, ...]
@@ -79,28 +78,6 @@ class Join(Kind[Shapes]):
     def connections(self, input_shape: Shapes, output_shape: Shape) -> Dim:
         return 0
 
-    def copied(self, input_shape: Shapes) -> tuple[Space | None, ...]:
-        """For each branch the room of its copy, cut or padded; None where its size is right already."""
-        fitted = self.fitted(input_shape)
-        # By how much a size differs can be known where its halves are not.
-        moved = (
-            any(before + after for before, after in self.margins(shape, fitted)) for shape in input_shape
-        )
-        return tuple(
-            room((shape[0], *fitted)) if other else None
-            for shape, other in zip(input_shape, moved, strict=True)
-        )
-
-    def copies(self, input_shape: Shapes) -> Space:
-        """The room of all copies at once."""
-        return together(*(copy for copy in self.copied(input_shape) if copy is not None))
-
-    def _handed(self, input_shape: Shapes) -> Saved:
-        """Of a join that hands its gradient on; only that of a branch that was cut or padded is made anew."""
-        return Saved(
-            handed=tuple(place for place, copy in enumerate(self.copied(input_shape)) if copy is None)
-        )
-
     def windows(self, input_shape: Shapes) -> tuple[AnyWindow, ...]:
         """Of the first branch."""
         return self.branches(input_shape)[0]
@@ -112,9 +89,7 @@ class Join(Kind[Shapes]):
 
     def _placed(self, shape: Shape, fitted: tuple[Dim, ...]) -> Iterator[AnyWindow]:
         for before, after in self.margins(shape, fitted):
-            assert isinstance(before, int), before
-            assert isinstance(after, int), after
-            yield Window(1, before=before, after=after)
+            yield Window(1, before=whole(before), after=whole(after))
 
 
 @layer("concat")
@@ -137,13 +112,6 @@ class Concat(Join):
     def operations(self, input_shape: Shapes, output_shape: Shape) -> Dim:
         """None: values are moved, not computed."""
         return 0
-
-    def saved(self, input_shape: Shapes, output_shape: Shape, needs: Needs) -> Saved:
-        """Nothing: each branch gets its part of the gradient."""
-        return self._handed(input_shape)
-
-    def working(self, input_shape: Shapes, output_shape: Shape) -> tuple[Space, ...]:
-        return (together(self.copies(input_shape), room(output_shape)),)
 
 
 class ChannelwiseJoin(Join):
@@ -168,15 +136,6 @@ class ChannelwiseJoin(Join):
         """One per value for each branch after the first."""
         return (len(input_shape) - 1) * product(output_shape)
 
-    def shares(self, input_shape: Shapes, *, training: bool) -> bool:
-        """A single branch is the result."""
-        return len(input_shape) == 1
-
-    def working(self, input_shape: Shapes, output_shape: Shape) -> tuple[Space, ...]:
-        """Branch after branch: of three or more, the result so far beside the next one."""
-        results = (room(output_shape),) * min(len(input_shape) - 1, 2)
-        return (together(self.copies(input_shape), *results),)
-
 
 @layer("add")
 class Add(ChannelwiseJoin):
@@ -187,10 +146,6 @@ class Add(ChannelwiseJoin):
         Example("{align: crop}", ((4, 9, 8), (4, 6, 5))),
         Example("", ((7,), (7,), (7,))),
     )
-
-    def saved(self, input_shape: Shapes, output_shape: Shape, needs: Needs) -> Saved:
-        """Nothing: each branch gets the gradient as it is."""
-        return self._handed(input_shape)
 
 
 @layer("multiply")
@@ -219,21 +174,6 @@ class Multiply(ChannelwiseJoin):
             _refuse_possible_scales(maps)
         return super().fitted(maps)
 
-    def saved(self, input_shape: Shapes, output_shape: Shape, needs: Needs) -> Saved:
-        """Both factors of each product, as far as the other one wants a gradient."""
-        copies = self.copied(input_shape)
-        wanted = [place for place in range(1, len(input_shape)) if any(needs[:place])]
-        wanted += [0] if any(needs[1:2]) else []
-        results = sum(needs[2:])
-        inputs = tuple(place for place in wanted if copies[place] is None)
-        copied = (copies[place] or Space() for place in wanted)
-        own = together(*copied, *(room(output_shape),) * results)
-        # The gradient of a scale is a whole map before it is added up: so much more than the scale itself,
-        # and no more where that is as large, which unknown sizes leave open.
-        scales = [shape for place, shape in enumerate(input_shape) if needs[place] and is_scale(shape)]
-        making = (less(room(output_shape), room(scales[0])),) if scales and len(input_shape) > 1 else ()
-        return Saved(inputs, own=own, making=making)
-
     def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
         return ((0, 0),) * len(fitted) if is_scale(shape) else super().margins(shape, fitted)
 
@@ -242,8 +182,7 @@ class Multiply(ChannelwiseJoin):
             yield from super()._placed(shape, fitted)
             return
         for size in fitted:
-            assert isinstance(size, int), size
-            yield POINT if size == 1 else Spread(size)
+            yield POINT if size == 1 else Spread(whole(size))
 
 
 def _same_sizes(shape: Shape, other: Shape) -> bool:

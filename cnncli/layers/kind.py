@@ -14,7 +14,6 @@ from cnncli.algebra import Condition, Dim, known, product, same
 from cnncli.language.description import SUGAR
 from cnncli.language.fields import Record
 from cnncli.layers.geometry.window import POINT, AnyWindow
-from cnncli.layers.memory.spaces import INPUT, OUTPUT, Saved, Space, room
 
 Shape: TypeAlias = tuple[Dim, ...]
 """(channels, *spatial sizes) of a map or (features,) of a vector, for one sample."""
@@ -23,9 +22,6 @@ Tensors: TypeAlias = Mapping[str, Shape]
 """Named tensors and their shapes."""
 
 NONE: Tensors = {}
-
-Needs: TypeAlias = tuple[bool, ...]
-"""Of each input, whether training wants its gradient: not of the network's own input, for example."""
 
 CRITERIA: Final = ("cross_entropy", "distance", "margin")
 """What an output can be trained by; ``training/criteria.py`` has the formulas."""
@@ -55,11 +51,36 @@ class Example(NamedTuple):
 
 
 class UnderShift(Enum):
-    """What an input that moves does to an output that reads all of it."""
+    """What a shift of the input does to an output that reads every position."""
 
     MOVES = "the output moves with it"
     STAYS = "the output stays the same"
-    BREAKS = "the output is another one"
+    BREAKS = "the output changes in another way"
+
+
+class Reads(Enum):
+    """What an output reads, where windows along the axes are not the answer.
+
+    Each member is checked against the gradients of the torch module (``tests/test_contract.py``).
+    """
+
+    ALL = "every output reads the whole input"
+    EVERYWHERE = "every output reads every position, though perhaps not every channel there"
+    EACH = "every output reads one value: the one in its own place"
+    SCRAMBLED = "every output is one value of the input, in another place: positions no longer correspond"
+
+
+ALL: Final = Reads.ALL
+EVERYWHERE: Final = Reads.EVERYWHERE
+EACH: Final = Reads.EACH
+SCRAMBLED: Final = Reads.SCRAMBLED
+
+Reading: TypeAlias = tuple[AnyWindow, ...] | Reads
+"""What an output reads of one input: a window along each spatial axis, or one of :class:`Reads`.
+
+Output axis i then follows input axis i, at every position across channels. A kind that permutes or merges
+axes is :data:`SCRAMBLED`.
+"""
 
 
 class Kind(Record, Generic[X]):
@@ -105,36 +126,29 @@ class Kind(Record, Generic[X]):
         """What every unit reads of the layer before, and its bias (LeCun et al., 1998)."""
         raise NotImplementedError
 
-    def windows(self, input_shape: X) -> tuple[AnyWindow, ...] | None:
-        """Along each spatial axis, what an output position reads; None: every output reads everything."""
+    def windows(self, input_shape: X) -> Reading:
+        """What an output position reads along each spatial axis, or one of :class:`Reads`."""
         raise NotImplementedError
 
-    def branches(self, input_shape: X) -> tuple[tuple[AnyWindow, ...] | None, ...]:
-        """What :meth:`windows` says, of every input by itself."""
+    def branches(self, input_shape: X) -> tuple[Reading, ...]:
+        """What :meth:`windows` says, for each input separately."""
         return (self.windows(input_shape),)
 
+    def readings(self, input_shape: X) -> tuple[Reading, ...]:
+        """Return :meth:`branches`, checked: this is what the analyses call.
+
+        Raises:
+            TypeError: a kind answers with anything else, such as None.
+        """
+        found = self.branches(input_shape)
+        for reading in found:
+            if not isinstance(reading, tuple | Reads):
+                raise TypeError(_no_reading(self.keyword, reading))
+        return found
+
     def under_shift(self, input_shape: X) -> UnderShift:
-        """What becomes of the output where the input moves; asked where every output reads everything."""
+        """How the output answers to a shift; asked where every output reads every position."""
         return UnderShift.BREAKS
-
-    def saved(self, input_shape: X, output_shape: Shape, needs: Needs) -> Saved:
-        """What autograd keeps of it for the pass back, in training.
-
-        ``needs`` says of each input whether a gradient is wanted for it. Asked only where there is something
-        to be learned: of a gradient for an input, or of parameters.
-        """
-        raise NotImplementedError
-
-    def shares(self, input_shape: X, *, training: bool) -> bool:
-        """Whether the output is no memory of its own but that of the (first) input."""
-        return False
-
-    def working(self, input_shape: X, output_shape: Shape) -> tuple[Space, ...]:
-        """What it holds of its own while it works, output included: at every moment that may be the fullest.
-
-        That is outside of training, where nothing is kept for a pass back.
-        """
-        return () if self.shares(input_shape, training=False) else (room(output_shape),)
 
 
 class Layer(Kind[Shape]):
@@ -155,7 +169,7 @@ class Weightless(Layer):
 
 
 class Elementwise(Weightless):
-    """A layer that works on every number by itself: ``work`` operations each."""
+    """A layer that computes each value from the one in its place, with ``work`` operations."""
 
     work: ClassVar[int]
 
@@ -168,22 +182,26 @@ class Elementwise(Weightless):
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return self.work * product(output_shape)
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
-        return (POINT,) * (len(input_shape) - 1)
+    def windows(self, input_shape: Shape) -> Reading:
+        return EACH
 
 
 class FromInput(Elementwise):
-    """Elementwise, with a derivative that is computed from the input."""
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        return INPUT
+    """Elementwise, with a derivative that is computed from the input, which autograd keeps."""
 
 
 class FromOutput(Elementwise):
-    """Elementwise, with a derivative that is computed from the output."""
+    """Elementwise, with a derivative that is computed from the output, which autograd keeps."""
 
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        return OUTPUT
+
+def across_channels(input_shape: Shape) -> Reading:
+    """The reading of a kind that mixes all channels of a position: of a vector, the whole input."""
+    return (POINT,) * (len(input_shape) - 1) or ALL
+
+
+def _no_reading(kind: str, reading: object) -> str:
+    expected = f"one window per spatial axis, or {', '.join(word.name for word in Reads)}"
+    return f"'windows' of kind '{kind}' returned {reading!r}; expected {expected}"
 
 
 def shape_text(shape: Shape) -> str:

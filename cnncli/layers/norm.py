@@ -8,20 +8,23 @@ from typing import ClassVar
 from cnncli.algebra import Dim, known, product, same
 from cnncli.language.fields import arg
 from cnncli.language.readers import Choice, Count, Flag, Number, Whole
-from cnncli.layers.geometry.window import POINT, AnyWindow
+from cnncli.layers.geometry.window import POINT
 from cnncli.layers.kind import (
+    ALL,
+    EACH,
+    EVERYWHERE,
     NONE,
     Example,
     Layer,
-    Needs,
+    Reading,
     Require,
     Shape,
     Tensors,
     UnderShift,
     Weightless,
+    across_channels,
     is_map,
 )
-from cnncli.layers.memory.spaces import Saved, Space, room, together
 from cnncli.layers.registry import layer
 
 _STATISTICS = 5  # mean, centring, square, mean of squares, scaling: one operation each per value
@@ -53,23 +56,12 @@ class Norm(Layer):
         """Five per value for its statistics and their use; two more for scale and shift."""
         return (_STATISTICS + 2 * self.affine) * product(output_shape)
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
-        return None
+    def windows(self, input_shape: Shape) -> Reading:
+        return EVERYWHERE
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
         """Statistics over all positions are the same wherever the values stand."""
         return UnderShift.MOVES
-
-    def statistics(self, input_shape: Shape) -> Space:
-        """Means and reciprocal deviations."""
-        raise NotImplementedError
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The input and its statistics."""
-        return Saved(inputs=(0,), own=self.statistics(input_shape))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        return (together(room(output_shape), self.statistics(input_shape)),)
 
 
 @layer("batchnorm", norm="batch")
@@ -98,16 +90,8 @@ class BatchNorm(Norm):
         """Two per value with the running statistics; two more for scale and shift."""
         return (2 + 2 * self.affine) * product(output_shape)
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
-        return (POINT,) * (len(input_shape) - 1)
-
-    def statistics(self, input_shape: Shape) -> Space:
-        """Of the batch, one of each for every channel."""
-        return Space(shared=2 * input_shape[0])
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The running statistics are there already."""
-        return (room(output_shape),)
+    def windows(self, input_shape: Shape) -> Reading:
+        return EACH
 
 
 @layer("layernorm", norm="layer")
@@ -132,16 +116,12 @@ class LayerNorm(Norm):
         shape = input_shape if self.over == "all" else (input_shape[0],)
         return {"weight": shape, "bias": shape} if self.affine else NONE
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
-        return None if self.over == "all" else (POINT,) * (len(input_shape) - 1)
+    def windows(self, input_shape: Shape) -> Reading:
+        return ALL if self.over == "all" else across_channels(input_shape)
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
         """Over everything, each position has a scale and a shift of its own."""
         return UnderShift.BREAKS if self.affine else UnderShift.MOVES
-
-    def statistics(self, input_shape: Shape) -> Space:
-        """One of each for every sample, or for every position of it."""
-        return Space(2 if self.over == "all" else 2 * product(input_shape[1:]))
 
 
 @layer("groupnorm", norm="group")
@@ -163,10 +143,6 @@ class GroupNorm(Norm):
         yield Require(
             same(input_shape[0] % self.groups, 0), message, expected, f"{input_shape[0]}", argument="groups"
         )
-
-    def statistics(self, input_shape: Shape) -> Space:
-        """One of each for every group of a sample."""
-        return Space(2 * self.groups)
 
 
 @layer("instancenorm", norm="instance")
@@ -190,16 +166,6 @@ class InstanceNorm(Norm):
             "'instancenorm' has nothing to normalize",
             "a map with more than one position",
             received,
-        )
-
-    def statistics(self, input_shape: Shape) -> Space:
-        """One of each for every channel of a sample; torch also copies the scales so often."""
-        return Space((2 + self.affine) * input_shape[0])
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """Shifts are copied like scales."""
-        return (
-            together(room(output_shape), self.statistics(input_shape), Space(self.affine * input_shape[0])),
         )
 
 
@@ -231,22 +197,5 @@ class LocalResponseNorm(Weightless):
         """Per value: its square, the sum over the window, scale and constant, the power, the division."""
         return (self.size + 4) * product(output_shape)
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
+    def windows(self, input_shape: Shape) -> Reading:
         return (POINT,) * (len(input_shape) - 1)
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The input, its squares between channels of zeros, what is raised to a power, and what comes out."""
-        own = together(self._padded(input_shape), room(input_shape), room(input_shape))
-        return Saved(
-            inputs=(0,), own=own, making=(together(room(input_shape), room(input_shape), room(input_shape)),)
-        )
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The squares while zeros are put around them; then scale, constant and power, one after another."""
-        return (
-            together(room(input_shape), self._padded(input_shape)),
-            together(room(input_shape), room(input_shape), room(input_shape)),
-        )
-
-    def _padded(self, input_shape: Shape) -> Space:
-        return room((input_shape[0] + self.size - 1, *input_shape[1:]))

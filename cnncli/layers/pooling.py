@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from math import prod
 from typing import ClassVar
 
-from cnncli.algebra import Dim, product, same
+from cnncli.algebra import Dim, product
 from cnncli.language.fields import arg
 from cnncli.language.readers import Flag, PerAxis
 from cnncli.layers.geometry.padding import VALID, Padding, PaddingReader
 from cnncli.layers.geometry.sliding import make_windows, windows_fit
 from cnncli.layers.geometry.window import AdaptiveWindow, Window, native_pads, placements
 from cnncli.layers.kind import (
+    EVERYWHERE,
     Example,
     Layer,
-    Needs,
+    Reading,
     Require,
     Shape,
     Tensors,
@@ -27,7 +27,6 @@ from cnncli.layers.kind import (
     is_map,
     padding_axes,
 )
-from cnncli.layers.memory.spaces import INPUT, NOTHING, Saved, Space, less, room, together
 from cnncli.layers.registry import layer
 
 _COUNTING = 4  # how many rows of integers are there when positions along an axis are counted
@@ -82,24 +81,6 @@ class Pool(Weightless):
         """Whether torch's own layer computes it, if it has one: it pads evenly."""
         return native_pads(self.windows(input_shape)) is not None
 
-    def is_framed(self, input_shape: Shape) -> bool:
-        """Whether the input is copied, to pad it or to cut off what is left over."""
-        return any(
-            window.is_framed(n) for window, n in zip(self.windows(input_shape), input_shape[1:], strict=True)
-        )
-
-    def framed(self, input_shape: Shape) -> Space:
-        """The input from its first pad to the end of its last neighborhood."""
-        sizes = (
-            window.framed(n) for window, n in zip(self.windows(input_shape), input_shape[1:], strict=True)
-        )
-        return room((input_shape[0], *sizes))
-
-
-def _picked(output_shape: Shape) -> Space:
-    """The largest values, and where each was found."""
-    return Space(product(output_shape), indices=product(output_shape))
-
 
 @layer("maxpool")
 class MaxPool(Pool):
@@ -109,18 +90,6 @@ class MaxPool(Pool):
         """One comparison less per output than the neighborhood has positions."""
         return (self.area(input_shape) - 1) * product(output_shape)
 
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The input, or its padded copy, and where each value was found."""
-        found = Space(indices=product(output_shape))
-        if self.is_native(input_shape) or not self.is_framed(input_shape):
-            return Saved((0,), own=found)
-        framed = self.framed(input_shape)
-        return Saved(own=together(framed, found), making=(less(framed, room(input_shape)),))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        copied = not self.is_native(input_shape) and self.is_framed(input_shape)
-        return (together(self.framed(input_shape) if copied else Space(), _picked(output_shape)),)
-
 
 @layer("minpool")
 class MinPool(Pool):
@@ -129,19 +98,6 @@ class MinPool(Pool):
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """One comparison less per output than the neighborhood has positions."""
         return (self.area(input_shape) - 1) * product(output_shape)
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The negatives, padded, and where each value was found."""
-        framed = self.framed(input_shape)
-        making = less(together(framed, room(output_shape)), room(input_shape))
-        return Saved(own=together(framed, Space(indices=product(output_shape))), making=(making,))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The negatives while they are padded; then what was picked of them."""
-        padding = (
-            (together(room(input_shape), self.framed(input_shape)),) if self.is_framed(input_shape) else ()
-        )
-        return (*padding, together(self.framed(input_shape), _picked(output_shape)))
 
 
 @layer("medianpool")
@@ -155,39 +111,6 @@ class MedianPool(Pool):
         """The comparisons of a merge sort per output: positions times their logarithm, rounded up."""
         area = self.area(input_shape)
         return area * (area - 1).bit_length() * product(output_shape)
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The neighborhoods in their order, where each value came from, and where the middle is."""
-        ordered = self.area(input_shape) * product(output_shape)
-        own = Space(ordered, indices=ordered, shared_indices=2 * product(output_shape[1:]))
-        return Saved(own=own, making=(Space(2 * ordered + product(output_shape)),))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """Neighborhoods while they are put in order; then positions are counted, and the middle is found."""
-        framed = self.framed(input_shape) if self.is_framed(input_shape) else Space()
-        ordered, places = Space(self.area(input_shape) * product(output_shape)), product(output_shape[1:])
-        sorting = together(
-            ordered, Space(indices=ordered.values), Space() if self._in_place(input_shape) else ordered
-        )
-        held = together(framed, ordered)
-        finding = (
-            Space(shared_indices=3 * places),
-            Space(2 * product(output_shape), shared_indices=2 * places),
-            Space(4 * product(output_shape), shared_indices=places),
-        )
-        counting = (
-            Space(shared_indices=product(output_shape[1:axis]) + _COUNTING * output_shape[axis])
-            for axis in range(1, len(output_shape))
-        )
-        return (together(framed, sorting), *(together(held, each) for each in (*counting, *finding)))
-
-    def _in_place(self, input_shape: Shape) -> bool:
-        """Whether the values of each neighborhood lie in one row as they are, so that nothing is moved."""
-        windows = self.windows(input_shape)
-        wide = [axis for axis, window in enumerate(windows) if window.kernel > 1]
-        sizes = [window.framed(n) for window, n in zip(windows, input_shape[1:], strict=True)]
-        steps = [product(sizes[axis + 1 :]) for axis in range(len(sizes))]
-        return all(same(steps[axis], windows[after].kernel * steps[after]) for axis, after in pairwise(wide))
 
 
 @layer("avgpool")
@@ -215,40 +138,6 @@ class AvgPool(Pool):
             window.kernel > n for window, n in zip(self.windows(input_shape), input_shape[1:], strict=True)
         )
         return super().is_native(input_shape) and not refused
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The input; with padding of its own its copy, and factors along each axis."""
-        if self.is_native(input_shape):
-            return INPUT
-        factors = Space(shared=sum(output_shape[1:], start=0))
-        if not self.is_framed(input_shape):
-            return Saved((0,), own=factors)
-        framed = self.framed(input_shape)
-        return Saved(
-            own=together(framed, factors),
-            making=(less(together(framed, room(output_shape)), room(input_shape)),),
-        )
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """With padding of its own: the padded input; then, axis by axis, counts of positions and scaling."""
-        if self.is_native(input_shape):
-            return (room(output_shape),)
-        framed = self.framed(input_shape) if self.is_framed(input_shape) else Space()
-        counting = (
-            together(
-                room(output_shape),
-                Space(
-                    shared_indices=_COUNTING * output_shape[axis]
-                    + (output_shape[axis - 1] if axis > 1 else 0)
-                ),
-            )
-            for axis in range(1, len(output_shape))
-        )
-        scaling = (
-            together(room(output_shape), room(output_shape), Space(shared=n, shared_indices=n))
-            for n in output_shape[1:]
-        )
-        return (together(framed, room(output_shape)), *counting, *scaling)
 
 
 @layer("subsample")
@@ -297,14 +186,6 @@ class Subsample(Layer):
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return (prod(along(self.kernel, len(input_shape) - 1)) + 1) * product(output_shape)
 
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The sums, and what they are sums of if that learns anything."""
-        return Saved((0,) if needs[0] else (), own=room(output_shape))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The sums, their products with the coefficients, and those plus the biases."""
-        return (together(room(output_shape), room(output_shape), room(output_shape)),)
-
 
 class GlobalPool(Weightless):
     """Pooling over all positions; the result is a vector of the channels."""
@@ -324,8 +205,8 @@ class GlobalPool(Weightless):
     def output(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *(1,) * (len(input_shape) - 1)) if self.keepdims else (input_shape[0],)
 
-    def windows(self, input_shape: Shape) -> None:
-        return None
+    def windows(self, input_shape: Shape) -> Reading:
+        return EVERYWHERE
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
         """The mean, or the largest, of the same values at other positions."""
@@ -340,10 +221,6 @@ class GlobalAvgPool(GlobalPool):
         """One operation per input: all additions but one, and the division."""
         return product(input_shape)
 
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """Nothing: a mean hands its gradient on in equal shares."""
-        return NOTHING
-
 
 @layer("globalmaxpool")
 class GlobalMaxPool(GlobalPool):
@@ -352,10 +229,6 @@ class GlobalMaxPool(GlobalPool):
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """One comparison less per channel than it has positions."""
         return product(input_shape) - input_shape[0]
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """Input and output: the gradient goes where they are the same."""
-        return Saved((0,), output=True)
 
 
 class AdaptivePool(Weightless):
@@ -396,10 +269,6 @@ class AdaptiveAvgPool(AdaptivePool):
         """One operation per position of every window: all additions but one, and the division."""
         return self.covered(input_shape)
 
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The input; nothing for one window over all, where torch takes the mean."""
-        return NOTHING if set(along(self.size, len(input_shape) - 1)) == {1} else INPUT
-
 
 @layer("adaptivemaxpool")
 class AdaptiveMaxPool(AdaptivePool):
@@ -408,10 +277,3 @@ class AdaptiveMaxPool(AdaptivePool):
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """One comparison less per output than its window has positions."""
         return self.covered(input_shape) - product(output_shape)
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The input, and where each value was found."""
-        return Saved((0,), own=Space(indices=product(output_shape)))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        return (_picked(output_shape),)

@@ -1,25 +1,26 @@
-"""The kinds there are, by name."""
+"""The registry of kinds, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
+from cnncli.language.description import SUGAR
 from cnncli.layers.kind import CRITERIA, Kind
 
 K = TypeVar("K", bound=type[Kind[Any]])
 
 KINDS: Final[dict[str, type[Kind[Any]]]] = {}
-_RULES: Final = ("check", "output", "parameters", "macs", "operations", "connections", "windows", "saved")
-_SUGAR: Final[dict[str, dict[str, str]]] = {"norm": {}, "activation": {}}
+_RULES: Final = ("check", "output", "parameters", "macs", "operations", "connections", "windows")
+_SUGAR: Final[dict[str, dict[str, str]]] = {word: {} for word in SUGAR}
 
 
 def layer(name: str, *, norm: str = "", activation: bool = False) -> Callable[[K], K]:
     """Register a kind under ``name``.
 
-    ``norm`` is the word by which ``norm:`` means this kind; ``activation`` says that the name
-    itself may stand after ``activation:``. A kind without a rule for some figure is refused here,
-    so that no figure is ever silently 0.
+    ``norm`` is the word for this kind after ``norm:``; ``activation`` allows the name itself after
+    ``activation:``. A kind that lacks the rule for a figure is refused here, so that no figure is ever
+    silently 0.
     """
 
     def register(kind: K) -> K:
@@ -28,24 +29,23 @@ def layer(name: str, *, norm: str = "", activation: bool = False) -> Callable[[K
             raise TypeError(f"kind '{name}' lacks {', '.join(missing) or 'a docstring'}")
         if kind.criterion not in CRITERIA:
             raise TypeError(
-                f"kind '{name}' has the criterion '{kind.criterion}'; there is {', '.join(CRITERIA)}"
+                f"kind '{name}' has an unknown criterion '{kind.criterion}'; known: {', '.join(CRITERIA)}"
             )
         if name in KINDS:
-            raise TypeError(f"there is a kind '{name}' already")
+            raise TypeError(f"kind '{name}' is already registered")
         kind.keyword = name
         kind.family = kind.__dict__.get("family", kind.__module__.rpartition(".")[2])
         KINDS[name] = kind
-        if norm:
-            _SUGAR["norm"][norm] = name
-        if activation:
-            _SUGAR["activation"][name] = name
+        for word, written in (("norm", norm), ("activation", name if activation else "")):
+            if written:
+                _SUGAR[word][written] = name
         return kind
 
     return register
 
 
 class KindVocabulary:
-    """What the expansion of a spec asks about kinds (:class:`cnncli.language.description.Vocabulary`)."""
+    """What expanding a spec needs to know about kinds (:class:`cnncli.language.description.Vocabulary`)."""
 
     def kinds(self) -> Collection[str]:
         return KINDS.keys()

@@ -11,13 +11,14 @@ from cnncli.language.readers import Choice, Count, Number, PerAxis, Sizes, Whole
 from cnncli.layers.conv import mirrored_pads_fit
 from cnncli.layers.geometry.padding import MODES, Edges, Padding
 from cnncli.layers.geometry.sliding import axis_name
-from cnncli.layers.geometry.window import AnyWindow, TransposedWindow, Window, placements
+from cnncli.layers.geometry.window import POINT, AnyWindow, TransposedWindow, Window, placements
 from cnncli.layers.kind import (
     NONE,
+    SCRAMBLED,
     Elementwise,
     Example,
     Layer,
-    Needs,
+    Reading,
     Require,
     Shape,
     Tensors,
@@ -28,8 +29,6 @@ from cnncli.layers.kind import (
     padding_axes,
     shape_text,
 )
-from cnncli.layers.memory.padding import is_padded, padding_moments, padding_saves
-from cnncli.layers.memory.spaces import NOTHING, Saved, Space, room, together
 from cnncli.layers.registry import layer
 
 
@@ -40,16 +39,9 @@ class Rearranging(Weightless):
         """None: values are moved, not computed."""
         return 0
 
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """Nothing: gradients are moved back."""
-        return NOTHING
-
 
 class View(Rearranging):
     """The same values in the same memory."""
-
-    def shares(self, input_shape: Shape, *, training: bool) -> bool:
-        return True
 
 
 @layer("identity")
@@ -58,13 +50,6 @@ class Identity(Elementwise):
 
     work = 0
     examples: ClassVar[tuple[Example, ...]] = (Example("", ((6, 5, 4),)),)
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """Nothing: the gradient passes back as it is."""
-        return NOTHING
-
-    def shares(self, input_shape: Shape, *, training: bool) -> bool:
-        return True
 
 
 @layer("flatten")
@@ -83,8 +68,8 @@ class Flatten(View):
     def output(self, input_shape: Shape) -> Shape:
         return (product(input_shape),)
 
-    def windows(self, input_shape: Shape) -> None:
-        return None
+    def windows(self, input_shape: Shape) -> Reading:
+        return SCRAMBLED
 
 
 @layer("reshape")
@@ -123,8 +108,8 @@ class Reshape(View):
         rest = product(input_shape) // self._known()
         return tuple(rest if size == -1 else size for size in self.shape)
 
-    def windows(self, input_shape: Shape) -> None:
-        return None
+    def windows(self, input_shape: Shape) -> Reading:
+        return SCRAMBLED
 
 
 @layer("upsample")
@@ -152,10 +137,6 @@ class Upsample(Weightless):
         """nearest: none; bilinear: a product for each of 2^axes neighbors and the additions between them."""
         each = 2 ** len(input_shape) - 1 if self.mode == "bilinear" else 0
         return each * product(output_shape)
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """Nothing: the weights of neighbors follow from the sizes."""
-        return NOTHING
 
     def windows(self, input_shape: Shape) -> tuple[TransposedWindow, ...]:
         return tuple(self._window(scale) for scale in along(self.scale, len(input_shape) - 1))
@@ -220,12 +201,8 @@ class ChannelShuffle(Rearranging):
     def output(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...] | None:
-        return (Window(1),) * (len(input_shape) - 1)
-
-    def shares(self, input_shape: Shape, *, training: bool) -> bool:
-        """Where each group, or all of them, is a single channel, nothing moves."""
-        return any(same(each, 1) for each in (self.groups, input_shape[0] // self.groups))
+    def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...]:
+        return (POINT,) * (len(input_shape) - 1)
 
 
 @layer("crop")
@@ -255,10 +232,6 @@ class Crop(Rearranging):
 
     def output(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
-
-    def shares(self, input_shape: Shape, *, training: bool) -> bool:
-        """Where nothing is cut off."""
-        return not is_padded(input_shape, self.windows(input_shape))
 
 
 @layer("pad")
@@ -290,16 +263,6 @@ class Pad(Rearranging):
 
     def output(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
-
-    def shares(self, input_shape: Shape, *, training: bool) -> bool:
-        """Where nothing is added."""
-        return not is_padded(input_shape, self.windows(input_shape))
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        return NOTHING if self.shares(input_shape, training=True) else padding_saves(self.mode)
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        return padding_moments(input_shape, self.windows(input_shape), self.mode)
 
 
 @layer("shortcut")
@@ -371,17 +334,3 @@ class Shortcut(Layer):
 
     def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...]:
         return (Window(1, self.stride),) * (len(input_shape) - 1)
-
-    def shares(self, input_shape: Shape, *, training: bool) -> bool:
-        return self.is_identity(input_shape)
-
-    def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """Of a projection what its convolution reads and gives, and the batch's statistics."""
-        if not self.projects(input_shape):
-            return Saved(making=(room(output_shape),))
-        return Saved((0,), own=together(room(output_shape), Space(shared=2 * self.channels)))
-
-    def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """Of a projection the convolution's output beside its own."""
-        convolved = (room(output_shape),) if self.projects(input_shape) else ()
-        return () if self.is_identity(input_shape) else (together(*convolved, room(output_shape)),)

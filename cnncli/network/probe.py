@@ -6,11 +6,12 @@ of one picture would make. All is computed in 64 bits, where rounding is far bel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from cnncli.algebra import whole, whole_shape
 from cnncli.analysis.space.shifts import Shift, shifts
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT, OUTPUT
@@ -135,16 +136,11 @@ def _outputs(network: Network, x: Tensor) -> dict[str, Tensor]:
 
 def _image(graph: Graph, axis: int, more: int) -> Tensor:
     """A random image, longer by some pixels along one axis than the network's input."""
-    size = _size(graph)
+    size = [*whole_shape(graph.input)]
     size[axis + 1] += more
     return torch.randn((1, *size), dtype=torch.float64)
 
 
 def _view(image: Tensor, graph: Graph, axis: int, offset: int) -> Tensor:
     """What the network sees of an image from some pixels on."""
-    return image.narrow(axis + 2, offset, _size(graph)[axis + 1])
-
-
-def _size(graph: Graph) -> list[int]:
-    size: Sequence[object] = graph.input
-    return [n for n in size if isinstance(n, int)]
+    return image.narrow(axis + 2, offset, whole(graph.input[axis + 1]))

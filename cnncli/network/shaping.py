@@ -7,7 +7,7 @@ from typing import Final
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cnncli.algebra import whole
+from cnncli.algebra import whole, whole_shape
 from cnncli.layers.kind import along
 from cnncli.layers.shaping import (
     ChannelShuffle,
@@ -55,7 +55,7 @@ class Reshaped(nn.Module):
 @builder(Reshape)
 def reshape(kind: Reshape, x: Sizes) -> nn.Module:
     """The batch stays."""
-    return Reshaped(tuple(map(whole, kind.shape)))
+    return Reshaped(whole_shape(kind.shape))
 
 
 class Resized(nn.Module):

@@ -16,7 +16,7 @@ import torchinfo
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cnncli.algebra import whole
+from cnncli.algebra import whole, whole_shape
 from cnncli.graph import Graph, Node
 from cnncli.layers import Shape, shape_text
 from cnncli.layers.conv import Conv
@@ -165,7 +165,7 @@ def _torchinfo_rows(graph: Graph, network: Network) -> tuple[list[Compared], int
 
 def _predicted(node: Node) -> int:
     """What torchinfo's rule gives for a node."""
-    positions = prod(_sizes(node.output[1:]))
+    positions = prod(whole_shape(node.output[1:]))
     prefix = _CONVOLVED.get(node.kind)
     return sum(
         _size(shape) * (positions if prefix is not None and name.startswith(prefix) else 1)
@@ -211,10 +211,4 @@ def _whole(number: int, divisor: int) -> int:
 
 
 def _size(shape: Shape) -> int:
-    return prod(_sizes(shape))
-
-
-def _sizes(shape: Shape) -> list[int]:
-    """The sizes of a graph are numbers."""
-    assert all(isinstance(n, int) for n in shape), shape
-    return [int(n) for n in shape]  # type: ignore[arg-type]
+    return prod(whole_shape(shape))

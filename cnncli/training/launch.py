@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import torch
 
-from cnncli.algebra import whole
+from cnncli.algebra import whole_shape
 from cnncli.diagnostics import SpecError, usage_error
 from cnncli.graph import Graph, Opened, open_text
 from cnncli.language.sections import Train
@@ -93,8 +93,8 @@ def begin(
     """
     graph = opened.graph
     where = choose_device(device)
-    check_vectors({name: tuple(map(whole, output.shape)) for name, output in graph.outputs.items()})
-    dataset = load(settings.data, tuple(map(whole, graph.input)), settings.fit, reading)
+    check_vectors({name: whole_shape(output.shape) for name, output in graph.outputs.items()})
+    dataset = load(settings.data, whole_shape(graph.input), settings.fit, reading)
     seed_weights(settings.seed)
     network = build_network(graph)
     check_trainable(network, dataset, settings)
@@ -124,7 +124,7 @@ def resume(
     settings = changed(run.record.settings, overrides).replaced(changes)
     graph = open_text(run.record.spec, name=str(run.spec)).graph
     where = choose_device(device)
-    dataset = load(settings.data, tuple(map(whole, graph.input)), settings.fit, reading)
+    dataset = load(settings.data, whole_shape(graph.input), settings.fit, reading)
     check_resumable(run, spec=run.record.spec, settings=settings, dataset=dataset)
     seed_weights(settings.seed)
     return Launch(graph, build_network(graph), dataset, settings, run, where)
@@ -187,7 +187,7 @@ def measure(folder: Path, data: str | None, device: str, reading: Reading = None
     where = choose_device(device)
     settings = run.record.settings
     source = data if data is not None else settings.data
-    dataset = load(source, tuple(map(whole, graph.input)), settings.fit, reading)
+    dataset = load(source, whole_shape(graph.input), settings.fit, reading)
     _check_classes(dataset, run.record.data.classes)
     network = build_network(graph)
     load_weights(network, run.weights)

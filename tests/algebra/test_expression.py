@@ -5,7 +5,18 @@ import copy
 import pytest
 from hypothesis import given
 
-from cnncli.algebra import Dim, Expr, NoFormulaError, ceil_div, evaluate, product, symbol, symbols_of
+from cnncli.algebra import (
+    Dim,
+    Expr,
+    NoFormulaError,
+    ceil_div,
+    evaluate,
+    product,
+    symbol,
+    symbols_of,
+    whole,
+    whole_shape,
+)
 from tests.algebra.arithmetic import SYMBOLS, assert_means, compute, formula, formulas, sizes
 
 H, W = symbol("H"), symbol("W")
@@ -167,3 +178,10 @@ def test_what_divides_for_all_values_is_a_quotient() -> None:
 def test_floats_are_not_sizes(operation: str) -> None:
     # With a float the answer would be inexact for large sizes.
     assert getattr(Expr, operation)(H, 0.5) is NotImplemented
+
+
+def test_a_formula_is_not_taken_for_a_number() -> None:
+    assert (whole(7), whole_shape((3, 7, 7))) == (7, (3, 7, 7))
+    for wrong in (lambda: whole(symbol("H")), lambda: whole_shape((3, symbol("H") // 2, 7))):
+        with pytest.raises(TypeError, match="a number is needed here, not the formula H"):
+            wrong()

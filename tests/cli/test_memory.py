@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cnncli.cli.app import app
+from cnncli.layers import KINDS, Kind
 from tests.algebra.arithmetic import compute
 from tests.cli.terminal import on_a_terminal
 
@@ -161,11 +162,33 @@ def test_no_largest_batch_for_unknown_sizes() -> None:
     assert "received: 1xHxW" in errors
 
 
-def test_a_layer_without_a_formula_is_pointed_at() -> None:
-    code, text, errors = run("capsnet", "--input", "1xHxW")
+def test_a_layer_without_a_formula_is_pointed_at(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text("input: [1, 8, 8]\nlayers:\n  - minpool: 2\n")
+    code, text, errors = run(str(path), "--input", "1xHxW")
     assert (code, text) == (2, "")
-    assert "capsnet.yaml:23:6: error: digits: the memory of 'capsules' has no single formula" in errors
-    assert "received: (H + 1)//2 - 9 == 0 for some values, but not for all" in errors
+    assert "net.yaml:3:5: error: minpool1: the memory of 'minpool' has no single formula" in errors
+    assert "received: H - 2*(H//2) == 0 for some values, but not for all" in errors
+
+
+def test_a_plug_in_without_a_memory_rule_is_pointed_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is refused, not counted as 0."""
+    monkeypatch.setitem(KINDS, "ruleless", Kind)
+    monkeypatch.delitem(KINDS, "ruleless")
+    plugin, path = tmp_path / "mine.py", tmp_path / "net.yaml"
+    plugin.write_text(
+        "from cnncli.layers import EACH, Weightless, layer\n\n"
+        "@layer('ruleless')\nclass Ruleless(Weightless):\n    'A copy.'\n"
+        "    check = lambda self, shape: ()\n    output = lambda self, shape: shape\n"
+        "    operations = lambda self, shape, output: 0\n    windows = lambda self, shape: EACH\n"
+    )
+    path.write_text("input: [1, 8, 8]\nlayers:\n  - ruleless\n")
+    code, text, errors = run(str(path), "--plugin", str(plugin))
+    assert (code, text) == (2, "")
+    assert "net.yaml:3:5: error: ruleless1: kind 'ruleless' has no memory rule" in errors
+    assert "@rule from cnncli.layers.memory" in errors
 
 
 @pytest.mark.parametrize(

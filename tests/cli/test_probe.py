@@ -33,8 +33,8 @@ def layers(*arguments: str) -> dict[str, dict[str, Any]]:
 def test_the_columns() -> None:
     text = run("inspect", "lenet5", "--receptive-field", "--shifts")
     assert "avgpool2            avgpool  16x5x5       16     4     7.5  4 -> 1" in text
-    assert "flatten1            flatten  400         all                none  " in text
-    assert "flatten1 ends shift equivariance: it tells positions apart" in text
+    assert "flatten1            flatten  400          16                none  " in text
+    assert "flatten1 ends shift equivariance: it rearranges positions" in text
 
 
 def test_without_the_options_nothing_changes() -> None:
@@ -58,7 +58,7 @@ def test_json() -> None:
     assert lenet["linear1"]["shift"] == {
         "pixels": [None, None],
         "moves": [None, None],
-        "broken": {"node": "flatten1", "reason": "it tells positions apart"},
+        "broken": {"node": "flatten1", "reason": "it rearranges positions"},
     }
 
 

@@ -224,7 +224,7 @@ class TestPlugins:
             ("def f(:", "SyntaxError"),
             ("1 / 0", "ZeroDivisionError"),
             ("raise SystemExit(3)", "SystemExit"),
-            (PLUGIN.format(name="conv"), "there is a kind 'conv' already"),
+            (PLUGIN.format(name="conv"), "kind 'conv' is already registered"),
             ("from cnncli.layers import Kind, layer\n@layer('x')\nclass X(Kind):\n    'x'", "kind 'x' lacks"),
             ("\0", "cannot be loaded"),
         ],

@@ -61,7 +61,9 @@ def test_symbolic_trace_and_script(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch prefers export to script from 2.9 on
         scripted = torch.jit.script(network)
-    assert scripted.state_dict().keys() == network.state_dict().keys()
+    used = {node.name for node in graph(name).nodes if not node.training_only}
+    wanted = {key for key in network.state_dict() if key.rpartition(".")[0] in used}
+    assert scripted.state_dict().keys() >= wanted
 
 
 @pytest.mark.parametrize("name", sorted(UNTRACEABLE))

@@ -15,7 +15,7 @@ from cnncli.graph import Graph, open_spec
 from cnncli.network import Network, build_network
 from cnncli.training.optimization.optimizers import build_optimizer
 from cnncli.training.tasks.objective import by_head
-from tests.live_memory import Living, kept_by
+from tests.live_memory import Living, kept_by, near, tolerance_of
 from tests.specs.support import COMPUTED, NAMES, SPECS, opened, whole
 from tests.specs.test_shipped import SMALL
 
@@ -36,12 +36,12 @@ def beside(network: Network, image: Tensor) -> list[Tensor]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_autograd_keeps_what_is_predicted(name: str) -> None:
-    """At full size on the meta device: every byte."""
+    """At full size on the meta device: every byte, or within the tolerance of an approximate layer."""
     graph, train = opened(name).graph, opened(name).train
     network = build_network(graph, "meta").train()
     image = image_of(graph, BATCH, "meta")
     kept = kept_by(lambda: network(image), beside(network, image))
-    assert bytes_at(memory(graph, 4, train).saved, BATCH) == kept.total
+    assert near(bytes_at(memory(graph, 4, train).saved, BATCH), kept.total, tolerance_of(graph))
 
 
 @pytest.mark.parametrize(
@@ -64,11 +64,12 @@ def _compare_on_the_cpu(name: str, dtype: torch.dtype) -> None:
     image = image_of(spec.graph, BATCH, "cpu").to(dtype)
     expected = memory(spec.graph, dtype.itemsize, spec.train)
     kept = kept_by(lambda: network.train()(image), beside(network, image))
-    assert bytes_at(expected.saved, BATCH) == kept.total
+    tolerance = tolerance_of(spec.graph)
+    assert near(bytes_at(expected.saved, BATCH), kept.total, tolerance)
     with torch.no_grad(), Living(beside(network, image)) as living:
         network.eval()(image)
     peak = max(bytes_at(moment.live, BATCH) for moment in expected.inference)
-    assert peak == living.peak + standing(expected, image)
+    assert near(peak, living.peak + standing(expected, image), tolerance)
 
 
 def standing(expected: Memory, image: Tensor) -> int:

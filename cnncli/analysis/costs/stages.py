@@ -55,10 +55,10 @@ def axes(node: Node) -> list[tuple[AnyWindow, int]]:
 
     Only a graph of known sizes has stages: formulas need not tell whether a size changes.
     """
-    windows = None if node.layer.joins else node.layer.windows(node.x)
-    if windows is None:
+    reading = node.layer.readings(node.x)[0]
+    if node.layer.joins or not isinstance(reading, tuple):
         return []
-    return [(window, whole(n)) for window, n in zip(windows, node.input_shapes[0][1:], strict=True)]
+    return [(window, whole(n)) for window, n in zip(reading, node.input_shapes[0][1:], strict=True)]
 
 
 def _levels(nodes: Sequence[Node]) -> Mapping[str, int]:

@@ -17,7 +17,7 @@ from cnncli.diagnostics import Diagnostic, Location, SpecError
 from cnncli.graph import Graph, Node
 from cnncli.graph.schedule import Schedule, schedule
 from cnncli.language.description import INPUT
-from cnncli.layers.memory.spaces import Saved, Space, room
+from cnncli.layers.memory import AnyRule, NoRuleError, Saved, Space, room, rule_of
 
 T = TypeVar("T")
 
@@ -56,20 +56,21 @@ def in_bytes(space: Space, itemsize: int) -> Bytes:
     return Bytes(*space.in_bytes(itemsize))
 
 
-def ask(graph: Graph, nodes: Iterable[Node], question: Callable[[Node], T]) -> dict[str, T]:
-    """Return the answer of every node's kind.
+def ask(graph: Graph, nodes: Iterable[Node], question: Callable[[Node, AnyRule], T]) -> dict[str, T]:
+    """Return the answer of every node's memory rule.
 
     Raises:
-        SpecError: with every node whose answer depends on unknown sizes, copies of a layer once.
+        SpecError: with every node whose answer depends on unknown sizes, copies of a layer once; or with the
+            first node whose kind has no memory rule.
     """
     if graph.domain is None:
-        return {node.name: question(node) for node in nodes}
+        return {node.name: question(node, _rule(node)) for node in nodes}
     answers: dict[str, T] = {}
     faults: dict[Location, Diagnostic] = {}
     with graph.domain.applied():
         for node in nodes:
             try:
-                answers[node.name] = question(node)
+                answers[node.name] = question(node, _rule(node))
             except (Undecidable, NoFormulaError) as error:
                 # Imported here because few commands need it.
                 from cnncli.graph.unknowns import formula_fault  # noqa: PLC0415
@@ -79,6 +80,15 @@ def ask(graph: Graph, nodes: Iterable[Node], question: Callable[[Node], T]) -> d
     if faults:
         raise SpecError(faults.values())
     return answers
+
+
+def _rule(node: Node) -> AnyRule:
+    try:
+        return rule_of(node.layer)
+    except NoRuleError:
+        message = f"kind '{node.kind}' has no memory rule"
+        hint = "a kind from a plug-in registers one with @rule from cnncli.layers.memory"
+        raise SpecError(Diagnostic("memory", f"{node.name}: {message}", node.location, hint=hint)) from None
 
 
 class _LiveValues:
@@ -123,8 +133,8 @@ def inference(graph: Graph, itemsize: int) -> Iterator[Snapshot]:
     The input belongs to the caller and stays live throughout.
     """
     plan = schedule(graph, training=False)
-    sharing = ask(graph, plan.nodes, lambda node: node.layer.shares(node.x, training=False))
-    working = ask(graph, plan.nodes, lambda node: node.layer.working(node.x, node.output))
+    sharing = ask(graph, plan.nodes, lambda node, rule: rule.shares(node.x, training=False))
+    working = ask(graph, plan.nodes, lambda node, rule: rule.working(node.x, node.output))
     live = _LiveValues(plan.nodes, sharing, in_bytes(room(graph.input), itemsize), itemsize)
     released = plan.released()
     live.retain(INPUT, INPUT)
@@ -146,7 +156,7 @@ class Training:
         self._itemsize = itemsize
         self._differentiated = _differentiated(self._plan)
         nodes = self._plan.nodes
-        self._sharing = ask(graph, nodes, lambda node: node.layer.shares(node.x, training=True))
+        self._sharing = ask(graph, nodes, lambda node, rule: rule.shares(node.x, training=True))
         self._saved = ask(graph, nodes, self._saved_by)
         self._own = {name: in_bytes(saved.own, itemsize) for name, saved in self._saved.items()}
 
@@ -165,7 +175,7 @@ class Training:
         """Yield the moments of the forward pass."""
         live, kept = self._live_values(), Bytes()
         released = self._plan.released()
-        working = ask(self._graph, self._plan.nodes, lambda node: node.layer.working(node.x, node.output))
+        working = ask(self._graph, self._plan.nodes, lambda node, rule: rule.working(node.x, node.output))
         live.retain(INPUT, INPUT)
         for node in self._plan.nodes:
             fresh = self._fresh(node, working[node.name])
@@ -201,11 +211,11 @@ class Training:
     def _live_values(self) -> _LiveValues:
         return _LiveValues(self._plan.nodes, self._sharing, self._image, self._itemsize)
 
-    def _saved_by(self, node: Node) -> Saved:
+    def _saved_by(self, node: Node, rule: AnyRule) -> Saved:
         if node.name not in self._differentiated:
             return Saved()
         needs = tuple(name in self._differentiated for name in node.inputs)
-        saved = node.layer.saved(node.x, node.output, needs)
+        saved = rule.saved(node.x, node.output, needs)
         return saved._replace(handed=(0,)) if self._sharing[node.name] else saved
 
     def _names(self, node: Node) -> tuple[str, ...]:

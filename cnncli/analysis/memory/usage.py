@@ -16,7 +16,7 @@ from cnncli.analysis.memory.liveness import Bytes, Training, in_bytes
 from cnncli.analysis.memory.peaks import BACKWARD, FORWARD, STEP, Moment, inference_moments
 from cnncli.graph import Graph, Node
 from cnncli.language.sections import Train
-from cnncli.layers.memory.spaces import room
+from cnncli.layers.memory import room
 
 ITEMSIZES: Final = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 """Bytes of a number, by torch's name for its dtype."""

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
+from cnncli.algebra import whole_shape
 from cnncli.analysis.space.tracks import MAX_PERIOD, Hull, PeriodError, Track, hull_at, joined, largest
 from cnncli.diagnostics import Diagnostic, LimitError
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
-from cnncli.layers import Shape
+from cnncli.layers import EACH, SCRAMBLED
 from cnncli.layers.geometry.sliding import axis_name
 from cnncli.layers.geometry.window import POINT, AnyWindow
 
@@ -53,17 +54,20 @@ class Uneven(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A node's receptive field, axis by axis; without axes (None) it is all of the input.
+    """A node's receptive field, axis by axis.
 
-    ``uneven`` says where on the way paths first differed in jump or center, or windows in length.
+    ``axes`` is None where positions do not correspond to positions of the input. ``values`` are then the
+    sizes of what a single value sees, as behind ``flatten``; None: every value sees the whole input.
+    ``uneven`` says where on the path branches first differed in jump or center, or windows in length.
     """
 
     axes: tuple[Axis, ...] | None
     uneven: Uneven | None = None
+    values: tuple[int, ...] | None = None
 
 
-ALL: Final = Field(None)
-"""Every output sees everything."""
+EVERYTHING: Final = Field(None)
+"""Every value sees the whole input."""
 
 
 class _Read(NamedTuple):
@@ -80,7 +84,7 @@ def receptive_fields(graph: Graph) -> Mapping[str, Field]:
     Raises:
         LimitError: at a node whose positions see the input in too many different ways.
     """
-    fields = {INPUT: Field(tuple(_axis((_SELF,), range(n), n) for n in _sizes(graph.input)))}
+    fields = {INPUT: Field(tuple(_axis((_SELF,), range(n), n) for n in whole_shape(graph.input[1:])))}
     for node in graph.nodes:
         try:
             fields[node.name] = _field(node, [fields[name] for name in node.inputs])
@@ -90,17 +94,21 @@ def receptive_fields(graph: Graph) -> Mapping[str, Field]:
 
 
 def _field(node: Node, inputs: Sequence[Field]) -> Field:
-    branches = node.layer.branches(node.x)
-    along = list(zip(inputs, branches, node.input_shapes, strict=True))
-    if any(field.axes is None or windows is None for field, windows, _ in along):
-        return ALL
+    readings = node.layer.readings(node.x)
+    if len(inputs) == 1 and readings[0] in (EACH, SCRAMBLED):
+        return inputs[0] if readings[0] is EACH else _scrambled(inputs[0])
+    along = list(zip(inputs, readings, node.input_shapes, strict=True))
     uneven = next((field.uneven for field in inputs if field.uneven is not None), None)
-    counts = _sizes(node.output)
+    counts = whole_shape(node.output[1:])
     read = [
-        [_Read(*each) for each in zip(field.axes, windows, _sizes(shape), strict=True)]
+        [_Read(*each) for each in zip(field.axes, windows, whole_shape(shape[1:]), strict=True)]
         for field, windows, shape in along
-        if field.axes is not None and windows is not None
+        if field.axes is not None and isinstance(windows, tuple)
     ]
+    if len(read) < len(inputs):
+        # A layer or one before it reads every position, or several values that are no longer in order:
+        # from which positions those come depends on all sizes, and is counted as the whole input.
+        return EVERYTHING
     seen = [_seen(each, counts) for each in read]
     axes: list[Axis] = []
     before: tuple[tuple[_Read, ...], tuple[Axis, ...]] | None = None
@@ -113,6 +121,13 @@ def _field(node: Node, inputs: Sequence[Field]) -> Field:
         axes.append(_union([view for view in views if view.size] or views[:1], counts[axis]))
         uneven = uneven or _unevenness(node, axis, reads, views)
     return Field(tuple(axes), uneven)
+
+
+def _scrambled(field: Field) -> Field:
+    """What the values of a field see once their positions no longer correspond; vectors have none to lose."""
+    if not field.axes:
+        return field
+    return Field(None, field.uneven, tuple(axis.size for axis in field.axes))
 
 
 def _seen(read: Sequence[_Read], counts: Sequence[int]) -> list[Axis]:
@@ -180,13 +195,6 @@ def _unevenness(node: Node, axis: int, read: Sequence[_Read], seen: Sequence[Axi
 
 def _listed(steps: Sequence[Fraction]) -> str:
     return " and ".join(map(str, steps))
-
-
-def _sizes(shape: Shape) -> list[int]:
-    """The spatial sizes, which are numbers where a field is asked for."""
-    sizes = [n for n in shape[1:] if isinstance(n, int)]
-    assert len(sizes) == len(shape) - 1, shape
-    return sizes
 
 
 def _too_long(node: Node) -> LimitError:

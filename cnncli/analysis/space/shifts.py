@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from math import gcd, lcm
 from typing import NamedTuple
 
-from cnncli.algebra import Dim
+from cnncli.algebra import whole
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
-from cnncli.layers import UnderShift
+from cnncli.layers import Reads, UnderShift
 from cnncli.layers.geometry.window import AdaptiveWindow, AnyWindow
 
 
@@ -42,16 +42,18 @@ class Shift(NamedTuple):
 
 
 class _Branch(NamedTuple):
-    """An input of a node: its own answer, the window that reads it (None: all of it), and its size."""
+    """An input of a node along an axis: its own answer, what reads it, and its size."""
 
     shift: Shift
-    window: AnyWindow | None
+    window: AnyWindow | Reads
     n: int
 
     @property
     def same_everywhere(self) -> bool:
         """Whether one position that stays the same stands for all: that moves with whatever moves."""
-        return not self.shift.moves and self.window is not None and self.window.cycle(self.n).advance == 0
+        if self.shift.moves or isinstance(self.window, Reads):
+            return False
+        return self.window.cycle(self.n).advance == 0
 
 
 def shifts(graph: Graph) -> Mapping[str, tuple[Shift, ...]]:
@@ -72,9 +74,9 @@ def _along(node: Node, axis: int, found: Mapping[str, tuple[Shift, ...]]) -> Shi
         return Shift(lcm(*(answer.pixels for answer in answers)), 0)
     # What moves has the axes of the input: whatever takes them away makes it stay, or breaks it.
     branches = [
-        _Branch(answer, windows[axis] if windows is not None else None, _size(shape[axis + 1]))
-        for answer, windows, shape in zip(
-            answers, node.layer.branches(node.x), node.input_shapes, strict=True
+        _Branch(answer, reading if isinstance(reading, Reads) else reading[axis], whole(shape[axis + 1]))
+        for answer, reading, shape in zip(
+            answers, node.layer.readings(node.x), node.input_shapes, strict=True
         )
     ]
     return _meet(node, branches)
@@ -100,10 +102,12 @@ def _meet(node: Node, branches: Sequence[_Branch]) -> Shift:
 def _through(node: Node, branch: _Branch) -> Shift:
     """How what a node makes of one branch answers."""
     shift, window, n = branch
-    if window is None:
+    if window is Reads.ALL or window is Reads.EVERYWHERE:
         return _under_all(node, shift)
-    if not shift.moves:
+    if window is Reads.EACH or not shift.moves:
         return shift
+    if window is Reads.SCRAMBLED:
+        return _broken(node, "it rearranges positions")
     if isinstance(window, AdaptiveWindow) and window.size == 1:
         return shift._replace(moves=0)  # as global pooling does
     period, advance = window.cycle(n)
@@ -116,10 +120,10 @@ def _through(node: Node, branch: _Branch) -> Shift:
 
 
 def _under_all(node: Node, shift: Shift) -> Shift:
-    """How an output that reads all positions answers."""
+    """How an output that reads every position answers."""
     answer = node.layer.under_shift(node.x)
     if answer is UnderShift.BREAKS:
-        return _broken(node, "it tells positions apart")
+        return _broken(node, "it depends on position")
     return shift if answer is UnderShift.MOVES else shift._replace(moves=0)
 
 
@@ -129,8 +133,3 @@ def _first_broken(answers: Sequence[Shift]) -> Shift | None:
 
 def _broken(node: Node, reason: str) -> Shift:
     return Shift(0, 0, Break(node.name, reason))
-
-
-def _size(dim: Dim) -> int:
-    assert isinstance(dim, int), dim
-    return dim

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from math import gcd
 from typing import NamedTuple, TypeAlias
 
-from cnncli.algebra import Condition, Dim, ceil_div, largest, same
+from cnncli.algebra import Condition, Dim, ceil_div, largest, same, whole
 
 Reach: TypeAlias = "tuple[int, int] | None"
 """First and last input position that an output position reads; None where it reads none."""
@@ -95,8 +95,7 @@ class Window(NamedTuple):
     def frame(self, n: int) -> tuple[int, int]:
         """Positions to add before and after n for :meth:`framed`; a negative number after: left over."""
         before = self.pads(n)[0]
-        framed = self.framed(n)
-        assert isinstance(framed, int), framed
+        framed = whole(self.framed(n))
         return before, framed - n - before
 
     def is_framed(self, n: Dim) -> bool:

@@ -39,14 +39,14 @@ class FieldView(NamedTuple):
             yield f"{_UNEVEN} and likewise at {len(found) - _MOST_NOTES} other nodes"
 
     def document(self, node: str) -> dict[str, Any]:
-        """Return ``receptive_field``: size, jump and center along every axis; null for all of the input."""
+        """Return ``receptive_field``: size, jump and center along every axis; null for the whole input."""
         field = self.fields[node]
-        if field.axes is None:
+        if field.axes is None and field.values is None:
             return {"receptive_field": None}
         document: dict[str, Any] = {
-            "size": [axis.size for axis in field.axes],
-            "jump": [_exact(axis.jump) for axis in field.axes],
-            "center": [_exact(axis.center) for axis in field.axes],
+            "size": _sizes(field),
+            "jump": [_exact(axis.jump) for axis in field.axes] if field.axes is not None else None,
+            "center": [_exact(axis.center) for axis in field.axes] if field.axes is not None else None,
         }
         if field.uneven is not None:
             document["uneven"] = field.uneven._asdict()
@@ -90,10 +90,15 @@ class ShiftView(NamedTuple):
 
 
 def _size(field: Field) -> str:
-    if field.axes is None:
+    if field.axes is None and field.values is None:
         return "all"
     mark = _UNEVEN if field.uneven is not None else ""
-    return mark + agreed([str(axis.size) for axis in field.axes] or [_NONE], "x")
+    return mark + agreed([str(size) for size in _sizes(field)] or [_NONE], "x")
+
+
+def _sizes(field: Field) -> list[int]:
+    """What one output sees along each axis."""
+    return [axis.size for axis in field.axes] if field.axes is not None else list(field.values or ())
 
 
 def _jump(field: Field) -> str:

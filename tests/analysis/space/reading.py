@@ -15,6 +15,7 @@ from torch import Tensor
 
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
+from cnncli.layers import EACH
 from cnncli.layers.geometry.window import POINT
 from cnncli.layers.joins import Add, Multiply
 from cnncli.layers.kind import Kind
@@ -44,8 +45,9 @@ def _linear(layer: Kind[Any], node: Node) -> Kind[Any]:
             count_padding=True,
         )
     # Activations and normalizations that look at one position, and change nothing where all is positive.
-    by_itself = node.layer.branches(node.x) == ((POINT,) * (len(node.output) - 1),)
-    if by_itself and node.kind not in ("conv", "shortcut", "channelshuffle", "convtranspose"):
+    (reading, *others) = node.layer.readings(node.x)
+    by_itself = reading is EACH or reading == (POINT,) * (len(node.output) - 1)
+    if by_itself and not others and node.kind not in ("conv", "shortcut", "channelshuffle", "convtranspose"):
         return Identity()
     # Padded positions read nothing.
     mode = {"conv": "padding_mode", "pad": "mode"}.get(node.kind)
@@ -55,7 +57,7 @@ def _linear(layer: Kind[Any], node: Node) -> Kind[Any]:
 def reached(graph: Graph, axis: int) -> Mapping[str, Tensor]:
     """For every node a table of truth values: which input position along the axis reaches which output.
 
-    Nodes behind one without windows are left out: all they could show is everything.
+    Nodes after one that reads every position or rearranges them are left out.
     """
     size = [n for n in graph.input if isinstance(n, int)]
     count = size[axis + 1]
@@ -64,7 +66,8 @@ def reached(graph: Graph, axis: int) -> Mapping[str, Tensor]:
     values = {INPUT: impulses}
     with torch.no_grad():
         for node in map(linear, graph.nodes):
-            if set(node.inputs) <= values.keys() and None not in node.layer.branches(node.x):
+            placed = all(isinstance(each, tuple) or each is EACH for each in node.layer.readings(node.x))
+            if placed and set(node.inputs) <= values.keys():
                 values[node.name] = module(node)(*[values[name] for name in node.inputs])
     return {name: _any_along(value, axis) for name, value in values.items()}
 

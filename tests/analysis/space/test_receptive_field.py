@@ -6,11 +6,12 @@ import sys
 from fractions import Fraction
 
 import pytest
+import torch
 
-from cnncli.analysis.space.receptive_field import ALL, Axis, Field, receptive_fields
+from cnncli.analysis.space.receptive_field import EVERYTHING, Axis, Field, receptive_fields
 from cnncli.diagnostics import LimitError, ShapeError
 from cnncli.graph import Graph, open_spec, open_text
-from tests.analysis.space.reading import reached
+from tests.analysis.space.reading import linear, module, reached
 from tests.generate import random_spec
 from tests.specs.support import SPECS
 
@@ -202,10 +203,13 @@ def test_after_an_enlargement_and_a_stride_positions_are_alike_again() -> None:
 @pytest.mark.parametrize(
     "layers",
     [
-        "  - flatten\n",
+        "  - flatten\n  - linear: 3\n",
         "  - globalavgpool\n",
         "  - globalmaxpool: {keepdims: true}\n",
-        "  - reshape: [-1, 4]\n",
+        "  - flatten\n  - softmax\n",
+        "  - flatten\n  - layernorm: {over: channels}\n",
+        "  - flatten\n  - concat: [identity, identity]\n",
+        "  - reshape: [-1, 4]\n  - conv: {channels: 1, kernel: 1}\n",
         "  - instancenorm\n",
         "  - layernorm\n  - conv: {channels: 1, kernel: 3}\n",
         "  - multiply: [identity, [globalavgpool: {keepdims: true}, sigmoid]]\n",
@@ -213,12 +217,35 @@ def test_after_an_enlargement_and_a_stride_positions_are_alike_again() -> None:
     ],
 )
 def test_what_sees_everything(layers: str) -> None:
-    assert last(layers) == ALL
+    assert last(layers) == EVERYTHING
+
+
+@pytest.mark.parametrize("after", ["", "  - dropout\n  - relu\n", "  - reshape: [-1, 4]\n  - batchnorm\n"])
+@pytest.mark.parametrize("scrambling", ["flatten", "reshape: [-1]", "reshape: [-1, 2, 3]"])
+def test_a_value_sees_the_same_wherever_it_is_moved_to(scrambling: str, after: str) -> None:
+    """Against torch: each value reads 4 rows and 3 columns, whatever its place in the vector."""
+    layers = f"  - conv: {{channels: 2, kernel: [4, 3]}}\n  - {scrambling}\n{after}"
+    graph = open_text(f"input: [1, 9, 8]\nlayers:\n{layers}").graph
+    assert last(layers, "[1, 9, 8]") == Field(None, values=(4, 3))
+    value = torch.eye(72, dtype=torch.float64).view(72, 1, 9, 8)
+    for node in map(linear, graph.nodes):
+        value = module(node)(value)
+    for source in value.flatten(1).T:
+        rows, columns = source.view(9, 8).nonzero(as_tuple=True)
+        assert (len(rows), len(columns)) == (12, 12)
+        assert (rows.max() - rows.min() + 1, columns.max() - columns.min() + 1) == (4, 3)
+
+
+def test_values_keep_what_made_them_uneven() -> None:
+    field = last("  - adaptivemaxpool: 4\n  - flatten\n", "[1, 10]")
+    assert field.values == (3,)
+    assert field.uneven is not None
 
 
 def test_a_vector_has_no_axes_to_see_along() -> None:
     assert last("  - relu\n", "[7]") == Field(())
-    assert last("  - linear: 3\n", "[7]") == ALL
+    assert last("  - reshape: [-1, 7]\n  - flatten\n", "[7]") == Field(())
+    assert last("  - linear: 3\n", "[7]") == EVERYTHING
 
 
 # -- joins -----------------------------------------------------------------------------------------

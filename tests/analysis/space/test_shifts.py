@@ -7,7 +7,8 @@ import pytest
 from cnncli.analysis.space.shifts import Break, Shift, shifts
 from cnncli.graph import open_text
 
-APART = "it tells positions apart"
+DEPENDS = "it depends on position"
+MOVED = "it rearranges positions"
 
 
 def last(layers: str, size: str = "[2, 24, 24]") -> tuple[Shift, ...]:
@@ -52,9 +53,10 @@ def test_uneven_windows_that_repeat_move_by_a_period() -> None:
 @pytest.mark.parametrize(
     ("layers", "node", "reason"),
     [
-        ("  - conv: {channels: 1, kernel: 3}\n  - flatten\n  - linear: 3\n", "flatten1", APART),
-        ("  - reshape: [-1]\n  - linear: 3\n", "reshape1", APART),
-        ("  - layernorm\n  - conv: {channels: 1, kernel: 3}\n", "layernorm1", APART),
+        ("  - conv: {channels: 1, kernel: 3}\n  - flatten\n  - linear: 3\n", "flatten1", MOVED),
+        ("  - reshape: [-1]\n  - linear: 3\n", "reshape1", MOVED),
+        ("  - layernorm\n  - conv: {channels: 1, kernel: 3}\n", "layernorm1", DEPENDS),
+        ("  - conv: {channels: 8, kernel: 3}\n  - capsules: 2\n  - capsulelength\n", "capsules1", DEPENDS),
         ("  - adaptivemaxpool: 7\n", "adaptivemaxpool1", "its windows differ in length"),
         (
             "  - add: {branches: [identity, {maxpool: 2}], align: crop}\n  - relu\n",
