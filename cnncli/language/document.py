@@ -39,8 +39,6 @@ _SECTIONS: Final[dict[str, tuple[type, str]]] = {
     "paper": (Entries, "a mapping of authors, year, title and figures"),
 }
 _MAX_EXTENDS: Final = 16
-_SETTABLE: Final = ("train", "budget")
-"""The sections whose settings ``--set`` reaches by path."""
 
 
 class Document(NamedTuple):
@@ -97,7 +95,12 @@ def _document(
     source: Source, overrides: Iterable[str], faults: Faults, path: Path | None, unknown: Sequence[str]
 ) -> Document:
     entries, at_fault = _merged(source, path, (), faults)
-    entries = _overridden(entries, list(overrides), faults)
+    given = list(overrides)
+    if given:
+        # Imported here because most commands are given none.
+        from cnncli.language.overrides import overridden  # noqa: PLC0415
+
+        entries = overridden(entries, given, faults)
     variables = entries.get("vars")
     own = variables if isinstance(variables, Entries) else None
     scope = numbers = Scope.of(own) if own is not None else Scope()
@@ -251,64 +254,3 @@ def _checked_sections(root: Entries, faults: Faults) -> tuple[Entries, frozenset
         faults.add(Diagnostic("section", message, value.location, expected, describe(value)))
         at_fault.add(key)
     return Entries(good, root.keys_at, root.place), frozenset(at_fault - good.keys())
-
-
-def _overridden(entries: Entries, overrides: list[str], faults: Faults) -> Entries:
-    """Return the sections with every ``var=value`` and ``section.setting=value`` applied, in their order."""
-    for text in overrides:
-        name, separator, value = text.partition("=")
-        name = name.strip()
-        if not separator or not name:
-            raise usage_error(f"--set {text}", expected="var=value", hint="--set width=32")
-        path = name.split(".") if "." in name else ["vars", _known_variable(entries, text, name)]
-        if ("." in name and path[0] not in _SETTABLE) or not all(path):
-            expected = "var=value, or a setting such as train.lr=0.1"
-            raise usage_error(f"--set {text}: not a setting", expected=expected, hint=_setting_hint(path[0]))
-        source = Source("--set", text)
-        entries = _with_value(entries, path, name, _override_value(source, text, value, faults), source)
-    return entries
-
-
-def _known_variable(entries: Entries, text: str, name: str) -> str:
-    """Return the name of a variable that an override sets.
-
-    Raises:
-        UsageError: the spec has no such variable.
-    """
-    variables = entries.get("vars")
-    known = variables if isinstance(variables, Entries) else None
-    if known is None or name not in known:
-        what = "no variables" if known is None else f"no variable '{name}'"
-        message = f"--set {text}: {entries.location.source.name} has {what}"
-        raise usage_error(message, hint=did_you_mean(name, known or ()))
-    return name
-
-
-def _setting_hint(section: str) -> str:
-    meant = nearest(section, _SETTABLE)
-    return f"did you mean '{meant}.'?" if meant else f"sections with settings: {', '.join(_SETTABLE)}"
-
-
-def _with_value(entries: Entries, path: Sequence[str], name: str, value: Value, source: Source) -> Entries:
-    """Return a mapping with a value at a path of keys; new keys are located at the option."""
-    key = path[0]
-    written = Scalar(key, True, source, 1, len(name) - len(".".join(path)) + 1, len(key))
-    if len(path) == 1:
-        return Entries({**entries.pairs, key: value}, {**entries.keys_at, key: written}, entries.place)
-    below = entries.get(key)
-    if not isinstance(below, Entries):
-        below = Entries({}, {}, (source, 1, 1, max(len(name), 1)))
-    inner = _with_value(below, path[1:], name, value, source)
-    return Entries({**entries.pairs, key: inner}, {key: written, **entries.keys_at}, entries.place)
-
-
-def _override_value(source: Source, text: str, value: str, faults: Faults) -> Value:
-    start = text.index("=") + 1
-    if value.lstrip().startswith(("[", "{", '"', "'")):
-        # Blanks in place of "var=", so that faults point at the right column.
-        return parse(Source(source.name, " " * start + value), faults)
-    stripped = value.strip()
-    if not stripped:
-        raise usage_error(f"--set {text}: there is no value", expected="var=value")
-    column = start + 1 + len(value) - len(value.lstrip())
-    return Scalar(stripped, True, source, 1, column, len(stripped))
