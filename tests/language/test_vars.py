@@ -273,7 +273,7 @@ class TestVars:
         assert all(each.code in {"limit", "text", "expression"} for each in found)
 
     def test_a_mapping_has_no_value(self) -> None:
-        assert fault(f"vars: {{a: {{b: 1}}}}\n{CONV % 'a'}").message == "a mapping has no value"
+        assert fault(f"vars: {{a: {{b: 1}}}}\n{CONV % 'a'}").message == "a mapping cannot be used here"
 
     def test_an_expression_that_is_no_whole_number(self) -> None:
         found = fault(f"vars: {{a: 3}}\n{CONV % 'a * 0.5'}")
