@@ -1,8 +1,8 @@
 """A place in a file, a message about it, and the exceptions that carry messages to a person.
 
-Everything a user can get wrong ends as a :class:`Diagnostic`: where it is, what was expected, what
-came instead, what to try. Diagnostics are plain values: finding them and showing them are kept
-apart (:mod:`cnncli.report.messages` renders them), so all faults of a file can be shown together.
+Every user error becomes a :class:`Diagnostic`: where it is, what was expected, what was received, what to
+try. Diagnostics are plain values: finding them is separate from showing them
+(:mod:`cnncli.report.messages`), so all errors of a file can be shown together.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 MAX_FAULTS: Final = 100
-"""Where a file has more faults than this, reading stops: nobody mends a hundred in one go."""
+"""Reading stops after this many errors: nobody fixes a hundred at once."""
 
 NO_FORMULA: Final = "no-formula"
-"""The code of a diagnostic about something unknown that stands where a number is needed."""
+"""The code of a diagnostic about a symbolic value where a number is needed."""
 
 _MAX_REPORTS: Final = 2_000
 _MAX_CANDIDATES: Final = 300
@@ -26,13 +26,13 @@ _LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 
 class Source(NamedTuple):
-    """A text and the name under which a person knows it, usually the path as it was typed."""
+    """A text and the name to show for it, usually the path as typed."""
 
     name: str
     text: str
 
     def line(self, number: int) -> str:
-        """The line with this number, counted from 1 as YAML counts; empty beyond the end."""
+        """Return the line with this number, counted from 1 as YAML does; empty beyond the end."""
         lines = lines_of(self.text)
         return lines[number - 1] if 1 <= number <= len(lines) else ""
 
@@ -49,7 +49,7 @@ class Location(NamedTuple):
         return f"{self.source.name}:{self.line}:{self.column}"
 
     def __repr__(self) -> str:
-        # The source holds a whole file: keep it out of failure messages.
+        # The source contains a whole file: keep it out of failure messages.
         return f"Location({self})"
 
 
@@ -63,9 +63,9 @@ class Related(NamedTuple):
 class Diagnostic(NamedTuple):
     """One message about one place.
 
-    ``code`` is stable and meant for machines (``unknown-argument``, ``shape``); ``expected`` and
-    ``received`` are short phrases; ``hint`` says what to try; ``detail`` is preformatted text, such
-    as the table of shapes down to the layer that fails.
+    ``code`` is stable and for machines (``unknown-argument``, ``shape``); ``expected`` and ``received`` are
+    short phrases; ``hint`` says what to try; ``detail`` is preformatted text, such as the table of shapes
+    up to the layer that fails.
     """
 
     code: str
@@ -79,7 +79,7 @@ class Diagnostic(NamedTuple):
 
 
 class CnncliError(ValueError):
-    """Something a user can mend. Carries one diagnostic or more, in the order of the file."""
+    """An error that the user can fix, with one or more diagnostics in the order of the file."""
 
     def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]) -> None:
         found = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
@@ -92,44 +92,44 @@ class SpecError(CnncliError):
 
 
 class LimitError(CnncliError):
-    """A limit was passed: reading stops, since nothing that follows would mean anything."""
+    """A limit was exceeded: reading stops, since later results would be meaningless."""
 
 
 class ShapeError(SpecError):
-    """The spec reads well, but its layers do not fit together at this input size."""
+    """The spec is valid, but its layers do not fit together at this input size."""
 
 
 class UsageError(CnncliError):
-    """The command line is wrong: an option's value, a file that is not there, a missing extra."""
+    """The command line is wrong: an option's value, a file that does not exist, a missing extra."""
 
 
 def usage_error(message: str, *, expected: str = "", received: str = "", hint: str = "") -> UsageError:
-    """A :class:`UsageError` about the command line, where there is no place in a file to point at."""
+    """Return a :class:`UsageError` about the command line, without a place in a file."""
     return UsageError(Diagnostic("usage", message, expected=expected, received=received, hint=hint))
 
 
 class Faults:
-    """What is wrong with a file, gathered while reading goes on."""
+    """The errors of a file, collected while reading continues."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], Diagnostic] = {}
         self.reports = 0
-        """How often something was added, repetitions included."""
+        """How many errors were added, repetitions included."""
 
     def add(self, fault: Diagnostic) -> None:
-        """Keep a fault, unless it is there already: the copies of a repeated layer share theirs.
+        """Add an error unless it is already known: the copies of a repeated layer share theirs.
 
         Raises:
-            LimitError: there are so many that reading on is of no use.
+            LimitError: there are too many to continue reading.
         """
         self._found.setdefault(_identity(fault), fault)
         self.reports += 1
         if len(self._found) >= MAX_FAULTS or self.reports >= _MAX_REPORTS:
-            message = "this file has many faults: reading stopped before its end"
+            message = "too many errors: reading stopped before the end of the file"
             raise LimitError(Diagnostic("limit", message))
 
     def extend(self, faults: Iterable[Diagnostic]) -> None:
-        """Keep several, as :meth:`add` does."""
+        """Add several errors, as :meth:`add` does."""
         for fault in faults:
             self.add(fault)
 
@@ -140,15 +140,15 @@ class Faults:
         return len(self._found)
 
     def in_order(self) -> list[Diagnostic]:
-        """All of them by their place in the file; those that have none come last."""
+        """Return all errors by their place in the file; those without a place come last."""
         return sorted(self, key=_place)
 
 
 def _identity(fault: Diagnostic) -> tuple[object, ...]:
-    """What makes two reports one fault.
+    """Return what makes two reports the same error.
 
-    A shape fault names its node, and each use of a block has its own; every other fault belongs to
-    the text alone.
+    A shape error names its node, and each use of a block has its own; any other error belongs to the text
+    alone.
     """
     if fault.code == "shape":
         return fault.code, fault.location, fault.expected, fault.related
@@ -163,47 +163,47 @@ def _place(fault: Diagnostic) -> tuple[bool, str, int, int]:
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that ``word`` was most likely meant to be, or None where nothing is close."""
+    """Return the candidate that ``word`` was most likely meant to be, or None if none is close."""
     length = len(word)
     if length > _MAX_SHOWN:
         return None
     alike = (each for each in candidates if 2 * abs(len(each) - length) <= len(each) + length)
     by_folded = {candidate.casefold(): candidate for candidate in islice(alike, _MAX_CANDIDATES)}
     folded = word.casefold()
-    # Letters in another order are the likeliest slip; difflib rates vgg19 as near to vgg61 as vgg16.
+    # Swapped letters are the likeliest mistake; difflib rates vgg19 as close to vgg61 as vgg16.
     swapped = [candidate for candidate in by_folded if sorted(candidate) == sorted(folded)]
-    import difflib  # noqa: PLC0415 - 1.6 ms that only a mistake is worth
+    import difflib  # noqa: PLC0415 - takes 1.6 ms, needed only after a mistake
 
     found = difflib.get_close_matches(folded, swapped or by_folded, n=1, cutoff=0.6)
     return by_folded[found[0]] if found else None
 
 
-def did_you_mean(word: str, candidates: Iterable[str]) -> str:
-    """A hint naming the nearest candidate, or a short list of what there is; empty if nothing is."""
+def did_you_mean(word: str, candidates: Iterable[str], known_as: str = "known names") -> str:
+    """Return a hint with the nearest candidate, or with a short list of all; empty without candidates."""
     known = list(candidates)
     match = nearest(word, known)
     if match is not None:
         return f"did you mean '{match}'?"
-    return f"there is {listing(known)}" if known else ""
+    return f"{known_as}: {listing(known, last=', ')}" if known else ""
 
 
-def listing(words: Sequence[str], limit: int = 12) -> str:
-    """``a, b and c``, cut after ``limit`` words."""
+def listing(words: Sequence[str], limit: int = 12, *, last: str = " and ") -> str:
+    """Return ``a, b and c``, cut after ``limit`` words; ``last`` joins the last word."""
     if len(words) > limit:
         return f"{', '.join(words[:limit])} and {len(words) - limit} more"
     if len(words) < 2:
         return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"{', '.join(words[:-1])}{last}{words[-1]}"
 
 
 def shortened(text: str, limit: int = _MAX_SHOWN) -> str:
-    """The text, cut where it is longer than a message should quote."""
+    """Return the text, cut to a length that a message can quote."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 @functools.lru_cache(maxsize=8)
 def readable_bytes(count: int) -> str:
-    """``3.2 GiB``: the largest binary unit that leaves at least 1, with one decimal."""
+    """Return a size such as ``3.2 GiB``, with one decimal, in the largest unit that is not larger than it."""
     size = float(count)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if size < 1024:
@@ -213,12 +213,12 @@ def readable_bytes(count: int) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a text, broken where YAML breaks them."""
+    """Return the lines of a text, broken where YAML breaks them."""
     return _LINE_BREAK.split(text)
 
 
 def line_starts(text: str) -> list[int]:
-    """Where in the text each of :func:`lines_of` begins."""
+    """Return the offset in the text at which each of :func:`lines_of` begins."""
     return [0, *(each.end() for each in _LINE_BREAK.finditer(text))]
 
 

@@ -1,4 +1,4 @@
-"""Block templates: their declarations, and the scope of one use."""
+"""Block templates: their declarations, and the scope of a use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEYS: Final = ("args", "layers", "numbered")
 
 
 class Block(NamedTuple):
-    """A template: argument names with their defaults (None: required), and the nodes."""
+    """A template: argument names with their defaults (None: required), and the nodes as written."""
 
     name: str
     args: Mapping[str, Value | None]
@@ -26,11 +26,11 @@ class Block(NamedTuple):
 
     @property
     def main_argument(self) -> str | None:
-        """The first argument, which a bare value is given to."""
+        """The first argument, which gets a bare value."""
         return next(iter(self.args), None)
 
     def bind(self, given: Mapping[str, Argument], outer: Scope, where: Location) -> Scope:
-        """The scope inside of one use.
+        """Return the scope inside a use.
 
         Raises:
             SpecError: with every unknown and every missing argument.
@@ -60,13 +60,13 @@ class Block(NamedTuple):
 
 
 def read_blocks(section: Value | None, kinds: Collection[str], faults: Faults) -> dict[str, Block]:
-    """The templates under ``blocks:``. What is wrong with them is added to ``faults``."""
+    """Return the templates under ``blocks:``. Errors are added to ``faults``."""
     blocks: dict[str, Block] = {}
     for name, value in section.items() if isinstance(section, Entries) else ():
         assert isinstance(section, Entries)
         try:
             if name in kinds or name in RESERVED:
-                what = "a kind of layer" if name in kinds else "a key that stands beside a kind"
+                what = "the name of a kind" if name in kinds else "a reserved key"
                 where = section.keys_at[name].location
                 raise SpecError(Diagnostic("block", f"'{name}' is {what}", where, "another name"))
             blocks[name] = _read_block(name, value)
@@ -78,7 +78,7 @@ def read_blocks(section: Value | None, kinds: Collection[str], faults: Faults) -
 def check_kinds(
     layers: Iterable[Value], known: Collection[str], vocabulary: Vocabulary, faults: Faults
 ) -> None:
-    """Find misspelt kinds in a block that is never used, branches of joins included."""
+    """Find misspelled kinds in a block that is never used, branches of joins included."""
     for value in layers:
         try:
             written = read_node(value, known)

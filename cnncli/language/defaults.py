@@ -1,4 +1,4 @@
-"""What stands under ``defaults:``: arguments for every node of a kind that does not say otherwise."""
+"""Read ``defaults:``: default arguments for each kind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnncli.language.tree import Entries, Scalar, Value
 def read_defaults(
     document: Document, vocabulary: Vocabulary, faults: Faults
 ) -> dict[str, dict[str, Argument]]:
-    """The arguments by kind and name. What is wrong is added to ``faults``."""
+    """Return the arguments by kind and name. Errors are added to ``faults``."""
     section = document.section("defaults")
     defaults: dict[str, dict[str, Argument]] = {}
     for kind, value in section.items() if isinstance(section, Entries) else ():
@@ -35,7 +35,7 @@ def _of_kind(
         raise SpecError(Diagnostic("unknown-kind", message, kind.location, hint=hint))
     main = vocabulary.main_argument(kind.text)
     given = read_arguments(value, main, kind.text, document.scope)
-    # Said here, since a default may never be used.
+    # Checked here, since a default may never be used.
     known = vocabulary.arguments(kind.text)
     for name in [name for name in given if name not in known]:
         where = (given.pop(name).key or kind).location

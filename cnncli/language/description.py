@@ -1,4 +1,4 @@
-"""The fully expanded spec: nodes in order, every name resolved, arguments still as written."""
+"""The fully expanded spec: nodes in order, every name resolved, arguments as written."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ OUTPUT: Final = "output"
 
 
 SUGAR: Final = ("norm", "activation")
-"""Arguments that become nodes of their own, in this order."""
+"""Arguments that become separate nodes, in this order."""
 
 
 class NodeSpec(NamedTuple):
-    """One node: its dotted name, its kind, the arguments as written, the nodes it reads.
+    """A node: its dotted name, its kind, the arguments as written, the nodes it reads.
 
-    An input is None where the node it would name is itself at fault.
-    ``uses`` are the places, outermost first, where blocks were used that led to this node.
+    An input is None if the node it refers to is faulty. ``uses`` are the places, outermost first, where the
+    blocks around this node are used.
     """
 
     name: str
@@ -35,24 +35,25 @@ class NodeSpec(NamedTuple):
 
 
 def same_arguments(arguments: Mapping[str, Argument]) -> tuple[object, ...]:
-    """What two sets of arguments have in common that were written in one place and mean the same.
+    """Return a key that is equal for arguments with the same written values and scopes.
 
-    It holds for as long as the arguments are kept: it is made of identities.
+    It consists of object identities, so it is valid as long as the arguments exist.
     """
     return tuple((name, id(each.value), id(each.scope)) for name, each in arguments.items())
 
 
 class HeadSpec(NamedTuple):
-    """One output: the node that gives it, and whether it exists in training only."""
+    """An output: the node that computes it, and whether it exists in training only."""
 
     node: str | None
     training_only: bool
 
 
 class Description(NamedTuple):
-    """A spec after expansion. ``groups`` names what stands behind each prefix of a dotted name.
+    """A spec after expansion.
 
-    ``variables`` are those that are kept as symbols; ``input`` and arguments may then be formulas of them.
+    ``groups`` describes each prefix of a dotted name: a block, ``conv x3``, ``head``. ``variables`` are the
+    symbolic variables; ``input`` and arguments may be formulas in them.
     """
 
     name: str
@@ -66,22 +67,22 @@ class Description(NamedTuple):
 
 
 class Vocabulary(Protocol):
-    """What expansion must know of the kinds of layers, which live above it."""
+    """What expansion must know about the kinds, which are declared in a higher module."""
 
     def kinds(self) -> Collection[str]:
-        """The names of all kinds."""
+        """Return the names of all kinds."""
 
     def main_argument(self, kind: str) -> str | None:
-        """The argument that a bare value is given to."""
+        """Return the argument that gets a bare value."""
 
     def arguments(self, kind: str) -> Collection[str]:
-        """All that may be given to the kind, sugar included."""
+        """Return all arguments of the kind, ``norm`` and ``activation`` included."""
 
     def is_join(self, kind: str) -> bool:
-        """Whether the kind takes branches."""
+        """Return whether the kind has branches."""
 
     def takes_sugar(self, kind: str) -> bool:
-        """Whether ``norm`` and ``activation`` may stand among the kind's arguments."""
+        """Return whether ``norm`` and ``activation`` are arguments of the kind."""
 
     def sugar(self, key: str) -> Mapping[str, str]:
-        """The words that ``norm`` or ``activation`` may be, and the kind that each stands for."""
+        """Return the possible words for ``norm`` or ``activation``, and the kind that each one means."""

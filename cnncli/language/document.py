@@ -26,8 +26,8 @@ from cnncli.language.scope import Scope, interpolate
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 
 _SECTIONS: Final[dict[str, tuple[type, str]]] = {
-    "name": (Scalar, "a text"),
-    "extends": (Scalar, "the file to start from, beside this one"),
+    "name": (Scalar, "a string"),
+    "extends": (Scalar, "the file to start from, relative to this one"),
     "input": (Items, "a list: [channels, height, width] or [features]"),
     "vars": (Entries, "a mapping from names to values"),
     "defaults": (Entries, "a mapping from kinds to arguments"),
@@ -39,16 +39,14 @@ _SECTIONS: Final[dict[str, tuple[type, str]]] = {
     "paper": (Entries, "a mapping of authors, year, title and figures"),
 }
 _MAX_EXTENDS: Final = 16
-_SETTABLE: Final = ("train", "budget")
-"""The sections whose settings ``--set`` reaches by path."""
 
 
 class Document(NamedTuple):
-    """The merged sections of a spec, and the scope in which its variables stand.
+    """The merged sections of a spec, and the scope of its variables.
 
-    ``at_fault`` are sections that are there in a wrong form, or under a misspelt name: they count as
-    missing, but are not reported once more. ``unknown`` are the variables that are symbols in ``scope``;
-    in ``numbers`` they have their own.
+    ``at_fault`` are sections with the wrong form or a misspelled name: they are missing, but were already
+    reported. ``unknown`` are the variables that are symbols in ``scope``; in ``numbers`` they have the
+    numbers of the spec.
     """
 
     name: str
@@ -60,27 +58,26 @@ class Document(NamedTuple):
     unknown: tuple[str, ...] = ()
 
     def section(self, key: str) -> Value | None:
-        """What stands under a key, or None."""
+        """Return the section with this name, or None."""
         return self.entries.get(key)
 
     @property
     def start(self) -> Location:
-        """The first line of the file, for faults that have no better place."""
+        """The first line of the file, for errors without a better place."""
         return Location(self.source, 1, 1, max(len(self.source.line(1)), 1))
 
 
 def load(path: str | Path, overrides: Iterable[str], faults: Faults, unknown: Sequence[str] = ()) -> Document:
-    """The document in a file, with ``extends`` followed and ``var=value`` overrides applied.
+    """Read the document in a file, follow ``extends`` and apply the overrides of ``--set``.
 
-    ``unknown`` are variables that are kept as symbols of the same names, whatever number they have.
-
-    The name of a shipped spec is as good as a path (:mod:`cnncli.language.shipped`).
-    Repeated keys, unknown sections and sections of a wrong form are added to ``faults``.
+    ``path`` may be the name of a shipped spec (:mod:`cnncli.language.shipped`). ``unknown`` names the
+    variables that become symbols of the same names. Duplicate keys, unknown sections and sections with the
+    wrong form are added to ``faults``.
 
     Raises:
-        UsageError: there is no such file, it cannot be read, or an override names no variable; one of
-            ``unknown`` is no variable that has a whole number.
-        SpecError: the text is no YAML, or no spec at all.
+        UsageError: the file does not exist or cannot be read, an override is wrong, or one of ``unknown``
+            is not a variable with a whole number.
+        SpecError: the text is not YAML, or not a spec.
     """
     path = shipped.located(path)
     return _document(read_source(path), overrides, faults, path, unknown)
@@ -89,7 +86,7 @@ def load(path: str | Path, overrides: Iterable[str], faults: Faults, unknown: Se
 def from_source(
     source: Source, overrides: Iterable[str], faults: Faults, unknown: Sequence[str] = ()
 ) -> Document:
-    """As :func:`load`, from a text that is no file, so that it cannot extend one."""
+    """Read a document from a text, as :func:`load` does from a file; ``extends`` is not available."""
     return _document(source, overrides, faults, None, unknown)
 
 
@@ -97,11 +94,16 @@ def _document(
     source: Source, overrides: Iterable[str], faults: Faults, path: Path | None, unknown: Sequence[str]
 ) -> Document:
     entries, at_fault = _merged(source, path, (), faults)
-    entries = _overridden(entries, list(overrides), faults)
+    given = list(overrides)
+    if given:
+        # Imported here because few commands are given any.
+        from cnncli.language.overrides import overridden  # noqa: PLC0415
+
+        entries = overridden(entries, given, faults)
     variables = entries.get("vars")
     own = variables if isinstance(variables, Entries) else None
     scope = numbers = Scope.of(own) if own is not None else Scope()
-    # A name is a text, and stays that of the numbers that the file gives.
+    # A name is a string, so it is computed from the numbers of the spec.
     name = _name(entries, source, numbers, faults)
     if unknown:
         scope = Scope.with_unknown(_checked_unknown(own, unknown, numbers, source), unknown)
@@ -109,28 +111,28 @@ def _document(
 
 
 def _checked_unknown(own: Entries | None, unknown: Sequence[str], scope: Scope, source: Source) -> Entries:
-    """The variables, if all that are to be unknown are among them and have whole numbers.
+    """Return the variables, after checking that those in ``unknown`` exist and have whole numbers.
 
     Raises:
-        UsageError: they are not.
+        UsageError: one does not.
     """
     for name in unknown:
         if own is None or name not in own:
             what = "no variables" if own is None else f"no variable '{name}'"
             raise usage_error(f"'{source.name}' has {what}", hint=did_you_mean(name, own or ()))
         if not is_symbol(name):
-            expected = "letters from a to z, digits and underscores, and no word of Python"
-            raise usage_error(f"'{name}' cannot be the name of what is unknown", expected=expected)
+            expected = "letters from a to z, digits and underscores, and not a Python keyword"
+            raise usage_error(f"'{name}' cannot be the name of a symbol", expected=expected)
         if not _is_whole(name, scope):
             received = describe(own[name])
-            message = f"'{name}' cannot be kept unknown"
+            message = f"'{name}' cannot be symbolic"
             raise usage_error(message, expected="a variable with a whole number", received=received)
     assert own is not None
     return own
 
 
 def _is_whole(name: str, scope: Scope) -> bool:
-    """Whether a variable's value is a whole number."""
+    """Return whether a variable's value is a whole number."""
     try:
         value = scope.result(name)
     except SpecError:
@@ -149,17 +151,17 @@ def _name(entries: Entries, source: Source, scope: Scope, faults: Faults) -> str
 
 
 def read_source(path: str | Path) -> Source:
-    """The text of a file.
+    """Return the text of a file.
 
     Raises:
-        UsageError: there is no such file, or it cannot be read as UTF-8 text.
+        UsageError: the file does not exist, or cannot be read as UTF-8 text.
     """
     path = Path(path)
     try:
         if path.is_dir():
             raise usage_error(f"'{path}' is a folder", expected="a spec file (.yaml)")
         with path.open("rb") as file:
-            # Not by the size that the file claims: a device has none, and no end either.
+            # The size that the file reports is not used: a device has none, and may never end.
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise usage_error(f"'{path}' is too large", expected=f"at most {MAX_BYTES // 2**20} MiB")
@@ -178,20 +180,20 @@ def read_source(path: str | Path) -> Source:
 
 
 def _missing(path: Path) -> UsageError:
-    """The error for a file that is not there, or that a link leads to."""
+    """Return the error for a file that does not exist, or for a link to one."""
     if path.is_symlink():
-        return usage_error(f"'{path}' is a link to a file that is not there")
+        return usage_error(f"'{path}' is a link to a file that does not exist")
     if path.stem in shipped.specs():
-        hint = f"'{path.stem}' alone is the spec that ships"
+        hint = f"'{path.stem}' without a suffix is the shipped spec"
     else:
-        hint = did_you_mean(path.name, neighbors(path))
-    return usage_error(f"there is no file '{path}'", hint=hint)
+        hint = did_you_mean(path.name, neighbors(path), "specs in that folder")
+    return usage_error(f"no such file: '{path}'", hint=hint)
 
 
 def _merged(
     source: Source, path: Path | None, chain: tuple[Path, ...], faults: Faults
 ) -> tuple[Entries, frozenset[str]]:
-    """The sections of a text over those of what it extends, and the sections at fault."""
+    """Return the sections of a text merged over those of its base, and the names of faulty sections."""
     root = parse(source, faults)
     if not isinstance(root, Entries):
         expected = "a mapping with 'input' and 'layers'"
@@ -202,7 +204,7 @@ def _merged(
         return sections, at_fault
     assert isinstance(written, Scalar)
     base, below = _base(written, path, chain, faults)
-    # A file that gives no name has its own file's name, not that of the file it starts from.
+    # Without a name of its own, a spec has the name of its file, not that of its base.
     return base.without("name").merged(sections).without("extends"), at_fault | below
 
 
@@ -211,18 +213,21 @@ def _base(
 ) -> tuple[Entries, frozenset[str]]:
     where = written.location
     if path is None:
-        raise SpecError(Diagnostic("extends", "a spec that is no file cannot extend one", where))
+        message = "only a spec in a file can extend another"
+        raise SpecError(Diagnostic("extends", message, where, "a spec without 'extends'"))
     base = shipped.specs().get(written.text) or path.parent / written.text
     if base.suffix not in SUFFIXES or Path(written.text).is_absolute():
-        expected = "a relative path that ends in .yaml, or the name of a spec that ships"
+        expected = "a relative path that ends in .yaml, or the name of a shipped spec"
         hint = did_you_mean(written.text, shipped.specs())
         message = f"cannot extend '{shortened(written.text)}'"
         raise SpecError(Diagnostic("extends", message, where, expected, hint=hint))
     chain = (*chain, resolved(path))
     if resolved(base) in chain:
-        raise SpecError(Diagnostic("extends", f"'{written.text}' extends itself in a circle", where))
+        message = f"circular 'extends': '{written.text}' leads back to itself"
+        raise SpecError(Diagnostic("extends", message, where, "a file that does not extend this one"))
     if len(chain) > _MAX_EXTENDS:
-        raise SpecError(Diagnostic("limit", f"more than {_MAX_EXTENDS} files extend one another", where))
+        message = "too many files extend one another"
+        raise SpecError(Diagnostic("limit", message, where, f"at most {_MAX_EXTENDS}"))
     try:
         source = read_source(base)
     except UsageError as error:
@@ -233,7 +238,7 @@ def _base(
 
 
 def _checked_sections(root: Entries, faults: Faults) -> tuple[Entries, frozenset[str]]:
-    """The sections less those at fault, and the names of the latter."""
+    """Return the sections without the faulty ones, and the names of the latter."""
     good: dict[str, Value] = {}
     at_fault: set[str] = set()
     for key, value in root.items():
@@ -251,64 +256,3 @@ def _checked_sections(root: Entries, faults: Faults) -> tuple[Entries, frozenset
         faults.add(Diagnostic("section", message, value.location, expected, describe(value)))
         at_fault.add(key)
     return Entries(good, root.keys_at, root.place), frozenset(at_fault - good.keys())
-
-
-def _overridden(entries: Entries, overrides: list[str], faults: Faults) -> Entries:
-    """Return the sections with every ``var=value`` and ``section.setting=value`` applied, in their order."""
-    for text in overrides:
-        name, separator, value = text.partition("=")
-        name = name.strip()
-        if not separator or not name:
-            raise usage_error(f"--set {text}", expected="var=value", hint="--set width=32")
-        path = name.split(".") if "." in name else ["vars", _known_variable(entries, text, name)]
-        if ("." in name and path[0] not in _SETTABLE) or not all(path):
-            expected = "var=value, or a setting such as train.lr=0.1"
-            raise usage_error(f"--set {text}: not a setting", expected=expected, hint=_setting_hint(path[0]))
-        source = Source("--set", text)
-        entries = _with_value(entries, path, name, _override_value(source, text, value, faults), source)
-    return entries
-
-
-def _known_variable(entries: Entries, text: str, name: str) -> str:
-    """Return the name of a variable that an override sets.
-
-    Raises:
-        UsageError: the spec has no such variable.
-    """
-    variables = entries.get("vars")
-    known = variables if isinstance(variables, Entries) else None
-    if known is None or name not in known:
-        what = "no variables" if known is None else f"no variable '{name}'"
-        message = f"--set {text}: {entries.location.source.name} has {what}"
-        raise usage_error(message, hint=did_you_mean(name, known or ()))
-    return name
-
-
-def _setting_hint(section: str) -> str:
-    meant = nearest(section, _SETTABLE)
-    return f"did you mean '{meant}.'?" if meant else f"sections with settings: {', '.join(_SETTABLE)}"
-
-
-def _with_value(entries: Entries, path: Sequence[str], name: str, value: Value, source: Source) -> Entries:
-    """Return a mapping with a value at a path of keys; new keys are located at the option."""
-    key = path[0]
-    written = Scalar(key, True, source, 1, len(name) - len(".".join(path)) + 1, len(key))
-    if len(path) == 1:
-        return Entries({**entries.pairs, key: value}, {**entries.keys_at, key: written}, entries.place)
-    below = entries.get(key)
-    if not isinstance(below, Entries):
-        below = Entries({}, {}, (source, 1, 1, max(len(name), 1)))
-    inner = _with_value(below, path[1:], name, value, source)
-    return Entries({**entries.pairs, key: inner}, {key: written, **entries.keys_at}, entries.place)
-
-
-def _override_value(source: Source, text: str, value: str, faults: Faults) -> Value:
-    start = text.index("=") + 1
-    if value.lstrip().startswith(("[", "{", '"', "'")):
-        # Blanks in place of "var=", so that faults point at the right column.
-        return parse(Source(source.name, " " * start + value), faults)
-    stripped = value.strip()
-    if not stripped:
-        raise usage_error(f"--set {text}: there is no value", expected="var=value")
-    column = start + 1 + len(value) - len(value.lstrip())
-    return Scalar(stripped, True, source, 1, column, len(stripped))

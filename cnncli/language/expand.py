@@ -1,7 +1,7 @@
-"""Document -> description: blocks and repeats unrolled, joins and names resolved, sugar spelt out.
+"""Document -> description: blocks and repeats unrolled, joins and names resolved, shorthand expanded.
 
-Faults are collected, not raised: a node at fault leaves its name behind, so that whatever reads it
-is not reported as well.
+Errors are collected, not raised: the name of a faulty node remains known, so that nodes that read it are not
+reported too.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 MAX_NODES: Final = 50_000
 MAX_BRANCHES: Final = 256
 MAX_WORK: Final = 1_000_000
-"""Of nodes, uses of blocks, branches and arguments, all copies counted and weighed by the time they take."""
+"""The limit for nodes, uses of blocks, branches and arguments, all copies counted, weighted by their time."""
 
 _ENTRY_WORK: Final = 5
 _NODE_WORK: Final = 5
@@ -53,10 +53,10 @@ _BRANCH_WORK: Final = 5
 
 
 def expand(document: Document, vocabulary: Vocabulary, faults: Faults) -> Description:
-    """The nodes of a document. What is wrong is added to ``faults``.
+    """Return the nodes of a document. Errors are added to ``faults``.
 
     Raises:
-        LimitError: the expansion passes a limit.
+        LimitError: the expansion exceeds a limit.
     """
     return _Expansion(document, vocabulary, faults).run()
 
@@ -67,7 +67,7 @@ class _Expansion:
         self._vocabulary = vocabulary
         self._faults = faults
         self._blocks = read_blocks(document.section("blocks"), vocabulary.kinds(), faults)
-        # In their order, in which messages list them.
+        # Ordered, since messages list them.
         self._known = dict.fromkeys((*vocabulary.kinds(), *self._blocks)).keys()
         self._names = Names(self._known)
         self._nodes: list[NodeSpec] = []
@@ -130,7 +130,7 @@ class _Expansion:
         return current
 
     def _entry(self, value: Value, place: Place, current: str | None) -> str | None:
-        """One entry of a list of nodes, with its copies; the node that gives its value."""
+        """Expand an entry of a list of nodes, with its copies; return the node whose output it means."""
         try:
             written = read_node(value, self._known)
         except SpecError as error:
@@ -152,7 +152,7 @@ class _Expansion:
         return result
 
     def _leave_name(self, value: Value, place: Place) -> None:
-        """Note the name that a node at fault has, or would have if it were spelt right."""
+        """Note the name that a faulty node has, or would have if its kind were spelled correctly."""
         written = kind_of(value)
         kind = written if written in self._known else nearest(written, self._known) or written
         place.counts[kind] += 1
@@ -161,7 +161,7 @@ class _Expansion:
         self._names.leave(place.full(own))
 
     def _name(self, written: Written, place: Place) -> str | None:
-        """The full name, or None where the place numbers its nodes."""
+        """Return the full name, or None in a numbered block."""
         kind = written.kind
         if written.name is not None:
             name = read_name(written.name, place.scope)
@@ -176,7 +176,7 @@ class _Expansion:
             if written.first is not None:
                 where = written.first.location
                 raise SpecError(
-                    Diagnostic("first", "'first' needs 'repeat'", where, "repeat: how many copies")
+                    Diagnostic("first", "'first' needs 'repeat'", where, "repeat: the number of copies")
                 )
             return self._copy(written.kind, given, name, place, current)
         count = Whole(0).read(Argument(written.repeat, place.scope))
@@ -192,7 +192,7 @@ class _Expansion:
                 self._names.define(copy, current)
             reported += self._faults.reports > before
             if reported > 1:
-                # The copies that are left would say the same again.
+                # The remaining copies would have the same errors.
                 return None
         return current
 
@@ -224,7 +224,8 @@ class _Expansion:
         where = used.location
         if block.name in place.blocks:
             chain = " -> ".join((*place.blocks, block.name))
-            raise SpecError(Diagnostic("recursion", f"block '{block.name}' uses itself: {chain}", where))
+            message = f"block '{block.name}' uses itself: {chain}"
+            raise SpecError(Diagnostic("recursion", message, where, "another block"))
         self._used.add(block.name)
         self._count(_USE_WORK + len(given) + len(block.args), used)
         inner = place.deeper(where)._replace(
@@ -240,7 +241,7 @@ class _Expansion:
         return self._sequence(block.layers, inner, current)
 
     def _bound(self, block: Block, given: Mapping[str, Argument], where: Location) -> Scope:
-        """The scope inside of a use; uses with the same arguments, such as copies, share it."""
+        """Return the scope inside a use; uses with the same arguments, such as copies, share it."""
         key = (block.name, *same_arguments(given))
         if key not in self._scopes:
             self._scopes[key] = block.bind(given, self._document.scope, where)
@@ -264,7 +265,7 @@ class _Expansion:
             try:
                 result = self._sugar(key, argument, kind, owner, place, result)
             except SpecError as error:
-                # Neither changes the shape, so what follows can be checked without it.
+                # Neither changes the shape, so the following nodes can be checked without it.
                 self._faults.extend(error.diagnostics)
         return result
 
@@ -277,15 +278,17 @@ class _Expansion:
         self._names.define(node.name, node.name)
 
     def _count(self, work: int, kind: Scalar) -> None:
-        """Note so much more work.
+        """Count more work.
 
         Raises:
-            LimitError: there is too much of it, or there are too many nodes.
+            LimitError: there is too much work, or there are too many nodes.
         """
         self._work += work
         if self._work > MAX_WORK or len(self._nodes) >= MAX_NODES:
             expected = f"at most {MAX_NODES:,} layers"
-            raise LimitError(Diagnostic("limit", "the spec expands to too much", kind.location, expected))
+            raise LimitError(
+                Diagnostic("limit", "the spec expands to too many layers", kind.location, expected)
+            )
 
     def _sugar(
         self, key: str, argument: Argument, kind: Scalar, owner: str | None, place: Place, current: str
@@ -298,7 +301,7 @@ class _Expansion:
         meant = words.get(name)
         if meant is None:
             variable = name in argument.scope
-            hint = f"for the variable write ${name}" if variable else did_you_mean(name, [*words, "none"])
+            hint = f"the variable is written ${name}" if variable else did_you_mean(name, [*words, "none"])
             message = f"unknown {key} '{shortened(name)}'"
             raise SpecError(Diagnostic("unknown-kind", message, word.location, hint=hint))
         main = self._vocabulary.main_argument(meant)
@@ -311,17 +314,16 @@ class _Expansion:
         return full
 
     def _sugar_word(self, key: str, argument: Argument) -> tuple[Scalar, Value | None]:
-        """The word after ``norm`` or ``activation``, and what is given to it: ``{group: 8}``."""
+        """Return the word after ``norm`` or ``activation``, and its arguments: ``{group: 8}``."""
         value = argument.value
         if isinstance(value, Entries) and len(value) == 1:
             word, given = next(iter(value.items()))
             return value.keys_at[word], given
         if isinstance(value, Scalar) and not value.is_null:
             return value, None
-        expected = (
-            f"one word, such as {next(iter(self._vocabulary.sugar(key)))}, or one word with its arguments"
-        )
-        raise SpecError(Diagnostic("value", f"this is no {key}", value.location, expected, describe(value)))
+        expected = f"a word such as {next(iter(self._vocabulary.sugar(key)))}, or a word with its arguments"
+        message = f"'{key}' cannot be {describe(value)}"
+        raise SpecError(Diagnostic("value", message, value.location, expected, describe(value)))
 
     # -- joins -------------------------------------------------------------------------------------
 
@@ -347,9 +349,9 @@ class _Expansion:
         if isinstance(value, Items):
             if len(value):
                 return self._sequence(value, place, current)
-            hint = "the tensor itself is written: identity"
+            hint = "write 'identity' for the unchanged tensor"
             self._faults.add(
-                Diagnostic("branches", "a branch without layers", value.location, "layers", hint=hint)
+                Diagnostic("branches", "this branch is empty", value.location, "a list of layers", hint=hint)
             )
             return None
         if isinstance(value, Entries):
@@ -378,10 +380,9 @@ class _Expansion:
             except SpecError as error:
                 self._faults.extend(error.diagnostics)
         if all(head.training_only for head in heads.values()) and len(self._faults) == before:
-            message = "every head is for training only" if heads else "there are no heads"
-            self._faults.add(
-                Diagnostic("heads", message, section.location, "one head that stays, or no 'heads'")
-            )
+            message = "all heads are training-only" if heads else "'heads' is empty"
+            expected = "at least one head without training_only, or no 'heads'"
+            self._faults.add(Diagnostic("heads", message, section.location, expected))
         return heads
 
     def _head(self, name: str, value: Value, trunk: Place, last: str | None) -> HeadSpec:

@@ -1,8 +1,7 @@
 """Small arithmetic over the variables of a spec: ``width*2``, ``depths[0]``, ``64 if deep else 32``.
 
-The text is parsed by Python's own parser into a syntax tree and then walked: only the node types
-named here mean anything, so an expression can compute a number and nothing else. Nothing is ever
-executed.
+Python's own parser turns the text into a syntax tree, which is then walked: only the node types handled here
+are allowed, so an expression can compute a value and nothing else. No code is ever executed.
 """
 
 from __future__ import annotations
@@ -24,21 +23,21 @@ MAX_LIST: Final = 10_000
 MAX_MAGNITUDE: Final = 2**63
 MAX_TERMS: Final = 200
 MAX_DEGREE: Final = 8
-"""Of a formula; powers of numbers are bounded by :data:`MAX_MAGNITUDE`."""
+"""The limit for formulas; powers of numbers are limited by :data:`MAX_MAGNITUDE`."""
 _MAX_EXPONENT: Final = 64
 
 
 def _equal(left: Result, right: Result) -> bool | Condition:
-    """As values: those of two formulas may agree for some sizes only.
+    """Return whether two values are equal; for formulas this may be a condition on the symbols.
 
-    Raises TypeError for a formula beside a fraction, Undecidable for lists of formulas.
+    Raises TypeError for a formula and a fraction, Undecidable for lists of formulas.
     """
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(_equal, left, right))
     if isinstance(left, int | Expr) and isinstance(right, int | Expr):
         return same(left, right)
     if isinstance(left, Expr | float) and isinstance(right, Expr | float) and type(left) is not type(right):
-        raise TypeError("a formula stands for whole numbers")
+        raise TypeError("the values of a formula are whole numbers")
     return left == right
 
 
@@ -68,7 +67,7 @@ _SYNTAX: Final = "+ - * // % **, comparisons, 'a if c else b', min, max and inde
 
 
 class ExpressionError(ValueError):
-    """What is wrong with an expression, and the stretch ``start``..``start + width`` of its text."""
+    """An error in an expression, at ``start``..``start + width`` of its text."""
 
     code = "expression"
 
@@ -83,23 +82,23 @@ class ExpressionError(ValueError):
 
 
 class NoFormulaHereError(ExpressionError):
-    """The expression has a value for numbers, but no formula for what is kept unknown."""
+    """The expression has a value for numbers, but no formula in the symbolic variables."""
 
     code = NO_FORMULA
 
 
 class Names(Protocol):
-    """What the names in an expression stand for. Both raise :class:`KeyError` where there is no such name."""
+    """The values of the names in an expression. Both methods raise :class:`KeyError` for an unknown name."""
 
     def result(self, name: str) -> Result:
-        """The value of a name."""
+        """Return the value of a name."""
 
     def text(self, name: str) -> str:
-        """The text of a name, for a comparison with a word."""
+        """Return the text of a name, for a comparison with a word."""
 
 
 def too_long(results: list[Result]) -> bool:
-    """Whether a list holds more values than it may, those of the lists in it included."""
+    """Return whether a list, together with the lists in it, has more values than allowed."""
     pending: list[list[Result]] = [results]
     count = 0
     while pending:
@@ -112,11 +111,11 @@ def too_long(results: list[Result]) -> bool:
 
 
 def evaluate(text: str, names: Names) -> Result:
-    """The value of an expression.
+    """Return the value of an expression.
 
     Raises:
-        ExpressionError: the text is no expression, uses something outside the whitelist, names
-            something unknown, or computes something that has no value (division by zero, too large).
+        ExpressionError: the text is not an expression, uses syntax that is not allowed or an unknown name,
+            or has no value (division by zero, too large).
     """
     if len(text) > MAX_LENGTH:
         expected = f"at most {MAX_LENGTH} characters"
@@ -133,7 +132,7 @@ def evaluate(text: str, names: Names) -> Result:
 def _parse(text: str, shift: int) -> ast.Expression:
     try:
         with warnings.catch_warnings():
-            # Python warns of what only looks like a mistake ("1if x else 2") on standard error.
+            # Python warns about valid but suspicious code ("1if x else 2") on standard error.
             warnings.simplefilter("ignore")
             return ast.parse(text, mode="eval")
     except SyntaxError as error:
@@ -141,7 +140,7 @@ def _parse(text: str, shift: int) -> ast.Expression:
         width = 1
     except (ValueError, RecursionError, MemoryError):
         start, width = 0, len(text)
-    raise ExpressionError("this is no expression", shift + start, width, expected=_SYNTAX)
+    raise ExpressionError("not an expression", shift + start, width, expected=_SYNTAX)
 
 
 class _Evaluator:
@@ -164,7 +163,7 @@ class _Evaluator:
     def _Constant(self, node: ast.Constant) -> Result:
         if isinstance(node.value, bool | int | float | str):
             return node.value
-        raise self._error(node, "only numbers, words and truth values are constants here")
+        raise self._error(node, "this constant is not allowed", "a number, a quoted word, True or False")
 
     def _Name(self, node: ast.Name) -> Result:
         return self._looked_up(self._names.result, node)
@@ -196,7 +195,7 @@ class _Evaluator:
         rule = _ARITHMETIC.get(type(node.op))
         if rule is None:
             if isinstance(node.op, ast.Div):
-                raise self._error(node, "'/' is not used here", "'//', which divides and rounds down")
+                raise self._error(node, "'/' is not supported", "'//', which divides and rounds down")
             raise self._unsupported(node)
         left = self._number(node.left, self.value(node.left))
         right = self._number(node.right, self.value(node.right))
@@ -204,21 +203,21 @@ class _Evaluator:
         try:
             result = rule(left, right)
         except (ZeroDivisionError, OverflowError):
-            raise self._error(node, "this divides by zero or is too large") from None
+            raise self._error(node, "division by zero, or a result that is too large") from None
         except (TypeError, ValueError):
-            # A formula beside a fraction, by what is not known, or to a power below 0.
+            # A formula and a fraction, a division by a symbol, or a negative power.
             raise self._no_formula(node) from None
         if isinstance(result, complex):
-            raise self._error(node, "this has no real value")
+            raise self._error(node, "the result is not a real number")
         return result
 
     def _check_operands(self, node: ast.BinOp, left: Result, right: Result) -> None:
-        """Refuse powers that would be too large, and a divisor that is 0 for all that is unknown.
+        """Refuse powers that would be too large, and a divisor that is 0 for all values of the symbols.
 
         Raises Undecidable for a divisor that is 0 for some.
         """
         if isinstance(node.op, ast.FloorDiv | ast.Mod) and isinstance(right, Expr) and same(right, 0):
-            raise self._error(node, "this divides by zero")
+            raise self._error(node, "division by zero")
         if not isinstance(node.op, ast.Pow) or not isinstance(right, int | float):
             return
         if not -_MAX_EXPONENT <= right <= _MAX_EXPONENT:
@@ -240,7 +239,7 @@ class _Evaluator:
         )
 
     def _compared(self, side: ast.expr, *, with_word: bool) -> Result:
-        """A side of a comparison; beside a quoted word, a name means its text: ``mode == 'deep'``."""
+        """Return a side of a comparison; next to a quoted word, a name means its text: ``mode == 'deep'``."""
         if with_word and isinstance(side, ast.Name):
             return self._looked_up(self._names.text, side)
         return self.value(side)
@@ -256,7 +255,7 @@ class _Evaluator:
         except TypeError:
             if isinstance(left, Expr) or isinstance(right, Expr):
                 raise self._no_formula(node) from None
-            raise self._error(node, "these two cannot be compared") from None
+            raise self._error(node, "these two values cannot be compared") from None
 
     def _IfExp(self, node: ast.IfExp) -> Result:
         return self.value(node.body if self.value(node.test) else node.orelse)
@@ -289,32 +288,32 @@ class _Evaluator:
         if not isinstance(index, int) or isinstance(index, bool):
             raise self._error(node.slice, "an index must be a whole number")
         if not -len(items) <= index < len(items):
-            expected = f"an index from 0 to {len(items) - 1}" if items else "a list with something in it"
-            raise self._error(node.slice, "the list has no such entry", expected)
+            expected = f"an index from 0 to {len(items) - 1}" if items else "a list that is not empty"
+            raise self._error(node.slice, "the index is out of range", expected)
         return items[index]
 
     def _number(self, node: ast.expr, value: Result) -> Any:
         if isinstance(value, int | float | Expr):
             return value
         came = "a list" if isinstance(value, list) else f"the word '{value}'"
-        raise self._error(node, f"{came} stands where a number was expected", "a number")
+        raise self._error(node, f"{came} is used as a number", "a number")
 
     def _unsupported(self, node: ast.expr) -> ExpressionError:
-        return self._error(node, "this has no meaning in an expression", _SYNTAX)
+        return self._error(node, "not allowed in an expression", _SYNTAX)
 
     def _no_formula(self, node: ast.expr) -> NoFormulaHereError:
-        message = "this is no formula of what is kept unknown"
+        message = "cannot be expressed in the symbolic variables"
         return NoFormulaHereError(message, *self._span(node), expected=_FORMULA)
 
     def _too_long(self, node: ast.expr) -> NoFormulaHereError:
-        expected = f"at most {MAX_TERMS} terms and powers to {MAX_DEGREE}"
+        expected = f"at most {MAX_TERMS} terms, and powers up to {MAX_DEGREE}"
         return NoFormulaHereError("the formula is too long", *self._span(node), expected=expected)
 
     def _error(self, node: ast.expr, message: str, expected: str = "") -> ExpressionError:
         return ExpressionError(message, *self._span(node), expected=expected)
 
     def _span(self, node: ast.expr) -> tuple[int, int]:
-        """Start and width in characters, where the syntax tree counts the bytes of its line."""
+        """Return start and width in characters; the syntax tree counts bytes."""
         if node.lineno != 1 or node.end_lineno != 1 or node.end_col_offset is None:
             return 0, len(self._text) + self._shift
         data = self._text.encode()

@@ -1,7 +1,7 @@
-"""Records declared from typed fields, so that parsing, messages and documentation have one source.
+"""Records with declared fields: the single source of parsing, messages and documentation.
 
 ``arg`` declares a field of a :class:`Record` with its reader (:mod:`.readers`), its help text and its
-default. Kinds of layers, the training settings and budgets are all records.
+default. Kinds, training settings and budgets are all records.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def arg(reader: Reader[T], text: str, *, main: bool = ...) -> T: ...
 @overload
 def arg(reader: Reader[T], text: str, *, default: D, main: bool = ...) -> T | D: ...
 def arg(reader: Reader[Any], text: str, *, default: object = REQUIRED, main: bool = False) -> Any:
-    """Declare a field of a record; ``main`` marks the one that a bare value is given to."""
+    """Declare a field of a record; ``main`` marks the one that gets a bare value."""
     return Arg(reader, text, default, main=main)
 
 
@@ -50,14 +50,14 @@ def arg(reader: Reader[Any], text: str, *, default: object = REQUIRED, main: boo
 class Record:
     """A frozen value whose fields are declared with :func:`arg`.
 
-    Not a dataclass: a dataclass compiles several functions for every class, and fifty kinds of
-    layers would spend a good part of a command's time on that.
+    Not a dataclass: a dataclass compiles several functions for every class, and for fifty kinds that would be
+    a noticeable part of a command's time.
     """
 
     arguments: ClassVar[Mapping[str, Arg[Any]]] = {}
     required: ClassVar[frozenset[str]] = frozenset()
     keyword: ClassVar[str] = ""
-    """What messages call a record of this class."""
+    """The name of this class of records in messages."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -88,25 +88,25 @@ class Record:
         return f"{type(self).__name__}({fields})"
 
     def replaced(self, changes: Mapping[str, Any]) -> Self:
-        """The same with other values for some fields."""
+        """Return the record with new values for some fields."""
         return type(self)(**{**self.__dict__, **changes})
 
     @classmethod
     def main_argument(cls) -> str | None:
-        """The field that a bare value is given to."""
+        """Return the field that gets a bare value."""
         return next((name for name, declared in cls.arguments.items() if declared.main), None)
 
     @classmethod
     def words(cls) -> Collection[str]:
-        """All that may be given to a record of this class, for suggestions."""
+        """Return all words that may be given to a record of this class, for suggestions."""
         return cls.arguments.keys()
 
     @classmethod
     def read(cls, written: Mapping[str, Argument], where: Location) -> Self:
-        """A record from written arguments.
+        """Read a record from written arguments.
 
         Raises:
-            SpecError: with every fault found: unknown, missing and wrong arguments.
+            SpecError: with all errors: unknown, missing and wrong arguments.
         """
         faults: list[Diagnostic] = []
         values: dict[str, Any] = {}
@@ -129,7 +129,7 @@ class Record:
 
     @classmethod
     def read_entries(cls, entries: Entries, scope: Any) -> Self:
-        """A record from a mapping as it stands in a file."""
+        """Read a record from a mapping in a file."""
         written = {key: Argument(value, scope, entries.keys_at[key]) for key, value in entries.items()}
         return cls.read(written, entries.location)
 
@@ -138,13 +138,13 @@ class Record:
         where = argument.key.location if argument.key is not None else argument.location
         hint = did_you_mean(name, cls.words())
         if name.count(")") > name.count("("):
-            hint = 'YAML cut an expression at its comma: put quotes round it, "min(a, b)"'
+            hint = 'YAML splits an unquoted expression at its comma; quote it: "min(a, b)"'
         message = f"'{cls.keyword}' has no argument '{name}'"
         return Diagnostic("unknown-argument", message, where, hint=hint)
 
     @classmethod
     def _missing(cls, written: Iterable[str], where: Location) -> list[Diagnostic]:
-        # A misspelt argument is reported as such, and not as missing too.
+        # A misspelled argument is not reported as missing too.
         unknown = islice((name for name in written if name not in cls.arguments), MAX_FAULTS)
         meant = {nearest(name, cls.arguments) for name in unknown}
         return [

@@ -1,4 +1,4 @@
-"""Where spec files lie: what is a path to one, and all that are below a folder, in natural order."""
+"""Spec files on disk: which paths exist, and all specs below a folder in natural order."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ SUFFIXES: Final = (".yaml", ".yml")
 _DIGITS: Final = re.compile("([0-9]+)")
 
 Natural: TypeAlias = "tuple[tuple[str | int, ...], ...]"
-"""What paths are sorted by."""
+"""A key by which paths are sorted."""
 
 
 def exists(path: str | Path) -> bool:
-    """Whether there is anything of this name: a file, a folder, a link that leads nowhere."""
+    """Return whether this is a file, a folder or a link, even a broken one."""
     return os.path.lexists(path)
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether this is a folder; an empty text and what is no path at all are none."""
+    """Return whether this is a folder; an empty or invalid path is not."""
     return os.path.isdir(path)  # noqa: PTH112 - Path("") is the current folder, and long names raise
 
 
 def resolved(path: Path) -> Path:
-    """The path without links; as it is where it is no path at all, which reading it then says."""
+    """Return the path without links; an invalid path as it is, since reading it reports the error."""
     try:
         return path.resolve()
     except (OSError, RuntimeError, ValueError):
@@ -37,7 +37,7 @@ def resolved(path: Path) -> Path:
 
 
 def neighbors(path: Path) -> list[str]:
-    """The names of the spec files beside a path, whether or not there is a file of that path itself."""
+    """Return the names of the spec files in the folder of a path, which itself need not exist."""
     try:
         return [each.name for each in path.parent.iterdir() if each.suffix in SUFFIXES]
     except OSError:
@@ -45,10 +45,10 @@ def neighbors(path: Path) -> list[str]:
 
 
 def below(folder: Path) -> list[Path]:
-    """The spec files in a folder and the folders below it, in natural order.
+    """Return the spec files in a folder and the folders below it, in natural order.
 
-    As shell patterns do, it passes over folders whose names start with a dot, and follows no links to
-    folders. A link to a file that is not there counts, so that whoever reads it says so.
+    Like shell patterns, this skips folders whose names start with a dot and does not follow links to
+    folders. A broken link is included, so that reading it reports the error.
 
     Raises:
         UsageError: a folder cannot be read.
@@ -57,12 +57,12 @@ def below(folder: Path) -> list[Path]:
 
 
 def natural(path: Path) -> Natural:
-    """A key by which numbers within names count as numbers: resnet50 comes before resnet101."""
+    """Return a sort key that compares numbers within names as numbers: resnet50 before resnet101."""
     return tuple(_parts(part) for part in (*path.parent.parts, path.stem, path.suffix))
 
 
 def _parts(text: str) -> tuple[str | int, ...]:
-    # Every second part is a number, so that numbers meet numbers, and texts texts.
+    # Every second part is a number, so numbers are compared with numbers and strings with strings.
     return tuple(int(part) if index % 2 else part for index, part in enumerate(_DIGITS.split(text)))
 
 
@@ -70,7 +70,7 @@ def _walk(top: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(top, onerror=_unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths = (Path(folder, name) for name in names if name.endswith(SUFFIXES))
-        # No pipe or device, which may never end.
+        # Reading a pipe or a device might never end.
         yield from (path for path in paths if path.is_file() or not path.exists())
 
 

@@ -1,4 +1,4 @@
-"""How the outputs of a network are written under ``heads:``."""
+"""Read one head under ``heads:``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KEYS: Final = ("from", "layers", "training_only")
 
 
 class WrittenHead(NamedTuple):
-    """A head as it stands in the file: where it starts, its layers, whether it exists in training only."""
+    """A head as written: the node it reads, its layers, whether it exists in training only."""
 
     source: Value | None
     layers: Items
@@ -21,10 +21,10 @@ class WrittenHead(NamedTuple):
 
 
 def read_head(name: str, value: Value, scope: Scope, faults: Faults) -> WrittenHead:
-    """What a head says. Unknown keys are added to ``faults``.
+    """Read a head. Unknown keys are added to ``faults``.
 
     Raises:
-        SpecError: it has a wrong form.
+        SpecError: the head has the wrong form.
     """
     if isinstance(value, Items):
         return WrittenHead(None, value)

@@ -1,4 +1,4 @@
-"""The names of nodes: where they are written, who has which, and what a reference means."""
+"""The names of nodes: the place that determines a full name, and the node that a reference means."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _NUMBER: Final = "#"
 
 
 class Place(NamedTuple):
-    """Where nodes are being written: the prefix of their names, the names in their expressions.
+    """Where nodes are expanded: the prefix of their names, and the scope of their expressions.
 
-    ``numbered`` says that nodes without a name get 0, 1, 2, ...; ``uses`` and ``blocks`` are the
-    places and names of the blocks that led here.
+    If ``numbered``, nodes without a name get 0, 1, 2, ...; ``uses`` and ``blocks`` are the places and names
+    of the blocks around them.
     """
 
     prefix: str
@@ -32,16 +32,16 @@ class Place(NamedTuple):
     depth: int = 0
 
     def full(self, name: str) -> str:
-        """A name with its prefix."""
+        """Return a name with its prefix."""
         return f"{self.prefix}.{name}" if self.prefix else name
 
     def number(self) -> str:
-        """The next name in a numbered block."""
+        """Return the next name in a numbered block."""
         self.counts[_NUMBER] += 1
         return self.full(str(self.counts[_NUMBER] - 1))
 
     def deeper(self, where: Location) -> Place:
-        """The same place, one level further down.
+        """Return the same place, one level deeper.
 
         Raises:
             LimitError: that is too deep.
@@ -53,11 +53,11 @@ class Place(NamedTuple):
 
 
 class Names:
-    """Every name that can be referred to, and the node that gives its value."""
+    """Every name that can be referred to, and the node whose output it means."""
 
     def __init__(self, kinds: Collection[str]) -> None:
         self._kinds = kinds
-        # None: the node is itself at fault, so that what reads it need not be reported.
+        # None: the node is faulty, so nodes that read it are not reported.
         self._nodes: dict[str, str | None] = {INPUT: INPUT}
         self._given_at: dict[str, Location] = {}
         # Nodes, and the names that hold others, with the first node below each.
@@ -65,10 +65,10 @@ class Names:
         self._holders: dict[str, Location] = {}
 
     def claim(self, name: str, where: Location) -> str:
-        """Take a name.
+        """Reserve a name and return it.
 
         Raises:
-            SpecError: something else has it.
+            SpecError: it is taken, or too long.
         """
         if len(name) > MAX_LENGTH:
             message = f"the name '{shortened(name)}' is too long"
@@ -79,7 +79,7 @@ class Names:
         if first is not where:
             message = f"two nodes are named '{name}'"
             related = (Related("the first is here", first),)
-            hint = "'name' gives a node another name"
+            hint = "set another name with 'name'"
             raise SpecError(Diagnostic("duplicate-name", message, where, hint=hint, related=related))
         return name
 
@@ -104,23 +104,23 @@ class Names:
             self._holders.setdefault(each, where)
 
     def define(self, name: str, node: str | None) -> None:
-        """Say which node a name means."""
+        """Set the node that a name means."""
         self._nodes[name] = node
 
     def leave(self, name: str) -> None:
-        """Say that a name means a node at fault."""
+        """Note that a name means a faulty node."""
         self._nodes.setdefault(name, None)
 
     def resolve(self, value: Value, place: Place) -> str | None:
-        """The node that a reference means, looked up from the innermost prefix outwards.
+        """Return the node that a reference means, looked up from the innermost prefix outward.
 
         Raises:
-            SpecError: there is none above it.
+            SpecError: no node above has this name.
         """
         if not isinstance(value, Scalar) or value.is_null:
             received = describe(value)
             raise SpecError(
-                Diagnostic("reference", "this names no node", value.location, "a node's name", received)
+                Diagnostic("reference", "not the name of a node", value.location, "a node's name", received)
             )
         name = interpolate(value, place.scope)
         prefix = place.prefix
@@ -133,11 +133,11 @@ class Names:
             return self._nodes[name]
         hint = did_you_mean(name, self._within(place.prefix))
         if name in self._kinds:
-            hint = f"a layer is written in a list of its own: [{name}]"
+            hint = f"a branch that is a new '{name}' is written as a list: [{name}]"
         message = f"no node above is named '{name}'"
         raise SpecError(Diagnostic("unknown-node", message, value.location, hint=hint))
 
     def _within(self, prefix: str) -> list[str]:
-        """The names as they can be written here, the latest first."""
+        """Return the names as they can be written here, the latest first."""
         inside = f"{prefix}." if prefix else ""
         return [name.removeprefix(inside) for name in reversed(self._nodes)]

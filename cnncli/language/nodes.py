@@ -1,4 +1,4 @@
-"""How one node is written: its kind, what is given to it, and the reserved keys beside it."""
+"""Read one node as written: its kind, its arguments, and the reserved keys next to the kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_NAME: Final = 200
 
 
 class Written(NamedTuple):
-    """A node as it stands in the file."""
+    """A node as written: its kind or block, the value of that key, and the reserved keys."""
 
     kind: Scalar
     value: Value | None
@@ -29,19 +29,19 @@ class Written(NamedTuple):
 
 
 def read_node(value: Value, known: Collection[str]) -> Written:
-    """What a node says; ``known`` are the kinds and blocks there are.
+    """Read a node; ``known`` are all kinds and blocks.
 
     Raises:
-        SpecError: this is no node, or its kind is not known.
+        SpecError: this is not a node, or its kind is unknown.
     """
     if isinstance(value, Scalar):
         if value.is_null:
-            raise _fault("node", "there is no layer here", value.location, "a kind of layer")
+            raise _fault("node", "a layer is missing here", value.location, "a kind of layer")
         _check_kind(value, known)
         return Written(value, None)
     if isinstance(value, Items):
-        hint = "a list of layers stands only in the branches of concat, add and multiply"
-        raise _fault("node", "a list is no layer", value.location, "a kind of layer", hint=hint)
+        hint = "only branches of concat, add and multiply can be lists of layers"
+        raise _fault("node", "a list is not a layer", value.location, "a kind of layer", hint=hint)
     kind = _kind_key(value, known)
     _check_kind(kind, known)
     return Written(
@@ -55,36 +55,36 @@ def read_node(value: Value, known: Collection[str]) -> Written:
 
 
 def kind_of(value: Value) -> str:
-    """The word that stands where a node's kind should, whatever else is wrong with the node."""
+    """Return the word in the place of a node's kind, even if the node is faulty."""
     if isinstance(value, Scalar):
         return value.text
     return next((key for key in value if key not in RESERVED), "") if isinstance(value, Entries) else ""
 
 
 def read_name(scalar: Scalar, scope: Scope) -> str:
-    """A node's name, with ``$var`` replaced.
+    """Read a node's name, with ``$var`` replaced.
 
     Raises:
-        SpecError: it is no name, or one of the words that mean something else.
+        SpecError: it is not a name, or is reserved.
     """
     name = interpolate(scalar, scope)
     if len(name) > _MAX_NAME or not _NAME.match(name):
         expected = "letters, digits, '_' and '-', joined by dots"
-        raise _fault("name", f"'{name[:40]}' is no name", scalar.location, expected)
+        raise _fault("name", f"'{shortened(name, 40)}' is not a name", scalar.location, expected)
     reserved = next((part for part in name.split(".") if part in MODULE_NAMES or part.startswith("_")), None)
     if reserved is not None:
         message = f"'{reserved}' is reserved by torch.nn.Module, which every network is"
         raise _fault("name", message, scalar.location, "another name")
     if name in _WORDS:
-        raise _fault("name", f"'{name}' means something else here", scalar.location, "another name")
+        raise _fault("name", f"'{name}' is a reserved name", scalar.location, "another name")
     return name
 
 
 def read_arguments(given: Value | None, main: str | None, kind: str, scope: Scope) -> dict[str, Argument]:
-    """The arguments given to a kind or block: a mapping, or one value for its main argument.
+    """Return the arguments given to a kind or block: a mapping, or one value for its main argument.
 
     Raises:
-        SpecError: a bare value came and there is no main argument.
+        SpecError: a bare value is given and there is no main argument.
     """
     if given is None or (isinstance(given, Scalar) and given.is_null):
         return {}
@@ -92,27 +92,35 @@ def read_arguments(given: Value | None, main: str | None, kind: str, scope: Scop
         return {key: Argument(value, scope, given.keys_at[key]) for key, value in given.items()}
     if main is None:
         message = f"'{kind}' takes no bare value"
-        raise _fault("argument", message, given.location, "named arguments or nothing", describe(given))
+        raise _fault("argument", message, given.location, "named arguments, or nothing", describe(given))
     return {main: Argument(given, scope)}
 
 
 def _kind_key(entries: Entries, known: Collection[str]) -> Scalar:
     keys = [key for key in entries if key not in RESERVED]
     if not keys:
-        raise _fault("node", "this layer has no kind", entries.location, "one key that is a kind of layer")
+        raise _fault("node", "this layer has no kind", entries.location, "a key that is a kind of layer")
     if len(keys) == 1:
         return entries.keys_at[keys[0]]
     kind = next((key for key in keys if key in known), keys[0])
-    faults = [_extra_key(entries, kind, key) for key in keys if key != kind]
+    faults = [_extra_key(entries, kind, key, known) for key in keys if key != kind]
     raise SpecError(faults)
 
 
-def _extra_key(entries: Entries, kind: str, key: str) -> Diagnostic:
+def _extra_key(entries: Entries, kind: str, key: str, known: Collection[str]) -> Diagnostic:
     meant = nearest(key, RESERVED)
-    hint = f"did you mean '{meant}'?" if meant else f"arguments go inside: {kind}: {{{key}: ...}}"
     where = entries.keys_at[key].location
-    expected = "one kind, and beside it only name, from, repeat and first"
-    return Diagnostic("node", f"'{key}' cannot stand beside '{kind}'", where, expected, hint=hint)
+    expected = "one kind, and next to it only name, from, repeat and first"
+    if key in known:
+        message, hint = (
+            f"this layer has two kinds, '{kind}' and '{key}'",
+            "each layer is an entry of the list",
+        )
+    elif meant:
+        message, hint = f"unknown key '{key}' next to '{kind}'", f"did you mean '{meant}'?"
+    else:
+        message, hint = f"'{key}' belongs inside '{kind}'", f"{kind}: {{{key}: ...}}"
+    return Diagnostic("node", message, where, expected, hint=hint)
 
 
 def _check_kind(kind: Scalar, known: Collection[str]) -> None:
@@ -127,7 +135,7 @@ def _text(entries: Entries, key: str) -> Scalar | None:
     value = entries.get(key)
     if value is None or (isinstance(value, Scalar) and not value.is_null):
         return value
-    raise _fault(key, f"'{key}' has the wrong form", value.location, "a text", describe(value))
+    raise _fault(key, f"'{key}' has the wrong form", value.location, "a string", describe(value))
 
 
 def _fault(

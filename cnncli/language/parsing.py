@@ -1,6 +1,6 @@
 """YAML text -> a tree of located values, in one pass over the parser's events.
 
-Composing nodes first would take longer by itself, and recurse: a deep nesting could exhaust the stack.
+Composing nodes first would take longer by itself, and recurse: deep nesting could exhaust the stack.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_DEPTH: Final = 64
 MAX_VALUES: Final = 300_000
-"""Of words, lists and mappings, with every alias counted as often as it is used."""
+"""The limit for scalars, lists and mappings, with aliases counted at every use."""
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _EXPRESSION: Final = re.compile(r"\w\[$")
-# Directives serve tags. libyaml compares each with all before it: a file of them would take hours.
+# Directives only serve tags. libyaml compares each with all before it: a file of them would take hours.
 _DIRECTIVE: Final = re.compile(r"(?:\A|[\n\r\x85\u2028\u2029])%(?!YAML\b)")
-# The characters outside of YAML 1.1. Compiling such a set anew would take 5 ms of every start.
+# The characters that YAML 1.1 does not allow. Compiling this set again would add 5 ms to every start.
 _UNREADABLE: Final = Reader.NON_PRINTABLE
 
 
 def parse(source: Source, faults: Faults) -> Value:
-    """The tree of a YAML text. Repeated keys and the like are added to ``faults``.
+    """Return the tree of a YAML text. Duplicate keys and similar errors are added to ``faults``.
 
     Raises:
-        SpecError: the text is no YAML, holds more than one document or a tag, refers to itself, or
-            passes one of the limits above.
+        SpecError: the text is not YAML, contains a second document, a tag or a circular alias, or exceeds
+            one of the limits above.
     """
     if len(source.text) > MAX_BYTES:
         raise _error(
@@ -46,12 +46,12 @@ def parse(source: Source, faults: Faults) -> Value:
     except yaml.YAMLError as error:
         raise _syntax_error(source, error) from None
     if builder.root is None:
-        raise _error("empty", "the file is empty", Location(source, 1, 1), "a mapping with something in it")
+        raise _error("empty", "the file is empty", Location(source, 1, 1), "a mapping")
     return builder.root
 
 
 class _Open:
-    """A collection whose end has not come yet."""
+    """A list or mapping whose end has not been read yet."""
 
     __slots__ = ("anchor", "is_mapping", "line_column", "values")
 
@@ -63,7 +63,7 @@ class _Open:
 
 
 class _Builder:
-    """Takes parser events, one after another, and puts the tree together on an explicit stack."""
+    """Builds the tree from parser events, with an explicit stack."""
 
     def __init__(self, source: Source, faults: Faults) -> None:
         self.source = source
@@ -92,7 +92,7 @@ class _Builder:
         self._documents += 1
         if self._documents > 1:
             raise _error(
-                "documents", "a second document starts here", self._at(event), "one document in a file"
+                "documents", "a second document starts here", self._at(event), "one document per file"
             )
 
     def _scalar(self, event: Any) -> None:
@@ -140,17 +140,17 @@ class _Builder:
             raise _error("alias", message, self._at(event), f"'&{name}' earlier in the file")
         value = self._anchors[name]
         if value is None:
-            message = f"'*{name}' stands inside of what it refers to"
-            raise _error("alias", message, self._at(event), "an anchor that is complete before its alias")
+            message = f"'*{name}' refers to a value that contains it"
+            raise _error("alias", message, self._at(event), "an anchor on a value that ends before its alias")
         self._count(value.size, self._at(event))
         self._put(value)
 
     def _count(self, values: int, where: Location) -> None:
-        """Note so many more values, whether they stand in the file or come of aliases."""
+        """Count more values, written ones and those from aliases."""
         self._values += values
         if self._values > MAX_VALUES:
-            expected = f"at most {MAX_VALUES:,} words, lists and mappings, aliases expanded"
-            raise _error("limit", "the file expands to too much", where, expected)
+            expected = f"at most {MAX_VALUES:,} words, lists and mappings, with aliases expanded"
+            raise _error("limit", "the file has too many values", where, expected)
 
     def _put(self, value: Value) -> None:
         if self._stack:
@@ -165,7 +165,7 @@ class _Builder:
         for key, value in zip(flat[::2], flat[1::2], strict=True):
             if not isinstance(key, Scalar):
                 self._faults.add(
-                    Diagnostic("key", "a key must be one word", key.location, "a word", describe(key))
+                    Diagnostic("key", "a key must be a word", key.location, "a word", describe(key))
                 )
             elif key.plain and key.text == "<<":
                 merges.append(value)
@@ -179,7 +179,7 @@ class _Builder:
         return Entries(pairs, keys_at, place)
 
     def _merge(self, merge: Value, pairs: dict[str, Value], keys_at: dict[str, Scalar]) -> None:
-        """YAML's merge key: entries of other mappings, under those that stand here."""
+        """Apply YAML's merge key: add entries of other mappings, unless the key is already present."""
         for each in merge.values if isinstance(merge, Items) else (merge,):
             if not isinstance(each, Entries):
                 fault = Diagnostic(
@@ -193,14 +193,14 @@ class _Builder:
                     keys_at[key] = each.keys_at[key]
 
     def _repeated(self, key: Scalar, first: Scalar) -> None:
-        related = (Related("it stands here already", first.location),)
+        related = (Related("first given here", first.location),)
         fault = Diagnostic("duplicate-key", f"'{key.text}' is given twice", key.location, related=related)
         self._faults.add(fault)
 
     def _refuse_tag(self, event: Any) -> None:
         if event.tag is not None and event.tag != "!":
             raise _error(
-                "tag", f"the tag '{event.tag}' is not part of the language", self._at(event), "a plain value"
+                "tag", f"the tag '{event.tag}' is not allowed", self._at(event), "a value without a tag"
             )
 
     def _at(self, event: Any) -> Location:
@@ -216,12 +216,12 @@ def _error(code: str, message: str, where: Location, expected: str, hint: str = 
 def _refuse_unreadable(source: Source) -> None:
     found = _UNREADABLE.search(source.text)
     if found is not None:
-        message = f"a character that YAML does not allow (U+{ord(found[0]):04X})"
+        message = f"YAML does not allow this character (U+{ord(found[0]):04X})"
         raise _error("yaml", message, _at_offset(source, found.start()), "plain UTF-8 text")
     found = _DIRECTIVE.search(source.text)
     if found is not None:
         where = _at_offset(source, found.end() - 1)
-        raise _error("yaml", "directives are not part of the language", where, "a plain value")
+        raise _error("yaml", "YAML directives are not allowed", where, "a spec without '%' directives")
 
 
 def _at_offset(source: Source, offset: int) -> Location:
@@ -239,9 +239,7 @@ def _syntax_error(source: Source, error: yaml.YAMLError) -> SpecError:
     opened = getattr(error, "context_mark", None)
     related: tuple[Related, ...] = ()
     if opened is not None and context and opened.line + 1 != where.line:
-        related = (
-            Related("what is being read starts here", Location(source, opened.line + 1, opened.column + 1)),
-        )
+        related = (Related("it starts here", Location(source, opened.line + 1, opened.column + 1)),)
     hint = _syntax_hint(where)
     if not hint and "expected ','" in problem:
         hint = "a bracket is not closed, or a comma is missing"
@@ -249,7 +247,7 @@ def _syntax_error(source: Source, error: yaml.YAMLError) -> SpecError:
 
 
 def _on_a_line(where: Location) -> Location:
-    """The place itself, or where the file ends before it, the end of the last line with text."""
+    """Return the place itself, or the end of the last line with text if the place is after it."""
     number = where.line
     while number > 1 and not where.source.line(number).strip():
         number -= 1
@@ -263,9 +261,9 @@ def _syntax_hint(where: Location) -> str:
     if "\t" in line[: where.column]:
         return "YAML indents with spaces, not tabs"
     if _EXPRESSION.search(line[: where.column]):
-        return 'inside {...} an expression with brackets or commas wants quotes: repeat: "depths[0]"'
+        return 'inside {...} an expression with brackets or commas needs quotes: repeat: "depths[0]"'
     if line.count("{") != line.count("}") or line.count("[") != line.count("]"):
         return "a bracket is not closed on this line"
     if line[where.column - 1 :].startswith(":"):
-        return "a value that holds ': ' wants quotes"
+        return "a value containing ': ' needs quotes"
     return ""

@@ -1,4 +1,4 @@
-"""Readers: how one written value becomes a typed one, and what each of them expects."""
+"""Readers: written value -> typed value, and what each reader expects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from cnncli.diagnostics import (
     NO_FORMULA,
     Diagnostic,
     SpecError,
-    did_you_mean,
     listing,
     nearest,
     shortened,
@@ -26,13 +25,13 @@ _MAX_AXES: Final = 3
 
 
 class Reader(Generic[T]):
-    """Reads one written value."""
+    """Reads a written value."""
 
     expected: str
-    """What a value must be, as a short phrase for messages and documentation."""
+    """What a value must be: a short phrase for messages and documentation."""
 
     def read(self, argument: Argument) -> T:
-        """The typed value.
+        """Return the typed value.
 
         Raises:
             SpecError: the value is not what this reader expects.
@@ -40,26 +39,26 @@ class Reader(Generic[T]):
         raise NotImplementedError
 
     def wrong(self, argument: Argument, received: str = "", hint: str = "") -> SpecError:
-        """The error that says what was expected here and what came."""
+        """Return the error for a value that is not what was expected."""
         came = received or describe(argument.value)
         what = f"'{argument.key.text}'" if argument.key is not None else "this"
         message = f"{what} cannot be {came}"
         return SpecError(Diagnostic("value", message, argument.location, self.expected, came, hint=hint))
 
     def refused(self, argument: Argument, result: Result | None, hint: str = "") -> SpecError:
-        """The error for what was computed of a value, if it is not just as it was written."""
+        """Return the error for the computed result of a value, which may be symbolic."""
         came = _shown(argument, result)
         if not isinstance(result, Expr):
             return self.wrong(argument, came, hint)
         what = f"'{argument.key.text}'" if argument.key is not None else "this"
         unknown = listing(sorted(symbols_of(result)))
-        hint = "formulas can stand for channels, features, groups, capsules and sizes"
-        message = f"{what} depends on {unknown}, which is kept unknown"
+        hint = "only channels, features, groups, capsules and sizes can be formulas"
+        message = f"{what} cannot be symbolic, but depends on {unknown}"
         return SpecError(Diagnostic(NO_FORMULA, message, argument.location, self.expected, came, hint=hint))
 
 
 class Number(Reader[float]):
-    """A number between two bounds, both included unless ``above`` excludes the lower one."""
+    """A number between two bounds, both inclusive unless ``above`` excludes the lower one."""
 
     def __init__(
         self, minimum: float | None = None, maximum: float | None = None, *, above: bool = False
@@ -84,7 +83,7 @@ class Number(Reader[float]):
 
 
 class Computed(Reader[T]):
-    """A value that is written as a number or as an expression."""
+    """A value written as a number or as an expression."""
 
     def read(self, argument: Argument) -> T:
         value = argument.value
@@ -93,10 +92,10 @@ class Computed(Reader[T]):
         return self.check(argument, result)
 
     def check(self, argument: Argument, result: Result | None) -> T:
-        """``result``, which was computed, as what it is to be.
+        """Return the computed ``result`` as a typed value.
 
         Raises:
-            SpecError: it is not that.
+            SpecError: it is not what this reader expects.
         """
         raise NotImplementedError
 
@@ -124,9 +123,9 @@ class Whole(Computed[int]):
 
 
 class Count(Computed[Dim]):
-    """A whole number as :class:`Whole`, or a formula of variables that are kept unknown.
+    """A whole number as :class:`Whole` reads it, or a formula in symbolic variables.
 
-    Whoever reads one holds it to 1 or more (:mod:`cnncli.graph.build` does so for kinds of layers).
+    The caller must require a formula to be at least 1 (:mod:`cnncli.graph.build` does so for kinds).
     """
 
     def __init__(self, minimum: int = 1) -> None:
@@ -150,7 +149,8 @@ class Flag(Reader[bool]):
         if folded in TRUE_WORDS or folded in FALSE_WORDS:
             return folded in TRUE_WORDS
         if value.text.isidentifier() and value.text not in argument.scope:
-            raise self.wrong(argument, hint=did_you_mean(value.text, ("true", "false")))
+            match = nearest(value.text, ("true", "false"))
+            raise self.wrong(argument, hint=f"did you mean '{match}'?" if match else "")
         result = compute(argument)
         if not isinstance(result, bool):
             raise self.refused(argument, result)
@@ -158,9 +158,9 @@ class Flag(Reader[bool]):
 
 
 class Text(Reader[str]):
-    """Any text."""
+    """Any string."""
 
-    expected = "a text"
+    expected = "a string"
 
     def read(self, argument: Argument) -> str:
         value = argument.value
@@ -170,11 +170,11 @@ class Text(Reader[str]):
 
 
 class Choice(Reader[str]):
-    """One word of a fixed set."""
+    """A word from a fixed set."""
 
     def __init__(self, *words: str) -> None:
         self.words = words
-        self.expected = f"one of {listing(words)}"
+        self.expected = listing(words, last=" or ")
 
     def read(self, argument: Argument) -> str:
         value = argument.value
@@ -188,7 +188,7 @@ class Choice(Reader[str]):
 
 
 class PerAxis(Reader["int | tuple[int, ...]"]):
-    """One whole number for every spatial axis, or a list with one for each."""
+    """A whole number for all spatial axes, or a list with one for each."""
 
     def __init__(self, minimum: int = 1) -> None:
         self.item = Whole(minimum)
@@ -220,7 +220,7 @@ class PerAxis(Reader["int | tuple[int, ...]"]):
 
 
 class Sizes(Reader["tuple[T, ...]"]):
-    """A list of whole numbers, or of formulas too."""
+    """A list of whole numbers or formulas."""
 
     def __init__(self, item: Computed[T], most: int = 4) -> None:
         self.item = item
@@ -276,7 +276,7 @@ def _may_be_expression(value: object) -> bool:
 
 
 def _shown(argument: Argument, result: object) -> str:
-    """What came: the text, and where that is an expression, also its value."""
+    """Return the value as written, and the result if that is an expression."""
     written = describe(argument.value)
     if result is None or not isinstance(argument.value, Scalar) or argument.value.text == _brief(result):
         return written

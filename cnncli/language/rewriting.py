@@ -1,4 +1,4 @@
-"""The text of a spec with other words for some of its variables, and everything else left as it stands."""
+"""Replace the values of variables in the text of a spec, and leave everything else as it is."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from cnncli.language.tree import Entries, Scalar
 
 
 def with_values(document: Document, values: Mapping[str, str]) -> str | None:
-    """The document's own text, comments included, with these words as values of variables.
+    """Return the document's own text, comments included, with these values of variables.
 
-    None where one of them has its value from elsewhere (a file that is extended, ``--set``), or is no single
-    word. What the file extends is not looked at: whoever writes the text elsewhere has to see to that.
+    None if one of the variables has its value from elsewhere (a base file, ``--set``), or is not a scalar.
+    Paths after ``extends`` are not adjusted: a caller that writes the text to another folder must do that.
     """
     variables = document.entries.get("vars")
     text = document.source.text
@@ -26,7 +26,7 @@ def with_values(document: Document, values: Mapping[str, str]) -> str | None:
         where = value.location
         start = starts[where.line - 1] + where.column - 1
         pieces.append((start, start + where.width, word))
-    # From the end, so that the places before stay what they are.
+    # From the end, so that earlier offsets remain valid.
     for start, end, word in sorted(pieces, reverse=True):
         text = text[:start] + word + text[end:]
     return text

@@ -1,8 +1,8 @@
-"""What the names in a spec's expressions and texts stand for.
+"""The values of the names in a spec's expressions and strings.
 
-A name is bound to a located value *and to the scope in which that value was written*; it is read
-only when it is used. So a block's argument ``width*2`` is computed where the block is used, one
-default may speak of another argument, and a fault points at the text that holds it.
+A name is bound to a located value *and to the scope in which that value was written*, and evaluated when it
+is used. So a block's argument ``width*2`` is computed where the block is used, a default may refer to another
+argument, and an error points at the text that contains it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FALSE_WORDS: Final = frozenset({"false", "no", "off"})
 
 
 class Argument(NamedTuple):
-    """A value as it was written, the scope of the names in it, and the key that introduced it."""
+    """A value as written, the scope of the names in it, and its key."""
 
     value: Value
     scope: Scope
@@ -51,10 +51,9 @@ class Argument(NamedTuple):
 
 
 class _Shared:
-    """What a scope and all that have it for a parent keep together.
+    """State that a scope shares with its descendants.
 
-    ``reading``: the names that are being read just now; ``characters``: how much of expressions has
-    been computed so far.
+    ``reading`` are the names being evaluated; ``characters`` is the total length of computed expressions.
     """
 
     __slots__ = ("characters", "reading")
@@ -65,7 +64,7 @@ class _Shared:
 
 
 class Scope(Mapping[str, Argument]):
-    """Names and what they are bound to; what is not found here is looked up in ``parent``."""
+    """Names and the arguments bound to them; other names are looked up in ``parent``."""
 
     def __init__(self, values: Mapping[str, Argument] | None = None, parent: Scope | None = None) -> None:
         self._own: dict[str, Argument] = dict(values or {})
@@ -76,14 +75,14 @@ class Scope(Mapping[str, Argument]):
 
     @classmethod
     def of(cls, entries: Entries, parent: Scope | None = None) -> Scope:
-        """A scope in which every entry may refer to every other."""
+        """Return a scope in which every entry may refer to every other."""
         scope = cls(parent=parent)
         scope._own = {name: Argument(value, scope) for name, value in entries.items()}
         return scope
 
     @classmethod
     def with_unknown(cls, entries: Entries, names: Iterable[str]) -> Scope:
-        """As :meth:`of`, with symbols of the same names for the values of some."""
+        """Return a scope as :meth:`of` does, in which the values of ``names`` are symbols of these names."""
         scope = cls.of(entries)
         scope._unknown = frozenset(names)
         scope._results = {name: symbol(name) for name in scope._unknown}
@@ -93,7 +92,7 @@ class Scope(Mapping[str, Argument]):
     def with_defaults(
         cls, given: Mapping[str, Argument], defaults: Mapping[str, Value], parent: Scope
     ) -> Scope:
-        """The scope of a block's use: what the use gives, and defaults that may refer to it."""
+        """Return the scope of a block's use: the given arguments, and defaults that may refer to them."""
         scope = cls(given, parent)
         scope._own |= {name: Argument(value, scope) for name, value in defaults.items()}
         return scope
@@ -114,7 +113,7 @@ class Scope(Mapping[str, Argument]):
         return sum(1 for _ in self)
 
     def result(self, name: str) -> Result:
-        """The value of a name in an expression.
+        """Return the value of a name in an expression.
 
         Raises:
             KeyError: the name is not bound.
@@ -130,11 +129,11 @@ class Scope(Mapping[str, Argument]):
         return self._results[name]
 
     def text(self, name: str) -> str:
-        """What ``$name`` stands for.
+        """Return the string for ``$name``.
 
         Raises:
             KeyError: the name is not bound.
-            SpecError: it is bound to a list or a mapping, is not known, or refers back to itself.
+            SpecError: it is bound to a list or a mapping, is symbolic, or refers back to itself.
         """
         if name not in self._own:
             if self._parent is None:
@@ -142,28 +141,27 @@ class Scope(Mapping[str, Argument]):
             return self._parent.text(name)
         argument = self._own[name]
         if name in self._unknown:
-            message = f"'{name}' is kept unknown but stands in a text"
-            hint = f"a number is written without the dollar sign, {name}; a text cannot be unknown"
-            raise SpecError(Diagnostic(NO_FORMULA, message, argument.location, "a number for it", hint=hint))
+            message = f"'{name}' is symbolic but used in a string"
+            hint = f"in a formula write {name} without the dollar sign; a string needs its number"
+            raise SpecError(Diagnostic(NO_FORMULA, message, argument.location, "a number", hint=hint))
         if not isinstance(argument.value, Scalar):
-            message = f"'{name}' is used in a text but is {describe(argument.value)}"
+            message = f"'{name}' is used in a string but is {describe(argument.value)}"
             raise SpecError(Diagnostic("text", message, argument.location, expected="a word or a number"))
         with self._reads(name):
             return interpolate(argument.value, argument.scope)
 
     @contextmanager
     def _reads(self, name: str) -> Iterator[None]:
-        """Notes that a name is being read, so that one that needs itself is found out."""
+        """Note that a name is being evaluated, to detect one that needs its own value."""
         key = (id(self), name)
         where = self._own[name].location
         reading = self._shared.reading
         if key in reading:
-            raise SpecError(Diagnostic("circular", f"'{name}' refers back to itself", where))
+            expected = "a value that can be computed without it"
+            raise SpecError(Diagnostic("circular", f"'{name}' refers back to itself", where, expected))
         if len(reading) >= MAX_CHAIN:
-            expected = f"at most {MAX_CHAIN} names, each of which needs the next"
-            raise SpecError(
-                Diagnostic("limit", "the names in this refer to too many others", where, expected)
-            )
+            expected = f"a chain of at most {MAX_CHAIN} names"
+            raise SpecError(Diagnostic("limit", "too many names refer to one another", where, expected))
         reading.add(key)
         try:
             yield
@@ -171,21 +169,21 @@ class Scope(Mapping[str, Argument]):
             reading.discard(key)
 
     def compute(self, text: str, where: Location) -> Result:
-        """The value of an expression.
+        """Return the value of an expression.
 
         Raises:
-            ExpressionError: it has none.
+            ExpressionError: it has no value.
             LimitError: too much has been computed for this spec.
         """
         self._shared.characters += len(text)
         if self._shared.characters > MAX_COMPUTED:
-            expected = f"at most {MAX_COMPUTED:,} characters of expressions, copies counted"
-            raise LimitError(Diagnostic("limit", "this spec computes too much", where, expected))
+            expected = f"at most {MAX_COMPUTED:,} characters of expressions, all copies counted"
+            raise LimitError(Diagnostic("limit", "this spec has too many expressions", where, expected))
         return evaluate(text, self)
 
 
 def number(text: str) -> int | float | None:
-    """The number that a text is, or None. ``1e-3`` and ``64_000`` are numbers."""
+    """Return the number that a text is, or None. ``1e-3`` and ``64_000`` are numbers."""
     if _INTEGER.match(text):
         return int(text) if len(text) <= _MAX_DIGITS else None
     value = float(text) if _FLOAT.match(text) else math.inf
@@ -193,7 +191,7 @@ def number(text: str) -> int | float | None:
 
 
 def interpolate(scalar: Scalar, scope: Scope) -> str:
-    """The text of a scalar with every ``$name`` and ``${name}`` replaced; ``$$`` is a dollar sign."""
+    """Return the text of a scalar with every ``$name`` and ``${name}`` replaced; ``$$`` is a dollar sign."""
     if "$" not in scalar.text:
         return scalar.text
 
@@ -209,22 +207,22 @@ def interpolate(scalar: Scalar, scope: Scope) -> str:
             fault = error.diagnostics[0]
             if fault.code != NO_FORMULA:
                 raise
-            # It is not the variable that is at fault, but this use of it.
+            # The error is this use of the variable, not the variable.
             where = scalar.part(match.start(), len(match[0]))
             raise SpecError(fault._replace(location=where)) from None
 
     text = _INTERPOLATION.sub(replacement, scalar.text)
     if len(text) > MAX_TEXT:
         expected = f"at most {MAX_TEXT:,} characters"
-        raise SpecError(Diagnostic("limit", "this text becomes too long", scalar.location, expected))
+        raise SpecError(Diagnostic("limit", "this string becomes too long", scalar.location, expected))
     return text
 
 
 def compute(argument: Argument) -> Result:
-    """The value of a written argument: a number, a truth value, a word, or a list of these.
+    """Return the value of a written argument: a number, a boolean, a word, or a list of these.
 
     Raises:
-        SpecError: it has none.
+        SpecError: it has no value.
     """
     value, scope, _ = argument
     if isinstance(value, Items):
@@ -236,7 +234,7 @@ def compute(argument: Argument) -> Result:
     if isinstance(value, Entries):
         expected = "a number, a word or a list"
         raise SpecError(
-            Diagnostic("value", "a mapping has no value", value.location, expected, describe(value))
+            Diagnostic("value", "a mapping cannot be used here", value.location, expected, describe(value))
         )
     literal = number(value.text)
     return literal if literal is not None else _expression(value, scope)
@@ -256,7 +254,7 @@ def _expression(scalar: Scalar, scope: Scope) -> Result:
     except Undecidable as error:
         raise SpecError(_undecided(error, scalar)) from None
     except ExpressionError as error:
-        # The places of an expression that came of interpolation are not those of the file.
+        # After interpolation, places in the expression are not places in the file.
         where = scalar.part(error.start, error.width) if text == scalar.text else scalar.location
         if error.unknown_name is not None:
             raise _unknown_name(error.unknown_name, scope, where) from None
@@ -268,18 +266,18 @@ def _expression(scalar: Scalar, scope: Scope) -> Result:
 def _undecided(error: Undecidable, scalar: Scalar) -> Diagnostic:
     return Diagnostic(
         "undecided",
-        "this has no one formula for all values of what is kept unknown",
+        "there is no single formula that holds for all values of the symbols",
         scalar.location,
-        "numbers for which it is decided",
-        f"both are possible: {error.condition}, or not",
-        "--set gives a variable a number",
+        "variables with numbers that decide it",
+        f"{error.condition} holds for some values only",
+        "a variable that is not symbolic has the number that the spec or --set gives it",
     )
 
 
 def _expression_hint(text: str, scalar: Scalar) -> str:
     opened = any(text.count(left) > text.count(right) for left, right in ("()", "[]"))
     if opened and scalar.plain:
-        return 'inside {...} an expression with brackets or commas wants quotes: "min(a, b)"'
+        return 'inside {...} an expression with brackets or commas needs quotes: "min(a, b)"'
     return ""
 
 

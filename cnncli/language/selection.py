@@ -1,4 +1,4 @@
-"""The spec files that words on a command line mean: paths, folders, patterns, names of shipped specs."""
+"""Words on a command line -> spec files: paths, folders, patterns, names of shipped specs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnncli.language.files import below, exists, is_folder, natural, resolved
 class Selection(NamedTuple):
     """Spec files, each once, in the order given.
 
-    ``several`` says that there could have been more than one: two words, a folder, a pattern.
+    ``several`` means that there could have been more than one: two words, a folder, a pattern.
     """
 
     files: tuple[str, ...]
@@ -22,16 +22,16 @@ class Selection(NamedTuple):
 
 
 def select(words: Sequence[str]) -> Selection:
-    """What the words mean. A word that names nothing is kept: whoever opens it says so.
+    """Return the files that the words name. A word that names nothing is kept: opening it reports the error.
 
     Raises:
-        UsageError: a folder has no spec in it, or a pattern matches none, so that nothing can pass by
-            missing its target.
+        UsageError: a folder contains no spec, or a pattern matches none, so that a check of nothing
+            cannot succeed.
     """
     meant = [_meant(word) for word in words]
     once: dict[Path, str] = {}
     for file in (file for each in meant for file in each.files):
-        # By the file behind it, since one may be reached by several ways.
+        # Keyed by the resolved file, since several words may lead to one.
         once.setdefault(resolved(shipped.find(file) or Path(file)), file)
     return Selection(tuple(once.values()), len(words) > 1 or any(each.several for each in meant))
 
@@ -39,7 +39,7 @@ def select(words: Sequence[str]) -> Selection:
 def _meant(word: str) -> Selection:
     path = shipped.find(word) or word
     if is_folder(path):
-        return _all_of(below(Path(path)), f"there is no spec in '{word}'")
+        return _all_of(below(Path(path)), f"no specs in '{word}'")
     if not exists(path) and any(character in word for character in "*?["):
         return _all_of(_matches(word), f"no file matches '{word}'")
     return Selection((word,), several=False)
@@ -52,8 +52,8 @@ def _all_of(paths: Sequence[Path], message: str) -> Selection:
 
 
 def _matches(pattern: str) -> list[Path]:
-    """What a pattern matches but folders, as ``specs/**`` does."""
-    import glob  # noqa: PLC0415 - what few commands need
+    """Return the files that a pattern matches; ``specs/**`` also matches folders."""
+    import glob  # noqa: PLC0415 - few commands need it
 
     found = map(Path, glob.glob(pattern, recursive=True))  # noqa: PTH207 - also absolute patterns
     return sorted((path for path in found if not path.is_dir()), key=natural)

@@ -1,4 +1,4 @@
-"""The specs that ship with cnncli, by name: ``vgg16`` is one from anywhere, ``vgg`` is its family."""
+"""The specs that ship with cnncli, by name: ``vgg16`` is a spec in any folder, ``vgg`` its family."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
 
 def folder() -> Path:
-    """Where they lie: inside the package where it was installed, beside it in a checkout."""
+    """Return the folder of the shipped specs: inside an installed package, next to it in a checkout."""
     inside = _PACKAGE / "specs"
     return inside if inside.is_dir() else _PACKAGE.parent / "specs"
 
 
 @functools.cache
 def specs() -> Mapping[str, Path]:
-    """The file of every shipped spec, by its name."""
+    """Return the file of every shipped spec by name."""
     return {path.stem: path for path in below(folder())}
 
 
 @functools.cache
 def families() -> Mapping[str, Path]:
-    """The folder of every family of shipped specs, by its name."""
+    """Return the folder of every family of shipped specs by name."""
     parents = dict.fromkeys(path.parent for path in specs().values() if path.parent != folder())
     return {parent.name: parent for parent in parents}
 
 
 def find(word: str | Path) -> Path | None:
-    """The file, or the folder of a family, that a name means; None where it names nothing that ships.
+    """Return the file of a shipped spec or the folder of a family; None if the word names neither.
 
-    A name is a word without a suffix and without a separator. A file of that name, seen from here, is meant
-    first; a folder, such as a run's, hides a family but no spec, which it cannot be.
+    A name has no suffix and no separator. A file of that name in the working directory takes precedence;
+    a folder, such as a run's, takes precedence over a family but not over a spec.
     """
     name = str(word)
     if not _is_name(name) or (exists(name) and not is_folder(name)):
@@ -45,21 +45,19 @@ def find(word: str | Path) -> Path | None:
 
 
 def located(path: str | Path) -> Path:
-    """The file of one spec: a shipped one's where that is meant, otherwise the path as it is.
+    """Return the file of a spec: that of the shipped spec of this name, otherwise the path as it is.
 
     Raises:
-        UsageError: it is a name, and not that of a shipped spec, nor of anything that exists.
+        UsageError: it is the name of a family, or of neither a shipped spec nor a file.
     """
     found = find(path)
     if found is None and _is_name(str(path)) and not exists(path):
-        raise usage_error(
-            f"there is no file '{path}', and no spec of that name ships", hint=_hint(Path(path))
-        )
+        raise usage_error(f"no such file or shipped spec: '{path}'", hint=_hint(Path(path)))
     if found is not None and is_folder(found):
         raise usage_error(
             f"'{path}' is a family of specs",
             expected="one spec",
-            hint=listing([each.stem for each in below(found)]),
+            hint=f"specs of this family: {listing([each.stem for each in below(found)], last=', ')}",
         )
     return found or Path(path)
 
@@ -74,4 +72,4 @@ def _hint(path: Path) -> str:
         name: name for name in (*specs(), *families())
     }
     match = nearest(path.name, meant)
-    return f"did you mean '{meant[match]}'?" if match else "'cnncli specs' lists what ships"
+    return f"did you mean '{meant[match]}'?" if match else "'cnncli specs' lists the shipped specs"

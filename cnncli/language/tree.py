@@ -1,7 +1,7 @@
-"""The located values of a YAML text: words, lists and mappings.
+"""The located values of a YAML text: scalars, lists and mappings.
 
-Scalars stay text here: whether ``no`` is a word or a truth value depends on the field that reads it
-(:mod:`cnncli.language.readers`), so it is decided there.
+Scalars remain text here: whether ``no`` is a word or a boolean depends on the field that reads it
+(:mod:`cnncli.language.readers`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 class Scalar:
-    """One word of the file. ``plain`` says that it stood without quotes."""
+    """A YAML scalar. ``plain`` means that it is not quoted."""
 
     __slots__ = ("_place", "plain", "text")
     size = 1
@@ -34,7 +34,7 @@ class Scalar:
         return self.plain and self.text in _NULLS
 
     def part(self, start: int, width: int) -> Location:
-        """Where a piece of the text stands, as far as it can be told (not inside escapes)."""
+        """Return the place of a part of the text; that of the whole if it is not known (after escapes)."""
         source, line, column, whole = self._place
         offset = start if self.plain else start + 1
         return Location(source, line, column + offset, width) if offset + width <= whole else self.location
@@ -68,7 +68,7 @@ class Items:
 
 
 class Entries(Mapping[str, "Value"]):
-    """A YAML mapping: text keys in the order of the file, each with the place of its key."""
+    """A YAML mapping: string keys in the order of the file, each with its place."""
 
     __slots__ = ("keys_at", "pairs", "place", "size")
 
@@ -97,7 +97,7 @@ class Entries(Mapping[str, "Value"]):
         return f"Entries({self.pairs!r})"
 
     def merged(self, over: Entries) -> Entries:
-        """This mapping under ``over``: mappings merge key by key, everything else is replaced."""
+        """Return this mapping with ``over`` merged into it: mappings key by key, all else is replaced."""
         pairs = dict(self.pairs)
         for key, value in over.pairs.items():
             below = pairs.get(key)
@@ -106,7 +106,7 @@ class Entries(Mapping[str, "Value"]):
         return Entries(pairs, self.keys_at | over.keys_at, over.place)
 
     def without(self, *keys: str) -> Entries:
-        """This mapping less some keys."""
+        """Return this mapping without some keys."""
         return Entries({k: v for k, v in self.pairs.items() if k not in keys}, self.keys_at, self.place)
 
 
@@ -114,7 +114,7 @@ Value: TypeAlias = Scalar | Items | Entries
 
 
 def same_value(one: Value, other: Value) -> bool:
-    """Whether two values say the same, wherever they stand; keys may be quoted or not."""
+    """Return whether two values are equal, regardless of their places and of quotes around keys."""
     if isinstance(one, Scalar) and isinstance(other, Scalar):
         return (one.text, one.plain) == (other.text, other.plain)
     if isinstance(one, Items) and isinstance(other, Items):
@@ -127,7 +127,7 @@ def same_value(one: Value, other: Value) -> bool:
 
 
 def describe(value: Value) -> str:
-    """What stands here, for "expected ..., got ..."."""
+    """Return a short description of a value for "received: ..."."""
     if isinstance(value, Items):
         return f"a list of {len(value)}" if len(value) else "an empty list"
     if isinstance(value, Entries):

@@ -1,4 +1,4 @@
-"""A document back to YAML text: what a run keeps, with ``extends`` and ``--set`` resolved."""
+"""Document -> YAML text with ``extends`` and ``--set`` resolved, which a run keeps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnncli.language.tree import Entries, Items, Scalar, Value
 
 
 def to_yaml(document: Document) -> str:
-    """The text of one self-contained spec that means the same as the document."""
+    """Return the text of a self-contained spec that is equivalent to the document."""
     entries = document.entries
     if "name" not in entries:
         key = Scalar("name", True, document.source, 1, 1, 1)
@@ -44,11 +44,11 @@ def _events(value: Value, depth: int) -> Iterator[yaml.Event]:
 
 
 def _scalar(value: Scalar) -> yaml.Event:
-    # "null" in full: the emitter would put quotes round nothing, which makes it a text.
+    # "null" in full: the emitter would quote an empty scalar, which makes it a string.
     text = "null" if value.is_null else value.text
     return yaml.ScalarEvent(None, None, (value.plain, True), text, style=None if value.plain else '"')
 
 
 def _is_small(value: Value) -> bool:
-    """Whether a collection reads well on one line."""
+    """Return whether a collection is readable on one line."""
     return value.size <= 12

@@ -179,7 +179,7 @@ def test_what_is_at_fault_is_said_and_the_others_have_their_rows(folder: Path, f
     assert code == 2
     assert "did you mean 'linear'?" in errors
     assert "latin.yaml' is not UTF-8 text" in errors
-    assert "there is no file" in errors
+    assert "no such file" in errors
     assert "did you mean 'vgg16'?" in errors
     assert "good" in text
     assert "other" in text
@@ -196,7 +196,7 @@ def test_where_all_are_at_fault_there_is_no_table(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["empty"], "there is no spec in 'empty'"),
+        (["empty"], "no specs in 'empty'"),
         (["specs/lenet5.yaml", "*.json"], "no file matches '*.json'"),
         (["vgg", "--depth", "1"], "--depth cannot be combined with a comparison"),
         (["vgg", "--fully-connected", "--verify"], "--fully-connected and --verify cannot be combined"),

@@ -87,7 +87,7 @@ def test_as_json() -> None:
     ("arguments", "message"),
     [
         (("unet", "--vary", "wdith", "--limit", "params=1M"), "did you mean 'width'?"),
-        (("unet", "--vary", "align", "--limit", "params=1M"), "'align' cannot be kept unknown"),
+        (("unet", "--vary", "align", "--limit", "params=1M"), "'align' cannot be symbolic"),
         (("unet", "--vary", "width", "--vary", "width"), "is given twice"),
         (("unet", "--vary", "width", "--set", "width=3"), "cannot have a value and be varied"),
         (("unet", "--vary", "width", "--limit", "parms=1M"), "did you mean 'params'?"),
@@ -106,7 +106,7 @@ def test_as_json() -> None:
         ),
         (("small_resnet", "--vary", "depth", "--limit", "params=0"), "no value of 'depth'"),
         (("lenet5", "--vary", "width"), "has no variables"),
-        (("nothing.yaml", "--vary", "width"), "there is no file 'nothing.yaml'"),
+        (("nothing.yaml", "--vary", "width"), "no such file: 'nothing.yaml'"),
     ],
 )
 def test_mistakes(arguments: tuple[str, ...], message: str) -> None:
@@ -255,7 +255,10 @@ def test_variables_and_sizes_together() -> None:
     [
         (("unet", "--symbolic", "wdith"), "did you mean 'width'?"),
         (("unet", "lenet5", "--symbolic"), "--symbolic cannot be combined with a comparison"),
-        (("small_resnet", "--symbolic", "depth"), "formulas can stand for channels"),
+        (
+            ("small_resnet", "--symbolic", "depth"),
+            "only channels, features, groups, capsules and sizes can be formulas",
+        ),
         (("unet", "--symbolic", "width", "--shifts"), "--shifts cannot be combined with formulas"),
         (("unet", "--symbolic", "width", "--input", "1xHxWx"), "'' is no size"),
     ],

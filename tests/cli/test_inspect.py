@@ -92,8 +92,8 @@ def test_a_wrong_size(size: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere.yaml"], "there is no file 'nowhere.yaml'"),
-        (["resnte18"], "there is no file 'resnte18', and no spec of that name ships"),
+        (["nowhere.yaml"], "no such file: 'nowhere.yaml'"),
+        (["resnte18"], "no such file or shipped spec: 'resnte18'"),
         (["specs/lenet5.yaml", "--set", "width=3"], "specs/lenet5.yaml has no variables"),
         (["specs/lenet5.yaml", "--plugin", "nowhere.py"], "there is no plug-in 'nowhere.py'"),
     ],

@@ -87,7 +87,7 @@ def test_markdown(tmp_path: Path) -> None:
         (("--fit-into", "10 kB"), "not even one sample fits"),
         (("--batch", "0"), "Invalid value for '--batch'"),
         (("--batch", "many"), "Invalid value for '--batch'"),
-        (("--set", "train.optimizer=adam"), "one of sgd and adamw"),
+        (("--set", "train.optimizer=adam"), "sgd or adamw"),
         (("--set", "train.momentum=2"), "a number from 0 to 1"),
         (("--dtype", "int8"), "int8"),
         (("--input", "3x"), "--input 3x"),

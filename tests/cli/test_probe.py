@@ -174,7 +174,7 @@ def test_the_weights_of_a_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere.yaml"], "there is no file 'nowhere.yaml'"),
+        (["nowhere.yaml"], "no such file: 'nowhere.yaml'"),
         (["small"], "nothing to shift"),
         (["lenet5", "--pixels", "0"], "Invalid value for '--pixels'"),
         (["lenet5", "--samples", "0"], "Invalid value for '--samples'"),

@@ -157,7 +157,7 @@ def test_an_interrupt_saves_and_the_run_ends_as_if_there_had_been_none(spec: Pat
         (["SPEC", "--set", "train.epochs=0"], "a whole number of 1 or more"),
         (["SPEC", "--set", "train.epochs=many"], "unknown name 'many'"),
         (["SPEC", "--set", "train.batch=1.5"], "a whole number of 1 or more"),
-        (["SPEC", "--set", "train.seed="], "there is no value"),
+        (["SPEC", "--set", "train.seed="], "no value is given"),
         (["SPEC", "--device", "tpu"], "auto, cpu, cuda"),
         (["SPEC", "--resume", "run"], "--resume takes spec, settings and folder from the run"),
     ],

@@ -244,7 +244,8 @@ class TestFaults:
 
     def test_a_block_with_the_name_of_a_kind(self) -> None:
         assert (
-            fault("blocks: {conv: {layers: [relu]}}\nlayers: [relu]").message == "'conv' is a kind of layer"
+            fault("blocks: {conv: {layers: [relu]}}\nlayers: [relu]").message
+            == "'conv' is the name of a kind"
         )
 
     @pytest.mark.parametrize("name", ["name", "from", "repeat", "first"])

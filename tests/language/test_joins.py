@@ -40,7 +40,7 @@ def test_from_says_where_branches_start(join: str) -> None:
 def test_a_bare_word_is_never_a_kind(join: str) -> None:
     found = fault(f"layers: [{join}: [relu, identity]]")
     assert (found.code, pointed(found)) == ("unknown-node", "relu")
-    assert found.hint == "a layer is written in a list of its own: [relu]"
+    assert found.hint == "a branch that is a new 'relu' is written as a list: [relu]"
 
 
 @JOINS
@@ -139,7 +139,7 @@ def test_a_join_without_branches(join: str, written: str) -> None:
 @JOINS
 def test_a_branch_without_layers(join: str) -> None:
     found = fault(f"layers: [{join}: [identity, []]]")
-    assert (found.code, found.hint) == ("branches", "the tensor itself is written: identity")
+    assert (found.code, found.hint) == ("branches", "write 'identity' for the unchanged tensor")
 
 
 def test_every_branch_is_checked() -> None:

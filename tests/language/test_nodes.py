@@ -115,7 +115,7 @@ class TestName:
     @pytest.mark.parametrize("name", ["[a]", "{a: b}", ""])
     def test_a_name_of_a_wrong_form(self, name: str) -> None:
         found = fault(f"layers:\n  - relu:\n    name: {name}\n")
-        assert (found.code, found.expected) == ("name", "a text")
+        assert (found.code, found.expected) == ("name", "a string")
 
     @pytest.mark.parametrize("name", ["forward", "train", "state_dict", "a.parameters", "_modules", "b._x"])
     def test_names_of_torch_modules_are_reserved(self, name: str) -> None:
@@ -295,10 +295,18 @@ class TestSugar:
         assert kinds(text) == ["conv", "relu"]
 
     @pytest.mark.parametrize("key", ["norm", "activation"])
-    @pytest.mark.parametrize("value", ["{}", "[batch]", "{a: , b: }", ""])
-    def test_sugar_of_a_wrong_form(self, key: str, value: str) -> None:
+    @pytest.mark.parametrize(
+        ("value", "received"),
+        [
+            ("{}", "an empty mapping"),
+            ("[batch]", "a list of 1"),
+            ("{a: , b: }", "a mapping with a and b"),
+            ("", "nothing"),
+        ],
+    )
+    def test_sugar_with_the_wrong_form(self, key: str, value: str, received: str) -> None:
         found = fault(f"layers:\n  - conv:\n      channels: 4\n      kernel: 1\n      {key}: {value}\n")
-        assert found.message == f"this is no {key}"
+        assert found.message == f"'{key}' cannot be {received}"
 
     def test_an_unknown_word(self) -> None:
         found = fault("layers: [conv: {channels: 4, kernel: 1, activation: rleu}]")
@@ -306,7 +314,7 @@ class TestSugar:
 
     def test_a_variable_without_its_dollar_sign(self) -> None:
         found = fault("vars: {act: relu}\nlayers: [conv: {channels: 4, kernel: 1, activation: act}]")
-        assert found.hint == "for the variable write $act"
+        assert found.hint == "the variable is written $act"
 
     def test_a_kind_without_sugar(self) -> None:
         assert fault("layers: [maxpool: {kernel: 2, activation: relu}]").code == "unknown-argument"
@@ -321,7 +329,7 @@ class TestFaults:
         assert fault("layers: [reul]").hint == "did you mean 'relu'?"
 
     def test_a_kind_like_nothing(self) -> None:
-        assert fault("layers: [qqqqqq]").hint.startswith("there is ")
+        assert fault("layers: [qqqqqq]").hint.startswith("known names: ")
 
     def test_a_misspelt_argument_is_not_a_missing_one_too(self) -> None:
         found = faults("layers: [conv: {chanels: 3, kernal: 3}]")
@@ -345,7 +353,7 @@ class TestFaults:
 
     def test_two_kinds_in_one_node(self) -> None:
         found = fault("layers:\n  - conv: {channels: 3, kernel: 3}\n    relu:\n")
-        assert (found.message, pointed(found)) == ("'relu' cannot stand beside 'conv'", "relu")
+        assert (found.message, pointed(found)) == ("this layer has two kinds, 'conv' and 'relu'", "relu")
 
     def test_a_misspelt_reserved_key(self) -> None:
         found = fault("layers:\n  - conv: {channels: 3, kernel: 3}\n    nmae: a\n")
@@ -353,7 +361,7 @@ class TestFaults:
 
     def test_an_argument_beside_the_kind(self) -> None:
         found = fault("layers:\n  - conv: {channels: 3, kernel: 3}\n    dilation: 2\n")
-        assert found.hint == "arguments go inside: conv: {dilation: ...}"
+        assert found.hint == "conv: {dilation: ...}"
 
     @pytest.mark.parametrize("node", ["{}", "{name: a}", "", "[relu]", "3", "[]", "~"])
     def test_what_is_no_node(self, node: str) -> None:

@@ -1,78 +1,187 @@
-"""Settings by path: ``--set train.lr=0.1`` beside ``--set width=32``."""
+"""``--set``: values for variables, and for settings by their path."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from cnncli.diagnostics import CnncliError, Diagnostic
-from cnncli.graph import open_text
+from cnncli.diagnostics import SpecError, UsageError
+from cnncli.graph import open_spec, open_text
+from cnncli.language.writer import to_yaml
+from tests.language.support import fault, faults, kinds, layer, opened, pointed, rendered, under
 
-PLAIN = (
-    "vars: {width: 4}\ninput: [1, 8, 8]\nlayers: [conv: {channels: width, kernel: 3}, flatten, linear: 10]\n"
-)
+CONV = "layers: [conv: {channels: %s, kernel: 1}]"
+PLAIN = "layers: [flatten, linear: 10]\n"
 TRAINED = PLAIN + "train: {lr: 0.5, epochs: 3}\n"
+HEADS = "layers: [flatten]\nheads: {digit: [linear: 10], parity: [linear: 2]}\n"
 
 
-def fault(text: str, *overrides: str) -> Diagnostic:
-    with pytest.raises(CnncliError) as caught:
-        open_text(text, name="net.yaml", overrides=overrides)
-    return caught.value.diagnostics[0]
+def channels(text: str, variables: str = "{}", *overrides: str) -> object:
+    return layer(f"vars: {variables}\n{CONV % text}", *overrides).output[0]
 
 
-@pytest.mark.parametrize("text", [PLAIN, TRAINED])
-def test_a_setting_is_set_by_its_path(text: str) -> None:
-    opened = open_text(text, overrides=["train.lr=0.25", "width=6", "train.optimizer=adamw"])
-    assert opened.train.lr == 0.25
-    assert opened.train.optimizer == "adamw"
-    assert opened.graph.nodes[0].parameters["weight"] == (6, 1, 3, 3)
+class TestVariables:
+    def test_numbers_words_and_lists(self) -> None:
+        assert channels("a", "{a: 1}", "a=5") == 5
+        assert channels("a*2", "{a: 1}", "a = 5 ") == 10
+        assert channels("'a[1]'", "{a: [1]}", "a=[3, 7]") == 7
+        assert channels("a", "{a: 1, b: 4}", "a=b+1") == 5
+        assert kinds(
+            "vars: {act: relu}\nlayers: [conv: {channels: 1, kernel: 1, activation: $act}]", "act=tanh"
+        ) == [
+            "conv",
+            "tanh",
+        ]
+
+    def test_the_last_one_counts(self) -> None:
+        assert channels("a", "{a: 1}", "a=5", "a=6") == 6
+
+    def test_an_equals_sign_in_the_value(self) -> None:
+        assert channels("2 if a else 3", "{a: true}", "a=1 == 2") == 3
+
+    @pytest.mark.parametrize(
+        ("override", "message"),
+        [
+            ("widht=3", "--set widht=3: net.yaml has no variable 'widht'"),
+            ("width", "--set width: not a setting"),
+            ("=3", "--set =3: not a setting"),
+            ("width=", "--set width=: no value is given"),
+            ("", "--set : not a setting"),
+        ],
+    )
+    def test_what_is_wrong_on_the_command_line(self, override: str, message: str) -> None:
+        with pytest.raises(UsageError) as caught:
+            opened("vars: {width: 1}\nlayers: [relu]", override)
+        assert caught.value.diagnostics[0].message == message
+
+    def test_the_nearest_variable(self) -> None:
+        with pytest.raises(UsageError) as caught:
+            opened("vars: {width: 1}\nlayers: [relu]", "widht=3")
+        assert caught.value.diagnostics[0].hint == "did you mean 'width'?"
+
+    def test_a_spec_without_variables(self) -> None:
+        with pytest.raises(UsageError, match=r"net\.yaml has no variables"):
+            opened("layers: [relu]", "a=3")
+
+    @pytest.mark.parametrize(
+        ("override", "column"), [("a=[1, {", 8), ("a=0", 3), ("a=  x", 5), ("a=[1, 2", 8)]
+    )
+    def test_a_wrong_value_is_pointed_at_on_the_command_line(self, override: str, column: int) -> None:
+        found = fault(f"vars: {{a: 1}}\n{CONV % 'a'}", override)
+        if found.code != "value":
+            assert str(found.location) == f"--set:1:{column}"
+        else:
+            assert found.received.startswith("'a' (which is")
 
 
-def test_what_is_not_set_stays() -> None:
-    assert open_text(TRAINED, overrides=["train.lr=0.25"]).train.epochs == 3
+class TestSettings:
+    @pytest.mark.parametrize("text", [PLAIN, TRAINED], ids=["no section", "a section"])
+    def test_settings_by_path(self, text: str) -> None:
+        train = opened(text, "train.lr=0.25", "train.optimizer=adamw", "train.nesterov=yes").train
+        assert (train.lr, train.optimizer, train.nesterov) == (0.25, "adamw", True)
+
+    def test_other_settings_stay(self) -> None:
+        assert opened(TRAINED, "train.lr=0.25").train.epochs == 3
+
+    def test_beside_variables(self) -> None:
+        found = opened(f"vars: {{a: 1}}\n{CONV % 'a'}", "train.lr=0.1", "a=3", "train.batch=8")
+        assert (found.train.lr, found.graph.nodes[0].output[0], found.train.batch) == (0.1, 3, 8)
+
+    def test_the_last_one_counts(self) -> None:
+        assert opened(TRAINED, "train.lr=0.1", "train.lr=0.2").train.lr == 0.2
+
+    def test_blanks(self) -> None:
+        assert opened(TRAINED, " train . lr =  0.1 ").train.lr == 0.1
+
+    def test_an_expression_over_variables(self) -> None:
+        assert opened("vars: {n: 4}\n" + PLAIN, "train.epochs=n * 2", "n=5").train.epochs == 10
+
+    def test_budgets(self) -> None:
+        assert opened(PLAIN, "budget.params=1M").budget.params == 1_000_000
+
+    def test_a_nested_path(self) -> None:
+        assert opened(HEADS, "train.losses.digit=0.5").train.losses == {"digit": 0.5}
+        text = HEADS + "train: {losses: {digit: 3, parity: 2}}"
+        assert opened(text, "train.losses.digit=0.5").train.losses == {"digit": 0.5, "parity": 2.0}
+
+    def test_a_mapping_replaces_a_mapping(self) -> None:
+        text = HEADS + "train: {losses: {parity: 2}}"
+        assert opened(text, "train.losses={digit: 1}").train.losses == {"digit": 1.0}
+        assert opened(text, "train.losses={digit: 1}", "train.losses.digit=4").train.losses == {"digit": 4.0}
+
+    @pytest.mark.parametrize("path", ["folder:/data/a$b", "folder:/$lr/$$x", "npz:${HOME}.npz"])
+    @pytest.mark.parametrize("quote", ["", "'", '"'])
+    def test_a_dollar_sign_stays(self, path: str, quote: str) -> None:
+        found = opened("vars: {lr: 1}\n" + PLAIN, f"train.data={quote}{path}{quote}")
+        assert found.train.data == path
+        assert open_text(to_yaml(found.document)).train.data == path
+
+    def test_after_extends(self, tmp_path: Path) -> None:
+        (tmp_path / "base.yaml").write_text("input: [4]\nlayers: [linear: 2]\ntrain: {lr: 0.5, epochs: 3}\n")
+        (tmp_path / "net.yaml").write_text("extends: base.yaml\ntrain: {lr: 0.4}\n")
+        train = open_spec(tmp_path / "net.yaml", overrides=["train.lr=0.3"]).train
+        assert (train.lr, train.epochs) == (0.3, 3)
 
 
-def test_the_last_value_counts() -> None:
-    assert open_text(TRAINED, overrides=["train.lr=0.1", "train.lr=0.2"]).train.lr == 0.2
+class TestWrongSettings:
+    def test_a_wrong_value_has_a_caret_on_the_command_line(self) -> None:
+        assert rendered(TRAINED, "train.lr=fast").splitlines()[1:3] == [
+            "    1 | train.lr=fast",
+            "      |          ^^^^",
+        ]
 
+    @pytest.mark.parametrize(
+        ("override", "column"),
+        [("train.lr= -1", 11), ("train.lr=[1, {", 15), ("train.losses={digit: -1}", 22)],
+    )
+    def test_the_place_of_a_wrong_value(self, override: str, column: int) -> None:
+        assert str(fault(HEADS, override).location) == f"--set:1:{column}"
 
-def test_paths_lead_into_mappings() -> None:
-    text = "input: [4]\nlayers: [identity]\nheads: {a: [linear: 2], b: [linear: 3]}\n"
-    assert open_text(text, overrides=["train.losses.b=0.5"]).train.losses == {"b": 0.5}
-    assert open_text(text, overrides=["train.losses={a: 2}"]).train.losses == {"a": 2.0}
+    def test_an_unknown_setting(self) -> None:
+        found = fault(TRAINED, "train.epoch=3")
+        assert (pointed(found), found.hint) == ("epoch", "did you mean 'epochs'?")
 
+    @pytest.mark.parametrize(
+        ("override", "hint"),
+        [
+            ("trian.lr=1", "did you mean 'train'?"),
+            ("layers.x=1", "sections with settings: train, budget"),
+            ("vars.a=1", "sections with settings: train, budget"),
+        ],
+    )
+    def test_an_unknown_section(self, override: str, hint: str) -> None:
+        with pytest.raises(UsageError, match="is not a section with settings") as caught:
+            opened(TRAINED, override)
+        assert caught.value.diagnostics[0].hint == hint
 
-def test_limits_are_settings_too() -> None:
-    assert open_text(PLAIN, overrides=["budget.params=1M"]).budget.params == 1_000_000
+    def test_a_path_into_a_number(self) -> None:
+        found = fault(TRAINED, "train.lr.x=1")
+        assert found.message == "'train.lr' is not a mapping"
+        assert (pointed(found), found.expected, found.received) == ("lr", "a mapping", "'0.5'")
+        assert [under(each.location) for each in found.related] == ["0.5"]
 
+    def test_a_path_into_what_is_not_set(self) -> None:
+        assert "'lr' cannot be a mapping with x" in fault(PLAIN, "train.lr.x=1").message
 
-def test_a_wrong_value_points_at_the_option() -> None:
-    found = fault(TRAINED, "train.lr=fast")
-    assert found.location is not None
-    assert (found.location.source.name, found.location.column, found.location.width) == ("--set", 10, 4)
+    @pytest.mark.parametrize("override", ["train.=1", ".lr=1", "train..lr=1", "train. =1", ".=1", "train.lr"])
+    def test_a_malformed_path(self, override: str) -> None:
+        with pytest.raises(UsageError, match="not a setting"):
+            opened(TRAINED, override)
 
+    def test_no_value(self) -> None:
+        with pytest.raises(UsageError, match="no value is given"):
+            opened(TRAINED, "train.lr=")
 
-def test_an_unknown_setting_names_the_nearest() -> None:
-    found = fault(TRAINED, "train.epoch=3")
-    assert "no argument 'epoch'" in found.message
-    assert found.hint == "did you mean 'epochs'?"
-    assert found.location is not None
-    assert found.location.column == 7
+    def test_a_fault_of_the_file_points_at_the_file(self) -> None:
+        found = fault(PLAIN + "train: {epochs: 0}", "train.lr=0.1")
+        assert (str(found.location), pointed(found)) == ("net.yaml:3:17", "0")
 
+    def test_faults_of_file_and_options_come_together(self) -> None:
+        found = faults(PLAIN + "train: {epochs: 0}", "train.lr=x", "train.batch=y", "train.nothing=1")
+        assert {str(each.location).partition(":")[0] for each in found} == {"--set", "net.yaml"}
+        assert len(found) == 4
 
-@pytest.mark.parametrize(
-    ("override", "hint"),
-    [("trian.lr=1", "did you mean 'train.'?"), ("layers.x=1", "sections with settings: train, budget")],
-)
-def test_an_unknown_section_is_refused(override: str, hint: str) -> None:
-    assert fault(TRAINED, override).hint == hint
-
-
-@pytest.mark.parametrize("override", ["train.=1", ".lr=1", "train..lr=1", "train.lr="])
-def test_a_path_without_a_name_or_value_is_refused(override: str) -> None:
-    assert fault(TRAINED, override).code == "usage"
-
-
-def test_a_fault_of_the_file_still_points_at_the_file() -> None:
-    found = fault(TRAINED.replace("epochs: 3", "epochs: 0"), "train.lr=0.1")
-    assert found.location is not None
-    assert (found.location.source.name, found.location.line) == ("net.yaml", 4)
+    def test_a_repeated_key(self) -> None:
+        with pytest.raises(SpecError, match="given twice"):
+            opened(HEADS, "train.losses={digit: 1, digit: 2}")

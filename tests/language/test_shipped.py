@@ -25,7 +25,8 @@ def hint(word: str) -> str:
     with pytest.raises(UsageError) as caught:
         open_spec(word)
     (fault,) = caught.value.diagnostics
-    assert fault.message.startswith(f"there is no file '{Path(word)}'")
+    what = "file" if "." in word else "file or shipped spec"
+    assert fault.message == f"no such {what}: '{Path(word)}'"
     return fault.hint
 
 
@@ -72,12 +73,12 @@ def test_a_folder_here_hides_a_family_but_no_spec(elsewhere: Path) -> None:
 @pytest.mark.parametrize("word", ["vgg16.yaml", "./vgg16.yaml", "nets/vgg16.yml"])
 @pytest.mark.usefixtures("elsewhere")
 def test_the_file_of_a_shipped_spec_is_not_here_but_its_name_is(word: str) -> None:
-    assert hint(word) == "'vgg16' alone is the spec that ships"
+    assert hint(word) == "'vgg16' without a suffix is the shipped spec"
 
 
 def test_a_link_that_leads_nowhere_is_said_to(elsewhere: Path) -> None:
     (elsewhere / "net.yaml").symlink_to("nowhere.yaml")
-    with pytest.raises(UsageError, match=r"'net.yaml' is a link to a file that is not there"):
+    with pytest.raises(UsageError, match=r"'net.yaml' is a link to a file that does not exist"):
         open_spec("net.yaml")
 
 
@@ -119,7 +120,7 @@ def test_a_file_beside_it_may_be_meant_as_well(elsewhere: Path) -> None:
 
 @pytest.mark.usefixtures("elsewhere")
 def test_a_name_like_no_other() -> None:
-    assert hint("zzzzzzzzzz") == "'cnncli specs' lists what ships"
+    assert hint("zzzzzzzzzz") == "'cnncli specs' lists the shipped specs"
 
 
 @pytest.mark.usefixtures("elsewhere")
@@ -128,7 +129,7 @@ def test_a_family_is_not_one_spec() -> None:
         open_spec("vgg")
     (fault,) = caught.value.diagnostics
     assert fault.message == "'vgg' is a family of specs"
-    assert fault.hint == "vgg11, vgg11_lrn, vgg13, vgg16, vgg16_c and vgg19"
+    assert fault.hint == "specs of this family: vgg11, vgg11_lrn, vgg13, vgg16, vgg16_c, vgg19"
 
 
 def test_a_link_to_a_shipped_spec_is_a_file(elsewhere: Path) -> None:

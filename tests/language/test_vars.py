@@ -1,4 +1,4 @@
-"""Variables and expressions, in numbers and in texts; defaults; ``--set``."""
+"""Variables and expressions, in numbers and in texts; defaults."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from math import inf
 
 import pytest
 
-from cnncli.diagnostics import UsageError
 from cnncli.language.expressions import ExpressionError, Result, evaluate
 from cnncli.language.scope import number
 from tests.language.support import fault, faults, graph, kinds, layer, nodes, opened, pointed
@@ -274,7 +273,7 @@ class TestVars:
         assert all(each.code in {"limit", "text", "expression"} for each in found)
 
     def test_a_mapping_has_no_value(self) -> None:
-        assert fault(f"vars: {{a: {{b: 1}}}}\n{CONV % 'a'}").message == "a mapping has no value"
+        assert fault(f"vars: {{a: {{b: 1}}}}\n{CONV % 'a'}").message == "a mapping cannot be used here"
 
     def test_an_expression_that_is_no_whole_number(self) -> None:
         found = fault(f"vars: {{a: 3}}\n{CONV % 'a * 0.5'}")
@@ -372,57 +371,3 @@ class TestDefaults:
     def test_a_wrong_value_is_pointed_at_once(self) -> None:
         found = fault("defaults: {conv: {kernel: 0}}\nlayers: [conv: 1, conv: 2]")
         assert pointed(found) == "0"
-
-
-class TestSet:
-    def test_numbers_words_and_lists(self) -> None:
-        assert channels("a", "{a: 1}", "a=5") == 5
-        assert channels("a*2", "{a: 1}", "a = 5 ") == 10
-        assert channels("'a[1]'", "{a: [1]}", "a=[3, 7]") == 7
-        assert channels("a", "{a: 1, b: 4}", "a=b+1") == 5
-        assert kinds(
-            "vars: {act: relu}\nlayers: [conv: {channels: 1, kernel: 1, activation: $act}]", "act=tanh"
-        ) == [
-            "conv",
-            "tanh",
-        ]
-
-    def test_the_last_one_counts(self) -> None:
-        assert channels("a", "{a: 1}", "a=5", "a=6") == 6
-
-    def test_an_equals_sign_in_the_value(self) -> None:
-        assert channels("2 if a else 3", "{a: true}", "a=1 == 2") == 3
-
-    @pytest.mark.parametrize(
-        ("override", "message"),
-        [
-            ("widht=3", "--set widht=3: net.yaml has no variable 'widht'"),
-            ("width", "--set width"),
-            ("=3", "--set =3"),
-            ("width=", "--set width=: there is no value"),
-            ("", "--set "),
-        ],
-    )
-    def test_what_is_wrong_on_the_command_line(self, override: str, message: str) -> None:
-        with pytest.raises(UsageError) as caught:
-            opened("vars: {width: 1}\nlayers: [relu]", override)
-        assert caught.value.diagnostics[0].message == message
-
-    def test_the_nearest_variable(self) -> None:
-        with pytest.raises(UsageError) as caught:
-            opened("vars: {width: 1}\nlayers: [relu]", "widht=3")
-        assert caught.value.diagnostics[0].hint == "did you mean 'width'?"
-
-    def test_a_spec_without_variables(self) -> None:
-        with pytest.raises(UsageError, match=r"net\.yaml has no variables"):
-            opened("layers: [relu]", "a=3")
-
-    @pytest.mark.parametrize(
-        ("override", "column"), [("a=[1, {", 8), ("a=0", 3), ("a=  x", 5), ("a=[1, 2", 8)]
-    )
-    def test_a_wrong_value_is_pointed_at_on_the_command_line(self, override: str, column: int) -> None:
-        found = fault(f"vars: {{a: 1}}\n{CONV % 'a'}", override)
-        if found.code != "value":
-            assert str(found.location) == f"--set:1:{column}"
-        else:
-            assert found.received.startswith("'a' (which is")

@@ -1,0 +1,126 @@
+"""``--set``: values for variables, ``width=32``, and for settings by their path, ``train.lr=0.1``.
+
+Every value is located in the text of its option, so that a later error points there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from cnncli.diagnostics import (
+    Diagnostic,
+    Faults,
+    Related,
+    Source,
+    SpecError,
+    UsageError,
+    did_you_mean,
+    nearest,
+    usage_error,
+)
+from cnncli.language.parsing import parse
+from cnncli.language.tree import Entries, Items, Scalar, Value, describe
+
+_SECTIONS: Final = ("train", "budget")
+"""The sections that have settings."""
+_EXPECTED: Final = "NAME=VALUE, or a setting by its path, train.NAME=VALUE"
+
+
+def overridden(entries: Entries, overrides: Iterable[str], faults: Faults) -> Entries:
+    """Return the sections of a spec with every override applied, the last one of a name taking precedence.
+
+    Raises:
+        UsageError: an override is malformed, or names no variable or section.
+        SpecError: a path leads into a value that is not a mapping, or a value is not YAML.
+    """
+    for text in overrides:
+        entries = _Override(text).applied(entries, faults)
+    return entries
+
+
+class _Override:
+    """One option: the path that it sets, and where in its text each part is."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._source = Source("--set", text)
+        self._name, equals, self._value = text.partition("=")
+        self._path = [part.strip() for part in self._name.split(".")]
+        if not equals or not all(self._path):
+            raise self._error("not a setting", expected=_EXPECTED, hint="--set width=32")
+        if not self._value.strip():
+            raise self._error("no value is given", expected=_EXPECTED)
+
+    def applied(self, entries: Entries, faults: Faults) -> Entries:
+        """Return the sections with this value in place."""
+        if len(self._path) == 1:
+            return self._with_variable(entries, faults)
+        if self._path[0] not in _SECTIONS:
+            match = nearest(self._path[0], _SECTIONS)
+            hint = f"did you mean '{match}'?" if match else f"sections with settings: {', '.join(_SECTIONS)}"
+            raise self._error(f"'{self._path[0]}' is not a section with settings", hint=hint)
+        return self._with_setting(entries, 0, _literal(self._read(faults)))
+
+    def _with_variable(self, entries: Entries, faults: Faults) -> Entries:
+        name = self._path[0]
+        variables = entries.get("vars")
+        known = variables if isinstance(variables, Entries) else None
+        if known is None or name not in known:
+            what = "no variables" if known is None else f"no variable '{name}'"
+            hint = did_you_mean(name, known or ())
+            raise self._error(f"{entries.location.source.name} has {what}", hint=hint)
+        return _with(entries, entries.keys_at["vars"], _with(known, self._key(0), self._read(faults)))
+
+    def _with_setting(self, entries: Entries, level: int, value: Value) -> Entries:
+        """Return ``entries`` with the value at the path from ``level`` on; missing mappings are created."""
+        key = self._key(level)
+        if level == len(self._path) - 1:
+            return _with(entries, key, value)
+        inner = entries.get(key.text)
+        if inner is None:
+            inner = Entries({}, {}, (self._source, 1, 1, len(self._name)))
+        elif not isinstance(inner, Entries):
+            message = f"'{'.'.join(self._path[: level + 1])}' is not a mapping"
+            related = (Related("its value is here", inner.location),)
+            fault = Diagnostic("set", message, key.location, "a mapping", describe(inner), related=related)
+            raise SpecError(fault)
+        below = self._with_setting(inner, level + 1, value)
+        return _with(entries, entries.keys_at.get(key.text, key), below)
+
+    def _key(self, level: int) -> Scalar:
+        parts = self._name.split(".")
+        before = ".".join((*parts[:level], "")) if level else ""
+        blank = len(parts[level]) - len(parts[level].lstrip())
+        name = self._path[level]
+        return Scalar(name, True, self._source, 1, len(before) + blank + 1, len(name))
+
+    def _read(self, faults: Faults) -> Value:
+        start = len(self._name) + 1
+        stripped = self._value.strip()
+        if stripped.startswith(("[", "{", '"', "'")):
+            # Blanks in place of the name, so that errors point at the right column.
+            return parse(Source(self._source.name, " " * start + self._value), faults)
+        blank = len(self._value) - len(self._value.lstrip())
+        return Scalar(stripped, True, self._source, 1, start + blank + 1, len(stripped))
+
+    def _error(self, message: str, *, expected: str = "", hint: str = "") -> UsageError:
+        return usage_error(f"--set {self._text}: {message}", expected=expected, hint=hint)
+
+
+def _with(entries: Entries, key: Scalar, value: Value) -> Entries:
+    """Return a mapping with one entry replaced or added."""
+    return Entries({**entries.pairs, key.text: value}, {**entries.keys_at, key.text: key}, entries.place)
+
+
+def _literal(value: Value) -> Value:
+    """Return the value of a setting with every ``$`` taken as written: paths may contain some."""
+    if isinstance(value, Items):
+        return Items(tuple(map(_literal, value)), (value.location.source, *value.location[1:]))
+    if isinstance(value, Entries):
+        pairs = {key: _literal(each) for key, each in value.pairs.items()}
+        return Entries(pairs, value.keys_at, value.place)
+    if "$" not in value.text:
+        return value
+    source, line, column, width = value.location
+    return Scalar(value.text.replace("$", "$$"), value.plain, source, line, column, width)
