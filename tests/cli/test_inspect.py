@@ -64,9 +64,12 @@ def test_another_size_and_batch() -> None:
 
 
 def test_folding() -> None:
-    text = inspect("specs/lenet5.yaml", "--depth", "1")
-    assert "activation" not in text
-    assert "61,706  416,520   15,002" in text
+    whole = inspect("specs/resnet/resnet18.yaml")
+    folded = inspect("specs/resnet/resnet18.yaml", "--depth", "1")
+    assert "layer1.0.conv1" in whole
+    assert "layer1.0" not in folded
+    assert "layer1" in folded
+    assert "11,689,512" in folded
 
 
 def test_markdown() -> None:

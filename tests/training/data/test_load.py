@@ -72,7 +72,7 @@ def test_a_fifth_rounded_and_at_least_one(count: int, held: int) -> None:
     ("source", "message", "hint"),
     [
         ("digitz", "there is no data source 'digitz'", "did you mean 'digits'?"),
-        ("", "there is no data source ''", "there is digits, idx, folder and npz"),
+        ("", "there is no data source ''", "known names: digits, idx, folder, npz"),
         ("digits:x", "digits takes no path", ""),
         ("idx:", "idx needs a path", ""),
         ("npz:/nowhere/at/all.npz", "there is no /nowhere/at/all.npz", ""),
