@@ -32,7 +32,7 @@ def test_there_is_a_formula_for_every_criterion() -> None:
 
 
 def test_a_kind_with_another_criterion_is_refused() -> None:
-    with pytest.raises(TypeError, match="an unknown criterion 'hinge'; known: cross_entropy, distance, margin"):
+    with pytest.raises(TypeError, match="unknown criterion 'hinge'; known: cross_entropy, distance, margin"):
 
         @layer("never_there")
         class Hinge(Identity):
