@@ -57,8 +57,21 @@ def node_of(case: Case, layer: Kind[Any] | None = None) -> Node:
     )
 
 
+class OfBranches(nn.Module):
+    """A join that takes its branches one by one, not as a list."""
+
+    def __init__(self, join: nn.Module) -> None:
+        super().__init__()
+        self.join = join
+
+    def forward(self, *branches: Tensor) -> Tensor:
+        joined: Tensor = self.join([*branches])
+        return joined
+
+
 def module_of(case: Case, layer: Kind[Any] | None = None) -> nn.Module:
-    return build(node_of(case, layer))
+    module = build(node_of(case, layer))
+    return OfBranches(module) if KINDS[case.kind].joins else module
 
 
 # -- the checks ------------------------------------------------------------------------------------

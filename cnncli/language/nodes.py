@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest, shortened
-from cnncli.language.reserved import MODULE_NAMES
+from cnncli.language.reserved import MODULE_NAMES, PYTHON_WORDS
 from cnncli.language.scope import Argument, Scope, interpolate
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 
@@ -71,10 +71,13 @@ def read_name(scalar: Scalar, scope: Scope) -> str:
     if len(name) > _MAX_NAME or not _NAME.match(name):
         expected = "letters, digits, '_' and '-', joined by dots"
         raise _fault("name", f"'{shortened(name, 40)}' is not a name", scalar.location, expected)
-    reserved = next((part for part in name.split(".") if part in MODULE_NAMES or part.startswith("_")), None)
-    if reserved is not None:
-        message = f"'{reserved}' is reserved by torch.nn.Module, which every network is"
-        raise _fault("name", message, scalar.location, "another name")
+    for part in name.split("."):
+        if part in MODULE_NAMES or part.startswith("_"):
+            message = f"'{part}' is reserved by torch.nn.Module, which every network is"
+            raise _fault("name", message, scalar.location, "another name")
+        if part in PYTHON_WORDS:
+            message = f"'{part}' is reserved by Python, in which torch writes a network down"
+            raise _fault("name", message, scalar.location, "another name")
     if name in _WORDS:
         raise _fault("name", f"'{name}' is a reserved name", scalar.location, "another name")
     return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyword import kwlist
 from typing import Final
 
 MODULE_NAMES: Final = frozenset(
@@ -63,3 +64,6 @@ MODULE_NAMES: Final = frozenset(
     }
 )
 """The public attributes of ``torch.nn.Module``, written out so that a spec is read without torch."""
+
+PYTHON_WORDS: Final = frozenset({*kwlist, "self"})
+"""Words that mean something else in the Python code of a network, which torch.fx writes."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from math import prod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from cnncli.algebra import whole
 from cnncli.layers.capsules import CapsuleLength, CapsuleMask, Capsules
 from cnncli.network.initial import initialize
 from cnncli.network.registry import Sizes, builder
+
+# It depends on the type of values, which torch.fx does not know: it records calls instead of looking inside.
+fx.wrap("_root")
 
 
 class Routing(nn.Module):
@@ -23,15 +26,15 @@ class Routing(nn.Module):
     def __init__(self, kind: Capsules, x: Sizes) -> None:
         super().__init__()
         self.reads, self.routings = kind.reads, kind.routings
-        inputs = prod(x) // kind.reads
-        self.weight = nn.Parameter(torch.empty(inputs, whole(kind.count), whole(kind.size), kind.reads))
+        self.outputs = prod(x) // kind.reads, whole(kind.count), whole(kind.size)
+        self.weight = nn.Parameter(torch.empty(*self.outputs, kind.reads))
 
     def forward(self, x: Tensor) -> Tensor:
         u = _squash(x.unflatten(1, (-1, self.reads)).movedim(2, -1).flatten(1, -2))
-        inputs, count, size, _ = self.weight.shape
+        inputs, count, size = self.outputs
         # Input capsules come first, so that a sum over them runs along memory: [inputs, n, count, size].
         predictions = torch.bmm(u.transpose(0, 1), self.weight.flatten(1, 2).transpose(1, 2))
-        predictions = predictions.view(inputs, len(x), count, size)
+        predictions = predictions.view(inputs, x.shape[0], count, size)
         logits = predictions.new_zeros(predictions.shape[:-1])
         v = _agreed(predictions, logits)
         for _ in range(self.routings - 1):
@@ -52,9 +55,19 @@ def _squash(s: Tensor) -> Tensor:
     return s * (square / (1 + square) / _root(square))
 
 
-def _root(square: Tensor) -> Tensor:
-    """The square root, with a derivative that is finite at zero too."""
-    return (square + torch.finfo(square.dtype).tiny).sqrt()
+def _root(
+    square: Tensor,
+    half: float = torch.finfo(torch.float16).tiny,
+    single: float = torch.finfo(torch.float32).tiny,
+    double: float = torch.finfo(torch.float64).tiny,
+) -> Tensor:
+    """The square root, with a derivative that is finite at zero too: the smallest normal number is added.
+
+    The numbers are arguments because TorchScript has no ``finfo``.
+    """
+    if square.dtype == torch.float64:
+        return (square + double).sqrt()
+    return (square + (half if square.dtype == torch.float16 else single)).sqrt()
 
 
 @builder(Capsules)
@@ -90,13 +103,17 @@ def capsulelength(kind: CapsuleLength, x: Sizes) -> nn.Module:
 class Longest(nn.Module):
     """Only the longest capsule of each sample; the shape stays, and derivatives pass through that one."""
 
+    def __init__(self, x: Sizes) -> None:
+        super().__init__()
+        self.shape = [x[0], *(1,) * (len(x) - 1)]
+
     def forward(self, x: Tensor) -> Tensor:
         lengths = _lengths(x)
         chosen = functional.one_hot(lengths.argmax(1), x.shape[1]).to(x.dtype)
-        return x * chosen.view(*chosen.shape, *(1,) * (x.ndim - 2))
+        return x * chosen.view([x.shape[0]] + self.shape)  # noqa: RUF005 - for TorchScript
 
 
 @builder(CapsuleMask)
 def capsulemask(kind: CapsuleMask, x: Sizes) -> nn.Module:
     """A mask that follows the lengths."""
-    return Longest()
+    return Longest(x)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import zip_longest
+from collections.abc import Sequence
 from math import prod
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor, fx, nn
 
 from cnncli.algebra import whole
 from cnncli.layers.conv import Conv, ConvTranspose
@@ -17,30 +15,46 @@ from cnncli.layers.geometry.window import native_pads
 from cnncli.layers.kind import along
 from cnncli.layers.table import Table, connected
 from cnncli.network.initial import initialize
-from cnncli.network.padding import Padder, pad
+from cnncli.network.padding import Amounts, pad, pad_by_size, pads_by_size
 from cnncli.network.registry import Sizes, builder, by_rank
+
+fx.wrap("pad")
+fx.wrap("pad_by_size")
 
 
 class _OwnConv(nn.Module):
     """Does what torch's convolution cannot: pads unevenly, by the input's size or in other modes; mirrors."""
 
-    padder: Padder
-    flip: bool
-    weight: Tensor
-    bias: Tensor | None
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    groups: int
+    if TYPE_CHECKING:  # TorchScript cannot read annotations of a class that are strings
+        weight: Tensor
+        bias: Tensor | None
+        stride: tuple[int, ...]
+        dilation: tuple[int, ...]
+        groups: int
+        amounts: Amounts
+        mode: str
+        value: float
+        flip: bool
+        axes: list[int]
+
+    def pads_as(self, kind: Conv, x: Sizes) -> None:
+        """Set how inputs are padded, and along which axes kernels are mirrored."""
+        self.amounts = pads_by_size(kind.windows(x))
+        self.mode, self.value = kind.padding_mode, kind.padding_value
+        self.flip, self.axes = kind.flip, list(range(2, len(x) + 1))
 
     def forward(self, x: Tensor) -> Tensor:
         kernels = self.kernels()
         if self.flip:
-            kernels = kernels.flip(tuple(range(2, x.ndim)))
-        correlate = _CORRELATE[x.ndim - 2]
-        return correlate(self.padder(x), kernels, self.bias, self.stride, 0, self.dilation, self.groups)
+            kernels = kernels.flip(self.axes)
+        padded = pad_by_size(x, self.amounts, self.mode, self.value)
+        zeros = [0] * len(self.amounts)
+        return torch.convolution(
+            padded, kernels, self.bias, self.stride, zeros, self.dilation, False, zeros, self.groups
+        )
 
     def kernels(self) -> Tensor:
-        """The kernels [out, in, *kernel]."""
+        """Return the kernels [out, in, *kernel]."""
         return self.weight
 
 
@@ -56,42 +70,38 @@ class OwnConv3d(_OwnConv, nn.Conv3d):
     """Convolution along three axes, padded and oriented by itself."""
 
 
-_CORRELATE: Final[dict[int, Callable[..., Tensor]]] = {
-    1: functional.conv1d,
-    2: functional.conv2d,
-    3: functional.conv3d,
-}
 CONV: Final[dict[int, type[Any]]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _OWN: Final[dict[int, type[Any]]] = {1: OwnConv1d, 2: OwnConv2d, 3: OwnConv3d}
 
 
 class TableConv(_OwnConv):
-    """Convolution with a kernel for each connection of a table, and zeros where there is none.
+    """Convolution with a kernel for each connection of a table, and zeros where there is no connection.
 
-    Multiplying by the zeros is faster than leaving them out: five times and more for LeNet-5's on a CPU.
-    The kernels are put in their places by splitting and joining, since indexing is not deterministic on
-    every device.
+    Multiplying by the zeros is faster than omitting them: five times and more for LeNet-5's on a CPU. The
+    kernels are put in their places by splitting and joining, since indexing is not deterministic on every
+    device.
     """
 
     def __init__(self, kind: Conv, table: Table, x: Sizes) -> None:
         super().__init__()
         rank = len(x) - 1
-        self.padder = Padder(kind.windows(x), kind.padding_mode, kind.padding_value)
-        self.flip = kind.flip
-        channels = whole(kind.channels)
-        self.weight = nn.Parameter(torch.empty(connected(table), *along(kind.kernel, rank)))
+        self.pads_as(kind, x)
+        channels, self.kernel = whole(kind.channels), list(along(kind.kernel, rank))
+        self.weight = nn.Parameter(torch.empty(connected(table), *self.kernel))
         self.bias = nn.Parameter(torch.empty(channels)) if kind.bias else None
         self.stride, self.dilation, self.groups = along(kind.stride, rank), along(kind.dilation, rank), 1
-        self.channels = channels, x[0]
+        self.shape = [channels, x[0], *self.kernel]
         places = [out * x[0] + channel for out, row in enumerate(table) for channel in row]
         self.runs, self.gaps = _runs_and_gaps(places, channels * x[0])
 
     def kernels(self) -> Tensor:
-        kernel = self.weight.shape[1:]
-        runs = self.weight.split(self.runs)
-        gaps = self.weight.new_zeros(sum(self.gaps), *kernel).split(self.gaps)
-        parts = [part for pair in zip_longest(gaps, runs) for part in pair if part is not None]
-        return torch.cat(parts).view(*self.channels, *kernel)
+        zeros = self.weight.new_zeros([sum(self.gaps)] + self.kernel)  # noqa: RUF005 - for TorchScript
+        runs = torch.split_with_sizes(self.weight, self.runs)
+        gaps = torch.split_with_sizes(zeros, self.gaps)
+        parts = [gaps[0]]
+        for place in range(len(self.runs)):
+            parts += [runs[place], gaps[place + 1]]
+        return torch.cat(parts).view(self.shape)
 
 
 def _runs_and_gaps(places: Sequence[int], end: int) -> tuple[list[int], list[int]]:
@@ -130,8 +140,7 @@ def _dense(kind: Conv, x: Sizes) -> nn.Module:
         module = by_rank(CONV, x)(x[0], kind.channels, kernel, padding=native_pads(windows), **settings)
     else:
         module = by_rank(_OWN, x)(x[0], kind.channels, kernel, **settings)
-        module.padder = Padder(windows, kind.padding_mode, kind.padding_value)
-        module.flip = kind.flip
+        module.pads_as(kind, x)
     assert isinstance(module, nn.Module)
     return module
 
@@ -139,19 +148,22 @@ def _dense(kind: Conv, x: Sizes) -> nn.Module:
 class _CutsAfter(nn.Module):
     """Places the whole kernels, then cuts or adds at the borders what torch's own arguments cannot say."""
 
-    weight: Tensor
-    bias: Tensor | None
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
-    groups: int
-    margins: tuple[tuple[int, int], ...]
+    if TYPE_CHECKING:  # TorchScript cannot read annotations of a class that are strings
+        weight: Tensor
+        bias: Tensor | None
+        stride: tuple[int, ...]
+        dilation: tuple[int, ...]
+        groups: int
+        margins: list[tuple[int, int]]
 
     def forward(self, x: Tensor) -> Tensor:
-        rank = len(self.margins)
-        transposed = _TRANSPOSE[rank]
-        y = transposed(x, self.weight, None, self.stride, 0, 0, self.groups, self.dilation)
+        zeros = [0] * len(self.margins)
+        y = torch.convolution(
+            x, self.weight, None, self.stride, zeros, self.dilation, True, zeros, self.groups
+        )
         y = pad(y, self.margins)
-        return y if self.bias is None else y + self.bias.view(-1, *(1,) * rank)
+        bias = self.bias
+        return y if bias is None else y + bias.view([-1] + [1] * len(self.margins))
 
 
 class CutConvTranspose1d(_CutsAfter, nn.ConvTranspose1d):  # type: ignore[misc]  # no output_size
@@ -166,11 +178,6 @@ class CutConvTranspose3d(_CutsAfter, nn.ConvTranspose3d):  # type: ignore[misc] 
     """Transposed convolution along three axes before a cut."""
 
 
-_TRANSPOSE: Final[dict[int, Callable[..., Tensor]]] = {
-    1: functional.conv_transpose1d,
-    2: functional.conv_transpose2d,
-    3: functional.conv_transpose3d,
-}
 _TRANSPOSED: Final[dict[int, type[Any]]] = {
     1: nn.ConvTranspose1d,
     2: nn.ConvTranspose2d,
@@ -196,8 +203,7 @@ def convtranspose(kind: ConvTranspose, x: Sizes) -> nn.Module:
         settings |= {"padding": tuple(window.before for window in windows), "output_padding": extra}
     module: nn.Module = by_rank(_TRANSPOSED if native else _CUT, x)(x[0], kind.channels, **settings)
     if not native:
-        margins = tuple((-window.before, window.output_padding - window.after) for window in windows)
-        module.margins = margins  # type: ignore[assignment]
+        module.margins = [(-window.before, window.output_padding - window.after) for window in windows]  # type: ignore[assignment]
     # Copies of the kernel overlap where it is larger than the stride: so many products an output sums.
     overlap = prod(window.kernel / window.stride for window in windows)
     initialize(module, max(x[0] // whole(kind.groups) * overlap, 1))

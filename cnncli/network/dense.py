@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +25,8 @@ def linear(kind: Linear, x: Sizes) -> nn.Module:
 class Distances(nn.Module):
     """Squared Euclidean distances (n, classes) of vectors (n, features) from prototypes that never change."""
 
-    prototypes: Tensor
+    if TYPE_CHECKING:  # TorchScript cannot read annotations of a class that are strings
+        prototypes: Tensor
 
     def __init__(self, prototypes: Tensor) -> None:
         super().__init__()

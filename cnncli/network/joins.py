@@ -1,62 +1,112 @@
-"""Joins: modules that take as many tensors as there are branches."""
+"""Joins: modules that take a list of tensors, one for each branch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import reduce
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from cnncli.layers.joins import Add, Concat, Join, Multiply
 from cnncli.network.padding import pad
 from cnncli.network.registry import Sizes, builder
 
+# It depends on sizes, which torch.fx does not know: it records calls instead of looking inside.
+fx.wrap("fitted")
+
 
 class Joined(nn.Module):
-    """Brings its branches to one size where they differ, then combines them."""
+    """A join; its branches are first brought to one size where that is asked for."""
 
-    def __init__(self, kind: Join, combine: Callable[[tuple[Tensor, ...]], Tensor]) -> None:
+    def __init__(self, kind: Join) -> None:
         super().__init__()
-        self.kind = kind
-        self.combine = combine
+        self.align = kind.align
+        self.scales = isinstance(kind, Multiply)
 
-    def forward(self, *branches: Tensor) -> Tensor:
-        return self.combine(branches if self.kind.align == "exact" else self._fitted(branches))
 
-    def _fitted(self, branches: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        shapes = tuple(tuple(branch.shape[1:]) for branch in branches)
-        sizes = self.kind.fitted(shapes)
-        margins: list[Any] = [self.kind.margins(shape, sizes) for shape in shapes]
-        return tuple(pad(branch, each) for branch, each in zip(branches, margins, strict=True))
+class Concatenated(Joined):
+    """Concatenation along the channels or features."""
+
+    def forward(self, branches: list[Tensor]) -> Tensor:
+        parts = branches if self.align == "exact" else fitted(branches, self.align, self.scales)
+        return torch.cat(parts, 1)
+
+
+class Summed(Joined):
+    """The sum, branch after branch."""
+
+    def forward(self, branches: list[Tensor]) -> Tensor:
+        parts = branches if self.align == "exact" else fitted(branches, self.align, self.scales)
+        y = parts[0]
+        for place in range(1, len(branches)):
+            y = y + parts[place]
+        return y
+
+
+class Multiplied(Joined):
+    """The product, branch after branch; a branch of a single position is spread over all."""
+
+    def forward(self, branches: list[Tensor]) -> Tensor:
+        parts = branches if self.align == "exact" else fitted(branches, self.align, self.scales)
+        y = parts[0]
+        for place in range(1, len(branches)):
+            y = y * parts[place]
+        return y
+
+
+def fitted(branches: list[Tensor], align: str, scales: bool) -> list[Tensor]:
+    """Bring branches to one size, ``crop`` to the smallest and ``pad`` to the largest, centered.
+
+    ``scales``: a branch of a single position is a scale, which stays as it is if others are maps. This is
+    :meth:`Join.margins` once more, for TorchScript and the sizes at run time; a test compares the two.
+    """
+    maps: list[Tensor] = []
+    for branch in branches:
+        if not (scales and _is_scale(branch)):
+            maps.append(branch)  # noqa: PERF401 - TorchScript has no comprehension with a condition
+    if len(maps) == 0:
+        maps = branches
+    parts: list[Tensor] = []
+    for branch in branches:
+        if scales and _is_scale(branch):
+            parts.append(branch)
+        else:
+            parts.append(_fitted(branch, maps, align))
+    return parts
+
+
+def _fitted(branch: Tensor, maps: list[Tensor], align: str) -> Tensor:
+    margins: list[tuple[int, int]] = []
+    for axis in range(2, branch.dim()):
+        sizes = [each.shape[axis] for each in maps]
+        if align == "pad":
+            gap = max(sizes) - branch.shape[axis]
+            margins.append((gap // 2, gap - gap // 2))
+        else:
+            cut = branch.shape[axis] - min(sizes)
+            margins.append((-(cut // 2), -(cut - cut // 2)))
+    return pad(branch, margins)
+
+
+def _is_scale(branch: Tensor) -> bool:
+    """Return whether a branch has a single position."""
+    single = branch.dim() > 2
+    for axis in range(2, branch.dim()):
+        single = single and branch.shape[axis] == 1
+    return single
 
 
 @builder(Concat)
 def concat(kind: Concat, x: tuple[Sizes, ...]) -> nn.Module:
-    """Along the channels or features."""
-    return Joined(kind, _concat)
+    """Return a concatenation."""
+    return Concatenated(kind)
 
 
 @builder(Add)
 def add(kind: Add, x: tuple[Sizes, ...]) -> nn.Module:
-    """Branch after branch."""
-    return Joined(kind, _add)
+    """Return a sum."""
+    return Summed(kind)
 
 
 @builder(Multiply)
 def multiply(kind: Multiply, x: tuple[Sizes, ...]) -> nn.Module:
-    """Branch after branch; one of a single position is spread over all."""
-    return Joined(kind, _multiply)
-
-
-def _concat(branches: tuple[Tensor, ...]) -> Tensor:
-    return torch.cat(branches, 1)
-
-
-def _add(branches: tuple[Tensor, ...]) -> Tensor:
-    return reduce(torch.add, branches)
-
-
-def _multiply(branches: tuple[Tensor, ...]) -> Tensor:
-    return reduce(torch.mul, branches)
+    """Return a product."""
+    return Multiplied(kind)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -15,24 +16,23 @@ from cnncli.layers import Kind
 from cnncli.network.registry import build
 
 
-class Step(NamedTuple):
-    """One node: its module makes ``output`` of ``inputs``; the values ``done`` are not needed after it.
+class Plan(NamedTuple):
+    """The modules in the order of their calls, each with the values it reads, and the outputs by name.
 
-    The module is looked up by its path whenever it runs, so that what replaces modules, as
-    ``convert_sync_batchnorm`` and quantization do, is heeded.
+    ``joins`` are those that take a list of values.
     """
 
-    path: tuple[str, ...]
-    inputs: tuple[int, ...]
-    output: int
-    done: tuple[int, ...]
+    calls: tuple[tuple[str, tuple[str, ...]], ...]
+    joins: frozenset[str]
+    outputs: tuple[tuple[str, str], ...]
 
 
-class Plan(NamedTuple):
-    """All steps in order, and the place of every output among the values."""
+class Plans(NamedTuple):
+    """What runs outside of training, in training if that differs, and by what each output is trained."""
 
-    steps: tuple[Step, ...]
-    outputs: tuple[tuple[str, int], ...]
+    inference: Plan
+    training: Plan | None
+    criteria: tuple[tuple[str, str], ...]
 
 
 class Group(nn.Module):
@@ -42,54 +42,72 @@ class Group(nn.Module):
 class Network(nn.Module):
     """A network with one module for each node of its graph, under the node's name, in order of computation.
 
-    Nodes that only training heads need are skipped outside of training.
+    A network's class is made from its plans: its ``forward`` calls one module after another, in plain code
+    written by torch.fx, which other tools of torch can read. Nodes that only training heads need are skipped
+    outside of training.
     """
 
-    _plan: Plan
-    _training_plan: Plan
-    _single: bool
+    _plans: Plans
     _criteria: Mapping[str, str]
 
-    def __init__(self, graph: Graph, modules: Mapping[str, nn.Module]) -> None:
-        super().__init__()
-        for name, module in modules.items():
-            _attach(self, name, module)
-        every = schedule(graph, training=True)
-        nodes = {node.name: node for node in graph.nodes}
-        self._plan = _plan(schedule(graph, training=False))
-        self._training_plan = _plan(every) if graph.has_training_only else self._plan
-        self._single = list(graph.outputs) == [OUTPUT]
-        self._criteria = {name: _criterion(nodes.get(node), nodes) for name, node in every.outputs.items()}
-
     def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
-        """Return the output for a batch (n, *input); by name of the head where the spec has heads.
+        """Return the output for a batch (n, *input); by name of the head if the spec has heads.
 
         Every tensor is released after its last use.
         """
-        plan = self._training_plan if self.training else self._plan
-        values: list[Any] = [None] * (len(plan.steps) + 1)
-        values[0] = x
-        for path, inputs, output, done in plan.steps:
-            module: nn.Module = self
-            for key in path:
-                module = getattr(module, key)
-            values[output] = module(*[values[place] for place in inputs])
-            for place in done:
-                values[place] = None
-        outputs: dict[str, Tensor] = {name: values[place] for name, place in plan.outputs}
-        return outputs[OUTPUT] if self._single else outputs
+        raise NotImplementedError
 
-    def __prepare_scriptable__(self) -> nn.Module:
-        """Return what ``torch.jit.script`` can compile: the present mode, written out by torch.fx.
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A class that is made at run time cannot be found by its name: it is made again.
+        return _empty, (self._plans,), self.__dict__
 
-        Raises:
-            torch.fx.proxy.TraceError: a layer decides by the size of its input.
-        """
-        traced = fx.symbolic_trace(self)
-        for node in traced.graph.nodes:
-            node.type = None  # annotations that are texts mean nothing to the compiler
-        traced.recompile()
-        return traced
+
+class _TwoPlans(Network):
+    """A network that runs more in training than outside of it."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        if self.training:
+            return self._train(x)
+        return self._infer(x)
+
+    def _train(self, x: Tensor) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+    def _infer(self, x: Tensor) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+
+@lru_cache(maxsize=64)
+def _class_of(plans: Plans) -> type[Network]:
+    """Return the class of the networks with these plans."""
+    body: dict[str, Any] = {"__doc__": Network.__doc__, "_plans": plans, "_criteria": dict(plans.criteria)}
+    if plans.training is None:
+        return type(Network.__name__, (Network,), body | {"forward": _calls("forward", plans.inference)})
+    body |= {"_infer": _calls("_infer", plans.inference), "_train": _calls("_train", plans.training)}
+    return type(Network.__name__, (_TwoPlans,), body)
+
+
+def _calls(method_name: str, plan: Plan) -> Callable[[Any, Tensor], Any]:
+    """Return a method that calls modules by a plan and releases each value after its last use."""
+    graph = fx.Graph()
+    values = {INPUT: graph.placeholder("x", type_expr=Tensor)}
+    for name, inputs in plan.calls:
+        read = [values[each] for each in inputs]
+        values[name] = graph.call_module(name, (read,) if name in plan.joins else (read[0],))
+    outputs = {name: values[node] for name, node in plan.outputs}
+    if list(outputs) == [OUTPUT]:
+        graph.output(outputs[OUTPUT], type_expr=Tensor)
+    else:
+        graph.output(outputs, type_expr=dict[str, Tensor])
+    stand_ins = {name: nn.Module() for name, _ in plan.calls}
+    method: Callable[[Any, Tensor], Any] = type(fx.GraphModule(stand_ins, graph)).forward
+    method.__name__ = method_name  # TorchScript goes by it
+    return method
+
+
+def _empty(plans: Plans) -> Network:
+    """Return a network without any state, which whoever copies or unpickles one fills."""
+    return Network.__new__(_class_of(plans))
 
 
 def build_network(graph: Graph, device: torch.device | str | None = None) -> Network:
@@ -104,7 +122,10 @@ def build_network(graph: Graph, device: torch.device | str | None = None) -> Net
     device = torch.device("cpu" if device is None else device)
     with torch.device("meta" if device.type == "meta" else "cpu"):
         modules = {node.name: build(node) for node in graph.nodes}
-    return Network(graph, modules).to(device)
+    network = _class_of(_plans(graph))()
+    for name, module in modules.items():
+        _attach(network, name, module)
+    return network.to(device)
 
 
 def criteria_of(module: nn.Module) -> Mapping[str, str]:
@@ -137,16 +158,18 @@ def _attach(root: nn.Module, name: str, module: nn.Module) -> None:
     owner.add_module(last, module)
 
 
-def _plan(turns: Schedule) -> Plan:
-    place = {INPUT: 0} | {node.name: number for number, node in enumerate(turns.nodes, start=1)}
-    released = turns.released()
-    steps = tuple(
-        Step(
-            tuple(node.name.split(".")),
-            tuple(place[name] for name in node.inputs),
-            place[node.name],
-            tuple(place[name] for name in released.get(node.name, ())),
-        )
-        for node in turns.nodes
+def _plans(graph: Graph) -> Plans:
+    nodes = {node.name: node for node in graph.nodes}
+    return Plans(
+        _plan(schedule(graph, training=False)),
+        _plan(schedule(graph, training=True)) if graph.has_training_only else None,
+        tuple((name, _criterion(nodes.get(out.node), nodes)) for name, out in graph.outputs.items()),
     )
-    return Plan(steps, tuple((name, place[node]) for name, node in turns.outputs.items()))
+
+
+def _plan(turns: Schedule) -> Plan:
+    return Plan(
+        tuple((node.name, node.inputs) for node in turns.nodes),
+        frozenset(node.name for node in turns.nodes if node.layer.joins),
+        tuple(turns.outputs.items()),
+    )

@@ -46,7 +46,9 @@ class ChannelNorm(nn.LayerNorm):
     """Layer normalization over the channels of each position."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+        last = x.movedim(1, -1)
+        y = functional.layer_norm(last, self.normalized_shape, self.weight, self.bias, self.eps)
+        return y.movedim(-1, 1)
 
 
 @builder(LayerNorm)

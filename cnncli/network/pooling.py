@@ -1,18 +1,18 @@
 """Pooling.
 
-torch's own layers where padding is of fixed size and the same on both sides. Elsewhere the input is
-padded first, at run time, such that its last window ends where the padded input ends; what the
-padding holds cannot win, and averages are divided by the number of positions that count.
+torch's own layers where padding is of fixed size and the same on both sides. Elsewhere the input is padded
+first, at run time, such that its last window ends where the padded input ends; the values of the padding
+cannot win, and averages are divided by the number of positions that count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any, Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from cnncli.layers.geometry.window import Window, native_pads
@@ -29,8 +29,13 @@ from cnncli.layers.pooling import (
     Pool,
     Subsample,
 )
-from cnncli.network.padding import pad
+from cnncli.network.padding import Amounts, frames_by_size, pad_by_size, pads_by_size
 from cnncli.network.registry import Sizes, builder, by_rank
+
+# All depend on sizes, which torch.fx does not know: it records calls of them instead of looking inside.
+fx.wrap("pad_by_size")
+fx.wrap("_median")
+fx.wrap("_scaled_by_counts")
 
 _MAX: Final[dict[int, type[Any]]] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 _AVG: Final[dict[int, type[Any]]] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
@@ -44,62 +49,51 @@ _ADAPTIVE_AVG: Final[dict[int, type[Any]]] = {
     2: nn.AdaptiveAvgPool2d,
     3: nn.AdaptiveAvgPool3d,
 }
-_MAX_OF: Final[dict[int, Callable[..., Tensor]]] = {
-    1: functional.max_pool1d,
-    2: functional.max_pool2d,
-    3: functional.max_pool3d,
-}
-_AVG_OF: Final[dict[int, Callable[..., Tensor]]] = {
-    1: functional.avg_pool1d,
-    2: functional.avg_pool2d,
-    3: functional.avg_pool3d,
-}
 
 
 class Sliding(nn.Module):
-    """Pooling with padding of its own."""
+    """Pooling that pads by the input's size; ``border`` is the value of the padding."""
 
-    def __init__(self, windows: Sequence[Window]) -> None:
+    def __init__(self, windows: Sequence[Window], border: float) -> None:
         super().__init__()
-        self.windows = tuple(windows)
-        self.kernel = tuple(window.kernel for window in windows)
-        self.stride = tuple(window.stride for window in windows)
+        self.kernel = [window.kernel for window in windows]
+        self.stride = [window.stride for window in windows]
+        self.frames = frames_by_size(windows)
+        self.border = border
 
-    def framed(self, x: Tensor, value: float) -> Tensor:
-        """Put ``value`` around x, such that the last window ends where the padded x does."""
-        sizes = zip(self.windows, x.shape[2:], strict=True)
-        return pad(x, [window.frame(n) for window, n in sizes], "constant", value)
+    def framed(self, x: Tensor) -> Tensor:
+        """Return x with the border around it, such that the last window ends where the padded x does."""
+        return pad_by_size(x, self.frames, "constant", self.border)
 
 
 class Maximum(Sliding):
     """The largest value; padding is less than any."""
 
+    def __init__(self, windows: Sequence[Window]) -> None:
+        super().__init__(windows, -torch.inf)
+
     def forward(self, x: Tensor) -> Tensor:
-        return _MAX_OF[len(self.kernel)](self.framed(x, -torch.inf), self.kernel, self.stride)
+        return _max_pool(self.framed(x), self.kernel, self.stride)
 
 
 class Minimum(Sliding):
     """The smallest value: the largest of the negatives."""
 
+    def __init__(self, windows: Sequence[Window]) -> None:
+        super().__init__(windows, -torch.inf)
+
     def forward(self, x: Tensor) -> Tensor:
-        return -_MAX_OF[len(self.kernel)](self.framed(-x, -torch.inf), self.kernel, self.stride)
+        return -_max_pool(self.framed(-x), self.kernel, self.stride)
 
 
 class Median(Sliding):
-    """The middle of the values in their order; padding comes last there and is not counted."""
+    """The middle of the values in their order; padding comes last there and does not count."""
+
+    def __init__(self, windows: Sequence[Window]) -> None:
+        super().__init__(windows, torch.inf)
 
     def forward(self, x: Tensor) -> Tensor:
-        sizes = x.shape[2:]
-        x = self.framed(x, torch.inf)
-        for axis, (kernel, stride) in enumerate(zip(self.kernel, self.stride, strict=True), start=2):
-            x = x.unfold(axis, kernel, stride)
-        ordered = x.flatten(2 + len(self.kernel)).sort(-1).values
-        count = torch.ones((), dtype=torch.long, device=x.device)
-        for axis, (window, n) in enumerate(zip(self.windows, sizes, strict=True)):
-            count = count * _spread(_counts(window, n, 0, n, x.device), axis, len(sizes))
-        low = ordered.gather(-1, ((count - 1) // 2).expand(ordered.shape[:-1]).unsqueeze(-1))
-        high = ordered.gather(-1, (count // 2).expand(ordered.shape[:-1]).unsqueeze(-1))
-        return ((low + high) / 2).squeeze(-1)
+        return _median(x, self.framed(x), self.kernel, self.stride, self.frames)
 
 
 class Mean(Sliding):
@@ -109,28 +103,81 @@ class Mean(Sliding):
     """
 
     def __init__(self, windows: Sequence[Window], *, count_padding: bool) -> None:
-        super().__init__(windows)
-        self.count_padding = count_padding
+        super().__init__(windows, 0.0)
+        self.counted = pads_by_size(windows if count_padding else [Window(1)] * len(windows))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = _AVG_OF[len(self.kernel)](self.framed(x, 0.0), self.kernel, self.stride)
-        for axis, (window, n) in enumerate(zip(self.windows, x.shape[2:], strict=True)):
-            before, after = window.pads(n) if self.count_padding else (0, 0)
-            counts = _counts(window, n, -before, n + after, x.device)
-            y = y * _spread((window.kernel / counts).to(y.dtype), axis, len(self.kernel))
-        return y
+        # A name for the means here would keep them in memory beside the scaled ones.
+        return _scaled_by_counts(
+            _avg_pool(self.framed(x), self.kernel, self.stride),
+            x,
+            self.kernel,
+            self.stride,
+            self.frames,
+            self.counted,
+        )
 
 
-def _counts(window: Window, n: int, first: int, end: int, device: torch.device) -> Tensor:
-    """For every placement over n inputs, how many of its positions are in ``first`` .. ``end`` - 1."""
-    placements: Any = window.placements(n)
-    start = torch.arange(placements, device=device) * window.stride - window.pads(n)[0]
-    return (start + window.kernel).clamp(max=end) - start.clamp(min=first)
+def _max_pool(x: Tensor, kernel: list[int], stride: list[int]) -> Tensor:
+    if len(kernel) == 1:
+        return torch.max_pool1d(x, kernel, stride)
+    if len(kernel) == 2:
+        return torch.max_pool2d(x, kernel, stride)
+    return torch.max_pool3d(x, kernel, stride)
 
 
-def _spread(values: Tensor, axis: int, rank: int) -> Tensor:
-    """A vector along one of ``rank`` axes, so that it goes with a map."""
-    return values.view(-1, *(1,) * (rank - 1 - axis))
+def _avg_pool(x: Tensor, kernel: list[int], stride: list[int]) -> Tensor:
+    if len(kernel) == 1:
+        return functional.avg_pool1d(x, kernel, stride)
+    if len(kernel) == 2:
+        return functional.avg_pool2d(x, kernel, stride)
+    return functional.avg_pool3d(x, kernel, stride)
+
+
+def _median(x: Tensor, framed: Tensor, kernel: list[int], stride: list[int], frames: Amounts) -> Tensor:
+    windows = framed
+    for axis in range(len(kernel)):
+        windows = windows.unfold(axis + 2, kernel[axis], stride[axis])
+    ordered = windows.flatten(2 + len(kernel)).sort(-1)[0]
+    count = torch.ones((), dtype=torch.long, device=x.device)
+    for axis in range(len(kernel)):
+        n = x.shape[axis + 2]
+        start = frames[axis][n % len(frames[axis])][0]
+        counts = _counts(ordered.shape[axis + 2], kernel[axis], stride[axis], start, [0, n], x.device)
+        count = count * _along(counts, axis, len(kernel))
+    shape = list(ordered.shape[:-1])
+    low = ordered.gather(-1, ((count - 1) // 2).expand(shape).unsqueeze(-1))
+    high = ordered.gather(-1, (count // 2).expand(shape).unsqueeze(-1))
+    return ((low + high) / 2).squeeze(-1)
+
+
+def _scaled_by_counts(
+    y: Tensor, x: Tensor, kernel: list[int], stride: list[int], frames: Amounts, counted: Amounts
+) -> Tensor:
+    """Scale means y over whole windows on x to means over the positions that count."""
+    for axis in range(len(kernel)):
+        n = x.shape[axis + 2]
+        start = frames[axis][n % len(frames[axis])][0]
+        before, after = counted[axis][n % len(counted[axis])]
+        counts = _counts(y.shape[axis + 2], kernel[axis], stride[axis], start, [-before, n + after], x.device)
+        y = y * _along((kernel[axis] / counts).to(y.dtype), axis, len(kernel))
+    return y
+
+
+def _counts(
+    windows: int, kernel: int, stride: int, start: int, counted: list[int], device: torch.device
+) -> Tensor:
+    """Return for each window how many of its positions count: those from the first to before the end.
+
+    The first window starts ``start`` positions before the input.
+    """
+    starts = torch.arange(windows, device=device) * stride - start
+    return (starts + kernel).clamp(max=counted[1]) - starts.clamp(min=counted[0])
+
+
+def _along(values: Tensor, axis: int, rank: int) -> Tensor:
+    """Return a vector along one of ``rank`` axes, to combine it with a map."""
+    return values.view([-1] + [1] * (rank - 1 - axis))
 
 
 def _native(kind: Pool, x: Sizes) -> dict[str, Any] | None:
@@ -181,51 +228,60 @@ def avgpool(kind: AvgPool, x: Sizes) -> nn.Module:
 class Subsampling(nn.Module):
     """The sum of each neighborhood, times a coefficient and plus a bias for each channel."""
 
-    def __init__(self, kernel: Sizes, stride: Sizes, channels: int) -> None:
+    def __init__(self, windows: Sequence[Window], channels: int) -> None:
         super().__init__()
-        self.kernel, self.stride = kernel, stride
-        self.area = prod(kernel)
+        self.kernel = [window.kernel for window in windows]
+        self.stride = [window.stride for window in windows]
+        self.area = prod(self.kernel)
+        self.along_channels = [-1, *(1,) * len(windows)]
         self.weight = nn.Parameter(torch.full((channels,), 1 / self.area))
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        axes = (1,) * len(self.kernel)
-        sums = self.area * _AVG_OF[len(self.kernel)](x, self.kernel, self.stride)
-        return sums * self.weight.view(-1, *axes) + self.bias.view(-1, *axes)
+        sums = self.area * _avg_pool(x, self.kernel, self.stride)
+        return sums * self.weight.view(self.along_channels) + self.bias.view(self.along_channels)
 
 
 @builder(Subsample)
 def subsample(kind: Subsample, x: Sizes) -> nn.Module:
-    """Starts as average pooling."""
-    windows = kind.windows(x)
-    kernel = tuple(window.kernel for window in windows)
-    stride = tuple(window.stride for window in windows)
-    return Subsampling(kernel, stride, x[0])
+    """Return a layer that starts as average pooling."""
+    return Subsampling(kind.windows(x), x[0])
 
 
-class GlobalPooling(nn.Module):
-    """One figure of all positions of each channel."""
+class GlobalMean(nn.Module):
+    """The mean over all positions of each channel."""
 
-    def __init__(self, figure: Callable[..., Tensor], rank: int, *, keepdims: bool) -> None:
+    def __init__(self, rank: int, *, keepdims: bool) -> None:
         super().__init__()
-        self.figure = figure
-        self.axes = tuple(range(2, 2 + rank))
+        self.axes = list(range(2, 2 + rank))
         self.keepdims = keepdims
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.figure(x, self.axes, keepdim=self.keepdims)
+        return x.mean(self.axes, keepdim=self.keepdims)
+
+
+class GlobalMaximum(nn.Module):
+    """The largest value of each channel; where several are, they share the gradient."""
+
+    def __init__(self, rank: int, *, keepdims: bool) -> None:
+        super().__init__()
+        self.axes = list(range(2, 2 + rank))
+        self.keepdims = keepdims
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.amax(self.axes, keepdim=self.keepdims)
 
 
 @builder(GlobalAvgPool)
 def globalavgpool(kind: GlobalAvgPool, x: Sizes) -> nn.Module:
-    """The mean."""
-    return GlobalPooling(torch.mean, len(x) - 1, keepdims=kind.keepdims)
+    """Return the mean over all positions."""
+    return GlobalMean(len(x) - 1, keepdims=kind.keepdims)
 
 
 @builder(GlobalMaxPool)
 def globalmaxpool(kind: GlobalMaxPool, x: Sizes) -> nn.Module:
-    """The largest value; where several are, they share the gradient."""
-    return GlobalPooling(torch.amax, len(x) - 1, keepdims=kind.keepdims)
+    """Return the largest value over all positions."""
+    return GlobalMaximum(len(x) - 1, keepdims=kind.keepdims)
 
 
 @builder(AdaptiveAvgPool)

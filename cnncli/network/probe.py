@@ -17,6 +17,7 @@ from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT, OUTPUT
 from cnncli.network.claims import claims
 from cnncli.network.network import Network, build_network
+from cnncli.network.registry import arguments
 from cnncli.results.probe import Change, Claim, Found, Probe
 
 
@@ -86,7 +87,9 @@ def _steps(graph: Graph, network: Network, x: Tensor, wanted: set[str]) -> Itera
     user = {name: node.name for node in nodes for name in node.inputs}
     values = {INPUT: x}
     for node in nodes:
-        values[node.name] = network.get_submodule(node.name)(*[values[name] for name in node.inputs])
+        values[node.name] = network.get_submodule(node.name)(
+            *arguments(node.layer, [values[name] for name in node.inputs])
+        )
         yield node, values[node.name]
         for name in {node.name, *node.inputs}:
             if user.get(name, node.name) == node.name:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 
 from torch import nn
@@ -28,7 +28,7 @@ def builder(*kinds: type[Kind[Any]]) -> Callable[[B], B]:
     """Register a function ``(kind, x) -> module`` for these kinds.
 
     x is the input's shape without the batch, and the module takes one tensor (batch, *x); for a
-    join x is the tuple of the branches' shapes, and the module takes as many tensors.
+    join x is the tuple of the branches' shapes, and the module takes a list with as many tensors.
     """
 
     def register(make: B) -> B:
@@ -38,6 +38,11 @@ def builder(*kinds: type[Kind[Any]]) -> Callable[[B], B]:
         return make
 
     return register
+
+
+def arguments(layer: Kind[Any], values: Sequence[T]) -> tuple[T] | tuple[list[T]]:
+    """Return what a layer's module is called with: a tensor, or for a join the list of its branches."""
+    return ([*values],) if layer.joins else (values[0],)
 
 
 def by_rank(choices: Mapping[int, T], x: Sizes) -> T:

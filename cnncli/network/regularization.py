@@ -30,21 +30,22 @@ def dropout2d(kind: Dropout2d, x: Sizes) -> nn.Module:
 class SampleDropout(nn.Module):
     """Sets whole samples to 0 with a probability and scales the others up."""
 
-    def __init__(self, probability: float) -> None:
+    def __init__(self, probability: float, rank: int) -> None:
         super().__init__()
         self.probability = probability
+        self.each = [1] * rank
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        kept = x.new_ones((x.shape[0], *(1,) * (x.ndim - 1)))
+        kept = x.new_ones([x.shape[0]] + self.each)  # noqa: RUF005 - for TorchScript
         return x * functional.dropout(kept, self.probability)
 
 
 @builder(DropPath)
 def droppath(kind: DropPath, x: Sizes) -> nn.Module:
     """One draw for each sample."""
-    return SampleDropout(kind.probability)
+    return SampleDropout(kind.probability, len(x))
 
 
 class GaussianNoise(nn.Module):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from cnncli.algebra import whole, whole_shape
+from cnncli.layers.geometry.window import Window
 from cnncli.layers.kind import along
 from cnncli.layers.shaping import (
     ChannelShuffle,
@@ -23,8 +25,10 @@ from cnncli.layers.shaping import (
 from cnncli.network.conv import CONV
 from cnncli.network.initial import initialize
 from cnncli.network.norm import BATCH_NORM
-from cnncli.network.padding import Padder
+from cnncli.network.padding import pad_by_size, pads_by_size
 from cnncli.network.registry import Sizes, builder, by_rank
+
+fx.wrap("pad_by_size")
 
 _LINEAR: Final = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
@@ -42,19 +46,19 @@ def flatten(kind: Flatten, x: Sizes) -> nn.Module:
 
 
 class Reshaped(nn.Module):
-    """Another shape for each sample."""
+    """A different shape for each sample."""
 
     def __init__(self, shape: Sizes) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape = list(shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(x.shape[0], *self.shape)
+        return x.reshape([x.shape[0]] + self.shape)  # noqa: RUF005 - for TorchScript
 
 
 @builder(Reshape)
 def reshape(kind: Reshape, x: Sizes) -> nn.Module:
-    """The batch stays."""
+    """Return a module that keeps the batch."""
     return Reshaped(whole_shape(kind.shape))
 
 
@@ -63,12 +67,11 @@ class Resized(nn.Module):
 
     def __init__(self, scale: Sizes, mode: str) -> None:
         super().__init__()
-        self.scale = tuple(float(each) for each in scale)
+        self.scale = [float(each) for each in scale]
         self.mode = mode
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = functional.interpolate(x, scale_factor=self.scale, mode=self.mode)
-        return y
+        return functional.interpolate(x, scale_factor=self.scale, mode=self.mode)
 
 
 @builder(Upsample)
@@ -105,37 +108,25 @@ def channelshuffle(kind: ChannelShuffle, x: Sizes) -> nn.Module:
 class Framed(nn.Module):
     """Adds or cuts positions at the borders."""
 
-    def __init__(self, padder: Padder) -> None:
+    def __init__(self, windows: Sequence[Window], mode: str = "zeros", value: float = 0.0) -> None:
         super().__init__()
-        self.padder = padder
+        self.amounts = pads_by_size(windows)
+        self.mode, self.value = mode, value
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.padder(x)
+        return pad_by_size(x, self.amounts, self.mode, self.value)
 
 
 @builder(Crop)
 def crop(kind: Crop, x: Sizes) -> nn.Module:
-    """Pads of less than nothing."""
-    return Framed(Padder(kind.windows(x)))
+    """Return a module that pads by negative amounts."""
+    return Framed(kind.windows(x))
 
 
 @builder(Pad)
 def pad(kind: Pad, x: Sizes) -> nn.Module:
-    """All modes."""
-    return Framed(Padder(kind.windows(x), kind.mode, kind.value))
-
-
-class Projection(nn.Module):
-    """A 1x1 convolution and a batch normalization, under the names 0 and 1."""
-
-    def __init__(self, conv: nn.Module, norm: nn.Module) -> None:
-        super().__init__()
-        self.add_module("0", conv)
-        self.add_module("1", norm)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.get_submodule("1")(self.get_submodule("0")(x))
-        return y
+    """Return a module that pads, in any mode."""
+    return Framed(kind.windows(x), kind.mode, kind.value)
 
 
 class StridedIdentity(nn.Module):
@@ -143,11 +134,17 @@ class StridedIdentity(nn.Module):
 
     def __init__(self, stride: int, extra: int, rank: int) -> None:
         super().__init__()
-        self.steps = (slice(None), slice(None), *(slice(None, None, stride),) * rank)
-        self.margins = (0, 0) * rank + (0, extra)
+        self.stride, self.rank = stride, rank
+        self.margins = [0, 0] * rank + [0, extra]
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.pad(x[self.steps], self.margins)
+        if self.rank == 1:
+            x = x[:, :, :: self.stride]
+        elif self.rank == 2:
+            x = x[:, :, :: self.stride, :: self.stride]
+        else:
+            x = x[:, :, :: self.stride, :: self.stride, :: self.stride]
+        return functional.pad(x, self.margins)
 
 
 @builder(Shortcut)
@@ -159,4 +156,4 @@ def shortcut(kind: Shortcut, x: Sizes) -> nn.Module:
         return StridedIdentity(kind.stride, whole(kind.channels) - x[0], len(x) - 1)
     conv = by_rank(CONV, x)(x[0], kind.channels, 1, stride=kind.stride, bias=False)
     initialize(conv, x[0])
-    return Projection(conv, by_rank(BATCH_NORM, x)(kind.channels))
+    return nn.Sequential(conv, by_rank(BATCH_NORM, x)(kind.channels))

@@ -22,6 +22,7 @@ from cnncli.layers import Shape, shape_text
 from cnncli.layers.conv import Conv
 from cnncli.layers.table import connected
 from cnncli.network.network import Network, build_network
+from cnncli.network.registry import arguments
 from cnncli.results.verify import Compared, Verification
 
 # Group normalization refuses a batch that leaves it one value to normalize, whatever the mode.
@@ -87,7 +88,9 @@ def _run(graph: Graph, network: Network) -> dict[str, _Ran | str]:
             if not values.keys() >= set(node.inputs):
                 continue
             try:
-                output = network.get_submodule(node.name)(*[values[name] for name in node.inputs])
+                output = network.get_submodule(node.name)(
+                    *arguments(node.layer, [values[name] for name in node.inputs])
+                )
             except (RuntimeError, ValueError, IndexError) as error:
                 outcomes[node.name] = (str(error).splitlines() or [type(error).__name__])[0]
                 continue

@@ -122,6 +122,10 @@ class TestName:
         found = fault(f"layers: [{{relu: , name: {name}}}]")
         assert "reserved by torch.nn.Module" in found.message
 
+    @pytest.mark.parametrize("name", ["class", "a.lambda", "None", "self"])
+    def test_words_of_python_are_reserved(self, name: str) -> None:
+        assert "reserved by Python" in fault(f"layers: [{{relu: , name: {name}}}]").message
+
     @pytest.mark.parametrize("pair", [("a", "a.b"), ("a.b", "a"), ("a.b.c", "a"), ("a", "a.b.c")])
     def test_a_node_holds_no_other(self, pair: tuple[str, str]) -> None:
         first, second = pair

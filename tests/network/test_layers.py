@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -10,6 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cnncli.layers.joins import Concat, Join, Multiply
+from cnncli.network.joins import fitted
+from cnncli.network.padding import pad
 from tests.network.support import graph_of, network_of, only_module, run
 
 
@@ -138,7 +142,7 @@ def joined(join: str, first: Tensor, second: Tensor) -> Tensor:
         f"input: {list(first.shape[1:])}\nlayers:\n  - {join.replace('BRANCHES', f'[identity, {other}]')}\n"
     )
     network = network_of(text)
-    y = network.get_submodule(join.partition(":")[0] + "1")(first, second)
+    y = network.get_submodule(join.partition(":")[0] + "1")([first, second])
     assert isinstance(y, Tensor)
     return y
 
@@ -197,3 +201,15 @@ def test_every_activation_leaves_its_input_alone() -> None:
             before = x.clone()
             only_module(name, [4, 5]).train()(x)
             assert torch.equal(x, before), name
+
+
+@pytest.mark.parametrize("align", ["crop", "pad"])
+@pytest.mark.parametrize("kind", [Concat, Multiply])
+def test_margins_at_run_time_are_those_of_the_analysis(kind: type[Join], align: str) -> None:
+    join = kind(align=align)
+    for first, second in itertools.product(range(1, 7), repeat=2):
+        branches = [torch.randn(1, 2, first, 3), torch.randn(1, 2, second, 4)]
+        shapes = tuple(tuple(branch.shape[1:]) for branch in branches)
+        margins: list[Any] = [join.margins(shape, join.fitted(shapes)) for shape in shapes]
+        wanted = [pad(branch, [*each]) for branch, each in zip(branches, margins, strict=True)]
+        assert all(map(torch.equal, fitted(branches, align, kind is Multiply), wanted))

@@ -43,7 +43,10 @@ def test_state_dict_keys_are_the_specs_names() -> None:
 def test_modules_are_where_their_names_say() -> None:
     graph, network = graph_of(RESIDUAL), network_of(RESIDUAL)
     for node in graph.nodes:
-        assert network.get_submodule(node.name) is network.get_submodule(node.name)
+        found: Any = network
+        for part in node.name.split("."):
+            found = getattr(found, part)
+        assert found is network.get_submodule(node.name)
     assert type(network.get_submodule("layer1.0.conv1_activation")) is nn.ReLU
 
 
@@ -52,6 +55,16 @@ def test_no_node_hides_what_a_network_has() -> None:
     own = {name for name in (*dir(Network), *vars(small())) if not name.startswith("_")}
     assert public == MODULE_NAMES
     assert own == MODULE_NAMES
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch prefers export to script
+@pytest.mark.parametrize("name", ["0", "x-y", "x", "torch", "dict", "weight", "a.0.b-c"])
+def test_odd_names_work_in_every_tool(name: str) -> None:
+    conv = f"{{conv: {{channels: 3, kernel: 3, norm: batch, activation: relu}}, name: '{name}'}}"
+    network = network_of(f"input: [2, 6, 6]\nlayers: [{conv}, {{conv: {{channels: 1, kernel: 1}}}}]\n").eval()
+    x = torch.randn(2, 2, 6, 6)
+    for twin in (copy.deepcopy(network), torch.jit.script(network), torch.fx.symbolic_trace(network)):
+        assert torch.allclose(twin(x), network(x), atol=1e-6)
 
 
 def small() -> Network:

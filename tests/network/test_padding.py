@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cnncli.layers.geometry.window import Window, native_pads
-from cnncli.network.padding import Padder, pad
+from cnncli.network.padding import frames_by_size, pad, pad_by_size, pads_by_size
 from tests.network.support import only_module, run
 
 NUMPY = {
@@ -42,9 +42,24 @@ def test_gradient_flows_back_to_what_was_copied(mode: str) -> None:
 @pytest.mark.parametrize("n", [5, 6, 7, 8])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_same_follows_the_input_at_run_time(n: int, stride: int) -> None:
-    padder = Padder([Window(4, stride, same=True)])
-    size = padder(torch.zeros(1, 1, n)).shape[-1]
+    amounts = pads_by_size([Window(4, stride, same=True)])
+    size = pad_by_size(torch.zeros(1, 1, n), amounts).shape[-1]
     assert (size - 4) // stride + 1 == -(-n // stride)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 5])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize(
+    "more", [{}, {"same": True}, {"before": 2, "after": 1}, {"before": 1, "ceil_mode": True}, {"dilation": 2}]
+)
+def test_amounts_of_one_period_are_those_of_every_size(
+    stride: int, kernel: int, more: dict[str, int]
+) -> None:
+    window = Window(kernel, stride, **more)  # type: ignore[arg-type]
+    (pads,), (frames,) = pads_by_size([window]), frames_by_size([window])
+    for n in range(1, 60):
+        assert pads[n % len(pads)] == window.pads(n)
+        assert frames[n % len(frames)] == window.frame(n)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from torch import Tensor
 from cnncli.diagnostics import ShapeError
 from cnncli.graph import Graph, open_text
 from cnncli.network import build_network
+from cnncli.network.registry import arguments
 from tests.generate import random_spec
 from tests.network.support import count, example
 
@@ -35,7 +36,8 @@ def compare(seed: int, graph: Graph) -> None:
         for node in graph.nodes:
             where = f"seed {seed}, node {node.name}\n{random_spec(seed)}"
             try:
-                values[node.name] = network.get_submodule(node.name)(*[values[name] for name in node.inputs])
+                read = [values[name] for name in node.inputs]
+                values[node.name] = network.get_submodule(node.name)(*arguments(node.layer, read))
             except RuntimeError as error:
                 raise AssertionError(where) from error
             assert tuple(values[node.name].shape) == (BATCH, *node.output), where

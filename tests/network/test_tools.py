@@ -16,11 +16,10 @@ from torch import Tensor, nn
 from cnncli.analysis.costs.figures import costs
 from cnncli.graph import Graph, open_spec
 from cnncli.language.shipped import specs
+from cnncli.layers import KINDS
 from cnncli.network import Network, build_network
-
-# Capsules ask for the type of their values, crops and paddings that follow the input for its size.
-UNTRACEABLE = {"capsnet", "capsnet_reconstruction", "lenet5_1998", "unet"}
-TRACEABLE = [name for name in specs() if name not in UNTRACEABLE]
+from tests.cases import Case
+from tests.network.support import HEADS, SKIPS, network_of
 
 
 @cache
@@ -54,34 +53,75 @@ def test_export(name: str) -> None:
     assert exported.state_dict.keys() == network.state_dict().keys()
 
 
-@pytest.mark.parametrize("name", TRACEABLE)
-def test_symbolic_trace_and_script(name: str) -> None:
-    network, x = on_meta(name)
-    assert shapes(torch.fx.symbolic_trace(network)(x)) == shapes(network(x))
+def scripted(network: nn.Module) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch prefers export to script from 2.9 on
-        scripted = torch.jit.script(network)
-    used = {node.name for node in graph(name).nodes if not node.training_only}
-    wanted = {key for key in network.state_dict() if key.rpartition(".")[0] in used}
-    assert scripted.state_dict().keys() >= wanted
+        return torch.jit.script(network)
 
 
-@pytest.mark.parametrize("name", sorted(UNTRACEABLE))
-def test_what_cannot_be_traced_says_so(name: str) -> None:
-    network, _ = on_meta(name)
-    with pytest.raises((TypeError, torch.fx.proxy.TraceError)):
-        torch.fx.symbolic_trace(network)
+@pytest.mark.parametrize("name", [*specs()])
+def test_symbolic_trace(name: str) -> None:
+    network, x = on_meta(name)
+    assert shapes(torch.fx.symbolic_trace(network)(x)) == shapes(network(x))
 
 
-@pytest.mark.parametrize("name", ["lenet5", "resnet18", "toy_classifier"])
+@pytest.mark.parametrize("name", [*specs()])
+def test_script(name: str) -> None:
+    network, x = on_meta(name)
+    script = scripted(network)
+    assert shapes(script(x)) == shapes(network(x))
+    assert [*script.state_dict()] == [*network.state_dict()]
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", [*specs()])
+def test_compile(name: str) -> None:
+    torch.compiler.reset()
+    network, x = on_meta(name)
+    assert shapes(torch.compile(network, fullgraph=True, backend="eager")(x)) == shapes(network(x))
+
+
+def test_a_script_has_both_modes() -> None:
+    network = network_of(HEADS).eval()
+    script = scripted(network)
+    x = torch.randn(2, 3, 8, 8)
+    assert [*script.train()(x)] == ["label", "aux"]
+    assert [*script.eval()(x)] == ["label"]
+
+
+@pytest.mark.parametrize("sizes", [(20, 17), (31, 40), (57, 24)])
+def test_a_script_takes_every_size(sizes: tuple[int, int]) -> None:
+    network = network_of(SKIPS).eval()
+    script, traced = scripted(network), torch.fx.symbolic_trace(network)
+    x = torch.randn(2, 2, *sizes)
+    with torch.no_grad():
+        assert torch.allclose(script(x), network(x), atol=1e-6)
+        assert torch.equal(traced(x), network(x))
+
+
+KIND_EXAMPLES = [
+    Case(kind, example.arguments, example.inputs) for kind in KINDS for example in KINDS[kind].examples
+]
+
+
+@pytest.mark.parametrize("case", KIND_EXAMPLES, ids=lambda case: f"{case.kind} {case.arguments}")
+def test_every_kind_can_be_scripted_and_traced(case: Case) -> None:
+    torch.manual_seed(0)
+    network = network_of(case.spec).double().eval()
+    x = torch.randn(2, *case.inputs[0], dtype=torch.float64)
+    with torch.no_grad():
+        assert torch.allclose(scripted(network)(x), network(x), rtol=1e-12, atol=1e-12)
+        assert torch.equal(torch.fx.symbolic_trace(network)(x), network(x))
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet18", "unet", "capsnet", "lenet5_1998"])
 def test_scripted_networks_compute_the_same(name: str) -> None:
     torch.manual_seed(0)
     network = build_network(graph(name)).eval()
     size: tuple[Any, ...] = graph(name).input
-    x = torch.randn(2, *size)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        assert torch.allclose(torch.jit.script(network)(x), network(x), atol=1e-6)
+    x = torch.randn(1, *size)
+    with torch.no_grad():
+        assert torch.allclose(scripted(network)(x), network(x), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["lenet5", "vgg11", "alexnet"])

@@ -121,13 +121,14 @@ def _shapes(
     tensors = (*network.named_parameters(), *network.named_buffers())
     state = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors}
     images = torch.empty((batch, *input_shape), device="meta")
-    before = network.training
+    modes = {module: module.training for module in network.modules()}
     network.train(training)
     try:
         with torch.no_grad():
             output = torch.func.functional_call(network, state, (images,))
     finally:
-        network.train(before)
+        for module, mode in modes.items():
+            module.training = mode
     return {head: tuple(values.shape[1:]) for head, values in by_head(output).items()}
 
 

@@ -21,7 +21,7 @@ from cnncli.layers.joins import Add, Multiply
 from cnncli.layers.kind import Kind
 from cnncli.layers.pooling import AdaptiveAvgPool, AdaptivePool, AvgPool, GlobalAvgPool, GlobalPool, Pool
 from cnncli.layers.shaping import Identity
-from cnncli.network.registry import build
+from cnncli.network.registry import arguments, build
 
 
 def linear(node: Node) -> Node:
@@ -68,7 +68,9 @@ def reached(graph: Graph, axis: int) -> Mapping[str, Tensor]:
         for node in map(linear, graph.nodes):
             placed = all(isinstance(each, tuple) or each is EACH for each in node.layer.readings(node.x))
             if placed and set(node.inputs) <= values.keys():
-                values[node.name] = module(node)(*[values[name] for name in node.inputs])
+                values[node.name] = module(node)(
+                    *arguments(node.layer, [values[name] for name in node.inputs])
+                )
     return {name: _any_along(value, axis) for name, value in values.items()}
 
 
