@@ -6,10 +6,11 @@ Nothing here imports torch before a module, a training or a measurement is asked
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from cnncli.algebra import Dim
+from cnncli.algebra import Dim, Expr, symbols_of
 from cnncli.diagnostics import usage_error
 from cnncli.graph import Graph, Opened, all_sizes, open_spec, open_text, read_train
 from cnncli.language.input_size import parse_shape
@@ -251,12 +252,13 @@ class Architecture:
 
         Raises:
             SpecError: what is unknown stands where no formula can.
-            UsageError: there is no such variable, or the input is given in numbers.
+            UsageError: there is no such variable.
         """
         size = self._input
-        return Architecture(
-            self._origin, size if variables else _unknown_sizes(size), self._settings, variables
-        )
+        if not variables:
+            known = size is not None and not callable(size) and not any(map(symbols_of, size))
+            size = all_sizes(size) if known else size or all_sizes
+        return Architecture(self._origin, size, self._settings, (*self.graph.variables, *variables))
 
     def costs(self, batch: int = 1) -> Costs:
         """Return parameters, MACs, FLOPs, neurons and connections of every layer, and their totals."""
@@ -346,6 +348,8 @@ class Architecture:
         Raises:
             UsageError: no value fits, all do, or an argument is wrong.
         """
+        if not variables:
+            raise usage_error("fit() without a variable", expected="variables of the spec, such as 'width'")
         from cnncli.analysis.fit.search import search  # noqa: PLC0415
 
         return search(
@@ -554,10 +558,25 @@ def _need(*packages: str, purpose: str) -> None:
 def _architecture(
     origin: _Origin, size: Input, symbolic: bool | Sequence[str], settings: tuple[str, ...]
 ) -> Architecture:
-    wanted: Any = parse_shape(size) if isinstance(size, str) else size
+    wanted: Any = parse_shape(size) if isinstance(size, str) else _checked(size)
     if isinstance(symbolic, bool):
         return Architecture(origin, _unknown_sizes(wanted) if symbolic else wanted, settings)
     return Architecture(origin, wanted, settings, [symbolic] if isinstance(symbolic, str) else symbolic)
+
+
+def _checked(size: Any) -> tuple[Dim, ...] | None:
+    """Return an input size, NumPy's whole numbers as Python's.
+
+    Raises:
+        UsageError: it is not a sequence of whole numbers and formulas.
+    """
+    if size is None:
+        return None
+    try:
+        return tuple(dim if isinstance(dim, Expr) else index(dim) for dim in size)
+    except TypeError:
+        expected = "whole numbers and formulas, such as (3, 224, 224), or a text such as '3xHxW'"
+        raise usage_error("not an input size", expected=expected, received=repr(size)) from None
 
 
 def _unknown_sizes(size: Any) -> Any:
@@ -566,7 +585,7 @@ def _unknown_sizes(size: Any) -> Any:
     Raises:
         UsageError: it is given in numbers.
     """
-    if size is None or callable(size):
+    if size is None:
         return all_sizes
     if all(isinstance(dim, int) for dim in size):
         received = "x".join(map(str, size))

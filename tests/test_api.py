@@ -109,6 +109,32 @@ def test_wrong_sizes_of_formulas(sizes: dict[str, float], message: str) -> None:
         formula(H=np.array([1.0]), W=1)
 
 
+def test_arrays_of_different_shapes_broadcast() -> None:
+    formula = H * W + H
+    assert isinstance(formula, Expr)
+    heights, widths = np.array([[1], [2]]), np.array([1, 2, 3])
+    assert formula(H=heights, W=widths).tolist() == [[h * w + h for w in (1, 2, 3)] for h in (1, 2)]
+    assert (heights.tolist(), widths.tolist()) == ([[1], [2]], [1, 2, 3])
+
+
+def test_a_network_of_one_size_has_formulas_too() -> None:
+    sized = cnncli.load("unet", input=(1, 572, 572))
+    assert sized.sizes() == cnncli.load("unet").sizes()
+    assert sized.symbolic().costs().totals == cnncli.load("unet", symbolic=True).costs().totals
+    gray = cnncli.load("resnet18", input=(1, 64, 64))
+    assert gray.symbolic().input_shape[0] == 1
+
+
+def test_variables_stay_symbols_when_sizes_become_some() -> None:
+    both = cnncli.load("small_resnet").symbolic("width").symbolic()
+    assert set(both.graph.unknowns) == {"H", "W", "width"}
+    assert set(cnncli.load("small_resnet").symbolic().symbolic("width").graph.unknowns) == {"H", "W", "width"}
+
+
+def test_sizes_of_numpy_are_sizes() -> None:
+    assert cnncli.load("lenet5", input=tuple(np.array([1, 32, 32]))).costs().totals.params == 61_706
+
+
 def test_an_architecture_is_frozen_and_short() -> None:
     arch = cnncli.load("vgg16")
     with pytest.raises(AttributeError, match="frozen"):
@@ -158,6 +184,9 @@ def test_errors_keep_what_helps() -> None:
         (lambda: cnncli.load("lenet5", widht=3), "has no variables"),
         (lambda: cnncli.load("unet", widht=3), "did you mean 'width'"),
         (lambda: cnncli.load("lenet5", input="1x-2"), "--input 1x-2"),
+        (lambda: cnncli.load("lenet5", input=5), "not an input size"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5", input=(1, 32.5, 32)), "not an input size"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("unet").fit(params="7M"), "fit\\(\\) without a variable"),
         (lambda: cnncli.load("lenet5", input=(1, 32, 32), symbolic=True), "every input size is given"),
         (lambda: cnncli.load("lenet5").memory(dtype="int8"), "unknown dtype 'int8'"),
         (lambda: cnncli.load("lenet5").memory(0), "1 or more samples"),

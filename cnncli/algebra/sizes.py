@@ -123,8 +123,8 @@ def _evaluate(terms: Terms, sizes: Mapping[str, int], known: dict[Atom, int]) ->
         for atom in monomial:
             if atom not in known:
                 known[atom] = _atom_value(atom, sizes, known)
-            number *= known[atom]
-        total += number
+            number = number * known[atom]  # not in place: arrays of other shapes broadcast
+        total = total + number
     return total
 
 

@@ -14,7 +14,7 @@ import torchinfo
 from torch import Tensor, nn
 
 from cnncli.analysis.costs.figures import costs
-from cnncli.graph import Graph, open_spec
+from cnncli.graph import Graph, open_spec, open_text
 from cnncli.language.shipped import specs
 from cnncli.layers import KINDS
 from cnncli.network import Network, build_network
@@ -158,3 +158,15 @@ def test_torchinfo_counts_every_layer() -> None:
     biases = 6 * 28 * 28 + 16 * 10 * 10 + 120 + 84 + 10
     assert summary.total_mult_adds == 2 * (costs(graph("lenet5")).totals.macs + biases)
     assert summary.total_params == 61_706
+
+
+@pytest.mark.parametrize("layer", ["noise: 1.0", "dropout: 0.5", "droppath: 0.5"])
+def test_a_network_scripted_for_inference_still_changes_in_training(layer: str) -> None:
+    torch.manual_seed(0)
+    network = build_network(open_text(f"input: [64]\nlayers: [{layer}]\n").graph).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted: Any = torch.jit.script(network)
+    x = torch.ones(16, 64)
+    assert torch.equal(scripted(x), x)
+    assert not torch.equal(scripted.train()(x), x)

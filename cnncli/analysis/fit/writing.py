@@ -18,7 +18,7 @@ def check_new(path: str, size: Sequence[Dim] | None) -> None:
     """Refuse a file that cannot be written, before anything is computed.
 
     Raises:
-        UsageError: it exists, is no name of a file, or its folder is not there.
+        UsageError: it exists, is not a file name, or its folder does not exist.
     """
     if size is not None:
         hint = "'input:' in the spec is what the new one will have"
