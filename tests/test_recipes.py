@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cnncli.cli.app import app
+from cnncli.cli.app import application
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
@@ -16,9 +16,9 @@ FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 def accuracy(spec: str, run: Path, *options: str) -> float:
     """Test accuracy of a shipped spec after its own recipe, as ``cnncli evaluate`` measures it."""
     runner = CliRunner()
-    trained = runner.invoke(app, ["train", spec, "--run", str(run), *options])
+    trained = runner.invoke(application(), ["train", spec, "--run", str(run), *options])
     assert trained.exit_code == 0, trained.output
-    measured = runner.invoke(app, ["evaluate", str(run), "--format", "json"])
+    measured = runner.invoke(application(), ["evaluate", str(run), "--format", "json"])
     assert measured.exit_code == 0, measured.output
     return float(json.loads(measured.stdout)["top1"])
 

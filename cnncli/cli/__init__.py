@@ -2,39 +2,65 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 
 class ReaderLeftError(Exception):
-    """Whoever reads the output has had enough, as in ``cnncli inspect ... | head``."""
+    """The reader of the output closed it, as in ``cnncli inspect ... | head``."""
 
 
-def main() -> None:
-    """Run ``cnncli``."""
+def program() -> NoReturn:
+    """Run ``cnncli`` as a program of its own, and end the process.
+
+    Python would take apart every module at its end, which needs a sixth of the time of an ``inspect``. torch
+    has threads and device memory to release, so it ends as usual.
+    """
+    code = _exit_code()
+    if "torch" in sys.modules:
+        sys.exit(code)
+    atexit._run_exitfuncs()
+    with suppress(OSError):
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def main() -> NoReturn:
+    """Run ``cnncli`` inside a process of something else, such as ``python -m`` or a profiler.
+
+    Raises:
+        SystemExit: always, with the exit code.
+    """
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    """Run the command that ``sys.argv`` names and return its exit code; its output is flushed."""
     # The values of an analysis are small, acyclic and live until the end: looking for cycles among
     # them costs a third of the time. Training, which lives longer, switches the collector on again.
     gc.disable()
     _ready_streams()
     try:
-        _run()
+        return _run()
     except KeyboardInterrupt:
-        sys.exit(130)  # before there was a command that could take note of it
+        return 130  # before there was a command that handles it
     except (OSError, ReaderLeftError) as error:
-        # What is left to say goes nowhere, or Python would fail over it once more at its end.
+        # What remains in the buffer cannot be written, and Python would fail again when it flushes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError | ReaderLeftError):
-            sys.exit(141)
-        with suppress(OSError):  # it may be the stream of messages that is full
+            return 141
+        with suppress(OSError):  # stderr may be the stream that is full
             sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+        return 2
 
 
 def _ready_streams() -> None:
-    """Let no character be too strange to be shown, and no stream that was closed be missed."""
+    """Replace characters that a stream cannot encode, and streams that were closed."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -43,14 +69,16 @@ def _ready_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _run() -> None:
-    from cnncli.cli.app import app
+def _run() -> int:
+    from cnncli.cli.app import COMMANDS, application
 
-    # To build the options of all commands takes longer than to read a spec: only those of the one called.
-    called = [command for command in app.registered_commands if command.name in sys.argv[1:2]]
-    app.registered_commands = called or app.registered_commands
+    # Importing all commands takes longer than reading a spec.
+    called = [name for name in COMMANDS if name in sys.argv[1:2]]
     try:
-        app()
+        application(called or COMMANDS)()
+    except SystemExit as end:
+        return int(end.code or 0)
     finally:
-        # Here a full disk can still be told of; when Python flushes at its end, it cannot.
+        # A full disk can still be reported here; when Python flushes at its end, it cannot.
         sys.stdout.flush()
+    return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cnncli.cli.app import app
+from cnncli.cli.app import application
 
 runner = CliRunner()
 SMALL = "input: [4]\nlayers: [linear: 3]\n"
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def check(*arguments: str | Path) -> tuple[int, str, str]:
-    result = runner.invoke(app, ["check", *map(str, arguments)])
+    result = runner.invoke(application(), ["check", *map(str, arguments)])
     return result.exit_code, result.stdout, result.stderr
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cnncli.cli.app import app
+from cnncli.cli.app import application
 from tests.cli.terminal import on_a_terminal
 from tests.specs.support import recorded
 
@@ -22,7 +22,7 @@ TABLE_2 = {"vgg11": 133, "vgg11_lrn": 133, "vgg13": 133, "vgg16": 138, "vgg16_c"
 
 
 def compare(*arguments: str | Path) -> tuple[int, str, str]:
-    result = runner.invoke(app, ["inspect", *map(str, arguments)])
+    result = runner.invoke(application(), ["inspect", *map(str, arguments)])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout, result.stderr
 
@@ -102,7 +102,7 @@ def test_json_has_exact_numbers(folder: Path) -> None:
     totals = {"params": 61_706, "macs": 416_520, "neurons": 15_002, "weights_size": 246_824}
     assert totals.items() <= first["totals"].items()
     assert second["spec"] == str(folder / "good.yaml")
-    single = json.loads(runner.invoke(app, ["inspect", "lenet5", "--format", "json"]).stdout)
+    single = json.loads(runner.invoke(application(), ["inspect", "lenet5", "--format", "json"]).stdout)
     assert first["totals"] == single["totals"]
 
 
@@ -166,7 +166,7 @@ def test_names_that_are_shared_are_told_apart(folder: Path) -> None:
 def test_json_side_by_side_has_the_layers_of_every_network() -> None:
     document = json.loads(compare("vgg11", "lenet5", "--side-by-side", "--format", "json")[1])
     for network, name in zip(document["networks"], ["vgg11", "lenet5"], strict=True):
-        single = json.loads(runner.invoke(app, ["inspect", name, "--format", "json"]).stdout)
+        single = json.loads(runner.invoke(application(), ["inspect", name, "--format", "json"]).stdout)
         assert network["layers"] == single["layers"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cnncli.cli.app import app
+from cnncli.cli.app import application
 from cnncli.graph import open_spec
 from tests.cli.terminal import on_a_terminal
 from tests.specs.support import SPECS
@@ -17,7 +17,7 @@ runner = CliRunner()
 
 
 def call(*arguments: str) -> tuple[int, str, str]:
-    result = runner.invoke(app, [*arguments])
+    result = runner.invoke(application(), [*arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout, result.stderr
 

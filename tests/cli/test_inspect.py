@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cnncli.cli.app import app
+from cnncli.cli.app import application
 
 runner = CliRunner()
 
 
 def inspect(*arguments: str) -> str:
-    result = runner.invoke(app, ["inspect", *arguments])
+    result = runner.invoke(application(), ["inspect", *arguments])
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -87,7 +87,7 @@ def test_the_lectures_comparison() -> None:
 
 @pytest.mark.parametrize("size", ["0x3", "axb", "3x", "1x2x3x4x5", "", "3x99999999999999"])
 def test_a_wrong_size(size: str) -> None:
-    result = runner.invoke(app, ["inspect", "specs/lenet5.yaml", "--input", size])
+    result = runner.invoke(application(), ["inspect", "specs/lenet5.yaml", "--input", size])
     assert result.exit_code == 2
     assert "such as 3x224x224" in result.stderr
 
@@ -102,19 +102,19 @@ def test_a_wrong_size(size: str) -> None:
     ],
 )
 def test_mistakes_on_the_command_line(arguments: list[str], message: str) -> None:
-    result = runner.invoke(app, ["inspect", *arguments])
+    result = runner.invoke(application(), ["inspect", *arguments])
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stdout == ""
 
 
 def test_a_misspelt_file_gets_a_suggestion() -> None:
-    result = runner.invoke(app, ["inspect", "specs/lenet55.yaml"])
+    result = runner.invoke(application(), ["inspect", "specs/lenet55.yaml"])
     assert "did you mean 'lenet5.yaml'?" in result.stderr
 
 
 def test_a_misspelt_name_gets_a_suggestion() -> None:
-    result = runner.invoke(app, ["inspect", "vgg61"])
+    result = runner.invoke(application(), ["inspect", "vgg61"])
     assert result.exit_code == 2
     assert "did you mean 'vgg16'?" in result.stderr
 
@@ -128,7 +128,7 @@ def test_a_shipped_spec_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_shape_that_does_not_fit_shows_the_way_there(tmp_path: Path) -> None:
     spec = tmp_path / "net.yaml"
     spec.write_text("input: [1, 8, 8]\nlayers:\n  - maxpool: 2\n  - conv: {channels: 2, kernel: 5}\n")
-    result = runner.invoke(app, ["inspect", str(spec)])
+    result = runner.invoke(application(), ["inspect", str(spec)])
     assert result.exit_code == 2
     assert f"{spec}:4:5: error: conv1: the kernel of 'conv' is larger than its input 1x4x4" in result.stderr
     assert "expected: at least 5 along height" in result.stderr
@@ -148,7 +148,7 @@ def test_ctrl_c_is_told_apart_from_a_verdict(monkeypatch: pytest.MonkeyPatch) ->
         raise KeyboardInterrupt
 
     monkeypatch.setattr("cnncli.cli.inspect.load", interrupted)
-    assert runner.invoke(app, ["inspect", "specs/lenet5.yaml"]).exit_code == 130
+    assert runner.invoke(application(), ["inspect", "specs/lenet5.yaml"]).exit_code == 130
 
 
 def bash(line: str) -> subprocess.CompletedProcess[str]:

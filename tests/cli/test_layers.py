@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from cnncli.cli.app import app
+from cnncli.cli.app import application
 from cnncli.layers import KINDS
 
 runner = CliRunner()
 
 
 def test_the_overview_names_every_kind() -> None:
-    text = runner.invoke(app, ["layers"]).stdout
+    text = runner.invoke(application(), ["layers"]).stdout
     for kind in KINDS:
         assert f"\n  {kind} " in f"\n{text}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_page_names_every_argument(kind: str) -> None:
-    result = runner.invoke(app, ["layers", kind])
+    result = runner.invoke(application(), ["layers", kind])
     assert result.exit_code == 0
     assert result.stdout.startswith(f"{kind}\n")
     for argument, declared in KINDS[kind].arguments.items():
@@ -27,6 +27,6 @@ def test_each_page_names_every_argument(kind: str) -> None:
 
 
 def test_a_misspelt_kind() -> None:
-    result = runner.invoke(app, ["layers", "covn"])
+    result = runner.invoke(application(), ["layers", "covn"])
     assert result.exit_code == 2
     assert "did you mean 'conv'?" in result.stderr

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cnncli.cli.app import app
+from cnncli.cli.app import application
 from cnncli.layers import KINDS, Kind
 from tests.algebra.arithmetic import compute
 from tests.cli.terminal import on_a_terminal
@@ -18,7 +18,7 @@ runner = CliRunner()
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    result = runner.invoke(app, ["memory", *arguments])
+    result = runner.invoke(application(), ["memory", *arguments])
     return result.exit_code, result.stdout, result.stderr
 
 

@@ -10,14 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from cnncli.analysis.space.shifts import Shift
-from cnncli.cli.app import app
+from cnncli.cli.app import application
 from tests.cli.terminal import on_a_terminal
 
 runner = CliRunner()
 
 
 def run(*arguments: str) -> str:
-    result = runner.invoke(app, [*arguments])
+    result = runner.invoke(application(), [*arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -99,7 +99,7 @@ def test_a_vector_as_input() -> None:
 
 @pytest.mark.parametrize("option", ["--receptive-field", "--shifts"])
 def test_not_of_several_networks(option: str) -> None:
-    result = runner.invoke(app, ["inspect", "lenet5", "alexnet", option])
+    result = runner.invoke(application(), ["inspect", "lenet5", "alexnet", option])
     assert result.exit_code == 2
     assert f"{option} cannot be combined with a comparison" in result.stderr
 
@@ -136,11 +136,11 @@ def test_no_room_is_said() -> None:
 def test_what_was_not_measured_is_not_confirmed(layers: str, tmp_path: Path) -> None:
     spec = tmp_path / "net.yaml"
     spec.write_text(f"input: [1, 8, 8]\nlayers: {layers}\n")
-    result = runner.invoke(app, ["probe", str(spec)])
+    result = runner.invoke(application(), ["probe", str(spec)])
     assert result.exit_code == 2
     assert "nothing was measured" in result.stdout
     assert "all hold" not in result.stdout
-    document = json.loads(runner.invoke(app, ["probe", str(spec), "--format", "json"]).stdout)
+    document = json.loads(runner.invoke(application(), ["probe", str(spec), "--format", "json"]).stdout)
     assert (document["holds"], document["measured"]) == (None, 0)
 
 
@@ -149,7 +149,7 @@ def test_a_map_that_does_not_move_as_predicted(monkeypatch: pytest.MonkeyPatch, 
     spec.write_text("input: [1, 16]\nlayers:\n  - maxpool: 2\n")
     found = {"input": (Shift(1, 1),), "maxpool1": (Shift(1, 1),)}
     monkeypatch.setattr("cnncli.network.claims.shifts", lambda _: found)
-    result = runner.invoke(app, ["probe", str(spec)])
+    result = runner.invoke(application(), ["probe", str(spec)])
     assert result.exit_code == 1
     assert "maxpool1 does not move as predicted along length" in result.stdout
 
@@ -166,7 +166,7 @@ def test_the_weights_of_a_run(tmp_path: Path) -> None:
     trained = json.loads(run("probe", str(spec), "--weights", str(folder), "--format", "json"))
     assert trained["changes"] != random["changes"]
     assert trained["weights"] == str(folder)
-    other = runner.invoke(app, ["probe", "lenet5", "--weights", str(folder)])
+    other = runner.invoke(application(), ["probe", "lenet5", "--weights", str(folder)])
     assert other.exit_code == 2
     assert "are not this network's" in other.stderr
 
@@ -183,14 +183,14 @@ def test_the_weights_of_a_run(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes(arguments: list[str], message: str) -> None:
-    result = runner.invoke(app, ["probe", *arguments])
+    result = runner.invoke(application(), ["probe", *arguments])
     assert result.exit_code == 2
     assert message in result.stderr
 
 
 def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnncli.training.extras.find_spec", lambda _: None)
-    result = runner.invoke(app, ["probe", "lenet5"])
+    result = runner.invoke(application(), ["probe", "lenet5"])
     assert result.exit_code == 2
     assert "probe needs torch, which is not installed" in result.stderr
     assert "pip install 'cnncli[train]'" in result.stderr

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cnncli.algebra import evaluate, symbol
-from cnncli.cli.app import app
+from cnncli.cli.app import application
 from cnncli.diagnostics import UsageError
 from cnncli.language.input_size import parse_shape
 from tests.algebra.arithmetic import compute
@@ -23,7 +23,7 @@ MINPOOL = "input: [1, 8, 8]\nlayers:\n  - conv: {channels: 2, kernel: 1}\n  - mi
 
 
 def call(*arguments: str) -> tuple[int, str, str]:
-    result = runner.invoke(app, [*arguments])
+    result = runner.invoke(application(), [*arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout, result.stderr
 

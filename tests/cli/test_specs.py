@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cnncli.cli.app import app
+from cnncli.cli.app import application
 from cnncli.language.sections import Paper
 from cnncli.report.pages.specs import short_authors
 from tests.cli.terminal import on_a_terminal
@@ -19,7 +19,7 @@ runner = CliRunner()
 
 
 def specs(*arguments: str) -> str:
-    result = runner.invoke(app, ["specs", *arguments])
+    result = runner.invoke(application(), ["specs", *arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -84,7 +84,7 @@ def test_json() -> None:
 
 def test_every_name_can_be_inspected_and_has_the_same_figures_then() -> None:
     found = documents()
-    result = runner.invoke(app, ["inspect", *found, "--format", "json"])
+    result = runner.invoke(application(), ["inspect", *found, "--format", "json"])
     assert result.exit_code == 0, result.output
     inspected = json.loads(result.stdout)["networks"]
     only_here = {"shipped_as", "family", "paper"}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cnncli.cli.app import app
+from cnncli.cli.app import application
 
 runner = CliRunner()
 SPEC = """
@@ -37,7 +37,7 @@ def spec(tmp_path: Path) -> Path:
 
 
 def call(*arguments: str | int | Path) -> tuple[int, str, str]:
-    result = runner.invoke(app, [*map(str, arguments)])
+    result = runner.invoke(application(), [*map(str, arguments)])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout, result.stderr
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from cnncli.algebra import evaluate
 from cnncli.analysis.costs.figures import costs
-from cnncli.cli.app import app
+from cnncli.cli.app import application
 from cnncli.diagnostics import CnncliError, Diagnostic
 from cnncli.graph import Opened, open_text
 from cnncli.language.tree import Entries
@@ -310,7 +310,7 @@ def test_the_command_line(command: str, tmp_path: Path) -> None:
 
 
 def run_cli(arguments: list[str]) -> None:
-    done = CliRunner().invoke(app, arguments)
+    done = CliRunner().invoke(application(), arguments)
     assert done.exit_code in (0, 1, 2)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     assert "Traceback" not in done.output

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from cnncli.analysis.space.receptive_field import Field
 from cnncli.analysis.space.shifts import Shift
 from cnncli.language.description import INPUT
-from cnncli.report.pages.views import agreed, decimal, exact_number
+from cnncli.report.pages.views import agreed
 from cnncli.report.text.columns import Column
 
 _UNEVEN = "~"
@@ -112,11 +112,17 @@ def _center(field: Field) -> str:
 def _cells(field: Field, values: Sequence[Fraction | None], separator: str) -> str:
     if field.axes is None:
         return ""
-    return agreed([_NONE if value is None else decimal(value) for value in values] or [_NONE], separator)
+    return agreed([_NONE if value is None else _decimal(value) for value in values] or [_NONE], separator)
+
+
+def _decimal(value: Fraction) -> str:
+    """Return ``15.5``, ``-0.25``; ``1/3`` where the decimals do not end."""
+    return f"{float(value):.10g}" if value.denominator in (1, 2, 4, 8) else str(value)
 
 
 def _exact(value: Fraction | None) -> int | str | None:
-    return None if value is None else exact_number(value)
+    """Return a whole number as such, any other as text: ``"15/2"``."""
+    return None if value is None else value.numerator if value.denominator == 1 else str(value)
 
 
 def answer(shift: Shift) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from typing import Any, Protocol
 
 from cnncli.report.text.columns import Column
@@ -28,13 +27,3 @@ class View(Protocol):
 def agreed(cells: Sequence[str], separator: str) -> str:
     """Return one text for all axes if they agree, otherwise one for each."""
     return cells[0] if len(set(cells)) == 1 else separator.join(cells)
-
-
-def decimal(value: Fraction) -> str:
-    """Return ``15.5``, ``-0.25``; ``1/3`` where decimals would go on."""
-    return f"{float(value):.10g}" if value.denominator in (1, 2, 4, 8) else str(value)
-
-
-def exact_number(value: Fraction) -> int | str:
-    """Return a whole number as such, any other as text: ``"15/2"``."""
-    return value.numerator if value.denominator == 1 else str(value)
