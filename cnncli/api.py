@@ -239,7 +239,7 @@ class Architecture:
                 node.name,
                 node.kind,
                 node.inputs,
-                node.output,
+                node.output_shape,
                 *figures,
                 node.location.line,
                 node.training_only,

@@ -33,7 +33,7 @@ class Case(NamedTuple):
         return layer_in(self.spec)
 
     @property
-    def x(self) -> Any:
+    def input_shape(self) -> Any:
         return self.inputs if KINDS[self.kind].joins else self.inputs[0]
 
     @property

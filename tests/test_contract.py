@@ -50,9 +50,9 @@ def node_of(case: Case, layer: Kind[Any] | None = None) -> Node:
         layer,
         tuple(f"branch{number}" for number in range(len(case.inputs))),
         case.inputs,
-        layer.output(case.x),
-        layer.parameters(case.x),
-        layer.buffers(case.x),
+        layer.output(case.input_shape),
+        layer.parameters(case.input_shape),
+        layer.buffers(case.input_shape),
         Location(Source("<case>", case.spec), 3, 5),
     )
 
@@ -78,7 +78,7 @@ def module_of(case: Case, layer: Kind[Any] | None = None) -> nn.Module:
 
 
 def check_requirements(case: Case) -> None:
-    assert all(requirement.holds for requirement in case.layer.check(case.x)), case
+    assert all(requirement.holds for requirement in case.layer.check(case.input_shape)), case
 
 
 def check_symbolic(case: Case) -> None:
@@ -94,24 +94,24 @@ def check_symbolic(case: Case) -> None:
 
 def compare_with_symbols(case: Case, shapes: tuple[Shape, ...], sizes: dict[str, int]) -> None:
     layer = case.layer
-    x = shapes if KINDS[case.kind].joins else shapes[0]
-    for requirement in layer.check(x):
+    input_shape = shapes if KINDS[case.kind].joins else shapes[0]
+    for requirement in layer.check(input_shape):
         assert evaluate(requirement.holds, sizes), (case, requirement.message)
-    numbers, formulas = figures(layer, case.x), figures(layer, x)
+    numbers, formulas = figures(layer, case.input_shape), figures(layer, input_shape)
     assert formulas.keys() == numbers.keys(), case
     for name, number in numbers.items():
         assert tuple(evaluate(dim, sizes) for dim in formulas[name]) == number, (case, name)
     # What is kept can depend on whether an unknown size needs padding: then nothing is guessed.
     with contextlib.suppress(Undecidable):
-        amounts = [[evaluate(dim, sizes) for dim in each] for each in spaces(layer, x)]
-        assert amounts == [[*each] for each in spaces(layer, case.x)], case
+        amounts = [[evaluate(dim, sizes) for dim in each] for each in spaces(layer, input_shape)]
+        assert amounts == [[*each] for each in spaces(layer, case.input_shape)], case
 
 
-def spaces(layer: Kind[Any], x: Any) -> list[Space]:
+def spaces(layer: Kind[Any], input_shape: Any) -> list[Space]:
     """What is kept in training, made in the backward pass, and allocated in inference."""
-    y, rule = layer.output(x), rule_of(layer)
-    saved = rule.saved(x, y, (True,) * (len(x) if layer.joins else 1))
-    return [saved.own, *saved.making, *rule.working(x, y)]
+    output_shape, rule = layer.output(input_shape), rule_of(layer)
+    saved = rule.saved(input_shape, output_shape, (True,) * (len(input_shape) if layer.joins else 1))
+    return [saved.own, *saved.making, *rule.working(input_shape, output_shape)]
 
 
 def with_symbols(inputs: tuple[tuple[int, ...], ...]) -> tuple[tuple[Shape, ...], dict[str, int]]:
@@ -128,10 +128,11 @@ def with_symbols(inputs: tuple[tuple[int, ...], ...]) -> tuple[tuple[Shape, ...]
     return tuple(tuple(dim(axis, n) for axis, n in enumerate(shape)) for shape in inputs), sizes
 
 
-def figures(layer: Kind[Any], x: Any) -> dict[str, tuple[Dim, ...]]:
-    y = layer.output(x)
-    costs = {rule: (getattr(layer, rule)(x, y),) for rule in ("macs", "operations", "connections")}
-    return {"output": y, **costs, **layer.parameters(x), **layer.buffers(x)}
+def figures(layer: Kind[Any], input_shape: Any) -> dict[str, tuple[Dim, ...]]:
+    output_shape = layer.output(input_shape)
+    rules = ("macs", "operations", "connections")
+    costs = {rule: (getattr(layer, rule)(input_shape, output_shape),) for rule in rules}
+    return {"output": output_shape, **costs, **layer.parameters(input_shape), **layer.buffers(input_shape)}
 
 
 def check_torch(case: Case) -> None:
@@ -142,14 +143,14 @@ def check_torch(case: Case) -> None:
         inputs = [torch.empty((BATCH, *shape)) for shape in case.inputs]
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         output = module(*inputs)
-    y = layer.output(case.x)
-    assert tuple(output.shape) == (BATCH, *y), case
-    assert shapes_of(module.named_parameters()) == dict(layer.parameters(case.x)), case
+    output_shape = layer.output(case.input_shape)
+    assert tuple(output.shape) == (BATCH, *output_shape), case
+    assert shapes_of(module.named_parameters()) == dict(layer.parameters(case.input_shape)), case
     buffers = shapes_of(
         (name, each) for name, each in module.named_buffers() if not name.endswith("_tracked")
     )
-    assert buffers == dict(layer.buffers(case.x)), case
-    macs = layer.macs(case.x, y)
+    assert buffers == dict(layer.buffers(case.input_shape)), case
+    macs = layer.macs(case.input_shape, output_shape)
     assert 2 * BATCH * computed_macs(node_of(case)) == counter.get_total_flops(), case
     assert macs == 0 or case.kind in MULTIPLYING, case
 
@@ -170,7 +171,7 @@ def check_reads(case: Case) -> None:
     module = with_positive_weights(module_of(case, layer)).double().eval()
     inputs = values_for(case)
     inputs[0].requires_grad_()
-    reading = layer.readings(case.x)[0]
+    reading = layer.readings(case.input_shape)[0]
     if isinstance(reading, Reads):
         READING[reading](case, module, inputs)
     else:
@@ -353,7 +354,7 @@ def check_saved(case: Case) -> None:
         pairs = zip(case.inputs, needs, strict=True)
         inputs = [torch.rand(BATCH, *shape).requires_grad_(need) for shape, need in pairs]
         kept = kept_by(partial(module, *inputs), [*module.parameters(), *module.buffers()])
-        saved = rule.saved(case.x, case.layer.output(case.x), needs)
+        saved = rule.saved(case.input_shape, case.layer.output(case.input_shape), needs)
         named = {inputs[place].untyped_storage() for place in saved.inputs}
         named |= {kept.result.untyped_storage()} if saved.output else set()
         own = whole(in_bytes(saved.own, inputs[0].itemsize).at(BATCH))
@@ -368,7 +369,7 @@ def check_sharing(case: Case) -> None:
         inputs = [torch.rand(BATCH, *shape) for shape in case.inputs]
         output = module_of(case).train(training)(*inputs)
         shares = output.untyped_storage()._cdata == inputs[0].untyped_storage()._cdata
-        assert shares == rule_of(case.layer).shares(case.x, training=training), (case, training)
+        assert shares == rule_of(case.layer).shares(case.input_shape, training=training), (case, training)
 
 
 def check_working(case: Case) -> None:
@@ -378,7 +379,7 @@ def check_working(case: Case) -> None:
     with torch.no_grad(), Living([*inputs, *module.parameters(), *module.buffers()]) as living:
         module(*inputs)
     rule = rule_of(case.layer)
-    moments = rule.working(case.x, case.layer.output(case.x))
+    moments = rule.working(case.input_shape, case.layer.output(case.input_shape))
     most = max((whole(in_bytes(each, 4).at(BATCH)) for each in moments), default=0)
     assert near(most, living.peak, rule.tolerance), (case, moments)
 
@@ -417,7 +418,7 @@ def test_example_runs_and_learns(case: Case) -> None:
     torch.manual_seed(0)
     module = module_of(case).train()
     output = module(*[torch.randn(BATCH, *shape) for shape in case.inputs])
-    assert output.shape == (BATCH, *case.layer.output(case.x)), case
+    assert output.shape == (BATCH, *case.layer.output(case.input_shape)), case
     assert torch.isfinite(output).all(), case
     if not list(module.parameters()):
         return

@@ -117,23 +117,23 @@ class _Builder:
     def _place(
         self, spec: NodeSpec, layer: Kind[Any], names: tuple[str, ...], shapes: tuple[Shape, ...]
     ) -> None:
-        x = shapes if layer.joins else shapes[0]
-        self._require(spec, layer, x)
-        output = layer.output(x)
-        if any(map(_is_too_large, output)):
+        input_shape = shapes if layer.joins else shapes[0]
+        self._require(spec, layer, input_shape)
+        output_shape = layer.output(input_shape)
+        if any(map(_is_too_large, output_shape)):
             # Sizes that double from layer to layer would soon have too many digits to print.
             too_large = Require(False, "the output is too large", f"at most {MAX_SIZE:.0e} along an axis")
             raise SpecError(self._shape_fault(spec, too_large))
-        self._shapes[spec.name] = output
+        self._shapes[spec.name] = output_shape
         node = Node(
             spec.name,
             spec.kind,
             layer,
             names,
             shapes,
-            output,
-            layer.parameters(x),
-            layer.buffers(x),
+            output_shape,
+            layer.parameters(input_shape),
+            layer.buffers(input_shape),
             spec.location,
         )
         self._own[spec.name] = node
@@ -146,8 +146,8 @@ class _Builder:
             self._layers[key] = KINDS[spec.kind].read(spec.arguments, spec.location)
         return self._layers[key]
 
-    def _require(self, spec: NodeSpec, layer: Kind[Any], x: Any) -> None:
-        for requirement in chain(_formulas(layer), layer.check(x)):
+    def _require(self, spec: NodeSpec, layer: Kind[Any], input_shape: Any) -> None:
+        for requirement in chain(_formulas(layer), layer.check(input_shape)):
             holds = requirement.holds
             if isinstance(holds, Condition):
                 assert self._unknown is not None, holds

@@ -27,14 +27,14 @@ class Node(NamedTuple):
     layer: Kind[Any]
     inputs: tuple[str, ...]
     input_shapes: tuple[Shape, ...]
-    output: Shape
+    output_shape: Shape
     parameters: Tensors
     buffers: Tensors
     location: Location
     training_only: bool = False
 
     @property
-    def x(self) -> Any:
+    def input_shape(self) -> Any:
         """What the layer's rules take: the shapes of all branches for a join, else the one shape."""
         return self.input_shapes if self.layer.joins else self.input_shapes[0]
 

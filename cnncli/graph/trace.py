@@ -15,7 +15,7 @@ _BRANCHES = 8
 def shape_table(size: Shape, nodes: Sequence[Node], failing: NodeSpec, shapes: Sequence[Shape]) -> str:
     """List names and output shapes of the layers that lead to ``failing``, whose inputs have ``shapes``."""
     rows = [(INPUT, shape_text(size))]
-    rows += [(node.name, shape_text(node.output)) for node in _leading_to(nodes, failing)]
+    rows += [(node.name, shape_text(node.output_shape)) for node in _leading_to(nodes, failing)]
     if len(rows) > _ROWS:
         hidden = len(rows) - _ROWS
         rows = [rows[0], (f"... {hidden} more", ""), *rows[-_ROWS + 1 :]]

@@ -40,12 +40,12 @@ _MAKE: Final[dict[type[Kind[Any]], Callable[[Any], nn.Module]]] = {
 
 
 @builder(*_MAKE)
-def activation(kind: Kind[Any], x: Sizes) -> nn.Module:
+def activation(kind: Kind[Any], input_shape: Sizes) -> nn.Module:
     """What works the same on inputs of every shape."""
     return _MAKE[type(kind)](kind)
 
 
 @builder(kinds.PReLU)
-def prelu(kind: kinds.PReLU, x: Sizes) -> nn.Module:
+def prelu(kind: kinds.PReLU, input_shape: Sizes) -> nn.Module:
     """PyTorch's own; its parameter has one slope, or one for each channel."""
-    return nn.PReLU(1 if kind.shared else x[0], kind.start)
+    return nn.PReLU(1 if kind.shared else input_shape[0], kind.start)

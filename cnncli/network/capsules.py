@@ -23,10 +23,10 @@ class Routing(nn.Module):
     From a map (n, channels, *positions) to output capsules (n, count, size).
     """
 
-    def __init__(self, kind: Capsules, x: Sizes) -> None:
+    def __init__(self, kind: Capsules, input_shape: Sizes) -> None:
         super().__init__()
         self.reads, self.routings = kind.reads, kind.routings
-        self.outputs = prod(x) // kind.reads, whole(kind.count), whole(kind.size)
+        self.outputs = prod(input_shape) // kind.reads, whole(kind.count), whole(kind.size)
         self.weight = nn.Parameter(torch.empty(*self.outputs, kind.reads))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -71,13 +71,13 @@ def _root(
 
 
 @builder(Capsules)
-def capsules(kind: Capsules, x: Sizes) -> nn.Module:
+def capsules(kind: Capsules, input_shape: Sizes) -> nn.Module:
     """Starts with output capsules of length 1/5.
 
     A sum s of predictions by capsules of length 1, each coupled by 1 / count, has |s|^2 = size * inputs *
     variance / count^2 in the mean. That is to be 1/4: where it is large, squashing leaves no derivative.
     """
-    module = Routing(kind, x)
+    module = Routing(kind, input_shape)
     initialize(module, 8 * whole(kind.size) * len(module.weight) / whole(kind.count) ** 2)
     return module
 
@@ -95,7 +95,7 @@ class Lengths(nn.Module):
 
 
 @builder(CapsuleLength)
-def capsulelength(kind: CapsuleLength, x: Sizes) -> nn.Module:
+def capsulelength(kind: CapsuleLength, input_shape: Sizes) -> nn.Module:
     """Lengths over all positions."""
     return Lengths()
 
@@ -103,9 +103,9 @@ def capsulelength(kind: CapsuleLength, x: Sizes) -> nn.Module:
 class Longest(nn.Module):
     """Only the longest capsule of each sample; the shape stays, and derivatives pass through that one."""
 
-    def __init__(self, x: Sizes) -> None:
+    def __init__(self, input_shape: Sizes) -> None:
         super().__init__()
-        self.shape = [x[0], *(1,) * (len(x) - 1)]
+        self.shape = [input_shape[0], *(1,) * (len(input_shape) - 1)]
 
     def forward(self, x: Tensor) -> Tensor:
         lengths = _lengths(x)
@@ -114,6 +114,6 @@ class Longest(nn.Module):
 
 
 @builder(CapsuleMask)
-def capsulemask(kind: CapsuleMask, x: Sizes) -> nn.Module:
+def capsulemask(kind: CapsuleMask, input_shape: Sizes) -> nn.Module:
     """A mask that follows the lengths."""
-    return Longest(x)
+    return Longest(input_shape)

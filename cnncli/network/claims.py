@@ -14,7 +14,7 @@ def claims(graph: Graph) -> Iterator[Claim]:
     """What is predicted of every map in use, axis by axis."""
     fields, answers = receptive_fields(graph), shifts(graph)
     for node in graph.nodes:
-        if node.training_only or len(node.output) == 1:
+        if node.training_only or len(node.output_shape) == 1:
             continue
         axes = fields[node.name].axes
         for axis, shift in enumerate(answers[node.name]):

@@ -37,11 +37,11 @@ class _OwnConv(nn.Module):
         flip: bool
         axes: list[int]
 
-    def pads_as(self, kind: Conv, x: Sizes) -> None:
+    def pads_as(self, kind: Conv, input_shape: Sizes) -> None:
         """Set how inputs are padded, and along which axes kernels are mirrored."""
-        self.amounts = pads_by_size(kind.windows(x))
+        self.amounts = pads_by_size(kind.windows(input_shape))
         self.mode, self.value = kind.padding_mode, kind.padding_value
-        self.flip, self.axes = kind.flip, list(range(2, len(x) + 1))
+        self.flip, self.axes = kind.flip, list(range(2, len(input_shape) + 1))
 
     def forward(self, x: Tensor) -> Tensor:
         kernels = self.kernels()
@@ -82,17 +82,17 @@ class TableConv(_OwnConv):
     device.
     """
 
-    def __init__(self, kind: Conv, table: Table, x: Sizes) -> None:
+    def __init__(self, kind: Conv, table: Table, input_shape: Sizes) -> None:
         super().__init__()
-        rank = len(x) - 1
-        self.pads_as(kind, x)
+        rank = len(input_shape) - 1
+        self.pads_as(kind, input_shape)
         channels, self.kernel = whole(kind.channels), list(along(kind.kernel, rank))
         self.weight = nn.Parameter(torch.empty(connected(table), *self.kernel))
         self.bias = nn.Parameter(torch.empty(channels)) if kind.bias else None
         self.stride, self.dilation, self.groups = along(kind.stride, rank), along(kind.dilation, rank), 1
-        self.shape = [channels, x[0], *self.kernel]
-        places = [out * x[0] + channel for out, row in enumerate(table) for channel in row]
-        self.runs, self.gaps = _runs_and_gaps(places, channels * x[0])
+        self.shape = [channels, input_shape[0], *self.kernel]
+        places = [out * input_shape[0] + channel for out, row in enumerate(table) for channel in row]
+        self.runs, self.gaps = _runs_and_gaps(places, channels * input_shape[0])
 
     def kernels(self) -> Tensor:
         zeros = self.weight.new_zeros([sum(self.gaps)] + self.kernel)  # noqa: RUF005 - for TorchScript
@@ -120,27 +120,31 @@ def _runs_and_gaps(places: Sequence[int], end: int) -> tuple[list[int], list[int
 
 
 @builder(Conv)
-def conv(kind: Conv, x: Sizes) -> nn.Module:
+def conv(kind: Conv, input_shape: Sizes) -> nn.Module:
     """PyTorch's own where it can do it; else another module, under the same names of parameters."""
-    area = prod(along(kind.kernel, len(x) - 1))
-    module = _dense(kind, x) if kind.table is None else TableConv(kind, kind.table, x)
-    read = x[0] // whole(kind.groups) if kind.table is None else connected(kind.table) / whole(kind.channels)
-    initialize(module, read * area)
+    area = prod(along(kind.kernel, len(input_shape) - 1))
+    if kind.table is None:
+        module, channels = _dense(kind, input_shape), input_shape[0] / whole(kind.groups)
+    else:
+        module = TableConv(kind, kind.table, input_shape)
+        channels = connected(kind.table) / whole(kind.channels)
+    initialize(module, channels * area)
     return module
 
 
-def _dense(kind: Conv, x: Sizes) -> nn.Module:
+def _dense(kind: Conv, input_shape: Sizes) -> nn.Module:
     """A convolution in which every output channel reads every input channel of its group."""
-    rank = len(x) - 1
-    windows = kind.windows(x)
+    rank = len(input_shape) - 1
+    windows = kind.windows(input_shape)
     kernel, stride, dilation = (along(each, rank) for each in (kind.kernel, kind.stride, kind.dilation))
     settings = {"stride": stride, "dilation": dilation, "groups": kind.groups, "bias": kind.bias}
+    channels = input_shape[0], kind.channels
     module: Any
-    if kind.is_native(x):
-        module = by_rank(CONV, x)(x[0], kind.channels, kernel, padding=native_pads(windows), **settings)
+    if kind.is_native(input_shape):
+        module = by_rank(CONV, input_shape)(*channels, kernel, padding=native_pads(windows), **settings)
     else:
-        module = by_rank(_OWN, x)(x[0], kind.channels, kernel, **settings)
-        module.pads_as(kind, x)
+        module = by_rank(_OWN, input_shape)(*channels, kernel, **settings)
+        module.pads_as(kind, input_shape)
     assert isinstance(module, nn.Module)
     return module
 
@@ -187,10 +191,10 @@ _CUT: Final[dict[int, type[Any]]] = {1: CutConvTranspose1d, 2: CutConvTranspose2
 
 
 @builder(ConvTranspose)
-def convtranspose(kind: ConvTranspose, x: Sizes) -> nn.Module:
+def convtranspose(kind: ConvTranspose, input_shape: Sizes) -> nn.Module:
     """PyTorch takes ``before`` off both ends and then adds ``output_padding`` to the end, within limits."""
-    windows = kind.windows(x)
-    native = kind.is_native(x)
+    windows = kind.windows(input_shape)
+    native = kind.is_native(input_shape)
     settings = {
         "kernel_size": tuple(window.kernel for window in windows),
         "stride": tuple(window.stride for window in windows),
@@ -201,10 +205,11 @@ def convtranspose(kind: ConvTranspose, x: Sizes) -> nn.Module:
     if native:
         extra = tuple(window.uneven for window in windows)
         settings |= {"padding": tuple(window.before for window in windows), "output_padding": extra}
-    module: nn.Module = by_rank(_TRANSPOSED if native else _CUT, x)(x[0], kind.channels, **settings)
+    make = by_rank(_TRANSPOSED if native else _CUT, input_shape)
+    module: nn.Module = make(input_shape[0], kind.channels, **settings)
     if not native:
         module.margins = [(-window.before, window.output_padding - window.after) for window in windows]  # type: ignore[assignment]
     # Copies of the kernel overlap where it is larger than the stride: so many products an output sums.
     overlap = prod(window.kernel / window.stride for window in windows)
-    initialize(module, max(x[0] // whole(kind.groups) * overlap, 1))
+    initialize(module, max(input_shape[0] // whole(kind.groups) * overlap, 1))
     return module

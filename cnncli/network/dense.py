@@ -15,10 +15,10 @@ from cnncli.network.registry import Sizes, builder
 
 
 @builder(Linear)
-def linear(kind: Linear, x: Sizes) -> nn.Module:
+def linear(kind: Linear, input_shape: Sizes) -> nn.Module:
     """PyTorch's own."""
-    module = nn.Linear(x[0], whole(kind.features), bias=kind.bias)
-    initialize(module, x[0])
+    module = nn.Linear(input_shape[0], whole(kind.features), bias=kind.bias)
+    initialize(module, input_shape[0])
     return module
 
 
@@ -38,7 +38,7 @@ class Distances(nn.Module):
 
 
 @builder(RBF)
-def rbf(kind: RBF, x: Sizes) -> nn.Module:
+def rbf(kind: RBF, input_shape: Sizes) -> nn.Module:
     """The pictures row by row, +1 for ink."""
     ink = [[1.0 if dot == "#" else -1.0 for dot in "".join(rows.split())] for rows in DIGITS]
     return Distances(torch.tensor(ink[: kind.classes]))

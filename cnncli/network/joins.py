@@ -95,18 +95,18 @@ def _is_scale(branch: Tensor) -> bool:
 
 
 @builder(Concat)
-def concat(kind: Concat, x: tuple[Sizes, ...]) -> nn.Module:
+def concat(kind: Concat, input_shape: tuple[Sizes, ...]) -> nn.Module:
     """Return a concatenation."""
     return Concatenated(kind)
 
 
 @builder(Add)
-def add(kind: Add, x: tuple[Sizes, ...]) -> nn.Module:
+def add(kind: Add, input_shape: tuple[Sizes, ...]) -> nn.Module:
     """Return a sum."""
     return Summed(kind)
 
 
 @builder(Multiply)
-def multiply(kind: Multiply, x: tuple[Sizes, ...]) -> nn.Module:
+def multiply(kind: Multiply, input_shape: tuple[Sizes, ...]) -> nn.Module:
     """Return a product."""
     return Multiplied(kind)

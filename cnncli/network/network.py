@@ -142,9 +142,13 @@ def _criterion(node: Node | None, nodes: Mapping[str, Node]) -> str:
 
     So what is only moved, as by ``reshape``, or changed in training, as by ``dropout``, stays what it is.
     """
-    while node is not None and not node.layer.joins and node.layer.operations(node.x, node.output) == 0:
+    while node is not None and not node.layer.joins and _computes_nothing(node):
         node = nodes.get(node.inputs[0])
     return Kind.criterion if node is None else node.layer.criterion
+
+
+def _computes_nothing(node: Node) -> bool:
+    return node.layer.operations(node.input_shape, node.output_shape) == 0
 
 
 def _attach(root: nn.Module, name: str, module: nn.Module) -> None:

@@ -25,9 +25,10 @@ _INSTANCE_NORM: Final[dict[int, type[Any]]] = {
 
 
 @builder(BatchNorm)
-def batchnorm(kind: BatchNorm, x: Sizes) -> nn.Module:
+def batchnorm(kind: BatchNorm, input_shape: Sizes) -> nn.Module:
     """PyTorch's own; its counter ``num_batches_tracked`` comes on top of the layer's buffers."""
-    module: nn.Module = by_rank(BATCH_NORM, x)(x[0], kind.eps, kind.momentum, affine=kind.affine)
+    make = by_rank(BATCH_NORM, input_shape)
+    module: nn.Module = make(input_shape[0], kind.eps, kind.momentum, affine=kind.affine)
     return module
 
 
@@ -52,27 +53,27 @@ class ChannelNorm(nn.LayerNorm):
 
 
 @builder(LayerNorm)
-def layernorm(kind: LayerNorm, x: Sizes) -> nn.Module:
+def layernorm(kind: LayerNorm, input_shape: Sizes) -> nn.Module:
     """A scale and shift for every value ties ``over: all`` to the spec's input size."""
     if kind.over == "channels":
-        return ChannelNorm(x[0], kind.eps, elementwise_affine=kind.affine)
-    return nn.LayerNorm(x, kind.eps) if kind.affine else SampleNorm(kind.eps)
+        return ChannelNorm(input_shape[0], kind.eps, elementwise_affine=kind.affine)
+    return nn.LayerNorm(input_shape, kind.eps) if kind.affine else SampleNorm(kind.eps)
 
 
 @builder(GroupNorm)
-def groupnorm(kind: GroupNorm, x: Sizes) -> nn.Module:
+def groupnorm(kind: GroupNorm, input_shape: Sizes) -> nn.Module:
     """PyTorch's own."""
-    return nn.GroupNorm(whole(kind.groups), x[0], kind.eps, kind.affine)
+    return nn.GroupNorm(whole(kind.groups), input_shape[0], kind.eps, kind.affine)
 
 
 @builder(InstanceNorm)
-def instancenorm(kind: InstanceNorm, x: Sizes) -> nn.Module:
+def instancenorm(kind: InstanceNorm, input_shape: Sizes) -> nn.Module:
     """PyTorch's own, without running statistics."""
-    module: nn.Module = by_rank(_INSTANCE_NORM, x)(x[0], kind.eps, affine=kind.affine)
+    module: nn.Module = by_rank(_INSTANCE_NORM, input_shape)(input_shape[0], kind.eps, affine=kind.affine)
     return module
 
 
 @builder(LocalResponseNorm)
-def localresponsenorm(kind: LocalResponseNorm, x: Sizes) -> nn.Module:
+def localresponsenorm(kind: LocalResponseNorm, input_shape: Sizes) -> nn.Module:
     """PyTorch's own, which divides alpha by the size."""
     return nn.LocalResponseNorm(kind.size, kind.alpha, kind.beta, kind.k)

@@ -180,10 +180,10 @@ def _along(values: Tensor, axis: int, rank: int) -> Tensor:
     return values.view([-1] + [1] * (rank - 1 - axis))
 
 
-def _native(kind: Pool, x: Sizes) -> dict[str, Any] | None:
+def _native(kind: Pool, input_shape: Sizes) -> dict[str, Any] | None:
     """The arguments of torch's own layers, or None where they cannot say it."""
-    windows = kind.windows(x)
-    if not kind.is_native(x):
+    windows = kind.windows(input_shape)
+    if not kind.is_native(input_shape):
         return None
     return {
         "kernel_size": tuple(window.kernel for window in windows),
@@ -194,34 +194,34 @@ def _native(kind: Pool, x: Sizes) -> dict[str, Any] | None:
 
 
 @builder(MaxPool)
-def maxpool(kind: MaxPool, x: Sizes) -> nn.Module:
+def maxpool(kind: MaxPool, input_shape: Sizes) -> nn.Module:
     """Padded positions never win."""
-    native = _native(kind, x)
+    native = _native(kind, input_shape)
     if native is None:
-        return Maximum(kind.windows(x))
-    module: nn.Module = by_rank(_MAX, x)(**native)
+        return Maximum(kind.windows(input_shape))
+    module: nn.Module = by_rank(_MAX, input_shape)(**native)
     return module
 
 
 @builder(MinPool)
-def minpool(kind: MinPool, x: Sizes) -> nn.Module:
+def minpool(kind: MinPool, input_shape: Sizes) -> nn.Module:
     """PyTorch has none of its own."""
-    return Minimum(kind.windows(x))
+    return Minimum(kind.windows(input_shape))
 
 
 @builder(MedianPool)
-def medianpool(kind: MedianPool, x: Sizes) -> nn.Module:
+def medianpool(kind: MedianPool, input_shape: Sizes) -> nn.Module:
     """PyTorch has none of its own."""
-    return Median(kind.windows(x))
+    return Median(kind.windows(input_shape))
 
 
 @builder(AvgPool)
-def avgpool(kind: AvgPool, x: Sizes) -> nn.Module:
+def avgpool(kind: AvgPool, input_shape: Sizes) -> nn.Module:
     """Zeros of the padding count, or not."""
-    native = _native(kind, x)
+    native = _native(kind, input_shape)
     if native is None:
-        return Mean(kind.windows(x), count_padding=kind.count_padding)
-    module: nn.Module = by_rank(_AVG, x)(**native, count_include_pad=kind.count_padding)
+        return Mean(kind.windows(input_shape), count_padding=kind.count_padding)
+    module: nn.Module = by_rank(_AVG, input_shape)(**native, count_include_pad=kind.count_padding)
     return module
 
 
@@ -243,9 +243,9 @@ class Subsampling(nn.Module):
 
 
 @builder(Subsample)
-def subsample(kind: Subsample, x: Sizes) -> nn.Module:
+def subsample(kind: Subsample, input_shape: Sizes) -> nn.Module:
     """Return a layer that starts as average pooling."""
-    return Subsampling(kind.windows(x), x[0])
+    return Subsampling(kind.windows(input_shape), input_shape[0])
 
 
 class GlobalMean(nn.Module):
@@ -273,26 +273,26 @@ class GlobalMaximum(nn.Module):
 
 
 @builder(GlobalAvgPool)
-def globalavgpool(kind: GlobalAvgPool, x: Sizes) -> nn.Module:
+def globalavgpool(kind: GlobalAvgPool, input_shape: Sizes) -> nn.Module:
     """Return the mean over all positions."""
-    return GlobalMean(len(x) - 1, keepdims=kind.keepdims)
+    return GlobalMean(len(input_shape) - 1, keepdims=kind.keepdims)
 
 
 @builder(GlobalMaxPool)
-def globalmaxpool(kind: GlobalMaxPool, x: Sizes) -> nn.Module:
+def globalmaxpool(kind: GlobalMaxPool, input_shape: Sizes) -> nn.Module:
     """Return the largest value over all positions."""
-    return GlobalMaximum(len(x) - 1, keepdims=kind.keepdims)
+    return GlobalMaximum(len(input_shape) - 1, keepdims=kind.keepdims)
 
 
 @builder(AdaptiveAvgPool)
-def adaptiveavgpool(kind: AdaptiveAvgPool, x: Sizes) -> nn.Module:
+def adaptiveavgpool(kind: AdaptiveAvgPool, input_shape: Sizes) -> nn.Module:
     """PyTorch's own."""
-    module: nn.Module = by_rank(_ADAPTIVE_AVG, x)(along(kind.size, len(x) - 1))
+    module: nn.Module = by_rank(_ADAPTIVE_AVG, input_shape)(along(kind.size, len(input_shape) - 1))
     return module
 
 
 @builder(AdaptiveMaxPool)
-def adaptivemaxpool(kind: AdaptiveMaxPool, x: Sizes) -> nn.Module:
+def adaptivemaxpool(kind: AdaptiveMaxPool, input_shape: Sizes) -> nn.Module:
     """PyTorch's own."""
-    module: nn.Module = by_rank(_ADAPTIVE_MAX, x)(along(kind.size, len(x) - 1))
+    module: nn.Module = by_rank(_ADAPTIVE_MAX, input_shape)(along(kind.size, len(input_shape) - 1))
     return module

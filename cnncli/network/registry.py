@@ -45,13 +45,13 @@ def arguments(layer: Kind[Any], values: Sequence[T]) -> tuple[T] | tuple[list[T]
     return ([*values],) if layer.joins else (values[0],)
 
 
-def by_rank(choices: Mapping[int, T], x: Sizes) -> T:
+def by_rank(choices: Mapping[int, T], input_shape: Sizes) -> T:
     """What torch has for as many spatial axes as x has.
 
     Raises:
         NoOperationError: it has nothing.
     """
-    rank = len(x) - 1
+    rank = len(input_shape) - 1
     if rank not in choices:
         raise NoOperationError(f"torch has no such operation for {rank} spatial axes")
     return choices[rank]
@@ -65,7 +65,7 @@ def build(node: Node) -> nn.Module:
     """
     make = BUILDERS.get(type(node.layer)) or _own_builder(node)
     try:
-        return make(node.layer, node.x)
+        return make(node.layer, node.input_shape)
     except (NoOperationError, RuntimeError, MemoryError, OverflowError) as error:
         # RuntimeError is how torch says that a tensor cannot be allocated.
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -15,15 +15,15 @@ _CHANNEL_DROPOUT: Final[dict[int, type[Any]]] = {1: nn.Dropout1d, 2: nn.Dropout2
 
 
 @builder(Dropout)
-def dropout(kind: Dropout, x: Sizes) -> nn.Module:
+def dropout(kind: Dropout, input_shape: Sizes) -> nn.Module:
     """PyTorch's own."""
     return nn.Dropout(kind.probability)
 
 
 @builder(Dropout2d)
-def dropout2d(kind: Dropout2d, x: Sizes) -> nn.Module:
+def dropout2d(kind: Dropout2d, input_shape: Sizes) -> nn.Module:
     """PyTorch's own for whole channels."""
-    module: nn.Module = by_rank(_CHANNEL_DROPOUT, x)(kind.probability)
+    module: nn.Module = by_rank(_CHANNEL_DROPOUT, input_shape)(kind.probability)
     return module
 
 
@@ -43,9 +43,9 @@ class SampleDropout(nn.Module):
 
 
 @builder(DropPath)
-def droppath(kind: DropPath, x: Sizes) -> nn.Module:
+def droppath(kind: DropPath, input_shape: Sizes) -> nn.Module:
     """One draw for each sample."""
-    return SampleDropout(kind.probability, len(x))
+    return SampleDropout(kind.probability, len(input_shape))
 
 
 class GaussianNoise(nn.Module):
@@ -60,6 +60,6 @@ class GaussianNoise(nn.Module):
 
 
 @builder(Noise)
-def noise(kind: Noise, x: Sizes) -> nn.Module:
+def noise(kind: Noise, input_shape: Sizes) -> nn.Module:
     """One draw for each value."""
     return GaussianNoise(kind.sigma)

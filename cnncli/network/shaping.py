@@ -34,13 +34,13 @@ _LINEAR: Final = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 @builder(Identity)
-def identity(kind: Identity, x: Sizes) -> nn.Module:
+def identity(kind: Identity, input_shape: Sizes) -> nn.Module:
     """PyTorch's own."""
     return nn.Identity()
 
 
 @builder(Flatten)
-def flatten(kind: Flatten, x: Sizes) -> nn.Module:
+def flatten(kind: Flatten, input_shape: Sizes) -> nn.Module:
     """PyTorch's own."""
     return nn.Flatten()
 
@@ -57,7 +57,7 @@ class Reshaped(nn.Module):
 
 
 @builder(Reshape)
-def reshape(kind: Reshape, x: Sizes) -> nn.Module:
+def reshape(kind: Reshape, input_shape: Sizes) -> nn.Module:
     """Return a module that keeps the batch."""
     return Reshaped(whole_shape(kind.shape))
 
@@ -75,14 +75,14 @@ class Resized(nn.Module):
 
 
 @builder(Upsample)
-def upsample(kind: Upsample, x: Sizes) -> nn.Module:
+def upsample(kind: Upsample, input_shape: Sizes) -> nn.Module:
     """Repeat by ``nearest-exact``: torch's ``nearest`` rounds to a neighbor at factors such as 49."""
-    mode = "nearest-exact" if kind.mode == "nearest" else by_rank(_LINEAR, x)
-    return Resized(along(kind.scale, len(x) - 1), mode)
+    mode = "nearest-exact" if kind.mode == "nearest" else by_rank(_LINEAR, input_shape)
+    return Resized(along(kind.scale, len(input_shape) - 1), mode)
 
 
 @builder(PixelShuffle)
-def pixelshuffle(kind: PixelShuffle, x: Sizes) -> nn.Module:
+def pixelshuffle(kind: PixelShuffle, input_shape: Sizes) -> nn.Module:
     """PyTorch's own."""
     return nn.PixelShuffle(kind.scale)
 
@@ -100,7 +100,7 @@ class Interleaved(nn.Module):
 
 
 @builder(ChannelShuffle)
-def channelshuffle(kind: ChannelShuffle, x: Sizes) -> nn.Module:
+def channelshuffle(kind: ChannelShuffle, input_shape: Sizes) -> nn.Module:
     """PyTorch has one, but not with a derivative on every device."""
     return Interleaved(whole(kind.groups))
 
@@ -118,15 +118,15 @@ class Framed(nn.Module):
 
 
 @builder(Crop)
-def crop(kind: Crop, x: Sizes) -> nn.Module:
+def crop(kind: Crop, input_shape: Sizes) -> nn.Module:
     """Return a module that pads by negative amounts."""
-    return Framed(kind.windows(x))
+    return Framed(kind.windows(input_shape))
 
 
 @builder(Pad)
-def pad(kind: Pad, x: Sizes) -> nn.Module:
+def pad(kind: Pad, input_shape: Sizes) -> nn.Module:
     """Return a module that pads, in any mode."""
-    return Framed(kind.windows(x), kind.mode, kind.value)
+    return Framed(kind.windows(input_shape), kind.mode, kind.value)
 
 
 class StridedIdentity(nn.Module):
@@ -148,12 +148,12 @@ class StridedIdentity(nn.Module):
 
 
 @builder(Shortcut)
-def shortcut(kind: Shortcut, x: Sizes) -> nn.Module:
+def shortcut(kind: Shortcut, input_shape: Sizes) -> nn.Module:
     """Identity, projection (option B) or zeros (option A)."""
-    if kind.is_identity(x):
+    if kind.is_identity(input_shape):
         return nn.Identity()
-    if not kind.projects(x):
-        return StridedIdentity(kind.stride, whole(kind.channels) - x[0], len(x) - 1)
-    conv = by_rank(CONV, x)(x[0], kind.channels, 1, stride=kind.stride, bias=False)
-    initialize(conv, x[0])
-    return nn.Sequential(conv, by_rank(BATCH_NORM, x)(kind.channels))
+    if not kind.projects(input_shape):
+        return StridedIdentity(kind.stride, whole(kind.channels) - input_shape[0], len(input_shape) - 1)
+    conv = by_rank(CONV, input_shape)(input_shape[0], kind.channels, 1, stride=kind.stride, bias=False)
+    initialize(conv, input_shape[0])
+    return nn.Sequential(conv, by_rank(BATCH_NORM, input_shape)(kind.channels))

@@ -108,9 +108,9 @@ def _node_rows(node: Node, module: nn.Module, outcomes: Mapping[str, _Ran | str]
     if outcome is None:
         return
     if isinstance(outcome, str):
-        yield Compared(node.name, "output", shape_text(node.output), f"an error: {outcome}")
+        yield Compared(node.name, "output", shape_text(node.output_shape), f"an error: {outcome}")
         return
-    yield Compared(node.name, "output", shape_text((_BATCH, *node.output)), shape_text(outcome.shape))
+    yield Compared(node.name, "output", shape_text((_BATCH, *node.output_shape)), shape_text(outcome.shape))
     ours, theirs = _macs(node), _whole(outcome.flops, 2 * _BATCH)
     dense = theirs == computed_macs(node)
     yield Compared(node.name, TORCH_MACS, ours, theirs, TABLE if dense and theirs != ours else "")
@@ -168,7 +168,7 @@ def _torchinfo_rows(graph: Graph, network: Network) -> tuple[list[Compared], int
 
 def _predicted(node: Node) -> int:
     """What torchinfo's rule gives for a node."""
-    positions = prod(whole_shape(node.output[1:]))
+    positions = prod(whole_shape(node.output_shape[1:]))
     prefix = _CONVOLVED.get(node.kind)
     return sum(
         _size(shape) * (positions if prefix is not None and name.startswith(prefix) else 1)
@@ -194,7 +194,7 @@ def _total(figure: str, rows: list[Compared], theirs: int) -> Compared:
 
 
 def _macs(node: Node) -> int:
-    macs: Any = node.layer.macs(node.x, node.output)
+    macs: Any = node.layer.macs(node.input_shape, node.output_shape)
     return int(macs)
 
 

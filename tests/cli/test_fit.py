@@ -223,7 +223,7 @@ def test_a_shipped_spec(tmp_path: Path) -> None:
     assert call(*UNET, "--output", str(new))[0] == 0
     before = (SPECS / "unet.yaml").read_text(encoding="utf-8")
     assert new.read_text(encoding="utf-8") == before.replace("width: 64", "width: 30")
-    assert open_spec(new).graph.nodes[0].output == (30, 570, 570)
+    assert open_spec(new).graph.nodes[0].output_shape == (30, 570, 570)
 
 
 # -- inspect --symbolic ----------------------------------------------------------------------------

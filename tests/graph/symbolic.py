@@ -75,7 +75,7 @@ def compare(spec: Spec, sizes: Sequence[int], axes: Sequence[int] | None = None)
         held += 1
         values = {axis.symbol: n for axis, n in zip(found.axes, size[1:], strict=True) if isinstance(n, int)}
         for ours, theirs in zip(symbolic.nodes, numeric.nodes, strict=True):
-            assert _numbers(ours.output, values) == theirs.output, (spec.text, size, ours.name)
+            assert _numbers(ours.output_shape, values) == theirs.output_shape, (spec.text, size, ours.name)
         in_numbers = costs(numeric)
         for mine, others in zip(
             (formulas.totals, formulas.training_totals),

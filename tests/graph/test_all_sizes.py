@@ -108,7 +108,7 @@ def test_requirements_that_couple_two_axes_are_kept() -> None:
 
 def test_resnet50_and_unet() -> None:
     assert (
-        str(open_spec("resnet50", size=all_sizes).graph.nodes[-3].output)
+        str(open_spec("resnet50", size=all_sizes).graph.nodes[-3].output_shape)
         == "(2048, (H + 31)//32, (W + 31)//32)"
     )
     assert str(open_spec("unet", size=all_sizes).graph.outputs["output"].shape) == (
@@ -121,4 +121,4 @@ def test_one_symbol_for_two_axes() -> None:
 
     side = symbol("H")
     graph = open_spec("resnet18", size=(3, side, side)).graph
-    assert graph.nodes[0].output == (64, (side + 1) // 2, (side + 1) // 2)
+    assert graph.nodes[0].output_shape == (64, (side + 1) // 2, (side + 1) // 2)

@@ -40,7 +40,7 @@ def kinds_as_before() -> Any:
 
 def test_another_input_size() -> None:
     text = "input: [3, 8, 8]\nlayers: [conv: {channels: 2, kernel: 3}]"
-    assert open_text(text, size=(5, 20, 10)).graph.nodes[0].output == (2, 18, 8)
+    assert open_text(text, size=(5, 20, 10)).graph.nodes[0].output_shape == (2, 18, 8)
     assert open_text(text, size=[5, 20, 10]).graph.input == (5, 20, 10)
 
 
@@ -61,7 +61,7 @@ def test_nodes_stand_after_what_they_read() -> None:
 
 def test_a_node_knows_its_shapes_and_tensors() -> None:
     conv, norm = graph("layers: [conv: {channels: 4, kernel: 3, norm: batch}]").nodes
-    assert (conv.input_shapes, conv.output, conv.x) == (((3, 8, 8),), (4, 6, 6), (3, 8, 8))
+    assert (conv.input_shapes, conv.output_shape, conv.input_shape) == (((3, 8, 8),), (4, 6, 6), (3, 8, 8))
     assert conv.parameters == {"weight": (4, 3, 3, 3), "bias": (4,)}
     assert norm.buffers == {"running_mean": (4,), "running_var": (4,)}
     assert str(conv.location) == "net.yaml:2:10"
@@ -214,7 +214,7 @@ class TestPlugins:
         path = tmp_path / "mine.py"
         path.write_text(PLUGIN.format(name="swash"))
         plugins.load_file(str(path))
-        assert nodes("layers: [swash]")["swash1"].output == (3, 8, 8)
+        assert nodes("layers: [swash]")["swash1"].output_shape == (3, 8, 8)
         assert fault("layers: [swsh]").hint == "did you mean 'swash'?"
 
     @pytest.mark.parametrize(

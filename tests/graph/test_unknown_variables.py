@@ -59,8 +59,8 @@ def compare(text: str, values: Sequence[int]) -> tuple[str, int]:
         held += 1
         at = {"width": value}
         for ours, theirs in zip(graph.nodes, other.nodes, strict=True):
-            shown = tuple(evaluate(dim, at) for dim in ours.output)
-            assert shown == theirs.output, f"width={value}, {ours.name}\n{text}"
+            shown = tuple(evaluate(dim, at) for dim in ours.output_shape)
+            assert shown == theirs.output_shape, f"width={value}, {ours.name}\n{text}"
         mine, others = formulas.training_totals, costs(other).training_totals
         assert Figures(*(evaluate(each, at) for each in mine)) == others, f"width={value}\n{text}"
     return "held", held
@@ -209,7 +209,7 @@ def test_a_variable_has_another_name_than_a_size() -> None:
 def test_the_input_may_be_a_formula() -> None:
     text = "input: [3, 's - 8', s]\nvars: {s: 64}\nlayers:\n  - conv: {channels: 2, kernel: 3}\n"
     graph = open_text(text, unknown=["s"]).graph
-    assert graph.nodes[0].output[1:] == (graph.input[1] - 2, graph.input[2] - 2)
+    assert graph.nodes[0].output_shape[1:] == (graph.input[1] - 2, graph.input[2] - 2)
     assert [(bound.node, str(bound.condition)) for bound in graph.bounds] == [
         ("input", "s - 9 >= 0"),
         ("conv1", "s - 11 >= 0"),

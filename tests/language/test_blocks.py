@@ -35,18 +35,18 @@ PAIR = "blocks: {pair: {args: {a: , b: 3}, layers: [conv: {channels: a, kernel: 
 
 def test_the_description_of_the_language() -> None:
     found = {node.name: node for node in graph(RESNET).nodes}
-    assert found["layer1.1.relu1"].output == (64, 16, 16)
-    assert found["layer2.0.conv1"].output == (128, 8, 8)
+    assert found["layer1.1.relu1"].output_shape == (64, 16, 16)
+    assert found["layer2.0.conv1"].output_shape == (128, 8, 8)
     assert found["layer2.0.shortcut1"].parameters["0.weight"] == (128, 64, 1, 1)
     assert found["layer2.1.shortcut1"].parameters == {}
     assert found["layer2.0.add1"].inputs == ("layer2.0.conv2_norm", "layer2.0.shortcut1")
-    assert found["linear1"].output == (1000,)
+    assert found["linear1"].output_shape == (1000,)
 
 
 def test_a_variable_reaches_through_blocks() -> None:
     assert {node.name: node for node in graph(RESNET, "width=8", "depths=[1, 3]").nodes}[
         "layer2.2.relu1"
-    ].output == (16, 8, 8)
+    ].output_shape == (16, 8, 8)
 
 
 def test_names_inside_are_local() -> None:
@@ -60,7 +60,7 @@ def test_names_inside_are_local() -> None:
 
 
 def test_a_bare_value_is_the_first_argument() -> None:
-    assert nodes(PAIR + "layers: [pair: 7]")["pair1.conv1"].output == (7, 6, 6)
+    assert nodes(PAIR + "layers: [pair: 7]")["pair1.conv1"].output_shape == (7, 6, 6)
 
 
 def test_defaults_may_speak_of_other_arguments_and_of_variables() -> None:
@@ -69,7 +69,7 @@ def test_defaults_may_speak_of_other_arguments_and_of_variables() -> None:
         "blocks: {b: {args: {c: , d: c * 2 + k}, layers: [conv: {channels: d, kernel: 1}]}}\n"
         "layers: [b: 3, b: {c: 3, d: 1}]"
     )
-    assert [node.output[0] for node in nodes(text).values()] == [7, 1]
+    assert [node.output_shape[0] for node in nodes(text).values()] == [7, 1]
 
 
 def test_an_argument_is_computed_where_the_block_is_used() -> None:
@@ -80,7 +80,7 @@ def test_an_argument_is_computed_where_the_block_is_used() -> None:
       outer: {args: {channels: }, layers: [inner: channels * 2]}
     layers: [outer: channels + 1]
     """
-    assert nodes(text)["outer1.inner1.conv1"].output == (12, 8, 8)
+    assert nodes(text)["outer1.inner1.conv1"].output_shape == (12, 8, 8)
 
 
 def test_a_block_does_not_see_the_arguments_of_the_block_that_uses_it() -> None:
@@ -107,7 +107,7 @@ def test_lists_as_arguments() -> None:
         "conv: {channels: 'c[1]', kernel: 1}]}}\n"
         "layers: [b: [4, 6]]"
     )
-    assert [node.output[0] for node in nodes(text).values()] == [4, 6]
+    assert [node.output_shape[0] for node in nodes(text).values()] == [4, 6]
 
 
 def test_an_empty_block_passes_its_input_on() -> None:

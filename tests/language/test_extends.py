@@ -54,7 +54,7 @@ def test_maps_merge_and_lists_replace(tmp_path: Path) -> None:
 def test_layers_and_input_replace(tmp_path: Path) -> None:
     write(tmp_path, base=BASE, child="extends: base.yaml\ninput: [5]\nlayers: [linear: width]")
     found = open_spec(tmp_path / "child.yaml").graph
-    assert [node.output for node in found.nodes] == [(4,)]
+    assert [node.output_shape for node in found.nodes] == [(4,)]
 
 
 def test_another_block(tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_a_variable_of_the_base_means_that_of_the_child(tmp_path: Path) -> None:
         "input: [3, 8, 8]\nvars: {width: 4, twice: width * 2}\nlayers: [conv: {channels: twice, kernel: 1}]"
     )
     write(tmp_path, base=base, child="extends: base.yaml\nvars: {width: 5}")
-    assert open_spec(tmp_path / "child.yaml").graph.nodes[0].output[0] == 10
-    assert open_spec(tmp_path / "child.yaml", overrides=["width=6"]).graph.nodes[0].output[0] == 12
+    assert open_spec(tmp_path / "child.yaml").graph.nodes[0].output_shape[0] == 10
+    assert open_spec(tmp_path / "child.yaml", overrides=["width=6"]).graph.nodes[0].output_shape[0] == 12
 
 
 def test_names(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_chain_through_folders(tmp_path: Path) -> None:
     write(tmp_path, base=BASE, second="extends: sub/first.yaml\nvars: {width: 7}")
     write(tmp_path / "sub", first="extends: ../base.yaml\nvars: {width: 6, act: tanh}")
     found = open_spec(tmp_path / "second.yaml").graph.nodes
-    assert (found[0].output[0], found[1].kind) == (7, "tanh")
+    assert (found[0].output_shape[0], found[1].kind) == (7, "tanh")
 
 
 @pytest.mark.parametrize("base", ["child.yaml", "other.yaml", "./other.yaml"])

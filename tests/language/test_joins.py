@@ -64,7 +64,7 @@ def test_a_residual_unit() -> None:
         """
     )
     add = found.nodes[-2]
-    assert (add.inputs, add.output) == (("conv2_norm", "input"), (64, 8, 8))
+    assert (add.inputs, add.output_shape) == (("conv2_norm", "input"), (64, 8, 8))
 
 
 def test_an_inception_module() -> None:
@@ -80,7 +80,7 @@ def test_an_inception_module() -> None:
         """
     )
     assert found["concat1"].inputs == ("conv1", "conv3", "conv5", "conv6")
-    assert found["concat1"].output == (256, 28, 28)
+    assert found["concat1"].output_shape == (256, 28, 28)
 
 
 def test_a_skip_connection_with_align() -> None:
@@ -88,8 +88,8 @@ def test_a_skip_connection_with_align() -> None:
         "layers: [{relu: , name: enc3}, conv: {channels: 4, kernel: 3}, "
         "concat: {branches: [enc3, identity], align: %s}]"
     )
-    assert nodes(text % "crop")["concat1"].output == (7, 6, 6)
-    assert nodes(text % "pad")["concat1"].output == (7, 8, 8)
+    assert nodes(text % "crop")["concat1"].output_shape == (7, 6, 6)
+    assert nodes(text % "pad")["concat1"].output_shape == (7, 8, 8)
     assert fault(text % "exact").code == "shape"
     assert fault(text % "corp").hint == "did you mean 'crop'?"
 
@@ -102,7 +102,7 @@ def test_exact_is_the_default() -> None:
 def test_joins_within_joins() -> None:
     found = nodes("layers: [{relu: , name: a}, add: [[concat: [identity, a]], [concat: [a, a]]]]")
     assert found["add1"].inputs == ("concat1", "concat2")
-    assert found["add1"].output == (6, 8, 8)
+    assert found["add1"].output_shape == (6, 8, 8)
 
 
 def test_branches_share_the_numbers_of_their_scope() -> None:

@@ -66,7 +66,7 @@ def test_copies_share_what_is_computed_once() -> None:
 def test_copies_of_a_block_share_their_arguments() -> None:
     block = "blocks: {b: {args: {c: 4}, layers: [conv: {channels: c, kernel: 1}]}}\n"
     found = nodes(block + "layers: [{b: , repeat: 3, name: x}, b: 4]")
-    assert [node.output[0] for node in found.values()] == [4, 4, 4, 4]
+    assert [node.output_shape[0] for node in found.values()] == [4, 4, 4, 4]
 
 
 def test_as_many_layers_as_anyone_writes() -> None:

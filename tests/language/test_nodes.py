@@ -24,7 +24,7 @@ def test_lenet5_as_in_the_description_of_the_language() -> None:
         """
     )
     assert found.name == "lenet5"
-    assert [(node.name, node.output) for node in found.nodes if "activation" not in node.name] == [
+    assert [(node.name, node.output_shape) for node in found.nodes if "activation" not in node.name] == [
         ("conv1", (6, 28, 28)),
         ("avgpool1", (6, 14, 14)),
         ("conv2", (16, 10, 10)),
@@ -46,7 +46,7 @@ def test_a_scalar_is_the_main_argument_and_a_mapping_holds_named_ones() -> None:
 
 
 def test_a_list_may_be_the_main_argument() -> None:
-    assert layer("layers: [maxpool: [2, 4]]").output == (3, 4, 2)
+    assert layer("layers: [maxpool: [2, 4]]").output_shape == (3, 4, 2)
 
 
 @pytest.mark.parametrize("written", ["relu", "relu: ", "relu: {}", "relu: ~", "{relu: }"])
@@ -174,7 +174,7 @@ class TestRepeat:
         found = nodes("layers: [{conv: {channels: 4, kernel: 3}, repeat: 3, name: c}, relu]")
         assert list(found) == ["c.0", "c.1", "c.2", "relu1"]
         assert [node.inputs for node in found.values()] == [("input",), ("c.0",), ("c.1",), ("c.2",)]
-        assert found["c.2"].output == (4, 2, 2)
+        assert found["c.2"].output_shape == (4, 2, 2)
 
     def test_unnamed_copies(self) -> None:
         assert names("layers: [relu, {relu: , repeat: 2}]") == ["relu1", "relu2.0", "relu2.1"]
@@ -216,11 +216,11 @@ class TestRepeat:
             "layers: [{conv: {channels: 4, kernel: 3, padding: half}, "
             "first: {stride: 2}, repeat: 3, name: c}]"
         )
-        assert [node.output for node in nodes(text).values()] == [(4, 4, 4)] * 3
+        assert [node.output_shape for node in nodes(text).values()] == [(4, 4, 4)] * 3
 
     def test_first_as_a_bare_value(self) -> None:
         found = nodes("layers: [{conv: {channels: 4, kernel: 1}, first: 6, repeat: 2, name: c}]")
-        assert [found["c.0"].output[0], found["c.1"].output[0]] == [6, 4]
+        assert [found["c.0"].output_shape[0], found["c.1"].output_shape[0]] == [6, 4]
 
     def test_first_with_sugar(self) -> None:
         text = (

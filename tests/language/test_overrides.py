@@ -18,7 +18,7 @@ HEADS = "layers: [flatten]\nheads: {digit: [linear: 10], parity: [linear: 2]}\n"
 
 
 def channels(text: str, variables: str = "{}", *overrides: str) -> object:
-    return layer(f"vars: {variables}\n{CONV % text}", *overrides).output[0]
+    return layer(f"vars: {variables}\n{CONV % text}", *overrides).output_shape[0]
 
 
 class TestVariables:
@@ -86,7 +86,7 @@ class TestSettings:
 
     def test_beside_variables(self) -> None:
         found = opened(f"vars: {{a: 1}}\n{CONV % 'a'}", "train.lr=0.1", "a=3", "train.batch=8")
-        assert (found.train.lr, found.graph.nodes[0].output[0], found.train.batch) == (0.1, 3, 8)
+        assert (found.train.lr, found.graph.nodes[0].output_shape[0], found.train.batch) == (0.1, 3, 8)
 
     def test_the_last_one_counts(self) -> None:
         assert opened(TRAINED, "train.lr=0.1", "train.lr=0.2").train.lr == 0.2

@@ -30,11 +30,11 @@ CONV = (
     ],
 )
 def test_every_way_to_write_it(written: str, output: tuple[int, ...]) -> None:
-    assert layer(CONV % written).output == output
+    assert layer(CONV % written).output_shape == output
 
 
 def test_valid_is_the_default() -> None:
-    assert layer("layers: [conv: {channels: 1, kernel: 3}]").output == (1, 6, 6)
+    assert layer("layers: [conv: {channels: 1, kernel: 3}]").output_shape == (1, 6, 6)
 
 
 @pytest.mark.parametrize("dilation", [1, 2, 3])
@@ -45,14 +45,14 @@ def test_half_is_half_of_the_dilated_kernel(kernel: int, dilation: int) -> None:
         f"layers: [conv: {{channels: 1, kernel: {kernel}, dilation: {dilation}, padding: half}}]"
     )
     each = dilation * (kernel - 1) // 2
-    assert layer(text).output == (1, 20 + 2 * each - dilation * (kernel - 1))
+    assert layer(text).output_shape == (1, 20 + 2 * each - dilation * (kernel - 1))
 
 
 @pytest.mark.parametrize("mode", ["zeros", "constant", "symmetric", "reflect", "replicate", "circular"])
 def test_every_mode(mode: str) -> None:
     assert layer(
         f"layers: [conv: {{channels: 1, kernel: 3, padding: same, padding_mode: {mode}}}]"
-    ).output == (1, 8, 8)
+    ).output_shape == (1, 8, 8)
 
 
 def test_the_value_of_constant() -> None:
@@ -85,5 +85,5 @@ def test_amounts_for_other_axes(written: str) -> None:
 
 def test_reflect_needs_more_than_it_mirrors() -> None:
     text = "input: [1, 3, 9]\nlayers: [conv: {channels: 1, kernel: 3, padding: %d, padding_mode: reflect}]"
-    assert layer(text % 2).output == (1, 5, 11)
+    assert layer(text % 2).output_shape == (1, 5, 11)
     assert pointed(fault(text % 3)) == "reflect"

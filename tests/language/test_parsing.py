@@ -150,7 +150,7 @@ def test_anchors_and_aliases_work() -> None:
       - conv: *c
       - conv: {<<: *c, kernel: 1}
     """
-    assert [node.output for node in nodes(text).values()] == [(4, 6, 6), (4, 4, 4), (4, 4, 4)]
+    assert [node.output_shape for node in nodes(text).values()] == [(4, 6, 6), (4, 4, 4), (4, 4, 4)]
 
 
 def test_a_fault_behind_an_alias_is_reported_where_it_stands() -> None:

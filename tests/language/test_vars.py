@@ -29,7 +29,7 @@ def value(text: str, **names: Result) -> Result:
 
 
 def channels(text: str, variables: str = "{}", *overrides: str) -> object:
-    return layer(f"vars: {variables}\n{CONV % text}", *overrides).output[0]
+    return layer(f"vars: {variables}\n{CONV % text}", *overrides).output_shape[0]
 
 
 @pytest.mark.parametrize(
@@ -222,8 +222,9 @@ class TestVars:
             assert ("bias" in found.parameters) is (written != "not b")
 
     def test_a_list_for_the_axes(self) -> None:
-        assert layer("vars: {k: [3, 5]}\nlayers: [conv: {channels: 1, kernel: k}]").output == (1, 6, 4)
-        assert layer("vars: {k: 3}\nlayers: [conv: {channels: 1, kernel: [k, k + 2]}]").output == (1, 6, 4)
+        assert layer("vars: {k: [3, 5]}\nlayers: [conv: {channels: 1, kernel: k}]").output_shape == (1, 6, 4)
+        text = "vars: {k: 3}\nlayers: [conv: {channels: 1, kernel: [k, k + 2]}]"
+        assert layer(text).output_shape == (1, 6, 4)
 
     def test_the_input_is_made_of_numbers_too(self) -> None:
         assert graph("vars: {n: 4}\ninput: [3, n, n*2]\nlayers: [relu]").input == (3, 4, 8)
@@ -355,10 +356,11 @@ class TestDefaults:
         assert "eps=0.001" in repr(nodes(text)["conv1_norm"].layer)
 
     def test_a_bare_value(self) -> None:
-        assert layer("defaults: {maxpool: 4}\nlayers: [maxpool]").output == (3, 2, 2)
+        assert layer("defaults: {maxpool: 4}\nlayers: [maxpool]").output_shape == (3, 2, 2)
 
     def test_they_may_speak_of_variables(self) -> None:
-        assert layer("vars: {k: 3}\ndefaults: {conv: {kernel: k}}\nlayers: [conv: 4]").output == (4, 6, 6)
+        text = "vars: {k: 3}\ndefaults: {conv: {kernel: k}}\nlayers: [conv: 4]"
+        assert layer(text).output_shape == (4, 6, 6)
 
     def test_a_misspelt_kind(self) -> None:
         found = fault("defaults: {cnov: {kernel: 1}}\nlayers: [relu]")

@@ -47,7 +47,7 @@ def test_it_means_the_same(text: str) -> None:
 def test_overrides_are_written() -> None:
     text = "vars: {width: 3, act: relu}\nlayers: [conv: {channels: width, kernel: 1, activation: $act}]"
     found = open_text(again(text, "width=7", "act=tanh")).graph.nodes
-    assert (found[0].output[0], found[1].kind) == (7, "tanh")
+    assert (found[0].output_shape[0], found[1].kind) == (7, "tanh")
 
 
 def test_what_is_extended_is_written(tmp_path: Path) -> None:
@@ -56,4 +56,4 @@ def test_what_is_extended_is_written(tmp_path: Path) -> None:
     text = to_yaml(open_spec(tmp_path / "child.yaml").document)
     assert "extends" not in text
     found = open_text(text).graph
-    assert (found.name, found.nodes[0].output) == ("child", (5,))
+    assert (found.name, found.nodes[0].output_shape) == ("child", (5,))

@@ -152,8 +152,8 @@ def test_only_connections_are_counted() -> None:
     (node,) = open_text(f"input: [4, 9, 9]\nlayers: [{conv}]").graph.nodes
     positions, connections = 4 * 4, 4
     assert node.parameters == {"weight": (connections, 3, 3), "bias": (3,)}
-    assert node.layer.macs(node.x, node.output) == connections * 9 * positions
-    assert node.layer.connections(node.x, node.output) == (connections * 9 + 3) * positions
+    assert node.layer.macs(node.input_shape, node.output_shape) == connections * 9 * positions
+    assert node.layer.connections(node.input_shape, node.output_shape) == (connections * 9 + 3) * positions
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])

@@ -69,7 +69,7 @@ def test_transposed_convolution_is_the_gradient_of_a_convolution(arguments: str)
 def taken_before(text: str) -> list[int]:
     """The positions taken off before the output, along each axis."""
     node = graph_of(text).nodes[0]
-    windows: Any = node.layer.windows(node.x)
+    windows: Any = node.layer.windows(node.input_shape)
     return [window.before for window in windows]
 
 

@@ -40,7 +40,7 @@ def compare(seed: int, graph: Graph) -> None:
                 values[node.name] = network.get_submodule(node.name)(*arguments(node.layer, read))
             except RuntimeError as error:
                 raise AssertionError(where) from error
-            assert tuple(values[node.name].shape) == (BATCH, *node.output), where
+            assert tuple(values[node.name].shape) == (BATCH, *node.output_shape), where
             found = network.get_submodule(node.name).state_dict()
             ours = {**node.parameters, **node.buffers}
             assert {name: tuple(found[name].shape) for name in ours} == ours, where

@@ -83,7 +83,7 @@ layers:
 def test_totals_are_there_whether_they_differ_or_not() -> None:
     graph = graph_of(TEXT)
     totals = rows_of(verify(graph).totals)
-    macs: Any = sum(node.layer.macs(node.x, node.output) for node in graph.nodes)
+    macs: Any = sum(node.layer.macs(node.input_shape, node.output_shape) for node in graph.nodes)
     assert totals["total", "MACs (torch)"] == Compared("total", "MACs (torch)", macs, macs)
     row = totals["total", "MACs (torchinfo)"]
     assert (row.ours, row.explanation) == (macs, SUM)
@@ -115,7 +115,7 @@ SMALL = "input: [3, 8, 8]\nlayers:\n  - conv: {channels: 4, kernel: 3}\n  - batc
 @pytest.mark.parametrize(
     ("number", "fields", "figure"),
     [
-        (0, {"output": (4, 7, 6)}, "output"),
+        (0, {"output_shape": (4, 7, 6)}, "output"),
         (0, {"parameters": {"weight": (4, 3, 3, 3), "bias": (5,)}}, "parameter bias"),
         (0, {"parameters": {"weight": (4, 3, 3, 3)}}, "parameter bias"),
         (0, {"parameters": {"weight": (4, 3, 3, 3), "bias": (4,), "more": (1,)}}, "parameter more"),

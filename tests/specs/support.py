@@ -61,7 +61,7 @@ def params(name: str, *overrides: str) -> list[object]:
 
 def sizes(name: str, *overrides: str) -> list[object]:
     """The output height of every convolution, in order; the maps are square."""
-    outputs = [node.output for node in of_kind(name, "conv", *overrides)]
+    outputs = [node.output_shape for node in of_kind(name, "conv", *overrides)]
     assert all(height == width for _, height, width in outputs)
     return [height for _, height, _ in outputs]
 

@@ -173,14 +173,16 @@ def test_one_layer_too_many_is_a_located_error(chain: str, depth: int, left: int
 
 def test_lenet5() -> None:
     assert params("lenet5") == [156, 2_416, 48_120, 10_164, 850]
-    shapes = [node.output for node in graph("lenet5").nodes if node.kind in ("conv", "avgpool", "linear")]
+    shapes = [
+        node.output_shape for node in graph("lenet5").nodes if node.kind in ("conv", "avgpool", "linear")
+    ]
     assert shapes == [(6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120,), (84,), (10,)]
 
 
 def test_deep_belief_net_layers() -> None:
     nodes = of_kind("deep_belief_net", "linear")
     assert nodes[0].input_shapes == ((784,),)
-    assert [node.output for node in nodes] == [(500,), (500,), (2000,), (10,)]
+    assert [node.output_shape for node in nodes] == [(500,), (500,), (2000,), (10,)]
 
 
 def test_toy_classifier_is_made_of_the_lectures_parts() -> None:
@@ -192,7 +194,7 @@ def test_toy_classifier_is_made_of_the_lectures_parts() -> None:
 def test_alexnet_2012_figure_2() -> None:
     name = "alexnet_2012"
     convolutions = of_kind(name, "conv")
-    assert [node.output for node in convolutions] == [
+    assert [node.output_shape for node in convolutions] == [
         (96, 55, 55),
         (256, 27, 27),
         (384, 13, 13),
@@ -209,7 +211,8 @@ def test_alexnet_2012_figure_2() -> None:
     ]
     normalized = [node.inputs[0] for node in of_kind(name, "localresponsenorm")]
     assert normalized == ["conv1_activation", "conv2_activation"]
-    assert [node.output for node in of_kind(name, "maxpool")] == [(96, 27, 27), (256, 13, 13), (256, 6, 6)]
+    pooled = [node.output_shape for node in of_kind(name, "maxpool")]
+    assert pooled == [(96, 27, 27), (256, 13, 13), (256, 6, 6)]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +234,7 @@ def test_vgg_tables_1_and_2(letter: str, name: str, layers: int, millions: int) 
     areas = [node.parameters["weight"][2:] for node in of_kind(path, "conv")]
     assert areas.count((1, 1)) == (3 if letter == "C" else 0)
     assert areas.count((3, 3)) == len(areas) - areas.count((1, 1))
-    assert [node.output for node in of_kind(path, "maxpool")] == [
+    assert [node.output_shape for node in of_kind(path, "maxpool")] == [
         (64, 112, 112),
         (128, 56, 56),
         (256, 28, 28),
@@ -245,7 +248,7 @@ def test_vgg16_c_is_d_with_three_small_kernels() -> None:
     smaller = [one.name for one, other in zip(c, d, strict=True) if one.parameters != other.parameters]
     # The last convolution of the stages with 256, 512 and 512 channels.
     assert smaller == ["features.14", "features.21", "features.28"]
-    assert [one.output for one in c] == [other.output for other in d]
+    assert [one.output_shape for one in c] == [other.output_shape for other in d]
 
 
 def test_vgg11_lrn_is_a_with_one_normalization() -> None:
@@ -253,7 +256,7 @@ def test_vgg11_lrn_is_a_with_one_normalization() -> None:
     added = with_it.pop(2)
     assert (added.kind, added.inputs) == ("localresponsenorm", ("features.1",))
     assert [node.layer for node in with_it] == [node.layer for node in without]
-    assert [node.output for node in with_it] == [node.output for node in without]
+    assert [node.output_shape for node in with_it] == [node.output_shape for node in without]
 
 
 @pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
@@ -261,7 +264,7 @@ def test_resnet_table_1(depth: int) -> None:
     name = f"resnet/resnet{depth}"
     # Layers with weights, not counting projections: the name of the network.
     assert len(of_kind(name, "conv")) + len(of_kind(name, "linear")) == depth
-    outputs = {node.name: node.output for node in graph(name).nodes}
+    outputs = {node.name: node.output_shape for node in graph(name).nodes}
     widest = 1 if depth < 50 else 4
     last = {
         stage: [shape for path, shape in outputs.items() if path.startswith(f"{stage}.")][-1]
@@ -282,7 +285,7 @@ def test_bottlenecks_stride_at_their_3x3(depth: int) -> None:
     strided = [
         node
         for node in of_kind(f"resnet/resnet{depth}", "conv")
-        if node.name != "conv1" and node.output[1:] != node.input_shapes[0][1:]
+        if node.name != "conv1" and node.output_shape[1:] != node.input_shapes[0][1:]
     ]
     assert [node.name for node in strided] == ["layer2.0.conv2", "layer3.0.conv2", "layer4.0.conv2"]
     assert all(node.parameters["weight"][2:] == (3, 3) for node in strided)
@@ -296,13 +299,13 @@ def test_unet_figure_1() -> None:
         *(570, 568, 282, 280, 138, 136, 66, 64, 30, 28),
         *(54, 52, 102, 100, 198, 196, 390, 388, 388),
     ]
-    assert [node.output for node in of_kind("unet", "convtranspose")] == [
+    assert [node.output_shape for node in of_kind("unet", "convtranspose")] == [
         (512, 56, 56),
         (256, 104, 104),
         (128, 200, 200),
         (64, 392, 392),
     ]
-    assert [node.output for node in of_kind("unet", "concat")] == [
+    assert [node.output_shape for node in of_kind("unet", "concat")] == [
         (1024, 56, 56),
         (512, 104, 104),
         (256, 200, 200),
@@ -343,7 +346,9 @@ def test_lenet5_1998_layer_by_layer() -> None:
         "output": (0, 840),
     }
     assert figures("lenet5_1998").totals.connections == 340_908
-    shapes = [node.output for node in graph("lenet5_1998").nodes if not node.name.endswith("_activation")]
+    shapes = [
+        node.output_shape for node in graph("lenet5_1998").nodes if not node.name.endswith("_activation")
+    ]
     maps = [(6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 5, 5), (120, 1, 1)]
     assert shapes == [*maps, (120,), (84,), (10,)]
 
@@ -389,7 +394,7 @@ def test_googlenet_table_1() -> None:
     rows = figures("inception/googlenet").rows
     for name, (shape, millions) in GOOGLENET_TABLE_1.items():
         own = [row for row in rows if row.node.name.split(".")[0] == name]
-        assert own[-1].node.output == shape, name
+        assert own[-1].node.output_shape == shape, name
         if millions is not None:
             macs = sum(whole(row.figures.macs) for row in own)
             assert abs(macs / 1e6 - millions) < 1, name
@@ -405,7 +410,7 @@ def test_googlenet_heads_train_only(version: str) -> None:
         "aux1": True,
         "aux2": True,
     }
-    outputs = {node.name: node.output for node in googlenet.nodes}
+    outputs = {node.name: node.output_shape for node in googlenet.nodes}
     assert outputs["aux1.conv.conv"] == outputs["aux2.conv.conv"] == (128, 4, 4)
     assert {node.name.split(".")[0] for node in googlenet.nodes if node.training_only} == {"aux1", "aux2"}
 
@@ -447,8 +452,8 @@ def test_resnet_cifar_table_6(depth: int, millions: float) -> None:
 def test_a_plain_network_is_the_residual_one_without_shortcuts(plain: str, residual: str) -> None:
     for kind in ("conv", "batchnorm", "linear"):
         ours, theirs = of_kind(plain, kind), of_kind(residual, kind)
-        assert [(node.name, node.parameters, node.output) for node in ours] == [
-            (node.name, node.parameters, node.output) for node in theirs
+        assert [(node.name, node.parameters, node.output_shape) for node in ours] == [
+            (node.name, node.parameters, node.output_shape) for node in theirs
         ]
     assert not of_kind(plain, "add")
     assert not of_kind(plain, "shortcut")
@@ -462,7 +467,7 @@ def test_resnet_table_1_operations_with_the_papers_strides(depth: int, billions:
     strided = [
         node
         for node in of_kind(f"resnet/resnet{depth}", "conv", "early_stride=true")
-        if node.name != "conv1" and node.output[1:] != node.input_shapes[0][1:]
+        if node.name != "conv1" and node.output_shape[1:] != node.input_shapes[0][1:]
     ]
     assert [node.name for node in strided] == ["layer2.0.conv1", "layer3.0.conv1", "layer4.0.conv1"]
 
@@ -471,15 +476,15 @@ def test_srgan_figure_4() -> None:
     assert graph("srgan/srgan_generator").outputs["output"].shape == (3, 96, 96)
     assert graph("srgan/srgan_generator").input == (3, 24, 24)
     assert len(of_kind("srgan/srgan_generator", "add")) == 16 + 1
-    assert [node.output for node in of_kind("srgan/srgan_generator", "pixelshuffle")] == [
+    assert [node.output_shape for node in of_kind("srgan/srgan_generator", "pixelshuffle")] == [
         (64, 48, 48),
         (64, 96, 96),
     ]
     assert len(of_kind("srgan/srgan_generator", "prelu")) == 1 + 16 + 2
-    widths = [(node.output[0], node.output[1]) for node in of_kind("srgan/srgan_discriminator", "conv")]
+    widths = [node.output_shape[:2] for node in of_kind("srgan/srgan_discriminator", "conv")]
     assert widths == [(64, 96), (64, 48), (128, 48), (128, 24), (256, 24), (256, 12), (512, 12), (512, 6)]
     assert len(of_kind("srgan/srgan_discriminator", "batchnorm")) == 7
-    assert [node.output for node in of_kind("srgan/srgan_discriminator", "linear")] == [(1024,), (1,)]
+    assert [node.output_shape for node in of_kind("srgan/srgan_discriminator", "linear")] == [(1024,), (1,)]
 
 
 def test_faster_rcnn_section_3_1() -> None:
@@ -500,7 +505,7 @@ def test_faster_rcnn_section_3_1() -> None:
 
 
 def test_capsnet_figure_1() -> None:
-    outputs = {node.name: node.output for node in graph("capsnet_reconstruction").nodes}
+    outputs = {node.name: node.output_shape for node in graph("capsnet_reconstruction").nodes}
     assert outputs["conv1"] == (256, 20, 20)
     assert outputs["primary"] == (32 * 8, 6, 6)
     assert outputs["digits"] == (10, 16)

@@ -58,7 +58,7 @@ def test_totals(model: str) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_output_shapes(model: str) -> None:
     shapes = recorded()[model]["leaf_output_shapes"]
-    ours = {node.name: list(node.output) for node in graph(SPEC_OF[model]).nodes}
+    ours = {node.name: list(node.output_shape) for node in graph(SPEC_OF[model]).nodes}
     # A projection is one node here and two modules there; its second gives the result.
     there = {name.replace(".downsample.1", ".downsample"): shape for name, shape in shapes.items()}
     common = {name for name in there if name in ours}

@@ -66,15 +66,15 @@ def costs(graph: Graph, batch: int = 1) -> Costs:
 
 def node_figures(node: Node) -> Figures:
     """Compute the figures of one node, for one sample."""
-    layer, x, y = node.layer, node.x, node.output
-    macs = layer.macs(x, y)
+    layer, shapes = node.layer, (node.input_shape, node.output_shape)
+    macs = layer.macs(*shapes)
     return Figures(
         params=numbers(node.parameters),
         buffers=numbers(node.buffers),
         macs=macs,
-        flops=2 * macs + layer.operations(x, y),
-        neurons=product(y),
-        connections=layer.connections(x, y),
+        flops=2 * macs + layer.operations(*shapes),
+        neurons=product(node.output_shape),
+        connections=layer.connections(*shapes),
     )
 
 
@@ -83,7 +83,7 @@ def computes_weighted_sums(node: Node) -> bool:
 
     These are what most papers count as layers. LeNet-5's paper also counts its subsampling and its output.
     """
-    return node.layer.macs(node.x, node.output) != 0
+    return node.layer.macs(node.input_shape, node.output_shape) != 0
 
 
 def _times(batch: int, figures: Figures) -> Figures:

@@ -33,5 +33,5 @@ def compare(graph: Graph) -> tuple[Comparison, ...]:
 def _comparison(node: Node) -> Comparison:
     # Weights are tensors with more than one axis; biases, scales and shifts have one.
     weights = summed(product(shape) for shape in node.parameters.values() if len(shape) > 1)
-    dense = product(node.input_shapes[0]) * product(node.output)
+    dense = product(node.input_shapes[0]) * product(node.output_shape)
     return Comparison(node, whole(weights), whole(dense))

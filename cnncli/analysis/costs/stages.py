@@ -43,7 +43,7 @@ def stages(graph: Graph) -> Stages:
     for node in filter(_belongs_to_a_stage, nodes):
         leaves = _changes_resolution(node)
         here = levels[node.name] - leaves
-        follows = len(node.output) == 1 and node.name not in before_maps
+        follows = len(node.output_shape) == 1 and node.name not in before_maps
         place = vectors if follows else ends[here] if leaves else layers[here]
         place.append(node)
     count = max((*layers, *ends), default=-1) + 1
@@ -55,7 +55,7 @@ def axes(node: Node) -> list[tuple[AnyWindow, int]]:
 
     Only a graph of known sizes has stages: formulas need not tell whether a size changes.
     """
-    reading = node.layer.readings(node.x)[0]
+    reading = node.layer.readings(node.input_shape)[0]
     if node.layer.joins or not isinstance(reading, tuple):
         return []
     return [(window, whole(n)) for window, n in zip(reading, node.input_shapes[0][1:], strict=True)]
@@ -73,7 +73,7 @@ def _before_maps(nodes: Sequence[Node]) -> frozenset[str]:
     """Return the nodes on which a later map depends, such as vectors that weight channels."""
     found: set[str] = set()
     for node in reversed(nodes):
-        if len(node.output) > 1 or node.name in found:
+        if len(node.output_shape) > 1 or node.name in found:
             found.update(node.inputs)
     return frozenset(found)
 
@@ -86,8 +86,8 @@ def _belongs_to_a_stage(node: Node) -> bool:
     if computes_weighted_sums(node):
         return True
     if family == "shaping":
-        x, y = node.input_shapes[0], node.output
-        return len(x) > 1 and len(y) > 1 and x[1:] != y[1:]
+        before, after = node.input_shapes[0][1:], node.output_shape[1:]
+        return bool(before) and bool(after) and before != after
     return family != "pooling" or not _passes_on(node)
 
 

@@ -82,6 +82,10 @@ def ask(graph: Graph, nodes: Iterable[Node], question: Callable[[Node, AnyRule],
     return answers
 
 
+def _working(node: Node, rule: AnyRule) -> tuple[Space, ...]:
+    return rule.working(node.input_shape, node.output_shape)
+
+
 def _rule(node: Node) -> AnyRule:
     try:
         return rule_of(node.layer)
@@ -106,7 +110,7 @@ class _LiveValues:
             shares = sharing[node.name]
             self.owner[node.name] = self.owner[node.inputs[0]] if shares else node.name
             if not shares:
-                self.size[node.name] = in_bytes(room(node.output), itemsize)
+                self.size[node.name] = in_bytes(room(node.output_shape), itemsize)
         self.now = Bytes()
         self._reasons: Counter[str] = Counter()
 
@@ -133,8 +137,8 @@ def inference(graph: Graph, itemsize: int) -> Iterator[Snapshot]:
     The input belongs to the caller and stays live throughout.
     """
     plan = schedule(graph, training=False)
-    sharing = ask(graph, plan.nodes, lambda node, rule: rule.shares(node.x, training=False))
-    working = ask(graph, plan.nodes, lambda node, rule: rule.working(node.x, node.output))
+    sharing = ask(graph, plan.nodes, lambda node, rule: rule.shares(node.input_shape, training=False))
+    working = ask(graph, plan.nodes, _working)
     live = _LiveValues(plan.nodes, sharing, in_bytes(room(graph.input), itemsize), itemsize)
     released = plan.released()
     live.retain(INPUT, INPUT)
@@ -156,7 +160,7 @@ class Training:
         self._itemsize = itemsize
         self._differentiated = _differentiated(self._plan)
         nodes = self._plan.nodes
-        self._sharing = ask(graph, nodes, lambda node, rule: rule.shares(node.x, training=True))
+        self._sharing = ask(graph, nodes, lambda node, rule: rule.shares(node.input_shape, training=True))
         self._saved = ask(graph, nodes, self._saved_by)
         self._own = {name: in_bytes(saved.own, itemsize) for name, saved in self._saved.items()}
 
@@ -175,7 +179,7 @@ class Training:
         """Yield the moments of the forward pass."""
         live, kept = self._live_values(), Bytes()
         released = self._plan.released()
-        working = ask(self._graph, self._plan.nodes, lambda node, rule: rule.working(node.x, node.output))
+        working = ask(self._graph, self._plan.nodes, _working)
         live.retain(INPUT, INPUT)
         for node in self._plan.nodes:
             fresh = self._fresh(node, working[node.name])
@@ -215,7 +219,7 @@ class Training:
         if node.name not in self._differentiated:
             return Saved()
         needs = tuple(name in self._differentiated for name in node.inputs)
-        saved = rule.saved(node.x, node.output, needs)
+        saved = rule.saved(node.input_shape, node.output_shape, needs)
         return saved._replace(handed=(0,)) if self._sharing[node.name] else saved
 
     def _names(self, node: Node) -> tuple[str, ...]:
@@ -231,7 +235,7 @@ class Training:
     def _fresh(self, node: Node, working: Iterable[Space]) -> Iterator[Bytes]:
         """Yield what a node allocates while it runs: as in inference, or its output with what it saves."""
         if not self._sharing[node.name]:
-            yield in_bytes(room(node.output), self._itemsize).plus(self._own[node.name])
+            yield in_bytes(room(node.output_shape), self._itemsize).plus(self._own[node.name])
             yield from (in_bytes(each, self._itemsize) for each in working)
 
 

@@ -94,12 +94,12 @@ def receptive_fields(graph: Graph) -> Mapping[str, Field]:
 
 
 def _field(node: Node, inputs: Sequence[Field]) -> Field:
-    readings = node.layer.readings(node.x)
+    readings = node.layer.readings(node.input_shape)
     if len(inputs) == 1 and readings[0] in (EACH, SCRAMBLED):
         return inputs[0] if readings[0] is EACH else _scrambled(inputs[0])
     along = list(zip(inputs, readings, node.input_shapes, strict=True))
     uneven = next((field.uneven for field in inputs if field.uneven is not None), None)
-    counts = whole_shape(node.output[1:])
+    counts = whole_shape(node.output_shape[1:])
     read = [
         [_Read(*each) for each in zip(field.axes, windows, whole_shape(shape[1:]), strict=True)]
         for field, windows, shape in along
@@ -179,7 +179,7 @@ def _axis(tracks: tuple[Track, ...], clear: range, count: int) -> Axis:
 
 def _unevenness(node: Node, axis: int, read: Sequence[_Read], seen: Sequence[Axis]) -> Uneven | None:
     """Whether a node makes its outputs see unlike parts of the input, and why."""
-    where = axis_name(axis, len(node.output) - 1)
+    where = axis_name(axis, len(node.output_shape) - 1)
     if not all(window.even(n) for _, window, n in read):
         return Uneven(node.name, f"its windows differ in length along {where}")
     jumps = [each.jump for each in seen if each.jump is not None]

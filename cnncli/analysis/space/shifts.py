@@ -76,7 +76,7 @@ def _along(node: Node, axis: int, found: Mapping[str, tuple[Shift, ...]]) -> Shi
     branches = [
         _Branch(answer, reading if isinstance(reading, Reads) else reading[axis], whole(shape[axis + 1]))
         for answer, reading, shape in zip(
-            answers, node.layer.readings(node.x), node.input_shapes, strict=True
+            answers, node.layer.readings(node.input_shape), node.input_shapes, strict=True
         )
     ]
     return _meet(node, branches)
@@ -121,7 +121,7 @@ def _through(node: Node, branch: _Branch) -> Shift:
 
 def _under_all(node: Node, shift: Shift) -> Shift:
     """How an output that reads every position answers."""
-    answer = node.layer.under_shift(node.x)
+    answer = node.layer.under_shift(node.input_shape)
     if answer is UnderShift.BREAKS:
         return _broken(node, "it depends on position")
     return shift if answer is UnderShift.MOVES else shift._replace(moves=0)

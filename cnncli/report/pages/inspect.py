@@ -109,7 +109,7 @@ def _columns(
     return (
         Column("name", [_name(row) for row in rows] + [name for name, _ in sums], cut=True),
         Column("kind", [row.kind for row in rows] + blank),
-        Column("output", [shape_text(row.output) for row in rows] + blank),
+        Column("output", [shape_text(row.output_shape) for row in rows] + blank),
         *(column for view in views for column in view.columns([row.last for row in rows], len(blank))),
         *(
             figure_column(heading, figures, name, rank)._replace(optional=optional)
@@ -149,7 +149,8 @@ def _summary(graph: Graph, costs: Costs, views: Sequence[View]) -> Iterator[str]
 def _dense_table(comparisons: Sequence[Comparison]) -> Table:
     """Return the weights of each layer beside those of a fully connected one."""
     shapes = [
-        f"{shape_text(each.node.input_shapes[0])} -> {shape_text(each.node.output)}" for each in comparisons
+        f"{shape_text(each.node.input_shapes[0])} -> {shape_text(each.node.output_shape)}"
+        for each in comparisons
     ]
     dense = [each.dense_weights for each in comparisons]
     columns = (
@@ -312,7 +313,7 @@ def _layer_data(row: Row, dense: Mapping[str, Comparison], views: Sequence[View]
         "kind": node.kind,
         "line": node.location.line,
         "inputs": list(node.inputs),
-        "output": shape_numbers(node.output),
+        "output": shape_numbers(node.output_shape),
         **{name: number(value) for name, value in figures._asdict().items()},
     }
     if node.training_only:

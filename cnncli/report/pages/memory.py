@@ -82,7 +82,7 @@ def _layers_table(report: Report) -> Table:
     live = [report.peaks.of(row.inference) if row.inference else None for row in rows]
     columns = (
         Column("name", [row.node.name for row in rows], cut=True),
-        Column("output", [shape_text(tuple(map(short, row.node.output))) for row in rows]),
+        Column("output", [shape_text(tuple(map(short, row.node.output_shape))) for row in rows]),
         column("weights", [row.weights for row in rows], 1, short),
         column("live", live, 2, short),
         column("saved", [row.saved.at(report.batch) for row in rows], 3, short),
@@ -216,7 +216,7 @@ def _layer_data(row: Row, report: Report) -> dict[str, Any]:
         "name": row.node.name,
         "kind": row.node.kind,
         "line": row.node.location.line,
-        "output": shape_numbers(row.node.output),
+        "output": shape_numbers(row.node.output_shape),
         "weights": number(row.weights),
         "live": written_out(report.peaks.of(row.inference) if row.inference else None),
         "saved": number(row.saved.at(report.batch)),

@@ -62,7 +62,7 @@ def _maps(found: Sequence[Found]) -> Table:
         (
             Column("name", [node.name for node in first], cut=True),
             Column("kind", [node.kind for node in first]),
-            Column("output", [shape_text(node.output) for node in first]),
+            Column("output", [shape_text(node.output_shape) for node in first]),
             Column("shift", [agreed([answer(each.claim.shift) for each in group], ", ") for group in nodes]),
             Column("compared", compared, right=True),
             Column("deviation", [_worst(group) for group in nodes], right=True),
@@ -116,7 +116,7 @@ def _layer_data(along: Sequence[Found]) -> dict[str, Any]:
     return {
         "name": node.name,
         "kind": node.kind,
-        "output": shape_numbers(node.output),
+        "output": shape_numbers(node.output_shape),
         **ShiftView({node.name: tuple(each.claim.shift for each in along)}).document(node.name),
         "compared": [each.claim.compared for each in along],
         "deviation": [each.deviation for each in along],

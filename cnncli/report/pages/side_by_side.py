@@ -96,7 +96,7 @@ def _cell(node: Node) -> str:
     kernel = _each([window.kernel for window in windows])
     strides = [window.stride for window in windows if isinstance(window, Window)]
     stride = f"/{_each(strides)}" if any(each > 1 for each in strides) else ""
-    return f"{word}{kernel}-{node.output[0]}{stride}"
+    return f"{word}{kernel}-{node.output_shape[0]}{stride}"
 
 
 def _each(numbers: Sequence[int]) -> str:

@@ -17,7 +17,7 @@ class FoldedRow(NamedTuple):
 
     name: str
     kind: str
-    output: Shape
+    output_shape: Shape
     figures: Figures
     training_only: bool
     last: str
@@ -69,7 +69,7 @@ def _prefix(row: Row, depth: int) -> str:
 
 def _alone(row: Row) -> FoldedRow:
     node = row.node
-    return FoldedRow(node.name, node.kind, node.output, row.figures, node.training_only, node.name)
+    return FoldedRow(node.name, node.kind, node.output_shape, row.figures, node.training_only, node.name)
 
 
 def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int) -> FoldedRow:
@@ -80,4 +80,4 @@ def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int) -> Folded
     kind = groups.get(name, first.kind if first.name == name else "group")
     figures = total(row.figures for row in rows)
     training_only = all(row.node.training_only for row in rows)
-    return FoldedRow(name, kind, last.output, figures, training_only, last.name, len(rows))
+    return FoldedRow(name, kind, last.output_shape, figures, training_only, last.name, len(rows))

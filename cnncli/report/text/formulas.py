@@ -65,7 +65,8 @@ def abbreviated(graph: Graph, costs: Costs, names: Names) -> tuple[Graph, Costs]
     """Return graph and costs with names in place of floor divisions."""
     rows = tuple(
         Row(
-            row.node._replace(output=_shape(row.node.output, names.short)), _figures(row.figures, names.short)
+            row.node._replace(output_shape=_shape(row.node.output_shape, names.short)),
+            _figures(row.figures, names.short),
         )
         for row in costs.rows
     )

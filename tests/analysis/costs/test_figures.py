@@ -139,4 +139,4 @@ def test_the_lectures_comparison() -> None:
 )
 def test_operations_counted_by_hand(layer: str, shape: list[int], operations: int) -> None:
     (node,) = open_text(f"input: {shape}\nlayers:\n  - {layer}\n").graph.nodes
-    assert node.layer.operations(node.x, node.output) == operations
+    assert node.layer.operations(node.input_shape, node.output_shape) == operations

@@ -19,9 +19,9 @@ def names(nodes: Sequence[Node]) -> list[str]:
 def test_resnet_18_has_the_resolutions_of_its_table_1() -> None:
     maps, vectors = stages(shipped("resnet/resnet18"))
     # He et al., 2015, table 1: 112x112, 56x56, 28x28, 14x14, 7x7; before them the image.
-    found = [{node.output[1:] for node in stage.ends} for stage in maps]
+    found = [{node.output_shape[1:] for node in stage.ends} for stage in maps]
     assert found == [{(n, n)} for n in (112, 56, 28, 14, 7)] + [set()]
-    assert [{node.output[1:] for node in stage.layers} for stage in maps[1:]] == [*found[:-1]]
+    assert [{node.output_shape[1:] for node in stage.layers} for stage in maps[1:]] == [*found[:-1]]
     assert [names(stage.ends) for stage in maps[:3]] == [
         ["conv1"],
         ["maxpool"],

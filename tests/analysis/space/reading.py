@@ -45,8 +45,8 @@ def _linear(layer: Kind[Any], node: Node) -> Kind[Any]:
             count_padding=True,
         )
     # Activations and normalizations that look at one position, and change nothing where all is positive.
-    (reading, *others) = node.layer.readings(node.x)
-    by_itself = reading is EACH or reading == (POINT,) * (len(node.output) - 1)
+    (reading, *others) = node.layer.readings(node.input_shape)
+    by_itself = reading is EACH or reading == (POINT,) * (len(node.output_shape) - 1)
     if by_itself and not others and node.kind not in ("conv", "shortcut", "channelshuffle", "convtranspose"):
         return Identity()
     # Padded positions read nothing.
@@ -66,7 +66,9 @@ def reached(graph: Graph, axis: int) -> Mapping[str, Tensor]:
     values = {INPUT: impulses}
     with torch.no_grad():
         for node in map(linear, graph.nodes):
-            placed = all(isinstance(each, tuple) or each is EACH for each in node.layer.readings(node.x))
+            placed = all(
+                isinstance(each, tuple) or each is EACH for each in node.layer.readings(node.input_shape)
+            )
             if placed and set(node.inputs) <= values.keys():
                 values[node.name] = module(node)(
                     *arguments(node.layer, [values[name] for name in node.inputs])
