@@ -1,4 +1,4 @@
-# make demo | test | campaign | bench    (everything installs into .venv on first use)
+# make demo | quick | test | campaign | bench    (everything installs into .venv on first use)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,14 +8,18 @@ BIN := $(VENV)/bin
 CNNCLI := $(BIN)/cnncli
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt
 INPUTS := pyproject.toml constraints.txt
+PYTEST := $(BIN)/pytest -n logical --dist worksteal
 # A file whose name begins with _ is a helper of the others.
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 
-.PHONY: help demo test campaign bench clean
+.PHONY: help demo quick lint types test campaign bench clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo      inspect, check, train and evaluate LeNet-5 on handwritten digits"
+	@echo "make quick     lint and the fast tests, for daily work"
+	@echo "make lint      ruff"
+	@echo "make types     mypy"
 	@echo "make test      lint, types and the whole test suite"
 	@echo "make campaign  the slow random and exhaustive checks"
 	@echo "make bench     the side-by-side measurements under benchmarks/"
@@ -43,14 +47,21 @@ demo: $(VENV)/.train
 	$(CNNCLI) train specs/lenet5.yaml --data digits --run $(DEMO_RUN)
 	$(CNNCLI) evaluate $(DEMO_RUN)
 
-test: $(VENV)/.dev
+lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
 	$(BIN)/mypy
-	$(BIN)/pytest
+
+quick: lint
+	$(PYTEST) -m "not (slow or campaign)"
+
+test: lint types
+	$(PYTEST)
 
 campaign: $(VENV)/.dev
-	$(BIN)/pytest -m campaign
+	$(PYTEST) -m campaign
 
 bench: $(VENV)/.dev
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done

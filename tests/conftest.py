@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
+
+# One process runs on each core, so torch's own threads would only get in each other's way. torch reads this
+# when it is imported, and the tests' child processes inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 # A shared machine can stop for a while within any example: time says nothing about an example here.
 settings.register_profile("cnncli", deadline=None)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 
 HEAVY = frozenset({"torch", "torchinfo", "numpy", "scipy", "sklearn", "safetensors", "PIL"})

@@ -13,6 +13,8 @@ import pytest
 
 from tests.specs.support import NAMES
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -23,6 +23,7 @@ def accuracy(spec: str, run: Path, *options: str) -> float:
     return float(json.loads(measured.stdout)["top1"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "least"),
     [

@@ -85,6 +85,7 @@ def compare(seed: int) -> str:
     return "found" if found.tried is None else "tried"
 
 
+@pytest.mark.slow
 def test_random_specs() -> None:
     outcomes = Counter(compare(seed) for seed in range(QUICK))
     assert outcomes == OUTCOMES
@@ -273,6 +274,7 @@ def test_refused_values_may_be_many() -> None:
     assert (found.value, found.below, found.above) == (256, 128, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("figure", "channels"),
     [
@@ -292,6 +294,7 @@ def test_nothing_takes_for_ever(figure: str, channels: str) -> None:
     assert time.process_time() - start < 20
 
 
+@pytest.mark.slow
 def test_peaks_of_many_periods_do_not_take_for_ever() -> None:
     layer = "  - conv: {{channels: 'w//{} + 1', kernel: 1}}\n  - relu\n"
     chain = "".join(layer.format(divisor) for divisor in (7, 11, 13, 16) * 5)

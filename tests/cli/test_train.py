@@ -116,6 +116,7 @@ def test_resuming_with_more_epochs(spec: Path, tmp_path: Path) -> None:
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_an_interrupt_saves_and_the_run_ends_as_if_there_had_been_none(spec: Path, tmp_path: Path) -> None:
     command = [
         sys.executable,

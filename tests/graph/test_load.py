@@ -126,6 +126,7 @@ def test_training_only_is_what_only_such_heads_need() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", ["chain", "joins", "blocks"])
 def test_time_grows_linearly(shape: str) -> None:
     def text(count: int) -> str:

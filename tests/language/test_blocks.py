@@ -208,6 +208,7 @@ class TestFaults:
         found = faults(PAIR + "layers: [add: [[pair: {a: 1, b: 9}], [pair: {a: 1, b: 10}]]]")
         assert [each.expected for each in found] == ["at least 9 along height", "at least 10 along height"]
 
+    @pytest.mark.slow
     def test_copies_share_their_faults(self) -> None:
         assert fault(PAIR + "layers: [{pair: 0, repeat: 50}]").code == "value"
         assert fault("layers: [{conv: {chanels: 3, kernel: 1}, repeat: 40000}]").code == "unknown-argument"
@@ -260,6 +261,7 @@ class TestFaults:
         blocks = "".join(f"  b{i}: {{layers: [b{i + 1}]}}\n" for i in range(60))
         assert fault(f"blocks:\n{blocks}  b60: {{layers: [relu]}}\nlayers: [b0]").code == "limit"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "text",
         [

@@ -44,6 +44,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_what_would_take_long_is_refused(case: str) -> None:
     start = time.process_time()
@@ -55,6 +56,7 @@ def test_a_name_may_not_grow_without_limit() -> None:
     assert faults(CASES["names"])[0].expected == "at most 500 characters, blocks included"
 
 
+@pytest.mark.slow
 def test_copies_share_what_is_computed_once() -> None:
     start = time.process_time()
     text = f"vars: {{a: 3}}\nlayers: [{{conv: {{channels: {LONG}, kernel: 1}}, repeat: 10000, name: c}}]"
@@ -69,5 +71,6 @@ def test_copies_of_a_block_share_their_arguments() -> None:
     assert [node.output_shape[0] for node in found.values()] == [4, 4, 4, 4]
 
 
+@pytest.mark.slow
 def test_as_many_layers_as_anyone_writes() -> None:
     assert len(names(f"layers: [{{relu: , repeat: {MANY}}}]")) == MANY

@@ -222,6 +222,7 @@ def test_the_unharmed_specs() -> None:
     check_written_back(opened)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_mutated_specs(seed: int) -> None:
     check_mutants(seed, 300)
@@ -263,6 +264,7 @@ def as_yaml(value: object) -> str:
     return str(value)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(SECTIONS), VALUES, max_size=6))
 def test_sections_that_hold_anything(sections: dict[str, Any]) -> None:
@@ -293,6 +295,7 @@ def test_a_text_that_is_anything(text: str) -> None:
     outcome(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.lists(st.text(max_size=20), max_size=2), st.one_of(st.none(), st.text(max_size=12)))
 def test_options_that_are_anything(overrides: list[str], size: str | None) -> None:
@@ -301,6 +304,7 @@ def test_options_that_are_anything(overrides: list[str], size: str | None) -> No
     run_cli(["inspect", str(SPECS[0]), *options])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["inspect", "check"])
 def test_the_command_line(command: str, tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"

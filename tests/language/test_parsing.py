@@ -108,6 +108,7 @@ def doubling(depth: int) -> str:
 BIG_MAP = ", ".join(f"k{i}: 1" for i in range(5000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -237,12 +238,14 @@ def test_a_missing_input() -> None:
         open_text("layers: [relu]")
 
 
+@pytest.mark.slow
 def test_a_very_long_line() -> None:
     text = spec(f"layers: [{'relu, ' * 20_000}reul]")
     found = fault(text)
     assert (pointed(found), found.hint) == ("reul", "did you mean 'relu'?")
 
 
+@pytest.mark.slow
 def test_many_faults_end_the_reading() -> None:
     start = time.perf_counter()
     found = faults("layers:\n" + "".join(f"  - cnov{i}: {{channels: 3}}\n" for i in range(20_000)))
@@ -251,6 +254,7 @@ def test_many_faults_end_the_reading() -> None:
     assert found[-1].message == "too many errors: reading stopped before the end of the file"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "inside",
     ["layers: [conv: {%s}]", "train: {%s}", "%s", "layers: [{relu: , %s}]", "defaults: {conv: {%s}}"],

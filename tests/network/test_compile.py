@@ -11,7 +11,7 @@ from torch import Tensor
 from cnncli.network import Network
 from tests.network.support import HEADS, RESIDUAL, SKIPS, example, graph_of, network_of
 
-pytestmark = pytest.mark.usefixtures("fresh_compiler")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("fresh_compiler")]
 
 
 def assert_same(network: Network, compiled: Any, x: Tensor) -> None:

@@ -29,6 +29,7 @@ def test_joins_and_enlargements_move_as_predicted(text: str) -> None:
     assert sum(each.deviation is not None for each in found.found) > 10
 
 
+@pytest.mark.slow
 def test_random_specs_move_as_predicted() -> None:
     measured = 0
     for seed in range(SUITE):

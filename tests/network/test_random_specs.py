@@ -67,6 +67,7 @@ def compare_all(seeds: range) -> int:
     return valid
 
 
+@pytest.mark.slow
 def test_random_specs_agree_with_torch() -> None:
     assert SUITE // 2 < compare_all(range(SUITE)) < SUITE
 

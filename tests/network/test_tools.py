@@ -37,6 +37,7 @@ def shapes(output: Tensor | dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(each.shape[1:]) for name, each in named.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*specs()])
 def test_copies_are_networks_too(name: str) -> None:
     network, x = on_meta(name)
@@ -46,6 +47,7 @@ def test_copies_are_networks_too(name: str) -> None:
         assert [*twin.state_dict()] == [*network.state_dict()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*specs()])
 def test_export(name: str) -> None:
     network, x = on_meta(name)
@@ -59,12 +61,14 @@ def scripted(network: nn.Module) -> Any:
         return torch.jit.script(network)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*specs()])
 def test_symbolic_trace(name: str) -> None:
     network, x = on_meta(name)
     assert shapes(torch.fx.symbolic_trace(network)(x)) == shapes(network(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*specs()])
 def test_script(name: str) -> None:
     network, x = on_meta(name)
@@ -114,6 +118,7 @@ def test_every_kind_can_be_scripted_and_traced(case: Case) -> None:
         assert torch.equal(torch.fx.symbolic_trace(network)(x), network(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lenet5", "resnet18", "unet", "capsnet", "lenet5_1998"])
 def test_scripted_networks_compute_the_same(name: str) -> None:
     torch.manual_seed(0)
@@ -140,6 +145,7 @@ def test_lenet5_is_the_sequence_of_its_children() -> None:
     assert torch.equal(nn.Sequential(*network.children())(x), network(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*specs()])
 def test_every_hook_fires_once(name: str) -> None:
     network, x = on_meta(name)

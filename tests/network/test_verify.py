@@ -155,6 +155,7 @@ def test_a_node_that_torch_cannot_run_is_reported_and_the_rest_compared() -> Non
     assert str(row.theirs).startswith("an error: ")
 
 
+@pytest.mark.slow
 def test_random_specs_verify() -> None:
     graphs = [graph for seed in range(20) if (graph := random_graph(seed)) is not None]
     assert len(graphs) >= 10

@@ -34,6 +34,7 @@ def beside(network: Network, image: Tensor) -> list[Tensor]:
     return [image, *network.parameters(), *network.buffers()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_autograd_keeps_what_is_predicted(name: str) -> None:
     """At full size on the meta device: every byte, or within the tolerance of an approximate layer."""
@@ -44,6 +45,7 @@ def test_autograd_keeps_what_is_predicted(name: str) -> None:
     assert near(bytes_at(memory(graph, 4, train).saved, BATCH), kept.total, tolerance_of(graph))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     COMPUTED,
@@ -52,6 +54,7 @@ def test_on_the_cpu(name: str) -> None:
     _compare_on_the_cpu(name, torch.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lenet5_1998", "capsnet"])
 def test_on_the_cpu_with_twice_the_bytes(name: str) -> None:
     _compare_on_the_cpu(name, torch.float64)
@@ -77,6 +80,7 @@ def standing(expected: Memory, image: Tensor) -> int:
     return bytes_at(Bytes(expected.weights + expected.buffers), 0) + image.nbytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_peak_of_a_step(name: str) -> None:
     """A whole step on the meta device, in each of its phases, with the optimizer as on a GPU."""

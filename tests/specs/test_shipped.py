@@ -66,6 +66,7 @@ def test_classes_are_a_variable(name: str) -> None:
     assert {shape[0] for shape in shapes.values()} == {7}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_network_computes_the_shape_that_was_predicted(name: str) -> None:
     network = build_network(graph(name), "meta").eval()
@@ -77,6 +78,7 @@ def test_the_network_computes_the_shape_that_was_predicted(name: str) -> None:
     assert {head: tuple(output.shape[1:]) for head, output in found.items()} == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMPUTED)
 def test_a_pass_back_reaches_every_parameter(name: str) -> None:
     """Forward and backward on the CPU, in training: a finite gradient that is not zero everywhere."""
@@ -95,6 +97,7 @@ def test_a_pass_back_reaches_every_parameter(name: str) -> None:
         assert parameter.grad.any(), key
 
 
+@pytest.mark.slow
 def test_what_has_a_recipe_can_be_trained() -> None:
     """Every spec with training settings goes with them, but those whose losses there are not."""
     refused = set()

@@ -182,6 +182,7 @@ def test_ctrl_c_and_resuming_change_nothing(tmp_path: Path, epoch: int, batch: i
     assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
 
 
+@pytest.mark.slow
 def test_stopping_after_every_batch_changes_nothing(tmp_path: Path) -> None:
     chosen = settings(epochs=2, optimizer="adamw", lr=0.01)
     reference, _ = run_whole(tmp_path / "whole", chosen)
@@ -264,6 +265,7 @@ class Writes:
             raise Killed
 
 
+@pytest.mark.slow
 def test_killed_at_any_write(tmp_path: Path) -> None:
     """Die before and after every single change to the folder, from its making on; then resume."""
     chosen = settings(epochs=2)

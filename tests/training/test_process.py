@@ -33,6 +33,8 @@ from cnncli.training.evaluate import evaluate
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import load_weights
 from tests.training.support import CPU, few_digits, small_network
+
+pytestmark = pytest.mark.slow
 run = open_run(Path(sys.argv[1]))
 network = small_network()
 load_weights(network, run.weights)

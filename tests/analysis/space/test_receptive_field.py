@@ -85,6 +85,7 @@ def compare_all(seeds: range) -> tuple[int, int]:
     return valid, exact
 
 
+@pytest.mark.slow
 def test_random_specs_read_what_is_said() -> None:
     valid, exact = compare_all(range(SUITE))
     assert valid > SUITE // 2
@@ -116,11 +117,13 @@ ON_SHIPPED: dict[str, tuple[int, ...] | None] = {
 """Shipped networks, and sizes at which they are quick."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ON_SHIPPED)
 def test_shipped_networks_read_what_is_said(name: str) -> None:
     assert compare(open_spec(SPECS / f"{name}.yaml", size=ON_SHIPPED[name]).graph, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "size"), [("unet", (1, 236, 188)), ("unet_padded", (1, 240, 32))])
 def test_unet_reads_what_is_said(name: str, size: tuple[int, ...]) -> None:
     """A narrow one: channels make no difference to what is read."""

@@ -54,6 +54,7 @@ def test_same_gives_ceil_of_n_over_s_and_no_more_pads_than_needed(k: int, s: int
         )
 
 
+@pytest.mark.slow
 @given(small, small, sizes, st.booleans(), st.data())
 def test_pooling_sizes_are_torchs(k: int, s: int, n: int, ceil_mode: bool, data: st.DataObject) -> None:
     pad = data.draw(st.integers(0, k // 2))

@@ -38,6 +38,7 @@ def formulas_of(graph: Graph, width: int | None = None, depth: int | None = None
     return show.text(page(graph, figures, asked=Asked(depth, formulas=formulas)), width=width).splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 @pytest.mark.parametrize(("width", "depth"), [(80, None), (80, 1), (120, None)])
 def test_every_formula_fits_the_terminal(spec: Path, width: int, depth: int | None) -> None:

@@ -31,6 +31,7 @@ def test_vectors_have_one_of_each() -> None:
     assert found.std == pytest.approx([values.std()], rel=1e-12)
 
 
+@pytest.mark.slow
 def test_sums_are_exact_where_floats_would_not_be() -> None:
     # A hundred million values of 255 and one of 254: the deviation is 1e-4 / 255, lost in 32-bit sums.
     images = torch.full((100, 1, 1000, 1000), 255, dtype=torch.uint8)
