@@ -5,63 +5,46 @@ Nothing here imports torch before a module, a training or a measurement is asked
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from cnncli.algebra import Dim, Expr, symbols_of
+from cnncli.algebra import Dim, Expr
+from cnncli.architecture import Architecture, Layer, Origin, Reading, need_training, setting_texts
 from cnncli.diagnostics import usage_error
-from cnncli.graph import Graph, Opened, all_sizes, open_spec, open_text, read_train
+from cnncli.graph import all_sizes
 from cnncli.language.input_size import parse_shape
 from cnncli.layers import KINDS, Kind
 from cnncli.layers.plugins import load_file
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from cnncli.analysis.check import Verdict
-    from cnncli.analysis.costs.figures import Costs
-    from cnncli.analysis.costs.fully_connected import Comparison
     from cnncli.analysis.costs.overview import Overview
-    from cnncli.analysis.fit.search import Search
-    from cnncli.analysis.memory.report import MemoryReport
-    from cnncli.analysis.sizes import Near, ValidSizes
-    from cnncli.analysis.space.receptive_field import Field
-    from cnncli.analysis.space.shifts import Shift
     from cnncli.analysis.specs import Entry
-    from cnncli.language.sections import Budget, Train
     from cnncli.language.selection import Selection
-    from cnncli.report.page import Page
-    from cnncli.report.pages.views import View
-    from cnncli.results.probe import Probe
-    from cnncli.results.training import Evaluation, Trained
-    from cnncli.results.verify import Verification
+    from cnncli.results.training import Evaluation
     from cnncli.training.launch import Launch
-    from cnncli.training.observer import Observer
+
+__all__ = [
+    "Architecture",
+    "Evaluated",
+    "Input",
+    "Layer",
+    "compare",
+    "evaluate",
+    "is_shipped",
+    "kinds",
+    "load",
+    "load_plugins",
+    "loads",
+    "need_training",
+    "resume",
+    "select",
+    "specs",
+]
 
 Input: TypeAlias = "str | Sequence[Dim] | None"
 """A size such as ``(3, 224, 224)`` or ``"3x224x224"``; with symbols ``"3xHxW"``."""
-
-
-class Layer(NamedTuple):
-    """A row of plain values: ``pandas.DataFrame(architecture.layers)`` is a table of them.
-
-    ``output_shape`` is that of one sample; figures are numbers, or formulas where sizes are unknown.
-    """
-
-    name: str
-    kind: str
-    inputs: tuple[str, ...]
-    output_shape: tuple[Dim, ...]
-    params: Dim
-    buffers: Dim
-    macs: Dim
-    flops: Dim
-    neurons: Dim
-    connections: Dim
-    line: int
-    training_only: bool
 
 
 def load(
@@ -88,7 +71,7 @@ def load(
         UsageError: there is no such file, or an argument is wrong.
     """
     load_plugins(plugins)
-    return _architecture(_Origin(spec, None), input, symbolic, (*settings, *_texts(variables)))
+    return _architecture(Origin(spec, None), input, symbolic, (*settings, *setting_texts(variables)))
 
 
 def loads(
@@ -108,7 +91,7 @@ def loads(
         UsageError: an argument is wrong.
     """
     load_plugins(plugins)
-    return _architecture(_Origin(name, text), input, symbolic, (*settings, *_texts(variables)))
+    return _architecture(Origin(name, text), input, symbolic, (*settings, *setting_texts(variables)))
 
 
 def load_plugins(files: Iterable[str | Path]) -> None:
@@ -160,339 +143,6 @@ def kinds() -> Mapping[str, type[Kind[Any]]]:
     return dict(KINDS)
 
 
-class _Origin(NamedTuple):
-    """Where a spec comes from: a path or name, or a text and the name to call it by."""
-
-    name: str | Path
-    text: str | None
-
-    def open(self, **how: Any) -> Opened:
-        if self.text is None:
-            return open_spec(self.name, **how)
-        return open_text(self.text, name=str(self.name), **how)
-
-
-class Architecture:
-    """A network as its spec describes it: frozen and checked. :func:`load` makes it."""
-
-    __slots__ = ("_input", "_opened", "_origin", "_settings")
-
-    _origin: _Origin
-    _input: Any
-    _settings: tuple[str, ...]
-    _opened: Opened
-
-    def __init__(
-        self, origin: _Origin, size: Any, settings: tuple[str, ...], unknown: Sequence[str] = ()
-    ) -> None:
-        opened = origin.open(size=size, overrides=settings, unknown=tuple(unknown))
-        for name, value in zip(self.__slots__, (size, opened, origin, settings), strict=True):
-            object.__setattr__(self, name, value)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("an Architecture is frozen; load another one, or call symbolic()")
-
-    def __repr__(self) -> str:
-        shape = "x".join(map(str, self.input_shape))
-        return f"<cnncli.Architecture {self.name}: input {shape}, {len(self.graph.nodes)} layers>"
-
-    def __str__(self) -> str:
-        from cnncli.report.show import text  # noqa: PLC0415
-
-        return text(self.page()).rstrip("\n")
-
-    def _repr_html_(self) -> str:
-        from cnncli.report.show import text  # noqa: PLC0415
-
-        return text(self.page(), "html")
-
-    @property
-    def name(self) -> str:
-        """The network's name."""
-        return self.graph.name
-
-    @property
-    def graph(self) -> Graph:
-        """The graph that every figure and the torch module are made from."""
-        return self._opened.graph
-
-    @property
-    def input_shape(self) -> tuple[Dim, ...]:
-        """The shape of one sample: (channels, *sizes) or (features,)."""
-        return self.graph.input
-
-    @property
-    def outputs(self) -> Mapping[str, tuple[Dim, ...]]:
-        """The shape of every output, by its name."""
-        return {name: output.shape for name, output in self.graph.outputs.items()}
-
-    @property
-    def settings(self) -> Train:
-        """The spec's ``train`` section."""
-        return self._opened.train
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """Every layer with its figures for one sample, in the order in which they run."""
-        return tuple(
-            Layer(
-                node.name,
-                node.kind,
-                node.inputs,
-                node.output_shape,
-                *figures,
-                node.location.line,
-                node.training_only,
-            )
-            for node, figures in self.costs().rows
-        )
-
-    def symbolic(self, *variables: str) -> Architecture:
-        """Return the same network over symbols: of its input sizes, or of these variables of the spec.
-
-        Raises:
-            SpecError: what is unknown stands where no formula can.
-            UsageError: there is no such variable.
-        """
-        size = self._input
-        if not variables:
-            known = size is not None and not callable(size) and not any(map(symbols_of, size))
-            size = all_sizes(size) if known else size or all_sizes
-        return Architecture(self._origin, size, self._settings, (*self.graph.variables, *variables))
-
-    def costs(self, batch: int = 1) -> Costs:
-        """Return parameters, MACs, FLOPs, neurons and connections of every layer, and their totals."""
-        from cnncli.analysis.costs.figures import costs  # noqa: PLC0415
-
-        return costs(self.graph, batch)
-
-    def overview(self, batch: int = 1) -> Overview:
-        """Return the network's costs and its depth."""
-        from cnncli.analysis.costs.overview import overview  # noqa: PLC0415
-
-        return overview(self.graph, batch)
-
-    def fully_connected(self) -> tuple[Comparison, ...]:
-        """Return the weights of every layer beside those of a fully connected one of the same shapes."""
-        from cnncli.analysis.costs.fully_connected import compare  # noqa: PLC0415
-
-        return compare(self.graph)
-
-    def memory(
-        self, batch: int = 1, *, dtype: str = "float32", fit_into: int | str | None = None, **settings: Any
-    ) -> MemoryReport:
-        """Return the memory of inference and of a training step.
-
-        Args:
-            batch: samples at once.
-            dtype: float32, float16, bfloat16 or float64.
-            fit_into: a size such as "16GiB": finds the largest batch instead.
-            settings: settings of training that matter here: ``optimizer="adamw"``, ``momentum=0``.
-
-        Raises:
-            UsageError: not even one sample fits, or an argument is wrong.
-            SpecError: sizes are unknown, and a layer's memory has no single formula.
-        """
-        from cnncli.analysis.memory.report import memory_report  # noqa: PLC0415
-
-        train = self._with_settings(settings)._opened.train
-        return memory_report(self.graph, train, batch, dtype, fit_into)
-
-    def sizes(self) -> ValidSizes:
-        """Return the input sizes that the network accepts along every axis, and the layers that say so."""
-        from cnncli.analysis.sizes import valid_sizes  # noqa: PLC0415
-
-        return valid_sizes((self if self.graph.unknowns else self.symbolic()).graph)
-
-    def nearest_sizes(self, size: int) -> Mapping[str, Near]:
-        """Return the accepted sizes nearest to one, along every axis."""
-        from cnncli.analysis.sizes import near  # noqa: PLC0415
-
-        return near(self.sizes().axes, size)
-
-    def receptive_field(self) -> Mapping[str, Field]:
-        """Return what the positions of every node read of the input."""
-        from cnncli.analysis.space.receptive_field import receptive_fields  # noqa: PLC0415
-
-        return receptive_fields(self.graph)
-
-    def shifts(self) -> Mapping[str, tuple[Shift, ...]]:
-        """Return the shifts of the input under which every node's output only moves."""
-        from cnncli.analysis.space.shifts import shifts  # noqa: PLC0415
-
-        return shifts(self.graph)
-
-    def check(self, budget: str | Path | Budget | None = None) -> tuple[Verdict, ...]:
-        """Return a verdict for every limit of the spec's budget, or of another one (a file, or limits).
-
-        Raises:
-            UsageError: there is no budget.
-        """
-        from cnncli.analysis import check  # noqa: PLC0415
-
-        limits = budget if budget is not None else self._opened.budget
-        verdicts = check.check(self.costs(), check.read(limits))
-        if not verdicts:
-            hint = "write limits under 'budget:' in the spec, or give a file of limits"
-            raise usage_error(f"'{self._origin.name}' has no budget", hint=hint)
-        return verdicts
-
-    def fit(self, *variables: str, output: str | None = None, **limits: int | str) -> Search:
-        """Return the largest values of variables, one after another, with which limits hold.
-
-        Args:
-            variables: variables of the spec.
-            output: a new file for the changed spec.
-            limits: ``params="1M"``, ``memory="8GiB"``; the spec's own budget unless given.
-
-        Raises:
-            UsageError: no value fits, all do, or an argument is wrong.
-        """
-        if not variables:
-            raise usage_error("fit() without a variable", expected="variables of the spec, such as 'width'")
-        from cnncli.analysis.fit.search import search  # noqa: PLC0415
-
-        return search(
-            self._reopened, str(self._origin.name), variables, limits, self._settings, output, self._input
-        )
-
-    def module(self, device: Any = None) -> nn.Module:
-        """Return a newly initialized torch module that computes this network.
-
-        Raises:
-            UsageError: torch is not installed.
-            CnncliError: torch has no operation for a layer.
-        """
-        _need("torch", purpose="module()")
-        from cnncli.network import build_network  # noqa: PLC0415
-
-        return build_network(self.graph, device)
-
-    def verify(self) -> Verification:
-        """Compare every figure with torch and torchinfo."""
-        _need("torch", "torchinfo", purpose="verify()")
-        from cnncli.network.verify import verify  # noqa: PLC0415
-
-        return verify(self.graph)
-
-    def probe(
-        self, pixels: int = 4, *, samples: int = 4, seed: int = 0, weights: str | Path | None = None
-    ) -> Probe:
-        """Measure what shifts of 1 to ``pixels`` do, and hold every map against :meth:`shifts`.
-
-        Raises:
-            UsageError: the input has no positions, or ``weights`` is not the folder of a run.
-        """
-        if len(self.input_shape) == 1:
-            expected = "an input with positions, such as 3x224x224"
-            raise usage_error(f"{self.name}: nothing to shift", expected=expected, received="a vector")
-        _need("torch", purpose="probe")
-        from cnncli.network.probe import probe, seeded  # noqa: PLC0415
-
-        network = seeded(self.graph, seed)
-        if weights is not None:
-            _need("safetensors", purpose="weights of a run")
-            from cnncli.training.runs.run import open_run  # noqa: PLC0415
-            from cnncli.training.runs.weights import load_weights  # noqa: PLC0415
-
-            load_weights(network, open_run(Path(weights)).weights)
-        return probe(self.graph, network, pixels, samples)
-
-    def begin(
-        self,
-        data: str | None = None,
-        *,
-        run: str | Path | None = None,
-        device: str = "auto",
-        settings_file: str | Path | None = None,
-        reading: Reading = None,
-        **settings: Any,
-    ) -> Launch:
-        """Make the folder of a new run, with everything checked; its ``start()`` trains.
-
-        Args:
-            data: digits, idx:DIR, folder:DIR or npz:FILE; the spec's own unless given.
-            run: the folder; ``runs/NAME-N`` unless given.
-            device: auto, cpu, cuda, cuda:N or mps.
-            settings_file: a YAML file of settings that replaces the spec's ``train`` section.
-            reading: called with (images read, of how many).
-            settings: settings of training, such as ``epochs=5, lr=0.1``.
-
-        Raises:
-            CnncliError: spec, data and settings do not go together, or the folder is not empty.
-        """
-        need_training()
-        from cnncli.training import launch  # noqa: PLC0415
-
-        changed = self._with_settings(settings)
-        chosen = changed.settings
-        if settings_file is not None:
-            texts = [text for text in changed._settings if text.startswith("train.")]
-            chosen = launch.changed(read_train(settings_file), texts)
-        if data is not None:
-            chosen = chosen.replaced({"data": data})
-        return launch.begin(changed._opened, chosen, device, None if run is None else Path(run), reading)
-
-    def train(self, data: str | None = None, *, observer: Observer | None = None, **how: Any) -> Trained:
-        """Train the network in a new run folder: :meth:`begin`, then every epoch.
-
-        Raises:
-            CnncliError: spec, data and settings do not go together, or the training diverges.
-        """
-        return self.begin(data, **how).start(observer)
-
-    def page(
-        self,
-        batch: int = 1,
-        *,
-        depth: int | None = None,
-        fully_connected: bool = False,
-        receptive_field: bool = False,
-        shifts: bool = False,
-    ) -> Page:
-        """Return what ``cnncli inspect`` shows, for :mod:`cnncli.report.show`.
-
-        Raises:
-            UsageError: a comparison or a view is asked for where sizes are unknown.
-        """
-        from cnncli.report.pages import inspect  # noqa: PLC0415
-
-        figures = self.costs(batch)
-        if not self.graph.unknowns:
-            compared = self.fully_connected() if fully_connected else None
-            views = tuple(self._views(receptive_field=receptive_field, shifts=shifts))
-            return inspect.page(self.graph, figures, batch, inspect.Asked(depth, views, compared))
-        if fully_connected or receptive_field or shifts:
-            expected = "an input size in numbers, and no symbolic variables"
-            raise usage_error("views and comparisons need numbers, not formulas", expected=expected)
-        from cnncli.analysis.memory.totals import memory_totals  # noqa: PLC0415
-
-        formulas = inspect.Formulas(memory_totals(self.graph, figures, batch), self.sizes())
-        return inspect.page(self.graph, figures, batch, inspect.Asked(depth, formulas=formulas))
-
-    def _views(self, *, receptive_field: bool, shifts: bool) -> Iterator[View]:
-        if not (receptive_field or shifts):
-            return
-        from cnncli.report.pages.spatial import FieldView, ShiftView  # noqa: PLC0415
-
-        if receptive_field:
-            yield FieldView(self.receptive_field())
-        if shifts:
-            yield ShiftView(self.shifts())
-
-    def _with_settings(self, settings: Mapping[str, Any]) -> Architecture:
-        if not settings:
-            return self
-        texts = tuple(f"train.{text}" for text in _texts(settings))
-        return Architecture(self._origin, self._input, (*self._settings, *texts), self.graph.variables)
-
-    def _reopened(self, settings: Sequence[str], **how: Any) -> Opened:
-        return self._origin.open(size=self._input, overrides=(*self._settings, *settings), **how)
-
-
-Reading: TypeAlias = "Callable[[int, int], None] | None"
-
-
 def resume(
     run: str | Path,
     *,
@@ -538,25 +188,8 @@ def evaluate(
     return Evaluated(found.run.record.name, found.dataset.name, found.dataset.classes, found.figures)
 
 
-def need_training() -> None:
-    """Check that everything that training needs is installed.
-
-    Raises:
-        UsageError: naming the missing packages and the command that installs them.
-    """
-    from cnncli.training import extras  # noqa: PLC0415
-
-    extras.need_training()
-
-
-def _need(*packages: str, purpose: str) -> None:
-    from cnncli.training.extras import need  # noqa: PLC0415
-
-    need(*packages, purpose=purpose)
-
-
 def _architecture(
-    origin: _Origin, size: Input, symbolic: bool | Sequence[str], settings: tuple[str, ...]
+    origin: Origin, size: Input, symbolic: bool | Sequence[str], settings: tuple[str, ...]
 ) -> Architecture:
     wanted: Any = parse_shape(size) if isinstance(size, str) else _checked(size)
     if isinstance(symbolic, bool):
@@ -591,18 +224,3 @@ def _unknown_sizes(size: Any) -> Any:
         received = "x".join(map(str, size))
         raise usage_error("every input size is given", expected="symbols, such as 3xHxW", received=received)
     return size
-
-
-def _texts(values: Mapping[str, Any]) -> list[str]:
-    """Return values as ``--set`` takes them."""
-    return [f"{name}={_text(value)}" for name, value in values.items()]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_text, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {_text(each)}' for key, each in value.items())}}}"
-    return str(value)
