@@ -437,6 +437,7 @@ def test_the_printed_spec_is_this_case(case: Case) -> None:
 # -- random arguments ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_random_arguments(name: str) -> None:
     tried = 0

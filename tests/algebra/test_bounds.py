@@ -43,6 +43,7 @@ def any_map(draw: Random) -> Dim:
     return draw.randint(0, 6) * sizes[0] * sizes[1] + draw.randint(-9, 9)
 
 
+@pytest.mark.slow
 def test_what_is_proved_holds() -> None:
     proved = 0
     for seed in range(PAIRS):

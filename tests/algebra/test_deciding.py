@@ -32,6 +32,7 @@ TERMS = st.one_of(ATOMS, st.builds("{}*{}".format, ATOMS, ATOMS))
 SUMS = st.lists(TERMS, min_size=1, max_size=3).map(" + ".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(SUMS, st.sampled_from([">=", "=="]))
 def test_the_set_is_what_trying_finds(text: str, relation: str) -> None:
@@ -91,6 +92,7 @@ def sets(key: str) -> st.SearchStrategy[SizeSet]:
 SETS, OTHERS = sets("one"), sets("other")
 
 
+@pytest.mark.slow
 @given(SETS, OTHERS)
 def test_what_is_in_both(left: SizeSet, right: SizeSet) -> None:
     meet = left & right
@@ -102,6 +104,7 @@ def test_what_is_in_both(left: SizeSet, right: SizeSet) -> None:
         assert above == next((m for m in TRIED if m >= n and m in meet), None)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(SETS, OTHERS)
 def test_what_is_left_without_another(left: SizeSet, right: SizeSet) -> None:

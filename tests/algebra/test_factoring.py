@@ -35,12 +35,14 @@ def test_so_it_is_for_costs(text: str) -> None:
     assert_readable(compute(text, NAMES), NAMES)
 
 
+@pytest.mark.slow
 @given(st.lists(costs, max_size=4))
 def test_so_it_is_for_totals(texts: list[str]) -> None:
     parts = tuple(compute(text, NAMES) for text in texts)
     assert_readable(sum(parts), NAMES, parts)
 
 
+@pytest.mark.slow
 @given(costs, formulas)
 def test_what_was_not_added_up_does_no_harm(text: str, other: str) -> None:
     assert_readable(compute(text, NAMES), NAMES, (compute(other, SYMBOLS), compute(text, NAMES)))

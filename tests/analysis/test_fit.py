@@ -160,6 +160,7 @@ def test_other_variables_have_their_values() -> None:
     assert fitted(layers, "w", {"n": 5}, params=110).value == 2
 
 
+@pytest.mark.slow
 def test_where_no_formula_can_stand_values_are_tried() -> None:
     layers = LINEAR + "  - {linear: 10, repeat: n}\n"
     found = fitted(layers, "n", params=335)
@@ -184,6 +185,7 @@ def test_no_value_is_accepted() -> None:
         fitted(layers.replace("[2, 2]", "[3, 1]"), "w", params=10**6)
 
 
+@pytest.mark.slow
 def test_what_is_past_deciding_is_tried() -> None:
     found = fitted(LINEAR + "  - linear: w % 1000003 + 1\n", "w", params=100)
     assert (found.value, found.above, found.tried) == (8, 9, 2048)
@@ -194,6 +196,7 @@ MAP = "input: [3, w, w]\nvars: {w: 4}\nlayers:\n"
 PRODUCT = "  - multiply: {{branches: [identity, [conv: {{channels: 3, kernel: 3, stride: 2}}]]{}}}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "limits", "value"),
     [
@@ -248,6 +251,7 @@ def test_what_others_would_get_wrong(text: str, limits: Mapping[str, int], value
         assert not candidate(task_of(text, limits), "w", value, {}).over(limits)
 
 
+@pytest.mark.slow
 def test_the_batch_may_depend_on_the_variable() -> None:
     text = HEADER + "  - conv: {channels: w, kernel: 1}\ntrain: {batch: w}\n"
     limits = {"memory": 60_000}

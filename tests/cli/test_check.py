@@ -82,6 +82,7 @@ def test_patterns(folder: Path) -> None:
     assert "over.yaml: over budget" in text
 
 
+@pytest.mark.slow
 def test_shipped_networks_are_within_their_budgets() -> None:
     code, text, errors = check("specs/**/*.yaml")
     assert code == 0, errors

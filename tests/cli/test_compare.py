@@ -232,6 +232,7 @@ def test_names_in_a_pipe_are_whole_and_steer_nothing(folder: Path) -> None:
     assert "[31mred" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["specs"], ["specs/vgg", "--side-by-side"], ["lenet5", "--side-by-side"]])
 def test_lines_fit_a_terminal(words: list[str]) -> None:
     lines = on_a_terminal("inspect", *words)

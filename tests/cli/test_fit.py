@@ -59,6 +59,7 @@ def test_the_specs_own_budget_is_taken() -> None:
     assert text.splitlines()[-1] == "--set classes=1010"
 
 
+@pytest.mark.slow
 def test_what_takes_no_formula_is_tried() -> None:
     _, text, _ = call("fit", "resnet20", "--vary", "n", "--limit", "params=0.5M")
     assert "values from 1 to 41 were tried, because no formula decides it" in text
@@ -124,6 +125,7 @@ def test_a_spec_without_a_budget(tmp_path: Path) -> None:
     assert "give one: --limit params=1M" in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("params", "layer"),
     [

@@ -154,6 +154,7 @@ def test_a_map_that_does_not_move_as_predicted(monkeypatch: pytest.MonkeyPatch, 
     assert "maxpool1 does not move as predicted along length" in result.stdout
 
 
+@pytest.mark.slow
 def test_the_weights_of_a_run(tmp_path: Path) -> None:
     spec = tmp_path / "net.yaml"
     spec.write_text(

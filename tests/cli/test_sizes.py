@@ -197,6 +197,7 @@ def test_what_is_no_size(text: str) -> None:
         parse_shape(text)
 
 
+@pytest.mark.slow
 def test_conditions_that_repeat_too_late_together(tmp_path: Path) -> None:
     """Any two of them are past writing down, all three leave one size, or none."""
     spec = tmp_path / "late.yaml"
@@ -223,6 +224,7 @@ layers:
     assert "'reshape' keeps the number of values" in errors
 
 
+@pytest.mark.slow
 def test_formulas_do_not_grow_for_ever(tmp_path: Path) -> None:
     spec = tmp_path / "large.yaml"
     spec.write_text("input: [1, 4]\nlayers:\n  - {upsample: 2, repeat: 15000}\n")

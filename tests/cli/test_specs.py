@@ -82,6 +82,7 @@ def test_json() -> None:
     assert (found["lenet5_1998"]["name"], found["lenet5_1998"]["depth"]) == ("lenet5-1998", 4)
 
 
+@pytest.mark.slow
 def test_every_name_can_be_inspected_and_has_the_same_figures_then() -> None:
     found = documents()
     result = runner.invoke(application(), ["inspect", *found, "--format", "json"])

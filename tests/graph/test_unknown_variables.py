@@ -66,6 +66,7 @@ def compare(text: str, values: Sequence[int]) -> tuple[str, int]:
     return "held", held
 
 
+@pytest.mark.slow
 def test_random_specs() -> None:
     outcomes = Counter(compare(random_spec(seed), (4, 5, 6, 8, 13, 24))[0] for seed in range(QUICK))
     assert outcomes == OUTCOMES

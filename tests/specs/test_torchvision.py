@@ -42,6 +42,7 @@ def test_predicted_keys_and_shapes(model: str) -> None:
     assert dict(keys(graph(SPEC_OF[model]))) == recorded()[model]["state_dict"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_compiled_keys_and_shapes(model: str) -> None:
     state = build_network(graph(SPEC_OF[model]), "meta").state_dict()

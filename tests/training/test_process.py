@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 from cnncli.training.runs.run import open_run
 from tests.training.support import begin, figures, go_on, read_metrics, run_whole, settings
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CHOSEN = {"epochs": 20, "seed": 3}
 TRAIN = f"""
@@ -34,7 +36,6 @@ from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import load_weights
 from tests.training.support import CPU, few_digits, small_network
 
-pytestmark = pytest.mark.slow
 run = open_run(Path(sys.argv[1]))
 network = small_network()
 load_weights(network, run.weights)

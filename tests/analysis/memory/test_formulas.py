@@ -71,6 +71,7 @@ def shipped_case(name: str, count: int) -> str:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SIZED if name not in SLOW])
 def test_shipped_networks(name: str) -> None:
     assert shipped_case(name, 3) == "held"
