@@ -187,7 +187,7 @@ def test_imports_follow_the_drawing() -> None:
         ("cnncli.__main__", "from cnncli.training import run", "__main__ imports training"),
         ("cnncli.api", "from cnncli.training import run", "api imports training at its start"),
         ("cnncli.api", "class A:\n    import cnncli.training", "api imports training at its start"),
-        ("cnncli.architecture", "try:\n    import cnncli.network\nfinally:\n    pass", "network at its start"),
+        ("cnncli.architecture", "try:\n    import cnncli.network\nfinally:\n    pass", "at its start"),
         ("cnncli.api", "import importlib\nimportlib.import_module('cnncli.training')", "at its start"),
         ("cnncli.cli.train", "def f():\n    from cnncli.training import loop", "cli imports training"),
         ("cnncli.cli.inspect", "from cnncli.graph import open_spec", "cli imports graph"),
