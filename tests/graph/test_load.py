@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from cnncli.diagnostics import CnncliError, ShapeError, SpecError, UsageError
 from cnncli.graph import open_spec, open_text, read_budget
 from cnncli.layers import KINDS, plugins, registry
 from tests.language.support import fault, faults, graph, nodes
+from tests.steps import at_most
 
 PLUGIN = '''
 from cnncli.layers import Example, FromInput, layer
@@ -128,7 +128,7 @@ def test_training_only_is_what_only_such_heads_need() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", ["chain", "joins", "blocks"])
-def test_time_grows_linearly(shape: str) -> None:
+def test_work_grows_linearly(shape: str) -> None:
     def text(count: int) -> str:
         if shape == "chain":
             each = "  - conv: {channels: 8, kernel: 3, padding: same, activation: relu}\n"
@@ -139,17 +139,15 @@ def test_time_grows_linearly(shape: str) -> None:
         blocks = "blocks: {b: {args: {c: }, layers: [conv: {channels: c, kernel: 1, norm: batch}]}}\n"
         return f"input: [3, 8, 8]\n{blocks}layers:\n{each * count}"
 
-    def seconds(count: int) -> float:
-        start = time.process_time()
-        opened = open_text(text(count))
-        taken = time.process_time() - start
+    def steps(count: int) -> int:
+        written = text(count)
+        with at_most(10_000_000) as work:
+            opened = open_text(written)
         assert len(opened.graph.nodes) == 2 * count
-        return taken
+        return work.taken
 
-    seconds(100)
-    small = min(seconds(500) for _ in range(3))
-    large = min(seconds(4000) for _ in range(2))
-    assert large < 20 * small  # 8 times as many
+    steps(100)  # what is computed once for all
+    assert steps(2000) < 8.1 * steps(250)
 
 
 class TestBudget:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.language.support import fault, faults, graph, kinds, names, nodes, pointed, rendered, under
+from tests.steps import at_most
 
 RESNET = """
 vars: {width: 64, depths: [2, 2, 2, 2], classes: 1000}
@@ -280,9 +279,9 @@ class TestFaults:
         ],
     )
     def test_too_many_layers(self, text: str) -> None:
-        start = time.perf_counter()
-        assert fault(text).code == "limit"
-        assert time.perf_counter() - start < 4
+        with at_most(10_000_000):
+            found = fault(text)
+        assert found.code == "limit"
 
     def test_the_whole_message(self) -> None:
         assert rendered(PAIR + "layers: [relu, pair: {a: 4, b: 9}]") == (

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.language.support import faults, names, nodes
+from tests.steps import at_most
 
 LONG = "+".join("a" * 200)
 CONV = f"conv: {{channels: {LONG}, kernel: 1}}"
 MANY = 40_000
+MOST = 20_000_000
+"""Steps; reading 40,000 layers takes some 5,000,000."""
 CASES = {
     "expressions": "vars: {a: 3}\nlayers:\n" + f"  - conv: {{channels: '{LONG}', kernel: 1}}\n" * 4500,
     "expressions in blocks": (
@@ -47,9 +48,9 @@ CASES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_what_would_take_long_is_refused(case: str) -> None:
-    start = time.process_time()
-    assert faults(CASES[case])
-    assert time.process_time() - start < 5  # two on an idle machine
+    with at_most(MOST):
+        found = faults(CASES[case])
+    assert found
 
 
 def test_a_name_may_not_grow_without_limit() -> None:
@@ -58,10 +59,9 @@ def test_a_name_may_not_grow_without_limit() -> None:
 
 @pytest.mark.slow
 def test_copies_share_what_is_computed_once() -> None:
-    start = time.process_time()
     text = f"vars: {{a: 3}}\nlayers: [{{conv: {{channels: {LONG}, kernel: 1}}, repeat: 10000, name: c}}]"
-    found = nodes(text)
-    assert time.process_time() - start < 5
+    with at_most(MOST):
+        found = nodes(text)
     assert found["c.1"].layer is found["c.9999"].layer
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 
 import pytest
@@ -12,6 +11,7 @@ from cnncli.graph import open_text
 from cnncli.language.parsing import parse
 from cnncli.language.tree import Items, Scalar, Value
 from tests.language.support import fault, faults, graph, nodes, pointed, spec
+from tests.steps import at_most
 
 
 def plain(value: Value) -> object:
@@ -134,14 +134,15 @@ BIG_MAP = ", ".join(f"k{i}: 1" for i in range(5000))
 )
 def test_what_would_take_all_day_is_refused_at_once(text: str) -> None:
     tracemalloc.start()
-    start = time.process_time()
-    found = faults("input: [1]\n" + text)
-    taken = time.process_time() - start
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    try:
+        found = faults("input: [1]\n" + text)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     assert found
-    assert taken < 12  # tracemalloc slows this down several times
     assert peak < 400 * 2**20
+    with at_most(5_000_000):
+        faults("input: [1]\n" + text)
 
 
 def test_anchors_and_aliases_work() -> None:
@@ -247,9 +248,8 @@ def test_a_very_long_line() -> None:
 
 @pytest.mark.slow
 def test_many_faults_end_the_reading() -> None:
-    start = time.perf_counter()
-    found = faults("layers:\n" + "".join(f"  - cnov{i}: {{channels: 3}}\n" for i in range(20_000)))
-    assert time.perf_counter() - start < 5
+    with at_most(5_000_000):
+        found = faults("layers:\n" + "".join(f"  - cnov{i}: {{channels: 3}}\n" for i in range(20_000)))
     assert 100 <= len(found) <= 101
     assert found[-1].message == "too many errors: reading stopped before the end of the file"
 
@@ -260,8 +260,8 @@ def test_many_faults_end_the_reading() -> None:
     ["layers: [conv: {%s}]", "train: {%s}", "%s", "layers: [{relu: , %s}]", "defaults: {conv: {%s}}"],
 )
 def test_many_unknown_keys(inside: str) -> None:
-    start = time.perf_counter()
     keys = ", ".join(f"chanels{i}: 1" for i in range(20_000))
     text = inside % keys if inside != "%s" else keys.replace(", ", "\n")
-    assert len(faults(text if "layers" in text else f"{text}\nlayers: [relu]")) <= 202
-    assert time.perf_counter() - start < 5
+    with at_most(20_000_000):
+        found = faults(text if "layers" in text else f"{text}\nlayers: [relu]")
+    assert 1 <= len(found) <= 202

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from math import inf
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from cnncli.language.expressions import ExpressionError, Result, evaluate
 from cnncli.language.scope import number
 from tests.language.support import fault, faults, graph, kinds, layer, nodes, opened, pointed
+from tests.steps import at_most
 
 CONV = "layers: [conv: {channels: %s, kernel: 1}]"
 
@@ -158,10 +158,8 @@ def test_each_operator(text: str, expected: Result) -> None:
     ],
 )
 def test_what_has_no_value(text: str) -> None:
-    start = time.perf_counter()
-    with pytest.raises(ExpressionError) as caught:
+    with at_most(100_000), pytest.raises(ExpressionError) as caught:
         value(text, a=[1, 2, 3])
-    assert time.perf_counter() - start < 1
     assert 0 <= caught.value.start <= len(text)
     assert caught.value.width >= 0
 
@@ -268,9 +266,10 @@ class TestVars:
     )
     def test_what_doubles_again_and_again(self, each: str, end: str) -> None:
         lines = "".join(f"  a{i}: {each.format(i + 1)}\n" for i in range(30))
-        start = time.perf_counter()
-        found = faults(f"vars:\n{lines}  a30: {end}\nname: $a0\nlayers: [conv: {{channels: a0, kernel: 1}}]")
-        assert time.perf_counter() - start < 1
+        text = f"vars:\n{lines}  a30: {end}\nname: $a0\nlayers: [conv: {{channels: a0, kernel: 1}}]"
+        with at_most(200_000):
+            found = faults(text)
+        assert found
         assert all(each.code in {"limit", "text", "expression"} for each in found)
 
     def test_a_mapping_has_no_value(self) -> None:
