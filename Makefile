@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest -n logical --dist worksteal
 # A file whose name begins with _ is a helper of the others.
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 
-.PHONY: help demo quick lint types test campaign bench clean
+.PHONY: help demo quick lint types prose test campaign bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -20,7 +20,8 @@ help:
 	@echo "make quick     lint and the fast tests, for daily work"
 	@echo "make lint      ruff"
 	@echo "make types     mypy"
-	@echo "make test      lint, types and the whole test suite"
+	@echo "make prose     spelling and wording"
+	@echo "make test      lint, types, prose and the whole test suite"
 	@echo "make campaign  the slow random and exhaustive checks"
 	@echo "make bench     the side-by-side measurements under benchmarks/"
 	@echo "make clean     remove the environment, caches and demo output"
@@ -54,10 +55,13 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+prose: $(VENV)/.dev
+	$(BIN)/python scripts/check_prose.py
+
 quick: lint
 	$(PYTEST) -m "not (slow or campaign)"
 
-test: lint types
+test: lint types prose
 	$(PYTEST)
 
 campaign: $(VENV)/.dev

@@ -1,6 +1,6 @@
-"""Random whole specs as text, for tests that hold cnncli against torch.
+"""Random whole specs as text, for tests that compare cnncli with torch.
 
-A spec follows from its seed alone. It uses the language broadly: chains, branches, joins, sugar,
+A spec follows from its seed alone. It uses the language broadly: chains, branches, joins, shorthand,
 paddings, strides, repeats, blocks, variables and expressions, heads, one to three spatial axes. Most
 specs are valid; some ask for shapes that do not fit, as people do.
 """

@@ -1,4 +1,4 @@
-"""The drawing in ARCHITECTURE.md, held against the imports of every file under ``cnncli/``.
+"""The drawing in ARCHITECTURE.md, compared with the imports of every file under ``cnncli/``.
 
 The checker is a function over (module name, source text), so that the second half of this file can
 feed it sources which break each rule: a guard that cannot fail guards nothing.
@@ -133,7 +133,7 @@ def _targets(module: str, node: ast.AST) -> list[str]:
     if isinstance(node, ast.ImportFrom):
         return _from_targets(module, node)
     if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
-        # A name that is computed (a user's plugin) is no arrow of ours.
+        # A name that is computed (a user's plugin) is not an import of ours.
         return [a.value for a in node.args[:1] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
     return []
 

@@ -1,4 +1,4 @@
-"""What every kind of layer promises, held against torch: a walk over the registry.
+"""What every kind of layer promises, compared with torch: a walk over the registry.
 
 Each kind's examples, and random arguments drawn from its own declaration, go through the same
 checks. A failure prints a spec to paste.

@@ -92,7 +92,7 @@ def imported_names(tree: ast.AST) -> dict[str, str]:
 
 
 def dotted(node: ast.AST, names: dict[str, str]) -> str:
-    """The full name that ``node`` refers to, imports undone; empty where it is no plain name."""
+    """The full name that ``node`` refers to, imports undone; empty where it is not a plain name."""
     if isinstance(node, ast.Name):
         return names.get(node.id, node.id)
     if isinstance(node, ast.Attribute):

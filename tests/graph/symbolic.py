@@ -41,7 +41,7 @@ def spec_of(text: str) -> Spec:
 
 
 class Outcome(NamedTuple):
-    """What became of a comparison: ``undecided``, ``none`` (no size fits), or ``held`` at so many sizes."""
+    """The result of a comparison: ``undecided``, ``none`` (no size fits), or ``held`` at this many sizes."""
 
     word: str
     sizes: int = 0

@@ -1,4 +1,4 @@
-"""Specs with a variable kept unknown, held against the same specs in numbers."""
+"""Specs with a symbolic variable, compared with the same specs in numbers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def numbers(text: str, value: int) -> Graph | None:
 
 
 def compare(text: str, values: Sequence[int]) -> tuple[str, int]:
-    """What became of the spec: ``held`` at so many values, ``none``, ``undecided`` or ``no-formula``.
+    """What became of the spec: ``held`` with the number of values, ``none``, ``undecided`` or ``no-formula``.
 
     Raises AssertionError with the spec to paste.
     """

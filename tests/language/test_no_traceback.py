@@ -193,7 +193,7 @@ def check_unknown(text: str, opened: Opened) -> int:
         unknown = outcome(text, name)
         own = opened.document.scope.result(name) if unknown is not None else 0
         if unknown is None or not isinstance(own, int) or own < 1:
-            continue  # it stands where no formula can, or symbols do not stand for it
+            continue  # it is used where a formula is not accepted, or symbols do not stand for it
         at = {name: own}
         assert all(evaluate(bound.condition, at) for bound in unknown.graph.bounds), text
         formulas, numbers = (costs(each.graph).training_totals for each in (unknown, opened))

@@ -1,4 +1,4 @@
-"""Memory on random networks, held against torch, and the one difference that is known."""
+"""Memory on random networks, compared with torch, and the one difference that is known."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_many_random_networks() -> None:
 
 
 def test_flatten_copies_what_a_convolution_made_of_normalized_channels() -> None:
-    """``layernorm: {over: channels}`` hands on channels side by side, and a convolution keeps that order."""
+    """``layernorm: {over: channels}`` passes on channels side by side, and a convolution keeps that order."""
     for norm, copy in (("layernorm", 0), ("{layernorm: {over: channels}}", BATCH * 4 * 5 * 4 * 4)):
         convs = f"{{conv: {{channels: 4, kernel: 1}}}}, {norm}, {{conv: {{channels: 5, kernel: 3}}}}"
         graph = graph_of(f"input: [2, 6, 6]\nlayers: [{convs}, relu, flatten, linear: 3]\n")

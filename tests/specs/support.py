@@ -23,8 +23,8 @@ LARGE = (
     *(f"vgg/vgg{depth}" for depth in (11, 13, 16, 19)),
 )
 COMPUTED = tuple(pytest.param(name, marks=pytest.mark.campaign if name in LARGE else ()) for name in NAMES)
-"""All of them, for tests that compute a network: those with many layers of which others have the like only
-in campaigns."""
+"""All of them, for tests that compute a network; those whose layers are found in smaller ones too only in
+campaigns."""
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The memory of every shipped network, held against torch: what autograd keeps, and all storages alive."""
+"""The memory of every shipped network, compared with torch: what autograd keeps, and all storages alive."""
 
 from __future__ import annotations
 

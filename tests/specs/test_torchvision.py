@@ -29,7 +29,7 @@ def keys(network: Graph) -> Iterator[tuple[str, list[Dim]]]:
         for name, shape in (*node.parameters.items(), *node.buffers.items()):
             yield f"{node.name}.{name}", list(shape)
             if name.endswith("running_mean"):
-                # torch's own counter stands beside every running mean; it is no running statistic.
+                # torch's own counter accompanies every running mean; it is not a running statistic.
                 yield f"{node.name}.{name.removesuffix('running_mean')}num_batches_tracked", []
 
 

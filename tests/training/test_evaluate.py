@@ -78,7 +78,7 @@ def test_what_is_no_number_is_no_success() -> None:
     nan = float("nan")
     found = on_rows([[nan] * 6, [nan, 0, 0, 0, 0, 9.0]], [3, 5])
     assert found.top1 == 0
-    assert found.top5 == 0.5  # of the second, one thing that is no number leads
+    assert found.top5 == 0.5  # of the second, one score that is not a number leads
     assert np.isnan(found.loss)
 
 

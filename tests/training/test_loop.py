@@ -374,7 +374,7 @@ def test_the_first_bad_batch_is_the_one_named(tmp_path: Path) -> None:
     chosen = settings()
     run = begin(tmp_path / "run", chosen)
     with pytest.raises(CnncliError, match=r"in epoch 2, batch 3 of 7 \(step 10\)"):
-        train(TurnsBad(10), few_digits(), chosen, run, device=CPU)  # told of at the end of the epoch
+        train(TurnsBad(10), few_digits(), chosen, run, device=CPU)  # reported at the end of the epoch
     kept = open_run(tmp_path / "run").read_checkpoint()
     assert kept is not None
     assert (kept.position.epochs, kept.position.batches) == (1, 0)

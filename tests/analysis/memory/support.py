@@ -1,4 +1,4 @@
-"""The memory of a network as formulas, held against the memory of the same spec in numbers."""
+"""The memory of a network as formulas, compared with the memory of the same spec in numbers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def compare(text: str, symbolic: Opened, in_numbers: Open, values: Sequence[Valu
 
 
 def _compare_parts(text: str, values: Values, formulas: Memory, numbers: Memory) -> None:
-    """Everything that is no peak, once and for each sample, so for all batches."""
+    """Everything except the peaks, once and for each sample, so for all batches."""
     for name in ("weights", "buffers", "gradients", "state"):
         mine, theirs = getattr(formulas, name), getattr(numbers, name)
         assert evaluate(mine, values) == theirs, (text, values, name)

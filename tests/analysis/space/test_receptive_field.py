@@ -34,7 +34,7 @@ def figures(field: Field) -> list[tuple[object, ...]]:
 
 
 def compare(graph: Graph, where: str) -> int:
-    """Hold every node's field against what reaches it; how many positions were held against an interval.
+    """Compare every node's field with what reaches it; how many positions were compared with an interval.
 
     Where no padding has a part, an output reads from the first to the last position that is said, and
     elsewhere nothing beyond. Size, jump and center are what follows from these intervals.
@@ -73,7 +73,7 @@ def check_regular(axis: Axis, where: str) -> None:
 
 
 def compare_all(seeds: range) -> tuple[int, int]:
-    """How many specs were valid, and how many intervals of theirs were held against torch."""
+    """How many specs were valid, and how many of their intervals were compared with torch."""
     valid = exact = 0
     for seed in seeds:
         try:

@@ -1,4 +1,4 @@
-"""Which shifts a node's output only moves under, by hand; tests of ``probe`` hold them against torch."""
+"""Which shifts a node's output only moves under, by hand; tests of ``probe`` compare them with torch."""
 
 from __future__ import annotations
 

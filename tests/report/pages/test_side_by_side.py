@@ -15,7 +15,7 @@ from tests.specs.support import graph as shipped
 
 # Simonyan and Zisserman, 2014, table 1, typed in row by row. A line of the paper's is a line here; the
 # rule after a stage is "---". The input's row is theirs in words ("224 x 224 RGB image"); the soft-max
-# of its last row is no layer of the specs, whose loss takes the scores as they are.
+# of its last row is not a layer of the specs, whose loss takes the scores as they are.
 COLUMNS = {"A": "vgg11", "A-LRN": "vgg11_lrn", "B": "vgg13", "C": "vgg16_c", "D": "vgg16", "E": "vgg19"}
 TABLE_1 = """
 A          | A-LRN      | B          | C          | D          | E

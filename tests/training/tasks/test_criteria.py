@@ -80,7 +80,7 @@ def test_a_far_class_is_not_pushed_farther() -> None:
     near = DISTANCES.clone().requires_grad_()
     CRITERIA["distance"].losses(near, LABELS, 0.0).sum().backward()
     assert near.grad is not None
-    assert near.grad[0, 2].abs() < 1e-20  # at 160, behind the 100 of those that are no class
+    assert near.grad[0, 2].abs() < 1e-20  # at 160, behind the 100 of those that are not classes
     assert near.grad[2, 0] < -0.1  # at 0.5, beside the right one
 
 
