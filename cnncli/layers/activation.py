@@ -1,7 +1,7 @@
 """Activations.
 
-``work`` counts the elementary operations of the formula as written, for each value; a comparison,
-an exponential, a hyperbolic tangent or a logarithm is one.
+``work`` is the number of elementary operations of the formula as written, for each value; a comparison, an
+exponential, a hyperbolic tangent and a logarithm count as one each.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ReLU6(FromInput):
 class LeakyReLU(FromInput):
     """x where it is positive, slope * x elsewhere (Maas, Hannun and Ng, 2013)."""
 
-    slope: float = arg(Number(0), "slope of the negative side", default=0.01, main=True)
+    slope: float = arg(Number(0), "slope for negative values", default=0.01, main=True)
 
     work = 2
     examples: ClassVar[tuple[Example, ...]] = (*_PLAIN, Example("0.2", ((3, 4),)))
@@ -60,8 +60,8 @@ class LeakyReLU(FromInput):
 class PReLU(Layer):
     """x where it is positive, a learned slope times x elsewhere (He et al., 2015)."""
 
-    shared: bool = arg(Flag(), "one slope for all channels instead of one each", default=False)
-    start: float = arg(Number(), "the slope before training", default=0.25)
+    shared: bool = arg(Flag(), "learn one slope for all channels instead of one for each", default=False)
+    start: float = arg(Number(), "initial slope", default=0.25)
 
     examples: ClassVar[tuple[Example, ...]] = (*_PLAIN, Example("{shared: true}", ((3, 4, 2),)))
 
@@ -92,7 +92,7 @@ class PReLU(Layer):
 class ELU(FromInput):
     """x where it is positive, alpha * (exp(x) - 1) elsewhere (Clevert, Unterthiner and Hochreiter, 2015)."""
 
-    alpha: float = arg(Number(0), "limit of the negative side", default=1.0, main=True)
+    alpha: float = arg(Number(0), "minus the limit for large negative values", default=1.0, main=True)
 
     work = 4
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
@@ -172,10 +172,10 @@ class Softplus(FromInput):
 
 @layer("softmax", activation=True)
 class Softmax(FromOutput):
-    """exp(x - m) over its sum across channels or features: values that are positive and add up to 1.
+    """exp(x - m) divided by its sum across channels or features: positive values that add up to 1.
 
-    m is their largest, which changes nothing but keeps the exponentials in range.
-    Training applies it within the loss; a network that is trained ends in its logits.
+    m is the largest of them; subtracting it does not change the result but keeps the exponentials in range.
+    The cross-entropy loss includes softmax, so a network that is to be trained ends in its logits.
     """
 
     work = 5
@@ -189,7 +189,7 @@ class Softmax(FromOutput):
 class LogSoftmax(FromOutput):
     """The logarithm of softmax: x - m - log(sum of exp(x - m)) across channels or features.
 
-    m is their largest, which changes nothing but keeps the exponentials in range.
+    m is the largest of them; subtracting it does not change the result but keeps the exponentials in range.
     """
 
     work = 5

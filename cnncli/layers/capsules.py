@@ -1,4 +1,4 @@
-"""Capsules: groups of neurons whose vector says what is there (length) and how it looks (direction)."""
+"""Capsules: vectors whose length is the probability of an entity, and whose direction is its pose."""
 
 from __future__ import annotations
 
@@ -24,24 +24,23 @@ from cnncli.layers.kind import (
 )
 from cnncli.layers.registry import layer
 
-_SQUASH = 3  # its square, its part of the sum, its scaling: operations for each value of a capsule
-_SCALARS = 5  # |s|^2, 1 + |s|^2, their quotient, |s|, the factor: kept of each capsule that is squashed
+_SQUASH = 3  # operations for each value of a capsule: the square, the addition to the sum, the scaling
 
 
 @layer("capsules")
 class Capsules(Layer):
     """Capsules with routing by agreement (Sabour, Frosst and Hinton, 2017, equations 1 to 3, procedure 1).
 
-    The channels of the input, in groups of ``reads``, are at every position one capsule u. Squashed to
-    |u|^2 / (1 + |u|^2) u / |u|, it predicts every output capsule by a matrix of its own, W u. An output is
-    the squashed sum of its predictions, weighted by a softmax that grows where prediction and sum agree.
-    The output is a map of ``count`` channels with ``size`` positions.
+    At every position, each group of ``reads`` input channels is a capsule u. Squashed to
+    |u|^2 / (1 + |u|^2) u / |u|, it predicts every output capsule with a matrix of its own, W u. An output
+    capsule is the squashed sum of its predictions, weighted by a softmax that increases where a prediction
+    agrees with the sum. The output is a map of ``count`` channels with ``size`` positions.
     """
 
-    count: Dim = arg(Count(), "output capsules", main=True)
-    size: Dim = arg(Count(), "values of an output capsule", default=16)
-    reads: int = arg(Whole(1), "channels of the input that form a capsule", default=8)
-    routings: int = arg(Whole(1, 100), "rounds of routing", default=3)
+    count: Dim = arg(Count(), "number of output capsules", main=True)
+    size: Dim = arg(Count(), "number of values of an output capsule", default=16)
+    reads: int = arg(Whole(1), "number of input channels that form a capsule", default=8)
+    routings: int = arg(Whole(1, 100), "number of routing iterations", default=3)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("10", ((16, 3, 2),)),
@@ -57,7 +56,7 @@ class Capsules(Layer):
         )
 
     def inputs(self, input_shape: Shape) -> Dim:
-        """How many capsules the input is."""
+        """Return the number of input capsules."""
         return product(input_shape) // self.reads
 
     def output(self, input_shape: Shape) -> Shape:
@@ -67,13 +66,13 @@ class Capsules(Layer):
         return {"weight": (self.inputs(input_shape), self.count, self.size, self.reads)}
 
     def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """The predictions: a matrix for each pair of an input and an output capsule."""
+        """Count the predictions: one matrix for each pair of an input and an output capsule."""
         return product(self.parameters(input_shape)["weight"])
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """Per round a softmax, and 2 per value of a prediction for sums and agreement; 3 per squashed value.
+        """Per iteration a softmax, and 2 per value of a prediction for sum and agreement; 3 to squash a value.
 
-        The last round has no agreement.
+        The last iteration needs no agreement.
         """
         pairs = self.inputs(input_shape) * self.count
         sums = (2 * self.routings - 1) * 2 * self.size * pairs
@@ -91,7 +90,7 @@ class Capsules(Layer):
 
 
 class CapsuleReader(Weightless):
-    """What is common to layers that measure capsules: the channels of a map, with all of their positions."""
+    """Layers that measure capsules: the channels of a map, each with all of its positions."""
 
     examples: ClassVar[tuple[Example, ...]] = (Example("", ((10, 16),)), Example("", ((4, 3, 2),)))
 
@@ -104,9 +103,9 @@ class CapsuleReader(Weightless):
 
 @layer("capsulelength")
 class CapsuleLength(CapsuleReader):
-    """The Euclidean length of each capsule: how likely it is that what it stands for is there.
+    """The Euclidean length of each capsule: the probability that what it represents is present.
 
-    Trained as an output it minimizes the margin loss (Sabour, Frosst and Hinton, 2017, equation 4).
+    An output of this kind is trained with the margin loss (Sabour, Frosst and Hinton, 2017, equation 4).
     """
 
     criterion = "margin"
@@ -115,32 +114,32 @@ class CapsuleLength(CapsuleReader):
         return (input_shape[0],)
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
-        """A length is the same in whatever order the values stand."""
+        """Return STAYS: a length does not depend on the order of the values."""
         return UnderShift.STAYS
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """Per capsule a square for each value, one addition less, and a root."""
+        """Per capsule a square for each value, one addition fewer, and a square root."""
         return 2 * product(input_shape)
 
 
 @layer("capsulemask")
 class CapsuleMask(CapsuleReader):
-    """The longest capsule as it is, zeros in place of all others: what a decoder draws a picture from.
+    """Keeps the longest capsule and sets all others to zero: the input of a decoder that draws a picture.
 
-    (Sabour, Frosst and Hinton, 2017, section 4.1; there it is the capsule of the label while training.)
+    (Sabour, Frosst and Hinton, 2017, section 4.1; in training, the paper keeps the label's capsule.)
     """
 
     def output(self, input_shape: Shape) -> Shape:
         return input_shape
 
     def windows(self, input_shape: Shape) -> Reading:
-        """Any value may decide which capsule is the longest."""
+        """Return ALL: any value may decide which capsule is the longest."""
         return ALL
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
-        """The longest capsule is the longest wherever its values stand."""
+        """Return MOVES: lengths do not depend on where the values are."""
         return UnderShift.MOVES
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """The lengths, and one comparison less than there are capsules."""
+        """The lengths, and one comparison fewer than there are capsules."""
         return 2 * product(input_shape) + input_shape[0] - 1

@@ -43,25 +43,25 @@ class Conv(Layer):
 
     a[k, i, j] = b[k] + sum over c, p, q of w[k, c, p, q] x[c, si + dp, sj + dq].
 
-    As in every network library this is a correlation. The formula of signal processing,
+    As in all deep-learning libraries, this is a cross-correlation. The convolution of signal processing,
     a[i, j] = sum over p, q of x[i - p, j - q] w[p, q], mirrors the kernel along every axis, which makes
-    no difference to a kernel that is learned; ``flip: true`` computes it to the letter.
+    no difference for a learned kernel; ``flip: true`` computes exactly that.
 
     The output has floor((n + pads - k') / s) + 1 positions along an axis, k' = d(k - 1) + 1
     (Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016).
 
     A ``table`` lists for every output channel the input channels that it reads, counted from 0, as table I
-    of LeCun et al. (1998) does; there is one kernel for each connection that it has.
+    of LeCun et al. (1998) does; each of these connections has one kernel.
     """
 
-    channels: Dim = arg(Count(), "output channels", main=True)
+    channels: Dim = arg(Count(), "number of output channels", main=True)
     kernel: int | tuple[int, ...] = arg(PerAxis(), "kernel size along each axis")
     stride: int | tuple[int, ...] = arg(PerAxis(), "step between placements of the kernel", default=1)
     padding: Padding = arg(PaddingReader(), "how the borders are padded", default=VALID)
-    padding_mode: str = arg(Choice(*MODES), "what the padded positions hold", default="zeros")
-    padding_value: float = arg(Number(), "the value of padding_mode: constant", default=0.0)
+    padding_mode: str = arg(Choice(*MODES), "what the padded positions contain", default="zeros")
+    padding_value: float = arg(Number(), "the value for 'padding_mode: constant'", default=0.0)
     dilation: int | tuple[int, ...] = arg(PerAxis(), "step between the elements of the kernel", default=1)
-    groups: Dim = arg(Count(), "groups of channels that do not see each other", default=1)
+    groups: Dim = arg(Count(), "number of groups of channels that are not connected", default=1)
     table: Table | None = arg(
         TableReader(), "for each output channel, the input channels it reads", default=None
     )
@@ -119,18 +119,20 @@ class Conv(Layer):
         return self.macs(input_shape, output_shape) + (product(output_shape) if self.bias else 0)
 
     def is_native(self, input_shape: Shape) -> bool:
-        """Whether torch's own layer computes it: that pads evenly, with zeros, and mirrors nothing."""
+        """Return whether torch's own layer computes it: that pads evenly, with zeros, and mirrors nothing."""
         pads = native_pads(self.windows(input_shape))
         zeros = self.padding_mode == "zeros" or (self.padding_mode, self.padding_value) == ("constant", 0)
         return pads is not None and (zeros or not any(pads)) and not self.flip and self.table is None
 
 
 def _table_fits(table: Table, channels: Dim, out_channels: Dim, groups: Dim) -> Iterator[Require]:
-    message = "'conv' takes a table or groups: both say which channels see each other"
-    yield Require(same(groups, 1), message, "one of them", f"groups: {groups}", argument="groups")
+    message = "'conv' takes a table or groups, not both: both say what is connected"
+    yield Require(
+        same(groups, 1), message, "only one of them", f"a table and groups: {groups}", argument="groups"
+    )
     yield Require(
         same(len(table), out_channels),
-        "the table of 'conv' has not one row for each output channel",
+        "the table of 'conv' does not have one row per output channel",
         f"{out_channels} rows",
         f"{len(table)}",
         argument="table",
@@ -138,7 +140,7 @@ def _table_fits(table: Table, channels: Dim, out_channels: Dim, groups: Dim) -> 
     last = max(map(max, table))
     yield Require(
         channels > last,
-        "the table of 'conv' names an input channel that there is not",
+        "the table of 'conv' names an input channel that does not exist",
         f"channels below {channels}, counted from 0",
         f"{last}",
         argument="table",
@@ -146,9 +148,9 @@ def _table_fits(table: Table, channels: Dim, out_channels: Dim, groups: Dim) -> 
 
 
 def mirrored_pads_fit(input_shape: Shape, windows: tuple[Window, ...], mode: str) -> Iterator[Require]:
-    """Requirements: padding that copies the input's own values needs enough of them.
+    """Yield the requirements of padding that copies input values: there must be enough of them.
 
-    ``reflect`` leaves the edge out and so reaches one further than ``symmetric`` and ``circular``.
+    ``reflect`` omits the edge and therefore needs one more than ``symmetric`` and ``circular``.
     """
     if mode not in ("reflect", "symmetric", "circular"):
         return
@@ -156,7 +158,7 @@ def mirrored_pads_fit(input_shape: Shape, windows: tuple[Window, ...], mode: str
         most = window.most_padded(n)
         least = most + 1 if mode == "reflect" else most
         where = axis_name(axis, len(windows))
-        message = f"padding_mode '{mode}' needs more input than there is"
+        message = f"the input is too small for padding_mode '{mode}'"
         yield Require(n >= least, message, f"at least {least} along {where}", str(n), argument="padding_mode")
 
 
@@ -166,16 +168,16 @@ class ConvTranspose(Layer):
 
     The output has (n - 1)s - pads + k' + output_padding positions along an axis. Multiply-accumulates
     are counted over input positions, since that is where kernels are placed (Dumoulin and Visin, 2016).
-    ``same`` gives n s positions, ``half`` takes dilation*(kernel-1)//2 off each side.
+    ``same`` results in n s positions, ``half`` removes dilation*(kernel-1)//2 from each side.
     """
 
-    channels: Dim = arg(Count(), "output channels", main=True)
+    channels: Dim = arg(Count(), "number of output channels", main=True)
     kernel: int | tuple[int, ...] = arg(PerAxis(), "kernel size along each axis")
     stride: int | tuple[int, ...] = arg(PerAxis(), "distance between the copies of the kernel", default=1)
-    padding: Padding = arg(PaddingReader(), "what is taken off the borders of the output", default=VALID)
+    padding: Padding = arg(PaddingReader(), "what is removed from the borders of the output", default=VALID)
     output_padding: int | tuple[int, ...] = arg(PerAxis(0), "positions added at the end", default=0)
     dilation: int | tuple[int, ...] = arg(PerAxis(), "step between the elements of the kernel", default=1)
-    groups: Dim = arg(Count(), "groups of channels that do not see each other", default=1)
+    groups: Dim = arg(Count(), "number of groups of channels that are not connected", default=1)
     bias: bool = arg(Flag(), "add a bias to every output channel", default=True)
 
     sugar = True
@@ -207,13 +209,13 @@ class ConvTranspose(Layer):
             holds = extra == 0 or extra < max(s, d)
             expected = f"less than the stride {s} or the dilation {d}"
             yield Require(
-                holds, "output_padding is too large", expected, str(extra), argument="output_padding"
+                holds, "'output_padding' is too large", expected, str(extra), argument="output_padding"
             )
         for axis, (window, n) in enumerate(zip(self.windows(input_shape), input_shape[1:], strict=True)):
             where = axis_name(axis, rank)
-            message = "the padding of 'convtranspose' takes the whole output off"
+            message = "the padding of 'convtranspose' removes the whole output"
             yield Require(
-                window.fits(n), message, f"an output of 1 or more along {where}", argument="padding"
+                window.fits(n), message, f"an output of at least 1 along {where}", argument="padding"
             )
 
     def windows(self, input_shape: Shape) -> tuple[TransposedWindow, ...]:
@@ -225,7 +227,7 @@ class ConvTranspose(Layer):
     def _window(self, axis: int, k: int, s: int, d: int, extra: int) -> TransposedWindow:
         if self.padding.word != "same":
             return TransposedWindow(k, s, d, *self.padding.along(axis, k, d), extra)
-        # n s positions: what the kernel reaches beyond its stride comes off, the odd one at the end.
+        # n s positions: what the kernel covers beyond its stride is removed, the odd one at the end.
         surplus = d * (k - 1) + 1 - s
         pads = max(surplus, 0)
         return TransposedWindow(k, s, d, pads // 2, pads - pads // 2, max(-surplus, 0) + extra)
@@ -248,5 +250,5 @@ class ConvTranspose(Layer):
         return self.macs(input_shape, output_shape) + (product(output_shape) if self.bias else 0)
 
     def is_native(self, input_shape: Shape) -> bool:
-        """Whether torch's own layer computes it: it adds less at the end than the kernels' distance."""
+        """Return whether torch's own layer computes it: that adds fewer positions than stride or dilation."""
         return all(0 <= each.uneven < max(each.stride, each.dilation) for each in self.windows(input_shape))

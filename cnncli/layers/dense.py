@@ -27,10 +27,10 @@ from cnncli.layers.registry import layer
 class Linear(Layer):
     """Fully connected: every output is a weighted sum of all inputs, plus its bias: a = W h + b.
 
-    It reads a vector; a map is made one by ``flatten`` or ``globalavgpool``, never silently.
+    The input must be a vector: ``flatten`` or ``globalavgpool`` turns a map into one.
     """
 
-    features: Dim = arg(Count(), "output features", main=True)
+    features: Dim = arg(Count(), "number of output features", main=True)
     bias: bool = arg(Flag(), "add a bias to every output", default=True)
 
     sugar = True
@@ -72,14 +72,13 @@ class Linear(Layer):
 class RBF(Weightless):
     """Euclidean radial basis functions: y[i] = sum over j of (x[j] - w[i, j])^2 (LeCun et al., 1998).
 
-    The prototypes w are fixed: pictures of the ten digits, 7 wide and 12 high, of +1 for ink and -1 for
-    paper. An output is the squared distance from a class, so the smallest one wins; trained as an output, it
-    minimizes the paper's equation 9: that of the right class, plus log(exp(-j) + sum of exp(-y)).
+    The prototypes w are fixed: pictures of the ten digits, 7 wide and 12 high, with +1 for ink and -1 for
+    paper. Each output is the squared distance from one class, so the smallest one is the prediction. An
+    output of this kind is trained with equation 9 of the paper: y of the right class, plus
+    log(exp(-j) + sum of exp(-y)).
     """
 
-    classes: int = arg(
-        Whole(1, len(DIGITS)), "how many of the digits, from 0 on", default=len(DIGITS), main=True
-    )
+    classes: int = arg(Whole(1, len(DIGITS)), "number of digits, from 0 on", default=len(DIGITS), main=True)
 
     criterion = "distance"
     examples: ClassVar[tuple[Example, ...]] = (Example("", ((84,),)), Example("4", ((84,),)))
@@ -91,7 +90,7 @@ class RBF(Weightless):
             f"'rbf' compares its input with pictures of {width}x{height}",
             f"a vector of {height * width} features",
             f"the shape {shape_text(input_shape)}",
-            f"'linear: {height * width}' before it, on a vector",
+            f"put 'linear: {height * width}' before it, on a vector",
         )
 
     def output(self, input_shape: Shape) -> Shape:
@@ -101,7 +100,7 @@ class RBF(Weightless):
         return {"prototypes": (self.classes, input_shape[0])}
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """A difference, a square and an addition per input and class, less one addition per class."""
+        """A difference, a square and an addition per input and class, minus one addition per class."""
         return (3 * input_shape[0] - 1) * self.classes
 
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:

@@ -1,4 +1,4 @@
-"""Joins: several branches become one tensor."""
+"""Joins: layers that combine several branches into one tensor."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ Shapes = tuple[Shape, ...]
 
 
 class Join(Kind[Shapes]):
-    """A kind that reads several branches; x is the tuple of their shapes."""
+    """A kind that reads several branches; ``input_shape`` is the tuple of their shapes."""
 
     align: str = arg(
         Choice("exact", "crop", "pad"),
-        "where sizes differ: an error, or cut to the smallest or pad to the largest, centered",
+        "if sizes differ: an error, or crop to the smallest, or pad to the largest, centered",
         default="exact",
     )
 
     joins = True
 
     def fitted(self, input_shape: Shapes) -> tuple[Dim, ...]:
-        """The spatial sizes of the result."""
+        """Return the spatial sizes of the result."""
         pick = largest if self.align == "pad" else smallest
         return tuple(pick(sizes) for sizes in zip(*(shape[1:] for shape in input_shape), strict=True))
 
     def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
-        """Positions to add before and after along each axis to reach the fitted size; negative ones crop.
+        """Return the positions to add before and after, along each axis, to reach the fitted size.
 
-        The odd one is added, or cut, after.
+        Negative ones crop. The odd one is added, or cut, after.
         """
         sizes = zip(fitted, shape[1:], strict=True)
         if self.align == "pad":
@@ -49,8 +49,8 @@ class Join(Kind[Shapes]):
         shapes = " and ".join(shape_text(shape) for shape in input_shape)
         yield Require(
             len(ranks) == 1,
-            f"'{self.keyword}' joins branches of one kind",
-            "maps alone, or vectors alone",
+            f"the branches of '{self.keyword}' have different numbers of axes",
+            "only vectors, or only maps with the same number of axes",
             shapes,
         )
         if self.align == "exact":
@@ -66,7 +66,7 @@ class Join(Kind[Shapes]):
                     f"the branches of '{self.keyword}' differ in {where}",
                     f"{input_shape[0][axis + 1]}, as in the first branch",
                     f"{shape[axis + 1]} ({shapes})",
-                    "align: crop or align: pad brings them to one size",
+                    "'align: crop' or 'align: pad' makes their sizes equal",
                 )
 
     def parameters(self, input_shape: Shapes) -> Tensors:
@@ -79,11 +79,11 @@ class Join(Kind[Shapes]):
         return 0
 
     def windows(self, input_shape: Shapes) -> tuple[AnyWindow, ...]:
-        """Of the first branch."""
+        """Return the windows of the first branch."""
         return self.branches(input_shape)[0]
 
     def branches(self, input_shape: Shapes) -> tuple[tuple[AnyWindow, ...], ...]:
-        """Every branch is read position by position; they differ by their margins."""
+        """Return the windows of every branch: single positions, displaced by the margins."""
         fitted = self.fitted(input_shape)
         return tuple(tuple(self._placed(shape, fitted)) for shape in input_shape)
 
@@ -152,7 +152,7 @@ class Add(ChannelwiseJoin):
 class Multiply(ChannelwiseJoin):
     """The product of all branches: gating.
 
-    A branch of one position scales whole channels (Hu et al., Squeeze-and-excitation networks, 2018).
+    A branch with a single position scales whole channels (Hu et al., Squeeze-and-excitation networks, 2018).
     """
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -186,19 +186,20 @@ class Multiply(ChannelwiseJoin):
 
 
 def _same_sizes(shape: Shape, other: Shape) -> bool:
-    """Whether two maps have the same size for all that is unknown."""
+    """Return whether two maps have the same size for all values of the unknowns."""
     return all(known(same(n, m)) for n, m in zip(shape[1:], other[1:], strict=True))
 
 
 def _refuse_possible_scales(maps: Shapes) -> None:
-    """Let no map of unknown size be a scale for some sizes, for which sizes then need not agree.
+    """Refuse maps that would be a scale for some values of the unknowns, where sizes need not agree.
 
-    Raises Undecidable where one may be.
+    Raises:
+        Undecidable: one may be.
     """
     for shape in maps:
         is_point(shape[1:])
 
 
 def is_scale(shape: Shape) -> bool:
-    """Whether a branch of a product holds one number for each channel."""
+    """Return whether a branch of a product has one number per channel."""
     return len(shape) > 1 and all(known(same(n, 1)) for n in shape[1:])

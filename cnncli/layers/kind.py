@@ -1,7 +1,7 @@
 """What a kind of layer is: typed arguments, and rules that are pure functions of input shapes.
 
 The rules are ordinary arithmetic over :data:`~cnncli.algebra.Dim`: numbers give numbers, symbols
-give formulas. There is no second copy of any rule.
+give formulas. No rule exists twice.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Tensors: TypeAlias = Mapping[str, Shape]
 NONE: Tensors = {}
 
 CRITERIA: Final = ("cross_entropy", "distance", "margin")
-"""What an output can be trained by; ``training/criteria.py`` has the formulas."""
+"""The criteria an output can be trained with; ``training/tasks/criteria.py`` has the formulas."""
 
 X = TypeVar("X")
 
 
 class Require(NamedTuple):
-    """A condition on the input shapes, and the message where it does not hold.
+    """A condition on the input shapes, and the message if it does not hold.
 
-    ``argument`` names the argument to point at, if one is to blame.
+    ``argument`` names the argument that the message points at, if any.
     """
 
     holds: bool | Condition
@@ -44,14 +44,14 @@ class Require(NamedTuple):
 
 
 class Example(NamedTuple):
-    """Arguments as they stand in a spec, and the input shapes: for the reference page and the tests."""
+    """Arguments as written in a spec, and input shapes: for the reference page and the tests."""
 
     arguments: str
     inputs: tuple[tuple[int, ...], ...]
 
 
 class UnderShift(Enum):
-    """What a shift of the input does to an output that reads every position."""
+    """How an output that reads every position responds to a shift of the input."""
 
     MOVES = "the output moves with it"
     STAYS = "the output stays the same"
@@ -59,15 +59,15 @@ class UnderShift(Enum):
 
 
 class Reads(Enum):
-    """What an output reads, where windows along the axes are not the answer.
+    """What an output reads, if windows along the axes do not describe it.
 
     Each member is checked against the gradients of the torch module (``tests/test_contract.py``).
     """
 
     ALL = "every output reads the whole input"
-    EVERYWHERE = "every output reads every position, though perhaps not every channel there"
-    EACH = "every output reads one value: the one in its own place"
-    SCRAMBLED = "every output is one value of the input, in another place: positions no longer correspond"
+    EVERYWHERE = "every output reads every position, but not necessarily every channel"
+    EACH = "every output reads one value: the one at its own place"
+    SCRAMBLED = "every output is one value of the input, at another place: positions do not correspond"
 
 
 ALL: Final = Reads.ALL
@@ -78,67 +78,67 @@ SCRAMBLED: Final = Reads.SCRAMBLED
 Reading: TypeAlias = tuple[AnyWindow, ...] | Reads
 """What an output reads of one input: a window along each spatial axis, or one of :class:`Reads`.
 
-Output axis i then follows input axis i, at every position across channels. A kind that permutes or merges
-axes is :data:`SCRAMBLED`.
+With windows, output axis i belongs to input axis i, and a position reads all channels of its window. A kind
+that permutes or merges axes is :data:`SCRAMBLED`.
 """
 
 
 class Kind(Record, Generic[X]):
-    """A kind of layer. X is what its rules take: a shape, or for joins the shapes of all branches."""
+    """A kind of layer. X is the type of ``input_shape``: a shape, or for joins the shapes of all branches."""
 
     family: ClassVar[str]
     joins: ClassVar[bool] = False
     sugar: ClassVar[bool] = False
-    """Whether ``norm`` and ``activation`` may stand among its arguments."""
+    """Whether its arguments may include ``norm`` and ``activation``."""
     examples: ClassVar[tuple[Example, ...]] = ()
     criterion: ClassVar[str] = CRITERIA[0]
-    """By which of :data:`CRITERIA` an output of the network is trained that a layer of this kind gives."""
+    """Which of :data:`CRITERIA` trains an output of the network that a layer of this kind computes."""
 
     @classmethod
     def words(cls) -> Collection[str]:
         return (*cls.arguments, *SUGAR) if cls.sugar else cls.arguments.keys()
 
     def check(self, input_shape: X) -> Iterator[Require]:
-        """What must hold of the input, in the order in which to report it."""
+        """Yield what the input must satisfy, in the order in which to report it."""
         raise NotImplementedError
 
     def output(self, input_shape: X) -> Shape:
-        """The output shape, for an input that passed :meth:`check`."""
+        """Return the output shape, for an input that passed :meth:`check`."""
         raise NotImplementedError
 
     def parameters(self, input_shape: X) -> Tensors:
-        """The learnable tensors, by the names they have in a checkpoint."""
+        """Return the shapes of the learnable tensors, by their names in a checkpoint."""
         raise NotImplementedError
 
     def buffers(self, input_shape: X) -> Tensors:
-        """State that is kept but not learned."""
+        """Return the shapes of the tensors that are stored but not learned."""
         return NONE
 
     def macs(self, input_shape: X, output_shape: Shape) -> Dim:
-        """Multiply-accumulates of one sample."""
+        """Return the multiply-accumulates for one sample."""
         raise NotImplementedError
 
     def operations(self, input_shape: X, output_shape: Shape) -> Dim:
-        """Floating-point operations of one sample beyond two for each multiply-accumulate."""
+        """Return the floating-point operations for one sample besides two for each multiply-accumulate."""
         raise NotImplementedError
 
     def connections(self, input_shape: X, output_shape: Shape) -> Dim:
-        """What every unit reads of the layer before, and its bias (LeCun et al., 1998)."""
+        """Return what every unit reads from the layer before, and its bias (LeCun et al., 1998)."""
         raise NotImplementedError
 
     def windows(self, input_shape: X) -> Reading:
-        """What an output position reads along each spatial axis, or one of :class:`Reads`."""
+        """Return what an output position reads along each spatial axis, or one of :class:`Reads`."""
         raise NotImplementedError
 
     def branches(self, input_shape: X) -> tuple[Reading, ...]:
-        """What :meth:`windows` says, for each input separately."""
+        """Return the answer of :meth:`windows` for each input separately."""
         return (self.windows(input_shape),)
 
     def readings(self, input_shape: X) -> tuple[Reading, ...]:
         """Return :meth:`branches`, checked: this is what the analyses call.
 
         Raises:
-            TypeError: a kind answers with anything else, such as None.
+            TypeError: a kind returns anything else, such as None.
         """
         found = self.branches(input_shape)
         for reading in found:
@@ -147,7 +147,7 @@ class Kind(Record, Generic[X]):
         return found
 
     def under_shift(self, input_shape: X) -> UnderShift:
-        """How the output answers to a shift; asked where every output reads every position."""
+        """Return how the output responds to a shift; asked only if every output reads every position."""
         return UnderShift.BREAKS
 
 
@@ -156,7 +156,7 @@ class Layer(Kind[Shape]):
 
 
 class Weightless(Layer):
-    """A layer that learns nothing and does no multiply-accumulates."""
+    """A layer without parameters and multiply-accumulates."""
 
     def parameters(self, input_shape: Shape) -> Tensors:
         return NONE
@@ -169,7 +169,7 @@ class Weightless(Layer):
 
 
 class Elementwise(Weightless):
-    """A layer that computes each value from the one in its place, with ``work`` operations."""
+    """A layer that computes each value from the one at the same place, with ``work`` operations."""
 
     work: ClassVar[int]
 
@@ -187,15 +187,15 @@ class Elementwise(Weightless):
 
 
 class FromInput(Elementwise):
-    """Elementwise, with a derivative that is computed from the input, which autograd keeps."""
+    """Elementwise, with a derivative computed from the input, which autograd therefore saves."""
 
 
 class FromOutput(Elementwise):
-    """Elementwise, with a derivative that is computed from the output, which autograd keeps."""
+    """Elementwise, with a derivative computed from the output, which autograd therefore saves."""
 
 
 def across_channels(input_shape: Shape) -> Reading:
-    """The reading of a kind that mixes all channels of a position: of a vector, the whole input."""
+    """Return what a kind reads that mixes all channels of a position; for a vector, the whole input."""
     return (POINT,) * (len(input_shape) - 1) or ALL
 
 
@@ -205,51 +205,52 @@ def _no_reading(kind: str, reading: object) -> str:
 
 
 def shape_text(shape: Shape) -> str:
-    """``64x224x224``; ``64xHxW`` with symbols, ``64x(H//2)x(W//2)`` and ``(width)x7x7`` with formulas."""
+    """Write a shape as ``64x224x224``, ``64xHxW``, ``64x(H//2)x(W//2)`` or ``(width)x7x7``."""
     return "x".join(text if _is_short(text := _size_text(dim)) else f"({text})" for dim in shape)
 
 
 def _size_text(dim: Dim) -> str:
     if isinstance(dim, int):
         return str(dim)
-    # Imported here: what few commands need.
+    # Imported here because few commands need it.
     from cnncli.algebra.factoring import readable  # noqa: PLC0415
 
     return readable(dim)
 
 
 def _is_short(text: str) -> bool:
-    """Whether a size reads well between two crosses: a number, a letter, a letter with a number."""
+    """Return whether a size needs no parentheses in a shape: a number, a letter, a letter with a number."""
     return text.isalnum() and len(text.rstrip("0123456789")) <= 1
 
 
 def is_point(sizes: tuple[Dim, ...]) -> bool:
-    """Whether there is one position only.
+    """Return whether a map has a single position.
 
-    Raises Undecidable where that depends on sizes that are not known.
+    Raises:
+        Undecidable: that depends on unknown sizes.
     """
-    # One axis that is surely longer settles it, whether the others are decided or not.
+    # One axis that is known to be longer is enough, even if the others cannot be decided.
     return not any(known(n > 1) for n in sizes) and all(same(n, 1) for n in sizes)
 
 
 def along(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
-    """One number for each axis, from one for all or one for each."""
+    """Return one number for each axis, from one for all axes or one for each."""
     return (value,) * rank if isinstance(value, int) else value
 
 
 def is_map(input_shape: Shape, kind: str, hint: str = "") -> Require:
-    """A requirement: the input has spatial axes."""
+    """Return the requirement that the input has spatial axes."""
     return Require(
         len(input_shape) > 1,
         f"'{kind}' works on a map",
         "a shape such as (channels, height, width)",
         f"a vector of {input_shape[0]} features",
-        hint or "layers that work on maps come before flatten",
+        hint or "put layers that work on maps before 'flatten'",
     )
 
 
 def axes_match(input_shape: Shape, kind: str, **arguments: int | tuple[int, ...] | None) -> Iterator[Require]:
-    """Requirements: what is given for each axis is given for as many axes as there are."""
+    """Yield the requirements that lists with one number for each axis have the right length."""
     rank = len(input_shape) - 1
     for name, value in arguments.items():
         if isinstance(value, tuple) and len(value) != rank:
@@ -260,7 +261,7 @@ def axes_match(input_shape: Shape, kind: str, **arguments: int | tuple[int, ...]
 def padding_axes(
     input_shape: Shape, kind: str, axes: int | None, argument: str = "padding"
 ) -> Iterator[Require]:
-    """A requirement: explicit pads are written for as many axes as there are."""
+    """Yield the requirement that explicit pads are given for the right number of axes."""
     if axes is not None and axes != len(input_shape) - 1:
         yield _axes(argument, kind, len(input_shape) - 1, f"amounts for {axes} axes")
 
@@ -269,7 +270,7 @@ def _axes(name: str, kind: str, rank: int, received: str) -> Require:
     expected = f"one number for all axes, or {rank}"
     return Require(
         False,
-        f"'{name}' of '{kind}' does not match the input's {rank} axes",
+        f"'{name}' of '{kind}' does not match the spatial axes of the input",
         expected,
         received,
         argument=name,

@@ -27,11 +27,11 @@ from cnncli.layers.kind import (
 )
 from cnncli.layers.registry import layer
 
-_STATISTICS = 5  # mean, centring, square, mean of squares, scaling: one operation each per value
+_STATISTICS = 5  # mean, centering, square, mean of squares, scaling: one operation each per value
 
 
 class Norm(Layer):
-    """What is common to normalizations with a learned scale and shift."""
+    """Normalizations with a learned scale and shift."""
 
     eps: float = arg(Number(0, above=True), "added to the variance", default=1e-5)
 
@@ -53,14 +53,14 @@ class Norm(Layer):
         return 2 * product(output_shape) if self.affine else 0
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """Five per value for its statistics and their use; two more for scale and shift."""
+        """Five per value for computing and applying the statistics; two more for scale and shift."""
         return (_STATISTICS + 2 * self.affine) * product(output_shape)
 
     def windows(self, input_shape: Shape) -> Reading:
         return EVERYWHERE
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
-        """Statistics over all positions are the same wherever the values stand."""
+        """Return MOVES: statistics over all positions do not depend on where the values are."""
         return UnderShift.MOVES
 
 
@@ -68,12 +68,12 @@ class Norm(Layer):
 class BatchNorm(Norm):
     """Batch normalization: each channel to mean 0 and variance 1 over the batch, then scaled and shifted.
 
-    The running mean and variance that replace the batch's own when the network is used are buffers,
-    not parameters (Ioffe and Szegedy, 2015).
+    In inference, the running mean and variance replace those of the batch; they are buffers, not parameters
+    (Ioffe and Szegedy, 2015).
     """
 
     affine: bool = arg(Flag(), "learn a scale and a shift for each channel", default=True)
-    momentum: float = arg(Number(0, 1), "share of the batch in the running statistics", default=0.1)
+    momentum: float = arg(Number(0, 1), "weight of the new batch in the running statistics", default=0.1)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("", ((8, 7, 6),)),
@@ -87,7 +87,7 @@ class BatchNorm(Norm):
         return {"running_mean": (input_shape[0],), "running_var": (input_shape[0],)}
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """Two per value with the running statistics; two more for scale and shift."""
+        """Two per value for applying the running statistics; two more for scale and shift."""
         return (2 + 2 * self.affine) * product(output_shape)
 
     def windows(self, input_shape: Shape) -> Reading:
@@ -98,8 +98,8 @@ class BatchNorm(Norm):
 class LayerNorm(Norm):
     """Layer normalization: all values of a sample to mean 0 and variance 1 (Ba, Kiros and Hinton, 2016).
 
-    ``over: channels`` normalizes the channels of every position by themselves instead, with one
-    scale and shift for each channel, as ConvNeXt does.
+    ``over: channels`` normalizes over the channels of each position instead, with one scale and shift for
+    each channel, as ConvNeXt does.
     """
 
     over: str = arg(Choice("all", "channels"), "what is normalized together", default="all")
@@ -120,7 +120,7 @@ class LayerNorm(Norm):
         return ALL if self.over == "all" else across_channels(input_shape)
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
-        """Over everything, each position has a scale and a shift of its own."""
+        """Return BREAKS if each position has a scale and a shift of its own, otherwise MOVES."""
         return UnderShift.BREAKS if self.affine else UnderShift.MOVES
 
 
@@ -160,7 +160,7 @@ class InstanceNorm(Norm):
 
     def check(self, input_shape: Shape) -> Iterator[Require]:
         yield is_map(input_shape, "instancenorm")
-        received = "one position: every value would become 0"
+        received = "one position, whose value would always become 0"
         yield Require(
             any(known(n > 1) for n in input_shape[1:]) or product(input_shape[1:]) > 1,
             "'instancenorm' has nothing to normalize",
@@ -171,13 +171,13 @@ class InstanceNorm(Norm):
 
 @layer("localresponsenorm")
 class LocalResponseNorm(Weightless):
-    """Local response normalization: each value by the squares of its neighbors in other channels.
+    """Local response normalization: divides each value by the activity of neighboring channels.
 
     b = a / (k + alpha/size * sum of a^2 over ``size`` neighboring channels)^beta. The paper writes
     alpha without the division by the size (Krizhevsky, Sutskever and Hinton, 2012); libraries divide.
     """
 
-    size: int = arg(Whole(1), "neighboring channels, the own one included", main=True)
+    size: int = arg(Whole(1), "number of neighboring channels, including its own", main=True)
     alpha: float = arg(Number(0), "weight of the squares", default=1e-4)
     beta: float = arg(Number(0), "the exponent", default=0.75)
     k: float = arg(Number(0), "the constant", default=1.0)
@@ -194,7 +194,7 @@ class LocalResponseNorm(Weightless):
         return input_shape
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """Per value: its square, the sum over the window, scale and constant, the power, the division."""
+        """Per value: the square, the sum over the channels, scale and constant, the power, the division."""
         return (self.size + 4) * product(output_shape)
 
     def windows(self, input_shape: Shape) -> Reading:

@@ -1,7 +1,7 @@
 """Kinds from outside the package: installed ones by entry point, local ones by ``--plugin``.
 
-A spec never names code. A plug-in is loaded because it is installed, or because the person at the
-command line named its file.
+A spec never names code. A plug-in is loaded only if it is installed, or if its file is named on the command
+line.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ GROUP: Final = "cnncli.layers"
 
 
 def load_installed() -> bool:
-    """Import the modules that installed packages offer under ``cnncli.layers``; whether kinds were added.
+    """Import what installed packages offer under ``cnncli.layers``; return whether kinds were added.
 
     Raises:
         UsageError: one of them cannot be imported.
     """
-    # Imported here: reading the metadata of all installed packages is slow, and rarely needed.
+    # Imported here because reading the metadata of all installed packages is slow and rarely needed.
     from importlib.metadata import entry_points  # noqa: PLC0415
 
     before = len(KINDS)
@@ -39,11 +39,11 @@ def load_file(path: str) -> None:
     """Import a local file that registers kinds.
 
     Raises:
-        UsageError: there is no such file, or it fails.
+        UsageError: there is no such file, or it cannot be imported.
     """
     file = Path(path)
     if not _is_python(file):
-        raise usage_error(f"there is no plug-in '{path}'", expected="a Python file that registers kinds")
+        raise usage_error(f"no such plug-in: '{path}'", expected="a Python file that registers kinds")
     name = f"cnncli_plugin_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None

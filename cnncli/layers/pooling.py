@@ -1,4 +1,4 @@
-"""Pooling: one number stands for a neighborhood, in every channel by itself; LeNet-5's has weights."""
+"""Pooling: one number replaces a neighborhood, in each channel separately; LeNet-5's has weights."""
 
 from __future__ import annotations
 
@@ -29,18 +29,16 @@ from cnncli.layers.kind import (
 )
 from cnncli.layers.registry import layer
 
-_COUNTING = 4  # how many rows of integers are there when positions along an axis are counted
-
 
 class Pool(Weightless):
-    """Sliding pooling; what is common to max, min, average and median."""
+    """Pooling with a sliding window: maximum, minimum, average and median."""
 
     kernel: int | tuple[int, ...] = arg(PerAxis(), "size of the neighborhood along each axis", main=True)
     stride: int | tuple[int, ...] | None = arg(
-        PerAxis(), "step between neighborhoods; the kernel's size unless given", default=None
+        PerAxis(), "step between neighborhoods; by default the kernel size", default=None
     )
     padding: Padding = arg(PaddingReader(), "how the borders are padded", default=VALID)
-    ceil_mode: bool = arg(Flag(), "let the last window reach over the end", default=False)
+    ceil_mode: bool = arg(Flag(), "let the last window extend past the end", default=False)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("2", ((6, 28, 28),)),
@@ -61,8 +59,8 @@ class Pool(Weightless):
         yield from padding_axes(input_shape, self.keyword, self.padding.axes())
         for window in self.windows(input_shape):
             most = max(window.before, window.after)
-            expected = f"at most half of the kernel, {window.kernel // 2}"
-            message = f"'{self.keyword}' is padded so far that a window could lie outside"
+            expected = f"at most half of the kernel: {window.kernel // 2}"
+            message = f"the padding of '{self.keyword}' is too large: a window could lie outside the input"
             yield Require(most <= window.kernel // 2, message, expected, str(most), argument="padding")
         yield from windows_fit(input_shape, self.windows(input_shape), self.keyword)
 
@@ -74,41 +72,41 @@ class Pool(Weightless):
         return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
 
     def area(self, input_shape: Shape) -> int:
-        """The number of positions in a neighborhood."""
+        """Return the number of positions in a neighborhood."""
         return prod(along(self.kernel, len(input_shape) - 1))
 
     def is_native(self, input_shape: Shape) -> bool:
-        """Whether torch's own layer computes it, if it has one: it pads evenly."""
+        """Return whether torch's own layer can compute it, if it has one: that pads evenly."""
         return native_pads(self.windows(input_shape)) is not None
 
 
 @layer("maxpool")
 class MaxPool(Pool):
-    """Max-pooling: the largest value of each neighborhood; padded positions never win."""
+    """Max-pooling: the largest value of each neighborhood; padded positions are ignored."""
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """One comparison less per output than the neighborhood has positions."""
+        """One comparison fewer per output than the neighborhood has positions."""
         return (self.area(input_shape) - 1) * product(output_shape)
 
 
 @layer("minpool")
 class MinPool(Pool):
-    """Min-pooling: the smallest value of each neighborhood; padded positions never win."""
+    """Min-pooling: the smallest value of each neighborhood; padded positions are ignored."""
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """One comparison less per output than the neighborhood has positions."""
+        """One comparison fewer per output than the neighborhood has positions."""
         return (self.area(input_shape) - 1) * product(output_shape)
 
 
 @layer("medianpool")
 class MedianPool(Pool):
-    """Median-pooling: the middle value of each neighborhood, the mean of the two of an even number.
+    """Median-pooling: the middle value of each neighborhood, or the mean of the two middle values.
 
-    Padded positions do not take part.
+    Padded positions are ignored.
     """
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """The comparisons of a merge sort per output: positions times their logarithm, rounded up."""
+        """The comparisons of a merge sort per output: positions times their binary logarithm, rounded up."""
         area = self.area(input_shape)
         return area * (area - 1).bit_length() * product(output_shape)
 
@@ -120,7 +118,7 @@ class AvgPool(Pool):
     Padded zeros count as values unless ``count_padding`` is false, as in published PyTorch models.
     """
 
-    count_padding: bool = arg(Flag(), "padded zeros count in the mean", default=True)
+    count_padding: bool = arg(Flag(), "include padded zeros in the mean", default=True)
 
     examples: ClassVar[tuple[Example, ...]] = (
         *Pool.examples,
@@ -129,11 +127,11 @@ class AvgPool(Pool):
     )
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """One addition less per output than the neighborhood has positions, and one division."""
+        """One addition fewer per output than the neighborhood has positions, and one division."""
         return self.area(input_shape) * product(output_shape)
 
     def is_native(self, input_shape: Shape) -> bool:
-        """Nor does torch's ``avg_pool3d`` take an input smaller than the kernel, whatever the padding."""
+        """Return whether torch's own layer can compute it: in 3-D not for inputs smaller than the kernel."""
         refused = len(input_shape) == 4 and any(
             window.kernel > n for window, n in zip(self.windows(input_shape), input_shape[1:], strict=True)
         )
@@ -144,13 +142,13 @@ class AvgPool(Pool):
 class Subsample(Layer):
     """Trainable subsampling: the sum of each neighborhood times a coefficient, plus a bias.
 
-    Coefficient and bias are learned, one of each for every channel; with a coefficient of 1 over the size of
-    the neighborhood, where training starts, this is average pooling (LeCun et al., 1998, layers S2 and S4).
+    Coefficient and bias are learned, one of each for every channel. Initially the coefficient is 1 over the
+    size of the neighborhood, which is average pooling (LeCun et al., 1998, layers S2 and S4).
     """
 
     kernel: int | tuple[int, ...] = arg(PerAxis(), "size of the neighborhood along each axis", main=True)
     stride: int | tuple[int, ...] | None = arg(
-        PerAxis(), "step between neighborhoods; the kernel's size unless given", default=None
+        PerAxis(), "step between neighborhoods; by default the kernel size", default=None
     )
 
     sugar = True
@@ -180,7 +178,7 @@ class Subsample(Layer):
         return 0
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """Per output the additions of its neighborhood, the product and the addition of the bias."""
+        """Per output the additions in its neighborhood, the product and the addition of the bias."""
         return (prod(along(self.kernel, len(input_shape) - 1)) + 1) * product(output_shape)
 
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
@@ -188,9 +186,9 @@ class Subsample(Layer):
 
 
 class GlobalPool(Weightless):
-    """Pooling over all positions; the result is a vector of the channels."""
+    """Pooling over all positions; the result is a vector with one value per channel."""
 
-    keepdims: bool = arg(Flag(), "keep the spatial axes, of size 1", default=False)
+    keepdims: bool = arg(Flag(), "keep the spatial axes, with size 1", default=False)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("", ((8, 7, 7),)),
@@ -209,7 +207,7 @@ class GlobalPool(Weightless):
         return EVERYWHERE
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
-        """The mean, or the largest, of the same values at other positions."""
+        """Return STAYS: the mean or maximum does not depend on where the values are."""
         return UnderShift.STAYS
 
 
@@ -218,7 +216,7 @@ class GlobalAvgPool(GlobalPool):
     """Global average pooling: the mean of each channel (Lin, Chen and Yan, Network in network, 2013)."""
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """One operation per input: all additions but one, and the division."""
+        """One operation per input: one addition fewer than inputs per channel, and one division."""
         return product(input_shape)
 
 
@@ -227,12 +225,12 @@ class GlobalMaxPool(GlobalPool):
     """Global max-pooling: the largest value of each channel."""
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """One comparison less per channel than it has positions."""
+        """One comparison fewer per channel than it has positions."""
         return product(input_shape) - input_shape[0]
 
 
 class AdaptivePool(Weightless):
-    """Pooling to a fixed output size: windows spread evenly over the input."""
+    """Pooling to a fixed output size, with windows spread evenly over the input."""
 
     size: int | tuple[int, ...] = arg(PerAxis(), "output size along each axis", main=True)
 
@@ -255,7 +253,7 @@ class AdaptivePool(Weightless):
         return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
 
     def covered(self, input_shape: Shape) -> Dim:
-        """The positions of all windows together, over all channels."""
+        """Return the number of positions in all windows together, over all channels."""
         return input_shape[0] * product(
             window.total(n) for window, n in zip(self.windows(input_shape), input_shape[1:], strict=True)
         )
@@ -266,7 +264,7 @@ class AdaptiveAvgPool(AdaptivePool):
     """Average pooling to a fixed size: window i covers floor(i n / o) to ceil((i + 1) n / o) - 1."""
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """One operation per position of every window: all additions but one, and the division."""
+        """One operation per position of every window: one addition fewer than positions, and one division."""
         return self.covered(input_shape)
 
 
@@ -275,5 +273,5 @@ class AdaptiveMaxPool(AdaptivePool):
     """Max-pooling to a fixed size: window i covers floor(i n / o) to ceil((i + 1) n / o) - 1."""
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """One comparison less per output than its window has positions."""
+        """One comparison fewer per output than its window has positions."""
         return self.covered(input_shape) - product(output_shape)

@@ -1,7 +1,7 @@
-"""The pictures of the ten digits that LeNet-5's output layer compares with, 7 dots wide and 12 high.
+"""The pictures of the ten digits that LeNet-5's output layer compares with, 7 pixels wide and 12 high.
 
-LeCun et al. (1998) give theirs as a drawing (figure 3) from which the dots cannot be read with certainty;
-these are drawn anew in its style: strokes of two dots, and two empty rows below for descenders.
+LeCun et al. (1998) show theirs in a drawing (figure 3) from which the pixels cannot be read with certainty;
+these are redrawn in the same style: strokes two pixels wide, and two empty rows below for descenders.
 """
 
 from __future__ import annotations

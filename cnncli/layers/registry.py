@@ -19,8 +19,10 @@ def layer(name: str, *, norm: str = "", activation: bool = False) -> Callable[[K
     """Register a kind under ``name``.
 
     ``norm`` is the word for this kind after ``norm:``; ``activation`` allows the name itself after
-    ``activation:``. A kind that lacks the rule for a figure is refused here, so that no figure is ever
-    silently 0.
+    ``activation:``. A kind with a missing rule is refused, so that no figure is ever silently 0.
+
+    Raises:
+        TypeError: a rule or the docstring is missing, the criterion is unknown, or the name is taken.
     """
 
     def register(kind: K) -> K:

@@ -1,4 +1,4 @@
-"""Layers that act in training only and pass their input on when the network is used."""
+"""Layers that act in training only; in inference they pass their input on."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ _PLAIN = (Example("0.25", ((6, 5, 4),)), Example("", ((7,),)))
 
 
 class Regularizing(Elementwise):
-    """A layer that draws numbers in training."""
+    """A layer that draws random numbers in training."""
 
     work = 0
 
 
 class Dropping(Regularizing):
-    """A layer that multiplies by factors which it draws."""
+    """A layer that multiplies by random factors."""
 
     probability: float
 
 
 @layer("dropout")
 class Dropout(Dropping):
-    """Sets each value to 0 with a probability and scales the rest up to match (Srivastava et al., 2014)."""
+    """Sets each value to 0 with a given probability and scales the others up (Srivastava et al., 2014)."""
 
-    probability: float = arg(Number(0, 1), "chance of a value to become 0", default=0.5, main=True)
+    probability: float = arg(Number(0, 1), "probability of setting a value to 0", default=0.5, main=True)
 
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
 
 @layer("dropout2d")
 class Dropout2d(Dropping):
-    """Sets whole channels to 0 with a probability and scales the rest up (Tompson et al., 2015)."""
+    """Sets each channel to 0 with a given probability and scales the others up (Tompson et al., 2015)."""
 
-    probability: float = arg(Number(0, 1), "chance of a channel to become 0", default=0.5, main=True)
+    probability: float = arg(Number(0, 1), "probability of setting a channel to 0", default=0.5, main=True)
 
     examples: ClassVar[tuple[Example, ...]] = (Example("0.25", ((6, 5, 4),)), Example("", ((6, 5),)))
 
@@ -48,9 +48,11 @@ class Dropout2d(Dropping):
 
 @layer("droppath")
 class DropPath(Regularizing):
-    """Sets a branch to 0 for a whole sample with a probability, scales it up else (Huang et al., 2016)."""
+    """Sets a branch to 0 for samples drawn at random and scales it up for the others (Huang et al., 2016)."""
 
-    probability: float = arg(Number(0, 1), "chance of a sample to skip the branch", default=0.1, main=True)
+    probability: float = arg(
+        Number(0, 1), "probability that a sample skips the branch", default=0.1, main=True
+    )
 
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 

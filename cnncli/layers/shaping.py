@@ -1,4 +1,4 @@
-"""Layers that rearrange, resize, cut or carry values on."""
+"""Layers that rearrange, resize, cut or pass on values."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Identity(Elementwise):
 
 @layer("flatten")
 class Flatten(View):
-    """All values of a sample in one vector, channel by channel, row by row."""
+    """All values of a sample as one vector, channel by channel, row by row."""
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("", ((16, 5, 5),)),
@@ -74,7 +74,7 @@ class Flatten(View):
 
 @layer("reshape")
 class Reshape(View):
-    """The same values in another shape; one entry may be -1, which takes what is left."""
+    """The same values in another shape; one entry may be -1 and is then inferred."""
 
     shape: tuple[Dim, ...] = arg(
         Sizes(Count(-1)), "the output shape: [features] or [channels, ...]", main=True
@@ -89,8 +89,8 @@ class Reshape(View):
     def check(self, input_shape: Shape) -> Iterator[Require]:
         free = self.shape.count(-1)
         good = 1 <= len(self.shape) <= 4 and 0 not in self.shape and free <= 1
-        expected = "one to four sizes of 1 or more, at most one of them -1"
-        yield Require(good, "no output has this shape", expected, str(list(self.shape)), argument="shape")
+        expected = "one to four sizes of at least 1, one of which may be -1"
+        yield Require(good, "not an output shape", expected, str(list(self.shape)), argument="shape")
         total, known = product(input_shape), self._known()
         fits = same(total % known, 0) if free else same(total, known)
         values = f"a multiple of {known}" if free else f"{known}"
@@ -114,10 +114,10 @@ class Reshape(View):
 
 @layer("upsample")
 class Upsample(Weightless):
-    """Enlarges a map by a whole factor, by repetition or by (bi)linear interpolation between centers."""
+    """Enlarges a map by an integer factor, by repetition or by (bi)linear interpolation between centers."""
 
     scale: int | tuple[int, ...] = arg(PerAxis(), "the factor along each axis", main=True)
-    mode: str = arg(Choice("nearest", "bilinear"), "how values in between are found", default="nearest")
+    mode: str = arg(Choice("nearest", "bilinear"), "how values in between are computed", default="nearest")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("2", ((4, 5, 3),)),
@@ -134,7 +134,7 @@ class Upsample(Weightless):
         return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """nearest: none; bilinear: a product for each of 2^axes neighbors and the additions between them."""
+        """nearest: none; bilinear: a product for each of 2^axes neighbors, and the additions between them."""
         each = 2 ** len(input_shape) - 1 if self.mode == "bilinear" else 0
         return each * product(output_shape)
 
@@ -144,7 +144,7 @@ class Upsample(Weightless):
     def _window(self, scale: int) -> TransposedWindow:
         if self.mode == "nearest":
             return TransposedWindow(scale, scale)
-        # Linear interpolation by s is a transposed convolution with a triangular kernel of 2s - s%2.
+        # Linear interpolation by s is a transposed convolution with a triangular kernel of size 2s - s%2.
         kernel = 2 * scale - scale % 2
         pads = kernel - scale
         return TransposedWindow(kernel, scale, 1, pads // 2, pads - pads // 2)
@@ -152,7 +152,7 @@ class Upsample(Weightless):
 
 @layer("pixelshuffle")
 class PixelShuffle(Rearranging):
-    """Every r*r channels become one of r times the height and width (Shi et al., 2016)."""
+    """Turns every r*r channels into one with r times the height and width (Shi et al., 2016)."""
 
     scale: int = arg(Whole(1), "the factor r", main=True)
 
@@ -209,7 +209,7 @@ class ChannelShuffle(Rearranging):
 class Crop(Rearranging):
     """Cuts positions off the borders."""
 
-    amount: Padding = arg(Edges(), "positions to cut off each side", main=True)
+    amount: Padding = arg(Edges(), "number of positions to cut off on each side", main=True)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("2", ((3, 9, 8),)),
@@ -224,7 +224,7 @@ class Crop(Rearranging):
         for axis, (window, n) in enumerate(zip(self.windows(input_shape), input_shape[1:], strict=True)):
             cut = -window.before - window.after
             expected = f"more than {cut} along {axis_name(axis, len(input_shape) - 1)}"
-            yield Require(n > cut, "'crop' cuts everything off", expected, str(n), argument="amount")
+            yield Require(n > cut, "'crop' removes the whole input", expected, str(n), argument="amount")
 
     def windows(self, input_shape: Shape) -> tuple[Window, ...]:
         sides = (self.amount.along(axis, 1, 1) for axis in range(len(input_shape) - 1))
@@ -238,9 +238,9 @@ class Crop(Rearranging):
 class Pad(Rearranging):
     """Adds positions at the borders."""
 
-    amount: Padding = arg(Edges(), "positions to add on each side", main=True)
-    mode: str = arg(Choice(*MODES), "what they hold", default="zeros")
-    value: float = arg(Number(), "the value of mode: constant", default=0.0)
+    amount: Padding = arg(Edges(), "number of positions to add on each side", main=True)
+    mode: str = arg(Choice(*MODES), "what they contain", default="zeros")
+    value: float = arg(Number(), "the value for 'mode: constant'", default=0.0)
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("2", ((3, 9, 8),)),
@@ -267,15 +267,15 @@ class Pad(Rearranging):
 
 @layer("shortcut")
 class Shortcut(Layer):
-    """The shortcut of a residual unit: identity where shapes agree (He et al., 2015, section 3.3).
+    """The shortcut of a residual unit: the identity if shapes agree (He et al., 2015, section 3.3).
 
-    Elsewhere ``project`` (option B) is a 1x1 convolution without bias and a batch normalization;
+    Otherwise ``project`` (option B) is a 1x1 convolution without bias and a batch normalization;
     ``pad`` (option A) takes every ``stride``-th position and appends channels of zeros.
     """
 
-    channels: Dim = arg(Count(), "output channels", main=True)
+    channels: Dim = arg(Count(), "number of output channels", main=True)
     stride: int = arg(Whole(1), "step along every axis", default=1)
-    kind: str = arg(Choice("project", "pad"), "what to do where shapes differ", default="project")
+    kind: str = arg(Choice("project", "pad"), "what to do if shapes differ", default="project")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("16", ((16, 8, 8),)),
@@ -297,11 +297,11 @@ class Shortcut(Layer):
             )
 
     def is_identity(self, input_shape: Shape) -> bool:
-        """Whether the input passes unchanged."""
+        """Return whether the input passes unchanged."""
         return self.stride == 1 and bool(same(input_shape[0], self.channels))
 
     def projects(self, input_shape: Shape) -> bool:
-        """Whether there is a convolution and a batch normalization."""
+        """Return whether it has a convolution and a batch normalization."""
         return self.kind == "project" and not self.is_identity(input_shape)
 
     def output(self, input_shape: Shape) -> Shape:

@@ -10,21 +10,21 @@ from cnncli.language.scope import Argument
 from cnncli.language.tree import Items
 
 Table: TypeAlias = tuple[tuple[int, ...], ...]
-"""For each output channel the input channels that it reads, counted from 0, in rising order."""
+"""For each output channel the input channels that it reads, counted from 0, in ascending order."""
 
-_MAX_READ = 4096  # input channels of one output channel: a mistake would otherwise fill the memory
+_MAX_READ = 4096  # input channels of one output channel: a mistake could otherwise exhaust the memory
 
 
 def connected(table: Table) -> int:
-    """How many connections a table has: pairs of an output and an input channel."""
+    """Return how many connections a table has: pairs of an output and an input channel."""
     return sum(map(len, table))
 
 
 class TableReader(Reader[Table]):
-    """A list with a list of input channels, each named once, for every output channel."""
+    """A list that contains, for every output channel, a list of distinct input channels."""
 
     expected = (
-        "a list, written out here, with a list of input channels, counted from 0, for each output channel"
+        "a list, not a variable, with one list of input channels, counted from 0, for each output channel"
     )
 
     def read(self, argument: Argument) -> Table:
@@ -48,6 +48,6 @@ class TableReader(Reader[Table]):
         row = Sizes(Whole(0), _MAX_READ).read(argument)
         twice = [channel for channel in row if row.count(channel) > 1]
         if twice:
-            message = f"a row of the table names input channel {twice[0]} twice"
-            raise SpecError(Diagnostic("value", message, argument.location, "every channel once"))
+            message = f"a row of the table lists input channel {twice[0]} twice"
+            raise SpecError(Diagnostic("value", message, argument.location, "each channel at most once"))
         return tuple(sorted(row))

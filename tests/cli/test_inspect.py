@@ -98,7 +98,7 @@ def test_a_wrong_size(size: str) -> None:
         (["nowhere.yaml"], "no such file: 'nowhere.yaml'"),
         (["resnte18"], "no such file or shipped spec: 'resnte18'"),
         (["specs/lenet5.yaml", "--set", "width=3"], "specs/lenet5.yaml has no variables"),
-        (["specs/lenet5.yaml", "--plugin", "nowhere.py"], "there is no plug-in 'nowhere.py'"),
+        (["specs/lenet5.yaml", "--plugin", "nowhere.py"], "no such plug-in: 'nowhere.py'"),
     ],
 )
 def test_mistakes_on_the_command_line(arguments: list[str], message: str) -> None:

@@ -96,7 +96,7 @@ def test_a_skip_connection_with_align() -> None:
 
 def test_exact_is_the_default() -> None:
     found = fault("layers: [{relu: , name: a}, conv: {channels: 4, kernel: 3}, concat: [a, identity]]")
-    assert found.hint == "align: crop or align: pad brings them to one size"
+    assert found.hint == "'align: crop' or 'align: pad' makes their sizes equal"
 
 
 def test_joins_within_joins() -> None:

@@ -169,9 +169,9 @@ def test_a_table_needs_no_place_for_its_indices(device: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("table: [[0], [1]]", "has not one row for each output channel"),
-        ("table: [[0], [1], [4]]", "names an input channel that there is not"),
-        ("table: [[0], [1], [2, 1, 2]]", "names input channel 2 twice"),
+        ("table: [[0], [1]]", "does not have one row per output channel"),
+        ("table: [[0], [1], [4]]", "names an input channel that does not exist"),
+        ("table: [[0], [1], [2, 1, 2]]", "lists input channel 2 twice"),
         ("table: [[0], [1], []]", "cannot be"),
         ("table: [[0], [1], [-1]]", "cannot be"),
         ("table: [wrong, [0], wrong]", "cannot be 'wrong'"),

@@ -1,4 +1,4 @@
-"""How padding is written, and the pads it means along each axis."""
+"""How padding is written in a spec, and the resulting pads along each axis."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _SIDES: Final = ("top", "bottom", "left", "right")
 class Padding(NamedTuple):
     """``valid``, ``same``, ``half``, or explicit amounts (before, after) for each axis.
 
-    One pair of amounts stands for every axis.
+    A single pair of amounts applies to every axis.
     """
 
     word: str = ""
     amounts: tuple[tuple[int, int], ...] = ()
 
     def axes(self) -> int | None:
-        """The number of axes that the amounts are written for; None where any will do."""
+        """Return the number of axes that the amounts are for; None if they apply to any number."""
         return len(self.amounts) if len(self.amounts) > 1 else None
 
     def along(self, axis: int, kernel: int, dilation: int) -> tuple[int, int]:
-        """The explicit pads before and after; (0, 0) for ``valid`` and ``same``."""
+        """Return the explicit pads before and after; (0, 0) for ``valid`` and ``same``."""
         if self.amounts:
             return self.amounts[axis if len(self.amounts) > 1 else 0]
         each = dilation * (kernel - 1) // 2 if self.word == "half" else 0

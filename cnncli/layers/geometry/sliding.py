@@ -1,4 +1,4 @@
-"""What convolution and pooling share: windows made of arguments, and the check that they fit."""
+"""What convolution and pooling share: making windows from arguments, and checking that they fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def make_windows(
     *,
     ceil_mode: bool = False,
 ) -> tuple[Window, ...]:
-    """One window for each of ``rank`` axes."""
+    """Return one window for each of ``rank`` axes."""
     axes = zip(along(kernel, rank), along(stride, rank), along(dilation, rank), strict=True)
     same = padding.word == "same"
     return tuple(
@@ -28,25 +28,25 @@ def make_windows(
 
 
 def windows_fit(input_shape: Shape, windows: Sequence[Window], kind: str) -> Iterator[Require]:
-    """Requirements: along every axis the (dilated) kernel fits into the padded input."""
+    """Yield the requirements that along every axis the (dilated) kernel fits into the padded input."""
     for axis, (window, n) in enumerate(zip(windows, input_shape[1:], strict=True)):
         padded = n + window.before + window.after
-        pads = f" ({padded} with its pads)" if padded != n else ""
+        pads = f" ({padded} with padding)" if padded != n else ""
         dilated = f" (kernel {window.kernel}, dilation {window.dilation})" if window.dilation > 1 else ""
         yield Require(
             window.fits(n),
             f"the kernel of '{kind}' is larger than its input {shape_text(input_shape)}",
             f"at least {window.extent}{dilated} along {axis_name(axis, len(windows))}",
             f"{n}{pads}",
-            "padding: same keeps the size; or a smaller kernel, fewer strides before it, a larger input",
+            "use 'padding: same', a smaller kernel, fewer strides before this layer, or a larger input",
         )
 
 
 def axis_name(axis: int, rank: int) -> str:
-    """What a person calls a spatial axis."""
+    """Return the usual name of a spatial axis."""
     return {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}[rank][axis]
 
 
 def axis_symbols(rank: int) -> tuple[str, ...]:
-    """What the unknown sizes along ``rank`` axes are called."""
+    """Return the names of the unknown sizes along ``rank`` axes."""
     return {0: (), 1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}[rank]

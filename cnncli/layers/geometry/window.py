@@ -1,11 +1,11 @@
 """All arithmetic along one spatial axis: placements, pads, and what one output position reads.
 
 n is the input size along the axis, k' = dilation * (kernel - 1) + 1 the effective kernel.
-Output sizes work on numbers and on formulas alike; pads and what is read are asked of numbers only.
+Output sizes are computed for numbers and formulas; pads and what is read for numbers only.
 
-Each window says three things of an axis without ends, on which n only settles what depends on the
-size: ``reads``, the input positions that an output position reads; ``cycle``, after how many outputs
-that repeats, and by how far it has moved on then; ``within``, which outputs read within a stretch alone.
+Every window answers three questions, as if the axis had no ends: ``reads``, which input positions an
+output position reads; ``cycle``, after how many outputs that repeats, and how far it has moved by then;
+``within``, which outputs read nothing outside a stretch of the input.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import NamedTuple, TypeAlias
 from cnncli.algebra import Condition, Dim, ceil_div, largest, same, whole
 
 Reach: TypeAlias = "tuple[int, int] | None"
-"""First and last input position that an output position reads; None where it reads none."""
+"""First and last input position that an output position reads; None if it reads none."""
 
 
 class Cycle(NamedTuple):
-    """The output at ``position + period`` reads what the one at ``position`` does, ``advance`` further on."""
+    """The output ``period`` positions further on reads what this one reads, ``advance`` further on."""
 
     period: int
     advance: int
@@ -30,8 +30,8 @@ class Cycle(NamedTuple):
 class Window(NamedTuple):
     """A kernel that slides over the input: convolution and pooling; with kernel 1 also pad and crop.
 
-    ``before`` and ``after`` are explicit pads (negative ones crop); with ``same`` they follow from
-    the input size instead.
+    ``before`` and ``after`` are explicit pads (negative ones crop); with ``same`` they follow from the input
+    size instead.
     """
 
     kernel: int
@@ -48,7 +48,7 @@ class Window(NamedTuple):
         return self.dilation * (self.kernel - 1) + 1
 
     def pads(self, n: int) -> tuple[int, int]:
-        """Positions added before and after the input.
+        """Return the numbers of positions added before and after the input.
 
         For ``same`` the total is max((ceil(n/s) - 1)s + k' - n, 0), the odd one after.
         """
@@ -58,16 +58,16 @@ class Window(NamedTuple):
         return total // 2, total - total // 2
 
     def most_padded(self, n: Dim) -> Dim:
-        """Positions added on the side where most are; 0 or less where ``same`` has nothing to add.
+        """Return how many positions are added on the side with more; at most 0 if ``same`` adds none.
 
-        As :meth:`pads`, but for sizes that are not known too.
+        Unlike :meth:`pads` this also works for unknown sizes.
         """
         if not self.same:
             return max(self.before, self.after)
         return ceil_div((ceil_div(n, self.stride) - 1) * self.stride + self.extent - n, 2)
 
     def fixed_pads(self) -> tuple[int, int] | None:
-        """The pads where they do not depend on the input size, else None."""
+        """Return the pads if they do not depend on the input size, otherwise None."""
         if not self.same:
             return self.before, self.after
         if self.stride == 1:
@@ -75,44 +75,44 @@ class Window(NamedTuple):
         return None
 
     def padded(self, n: Dim) -> Dim:
-        """The size of the input with its pads."""
+        """Return the size of the input with its pads."""
         if not self.same:
             return n + self.before + self.after
         reached = (self.placements(n) - 1) * self.stride + self.extent
-        # A kernel no shorter than its stride reaches the end from the last placement.
+        # The last placement of a kernel that is not shorter than its stride covers the end.
         return reached if self.extent >= self.stride else largest((reached, n))
 
     def is_padded(self, n: Dim) -> bool:
-        """Whether any position is added or cut off."""
+        """Return whether any position is added or cut off."""
         if not self.same:
             return (self.before, self.after) != (0, 0)
         return self.extent > self.stride or not same(self.padded(n), n)
 
     def framed(self, n: Dim) -> Dim:
-        """The size of the input from its first pad to the end of the last placement."""
+        """Return the size of the input from its first pad to the end of the last placement."""
         return (self.placements(n) - 1) * self.stride + self.extent
 
     def frame(self, n: int) -> tuple[int, int]:
-        """Positions to add before and after n for :meth:`framed`; a negative number after: left over."""
+        """Return the positions to add before and after for :meth:`framed`; negative ones are cut off."""
         before = self.pads(n)[0]
         framed = whole(self.framed(n))
         return before, framed - n - before
 
     def is_framed(self, n: Dim) -> bool:
-        """Whether any position is added or cut off for :meth:`framed`."""
+        """Return whether any position is added or cut off for :meth:`framed`."""
         return (self.before > 0 and not self.same) or not same(self.framed(n), n)
 
     def fits(self, n: Dim) -> bool | Condition:
-        """Whether there is at least one placement."""
+        """Return whether there is at least one placement."""
         return True if self.same else n + self.before + self.after >= self.extent
 
     def placements(self, n: Dim) -> Dim:
-        """The output size.
+        """Return the output size.
 
         valid and padded: floor((n + before + after - k') / s) + 1; same: ceil(n / s). ``ceil_mode``
         rounds up, but the last window must start inside the input or its left pad, so the size is
-        min(ceil((n + before + after - k') / s) + 1, ceil((n + before) / s)), which are both
-        ceil((n + before + c) / s), so that the smaller c gives the smaller size.
+        min(ceil((n + before + after - k') / s) + 1, ceil((n + before) / s)). Both are of the form
+        ceil((n + before + c) / s), so the smaller c gives the smaller size.
         """
         if self.same:
             return ceil_div(n, self.stride)
@@ -122,31 +122,31 @@ class Window(NamedTuple):
         return (n + self.before + self.after - self.extent) // self.stride + 1
 
     def reads(self, position: int, n: int) -> range:
-        """The places of the kernel's elements, pads included."""
+        """Return the positions of the kernel's elements, including those on pads."""
         first = position * self.stride - self.pads(n)[0]
         return range(first, first + self.extent, self.dilation)
 
     def reach(self, position: int, n: int) -> Reach:
-        """What the output at ``position`` reads of n inputs, pads excluded (they may be a dilation apart)."""
+        """Return the first and last of the n inputs that an output reads."""
         return _reach(self.reads(position, n), n)
 
     def cycle(self, n: int) -> Cycle:
-        """Every output reads what the one before it does, a stride further on."""
+        """Return one output: each reads what the one before reads, a stride further on."""
         return Cycle(1, self.stride)
 
     def within(self, stretch: range, n: int) -> range:
-        """The outputs whose kernel lies wholly on a stretch of the input."""
+        """Return the outputs whose kernel lies entirely on a stretch of the input."""
         before = self.pads(n)[0]
         first = ceil_div(stretch.start + before, self.stride)
         return range(first, (stretch.stop + before - self.extent) // self.stride + 1)
 
     def even(self, n: int) -> bool:
-        """Whether all windows are alike."""
+        """Return whether all windows are alike."""
         return True
 
 
 class TransposedWindow(NamedTuple):
-    """A kernel placed at every input position, its copies ``stride`` apart in the output."""
+    """A kernel placed at every input position, with copies ``stride`` apart in the output."""
 
     kernel: int
     stride: int = 1
@@ -161,23 +161,23 @@ class TransposedWindow(NamedTuple):
         return self.dilation * (self.kernel - 1) + 1
 
     def placements(self, n: Dim) -> Dim:
-        """The output size (n - 1)s - pads + k' + output_padding."""
+        """Return the output size (n - 1)s - pads + k' + output_padding."""
         return (n - 1) * self.stride - self.before - self.after + self.extent + self.output_padding
 
     @property
     def uneven(self) -> int:
-        """Positions at the end, once ``before`` is taken off both ends."""
+        """The positions to add at the end after ``before`` has been removed at both ends."""
         return self.before - self.after + self.output_padding
 
     def fits(self, n: Dim) -> bool | Condition:
-        """Whether any output is left after the pads are taken off."""
+        """Return whether any output is left after removing the pads."""
         return self.placements(n) >= 1
 
     def reads(self, position: int, n: int) -> range:
-        """The inputs i for which position + before - i s is one of 0, d, ..., k' - d, k' - 1.
+        """Return the inputs i for which position + before - i s is one of 0, d, ..., k' - d, k' - 1.
 
-        They are lcm(s, d) / s apart; which they are depends on (position + before) mod s alone, and some
-        of these phases may read nothing (Dumoulin and Visin, 2016, chapter 4, draw the zeros in between).
+        They are lcm(s, d) / s apart and depend only on (position + before) mod s; some of these phases may
+        read nothing (Dumoulin and Visin, 2016, chapter 4, draw the zeros in between).
         """
         start = position + self.before
         common = gcd(self.stride, self.dilation)
@@ -189,61 +189,61 @@ class TransposedWindow(NamedTuple):
         return range(first + (residue - first) % step, start // self.stride + 1, step)
 
     def reach(self, position: int, n: int) -> Reach:
-        """What the output at ``position`` reads of n inputs."""
+        """Return the first and last of the n inputs that an output reads."""
         return _reach(self.reads(position, n), n)
 
     def cycle(self, n: int) -> Cycle:
-        """As many outputs as the stride for each input."""
+        """Return as many outputs as the stride for each input."""
         return Cycle(self.stride, 1)
 
     def within(self, stretch: range, n: int) -> range:
-        """The outputs that copies of the kernel from outside of a stretch of the input do not touch."""
+        """Return the outputs that no copy of the kernel from outside a stretch of the input touches."""
         first = (stretch.start - 1) * self.stride + self.extent - self.before
         return range(first, stretch.stop * self.stride - self.before)
 
     def even(self, n: int) -> bool:
-        """Whether all windows are alike: phases differ, but by nothing that depends on the input size."""
+        """Return True: phases differ, but not in a way that depends on the input size."""
         return True
 
 
 class AdaptiveWindow(NamedTuple):
-    """As many windows as are wanted, spread evenly: window i is floor(i n / o) .. ceil((i+1) n / o) - 1."""
+    """A given number o of windows, spread evenly: window i is floor(i n / o) .. ceil((i + 1) n / o) - 1."""
 
     size: int
 
     def placements(self, n: Dim) -> Dim:
-        """The output size o, whatever n is."""
+        """Return the output size o, which does not depend on n."""
         return self.size
 
     def fits(self, n: Dim) -> bool | Condition:
-        """Always: windows overlap where the input is smaller."""
+        """Return True: windows overlap if the input is smaller."""
         return True
 
     def reads(self, position: int, n: int) -> range:
-        """What window ``position`` covers."""
+        """Return what window ``position`` covers."""
         return range(position * n // self.size, ceil_div((position + 1) * n, self.size))
 
     def reach(self, position: int, n: int) -> Reach:
-        """What window ``position`` covers, which is all inside."""
+        """Return the first and last input of window ``position``; all are inside."""
         return _reach(self.reads(position, n), n)
 
     def cycle(self, n: int) -> Cycle:
-        """Windows repeat as often as the sizes have a common divisor."""
+        """Return the cycle: windows repeat as often as the greatest common divisor of the sizes."""
         common = gcd(n, self.size)
         return Cycle(self.size // common, n // common)
 
     def within(self, stretch: range, n: int) -> range:
-        """The windows that cover nothing outside of a stretch of the input."""
+        """Return the windows that cover nothing outside a stretch of the input."""
         return range(ceil_div(stretch.start * self.size, n), stretch.stop * self.size // n)
 
     def even(self, n: int) -> bool:
-        """Whether all windows are alike: one of the sizes divides the other."""
+        """Return whether all windows are alike: one of the sizes divides the other."""
         return n % self.size == 0 or self.size % n == 0
 
     def total(self, n: Dim) -> Dim:
-        """The lengths of all windows together."""
+        """Return the sum of the lengths of all windows."""
         if isinstance(n, int):
-            # Neighbors i and i + 1 share a position wherever o does not divide (i + 1) n.
+            # Windows i and i + 1 share a position if o does not divide (i + 1) n.
             return n + self.size - gcd(n, self.size)
         lengths: Dim = 0
         for i in range(self.size):
@@ -252,59 +252,62 @@ class AdaptiveWindow(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """The one position of the input stands at each of ``size`` outputs: a scale to multiply with."""
+    """The single position of the input, repeated at each of ``size`` outputs: a scale to multiply with."""
 
     size: int
 
     def placements(self, n: Dim) -> Dim:
-        """The output size."""
+        """Return the output size."""
         return self.size
 
     def fits(self, n: Dim) -> bool | Condition:
-        """Always."""
+        """Return True: there is nothing to fit."""
         return True
 
     def reads(self, position: int, n: int) -> range:
-        """The one position there is."""
+        """Return the single position."""
         return range(1)
 
     def reach(self, position: int, n: int) -> Reach:
-        """The one position there is."""
+        """Return the single position."""
         return 0, 0
 
     def cycle(self, n: int) -> Cycle:
-        """All outputs read the same."""
+        """Return the cycle: all outputs read the same."""
         return Cycle(1, 0)
 
     def within(self, stretch: range, n: int) -> range:
-        """All outputs, or none."""
+        """Return all outputs, or none."""
         return range(self.size if 0 in stretch else 0)
 
     def even(self, n: int) -> bool:
-        """Whether all windows are alike."""
+        """Return whether all windows are alike."""
         return True
 
 
 AnyWindow: TypeAlias = Window | TransposedWindow | AdaptiveWindow | Spread
 
 POINT = Window(kernel=1)
-"""Every output position reads the input position of the same number."""
+"""Every output position reads the input position with the same number."""
 
 
 def placements(windows: Sequence[AnyWindow], sizes: Sequence[Dim]) -> tuple[Dim, ...]:
-    """The output size along every axis."""
+    """Return the output size along every axis."""
     return tuple(window.placements(n) for window, n in zip(windows, sizes, strict=True))
 
 
 def _reach(reads: range, n: int) -> Reach:
-    """First and last of the positions read that are among the n there are."""
+    """Return the first and last of the positions read that are among the n inputs."""
     inside = reads[: max(ceil_div(n - reads.start, reads.step), 0)]
     inside = inside[max(ceil_div(-reads.start, reads.step), 0) :]
     return (inside[0], inside[-1]) if inside else None
 
 
 def native_pads(windows: Sequence[Window]) -> tuple[int, ...] | None:
-    """The pads as torch's own layers take them: of fixed size, as many before as after; else None."""
+    """Return the pads along each axis if torch's own layers support them, otherwise None.
+
+    Those pad by a fixed amount, the same before and after.
+    """
     fixed = [window.fixed_pads() for window in windows]
     symmetric = [pads[0] for pads in fixed if pads is not None and pads[0] == pads[1]]
     return tuple(symmetric) if len(symmetric) == len(fixed) else None

@@ -1,4 +1,4 @@
-"""What layers hold in memory: a rule for each kind, imported only by commands that ask for memory."""
+"""How much memory layers need: a rule for each kind, imported only by commands that ask for memory."""
 
 from __future__ import annotations
 

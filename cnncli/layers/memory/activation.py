@@ -10,7 +10,7 @@ from cnncli.layers.memory.spaces import Saved, Space, room, together
 
 @rule(PReLU)
 class PReLUMemory(MemoryRule[PReLU, Shape]):
-    """The input; the backward pass has a gradient for every slope and value before it adds them up."""
+    """The input; the backward pass computes a gradient per slope and value before it adds them up."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         return Saved((0,), making=(room(input_shape),))
@@ -18,7 +18,7 @@ class PReLUMemory(MemoryRule[PReLU, Shape]):
 
 @rule(ScaledTanh)
 class ScaledTanhMemory(MemoryRule[ScaledTanh, Shape]):
-    """The hyperbolic tangent before it is scaled; each of three steps reads the tensor of the one before."""
+    """The unscaled hyperbolic tangent; each of the three steps reads the result of the one before."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         return Saved(own=room(input_shape), making=(room(input_shape),))

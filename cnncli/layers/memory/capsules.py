@@ -8,17 +8,17 @@ from cnncli.layers.kind import Shape
 from cnncli.layers.memory.rules import MemoryRule, Needs, rule
 from cnncli.layers.memory.spaces import Saved, Space, less, room, together
 
-_SCALARS = 5  # |s|^2, 1 + |s|^2, their quotient, |s|, the factor: kept of each capsule that is squashed
+_SCALARS = 5  # saved for each squashed capsule: |s|^2, 1 + |s|^2, their quotient, |s|, the factor
 
 
 @rule(Capsules)
 class CapsulesMemory(MemoryRule[Capsules, Shape]):
-    """What squashes and rounds of routing multiply, divide and take roots of; above all the predictions."""
+    """The operands of squashing and routing; above all the predictions."""
 
     tolerance = 0.25
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The first round knows its logits, so that one round alone needs no predictions."""
+        """Return what is saved; the first iteration has constant logits and does not need the predictions."""
         rounds, values, outputs = self.layer.routings, product(input_shape), product(output_shape)
         capsules = self.layer.inputs(input_shape)
         pairs = capsules * self.layer.count
@@ -27,42 +27,42 @@ class CapsulesMemory(MemoryRule[Capsules, Shape]):
         each_round = pairs + 2 * outputs + _SCALARS * self.layer.count
         own = Space(squashed + values + predictions + rounds * each_round - outputs)
         weights = Space(shared=self.layer.macs(input_shape, output_shape))
-        # The backward pass holds up to three times all predictions before it comes to the weights.
+        # Before it reaches the weights, the backward pass allocates up to three times the predictions.
         agreeing = Space((2 + (rounds > 1)) * pairs * self.layer.size - values)
         return Saved(own=own, making=(less(agreeing, weights), less(weights, own)))
 
     def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The squash of the input; the predictions and their products with the coupling; the last squash."""
+        """Return the input being squashed; predictions, and products with the coupling; the last squash."""
         capsules, values = self.layer.inputs(input_shape), product(input_shape)
         outputs, pairs = product(output_shape), capsules * self.layer.count
-        held = values + pairs * (self.layer.size + 2) + outputs * (self.layer.routings > 1)
+        live = values + pairs * (self.layer.size + 2) + outputs * (self.layer.routings > 1)
         routing, squashing = pairs * self.layer.size + outputs, 2 * (outputs + self.layer.count)
-        return Space(2 * (values + capsules)), Space(held + routing), Space(held + squashing)
+        return Space(2 * (values + capsules)), Space(live + routing), Space(live + squashing)
 
 
 @rule(CapsuleLength)
 class CapsuleLengthMemory(MemoryRule[CapsuleLength, Shape]):
-    """What is squared, and the roots; the backward pass spreads its gradient over all squares."""
+    """The squared values and the roots; the backward pass expands the gradient over all squares."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         making = together(room(input_shape), room(input_shape), room(output_shape))
         return Saved((0,), output=True, making=(making,))
 
     def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """All squares, and their sums; then the sums, a little more than them, and the roots."""
+        """Return the squares and their sums; then the sums, the sums plus a small number, and the roots."""
         lengths = room(output_shape)
         return together(room(input_shape), lengths), together(lengths, lengths, lengths)
 
 
 @rule(CapsuleMask)
 class CapsuleMaskMemory(MemoryRule[CapsuleMask, Shape]):
-    """A factor of 0 or 1 for each capsule; the choice itself has no derivative."""
+    """A factor of 0 or 1 for each capsule; the choice of the capsule has no derivative."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         return Saved(own=Space(input_shape[0]))
 
     def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """Squares and their sums; lengths and the choice as indices; factors and what they make."""
+        """Return squares and their sums; lengths and the choice as indices; factors and the output."""
         lengths, chosen = Space(input_shape[0]), Space(indices=input_shape[0])
         return (
             together(room(input_shape), lengths),

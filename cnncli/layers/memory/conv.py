@@ -15,7 +15,7 @@ from cnncli.layers.memory.spaces import INPUT, NOTHING, Saved, Space, less, room
 
 @rule(Conv)
 class ConvMemory(MemoryRule[Conv, Shape]):
-    """The input as the kernels meet it, and the kernels where they are not the parameter itself."""
+    """The input, padded, and the kernels if they are not the parameter itself."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         if self.layer.is_native(input_shape):
@@ -29,7 +29,7 @@ class ConvMemory(MemoryRule[Conv, Shape]):
         return padding._replace(own=together(kernels, padded), making=making)
 
     def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """Kernels that are assembled or mirrored, then the padded input, then the output beside both."""
+        """Return assembled or mirrored kernels; then the padded input; then the output as well."""
         if self.layer.is_native(input_shape):
             return (room(output_shape),)
         windows, kernels = self.layer.windows(input_shape), self._kernels(input_shape)
@@ -42,7 +42,7 @@ class ConvMemory(MemoryRule[Conv, Shape]):
         )
 
     def _assembling(self, input_shape: Shape) -> tuple[Space, ...]:
-        """A table's kernels are joined with zeros in between, and mirrored after that."""
+        """Return the moments in which the kernels of a table are joined with zeros, and then mirrored."""
         if self.layer.table is None:
             return ()
         kernels = self._kernels(input_shape)
@@ -51,7 +51,7 @@ class ConvMemory(MemoryRule[Conv, Shape]):
         return (joined, together(kernels, kernels)) if self.layer.flip else (joined,)
 
     def _kernels(self, input_shape: Shape) -> Space:
-        """The kernels that are not the parameter itself: all, with zeros where a table has no connection."""
+        """Return the kernels if they are not the parameter itself, with the zeros between connections."""
         if not self.layer.flip and self.layer.table is None:
             return Space()
         kernel = along(self.layer.kernel, len(input_shape) - 1)
@@ -60,14 +60,14 @@ class ConvMemory(MemoryRule[Conv, Shape]):
 
 @rule(ConvTranspose)
 class ConvTransposeMemory(MemoryRule[ConvTranspose, Shape]):
-    """The input; where torch has no such cut, the sum of whole kernels before it is cut."""
+    """The input; if torch cannot cut as required, also the uncut sum of kernels while it is cut."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """The backward pass also makes the gradient of what was cut off."""
+        """Return the input; the backward pass also allocates the gradient of what was cut off."""
         return INPUT if self.layer.is_native(input_shape) else Saved((0,), making=(self._uncut(input_shape),))
 
     def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The uncut sum with what is left of it, and that plus its bias."""
+        """Return the uncut sum with what remains of it; then that with the sum including the bias."""
         if self.layer.is_native(input_shape):
             return (room(output_shape),)
         biased = (together(room(output_shape), room(output_shape)),) if self.layer.bias else ()

@@ -19,5 +19,5 @@ class RBFMemory(MemoryRule[RBF, Shape]):
         return Saved(own=Space(differences), making=(Space(3 * differences - input_shape[0]),))
 
     def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The differences, and their squares."""
+        """Return the differences and their squares."""
         return (Space(2 * self.layer.classes * input_shape[0]),)

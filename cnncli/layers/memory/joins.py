@@ -13,9 +13,9 @@ J = TypeVar("J", bound=Join)
 
 
 def copied(join: Join, input_shape: Shapes) -> tuple[Space | None, ...]:
-    """For each branch the room of its copy, cut or padded; None where its size is right already."""
+    """Return for each branch the space of its cut or padded copy; None if its size is already right."""
     fitted = join.fitted(input_shape)
-    # By how much a size differs can be known where its halves are not.
+    # A difference in size may be known even if its halves are not.
     moved = (any(before + after for before, after in join.margins(shape, fitted)) for shape in input_shape)
     return tuple(
         room((shape[0], *fitted)) if other else None for shape, other in zip(input_shape, moved, strict=True)
@@ -23,12 +23,12 @@ def copied(join: Join, input_shape: Shapes) -> tuple[Space | None, ...]:
 
 
 def copies(join: Join, input_shape: Shapes) -> Space:
-    """The room of all copies at once."""
+    """Return the space of all copies together."""
     return together(*(copy for copy in copied(join, input_shape) if copy is not None))
 
 
 class JoinMemory(MemoryRule[J, Shapes]):
-    """Nothing is kept. Branches are handed their gradient; those that were cut or padded get a new one."""
+    """Nothing is saved. Branches share the output's gradient; those that were cut or padded get their own."""
 
     def saved(self, input_shape: Shapes, output_shape: Shape, needs: Needs) -> Saved:
         places = enumerate(copied(self.layer, input_shape))
@@ -37,17 +37,17 @@ class JoinMemory(MemoryRule[J, Shapes]):
 
 @rule(Concat)
 class ConcatMemory(JoinMemory[Concat]):
-    """All copies, and the result."""
+    """Return all copies with the result."""
 
     def working(self, input_shape: Shapes, output_shape: Shape) -> tuple[Space, ...]:
         return (together(copies(self.layer, input_shape), room(output_shape)),)
 
 
 class ChannelwiseMemory(JoinMemory[ChannelwiseJoin]):
-    """Branch after branch: of three or more, the result so far beside the next one."""
+    """Branch after branch: with three or more, two partial results are live at once."""
 
     def shares(self, input_shape: Shapes, *, training: bool) -> bool:
-        """A single branch is the result."""
+        """Return whether there is a single branch, which is then the result."""
         return len(input_shape) == 1
 
     def working(self, input_shape: Shapes, output_shape: Shape) -> tuple[Space, ...]:
@@ -60,7 +60,7 @@ rule(Add)(ChannelwiseMemory)
 
 @rule(Multiply)
 class MultiplyMemory(ChannelwiseMemory):
-    """Both factors of each product, as far as the other one needs a gradient."""
+    """Both factors of each product, if the other one needs a gradient."""
 
     def saved(self, input_shape: Shapes, output_shape: Shape, needs: Needs) -> Saved:
         own_copies = copied(self.layer, input_shape)
@@ -69,8 +69,8 @@ class MultiplyMemory(ChannelwiseMemory):
         results = sum(needs[2:])
         inputs = tuple(place for place in kept if own_copies[place] is None)
         own = together(*(own_copies[place] or Space() for place in kept), *(room(output_shape),) * results)
-        # The gradient of a scale is a whole map before it is added up: so much more than the scale itself,
-        # and no more where that is as large, which unknown sizes leave open.
+        # The gradient of a scale is a whole map before it is added up. Subtracting the scale also covers
+        # unknown sizes, for which the two may be equally large.
         scales = [shape for place, shape in enumerate(input_shape) if needs[place] and is_scale(shape)]
         making = (less(room(output_shape), room(scales[0])),) if scales and len(input_shape) > 1 else ()
         return Saved(inputs, own=own, making=making)

@@ -26,7 +26,7 @@ class NormMemory(MemoryRule[Any, Shape]):
 
 @rule(BatchNorm)
 class BatchNormMemory(NormMemory):
-    """Statistics of the batch, one of each for every channel; in inference the running ones are at hand."""
+    """Statistics of the batch, one pair for every channel; in inference the running ones are used."""
 
     def statistics(self, input_shape: Shape) -> Space:
         return Space(shared=2 * input_shape[0])
@@ -37,7 +37,7 @@ class BatchNormMemory(NormMemory):
 
 @rule(LayerNorm)
 class LayerNormMemory(NormMemory):
-    """One of each for every sample, or for every position of it."""
+    """One pair of statistics for every sample, or for each of its positions."""
 
     def statistics(self, input_shape: Shape) -> Space:
         return Space(2 if self.layer.over == "all" else 2 * product(input_shape[1:]))
@@ -45,7 +45,7 @@ class LayerNormMemory(NormMemory):
 
 @rule(GroupNorm)
 class GroupNormMemory(NormMemory):
-    """One of each for every group of a sample."""
+    """One pair of statistics for every group of a sample."""
 
     def statistics(self, input_shape: Shape) -> Space:
         return Space(2 * self.layer.groups)
@@ -53,7 +53,7 @@ class GroupNormMemory(NormMemory):
 
 @rule(InstanceNorm)
 class InstanceNormMemory(NormMemory):
-    """One of each for every channel of a sample; torch copies scales, and in between shifts, as often."""
+    """One pair of statistics for every channel of a sample; torch also copies scales and, briefly, shifts."""
 
     def statistics(self, input_shape: Shape) -> Space:
         return Space((2 + self.layer.affine) * input_shape[0])
@@ -65,7 +65,7 @@ class InstanceNormMemory(NormMemory):
 
 @rule(LocalResponseNorm)
 class LocalResponseNormMemory(MemoryRule[LocalResponseNorm, Shape]):
-    """The input, its squares between channels of zeros, the base of the power, and the power."""
+    """The input, its zero-padded squares, the base of the power, and the power."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         one = room(input_shape)
@@ -74,7 +74,7 @@ class LocalResponseNormMemory(MemoryRule[LocalResponseNorm, Shape]):
         )
 
     def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The squares while zeros are put around them; then scale, constant and power, one after another."""
+        """Return the squares while they are padded; then scale, constant and power, one after another."""
         one = room(input_shape)
         return together(one, self._padded(input_shape)), together(one, one, one)
 

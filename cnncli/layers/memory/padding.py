@@ -1,4 +1,4 @@
-"""What padding copies: the memory side of the modes in cnncli/network/padding.py."""
+"""What padding copies: the memory of the modes in cnncli/network/padding.py."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from cnncli.layers.memory.spaces import Saved, Space, together
 
 
 def is_padded(input_shape: Shape, windows: Sequence[Window]) -> bool:
-    """Whether padding makes a tensor of its own; without any pads there is none."""
+    """Return whether padding allocates a tensor; without any pads it does not."""
     return any(window.is_padded(n) for window, n in zip(windows, input_shape[1:], strict=True))
 
 
 def padded_shape(input_shape: Shape, windows: Sequence[Window]) -> Shape:
-    """The shape of x with its pads."""
+    """Return the shape of the input with its pads."""
     return (input_shape[0], *(window.padded(n) for window, n in zip(windows, input_shape[1:], strict=True)))
 
 
 def padding_saves(mode: str) -> Saved:
-    """What autograd keeps of the padding itself: these two are torch's own, and it keeps what they read."""
+    """Return what autograd saves for the padding: the input, in the two modes that are torch's own."""
     return Saved(inputs=(0,) if mode in ("reflect", "replicate") else ())
 
 
 def padding_moments(input_shape: Shape, windows: Sequence[Window], mode: str) -> tuple[Space, ...]:
-    """What padding holds of its own at its fullest, the result included."""
+    """Return what padding allocates at its peak, including the result."""
     if not is_padded(input_shape, windows):
         return ()
     if mode != "symmetric":
@@ -35,7 +35,7 @@ def padding_moments(input_shape: Shape, windows: Sequence[Window], mode: str) ->
 
 
 def _mirroring(input_shape: Shape, windows: Sequence[Window]) -> list[Space]:
-    """Axis after axis, two mirrored strips are joined with what there is."""
+    """Return a moment for each axis: two mirrored strips are joined with the tensor so far."""
     moments = []
     current, own = input_shape, Space()
     for axis, window in enumerate(windows, start=1):

@@ -23,16 +23,16 @@ from cnncli.layers.pooling import (
 
 P = TypeVar("P", bound=Pool)
 
-_COUNTING = 4  # how many rows of integers there are when positions along an axis are counted
+_COUNTING = 4  # rows of integers that are live while positions along an axis are counted
 
 rule(GlobalAvgPool)(KeepsNothing)
 
 
 class PoolMemory(MemoryRule[P, Shape]):
-    """What sliding pools share: the input is copied to pad it, or to cut off what is left over."""
+    """Sliding pools: the input is copied to pad it, or to cut off what no window reads."""
 
     def frame(self, input_shape: Shape) -> Space:
-        """The input from its first pad to the end of its last window; nothing where that is the input."""
+        """Return the input from its first pad to the end of its last window; nothing if that is the input."""
         along_axes = list(zip(self.layer.windows(input_shape), input_shape[1:], strict=True))
         if not any(window.is_framed(n) for window, n in along_axes):
             return Space()
@@ -40,13 +40,13 @@ class PoolMemory(MemoryRule[P, Shape]):
 
 
 def picked(output_shape: Shape) -> Space:
-    """The values that were picked, and where each was found."""
+    """Return the picked values and their indices."""
     return Space(product(output_shape), indices=product(output_shape))
 
 
 @rule(MaxPool)
 class MaxPoolMemory(PoolMemory[MaxPool]):
-    """The input, or its padded copy, and where each value was found."""
+    """The input, or its padded copy, and the indices of the picked values."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         found = Space(indices=product(output_shape))
@@ -59,13 +59,13 @@ class MaxPoolMemory(PoolMemory[MaxPool]):
         return (together(self.copy(input_shape), picked(output_shape)),)
 
     def copy(self, input_shape: Shape) -> Space:
-        """The frame, where torch cannot pad by itself."""
+        """Return the frame if torch cannot pad by itself, otherwise nothing."""
         return Space() if self.layer.is_native(input_shape) else self.frame(input_shape)
 
 
 @rule(MinPool)
 class MinPoolMemory(PoolMemory[MinPool]):
-    """The negatives, padded, and where each value was found."""
+    """The padded negatives, and the indices of the picked values."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         frame = self.negatives(input_shape)
@@ -73,20 +73,20 @@ class MinPoolMemory(PoolMemory[MinPool]):
         return Saved(own=together(frame, Space(indices=product(output_shape))), making=(making,))
 
     def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The negatives while they are padded; then what was picked of them."""
+        """Return the negatives while they are padded; then the picked values."""
         frame, negatives = self.frame(input_shape), self.negatives(input_shape)
         padding = () if frame == Space() else (together(room(input_shape), frame),)
         return (*padding, together(negatives, picked(output_shape)))
 
     def negatives(self, input_shape: Shape) -> Space:
-        """As large as the frame, or as the input where there is none."""
+        """Return the space of the negatives: that of the frame, or of the input if there is none."""
         frame = self.frame(input_shape)
         return room(input_shape) if frame == Space() else frame
 
 
 @rule(MedianPool)
 class MedianPoolMemory(PoolMemory[MedianPool]):
-    """The neighborhoods in their order, where each value came from, and where the middle is."""
+    """The sorted neighborhoods, the original index of each value, and the place of the middle."""
 
     tolerance = 0.34
 
@@ -96,10 +96,10 @@ class MedianPoolMemory(PoolMemory[MedianPool]):
         return Saved(own=own, making=(Space(2 * ordered + product(output_shape)),))
 
     def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The neighborhoods while they are sorted; then in order, while the middle is found."""
+        """Return the neighborhoods while they are sorted; then sorted, while the middle is found."""
         ordered = Space(self.layer.area(input_shape) * product(output_shape))
         kernel = along(self.layer.kernel, len(input_shape) - 1)
-        # Along one axis the values of a neighborhood lie in a row as they are; else they are gathered first.
+        # Along a single axis the values of a neighborhood are contiguous; otherwise they are gathered first.
         gathered = ordered if sum(k > 1 for k in kernel) > 1 else Space()
         sorting = together(ordered, gathered, Space(indices=ordered.values))
         finding = together(
@@ -111,7 +111,7 @@ class MedianPoolMemory(PoolMemory[MedianPool]):
 
 @rule(AvgPool)
 class AvgPoolMemory(PoolMemory[AvgPool]):
-    """The input; where torch cannot pad it, its copy and factors along each axis."""
+    """The input; if torch cannot pad it, its copy and factors along each axis."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         if self.layer.is_native(input_shape):
@@ -124,7 +124,7 @@ class AvgPoolMemory(PoolMemory[AvgPool]):
         return Saved(own=together(frame, factors), making=(making,))
 
     def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The padded input; then, axis by axis, counts of positions and scaling."""
+        """Return the padded input; then, axis by axis, counts of positions and scaling."""
         one = room(output_shape)
         if self.layer.is_native(input_shape):
             return (one,)
@@ -136,19 +136,19 @@ class AvgPoolMemory(PoolMemory[AvgPool]):
 
 @rule(Subsample)
 class SubsampleMemory(MemoryRule[Subsample, Shape]):
-    """The sums, and what they are sums of if that learns anything."""
+    """The sums, and the input if it needs a gradient."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         return Saved((0,) if needs[0] else (), own=room(output_shape))
 
     def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """The sums, their products with the coefficients, and those plus the biases."""
+        """Return the sums, their products with the coefficients, and those plus the biases."""
         return (together(room(output_shape), room(output_shape), room(output_shape)),)
 
 
 @rule(GlobalMaxPool)
 class GlobalMaxPoolMemory(MemoryRule[GlobalMaxPool, Shape]):
-    """Input and output: the gradient goes where they are equal."""
+    """Input and output: the gradient flows to where they are equal."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         return Saved((0,), output=True)
@@ -156,7 +156,7 @@ class GlobalMaxPoolMemory(MemoryRule[GlobalMaxPool, Shape]):
 
 @rule(AdaptiveAvgPool)
 class AdaptiveAvgPoolMemory(MemoryRule[AdaptiveAvgPool, Shape]):
-    """The input; nothing for one window over all positions, where torch takes the mean."""
+    """The input; nothing for a single window, for which torch computes the mean."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         return NOTHING if set(along(self.layer.size, len(input_shape) - 1)) == {1} else INPUT
@@ -164,7 +164,7 @@ class AdaptiveAvgPoolMemory(MemoryRule[AdaptiveAvgPool, Shape]):
 
 @rule(AdaptiveMaxPool)
 class AdaptiveMaxPoolMemory(MemoryRule[AdaptiveMaxPool, Shape]):
-    """The input, and where each value was found."""
+    """The input, and the indices of the picked values."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
         return Saved((0,), own=Space(indices=product(output_shape)))

@@ -32,11 +32,11 @@ class DropoutMemory(MemoryRule[Dropout | Dropout2d, Shape]):
     """The factors: one for each value, or for each channel."""
 
     def shares(self, input_shape: Shape, *, training: bool) -> bool:
-        """Where nothing is dropped, torch passes the input on."""
+        """Return whether nothing is dropped: then torch passes the input on."""
         return not training or self.layer.probability == 0
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        """A single 0 where everything is dropped."""
+        """Return the factors; a single 0 if everything is dropped."""
         if self.layer.probability == 0:
             return NOTHING
         factors = room(input_shape) if isinstance(self.layer, Dropout) else Space(input_shape[0])

@@ -1,8 +1,8 @@
 """What a memory rule is, the registry of them, and the defaults by family.
 
-A rule says which tensors torch keeps and makes for a layer. Rules are registered for kinds, as builders are,
-apart from what a kind *is*: only the commands that ask for memory import them. A kind without a rule of its
-own has the one of its family: that of the nearest base class that has any.
+A rule states which tensors torch saves and allocates for a layer. Rules are registered for kinds, as builders
+are, but apart from the kinds themselves: only commands that ask for memory import them. A kind without a rule
+of its own has that of its nearest base class with a rule.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cnncli.layers.memory.spaces import INPUT, NOTHING, OUTPUT, Saved, Space, ro
 from cnncli.layers.shaping import Rearranging, View
 
 Needs: TypeAlias = tuple[bool, ...]
-"""For each input, whether training needs its gradient: not that of the network's own input, for example."""
+"""For each input, whether training needs its gradient; it does not need that of the network's own input."""
 
 K = TypeVar("K", bound=Kind[Any])
 X = TypeVar("X")
@@ -25,26 +25,26 @@ class MemoryRule(Generic[K, X]):
     """The memory of a layer of kind K, for an input shape X (for joins the shapes of all branches)."""
 
     tolerance: ClassVar[float] = 0.0
-    """How far torch may be from the rule, as a share of torch's bytes; 0: not by one byte."""
+    """How much torch may differ from the rule, as a share of torch's bytes; 0: not by a single byte."""
 
     def __init__(self, layer: K) -> None:
         self.layer = layer
 
     def saved(self, input_shape: X, output_shape: Shape, needs: Needs) -> Saved:
-        """What autograd keeps of the layer for the backward pass.
+        """Return what autograd saves for the backward pass of the layer.
 
-        Asked only where there is something to learn: an input needs a gradient, or there are parameters.
+        Asked only if an input needs a gradient or the layer has parameters.
         """
         raise NotImplementedError
 
     def shares(self, input_shape: X, *, training: bool) -> bool:
-        """Whether the output is a view of the (first) input."""
+        """Return whether the output is a view of the (first) input."""
         return False
 
     def working(self, input_shape: X, output_shape: Shape) -> tuple[Space, ...]:
-        """What the layer allocates in inference, output included, at each moment that may be the fullest.
+        """Return what the layer allocates in inference, output included, at each moment that may be the peak.
 
-        Nothing is kept for a backward pass then.
+        Nothing is saved for a backward pass then.
         """
         return () if self.shares(input_shape, training=False) else (room(output_shape),)
 
@@ -60,7 +60,7 @@ class NoRuleError(LookupError):
 
 
 def rule(*kinds: type[Kind[Any]]) -> Callable[[R], R]:
-    """Register a rule for these kinds, and for those derived from them that have none of their own."""
+    """Register a rule for these kinds, and for kinds derived from them that have none of their own."""
 
     def register(made: R) -> R:
         for kind in kinds:
@@ -75,7 +75,7 @@ def rule_of(layer: Kind[Any]) -> AnyRule:
     """Return the rule of a layer.
 
     Raises:
-        NoRuleError: there is none for its kind.
+        NoRuleError: its kind has none.
     """
     for base in type(layer).__mro__:
         if base in RULES:
@@ -85,7 +85,7 @@ def rule_of(layer: Kind[Any]) -> AnyRule:
 
 @rule(FromInput)
 class KeepsInput(MemoryRule[Kind[Any], Any]):
-    """The derivative is computed from the input, which autograd therefore keeps."""
+    """The derivative is computed from the input, which autograd therefore saves."""
 
     def saved(self, input_shape: Any, output_shape: Shape, needs: Needs) -> Saved:
         return INPUT
@@ -93,7 +93,7 @@ class KeepsInput(MemoryRule[Kind[Any], Any]):
 
 @rule(FromOutput)
 class KeepsOutput(MemoryRule[Kind[Any], Any]):
-    """The derivative is computed from the output."""
+    """The derivative is computed from the output, which autograd therefore saves."""
 
     def saved(self, input_shape: Any, output_shape: Shape, needs: Needs) -> Saved:
         return OUTPUT
@@ -101,7 +101,7 @@ class KeepsOutput(MemoryRule[Kind[Any], Any]):
 
 @rule(Rearranging)
 class KeepsNothing(MemoryRule[K, Any]):
-    """The gradient needs no values."""
+    """The backward pass needs no values."""
 
     def saved(self, input_shape: Any, output_shape: Shape, needs: Needs) -> Saved:
         return NOTHING
@@ -109,7 +109,7 @@ class KeepsNothing(MemoryRule[K, Any]):
 
 @rule(View)
 class SharesInput(KeepsNothing[Kind[Any]]):
-    """The output is the input's own memory."""
+    """The output is a view of the input."""
 
     def shares(self, input_shape: Any, *, training: bool) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""The memory of layers that move, resize, pad or pass values on."""
+"""The memory of layers that move, resize, pad or pass on values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ rule(Upsample)(KeepsNothing)
 
 @rule(ChannelShuffle)
 class ChannelShuffleMemory(KeepsNothing[ChannelShuffle]):
-    """Where each group, or all of them, is a single channel, nothing moves."""
+    """Nothing moves, and the output is a view, if there is one group or one channel per group."""
 
     def shares(self, input_shape: Shape, *, training: bool) -> bool:
         groups = self.layer.groups
@@ -46,7 +46,7 @@ class PadMemory(MemoryRule[Pad, Shape]):
 
 @rule(Shortcut)
 class ShortcutMemory(MemoryRule[Shortcut, Shape]):
-    """Of a projection, what its convolution reads and outputs, and the statistics of the batch."""
+    """For a projection, input and output of its convolution, and the statistics of the batch."""
 
     def shares(self, input_shape: Shape, *, training: bool) -> bool:
         return self.layer.is_identity(input_shape)
@@ -57,7 +57,7 @@ class ShortcutMemory(MemoryRule[Shortcut, Shape]):
         return Saved((0,), own=together(room(output_shape), Space(shared=2 * self.layer.channels)))
 
     def working(self, input_shape: Shape, output_shape: Shape) -> tuple[Space, ...]:
-        """Of a projection, the convolution's output beside its own."""
+        """Return the output, for a projection together with that of its convolution."""
         if self.layer.is_identity(input_shape):
             return ()
         convolved = (room(output_shape),) if self.layer.projects(input_shape) else ()

@@ -1,6 +1,6 @@
-"""What a layer keeps in memory: values that the rules of the kinds are given in.
+"""The values in which memory rules express what a layer needs.
 
-All amounts are numbers, not bytes, and may be formulas; a dtype and a batch make bytes of them.
+Amounts count numbers, not bytes, and may be formulas; a dtype and a batch size turn them into bytes.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ INDEX_BYTES: Final = 8
 
 
 class Space(NamedTuple):
-    """Room for so many numbers.
+    """How many numbers are stored.
 
-    ``values`` and ``indices`` are there for every sample, ``shared`` and ``shared_indices`` once for a
-    batch; values have the network's own type, indices are int64.
+    ``values`` and ``indices`` are stored for every sample, ``shared`` and ``shared_indices`` once for a
+    batch; values have the network's dtype, indices are int64.
     """
 
     values: Dim = 0
@@ -26,20 +26,20 @@ class Space(NamedTuple):
     shared_indices: Dim = 0
 
     def in_bytes(self, itemsize: int) -> tuple[Dim, Dim]:
-        """Bytes that are there once, and for every sample, with values of ``itemsize`` bytes."""
+        """Return the bytes that are needed once, and for every sample, with values of ``itemsize`` bytes."""
         once = itemsize * self.shared + INDEX_BYTES * self.shared_indices
         return once, itemsize * self.values + INDEX_BYTES * self.indices
 
 
 class Saved(NamedTuple):
-    """What autograd keeps of a layer until the pass back: some of its inputs, its output, tensors of its own.
+    """What autograd saves for a layer's backward pass: some of its inputs, its output, tensors of its own.
 
-    Inputs (their places among the branches) and outputs are other layers' too: whoever adds up counts each
-    once. Parameters and buffers are kept anyway and not named here.
+    ``inputs`` are places among the branches. Inputs and outputs also belong to other layers, so a sum must
+    count each once. Parameters and buffers are stored anyway and not listed here.
 
-    Of the pass back itself, ``handed`` are the inputs whose gradient is memory of the output's; ``making`` is
-    how much more than all that was kept and all gradients it holds at certain moments. What is let go of by
-    then, or not yet there, counts as less than nothing.
+    In the backward pass itself, ``handed`` are the inputs whose gradient is a view of the output's;
+    ``making`` is how much more than everything saved and all gradients is live at certain moments. It is
+    negative if something has been freed by then, or is not yet allocated.
     """
 
     inputs: tuple[int, ...] = ()
@@ -55,16 +55,16 @@ OUTPUT: Final = Saved(output=True)
 
 
 def together(*spaces: Space) -> Space:
-    """Room for all of them at once."""
+    """Return the sum of all of them."""
     values, shared, indices, shared_indices = (summed(each) for each in zip(Space(), *spaces, strict=True))
     return Space(values, shared, indices, shared_indices)
 
 
 def less(space: Space, other: Space) -> Space:
-    """What is left without the other; less than nothing where that is more."""
+    """Return the difference, which is negative if the other is larger."""
     return Space(*(mine - its for mine, its in zip(space, other, strict=True)))
 
 
 def room(shape: tuple[Dim, ...]) -> Space:
-    """Room for one tensor of this shape for each sample."""
+    """Return the space of one tensor of this shape for each sample."""
     return Space(product(shape))
