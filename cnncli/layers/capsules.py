@@ -70,7 +70,7 @@ class Capsules(Layer):
         return product(self.parameters(input_shape)["weight"])
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """Per iteration a softmax, and 2 per value of a prediction for sum and agreement; 3 to squash a value.
+        """Per iteration a softmax, and 2 per predicted value for sum and agreement; 3 per squashed value.
 
         The last iteration needs no agreement.
         """

@@ -1,4 +1,4 @@
-"""What each kind of layer does, in torch; graph -> module."""
+"""What each kind of layer does in torch, and the network of a graph."""
 
 from cnncli.network import activation, capsules, conv, dense, joins, norm, pooling, regularization, shaping
 from cnncli.network.network import Network, build_network

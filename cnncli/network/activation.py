@@ -1,4 +1,4 @@
-"""Activations. None works in place: another node may read the same tensor."""
+"""Activations. None of them works in place, because another node may read the same tensor."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ _MAKE: Final[dict[type[Kind[Any]], Callable[[Any], nn.Module]]] = {
 
 @builder(*_MAKE)
 def activation(kind: Kind[Any], input_shape: Sizes) -> nn.Module:
-    """What works the same on inputs of every shape."""
+    """Return the module of an activation that does not depend on the input shape."""
     return _MAKE[type(kind)](kind)
 
 
 @builder(kinds.PReLU)
 def prelu(kind: kinds.PReLU, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own; its parameter has one slope, or one for each channel."""
+    """Return torch's own module; its parameter has one slope, or one for each channel."""
     return nn.PReLU(1 if kind.shared else input_shape[0], kind.start)

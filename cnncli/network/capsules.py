@@ -1,4 +1,4 @@
-"""Capsules with routing by agreement, and what reads them."""
+"""Capsules with routing by agreement, and the layers that read them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cnncli.layers.capsules import CapsuleLength, CapsuleMask, Capsules
 from cnncli.network.initial import initialize
 from cnncli.network.registry import Sizes, builder
 
-# It depends on the type of values, which torch.fx does not know: it records calls instead of looking inside.
+# This function depends on the dtype, which torch.fx does not know, so calls are recorded as they are.
 fx.wrap("_root")
 
 
 class Routing(nn.Module):
-    """Predictions of every output capsule by every input capsule, and their agreement.
+    """Every input capsule predicts every output capsule, and predictions that agree get more weight.
 
-    From a map (n, channels, *positions) to output capsules (n, count, size).
+    Maps (n, channels, *positions) to output capsules (n, count, size).
     """
 
     def __init__(self, kind: Capsules, input_shape: Sizes) -> None:
@@ -32,7 +32,7 @@ class Routing(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         u = _squash(x.unflatten(1, (-1, self.reads)).movedim(2, -1).flatten(1, -2))
         inputs, count, size = self.outputs
-        # Input capsules come first, so that a sum over them runs along memory: [inputs, n, count, size].
+        # Input capsules come first, which makes summing over them fast: [inputs, n, count, size].
         predictions = torch.bmm(u.transpose(0, 1), self.weight.flatten(1, 2).transpose(1, 2))
         predictions = predictions.view(inputs, x.shape[0], count, size)
         logits = predictions.new_zeros(predictions.shape[:-1])
@@ -44,13 +44,13 @@ class Routing(nn.Module):
 
 
 def _agreed(predictions: Tensor, logits: Tensor) -> Tensor:
-    """The output capsules [n, count, size], when input capsules divide themselves by these logits."""
+    """Return the output capsules [n, count, size]: predictions weighted by the softmax of the logits."""
     coupling = functional.softmax(logits, -1).unsqueeze(-1)
     return _squash((coupling * predictions).sum(0))
 
 
 def _squash(s: Tensor) -> Tensor:
-    """|s|^2 / (1 + |s|^2) s / |s| along the last axis: equation 1 of Sabour, Frosst and Hinton (2017)."""
+    """Return |s|^2 / (1 + |s|^2) s / |s| along the last axis (Sabour et al., 2017, equation 1)."""
     square = s.square().sum(-1, keepdim=True)
     return s * (square / (1 + square) / _root(square))
 
@@ -61,9 +61,9 @@ def _root(
     single: float = torch.finfo(torch.float32).tiny,
     double: float = torch.finfo(torch.float64).tiny,
 ) -> Tensor:
-    """The square root, with a derivative that is finite at zero too: the smallest normal number is added.
+    """Return the square root plus the smallest normal number, so that its derivative at zero is finite.
 
-    The numbers are arguments because TorchScript has no ``finfo``.
+    The smallest numbers are arguments because TorchScript does not support ``finfo``.
     """
     if square.dtype == torch.float64:
         return (square + double).sqrt()
@@ -72,10 +72,11 @@ def _root(
 
 @builder(Capsules)
 def capsules(kind: Capsules, input_shape: Sizes) -> nn.Module:
-    """Starts with output capsules of length 1/5.
+    """Return a module whose output capsules initially have a length of about 1/5.
 
-    A sum s of predictions by capsules of length 1, each coupled by 1 / count, has |s|^2 = size * inputs *
-    variance / count^2 in the mean. That is to be 1/4: where it is large, squashing leaves no derivative.
+    A sum s of predictions by capsules of length 1, each coupled by 1 / count, has an expected |s|^2 of
+    size * inputs * variance / count^2. It is set to 1/4, because squashing a long vector has a vanishing
+    derivative.
     """
     module = Routing(kind, input_shape)
     initialize(module, 8 * whole(kind.size) * len(module.weight) / whole(kind.count) ** 2)
@@ -83,12 +84,12 @@ def capsules(kind: Capsules, input_shape: Sizes) -> nn.Module:
 
 
 def _lengths(x: Tensor) -> Tensor:
-    """The length of every channel, all of its positions together: (n, channels)."""
+    """Return the Euclidean length of every channel over all of its positions: (n, channels)."""
     return _root(x.flatten(2).square().sum(-1))
 
 
 class Lengths(nn.Module):
-    """How long each capsule is: (n, capsules, *values) to (n, capsules)."""
+    """The length of each capsule: (n, capsules, *values) to (n, capsules)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return _lengths(x)
@@ -96,12 +97,12 @@ class Lengths(nn.Module):
 
 @builder(CapsuleLength)
 def capsulelength(kind: CapsuleLength, input_shape: Sizes) -> nn.Module:
-    """Lengths over all positions."""
+    """Return a module that computes lengths over all positions."""
     return Lengths()
 
 
 class Longest(nn.Module):
-    """Only the longest capsule of each sample; the shape stays, and derivatives pass through that one."""
+    """The longest capsule of each sample, with zeros for the others; only its gradient is passed on."""
 
     def __init__(self, input_shape: Sizes) -> None:
         super().__init__()
@@ -115,5 +116,5 @@ class Longest(nn.Module):
 
 @builder(CapsuleMask)
 def capsulemask(kind: CapsuleMask, input_shape: Sizes) -> nn.Module:
-    """A mask that follows the lengths."""
+    """Return a module that masks by length."""
     return Longest(input_shape)

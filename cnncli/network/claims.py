@@ -1,4 +1,4 @@
-"""What there is to measure about shifts, and what was found."""
+"""What the analysis predicts about shifts, as claims that can be measured."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from cnncli.analysis.space.receptive_field import receptive_fields
 from cnncli.analysis.space.shifts import Shift, shifts
 from cnncli.graph import Graph
-from cnncli.results.probe import Claim
+from cnncli.results.probe import NO_ROOM, Claim
 
 
 def claims(graph: Graph) -> Iterator[Claim]:
-    """What is predicted of every map in use, axis by axis."""
+    """Yield what is predicted for every map that is computed in inference, axis by axis."""
     fields, answers = receptive_fields(graph), shifts(graph)
     for node in graph.nodes:
         if node.training_only or len(node.output_shape) == 1:
@@ -23,10 +23,11 @@ def claims(graph: Graph) -> Iterator[Claim]:
 
 
 def _void(shift: Shift, clear: range, *, sees_all: bool) -> str:
+    """Return why there is nothing to measure, or an empty string."""
     if shift.broken is not None:
-        return "none survives"
+        return "no shift"
     if not shift.moves:
         return "stays the same"
     if sees_all:
         return "sees all borders"
-    return "" if len(clear) > shift.moves else "no room"
+    return "" if len(clear) > shift.moves else NO_ROOM

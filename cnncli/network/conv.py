@@ -23,7 +23,7 @@ fx.wrap("pad_by_size")
 
 
 class _OwnConv(nn.Module):
-    """Does what torch's convolution cannot: pads unevenly, by the input's size or in other modes; mirrors."""
+    """A convolution with mirrored kernels, or padding that torch lacks: uneven, by size, in other modes."""
 
     if TYPE_CHECKING:  # TorchScript cannot read annotations of a class that are strings
         weight: Tensor
@@ -59,15 +59,15 @@ class _OwnConv(nn.Module):
 
 
 class OwnConv1d(_OwnConv, nn.Conv1d):
-    """Convolution along one axis, padded and oriented by itself."""
+    """Convolution along one axis with its own padding and mirroring."""
 
 
 class OwnConv2d(_OwnConv, nn.Conv2d):
-    """Convolution along two axes, padded and oriented by itself."""
+    """Convolution along two axes with its own padding and mirroring."""
 
 
 class OwnConv3d(_OwnConv, nn.Conv3d):
-    """Convolution along three axes, padded and oriented by itself."""
+    """Convolution along three axes with its own padding and mirroring."""
 
 
 CONV: Final[dict[int, type[Any]]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
@@ -77,8 +77,8 @@ _OWN: Final[dict[int, type[Any]]] = {1: OwnConv1d, 2: OwnConv2d, 3: OwnConv3d}
 class TableConv(_OwnConv):
     """Convolution with a kernel for each connection of a table, and zeros where there is no connection.
 
-    Multiplying by the zeros is faster than omitting them: five times and more for LeNet-5's on a CPU. The
-    kernels are put in their places by splitting and joining, since indexing is not deterministic on every
+    Multiplying by the zeros is faster than omitting them, for LeNet-5 on a CPU by a factor of at least five.
+    Kernels and zeros are joined with split and concatenate, because indexing is not deterministic on every
     device.
     """
 
@@ -105,7 +105,10 @@ class TableConv(_OwnConv):
 
 
 def _runs_and_gaps(places: Sequence[int], end: int) -> tuple[list[int], list[int]]:
-    """Lengths of the stretches of places, which rise, and of the gaps before, between and after them."""
+    """Return the lengths of runs of consecutive places, and of the gaps before, between and after them.
+
+    ``places`` are in ascending order, below ``end``.
+    """
     runs: list[int] = []
     gaps: list[int] = []
     expected = 0
@@ -121,7 +124,7 @@ def _runs_and_gaps(places: Sequence[int], end: int) -> tuple[list[int], list[int
 
 @builder(Conv)
 def conv(kind: Conv, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own where it can do it; else another module, under the same names of parameters."""
+    """Return torch's own module if it supports the arguments, otherwise one with the same parameter names."""
     area = prod(along(kind.kernel, len(input_shape) - 1))
     if kind.table is None:
         module, channels = _dense(kind, input_shape), input_shape[0] / whole(kind.groups)
@@ -133,7 +136,7 @@ def conv(kind: Conv, input_shape: Sizes) -> nn.Module:
 
 
 def _dense(kind: Conv, input_shape: Sizes) -> nn.Module:
-    """A convolution in which every output channel reads every input channel of its group."""
+    """Return a convolution in which every output channel reads every input channel of its group."""
     rank = len(input_shape) - 1
     windows = kind.windows(input_shape)
     kernel, stride, dilation = (along(each, rank) for each in (kind.kernel, kind.stride, kind.dilation))
@@ -150,7 +153,7 @@ def _dense(kind: Conv, input_shape: Sizes) -> nn.Module:
 
 
 class _CutsAfter(nn.Module):
-    """Places the whole kernels, then cuts or adds at the borders what torch's own arguments cannot say."""
+    """Adds up whole kernels, then cuts or pads the result in a way that torch's arguments cannot express."""
 
     if TYPE_CHECKING:  # TorchScript cannot read annotations of a class that are strings
         weight: Tensor
@@ -171,15 +174,15 @@ class _CutsAfter(nn.Module):
 
 
 class CutConvTranspose1d(_CutsAfter, nn.ConvTranspose1d):  # type: ignore[misc]  # no output_size
-    """Transposed convolution along one axis before a cut."""
+    """Transposed convolution along one axis, cut afterwards."""
 
 
 class CutConvTranspose2d(_CutsAfter, nn.ConvTranspose2d):  # type: ignore[misc]  # no output_size
-    """Transposed convolution along two axes before a cut."""
+    """Transposed convolution along two axes, cut afterwards."""
 
 
 class CutConvTranspose3d(_CutsAfter, nn.ConvTranspose3d):  # type: ignore[misc]  # no output_size
-    """Transposed convolution along three axes before a cut."""
+    """Transposed convolution along three axes, cut afterwards."""
 
 
 _TRANSPOSED: Final[dict[int, type[Any]]] = {
@@ -192,7 +195,10 @@ _CUT: Final[dict[int, type[Any]]] = {1: CutConvTranspose1d, 2: CutConvTranspose2
 
 @builder(ConvTranspose)
 def convtranspose(kind: ConvTranspose, input_shape: Sizes) -> nn.Module:
-    """PyTorch takes ``before`` off both ends and then adds ``output_padding`` to the end, within limits."""
+    """Return torch's own module if it can cut as required, otherwise one that cuts afterwards.
+
+    torch removes ``before`` at both ends and can add a limited ``output_padding`` at the end.
+    """
     windows = kind.windows(input_shape)
     native = kind.is_native(input_shape)
     settings = {
@@ -209,7 +215,7 @@ def convtranspose(kind: ConvTranspose, input_shape: Sizes) -> nn.Module:
     module: nn.Module = make(input_shape[0], kind.channels, **settings)
     if not native:
         module.margins = [(-window.before, window.output_padding - window.after) for window in windows]  # type: ignore[assignment]
-    # Copies of the kernel overlap where it is larger than the stride: so many products an output sums.
+    # Copies of the kernel overlap: on average, this many contribute to an output along each axis.
     overlap = prod(window.kernel / window.stride for window in windows)
     initialize(module, max(input_shape[0] // whole(kind.groups) * overlap, 1))
     return module

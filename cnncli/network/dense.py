@@ -16,14 +16,14 @@ from cnncli.network.registry import Sizes, builder
 
 @builder(Linear)
 def linear(kind: Linear, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own."""
+    """Return torch's own module."""
     module = nn.Linear(input_shape[0], whole(kind.features), bias=kind.bias)
     initialize(module, input_shape[0])
     return module
 
 
 class Distances(nn.Module):
-    """Squared Euclidean distances (n, classes) of vectors (n, features) from prototypes that never change."""
+    """Squared Euclidean distances (n, classes) of vectors (n, features) from constant prototypes."""
 
     if TYPE_CHECKING:  # TorchScript cannot read annotations of a class that are strings
         prototypes: Tensor
@@ -33,12 +33,12 @@ class Distances(nn.Module):
         self.register_buffer("prototypes", prototypes)
 
     def forward(self, x: Tensor) -> Tensor:
-        # Differences first: |x|^2 - 2 x w + |w|^2 would lose the digits that tell close classes apart.
+        # Cancellation in |x|^2 - 2 x w + |w|^2 would hide small differences between classes.
         return (x.unsqueeze(1) - self.prototypes).square().sum(2)
 
 
 @builder(RBF)
 def rbf(kind: RBF, input_shape: Sizes) -> nn.Module:
-    """The pictures row by row, +1 for ink."""
+    """Return a module with the pictures as prototypes, row by row, +1 for ink."""
     ink = [[1.0 if dot == "#" else -1.0 for dot in "".join(rows.split())] for rows in DIGITS]
     return Distances(torch.tensor(ink[: kind.classes]))

@@ -1,16 +1,15 @@
-"""The values that weights begin with: normal of variance 2 / fan-in, biases zero.
+"""Initial weights: normally distributed with variance 2 / fan-in; biases are zero.
 
-(Not so those of ``subsample``, which begins as average pooling, and ``capsules``, which squashes its sums.)
-
-So the size of a signal stays the same through layer after layer of rectifiers (He, Zhang, Ren and
-Sun, Delving deep into rectifiers, 2015). torch's own default has a sixth of that variance.
+This preserves the scale of a signal through many layers of rectifiers (He, Zhang, Ren and Sun, Delving deep
+into rectifiers, 2015). torch's own default has a sixth of that variance. Exceptions are ``subsample``, which
+starts as average pooling, and ``capsules``, which squashes its sums.
 
 Test accuracy in percent on scikit-learn's digits at 16x16 (360 test images, SGD with momentum 0.9,
-three seeds, lowest and highest). "VGG" draws as torchvision does for VGG: convolutions with variance
-2 / fan-out, linear layers with deviation 0.01.
+three seeds, lowest and highest). "VGG" is the initialization of VGG in torchvision: convolutions with
+variance 2 / fan-out, linear layers with standard deviation 0.01.
 
 ========================================  ===========  ===========  ===========
-network, learning rate, epochs            as here      torch        VGG
+network, learning rate, epochs            this one     torch        VGG
 ========================================  ===========  ===========  ===========
 LeNet-5, tanh, 0.05, 8                    97.8 - 98.1  93.3 - 94.4  22.2 - 29.7
 LeNet-5, tanh, 0.01, 8                    94.4 - 95.3  75.0 - 78.3
@@ -29,7 +28,7 @@ from torch import nn
 
 
 def initialize(module: nn.Module, fan_in: float) -> None:
-    """Draw the ``weight`` of a layer whose outputs sum ``fan_in`` products; its ``bias``, if any, is 0."""
+    """Draw the ``weight`` of a layer whose outputs sum ``fan_in`` products, and set any ``bias`` to 0."""
     nn.init.normal_(module.get_parameter("weight"), std=sqrt(2 / fan_in))
     bias = getattr(module, "bias", None)
     if isinstance(bias, nn.Parameter):

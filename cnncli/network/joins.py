@@ -9,12 +9,12 @@ from cnncli.layers.joins import Add, Concat, Join, Multiply
 from cnncli.network.padding import pad
 from cnncli.network.registry import Sizes, builder
 
-# It depends on sizes, which torch.fx does not know: it records calls instead of looking inside.
+# This function depends on sizes, which torch.fx does not know, so calls are recorded as they are.
 fx.wrap("fitted")
 
 
 class Joined(nn.Module):
-    """A join; its branches are first brought to one size where that is asked for."""
+    """A join that first aligns the sizes of its branches, if required."""
 
     def __init__(self, kind: Join) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Summed(Joined):
 
 
 class Multiplied(Joined):
-    """The product, branch after branch; a branch of a single position is spread over all."""
+    """The product, branch after branch; a branch with a single position is broadcast."""
 
     def forward(self, branches: list[Tensor]) -> Tensor:
         parts = branches if self.align == "exact" else fitted(branches, self.align, self.scales)
@@ -53,10 +53,10 @@ class Multiplied(Joined):
 
 
 def fitted(branches: list[Tensor], align: str, scales: bool) -> list[Tensor]:
-    """Bring branches to one size, ``crop`` to the smallest and ``pad`` to the largest, centered.
+    """Return the branches cut to the smallest size (``crop``) or padded to the largest (``pad``), centered.
 
-    ``scales``: a branch of a single position is a scale, which stays as it is if others are maps. This is
-    :meth:`Join.margins` once more, for TorchScript and the sizes at run time; a test compares the two.
+    ``scales``: a branch with a single position is a scale and is not changed, unless all branches are. This
+    repeats :meth:`Join.margins` for TorchScript and the sizes at run time; a test compares the two.
     """
     maps: list[Tensor] = []
     for branch in branches:

@@ -26,7 +26,7 @@ _INSTANCE_NORM: Final[dict[int, type[Any]]] = {
 
 @builder(BatchNorm)
 def batchnorm(kind: BatchNorm, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own; its counter ``num_batches_tracked`` comes on top of the layer's buffers."""
+    """Return torch's own module, which has the counter ``num_batches_tracked`` as an additional buffer."""
     make = by_rank(BATCH_NORM, input_shape)
     module: nn.Module = make(input_shape[0], kind.eps, kind.momentum, affine=kind.affine)
     return module
@@ -54,7 +54,7 @@ class ChannelNorm(nn.LayerNorm):
 
 @builder(LayerNorm)
 def layernorm(kind: LayerNorm, input_shape: Sizes) -> nn.Module:
-    """A scale and shift for every value ties ``over: all`` to the spec's input size."""
+    """Return the module; with ``over: all`` and ``affine`` it accepts the spec's input size only."""
     if kind.over == "channels":
         return ChannelNorm(input_shape[0], kind.eps, elementwise_affine=kind.affine)
     return nn.LayerNorm(input_shape, kind.eps) if kind.affine else SampleNorm(kind.eps)
@@ -62,18 +62,18 @@ def layernorm(kind: LayerNorm, input_shape: Sizes) -> nn.Module:
 
 @builder(GroupNorm)
 def groupnorm(kind: GroupNorm, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own."""
+    """Return torch's own module."""
     return nn.GroupNorm(whole(kind.groups), input_shape[0], kind.eps, kind.affine)
 
 
 @builder(InstanceNorm)
 def instancenorm(kind: InstanceNorm, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own, without running statistics."""
+    """Return torch's own module, without running statistics."""
     module: nn.Module = by_rank(_INSTANCE_NORM, input_shape)(input_shape[0], kind.eps, affine=kind.affine)
     return module
 
 
 @builder(LocalResponseNorm)
 def localresponsenorm(kind: LocalResponseNorm, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own, which divides alpha by the size."""
+    """Return torch's own module, which divides alpha by the size."""
     return nn.LocalResponseNorm(kind.size, kind.alpha, kind.beta, kind.k)

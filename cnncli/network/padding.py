@@ -1,8 +1,8 @@
-"""Padding in every mode, along one to three axes, by amounts that follow the input's size at run time.
+"""Padding in every mode, along one to three axes, by amounts that depend on the input size at run time.
 
-The amounts come from the layer's own windows, so that ``same`` is written once for the analysis and for the
-network, and a network accepts inputs of other sizes than its spec's. They repeat with the stride of a window,
-so a module needs only one period of them; the functions here are plain enough for TorchScript.
+The amounts come from the layer's windows, so ``same`` is defined once for the analysis and the network, and a
+network accepts other input sizes than its spec's. They are periodic with the stride of a window, so a module
+needs only one period of them. The functions here are simple enough for TorchScript.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from torch.nn import functional
 from cnncli.layers.geometry.window import Window
 
 Amounts: TypeAlias = list[list[tuple[int, int]]]
-"""For each axis the positions before and after, by the input's size modulo the number of entries."""
+"""For each axis the numbers of positions before and after, by the input size modulo the number of entries."""
 
-# Depends on sizes, which torch.fx does not know: it records calls instead of looking inside. Every file with
-# such a call has to say so.
+# These functions depend on sizes, which torch.fx does not know, so calls are recorded as they are. Every
+# file that calls one must wrap it.
 fx.wrap("pad")
 
 
 def pads_by_size(windows: Sequence[Window]) -> Amounts:
-    """Return for each axis the pads of one period; those of size n are entry n modulo the period."""
+    """Return for each axis the pads of one period; those for size n are entry n modulo the period."""
     return [_period(window.pads, window.stride) for window in windows]
 
 
 def frames_by_size(windows: Sequence[Window]) -> Amounts:
-    """As :func:`pads_by_size`, up to the end of the last window; negative where positions are left over."""
+    """As :func:`pads_by_size`, but up to the end of the last window; negative if positions are left over."""
     return [_period(window.frame, window.stride) for window in windows]
 
 
@@ -49,13 +49,13 @@ def pad_by_size(x: Tensor, amounts: Amounts, mode: str = "zeros", value: float =
 
 
 def pad(x: Tensor, pads: list[tuple[int, int]], mode: str = "zeros", value: float = 0.0) -> Tensor:
-    """Put ``pads``, before and after along each spatial axis, around x; only zeros and constant may cut.
+    """Pad x before and after along each spatial axis; negative pads cut, in modes zeros and constant only.
 
-    ``symmetric`` mirrors with the edge position, ``reflect`` without.
+    ``symmetric`` mirrors including the edge position, ``reflect`` without it.
     """
     flat: list[int] = []
     padded = False
-    for before, after in pads[::-1]:  # torch wants the last axis first
+    for before, after in pads[::-1]:  # torch expects the last axis first
         flat += [before, after]
         padded = padded or before != 0 or after != 0
     if not padded:
@@ -70,7 +70,10 @@ def pad(x: Tensor, pads: list[tuple[int, int]], mode: str = "zeros", value: floa
 
 
 def _mirror(x: Tensor, pads: list[tuple[int, int]]) -> Tensor:
-    """Torch has no such mode. Joining mirrored strips is deterministic on every device; indexing is not."""
+    """Pad symmetrically, which torch does not support.
+
+    Joining mirrored strips is deterministic on every device; indexing is not.
+    """
     for place, (before, after) in enumerate(pads):
         axis = place + 2
         n = x.shape[axis]

@@ -1,8 +1,8 @@
 """Pooling.
 
-torch's own layers where padding is of fixed size and the same on both sides. Elsewhere the input is padded
-first, at run time, such that its last window ends where the padded input ends; the values of the padding
-cannot win, and averages are divided by the number of positions that count.
+torch's own layers are used if padding has a fixed size that is the same on both sides. Otherwise the input is
+padded first, at run time, so that its last window ends where the padded input ends; padded values are never
+picked, and averages are divided by the number of positions that count.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from cnncli.layers.pooling import (
 from cnncli.network.padding import Amounts, frames_by_size, pad_by_size, pads_by_size
 from cnncli.network.registry import Sizes, builder, by_rank
 
-# All depend on sizes, which torch.fx does not know: it records calls of them instead of looking inside.
+# These functions depend on sizes, which torch.fx does not know, so calls are recorded as they are.
 fx.wrap("pad_by_size")
 fx.wrap("_median")
 fx.wrap("_scaled_by_counts")
@@ -52,7 +52,7 @@ _ADAPTIVE_AVG: Final[dict[int, type[Any]]] = {
 
 
 class Sliding(nn.Module):
-    """Pooling that pads by the input's size; ``border`` is the value of the padding."""
+    """Pooling that pads depending on the input size; ``border`` is the value of the padding."""
 
     def __init__(self, windows: Sequence[Window], border: float) -> None:
         super().__init__()
@@ -62,12 +62,12 @@ class Sliding(nn.Module):
         self.border = border
 
     def framed(self, x: Tensor) -> Tensor:
-        """Return x with the border around it, such that the last window ends where the padded x does."""
+        """Return x padded so that the last window ends where the padded x does."""
         return pad_by_size(x, self.frames, "constant", self.border)
 
 
 class Maximum(Sliding):
-    """The largest value; padding is less than any."""
+    """The largest value; the padding is minus infinity."""
 
     def __init__(self, windows: Sequence[Window]) -> None:
         super().__init__(windows, -torch.inf)
@@ -77,7 +77,7 @@ class Maximum(Sliding):
 
 
 class Minimum(Sliding):
-    """The smallest value: the largest of the negatives."""
+    """The smallest value, computed as the largest of the negatives."""
 
     def __init__(self, windows: Sequence[Window]) -> None:
         super().__init__(windows, -torch.inf)
@@ -87,7 +87,7 @@ class Minimum(Sliding):
 
 
 class Median(Sliding):
-    """The middle of the values in their order; padding comes last there and does not count."""
+    """The middle of the sorted values; padding is infinite, sorted to the end, and does not count."""
 
     def __init__(self, windows: Sequence[Window]) -> None:
         super().__init__(windows, torch.inf)
@@ -97,7 +97,7 @@ class Median(Sliding):
 
 
 class Mean(Sliding):
-    """The mean of the values that count: those of the input, and the zeros of the padding if they do.
+    """The mean over the positions that count: those of the input, and with ``count_padding`` the padding.
 
     What a window covers beyond the padding (``ceil_mode``) does not count, as in torch.
     """
@@ -107,7 +107,7 @@ class Mean(Sliding):
         self.counted = pads_by_size(windows if count_padding else [Window(1)] * len(windows))
 
     def forward(self, x: Tensor) -> Tensor:
-        # A name for the means here would keep them in memory beside the scaled ones.
+        # Assigning the means to a name would keep them in memory together with the scaled ones.
         return _scaled_by_counts(
             _avg_pool(self.framed(x), self.kernel, self.stride),
             x,
@@ -181,7 +181,7 @@ def _along(values: Tensor, axis: int, rank: int) -> Tensor:
 
 
 def _native(kind: Pool, input_shape: Sizes) -> dict[str, Any] | None:
-    """The arguments of torch's own layers, or None where they cannot say it."""
+    """Return the arguments of torch's own layers, or None if those cannot compute it."""
     windows = kind.windows(input_shape)
     if not kind.is_native(input_shape):
         return None
@@ -195,7 +195,7 @@ def _native(kind: Pool, input_shape: Sizes) -> dict[str, Any] | None:
 
 @builder(MaxPool)
 def maxpool(kind: MaxPool, input_shape: Sizes) -> nn.Module:
-    """Padded positions never win."""
+    """Return a module that ignores padded positions."""
     native = _native(kind, input_shape)
     if native is None:
         return Maximum(kind.windows(input_shape))
@@ -205,19 +205,19 @@ def maxpool(kind: MaxPool, input_shape: Sizes) -> nn.Module:
 
 @builder(MinPool)
 def minpool(kind: MinPool, input_shape: Sizes) -> nn.Module:
-    """PyTorch has none of its own."""
+    """Return a minimum; torch has no such layer."""
     return Minimum(kind.windows(input_shape))
 
 
 @builder(MedianPool)
 def medianpool(kind: MedianPool, input_shape: Sizes) -> nn.Module:
-    """PyTorch has none of its own."""
+    """Return a median; torch has no such layer."""
     return Median(kind.windows(input_shape))
 
 
 @builder(AvgPool)
 def avgpool(kind: AvgPool, input_shape: Sizes) -> nn.Module:
-    """Zeros of the padding count, or not."""
+    """Return a mean that includes padded zeros or ignores them."""
     native = _native(kind, input_shape)
     if native is None:
         return Mean(kind.windows(input_shape), count_padding=kind.count_padding)
@@ -261,7 +261,7 @@ class GlobalMean(nn.Module):
 
 
 class GlobalMaximum(nn.Module):
-    """The largest value of each channel; where several are, they share the gradient."""
+    """The largest value of each channel; if several are equal, they share the gradient."""
 
     def __init__(self, rank: int, *, keepdims: bool) -> None:
         super().__init__()
@@ -286,13 +286,13 @@ def globalmaxpool(kind: GlobalMaxPool, input_shape: Sizes) -> nn.Module:
 
 @builder(AdaptiveAvgPool)
 def adaptiveavgpool(kind: AdaptiveAvgPool, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own."""
+    """Return torch's own module."""
     module: nn.Module = by_rank(_ADAPTIVE_AVG, input_shape)(along(kind.size, len(input_shape) - 1))
     return module
 
 
 @builder(AdaptiveMaxPool)
 def adaptivemaxpool(kind: AdaptiveMaxPool, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own."""
+    """Return torch's own module."""
     module: nn.Module = by_rank(_ADAPTIVE_MAX, input_shape)(along(kind.size, len(input_shape) - 1))
     return module

@@ -1,7 +1,7 @@
-"""Shifts, measured: what two views of one larger random image make of a network.
+"""Measure shifts: compare a network's responses to two views of one larger random image.
 
-The views lie some pixels apart, so that a shift brings in more of the image, and no border that a shift
-of one picture would make. All is computed in 64 bits, where rounding is far below any real difference.
+The views are some pixels apart, so a shift brings in more of the image instead of an artificial border.
+Everything is computed in float64, where rounding is far below any real difference.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cnncli.results.probe import Change, Claim, Found, Probe
 
 
 def seeded(graph: Graph, seed: int) -> Network:
-    """A newly initialized network; with it, the images that are drawn afterwards follow from the seed."""
+    """Return a newly initialized network; the seed also determines the images that are drawn afterwards."""
     torch.manual_seed(seed)
     return build_network(graph)
 
@@ -31,7 +31,7 @@ def probe(graph: Graph, network: Network, most: int, samples: int) -> Probe:
     """Measure every claim, and how far the outputs change under shifts of 1 to ``most`` pixels.
 
     Changes are means over ``samples`` random images of independent normal values, drawn from torch's
-    generator. The network is converted to 64 bits and put in use.
+    generator. The network is converted to float64 and switched to inference.
     """
     network = network.double().eval()
     with torch.inference_mode():
@@ -39,7 +39,7 @@ def probe(graph: Graph, network: Network, most: int, samples: int) -> Probe:
 
 
 def _measured(graph: Graph, network: Network) -> Iterator[Found]:
-    """All claims with what was found, in the order of the graph."""
+    """Return all claims with their measured deviations, in the order of the graph."""
     everything = list(claims(graph))
     deviations: dict[tuple[str, int], float] = {}
     for axis, pixels in sorted({(each.axis, each.shift.pixels) for each in everything if not each.void}):
@@ -58,7 +58,7 @@ def _measured(graph: Graph, network: Network) -> Iterator[Found]:
 def _deviations(
     graph: Graph, network: Network, axis: int, pixels: int, together: dict[str, Claim]
 ) -> Iterator[tuple[Claim, float]]:
-    """The deviation of each claim about the same shift, from one pass of two views."""
+    """Yield the deviation of each claim about the same shift, from one forward pass of two views."""
     image = _image(graph, axis, pixels)
     views = torch.cat([_view(image, graph, axis, offset) for offset in (0, pixels)])
     for node, values in _steps(graph, network, views, set(together)):
@@ -68,7 +68,10 @@ def _deviations(
 
 
 def _deviation(claim: Claim, first: Tensor, second: Tensor) -> float:
-    """How far the second view's map is from the first one's, moved."""
+    """Return the largest difference between the second map and the moved first one, as a share of it.
+
+    It is absolute if that map is zero.
+    """
     start, count = claim.clear.start, claim.compared
     there = first.narrow(claim.axis + 1, start + claim.shift.moves, count)
     here = second.narrow(claim.axis + 1, start, count)
@@ -77,9 +80,9 @@ def _deviation(claim: Claim, first: Tensor, second: Tensor) -> float:
 
 
 def _steps(graph: Graph, network: Network, x: Tensor, wanted: set[str]) -> Iterator[tuple[Node, Tensor]]:
-    """Every node in use with its value, up to the last one wanted.
+    """Yield every node with its value in inference, up to the last one wanted.
 
-    Values are let go of after their last use.
+    Values are released after their last use.
     """
     nodes = [node for node in graph.nodes if not node.training_only]
     last = max(number for number, node in enumerate(nodes) if node.name in wanted)
@@ -97,7 +100,7 @@ def _steps(graph: Graph, network: Network, x: Tensor, wanted: set[str]) -> Itera
 
 
 def _changes(graph: Graph, network: Network, most: int, samples: int) -> dict[str, tuple[Change, ...]]:
-    """For every output in use, the mean change under each shift along each axis."""
+    """Return the mean change of every output in inference, for each shift along each axis."""
     answers = shifts(graph)
     used = {name: answers[out.node] for name, out in graph.outputs.items() if not out.training_only}
     rank = len(graph.input) - 1
@@ -121,7 +124,7 @@ def _changes(graph: Graph, network: Network, most: int, samples: int) -> dict[st
 
 
 def _change(still: Tensor, moved: Tensor, axis: int, shift: Shift, pixels: int) -> float:
-    """The relative length of the difference, a map moved back first; nan where nothing is in both views."""
+    """Return the relative norm of the difference after moving a map back; nan if the views do not overlap."""
     if still.ndim > 2 and shift.broken is None and shift.moves:
         by = round(pixels * shift.moves / shift.pixels)
         count = still.shape[axis + 2] - by
@@ -138,12 +141,12 @@ def _outputs(network: Network, x: Tensor) -> dict[str, Tensor]:
 
 
 def _image(graph: Graph, axis: int, more: int) -> Tensor:
-    """A random image, longer by some pixels along one axis than the network's input."""
+    """Return a random image that is ``more`` pixels longer along one axis than the network's input."""
     size = [*whole_shape(graph.input)]
     size[axis + 1] += more
     return torch.randn((1, *size), dtype=torch.float64)
 
 
 def _view(image: Tensor, graph: Graph, axis: int, offset: int) -> Tensor:
-    """What the network sees of an image from some pixels on."""
+    """Return the part of an image that the network gets as its input, from ``offset`` on."""
     return image.narrow(axis + 2, offset, whole(graph.input[axis + 1]))

@@ -1,4 +1,4 @@
-"""What each kind of layer does: one builder for each kind, which makes its module."""
+"""The registry of builders: one for each kind, which makes its torch module."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class NoOperationError(ValueError):
 
 
 def builder(*kinds: type[Kind[Any]]) -> Callable[[B], B]:
-    """Register a function ``(kind, x) -> module`` for these kinds.
+    """Register a function ``(kind, input_shape) -> module`` for these kinds.
 
-    x is the input's shape without the batch, and the module takes one tensor (batch, *x); for a
-    join x is the tuple of the branches' shapes, and the module takes a list with as many tensors.
+    ``input_shape`` does not include the batch, and the module takes one tensor (batch, *input_shape). For a
+    join, ``input_shape`` is the tuple of the branches' shapes, and the module takes a list of tensors.
     """
 
     def register(make: B) -> B:
@@ -46,43 +46,42 @@ def arguments(layer: Kind[Any], values: Sequence[T]) -> tuple[T] | tuple[list[T]
 
 
 def by_rank(choices: Mapping[int, T], input_shape: Sizes) -> T:
-    """What torch has for as many spatial axes as x has.
+    """Return the choice for the number of spatial axes.
 
     Raises:
-        NoOperationError: it has nothing.
+        NoOperationError: torch has none for that number.
     """
     rank = len(input_shape) - 1
     if rank not in choices:
-        raise NoOperationError(f"torch has no such operation for {rank} spatial axes")
+        raise NoOperationError(f"not supported for {rank} spatial axes")
     return choices[rank]
 
 
 def build(node: Node) -> nn.Module:
-    """The module of one node.
+    """Return the module of one node.
 
     Raises:
-        CnncliError: at the node: torch cannot make it, or a plug-in brought a kind without a builder.
+        CnncliError: torch cannot build it, or its kind, from a plug-in, has no builder.
     """
     make = BUILDERS.get(type(node.layer)) or _own_builder(node)
     try:
         return make(node.layer, node.input_shape)
     except (NoOperationError, RuntimeError, MemoryError, OverflowError) as error:
-        # RuntimeError is how torch says that a tensor cannot be allocated.
+        # torch raises RuntimeError if a tensor cannot be allocated.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise fault(node, f"torch cannot make this '{node.kind}': {reason}") from error
+        raise fault(node, f"torch cannot build this '{node.kind}': {reason}") from error
 
 
 def fault(node: Node, message: str, hint: str = "") -> CnncliError:
-    """An error that points at a node of the spec."""
+    """Return an error that points at a node of the spec."""
     return CnncliError(Diagnostic("network", f"{node.name}: {message}", node.location, hint=hint))
 
 
 def _own_builder(node: Node) -> Callable[[Any, Any], nn.Module]:
-    """The method ``build(self, x)`` of a kind from outside the package."""
+    """Return the method ``build(self, input_shape)`` of a kind from outside the package."""
     make: Callable[[Any, Any], nn.Module] | None = getattr(type(node.layer), "build", None)
     if make is None:
-        message = f"there is nothing to compute '{node.kind}' with"
-        raise fault(
-            node, message, "a kind from a plug-in needs a method build(self, x) that gives its torch module"
-        )
+        message = f"kind '{node.kind}' has no torch implementation"
+        hint = "add a method build(self, input_shape) to the kind that returns its torch module"
+        raise fault(node, message, hint)
     return make

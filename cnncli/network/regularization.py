@@ -1,4 +1,4 @@
-"""Layers that act in training only; all draw from torch's generator of the tensor's device."""
+"""Layers that act in training only; they draw from torch's generator of the tensor's device."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _CHANNEL_DROPOUT: Final[dict[int, type[Any]]] = {1: nn.Dropout1d, 2: nn.Dropout2
 
 @builder(Dropout)
 def dropout(kind: Dropout, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own."""
+    """Return torch's own module."""
     return nn.Dropout(kind.probability)
 
 
 @builder(Dropout2d)
 def dropout2d(kind: Dropout2d, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own for whole channels."""
+    """Return torch's own module for whole channels."""
     module: nn.Module = by_rank(_CHANNEL_DROPOUT, input_shape)(kind.probability)
     return module
 
 
 class SampleDropout(nn.Module):
-    """Sets whole samples to 0 with a probability and scales the others up."""
+    """Sets whole samples to 0 with a given probability and scales the others up."""
 
     def __init__(self, probability: float, rank: int) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class SampleDropout(nn.Module):
 
 @builder(DropPath)
 def droppath(kind: DropPath, input_shape: Sizes) -> nn.Module:
-    """One draw for each sample."""
+    """Return a module that draws once for each sample."""
     return SampleDropout(kind.probability, len(input_shape))
 
 
@@ -61,5 +61,5 @@ class GaussianNoise(nn.Module):
 
 @builder(Noise)
 def noise(kind: Noise, input_shape: Sizes) -> nn.Module:
-    """One draw for each value."""
+    """Return a module that draws once for each value."""
     return GaussianNoise(kind.sigma)

@@ -1,4 +1,4 @@
-"""Layers that rearrange, resize, cut or carry values on."""
+"""Layers that rearrange, resize, cut or pass on values."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ _LINEAR: Final = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 @builder(Identity)
 def identity(kind: Identity, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own."""
+    """Return torch's own module."""
     return nn.Identity()
 
 
 @builder(Flatten)
 def flatten(kind: Flatten, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own."""
+    """Return torch's own module."""
     return nn.Flatten()
 
 
 class Reshaped(nn.Module):
-    """A different shape for each sample."""
+    """Reshapes each sample."""
 
     def __init__(self, shape: Sizes) -> None:
         super().__init__()
@@ -76,19 +76,22 @@ class Resized(nn.Module):
 
 @builder(Upsample)
 def upsample(kind: Upsample, input_shape: Sizes) -> nn.Module:
-    """Repeat by ``nearest-exact``: torch's ``nearest`` rounds to a neighbor at factors such as 49."""
+    """Return a module that interpolates.
+
+    Repetition uses ``nearest-exact``, because ``nearest`` picks a wrong neighbor for factors such as 49.
+    """
     mode = "nearest-exact" if kind.mode == "nearest" else by_rank(_LINEAR, input_shape)
     return Resized(along(kind.scale, len(input_shape) - 1), mode)
 
 
 @builder(PixelShuffle)
 def pixelshuffle(kind: PixelShuffle, input_shape: Sizes) -> nn.Module:
-    """PyTorch's own."""
+    """Return torch's own module."""
     return nn.PixelShuffle(kind.scale)
 
 
 class Interleaved(nn.Module):
-    """The first channel of every group, the second of every group, and so on."""
+    """Reorders channels: the first of every group, then the second of every group, and so on."""
 
     def __init__(self, groups: int) -> None:
         super().__init__()
@@ -101,7 +104,7 @@ class Interleaved(nn.Module):
 
 @builder(ChannelShuffle)
 def channelshuffle(kind: ChannelShuffle, input_shape: Sizes) -> nn.Module:
-    """PyTorch has one, but not with a derivative on every device."""
+    """Return a shuffle of our own, because torch's has no derivative on some devices."""
     return Interleaved(whole(kind.groups))
 
 
@@ -130,7 +133,7 @@ def pad(kind: Pad, input_shape: Sizes) -> nn.Module:
 
 
 class StridedIdentity(nn.Module):
-    """Every stride-th position, and channels of zeros after the input's own."""
+    """Takes every stride-th position and appends channels of zeros."""
 
     def __init__(self, stride: int, extra: int, rank: int) -> None:
         super().__init__()
@@ -149,7 +152,7 @@ class StridedIdentity(nn.Module):
 
 @builder(Shortcut)
 def shortcut(kind: Shortcut, input_shape: Sizes) -> nn.Module:
-    """Identity, projection (option B) or zeros (option A)."""
+    """Return the identity, a projection (option B) or a module that appends zeros (option A)."""
     if kind.is_identity(input_shape):
         return nn.Identity()
     if not kind.projects(input_shape):

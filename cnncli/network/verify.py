@@ -1,8 +1,8 @@
-"""The analysis against torch: what each node gives, holds and costs, and why two figures differ.
+"""Compare the analysis with torch: shapes, parameters and costs of each node, and why figures differ.
 
-Nothing is computed: the network is built on the meta device. Costs are held against torch's FLOP
-counter, which counts two operations for each multiply-accumulate, and against torchinfo. A
-difference is explained only where the known reason gives exactly the other figure.
+Nothing is computed: the network is built on the meta device. Costs are compared with torch's FLOP counter,
+which counts two operations for each multiply-accumulate, and with torchinfo. A difference is explained only
+if the known reason gives exactly the other figure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cnncli.network.network import Network, build_network
 from cnncli.network.registry import arguments
 from cnncli.results.verify import Compared, Verification
 
-# Group normalization refuses a batch that leaves it one value to normalize, whatever the mode.
+# Group normalization refuses batches that leave it a single value to normalize, even in inference.
 _BATCH: Final = 2
 _COUNTER: Final = "num_batches_tracked"
 _TOTAL: Final = "total"
@@ -33,18 +33,18 @@ _TOTAL: Final = "total"
 TORCH_MACS: Final = "MACs (torch)"
 TORCHINFO_MACS: Final = "MACs (torchinfo)"
 
-BIAS: Final = "torchinfo counts every bias as a multiply-accumulate: one for each time it is added"
+BIAS: Final = "torchinfo counts every addition of a bias as a multiply-accumulate"
 TRANSPOSED: Final = (
-    "torchinfo counts a transposed convolution at output positions; its kernels stand at input positions"
+    "torchinfo counts a transposed convolution at output positions, but kernels are placed at input positions"
 )
 BOTH: Final = f"{TRANSPOSED}; it also counts every bias"
-TABLE: Final = "torch multiplies by zeros where the table of a convolution has no connection"
-SCALES: Final = "torchinfo counts the parameters of a layer without multiply-accumulates, each once"
-SUM: Final = "the layers' differences"
-TRACKED: Final = "torch also keeps, in each batch normalization, the number of batches it has seen"
+TABLE: Final = "torch also multiplies by the zeros where the table of a convolution has no connection"
+SCALES: Final = "torchinfo counts each parameter of a layer that has no multiply-accumulates as one"
+SUM: Final = "the sum of the layers' differences"
+TRACKED: Final = "torch also stores the number of batches in each batch normalization"
 
-# Of which parameters torchinfo takes the product with the output positions: those of modules whose class
-# is called "...Conv..."; all others it counts once.
+# The prefix of the parameters that torchinfo multiplies by the number of output positions: those of modules
+# whose class name contains "Conv". It counts all others once.
 _CONVOLVED: Final = {"conv": "", "convtranspose": "", "shortcut": "0."}
 
 
@@ -76,9 +76,9 @@ class _Ran(NamedTuple):
 
 
 def _run(graph: Graph, network: Network) -> dict[str, _Ran | str]:
-    """What every node gives for a batch: its output's shape and FLOPs, or torch's message where it fails.
+    """Return the output shape and FLOPs of every node for a batch, or torch's message if it fails.
 
-    Nodes that read one that failed are left out.
+    Nodes that read the output of a failed one are omitted.
     """
     values: dict[str, Tensor] = {"input": torch.empty((_BATCH, *graph.input), device="meta")}  # type: ignore[arg-type]
     outcomes: dict[str, _Ran | str] = {}
@@ -130,7 +130,7 @@ def _tensor_rows(
 
 
 def _totals(graph: Graph, network: Network) -> Iterator[Compared]:
-    """Counts over the whole network, the names of its state-dict among them."""
+    """Yield counts for the whole network, including the names in its state dict."""
     keys = {f"{node.name}.{name}" for node in graph.nodes for name in (*node.parameters, *node.buffers)}
     theirs = [key for key in network.state_dict() if not key.endswith(_COUNTER)]
     found = len(theirs) if keys.issuperset(theirs) else "other names"
@@ -151,7 +151,7 @@ def _tracked(ours: int, network: Network) -> str:
 def _torchinfo_rows(graph: Graph, network: Network) -> tuple[list[Compared], int]:
     """Return what torchinfo counts for every node, and its own total.
 
-    torchinfo sees what runs in training too, so that heads for training are counted.
+    If the network has training-only heads, torchinfo runs it in training mode to count them.
     """
     batch = torch.empty((_BATCH, *graph.input), device="meta")  # type: ignore[arg-type]
     mode = "train" if graph.has_training_only else "eval"
@@ -167,7 +167,7 @@ def _torchinfo_rows(graph: Graph, network: Network) -> tuple[list[Compared], int
 
 
 def _predicted(node: Node) -> int:
-    """What torchinfo's rule gives for a node."""
+    """Return what torchinfo's rule gives for a node."""
     positions = prod(whole_shape(node.output_shape[1:]))
     prefix = _CONVOLVED.get(node.kind)
     return sum(
@@ -177,14 +177,14 @@ def _predicted(node: Node) -> int:
 
 
 def _explain(node: Node) -> str:
-    """Why torchinfo's rule differs from ours for this node."""
+    """Return why torchinfo's rule differs from ours for this node."""
     if node.kind == "convtranspose":
         return BOTH if "bias" in node.parameters else TRANSPOSED
     return BIAS if node.kind in ("conv", "linear") else SCALES
 
 
 def _total(figure: str, rows: list[Compared], theirs: int) -> Compared:
-    """The total of a cost; explained where the nodes' differences add up to its own and are explained."""
+    """Return the total of a cost; it is explained if all differences of nodes are, and add up to its own."""
     ours = sum(int(row.ours) for row in rows)
     explained = all(row.agrees or row.explanation for row in rows)
     batch = _BATCH if figure == TORCHINFO_MACS else 1
@@ -199,7 +199,7 @@ def _macs(node: Node) -> int:
 
 
 def computed_macs(node: Node) -> int:
-    """The multiply-accumulates that torch computes for a node: with a table also those with its zeros."""
+    """Return the multiply-accumulates that torch computes for a node, with those by a table's zeros."""
     layer = node.layer
     if isinstance(layer, Conv) and layer.table is not None:
         return whole(layer.channels) * _size(node.input_shapes[0][:1]) * _macs(node) // connected(layer.table)
@@ -207,7 +207,7 @@ def computed_macs(node: Node) -> int:
 
 
 def _whole(number: int, divisor: int) -> int:
-    """Figures of a batch are multiples of its size."""
+    """Divide the figure of a batch, which must be a multiple of its size."""
     quotient, rest = divmod(number, divisor)
     assert rest == 0, (number, divisor)
     return quotient

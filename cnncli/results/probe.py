@@ -1,4 +1,4 @@
-"""What is predicted of shifts, and what a forward pass measures."""
+"""What is predicted about shifts, and what a forward pass measures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from cnncli.graph import Node
 EXACT: Final = 1e-9
 """The largest relative deviation that is attributed to the rounding of 64-bit numbers."""
 
+NO_ROOM: Final = "no room"
+"""Why a claim is void if a border affects every position that could be compared."""
+
 
 class Claim(NamedTuple):
-    """What is predicted of a map along one axis, and for which outputs: those ``clear`` of all borders.
+    """What is predicted for a map along one axis, and for which outputs: those ``clear`` of all borders.
 
     ``void`` says why there is nothing to measure; otherwise it is empty.
     """
@@ -26,7 +29,7 @@ class Claim(NamedTuple):
 
     @property
     def compared(self) -> int:
-        """How many positions of one view show the same as positions of the other."""
+        """The number of positions in which the two views overlap."""
         return 0 if self.void else len(self.clear) - self.shift.moves
 
 

@@ -91,7 +91,7 @@ def test_a_name_that_torch_needs_is_refused_where_it_stands(first: str, second: 
 
 def test_a_tensor_that_cannot_be_allocated_is_an_error_at_its_node() -> None:
     graph = graph_of("input: [1000000000000]\nlayers:\n  - relu\n  - linear: 1000000000000\n")
-    with pytest.raises(CnncliError, match=r":4:5: linear1: torch cannot make this 'linear'"):
+    with pytest.raises(CnncliError, match=r":4:5: linear1: torch cannot build this 'linear'"):
         build_network(graph)
 
 
@@ -269,9 +269,9 @@ def _plugin() -> Iterator[None]:
 def test_a_kind_from_a_plugin_brings_its_own_module(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "input: [3, 4]\nlayers:\n  - relu\n  - twice\n"
     with pytest.raises(
-        CnncliError, match=r":4:5: twice1: there is nothing to compute 'twice' with"
+        CnncliError, match=r":4:5: twice1: kind 'twice' has no torch implementation"
     ) as caught:
         build_network(graph_of(text))
-    assert "build(self, x)" in caught.value.diagnostics[0].hint
+    assert "build(self, input_shape)" in caught.value.diagnostics[0].hint
     monkeypatch.setattr(Twice, "build", lambda *_: Doubled(), raising=False)
     assert torch.equal(network_of(text)(torch.ones(1, 3, 4)), torch.full((1, 3, 4), 2.0))

@@ -1,1 +1,1 @@
-"""What positions read of the input, and how they answer to shifts."""
+"""What positions read of the input, and how they respond to shifts."""

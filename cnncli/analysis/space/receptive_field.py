@@ -1,10 +1,10 @@
 """Receptive fields: which input positions an output position reads.
 
-Along every spatial axis of the input: the size, the step between neighbors, and where the first output
-looks. As Araujo, Norris and Sim (Computing receptive fields of convolutional neural networks, Distill,
-2019) count: the input has no ends, so that padding neither adds positions nor takes any away. Their
-equations hold for chains of convolutions and poolings; :mod:`cnncli.analysis.space.tracks` goes on where
-transposed convolutions give positions in between, and where paths differ.
+For every spatial axis of the input: the size, the step between neighbors, and the center of what the first
+output reads. As in Araujo, Norris and Sim (Computing receptive fields of convolutional neural networks,
+Distill, 2019), the input has no ends, so padding neither adds nor removes positions. Their equations are for
+chains of convolutions and poolings; :mod:`cnncli.analysis.space.tracks` extends them to transposed
+convolutions, whose outputs lie between input positions, and to paths that differ.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _SELF: Final = Track(1, ((0, 0),))
 class Axis(NamedTuple):
     """What a node's positions read along one axis of the input, in input positions.
 
-    ``size``: from the first to the last position that one output reads, the most over all outputs.
-    ``jump``: between neighbors; None where paths differ in it. ``center``: the middle of what the
-    first output reads, where the middle of the first input position is 0; where outputs take turns, the
-    mean over a period of them; None where paths differ in jump or nothing is read. ``clear``: the
-    outputs that no padding anywhere on the way has a part in.
+    ``size`` is the number of positions from the first to the last that one output reads, the maximum over
+    all outputs. ``jump`` is the distance between neighbors; None if paths differ in it. ``center`` is the
+    middle of what the first output reads, counted from the middle of the first input position; with several
+    phases, the mean over a period; None if paths differ in jump or nothing is read. ``clear`` are the outputs
+    that no padding on any path contributes to.
     """
 
     tracks: tuple[Track, ...]
@@ -42,12 +42,12 @@ class Axis(NamedTuple):
     clear: range
 
     def reads(self, position: int) -> Hull:
-        """First and last input position that an output reads, ends of the input disregarded."""
+        """Return the first and last input position that an output reads, ignoring the ends of the input."""
         return hull_at(self.tracks, position)
 
 
 class Uneven(NamedTuple):
-    """Where outputs began to see unlike parts of the input, and why."""
+    """The node at which outputs begin to see parts of the input that differ in shape, and why."""
 
     node: str
     reason: str
@@ -56,9 +56,9 @@ class Uneven(NamedTuple):
 class Field(NamedTuple):
     """A node's receptive field, axis by axis.
 
-    ``axes`` is None where positions do not correspond to positions of the input. ``values`` are then the
-    sizes of what a single value sees, as behind ``flatten``; None: every value sees the whole input.
-    ``uneven`` says where on the path branches first differed in jump or center, or windows in length.
+    ``axes`` is None if positions do not correspond to positions of the input. ``values`` are then the sizes
+    of what a single value sees, as after ``flatten``; None if every value sees the whole input. ``uneven`` is
+    the first node whose branches differ in jump or center, or whose windows differ in length.
     """
 
     axes: tuple[Axis, ...] | None
@@ -71,7 +71,7 @@ EVERYTHING: Final = Field(None)
 
 
 class _Read(NamedTuple):
-    """A branch as a node reads it along one axis: what its positions see, by which window, how many."""
+    """A branch as a node reads it along one axis: what its positions see, the window, and its size n."""
 
     axis: Axis
     window: AnyWindow
@@ -79,10 +79,10 @@ class _Read(NamedTuple):
 
 
 def receptive_fields(graph: Graph) -> Mapping[str, Field]:
-    """The receptive field of every node, by its name.
+    """Return the receptive field of every node, by its name.
 
     Raises:
-        LimitError: at a node whose positions see the input in too many different ways.
+        LimitError: what the positions of a node read does not repeat soon enough.
     """
     fields = {INPUT: Field(tuple(_axis((_SELF,), range(n), n) for n in whole_shape(graph.input[1:])))}
     for node in graph.nodes:
@@ -106,8 +106,8 @@ def _field(node: Node, inputs: Sequence[Field]) -> Field:
         if field.axes is not None and isinstance(windows, tuple)
     ]
     if len(read) < len(inputs):
-        # A layer or one before it reads every position, or several values that are no longer in order:
-        # from which positions those come depends on all sizes, and is counted as the whole input.
+        # This layer or an earlier one reads every position, or several values of a scrambled map. Where
+        # the latter come from depends on all sizes, so they count as the whole input.
         return EVERYTHING
     seen = [_seen(each, counts) for each in read]
     axes: list[Axis] = []
@@ -124,16 +124,16 @@ def _field(node: Node, inputs: Sequence[Field]) -> Field:
 
 
 def _scrambled(field: Field) -> Field:
-    """What the values of a field see once their positions no longer correspond; vectors have none to lose."""
+    """Return the field after positions have been scrambled; a vector has none, so it keeps its field."""
     if not field.axes:
         return field
     return Field(None, field.uneven, tuple(axis.size for axis in field.axes))
 
 
 def _seen(read: Sequence[_Read], counts: Sequence[int]) -> list[Axis]:
-    """What a node reads of one branch, axis by axis.
+    """Return what a node reads of one branch, axis by axis.
 
-    Where it reads nothing along one axis, as between the copies of a kernel, it reads nothing at all.
+    If it reads nothing along one axis, as between the copies of a kernel, it reads nothing at all.
     """
     seen: list[Axis] = []
     for axis, (each, count) in enumerate(zip(read, counts, strict=True)):
@@ -143,13 +143,13 @@ def _seen(read: Sequence[_Read], counts: Sequence[int]) -> list[Axis]:
 
 
 def _blind(axis: Axis) -> Axis:
-    """The same without anything that is read."""
+    """Return the same axis with nothing read."""
     tracks = tuple(Track(track.advance, (None,) * track.period).reduced() for track in axis.tracks)
     return axis._replace(tracks=tracks, size=0, center=None)
 
 
 def _through(read: _Read, count: int) -> Axis:
-    """What ``count`` placements of the window read."""
+    """Return what ``count`` placements of the window read."""
     axis, window, n = read
     if window == POINT:
         return axis
@@ -178,7 +178,7 @@ def _axis(tracks: tuple[Track, ...], clear: range, count: int) -> Axis:
 
 
 def _unevenness(node: Node, axis: int, read: Sequence[_Read], seen: Sequence[Axis]) -> Uneven | None:
-    """Whether a node makes its outputs see unlike parts of the input, and why."""
+    """Return why the outputs of a node see parts of the input that differ in shape; None if they do not."""
     where = axis_name(axis, len(node.output_shape) - 1)
     if not all(window.even(n) for _, window, n in read):
         return Uneven(node.name, f"its windows differ in length along {where}")
@@ -198,7 +198,7 @@ def _listed(steps: Sequence[Fraction]) -> str:
 
 
 def _too_long(node: Node) -> LimitError:
-    message = f"{node.name}: its positions see the input in too many different ways"
+    message = f"{node.name}: the pattern of what its positions read is too long"
     expected = f"a pattern that repeats within {MAX_PERIOD} positions"
-    hint = "smaller strides and factors of enlargement"
+    hint = "use smaller strides and upsampling factors"
     return LimitError(Diagnostic("limit", message, node.location, expected, hint=hint))

@@ -1,11 +1,11 @@
-"""Under which shifts of the input a node's output only moves: translation equivariance.
+"""The shifts of the input under which a node's output is only translated: translation equivariance.
 
-A convolution commutes with a translation; with a stride s it does so where the translation is a
-multiple of s. A transposed convolution moves by s for each position its input moves. Where paths meet,
-all of them must have moved alike. A fully connected layer has weights of its own for every position,
-and no shift survives it (LeCun et al., Gradient-based learning applied to document recognition, 1998,
-section II A; Goodfellow, Bengio and Courville, Deep learning, 2016, section 9.2). All of this holds
-away from the borders, where a shift brings in what was outside before.
+A convolution commutes with translations; with a stride s, only with those by multiples of s. The output of
+a transposed convolution moves by s for each position its input moves. At a join, all branches must move by
+the same distance. A fully connected layer has separate weights for every position and is not equivariant
+(LeCun et al., Gradient-based learning applied to document recognition, 1998, section II A; Goodfellow, Bengio
+and Courville, Deep learning, 2016, section 9.2). All of this applies away from the borders, where a shift
+brings in what was outside before.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from cnncli.layers.geometry.window import AdaptiveWindow, AnyWindow
 
 
 class Break(NamedTuple):
-    """The first node on the way that no shift survives, and why."""
+    """The first node on a path that is not equivariant to any shift, and why."""
 
     node: str
     reason: str
 
 
 class Shift(NamedTuple):
-    """How a node's output answers to a shift of the input along one axis.
+    """How a node's output responds to a shift of the input along one axis.
 
-    ``pixels``: the smallest shift, in input positions, under which nothing but positions changes; its
-    multiples are the others. ``moves``: by how many positions the output moves then; 0: it stays the same.
-    ``broken``: why there is no such shift; ``pixels`` and ``moves`` mean nothing then.
+    ``pixels`` is the smallest shift, in input positions, under which the output is only translated; its
+    multiples are the others. ``moves`` is the number of positions by which the output then moves; 0 if it
+    stays the same. ``broken`` is why there is no such shift; then ``pixels`` and ``moves`` have no meaning.
     """
 
     pixels: int
@@ -42,7 +42,7 @@ class Shift(NamedTuple):
 
 
 class _Branch(NamedTuple):
-    """An input of a node along an axis: its own answer, what reads it, and its size."""
+    """An input of a node along an axis: its shift, the window that reads it, and its size."""
 
     shift: Shift
     window: AnyWindow | Reads
@@ -50,14 +50,14 @@ class _Branch(NamedTuple):
 
     @property
     def same_everywhere(self) -> bool:
-        """Whether one position that stays the same stands for all: that moves with whatever moves."""
+        """Whether all outputs read one constant position, which is compatible with any translation."""
         if self.shift.moves or isinstance(self.window, Reads):
             return False
         return self.window.cycle(self.n).advance == 0
 
 
 def shifts(graph: Graph) -> Mapping[str, tuple[Shift, ...]]:
-    """The answer of every node along every axis of the input, by its name."""
+    """Return the shift of every node along every axis of the input, by its name."""
     rank = len(graph.input) - 1
     found = {INPUT: (Shift(1, 1),) * rank}
     for node in graph.nodes:
@@ -72,7 +72,7 @@ def _along(node: Node, axis: int, found: Mapping[str, tuple[Shift, ...]]) -> Shi
         return broken
     if not any(answer.moves for answer in answers):
         return Shift(lcm(*(answer.pixels for answer in answers)), 0)
-    # What moves has the axes of the input: whatever takes them away makes it stay, or breaks it.
+    # An output that moves has the axes of the input: a layer that removes them makes it stay or breaks it.
     branches = [
         _Branch(answer, reading if isinstance(reading, Reads) else reading[axis], whole(shape[axis + 1]))
         for answer, reading, shape in zip(
@@ -83,7 +83,7 @@ def _along(node: Node, axis: int, found: Mapping[str, tuple[Shift, ...]]) -> Shi
 
 
 def _meet(node: Node, branches: Sequence[_Branch]) -> Shift:
-    """A shift under which all branches move by the same distance."""
+    """Return the smallest shift under which all branches move by the same distance."""
     answers = [_through(node, branch) for branch in branches]
     broken = _first_broken(answers)
     if broken is not None:
@@ -100,7 +100,7 @@ def _meet(node: Node, branches: Sequence[_Branch]) -> Shift:
 
 
 def _through(node: Node, branch: _Branch) -> Shift:
-    """How what a node makes of one branch answers."""
+    """Return how a node's output responds if only this branch is considered."""
     shift, window, n = branch
     if window is Reads.ALL or window is Reads.EVERYWHERE:
         return _under_all(node, shift)
@@ -112,7 +112,7 @@ def _through(node: Node, branch: _Branch) -> Shift:
         return shift._replace(moves=0)  # as global pooling does
     period, advance = window.cycle(n)
     if advance == 0:
-        return _broken(node, "one position stands for all")
+        return _broken(node, "all its outputs read the same position")
     if advance == n and not window.even(n):
         return _broken(node, "its windows differ in length")
     times = advance // gcd(shift.moves, advance)
@@ -120,7 +120,7 @@ def _through(node: Node, branch: _Branch) -> Shift:
 
 
 def _under_all(node: Node, shift: Shift) -> Shift:
-    """How an output that reads every position answers."""
+    """Return how an output that reads every position responds."""
     answer = node.layer.under_shift(node.input_shape)
     if answer is UnderShift.BREAKS:
         return _broken(node, "it depends on position")

@@ -1,10 +1,9 @@
-"""What the positions of a node read of the input along one axis without ends, exactly.
+"""What the positions of a node read of the input along one axis, exactly, as if the axis had no ends.
 
-Without a transposed convolution, an upsampling or an adaptive pooling, position i reads an interval
-whose ends are a + i j and b + i j (Araujo, Norris and Sim, Computing receptive fields of convolutional
-neural networks, Distill, 2019, equations 1 to 3). With one, positions take turns: those of a
-transposed convolution of stride s have s phases. What they read still repeats, and a period of it
-says it all.
+In a chain of convolutions and poolings, position i reads an interval from a + i j to b + i j (Araujo, Norris
+and Sim, Computing receptive fields of convolutional neural networks, Distill, 2019, equations 1 to 3). After
+a transposed convolution, an upsampling or an adaptive pooling this is not so: the outputs of a transposed
+convolution of stride s have s phases. What they read is still periodic, so one period describes all of it.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ from typing import Final, NamedTuple, TypeAlias
 from cnncli.layers.geometry.window import AnyWindow
 
 Hull: TypeAlias = "tuple[int, int] | None"
-"""First and last input position that is read; None where nothing is."""
+"""First and last input position that is read; None if none is."""
 
 MAX_PERIOD: Final = 4096
 
 
 class PeriodError(ValueError):
-    """What is read repeats only after more than :data:`MAX_PERIOD` positions."""
+    """The period of what is read is longer than :data:`MAX_PERIOD` positions."""
 
 
 class Track(NamedTuple):
-    """Position ``len(hulls) * q + r`` reads what ``hulls[r]`` says, ``advance * q`` further on."""
+    """Position ``len(hulls) * q + r`` reads ``hulls[r]``, translated by ``advance * q``."""
 
     advance: int
     hulls: tuple[Hull, ...]
@@ -39,19 +38,19 @@ class Track(NamedTuple):
 
     @property
     def jump(self) -> Fraction:
-        """Input positions between neighbors, on average over a period."""
+        """The mean distance between neighbors over a period, in input positions."""
         return Fraction(self.advance, self.period)
 
     def at(self, position: int) -> Hull:
-        """What a position reads; it may lie beyond either end."""
+        """Return what a position reads; it may lie beyond either end."""
         turns, phase = divmod(position, self.period)
         hull = self.hulls[phase]
         return None if hull is None else (hull[0] + turns * self.advance, hull[1] + turns * self.advance)
 
     def center(self) -> Fraction | None:
-        """The middle of what position 0 reads: with several phases, where the line through all middles is.
+        """Return the middle of what position 0 reads, or None if nothing is read.
 
-        None where nothing is read.
+        With several phases it is the mean over them, each moved back to position 0 by the jump.
         """
         read = [(phase, *hull) for phase, hull in enumerate(self.hulls) if hull is not None]
         if not read:
@@ -60,10 +59,10 @@ class Track(NamedTuple):
         return (Fraction(ends, 2) - self.jump * sum(phase for phase, _, _ in read)) / len(read)
 
     def through(self, window: AnyWindow, n: int) -> Track:
-        """What a window over n of these positions reads.
+        """Return what the outputs of a window over n of these positions read.
 
         Raises:
-            PeriodError: it repeats too late.
+            PeriodError: the period is too long.
         """
         period, advance = window.cycle(n)
         turns = self.period // gcd(self.period, advance)
@@ -72,20 +71,20 @@ class Track(NamedTuple):
         return Track(self.advance * (advance * turns // self.period), hulls).reduced()
 
     def reduced(self) -> Track:
-        """The same with the shortest period."""
+        """Return the same track with the shortest period."""
         for parts in range(self.period, 1, -1):
             if self.period % parts == 0 and self.advance % parts == 0 and self._repeats(parts):
                 return Track(self.advance // parts, self.hulls[: self.period // parts])
         return self
 
     def over(self, period: int) -> tuple[Hull, ...]:
-        """As many hulls."""
+        """Return the hulls of the first ``period`` positions."""
         return tuple(self.at(position) for position in range(period))
 
     def _under(self, positions: range) -> Hull:
-        """What some positions read together.
+        """Return what some positions read together.
 
-        Positions of the same phase read further on the later they come, so one of each phase is enough.
+        Within a phase, hulls only move forward, so the first and last positions of each phase are enough.
         """
         if len(positions) == 0:
             return None
@@ -100,12 +99,12 @@ class Track(NamedTuple):
 
 
 def joined(tracks: Sequence[Track]) -> tuple[Track, ...]:
-    """What is read by one or another: tracks of the same jump become one that holds them all.
+    """Return the union of tracks: those with the same jump are merged into one.
 
-    Tracks of different jumps run apart, and stay as they are.
+    Tracks with different jumps drift apart and remain separate.
 
     Raises:
-        PeriodError: they repeat together too late.
+        PeriodError: the common period is too long.
     """
     by_jump: dict[Fraction, Track] = {}
     for track in tracks:
@@ -115,18 +114,18 @@ def joined(tracks: Sequence[Track]) -> tuple[Track, ...]:
 
 
 def hull_at(tracks: Sequence[Track], position: int) -> Hull:
-    """What a position reads of all tracks together."""
+    """Return what a position reads in all tracks together."""
     return _union([track.at(position) for track in tracks])
 
 
 def largest(tracks: Sequence[Track], count: int) -> int:
-    """The most input positions, from first to last, that one of ``count`` positions reads.
+    """Return the size of the largest hull among ``count`` positions.
 
-    Within a common period of either end: from one period to the next every distance between two tracks
-    grows, or shrinks, by the same amount.
+    It is enough to look at one common period at each end: from one period to the next, the distance between
+    two tracks changes by a constant amount.
 
     Raises:
-        PeriodError: they repeat together too late.
+        PeriodError: the common period is too long.
     """
     period = common_period(tracks)
     positions = {*range(min(period, count)), *range(max(count - period, 0), count)}
@@ -135,10 +134,10 @@ def largest(tracks: Sequence[Track], count: int) -> int:
 
 
 def common_period(tracks: Sequence[Track]) -> int:
-    """After how many positions all tracks repeat.
+    """Return the period after which all tracks repeat.
 
     Raises:
-        PeriodError: too late.
+        PeriodError: it is too long.
     """
     return _check(lcm(*(track.period for track in tracks)))
 

@@ -16,7 +16,7 @@ from cnncli.report.pages.views import agreed
 from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.json_values import shape_numbers
-from cnncli.results.probe import Change, Found, Probe
+from cnncli.results.probe import NO_ROOM, Change, Found, Probe
 
 SCHEMA: Final = "cnncli.probe/1"
 
@@ -46,8 +46,8 @@ def _sections(probe: Probe, rank: int, _: int | None) -> Iterator[Section]:
     """Yield the maps with their claims, and how much the outputs change."""
     if probe.found:
         yield (_maps(probe.found),)
-    if any(each.claim.void == "no room" for each in probe.found):
-        yield (Text(("no room: every position sees a border; a larger --input makes room",), "note"),)
+    if any(each.claim.void == NO_ROOM for each in probe.found):
+        yield (Text((f"{NO_ROOM}: every position sees a border; a larger --input makes room",), "note"),)
     for name, changes in probe.changes.items():
         heading = f"relative change of {printable(name)} for an input shift of"
         yield Text((heading,), "note"), _changes(changes, rank)

@@ -319,4 +319,4 @@ def test_a_pattern_too_long_to_follow_is_an_error_with_a_place() -> None:
     (said,) = caught.value.diagnostics
     assert said.location is not None
     assert said.location.line == 4
-    assert said.message.startswith("upsample2: its positions see the input in too many different ways")
+    assert said.message.startswith("upsample2: the pattern of what its positions read is too long")

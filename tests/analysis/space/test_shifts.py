@@ -66,7 +66,7 @@ def test_uneven_windows_that_repeat_move_by_a_period() -> None:
         (
             "  - multiply: [identity, [{conv: {channels: 2, kernel: 24}}]]\n",
             "multiply1",
-            "one position stands for all",
+            "all its outputs read the same position",
         ),
     ],
 )
