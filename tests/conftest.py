@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # One process runs on each core, so torch's own threads would only get in each other's way. torch reads this
@@ -13,3 +16,14 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # A shared machine can stop for a while within any example: time says nothing about an example here.
 settings.register_profile("cnncli", deadline=None)
 settings.load_profile("cnncli")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def at_the_root() -> Iterator[None]:
+    """Tests type commands as the documents do, at the root of the project, wherever pytest was started."""
+    before = Path.cwd()
+    os.chdir(ROOT)
+    yield
+    os.chdir(before)

@@ -7,10 +7,14 @@ specs are valid; some ask for shapes that do not fit, as people do.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Any
 
 import yaml
+
+from cnncli.diagnostics import ShapeError
+from cnncli.graph import Graph, open_text
 
 Layer = dict[str, Any] | str
 
@@ -34,6 +38,19 @@ def random_spec(seed: int) -> str:
     """The text of a spec."""
     document = _Writer(Random(seed)).document()  # noqa: S311  # nothing here is a secret
     return yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=110)
+
+
+def random_graphs(seeds: Iterable[int]) -> Iterator[tuple[int, Graph]]:
+    """The graphs of the specs whose shapes fit, with their seeds. Nothing else may be wrong with the others.
+
+    A test asserts how many there were: of none, nothing would be known.
+    """
+    for seed in seeds:
+        try:
+            graph = open_text(random_spec(seed)).graph
+        except ShapeError:
+            continue
+        yield seed, graph
 
 
 class _Writer:

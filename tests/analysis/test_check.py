@@ -9,8 +9,9 @@ from cnncli.analysis.costs.figures import costs
 from cnncli.diagnostics import SpecError
 from cnncli.graph import open_spec, open_text
 from cnncli.language.sections import Budget, Quantity
+from tests.specs.support import SPECS
 
-LENET5 = costs(open_spec("specs/lenet5.yaml").graph)
+LENET5 = costs(open_spec(SPECS / "lenet5.yaml").graph)
 
 
 def test_a_limit_may_be_reached_but_not_passed() -> None:

@@ -6,13 +6,12 @@ import pytest
 import torch
 
 from cnncli.analysis.space.shifts import Shift
-from cnncli.diagnostics import ShapeError
-from cnncli.graph import Graph, open_text
+from cnncli.graph import Graph
 from cnncli.network import probe as module
 from cnncli.network.claims import claims
 from cnncli.network.probe import probe, seeded
 from cnncli.results.probe import Claim, Probe
-from tests.generate import random_spec
+from tests.generate import random_graphs, random_spec
 from tests.network.support import RESIDUAL, SKIPS, graph_of
 
 SUITE = 60
@@ -32,11 +31,7 @@ def test_joins_and_enlargements_move_as_predicted(text: str) -> None:
 @pytest.mark.slow
 def test_random_specs_move_as_predicted() -> None:
     measured = 0
-    for seed in range(SUITE):
-        try:
-            graph = open_text(random_spec(seed)).graph
-        except ShapeError:
-            continue
+    for seed, graph in random_graphs(range(SUITE)):
         if any(node.kind == "noise" for node in graph.nodes):
             continue
         for each in measure(graph).found:

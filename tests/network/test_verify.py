@@ -12,9 +12,8 @@ from cnncli.graph import Graph, Node
 from cnncli.network import build_network
 from cnncli.network.verify import BIAS, BOTH, SCALES, SUM, TABLE, TRACKED, TRANSPOSED, verify
 from cnncli.results.verify import Compared
-from tests.generate import random_spec
+from tests.generate import random_graphs, random_spec
 from tests.network.support import graph_of
-from tests.network.test_random_specs import graph_of as random_graph
 
 TEXT = """
 input: [4, 9, 8]
@@ -157,14 +156,12 @@ def test_a_node_that_torch_cannot_run_is_reported_and_the_rest_compared() -> Non
 
 @pytest.mark.slow
 def test_random_specs_verify() -> None:
-    graphs = [graph for seed in range(20) if (graph := random_graph(seed)) is not None]
+    graphs = dict(random_graphs(range(20)))
     assert len(graphs) >= 10
-    for seed in range(20):
-        graph = random_graph(seed)
-        if graph is not None:
-            report = verify(graph)
-            assert report.ok, (report.unexplained, random_spec(seed))
-            assert report.compared > 3 * len(graph.nodes)
+    for seed, graph in graphs.items():
+        report = verify(graph)
+        assert report.ok, (report.unexplained, random_spec(seed))
+        assert report.compared > 3 * len(graph.nodes)
 
 
 def test_rows_of_nodes_come_in_the_order_of_the_graph() -> None:

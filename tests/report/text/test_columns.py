@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from cnncli.analysis.costs.figures import costs
-from cnncli.graph import open_spec
 from cnncli.report.pages.inspect import table
 from cnncli.report.text.columns import Column, Table, cut_middle, render
 from cnncli.report.text.numbers import exact, megabytes, short
-
-SPECS = sorted(str(path) for path in Path("specs").rglob("*.yaml"))
+from tests.specs.support import NAMES, figures
+from tests.specs.support import graph as shipped
 
 
 def test_numbers_are_right_aligned_and_totals_set_off() -> None:
@@ -28,20 +24,17 @@ def test_numbers_are_right_aligned_and_totals_set_off() -> None:
     assert [line.role for line in render(drawn, None)] == ["heading", "rule", "row", "row", "rule", "total"]
 
 
-@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("width", [80, 200])
-def test_every_shipped_network_fits_the_terminal(spec: str, width: int) -> None:
-    graph = open_spec(spec).graph
-    lines = list(render(table(graph, costs(graph), None), width))
+def test_every_shipped_network_fits_the_terminal(name: str, width: int) -> None:
+    lines = list(render(table(shipped(name), figures(name), None), width))
     assert max(len(line.text) for line in lines) <= width
 
 
-@pytest.mark.parametrize("spec", SPECS)
-def test_a_pipe_gets_every_digit(spec: str) -> None:
-    graph = open_spec(spec).graph
-    found = costs(graph)
-    text = "\n".join(line.text for line in render(table(graph, found, None), None))
-    for row in found.rows:
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pipe_gets_every_digit(name: str) -> None:
+    text = "\n".join(line.text for line in render(table(shipped(name), figures(name), None), None))
+    for row in figures(name).rows:
         assert row.node.name in text
         assert exact(row.figures.macs) in text
 
