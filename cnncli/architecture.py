@@ -171,7 +171,7 @@ class Architecture:
         """Return the weights of every layer beside those of a fully connected one of the same shapes."""
         from cnncli.analysis.costs.fully_connected import compare  # noqa: PLC0415
 
-        return compare(self.graph)
+        return compare(self._numeric("a comparison with fully connected layers"))
 
     def memory(
         self, batch: int = 1, *, dtype: str = "float32", fit_into: int | str | None = None, **settings: Any
@@ -209,13 +209,13 @@ class Architecture:
         """Return what the positions of every node read of the input."""
         from cnncli.analysis.space.receptive_field import receptive_fields  # noqa: PLC0415
 
-        return receptive_fields(self.graph)
+        return receptive_fields(self._numeric("a receptive field"))
 
     def shifts(self) -> Mapping[str, tuple[Shift, ...]]:
         """Return the shifts of the input under which every node's output only moves."""
         from cnncli.analysis.space.shifts import shifts  # noqa: PLC0415
 
-        return shifts(self.graph)
+        return shifts(self._numeric("shift equivariance"))
 
     def check(self, budget: str | Path | Budget | None = None) -> tuple[Verdict, ...]:
         """Return a verdict for every limit of the spec's budget, or of another one (a file, or limits).
@@ -225,6 +225,7 @@ class Architecture:
         """
         from cnncli.analysis import check  # noqa: PLC0415
 
+        self._numeric("a budget")
         limits = budget if budget is not None else self._opened.budget
         verdicts = check.check(self.costs(), check.read(limits))
         if not verdicts:
@@ -245,6 +246,7 @@ class Architecture:
         """
         if not variables:
             raise usage_error("fit() without a variable", expected="variables of the spec, such as 'width'")
+        self._numeric("fit")
         from cnncli.analysis.fit.search import search  # noqa: PLC0415
 
         return search(
@@ -261,14 +263,14 @@ class Architecture:
         _need("torch", purpose="module()")
         from cnncli.network import build_network  # noqa: PLC0415
 
-        return build_network(self.graph, device)
+        return build_network(self._numeric("a torch module"), device)
 
     def verify(self) -> Verification:
         """Compare every figure with torch and torchinfo."""
         _need("torch", "torchinfo", purpose="verify()")
         from cnncli.network.verify import verify  # noqa: PLC0415
 
-        return verify(self.graph)
+        return verify(self._numeric("a comparison with torch"))
 
     def probe(
         self, pixels: int = 4, *, samples: int = 4, seed: int = 0, weights: str | Path | None = None
@@ -284,14 +286,15 @@ class Architecture:
         _need("torch", purpose="probe")
         from cnncli.network.probe import probe, seeded  # noqa: PLC0415
 
-        network = seeded(self.graph, seed)
+        graph = self._numeric("probing")
+        network = seeded(graph, seed)
         if weights is not None:
             _need("safetensors", purpose="weights of a run")
             from cnncli.training.runs.run import open_run  # noqa: PLC0415
             from cnncli.training.runs.weights import load_weights  # noqa: PLC0415
 
             load_weights(network, open_run(Path(weights)).weights)
-        return probe(self.graph, network, pixels, samples)
+        return probe(graph, network, pixels, samples)
 
     def begin(
         self,
@@ -317,6 +320,7 @@ class Architecture:
             CnncliError: spec, data and settings do not go together, or the folder is not empty.
         """
         need_training()
+        self._numeric("training")
         from cnncli.training import launch  # noqa: PLC0415
 
         changed = self._with_settings(settings)
@@ -353,13 +357,10 @@ class Architecture:
         from cnncli.report.pages import inspect  # noqa: PLC0415
 
         figures = self.costs(batch)
+        compared = self.fully_connected() if fully_connected else None
+        views = tuple(self._views(receptive_field=receptive_field, shifts=shifts))
         if not self.graph.unknowns:
-            compared = self.fully_connected() if fully_connected else None
-            views = tuple(self._views(receptive_field=receptive_field, shifts=shifts))
             return inspect.page(self.graph, figures, batch, inspect.Asked(depth, views, compared))
-        if fully_connected or receptive_field or shifts:
-            expected = "an input size in numbers, and no symbolic variables"
-            raise usage_error("views and comparisons need numbers, not formulas", expected=expected)
         from cnncli.analysis.memory.totals import memory_totals  # noqa: PLC0415
 
         formulas = inspect.Formulas(memory_totals(self.graph, figures, batch), self.sizes())
@@ -374,6 +375,18 @@ class Architecture:
             yield FieldView(self.receptive_field())
         if shifts:
             yield ShiftView(self.shifts())
+
+    def _numeric(self, what: str) -> Graph:
+        """Return the graph for ``what``, which cannot be computed from formulas.
+
+        Raises:
+            UsageError: a size or a variable is a symbol.
+        """
+        if self.graph.unknowns:
+            expected = "an input size in numbers, and no symbolic variables"
+            received = f"the symbols {', '.join(self.graph.unknowns)}"
+            raise usage_error(f"{what} needs numbers, not formulas", expected=expected, received=received)
+        return self.graph
 
     def _with_settings(self, settings: Mapping[str, Any]) -> Architecture:
         if not settings:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import doctest
 import subprocess
 import sys
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -191,13 +193,38 @@ def test_errors_keep_what_helps() -> None:
         (lambda: cnncli.load("lenet5").memory(dtype="int8"), "unknown dtype 'int8'"),
         (lambda: cnncli.load("lenet5").memory(0), "1 or more samples"),
         (lambda: cnncli.load("lenet5").memory(optimizer="adam"), "adamw"),
-        (lambda: cnncli.load("lenet5").symbolic().page(shifts=True), "need numbers"),
+        (lambda: cnncli.load("lenet5").symbolic().page(shifts=True), "needs numbers"),
         (lambda: cnncli.evaluate("nowhere"), "no run in nowhere"),
     ],
 )
 def test_mistakes(call: object, message: str) -> None:
     with pytest.raises(cnncli.CnncliError, match=message):
         call()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("variables", [(), ("width",)], ids=["sizes", "variable"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda arch: arch.fully_connected(),
+        lambda arch: arch.receptive_field(),
+        lambda arch: arch.shifts(),
+        lambda arch: arch.check({"params": "1M"}),
+        lambda arch: arch.fit("width", params="1M"),
+        lambda arch: arch.module(),
+        lambda arch: arch.verify(),
+        lambda arch: arch.probe(),
+        lambda arch: arch.train("digits"),
+        lambda arch: arch.page(receptive_field=True),
+    ],
+)
+def test_what_needs_numbers_says_so_of_symbols(
+    ask: Callable[[Any], object], variables: tuple[str, ...]
+) -> None:
+    arch = cnncli.load("unet").symbolic(*variables)
+    symbols = "width" if variables else "H, W"
+    with pytest.raises(cnncli.UsageError, match=rf"needs numbers, not formulas .*the symbols {symbols}\)"):
+        ask(arch)
 
 
 def test_variables_of_every_form() -> None:

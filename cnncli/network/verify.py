@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import prod
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 import torchinfo
@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cnncli.algebra import whole, whole_shape
 from cnncli.graph import Graph, Node
+from cnncli.language.description import INPUT
 from cnncli.layers import Shape, shape_text
 from cnncli.layers.conv import Conv
 from cnncli.layers.table import connected
@@ -70,6 +71,10 @@ def verify(graph: Graph) -> Verification:
     return Verification(len(rows) + len(totals), tuple(differences), tuple(totals))
 
 
+def _batch(graph: Graph) -> Tensor:
+    return torch.empty((_BATCH, *whole_shape(graph.input)), device="meta")
+
+
 class _Ran(NamedTuple):
     shape: tuple[int, ...]
     flops: int
@@ -80,7 +85,7 @@ def _run(graph: Graph, network: Network) -> dict[str, _Ran | str]:
 
     Nodes that read the output of a failed one are omitted.
     """
-    values: dict[str, Tensor] = {"input": torch.empty((_BATCH, *graph.input), device="meta")}  # type: ignore[arg-type]
+    values = {INPUT: _batch(graph)}
     outcomes: dict[str, _Ran | str] = {}
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         before = 0
@@ -153,7 +158,7 @@ def _torchinfo_rows(graph: Graph, network: Network) -> tuple[list[Compared], int
 
     If the network has training-only heads, torchinfo runs it in training mode to count them.
     """
-    batch = torch.empty((_BATCH, *graph.input), device="meta")  # type: ignore[arg-type]
+    batch = _batch(graph)
     mode = "train" if graph.has_training_only else "eval"
     summary = torchinfo.summary(network, input_data=batch, device="meta", mode=mode, verbose=0)
     macs = {id(each.module): each.macs for each in summary.summary_list if each.is_leaf_layer}
@@ -194,8 +199,7 @@ def _total(figure: str, rows: list[Compared], theirs: int) -> Compared:
 
 
 def _macs(node: Node) -> int:
-    macs: Any = node.layer.macs(node.input_shape, node.output_shape)
-    return int(macs)
+    return whole(node.layer.macs(node.input_shape, node.output_shape))
 
 
 def computed_macs(node: Node) -> int:
