@@ -62,13 +62,13 @@ def load(
         spec: a path, or a name that :func:`specs` lists.
         input: another input size; symbols give formulas.
         symbolic: True for formulas over all input sizes, or the names of variables to keep as symbols.
-        settings: as ``--set`` takes them: ``width=32``, ``train.lr=0.1``.
+        settings: texts in the form of ``--set``: ``width=32``, ``train.lr=0.1``.
         plugins: Python files that add kinds of layers; they are run.
         variables: other values for the variables of the spec: ``classes=10``.
 
     Raises:
-        SpecError: with every fault of the file, each with its place.
-        UsageError: there is no such file, or an argument is wrong.
+        SpecError: the spec is wrong; lists all of its errors with their places.
+        UsageError: the file does not exist, or an argument is wrong.
     """
     load_plugins(plugins)
     return _architecture(Origin(spec, None), input, symbolic, (*settings, *setting_texts(variables)))
@@ -84,10 +84,12 @@ def loads(
     plugins: Iterable[str | Path] = (),
     **variables: Any,
 ) -> Architecture:
-    """Read a spec from a text, as :func:`load` does from a file; ``extends`` is not available.
+    """Read a spec from a string, as :func:`load` does from a file; ``extends`` is not available.
+
+    ``name`` is what messages call it.
 
     Raises:
-        SpecError: with every fault of the text, each with its place.
+        SpecError: the spec is wrong; lists all of its errors with their places.
         UsageError: an argument is wrong.
     """
     load_plugins(plugins)
@@ -98,17 +100,17 @@ def load_plugins(files: Iterable[str | Path]) -> None:
     """Run Python files that add kinds of layers.
 
     Raises:
-        UsageError: a file cannot be read or run.
+        UsageError: a file cannot be read, or running it fails.
     """
     for file in files:
         load_file(str(file))
 
 
 def select(words: Sequence[str]) -> Selection:
-    """Return the spec files that paths, folders, patterns and names of shipped specs mean.
+    """Return the spec files that paths, folders, patterns and names of shipped specs refer to.
 
     Raises:
-        UsageError: a folder or a pattern has no spec.
+        UsageError: a folder or a pattern contains no spec.
     """
     from cnncli.language.selection import select  # noqa: PLC0415
 
@@ -123,10 +125,10 @@ def is_shipped(word: str) -> bool:
 
 
 def compare(files: Iterable[str | Path], *, batch: int = 1, **how: Any) -> tuple[Overview, ...]:
-    """Return costs and depth of several networks; ``how`` are arguments of :func:`load`.
+    """Return costs and depth of several networks; ``how`` are further arguments of :func:`load`.
 
     Raises:
-        CnncliError: a file is wrong, or an argument is.
+        CnncliError: a file or an argument is wrong.
     """
     return tuple(load(file, **how).overview(batch) for file in files)
 
@@ -151,12 +153,17 @@ def resume(
     device: str = "auto",
     reading: Reading = None,
 ) -> Launch:
-    """Open a run; its ``start()`` continues from exactly where its last checkpoint is.
+    """Open a run; ``start()`` of the result continues from exactly its last checkpoint.
 
-    ``settings`` are ``train.NAME=VALUE`` texts; only ``train.epochs`` may differ from the run's own.
+    Args:
+        run: the folder of the run.
+        settings: ``train.NAME=VALUE`` texts; only ``train.epochs`` may differ from the run's own.
+        data: where the same data is now; the run's own source by default.
+        device: auto, cpu, cuda, cuda:N or mps.
+        reading: called with (images read, of how many).
 
     Raises:
-        CnncliError: there is no run, or spec, settings or data are not those that it was begun with.
+        CnncliError: the folder is not a run, or spec, settings or data are not those of the run.
     """
     need_training()
     from cnncli.training import launch  # noqa: PLC0415
@@ -165,7 +172,7 @@ def resume(
 
 
 class Evaluated(NamedTuple):
-    """What the weights of a run achieve: the network's name, the data, its classes, the figures."""
+    """The figures of a network on held-out data, with the names of the network, the data and its classes."""
 
     name: str
     data: str
@@ -176,10 +183,10 @@ class Evaluated(NamedTuple):
 def evaluate(
     run: str | Path, data: str | None = None, *, device: str = "auto", reading: Reading = None
 ) -> Evaluated:
-    """Measure the weights of a run on held-out data.
+    """Evaluate the weights of a run on held-out data: the run's own, or other data with the same classes.
 
     Raises:
-        CnncliError: there is no run, it has no weights yet, or the data has other classes.
+        CnncliError: the folder is not a run, it has no weights yet, or the data has other classes.
     """
     need_training()
     from cnncli.training.launch import measure  # noqa: PLC0415

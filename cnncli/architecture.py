@@ -1,4 +1,4 @@
-"""A network as its spec describes it, with every question that can be asked of it as a method."""
+"""A network as its spec describes it; its methods are the analyses, the torch module and training."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Layer(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where a spec comes from: a path or name, or a text and the name to call it by."""
+    """The origin of a spec: a path or name, or a text and the name that messages use for it."""
 
     name: str | Path
     text: str | None
@@ -68,7 +68,7 @@ class Origin(NamedTuple):
 
 
 class Architecture:
-    """A network as its spec describes it: frozen and checked. :func:`load` makes it."""
+    """A network as its spec describes it: frozen and checked. Made by :func:`cnncli.load`."""
 
     __slots__ = ("_input", "_opened", "_origin", "_settings")
 
@@ -108,7 +108,7 @@ class Architecture:
 
     @property
     def graph(self) -> Graph:
-        """The graph that every figure and the torch module are made from."""
+        """The graph from which all figures and the torch module are derived."""
         return self._opened.graph
 
     @property
@@ -118,7 +118,7 @@ class Architecture:
 
     @property
     def outputs(self) -> Mapping[str, tuple[Dim, ...]]:
-        """The shape of every output, by its name."""
+        """The shape of each output for one sample, by name."""
         return {name: output.shape for name, output in self.graph.outputs.items()}
 
     @property
@@ -128,7 +128,7 @@ class Architecture:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """Every layer with its figures for one sample, in the order in which they run."""
+        """All layers with their figures for one sample, in the order in which they run."""
         return tuple(
             Layer(
                 node.name,
@@ -143,11 +143,11 @@ class Architecture:
         )
 
     def symbolic(self, *variables: str) -> Architecture:
-        """Return the same network over symbols: of its input sizes, or of these variables of the spec.
+        """Return the same network with symbols for its input sizes, or for these variables of the spec.
 
         Raises:
-            SpecError: what is unknown stands where no formula can.
-            UsageError: there is no such variable.
+            SpecError: an argument that cannot be symbolic depends on a symbol.
+            UsageError: the spec has no such variable.
         """
         size = self._input
         if not variables:
@@ -156,7 +156,7 @@ class Architecture:
         return Architecture(self._origin, size, self._settings, (*self.graph.variables, *variables))
 
     def costs(self, batch: int = 1) -> Costs:
-        """Return parameters, MACs, FLOPs, neurons and connections of every layer, and their totals."""
+        """Return parameters, MACs, FLOPs, neurons and connections of each layer, and their totals."""
         from cnncli.analysis.costs.figures import costs  # noqa: PLC0415
 
         return costs(self.graph, batch)
@@ -168,7 +168,7 @@ class Architecture:
         return overview(self.graph, batch)
 
     def fully_connected(self) -> tuple[Comparison, ...]:
-        """Return the weights of every layer beside those of a fully connected one of the same shapes."""
+        """Compare the weights of each layer with those of a fully connected layer of the same shapes."""
         from cnncli.analysis.costs.fully_connected import compare  # noqa: PLC0415
 
         return compare(self._numeric("a comparison with fully connected layers"))
@@ -176,13 +176,13 @@ class Architecture:
     def memory(
         self, batch: int = 1, *, dtype: str = "float32", fit_into: int | str | None = None, **settings: Any
     ) -> MemoryReport:
-        """Return the memory of inference and of a training step.
+        """Return the memory of inference and of a training step, in bytes.
 
         Args:
-            batch: samples at once.
+            batch: samples in a batch.
             dtype: float32, float16, bfloat16 or float64.
-            fit_into: a size such as "16GiB": finds the largest batch instead.
-            settings: settings of training that matter here: ``optimizer="adamw"``, ``momentum=0``.
+            fit_into: bytes, or a size such as "16GiB": replaces ``batch`` by the largest that fits.
+            settings: training settings that affect memory: ``optimizer="adamw"``, ``momentum=0``.
 
         Raises:
             UsageError: not even one sample fits, or an argument is wrong.
@@ -194,34 +194,34 @@ class Architecture:
         return memory_report(self.graph, train, batch, dtype, fit_into)
 
     def sizes(self) -> ValidSizes:
-        """Return the input sizes that the network accepts along every axis, and the layers that say so."""
+        """Return the input sizes that are accepted along each axis, and the layers that decide this."""
         from cnncli.analysis.sizes import valid_sizes  # noqa: PLC0415
 
         return valid_sizes((self if self.graph.unknowns else self.symbolic()).graph)
 
     def nearest_sizes(self, size: int) -> Mapping[str, Near]:
-        """Return the accepted sizes nearest to one, along every axis."""
+        """Return the accepted sizes nearest to ``size``, along each axis."""
         from cnncli.analysis.sizes import near  # noqa: PLC0415
 
         return near(self.sizes().axes, size)
 
     def receptive_field(self) -> Mapping[str, Field]:
-        """Return what the positions of every node read of the input."""
+        """Return the receptive field of each node: size, jump and center along each axis of the input."""
         from cnncli.analysis.space.receptive_field import receptive_fields  # noqa: PLC0415
 
         return receptive_fields(self._numeric("a receptive field"))
 
     def shifts(self) -> Mapping[str, tuple[Shift, ...]]:
-        """Return the shifts of the input under which every node's output only moves."""
+        """Return the smallest shifts of the input that only shift each node's output (equivariance)."""
         from cnncli.analysis.space.shifts import shifts  # noqa: PLC0415
 
         return shifts(self._numeric("shift equivariance"))
 
     def check(self, budget: str | Path | Budget | None = None) -> tuple[Verdict, ...]:
-        """Return a verdict for every limit of the spec's budget, or of another one (a file, or limits).
+        """Return a verdict for each limit of a budget: the spec's own, a file's, or a :class:`Budget`.
 
         Raises:
-            UsageError: there is no budget.
+            UsageError: the budget sets no limit.
         """
         from cnncli.analysis import check  # noqa: PLC0415
 
@@ -234,15 +234,15 @@ class Architecture:
         return verdicts
 
     def fit(self, *variables: str, output: str | None = None, **limits: int | str) -> Search:
-        """Return the largest values of variables, one after another, with which limits hold.
+        """Find the largest values of variables, one after another, for which limits hold.
 
         Args:
-            variables: variables of the spec.
-            output: a new file for the changed spec.
-            limits: ``params="1M"``, ``memory="8GiB"``; the spec's own budget unless given.
+            variables: names of variables of the spec.
+            output: a new file to which the changed spec is written.
+            limits: ``params="1M"``, ``memory="8GiB"``; the spec's own budget by default.
 
         Raises:
-            UsageError: no value fits, all do, or an argument is wrong.
+            UsageError: no value fits, all values fit, or an argument is wrong.
         """
         if not variables:
             raise usage_error("fit() without a variable", expected="variables of the spec, such as 'width'")
@@ -258,7 +258,7 @@ class Architecture:
 
         Raises:
             UsageError: torch is not installed.
-            CnncliError: torch has no operation for a layer.
+            CnncliError: a kind of layer has no torch implementation.
         """
         _need("torch", purpose="module()")
         from cnncli.network import build_network  # noqa: PLC0415
@@ -266,7 +266,11 @@ class Architecture:
         return build_network(self._numeric("a torch module"), device)
 
     def verify(self) -> Verification:
-        """Compare every figure with torch and torchinfo."""
+        """Compare all figures with those of torch and torchinfo.
+
+        Raises:
+            UsageError: torch or torchinfo is not installed.
+        """
         _need("torch", "torchinfo", purpose="verify()")
         from cnncli.network.verify import verify  # noqa: PLC0415
 
@@ -275,10 +279,16 @@ class Architecture:
     def probe(
         self, pixels: int = 4, *, samples: int = 4, seed: int = 0, weights: str | Path | None = None
     ) -> Probe:
-        """Measure what shifts of 1 to ``pixels`` do, and hold every map against :meth:`shifts`.
+        """Shift an input by 1 to ``pixels``, measure how outputs change, and check :meth:`shifts`.
+
+        Args:
+            pixels: the largest shift.
+            samples: random inputs to measure.
+            seed: seed of the weights and the inputs.
+            weights: the folder of a run whose weights to use.
 
         Raises:
-            UsageError: the input has no positions, or ``weights`` is not the folder of a run.
+            UsageError: the input is a vector, or ``weights`` is not the folder of a run.
         """
         if len(self.input_shape) == 1:
             expected = "an input with positions, such as 3x224x224"
@@ -306,18 +316,18 @@ class Architecture:
         reading: Reading = None,
         **settings: Any,
     ) -> Launch:
-        """Make the folder of a new run, with everything checked; its ``start()`` trains.
+        """Check everything and create the folder of a new run; ``start()`` of the result trains.
 
         Args:
-            data: digits, idx:DIR, folder:DIR or npz:FILE; the spec's own unless given.
-            run: the folder; ``runs/NAME-N`` unless given.
+            data: digits, idx:DIR, folder:DIR or npz:FILE; the spec's own by default.
+            run: the folder; ``runs/NAME-N`` by default.
             device: auto, cpu, cuda, cuda:N or mps.
             settings_file: a YAML file of settings that replaces the spec's ``train`` section.
             reading: called with (images read, of how many).
-            settings: settings of training, such as ``epochs=5, lr=0.1``.
+            settings: training settings, such as ``epochs=5, lr=0.1``.
 
         Raises:
-            CnncliError: spec, data and settings do not go together, or the folder is not empty.
+            CnncliError: spec, data and settings do not match, or the folder is not empty.
         """
         need_training()
         self._numeric("training")
@@ -333,10 +343,10 @@ class Architecture:
         return launch.begin(changed._opened, chosen, device, None if run is None else Path(run), reading)
 
     def train(self, data: str | None = None, *, observer: Observer | None = None, **how: Any) -> Trained:
-        """Train the network in a new run folder: :meth:`begin`, then every epoch.
+        """Train the network in a new run folder; the arguments are those of :meth:`begin`.
 
         Raises:
-            CnncliError: spec, data and settings do not go together, or the training diverges.
+            CnncliError: spec, data and settings do not match, or the training diverges.
         """
         return self.begin(data, **how).start(observer)
 
@@ -349,10 +359,10 @@ class Architecture:
         receptive_field: bool = False,
         shifts: bool = False,
     ) -> Page:
-        """Return what ``cnncli inspect`` shows, for :mod:`cnncli.report.show`.
+        """Return the page of ``cnncli inspect``, for :mod:`cnncli.report.show`.
 
         Raises:
-            UsageError: a comparison or a view is asked for where sizes are unknown.
+            UsageError: a comparison or a view is requested, but sizes are unknown.
         """
         from cnncli.report.pages import inspect  # noqa: PLC0415
 
@@ -416,7 +426,7 @@ def _need(*packages: str, purpose: str) -> None:
 
 
 def setting_texts(values: Mapping[str, Any]) -> list[str]:
-    """Return values as ``--set`` takes them."""
+    """Return settings as texts in the form of ``--set``."""
     return [f"{name}={_text(value)}" for name, value in values.items()]
 
 

@@ -31,6 +31,9 @@ class Source(NamedTuple):
     name: str
     text: str
 
+    def __repr__(self) -> str:
+        return f"Source({self.name!r})"
+
     def line(self, number: int) -> str:
         """Return the line with this number, counted from 1 as YAML does; empty beyond the end."""
         lines = lines_of(self.text)
@@ -49,7 +52,6 @@ class Location(NamedTuple):
         return f"{self.source.name}:{self.line}:{self.column}"
 
     def __repr__(self) -> str:
-        # The source contains a whole file: keep it out of failure messages.
         return f"Location({self})"
 
 

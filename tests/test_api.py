@@ -250,3 +250,17 @@ def test_memory_is_what_the_command_computes() -> None:
     assert fitted.fits is not None
     assert fitted.batch == fitted.fits.training.batch
     assert fitted.fits.training.peak <= 2**30 < fitted.fits.training.next_peak
+
+
+def test_reprs_are_one_short_line() -> None:
+    arch, unet = cnncli.load("resnet50"), cnncli.load("unet")
+    memory = arch.memory(8)
+    values = [arch, arch.graph, arch.graph.nodes[0], arch.layers[0], arch.costs(), arch.costs().rows[0]]
+    values += [memory, memory.memory, memory.training_peak, arch.overview(), arch.settings, arch.page()]
+    values += [unet.sizes(), unet.receptive_field()["input"], unet.shifts()["input"], unet.check()[0]]
+    lenet = cnncli.load("lenet5")
+    values += [lenet.verify(), lenet.probe(1, samples=1), arch.fully_connected()[0], cnncli.specs()[0]]
+    values += [arch.graph.source, arch.graph.nodes[0].location, unet.symbolic().graph.bounds[0]]
+    lengths = {type(value).__name__: len(repr(value)) for value in values}
+    assert max(lengths.values()) < 500, lengths
+    assert not any("\n" in repr(value) for value in values)

@@ -33,6 +33,9 @@ class Node(NamedTuple):
     location: Location
     training_only: bool = False
 
+    def __repr__(self) -> str:
+        return f"<Node {self.name}: {self.kind}, {self.input_shape} -> {self.output_shape}>"
+
     @property
     def input_shape(self) -> Any:
         """What the layer's rules take: the shapes of all branches for a join, else the one shape."""
@@ -61,6 +64,9 @@ class Bound(NamedTuple):
     expected: str
     location: Location
 
+    def __repr__(self) -> str:
+        return f"<Bound {self.node}: {self.condition}>"
+
 
 class Graph(NamedTuple):
     """A network: nodes in an order in which each comes after all of its inputs.
@@ -80,6 +86,9 @@ class Graph(NamedTuple):
     bounds: tuple[Bound, ...] = ()
     variables: tuple[str, ...] = ()
     domain: Domain | None = None
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.name}: input {self.input}, {len(self.nodes)} nodes>"
 
     @property
     def unknowns(self) -> tuple[str, ...]:

@@ -58,6 +58,9 @@ class Opened(NamedTuple):
     paper: Paper | None
     in_numbers: frozenset[str] = frozenset()
 
+    def __repr__(self) -> str:
+        return f"<Opened {self.document.source.name}: {self.graph!r}>"
+
 
 def open_spec(
     path: str | Path,

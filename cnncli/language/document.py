@@ -57,6 +57,9 @@ class Document(NamedTuple):
     numbers: Scope
     unknown: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Document {self.source.name}: {', '.join(self.entries)}>"
+
     def section(self, key: str) -> Value | None:
         """Return the section with this name, or None."""
         return self.entries.get(key)

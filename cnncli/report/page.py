@@ -54,3 +54,6 @@ class Page(NamedTuple):
     verdict: Verdict | None = None
     lead: Section = ()
     measure: int = 100
+
+    def __repr__(self) -> str:
+        return f"<Page {self.title!r}>"

@@ -61,6 +61,9 @@ class Probe(NamedTuple):
     found: tuple[Found, ...]
     changes: Mapping[str, tuple[Change, ...]]
 
+    def __repr__(self) -> str:
+        return f"<Probe: {len(self.measured)} predictions measured, {len(self.wrong)} wrong>"
+
     @property
     def predicted(self) -> tuple[Found, ...]:
         """The claims that predict a shift; the others say that none is possible."""

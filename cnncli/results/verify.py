@@ -27,6 +27,10 @@ class Verification(NamedTuple):
     differences: tuple[Compared, ...]
     totals: tuple[Compared, ...]
 
+    def __repr__(self) -> str:
+        count, unexplained = len(self.differences), len(self.unexplained)
+        return f"<Verification: {self.compared} compared, {count} differ, {unexplained} unexplained>"
+
     @property
     def unexplained(self) -> tuple[Compared, ...]:
         """The differences without a known reason."""

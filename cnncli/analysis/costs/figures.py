@@ -53,6 +53,9 @@ class Costs(NamedTuple):
     totals: Figures
     training_totals: Figures
 
+    def __repr__(self) -> str:
+        return f"<Costs of {len(self.rows)} layers: {self.totals}>"
+
 
 def costs(graph: Graph, batch: int = 1) -> Costs:
     """Compute the figures of every node and of the whole graph, for a batch."""

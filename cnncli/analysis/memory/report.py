@@ -32,6 +32,11 @@ class MemoryReport(NamedTuple):
     peaks: Peaks
     fits: Fits | None = None
 
+    def __repr__(self) -> str:
+        return (
+            f"<MemoryReport {self.graph.name}: batch {self.batch}, {self.dtype}, {self.settings.optimizer}>"
+        )
+
     @property
     def weights(self) -> Dim:
         """The parameters."""

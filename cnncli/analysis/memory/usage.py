@@ -53,6 +53,9 @@ class Memory(NamedTuple):
     inference: tuple[Moment, ...]
     training: tuple[Moment, ...]
 
+    def __repr__(self) -> str:
+        return f"<Memory of {len(self.rows)} layers: weights {self.weights}, saved {self.saved}>"
+
 
 def memory(graph: Graph, itemsize: int, settings: Train) -> Memory:
     """Compute the memory of a graph whose numbers have ``itemsize`` bytes, trained with ``settings``.

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from cnncli.algebra import Dim
-from cnncli.analysis.memory.peaks import FEW, Peak, Peaks
+from cnncli.analysis.memory.peaks import FEW, Peak
 from cnncli.analysis.memory.report import Fits, MemoryReport
-from cnncli.analysis.memory.usage import Memory, Row
+from cnncli.analysis.memory.usage import Row
 from cnncli.analysis.sizes import ValidSizes
 from cnncli.diagnostics import readable_bytes
-from cnncli.graph import Graph
-from cnncli.language.sections import Train
 from cnncli.layers import shape_text
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.terminal import printable
@@ -32,25 +30,8 @@ def _as_it_is(dim: Dim) -> Dim:
     return dim
 
 
-class Report(NamedTuple):
-    """A network's memory for a batch, and what it was computed for.
-
-    ``short`` puts names in place of the long parts of formulas.
-    """
-
-    graph: Graph
-    memory: Memory
-    batch: int
-    dtype: str
-    settings: Train
-    peaks: Peaks
-    fits: Fits | None = None
-    short: Short = _as_it_is
-
-
-def page(found: MemoryReport) -> Page:
+def page(report: MemoryReport) -> Page:
     """Return the page; formulas where sizes are unknown."""
-    report = Report(*found)
     if report.graph.unknowns:
         from cnncli.analysis.sizes import valid_sizes  # noqa: PLC0415 - numbers do not need it
 
@@ -59,7 +40,7 @@ def page(found: MemoryReport) -> Page:
     return Page(_title(report), partial(_sections, report), partial(_document, report))
 
 
-def _title(report: Report) -> str:
+def _title(report: MemoryReport) -> str:
     """Return what the figures are of."""
     settings = report.settings
     momentum = f", momentum {settings.momentum:g}" if settings.optimizer == "sgd" else ""
@@ -67,18 +48,18 @@ def _title(report: Report) -> str:
     return f"{printable(report.graph.name)}: input {shape_text(report.graph.input)}, {how}"
 
 
-def _sections(report: Report, _: int | None) -> Iterator[Section]:
+def _sections(report: MemoryReport, _: int | None) -> Iterator[Section]:
     """Yield the layers, the parts and the peaks, and the largest batches."""
-    yield (_layers_table(report),)
+    yield (_layers_table(report, _as_it_is),)
     yield (_parts_table(report),)
     if report.fits is not None:
         yield (_fits_table(report.fits),)
     yield (Text(tuple(_notes(report)), "note"),)
 
 
-def _layers_table(report: Report) -> Table:
+def _layers_table(report: MemoryReport, short: Short) -> Table:
     """Return for every layer its weights, what is live while it runs, and what training keeps of it."""
-    rows, short = report.memory.rows, report.short
+    rows = report.memory.rows
     live = [report.peaks.of(row.inference) if row.inference else None for row in rows]
     columns = (
         Column("name", [row.node.name for row in rows], cut=True),
@@ -90,7 +71,7 @@ def _layers_table(report: Report) -> Table:
     return Table(columns)
 
 
-def _parts(report: Report) -> Iterator[tuple[str, Dim, bool]]:
+def _parts(report: MemoryReport) -> Iterator[tuple[str, Dim, bool]]:
     """Yield what takes memory: its name, its bytes, and whether it exists in training only."""
     memory = report.memory
     yield "weights", memory.weights, False
@@ -101,19 +82,18 @@ def _parts(report: Report) -> Iterator[tuple[str, Dim, bool]]:
     yield "saved for backward", memory.saved.at(report.batch), True
 
 
-def _parts_table(report: Report) -> Table:
+def _parts_table(report: MemoryReport) -> Table:
     """Return what takes memory in inference and in training, and the most at any one moment."""
     named = [*_parts(report)]
     inference = [None if only else amount for _, amount, only in named]
     return Table(
         (
             Column("bytes", [*(name for name, _, _ in named), "peak", "at"]),
-            _parts_column("inference", inference, report.peaks.of(report.memory.inference), report.short),
+            _parts_column("inference", inference, report.inference_peak),
             _parts_column(
                 "training",
                 [amount for _, amount, _ in named],
-                report.peaks.of(report.memory.training),
-                report.short,
+                report.training_peak,
             ),
         ),
         totals=2,
@@ -136,7 +116,7 @@ def _fits_table(fits: Fits) -> Table:
     )
 
 
-def _notes(report: Report) -> Iterator[str]:
+def _notes(report: MemoryReport) -> Iterator[str]:
     """Yield how to read the tables."""
     yield "live: everything but weights that is in memory while a layer runs in inference"
     yield "saved: what autograd keeps for this layer and for no earlier one"
@@ -148,37 +128,37 @@ def _notes(report: Report) -> Iterator[str]:
 # -- formulas --------------------------------------------------------------------------------------
 
 
-def _formula_sections(report: Report, found: ValidSizes, width: int | None) -> Iterator[Section]:
+def _formula_sections(report: MemoryReport, found: ValidSizes, width: int | None) -> Iterator[Section]:
     """Yield the layers, the formulas that they have no room for, the parts, and what names stand for."""
     names = Names(report.graph.unknowns)
-    report = report._replace(short=names.short)
-    name, output, *figures = _layers_table(report).columns
+    name, output, *figures = _layers_table(report, names.short).columns
     exactly = (each._replace(short_cells=None, optional=True) for each in figures)
     drawn = Table((name, output, *exactly))
     yield (drawn,)
     yield from ((rest,) for rest in continuation(drawn, width))
-    notes = (*_formula_notes(report), *explained(names, found), *_notes(report))
+    notes = (*_formula_notes(report, names.short), *explained(names, found), *_notes(report))
     yield (Text(notes, "note", INDENT),)
 
 
-def _formula_notes(report: Report) -> Iterator[str]:
+def _formula_notes(report: MemoryReport, short: Short) -> Iterator[str]:
+    """Yield a line for each part and each peak."""
     for name, amount, _ in _parts(report):
         if amount != 0:
-            yield unbroken(f"{name} {exact(report.short(amount))}")
-    yield _peak("inference peak", report.peaks.of(report.memory.inference), report)
-    yield _peak("training peak", report.peaks.of(report.memory.training), report)
+            yield unbroken(f"{name} {exact(short(amount))}")
+    yield _peak("inference peak", report.inference_peak, short)
+    yield _peak("training peak", report.training_peak, short)
 
 
-def _peak(heading: str, peak: Peak, report: Report) -> str:
+def _peak(heading: str, peak: Peak, short: Short) -> str:
     if len(peak.moments) > FEW:
         return f"{heading} depends on the size; it is one of: {when(peak)} (--format json has all formulas)"
-    return unbroken(f"{heading} {full(peak, report.short)}: {when(peak)}")
+    return unbroken(f"{heading} {full(peak, short)}: {when(peak)}")
 
 
 # -- data ------------------------------------------------------------------------------------------
 
 
-def _document(report: Report) -> dict[str, Any]:
+def _document(report: MemoryReport) -> dict[str, Any]:
     """Return the document: all in bytes, formulas as text."""
     graph, memory, batch = report.graph, report.memory, report.batch
     settings = report.settings
@@ -201,8 +181,8 @@ def _document(report: Report) -> dict[str, Any]:
         "dtype": report.dtype,
         "optimizer": settings.optimizer,
         "momentum": settings.momentum if settings.optimizer == "sgd" else None,
-        "inference": held | peak_data(report.peaks.of(memory.inference)),
-        "training": held | learning | peak_data(report.peaks.of(memory.training)),
+        "inference": held | peak_data(report.inference_peak),
+        "training": held | learning | peak_data(report.training_peak),
         "layers": [_layer_data(row, report) for row in memory.rows],
     }
     if report.fits is not None:
@@ -211,7 +191,7 @@ def _document(report: Report) -> dict[str, Any]:
     return content
 
 
-def _layer_data(row: Row, report: Report) -> dict[str, Any]:
+def _layer_data(row: Row, report: MemoryReport) -> dict[str, Any]:
     return {
         "name": row.node.name,
         "kind": row.node.kind,
@@ -223,7 +203,7 @@ def _layer_data(row: Row, report: Report) -> dict[str, Any]:
     }
 
 
-def _parts_column(heading: str, amounts: Sequence[Dim | None], peak: Peak, short: Short) -> Column:
+def _parts_column(heading: str, amounts: Sequence[Dim | None], peak: Peak) -> Column:
     """Return the parts, the peak, and where it is."""
-    sizes = column(heading, [*amounts, peak], 1, short)
+    sizes = column(heading, [*amounts, peak], 1, _as_it_is)
     return sizes._replace(cells=[*sizes.cells, when(peak)], short_cells=None, cut=True)
