@@ -7,6 +7,7 @@ import math
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -273,13 +274,10 @@ def test_killed_at_any_write(tmp_path: Path) -> None:
     for before in (True, False):
         for fatal in range(1, 100):
             folder = tmp_path / f"run-{before}-{fatal}"
-            with pytest.MonkeyPatch.context() as patch:
+            with pytest.MonkeyPatch.context() as patch, suppress(Killed):
                 writes = Writes(patch, fatal, before=before)
-                try:
-                    begin(folder, chosen)
-                    go_on(folder, chosen)
-                except Killed:
-                    pass
+                begin(folder, chosen)
+                go_on(folder, chosen)
             if writes.count < fatal:
                 assert fatal > 10
                 break
