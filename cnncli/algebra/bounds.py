@@ -9,6 +9,21 @@ offset by positive terms that are never smaller, up to a factor:
 
 A product of atoms is then at most the product of their bounds. The method is sound but not complete: an
 inequality that it does not prove may still hold.
+
+Two layers of stride 2, the first with 64 channels and the second with 128: does the first always have at
+least as many values? Not for an input of one position, where both outputs have one position. For H, W >= 3 it
+does, because then (H + 1)//2 >= 3/2 * ((H + 3)//4), likewise for W, and 64 * 3/2 * 3/2 >= 128.
+
+>>> from cnncli.algebra import symbol
+>>> H, W = symbol("H"), symbol("W")
+>>> first = 64 * ((H + 1) // 2) * ((W + 1) // 2)
+>>> second = 128 * ((H + 3) // 4) * ((W + 3) // 4)
+>>> Bounds(Domain(), ["H", "W"]).never_below(first, second)
+False
+>>> domain = Domain()
+>>> sizes = [domain.assume(size >= 3) for size in (H, W)]
+>>> Bounds(domain, ["H", "W"]).never_below(first, second)
+True
 """
 
 from __future__ import annotations

@@ -4,6 +4,30 @@ With one unknown n, floor divisions are periodic: for n = M m + r, where M is a 
 divisors, each floor((a n + c) / d) is (a M / d) m + floor((a r + c) / d), a polynomial in m. So in each
 residue class a condition compares a polynomial in m with zero, and its truth changes at finitely many m: in
 each class it holds on finitely many intervals of m, the last of which may be unbounded.
+
+A 2x2 pooling of H positions has at least one output if H//2 >= 1. That is true for some H only, so a domain
+without further knowledge does not decide it. Once H >= 4 is assumed it holds for every H in question, while
+H//2 >= 3 still depends on H:
+
+>>> from cnncli.algebra import same, symbol
+>>> H = symbol("H")
+>>> domain = Domain()
+>>> print(domain.decide(H // 2 >= 1))
+None
+>>> domain.assume(H >= 4)
+SizeSet(period=1, tails=((0, 4),), isolated=())
+>>> domain.decide(H // 2 >= 1)
+True
+>>> print(domain.decide(H // 2 >= 3))
+None
+
+When are H//2 and H//3 one apart? Here M = 6, and for H = 6 m + r the difference is the polynomial
+m + r//2 - r//3. It is 1 for m = 0 or m = 1, depending on the class, and larger from then on:
+
+>>> stretches(same(H // 2 - H // 3, 1)).classes
+((0, ((1, 1),)), (1, ((1, 1),)), (2, ((0, 0),)), (3, ((1, 1),)), (4, ((0, 0),)), (5, ((0, 0),)))
+>>> solve(same(H // 2 - H // 3, 1))
+SizeSet(period=1, tails=(), isolated=(2, 4, 5, 6, 7, 9))
 """
 
 from __future__ import annotations

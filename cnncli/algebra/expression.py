@@ -3,6 +3,24 @@
 An :class:`Expr` is never a constant: arithmetic whose result is a number returns ``int``, so code written
 for ``Dim`` gets ordinary integers when nothing is unknown. ``==`` and ``hash`` compare expressions by their
 canonical form, which is what sets and dicts need; :func:`same` compares their values.
+
+>>> H, W = symbol("H"), symbol("W")
+>>> H * (W - 2) + 2 * H
+H*W
+>>> (H + 1) ** 2 - H * (H + 2)
+1
+
+A comparison that depends on the unknowns is a condition, in lowest terms: as H is an integer, 2 H >= 5 is the
+same as H >= 3. It has no truth value; one that is the same for all integers is a bool.
+
+>>> 2 * H >= 5
+H - 3 >= 0
+>>> H // 2 <= H // 2 + 1, same(2 * H, 5)
+(True, False)
+>>> bool(2 * H >= 5)  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+    ...
+cnncli.algebra.expression.Undecidable: whether H - 3 >= 0 depends on unknown sizes...
 """
 
 from __future__ import annotations

@@ -3,6 +3,17 @@
 Expanded polynomials are canonical but long: ``H*W - 4*H - 4*W + 16`` is ``(H - 4)*(W - 4)``. The search
 covers factors over different atoms, powers of linear factors and factors of quadratics, which are the forms
 that costs have. Every guess is expanded and compared with the polynomial.
+
+A 5x5 convolution of one channel into 6, without padding, has 25 multiply-accumulates for each of its
+6*(H - 4)*(W - 4) outputs:
+
+>>> from cnncli.algebra import symbol
+>>> H, W = symbol("H"), symbol("W")
+>>> macs = 25 * 6 * (H - 4) * (W - 4)
+>>> macs
+150*H*W - 600*H - 600*W + 2400
+>>> readable(macs)
+'150*(H - 4)*(W - 4)'
 """
 
 from __future__ import annotations

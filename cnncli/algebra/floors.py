@@ -7,6 +7,26 @@ Every way to write floor((a*x + c) / d), nested or not, gives the same object. T
 relations between several floor divisions: Hermite's identity, whose smallest case is x//2 + (x + 1)//2 = x
 (so that (-x)//2 = -((x + 1)//2) is not x//2 - x), and what a remainder implies, such as (x % 2)//4 = 0. Two
 equal objects are equal for all sizes; two different objects may be equal for all sizes too.
+
+A convolution of kernel 5 and stride 2 turns H positions into floor((H - 5)/2) + 1. Multiples of the divisor
+are taken out, (H - 5)/2 + 1 = (H + 1 - 6)/2 + 1 = (H + 1)/2 - 2:
+
+>>> from cnncli.algebra import symbol
+>>> H = symbol("H")
+>>> def conv(n):
+...     return (n - 5) // 2 + 1
+>>> conv(H)
+(H + 1)//2 - 2
+
+A second one computes floor((floor((H + 1)/2) - 2 - 5)/2) + 1. Nested floors merge into one over the product
+of the divisors, floor((H + 1 + 2*(-7))/4) + 1, so any number of such layers is a single floor division:
+
+>>> conv(conv(H))
+(H + 3)//4 - 3
+>>> conv(conv(conv(H)))
+(H + 3)//8 - 3
+>>> conv(conv(conv(62))), conv(conv(conv(H)))(H=62)
+(5, 5)
 """
 
 from __future__ import annotations

@@ -1,4 +1,13 @@
-"""Find where polynomials in one unknown m with integer coefficients are nonnegative."""
+"""Find where polynomials in one unknown m with integer coefficients are nonnegative.
+
+For p(m) = m**2 - 6*m + 5 = (m - 1)*(m - 5), the difference p(m + 1) - p(m) = 2*m - 5 is nonnegative from 3
+on. So p falls up to 3 and rises from there, and a bisection on each side finds where it changes its sign:
+
+>>> nonnegative([-5, 2], start=0)
+[(3, None)]
+>>> nonnegative([5, -6, 1], start=0)
+[(0, 1), (5, None)]
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,32 @@
 
 A :class:`SizeSet` contains integers of at least 1. Every condition that shape rules impose on one unknown
 size has a set of this form, because floor divisions are periodic: see :mod:`.deciding`.
+
+U-Net (Ronneberger, Fischer and Brox, 2015) asks for input sizes at which each of its four 2x2 poolings reads
+an even number of positions. Before each are two 3x3 convolutions without padding, which remove 4 positions:
+
+>>> from cnncli.algebra import same, symbol
+>>> from cnncli.algebra.deciding import solve
+>>> n, sizes = symbol("n"), ALL
+>>> for level in range(4):
+...     n = n - 4
+...     sizes = sizes & solve(same(n % 2, 0))
+...     n = n // 2
+>>> sizes
+SizeSet(period=16, tails=((12, 12),), isolated=())
+
+So n = 16 k + 12. The two convolutions at the bottom need more than 4 of the remaining positions:
+
+>>> n
+(n + 4)//16 - 4
+>>> sizes = sizes & solve(n >= 5)
+>>> sizes
+SizeSet(period=16, tails=((12, 140),), isolated=())
+
+The paper uses 572. The sizes nearest to 500 are:
+
+>>> 572 in sizes, sizes.at_most(500), sizes.at_least(500)
+(True, 492, 508)
 """
 
 from __future__ import annotations

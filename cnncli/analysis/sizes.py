@@ -1,4 +1,20 @@
-"""Find which inputs a network accepts along every axis, and which of its layers require that."""
+"""Find which inputs a network accepts along every axis, and which of its layers require that.
+
+A network that halves its input twice and joins the enlarged result with the input needs a multiple of 4. The
+requirement comes from the join, and the conditions of the other layers follow from it:
+
+>>> from cnncli.graph import all_sizes, open_text
+>>> deep = "[maxpool: 2, maxpool: 2, upsample: 4]"
+>>> spec = f"{{input: [3, 32], layers: [concat: {{branches: [{deep}, identity]}}]}}"
+>>> (length,) = valid_sizes(open_text(spec, size=all_sizes).graph).axes
+>>> length.sizes
+SizeSet(period=4, tails=((0, 4),), isolated=())
+>>> for bound in length.binding:
+...     print(f"{bound.node}: {bound.condition}, otherwise {bound.message}")
+concat1: L - 4*(L//4) == 0, otherwise the branches of 'concat' differ in length
+>>> near([length], 90)["length"]
+Near(size=90, below=88, above=92)
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,23 @@ output reads. As in Araujo, Norris and Sim (Computing receptive fields of convol
 Distill, 2019), the input has no ends, so padding neither adds nor removes positions. Their equations are for
 chains of convolutions and poolings; :mod:`cnncli.analysis.space.tracks` extends them to transposed
 convolutions, whose outputs lie between input positions, and to paths that differ.
+
+With every layer the size grows by (kernel - 1) times the jump so far, and the jump is multiplied by the
+stride. Three 3x3 convolutions see 7 positions, as Simonyan and Zisserman (2014) argue for VGG; after a
+pooling each further one adds twice as much:
+
+>>> from cnncli.graph import open_text
+>>> conv = "conv: {channels: 8, kernel: 3, padding: same}"
+>>> spec = f"{{input: [3, 32, 32], layers: [{conv}, {conv}, {conv}, maxpool: 2, {conv}]}}"
+>>> for name, field in receptive_fields(open_text(spec).graph).items():
+...     height = field.axes[0]
+...     print(f"{name:8} size {height.size:2}, jump {height.jump}, center {height.center}")
+input    size  1, jump 1, center 0
+conv1    size  3, jump 1, center 0
+conv2    size  5, jump 1, center 0
+conv3    size  7, jump 1, center 0
+maxpool1 size  8, jump 2, center 1/2
+conv4    size 12, jump 2, center 1/2
 """
 
 from __future__ import annotations

@@ -4,6 +4,30 @@ In a chain of convolutions and poolings, position i reads an interval from a + i
 and Sim, Computing receptive fields of convolutional neural networks, Distill, 2019, equations 1 to 3). After
 a transposed convolution, an upsampling or an adaptive pooling this is not so: the outputs of a transposed
 convolution of stride s have s phases. What they read is still periodic, so one period describes all of it.
+
+A transposed convolution of kernel 3 and stride 2 puts copies of its kernel 2 positions apart, so they overlap
+in every second output. Output 0 is covered by the copies of inputs -1 and 0, output 1 by that of input 0
+alone, and two outputs further on everything is one input further on:
+
+>>> from cnncli.layers.geometry.window import TransposedWindow, Window
+>>> pixels = Track(advance=1, hulls=((0, 0),))
+>>> up = pixels.through(TransposedWindow(kernel=3, stride=2), n=9)
+>>> up
+Track(advance=1, hulls=((-1, 0), (0, 0)))
+>>> [up.at(position) for position in range(4)]
+[(-1, 0), (0, 0), (0, 1), (1, 1)]
+
+Neighbors are half an input position apart. The middles of both phases, -1/2 and 0, lie on the line
+-1/2 + position/2, so the first output is centered at -1/2:
+
+>>> print(up.jump, up.center())
+1/2 -1/2
+
+A convolution of kernel 3 on top reads three neighbors. These see three inputs for even outputs, but only two
+for odd ones, so no single size describes it:
+
+>>> up.through(Window(kernel=3), n=19)
+Track(advance=1, hulls=((-1, 1), (0, 1)))
 """
 
 from __future__ import annotations

@@ -6,6 +6,32 @@ Output sizes are computed for numbers and formulas; pads and what is read for nu
 Every window answers three questions, as if the axis had no ends: ``reads``, which input positions an
 output position reads; ``cycle``, after how many outputs that repeats, and how far it has moved by then;
 ``within``, which outputs read nothing outside a stretch of the input.
+
+The first convolution of ResNet has kernel 7, stride 2 and 3 pads on both sides. On 224 positions,
+floor((224 + 6 - 7)/2) + 1 = 112. Its first output reads the inputs -3 to 3, of which 0 to 3 exist:
+
+>>> conv = Window(kernel=7, stride=2, before=3, after=3)
+>>> conv.placements(224)
+112
+>>> conv.reads(0, n=224), conv.reach(0, n=224)
+(range(-3, 4), (0, 3))
+>>> conv.within(range(224), n=224)
+range(2, 111)
+
+With ``same`` there are ceil(224/2) = 112 outputs too. They cover 111*2 + 7 = 229 positions, so there are 5
+pads, the odd one after. Every output therefore reads one position further on than above:
+
+>>> same_conv = Window(kernel=7, stride=2, same=True)
+>>> same_conv.placements(224), same_conv.pads(224)
+(112, (2, 3))
+
+The rules work on formulas too. A transposed convolution of kernel and stride 2 doubles what pooling halved,
+up to the remainder:
+
+>>> from cnncli.algebra import symbol
+>>> pool, up = Window(kernel=2, stride=2), TransposedWindow(kernel=2, stride=2)
+>>> pool.placements(symbol("H")), up.placements(pool.placements(symbol("H")))
+(H//2, 2*(H//2))
 """
 
 from __future__ import annotations

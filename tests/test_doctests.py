@@ -1,0 +1,71 @@
+"""The worked examples in docstrings hold."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+from types import ModuleType
+from typing import Final
+
+import pytest
+
+import cnncli
+
+WORKED_EXAMPLES: Final = (
+    "cnncli.algebra.bounds",
+    "cnncli.algebra.deciding",
+    "cnncli.algebra.expression",
+    "cnncli.algebra.factoring",
+    "cnncli.algebra.floors",
+    "cnncli.algebra.polynomials",
+    "cnncli.algebra.size_sets",
+    "cnncli.analysis.sizes",
+    "cnncli.analysis.space.receptive_field",
+    "cnncli.analysis.space.tracks",
+    "cnncli.layers.geometry.window",
+)
+"""The modules whose mathematics is explained by an example."""
+
+TORCH_HALF: Final = ("cnncli.network", "cnncli.training")
+MODULES: Final = [
+    each.name
+    for each in pkgutil.walk_packages(cnncli.__path__, "cnncli.")
+    if not each.name.startswith(TORCH_HALF) and not each.name.endswith("__main__")
+]
+
+
+def run(module: ModuleType) -> doctest.TestResults:
+    """Run the examples of a module; a failure is printed."""
+    return doctest.testmod(module)
+
+
+@pytest.mark.parametrize("name", ["cnncli", *MODULES])
+def test_examples(name: str) -> None:
+    assert run(importlib.import_module(name)).failed == 0
+
+
+@pytest.mark.parametrize("name", WORKED_EXAMPLES)
+def test_the_mathematics_has_examples(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__doc__ is not None
+    assert len(doctest.DocTestParser().get_examples(module.__doc__)) >= 2
+
+
+def test_a_wrong_example_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
+    module = ModuleType("wrong")
+    module.__doc__ = ">>> (62 - 5) // 2 + 1\n30\n"
+    assert run(module) == (1, 1)
+    assert "Expected:\n    30\nGot:\n    29\n" in capsys.readouterr().out
+
+
+def test_worked_examples_need_no_torch() -> None:
+    code = "import doctest, importlib, sys\n"
+    code += (
+        f"failed = [doctest.testmod(importlib.import_module(name)).failed for name in {WORKED_EXAMPLES}]\n"
+    )
+    code += "print(sum(failed), 'torch' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "0 False\n"
