@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from typing import Final, NamedTuple
 
-from cnncli.diagnostics import MAX_FAULTS, Diagnostic, Faults, Location, SpecError, did_you_mean, nearest
+from cnncli.diagnostics import (
+    MAX_FAULTS,
+    Diagnostic,
+    Faults,
+    Location,
+    SpecError,
+    did_you_mean,
+    nearest,
+    shortened,
+)
 from cnncli.language.description import Vocabulary
-from cnncli.language.nodes import RESERVED, read_node
+from cnncli.language.nodes import RESERVED, read_node, written_names
 from cnncli.language.readers import Flag
 from cnncli.language.scope import Argument, Scope
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 
 _KEYS: Final = ("args", "layers", "numbered")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 
 
 class Block(NamedTuple):
-    """A template: argument names with their defaults (None: required), and the nodes as written."""
+    """A template: argument names with their defaults (None: required), and the nodes as written.
+
+    ``names`` are the names that are written in ``layers``.
+    """
 
     name: str
     args: Mapping[str, Value | None]
     layers: Items
     numbered: bool
+    names: tuple[Scalar, ...]
 
     @property
     def main_argument(self) -> str | None:
@@ -65,14 +80,28 @@ def read_blocks(section: Value | None, kinds: Collection[str], faults: Faults) -
     for name, value in section.items() if isinstance(section, Entries) else ():
         assert isinstance(section, Entries)
         try:
-            if name in kinds or name in RESERVED:
-                what = "the name of a kind" if name in kinds else "a reserved key"
-                where = section.keys_at[name].location
-                raise SpecError(Diagnostic("block", f"'{name}' is {what}", where, "another name"))
+            _check_name(section.keys_at[name], kinds, faults)
             blocks[name] = _read_block(name, value)
         except SpecError as error:
             faults.extend(error.diagnostics)
     return blocks
+
+
+def _check_name(key: Scalar, kinds: Collection[str], faults: Faults) -> None:
+    """Check the name of a block. Characters that are not allowed are added to ``faults``.
+
+    Raises:
+        SpecError: the name is taken.
+    """
+    name = key.text
+    if name in kinds or name in RESERVED:
+        what = "the name of a kind" if name in kinds else "a reserved key"
+        raise SpecError(Diagnostic("block", f"'{name}' is {what}", key.location, "another name"))
+    if not _NAME.match(name):
+        # Nodes are named after their block.
+        message = f"'{shortened(name, 40)}' cannot be the name of a block"
+        expected = "letters, digits, '_' and '-', beginning with a letter or a digit"
+        faults.add(Diagnostic("block", message, key.location, expected))
 
 
 def check_kinds(
@@ -114,7 +143,7 @@ def _read_block(name: str, value: Value) -> Block:
         raise SpecError(Diagnostic("block", f"block '{name}' needs 'layers'", where, "a list of layers"))
     numbered = value.get("numbered")
     flag = Flag().read(Argument(numbered, Scope())) if numbered is not None else False
-    return Block(name, _read_args(name, value.get("args")), layers, flag)
+    return Block(name, _read_args(name, value.get("args")), layers, flag, written_names(layers))
 
 
 def _read_args(name: str, args: Value | None) -> dict[str, Value | None]:

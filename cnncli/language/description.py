@@ -15,10 +15,6 @@ OUTPUT: Final = "output"
 """The name of the only output of a spec without heads."""
 
 
-SUGAR: Final = ("norm", "activation")
-"""Arguments that become separate nodes, in this order."""
-
-
 class NodeSpec(NamedTuple):
     """A node: its dotted name, its kind, the arguments as written, the nodes it reads.
 
@@ -76,13 +72,13 @@ class Vocabulary(Protocol):
         """Return the argument that gets a bare value."""
 
     def arguments(self, kind: str) -> Collection[str]:
-        """Return all arguments of the kind, ``norm`` and ``activation`` included."""
+        """Return all arguments of the kind, shorthand included."""
 
     def is_join(self, kind: str) -> bool:
         """Return whether the kind has branches."""
 
     def takes_sugar(self, kind: str) -> bool:
-        """Return whether ``norm`` and ``activation`` are arguments of the kind."""
+        """Return whether the kind accepts shorthand (:mod:`cnncli.language.sugar`)."""
 
     def sugar(self, key: str) -> Mapping[str, str]:
-        """Return the possible words for ``norm`` or ``activation``, and the kind that each one means."""
+        """Return the words allowed after ``norm`` or ``activation``, each with its kind."""

@@ -17,16 +17,13 @@ from cnncli.diagnostics import (
     LimitError,
     Location,
     SpecError,
-    did_you_mean,
     nearest,
-    shortened,
 )
 from cnncli.language.blocks import Block, check_kinds, read_blocks
 from cnncli.language.defaults import read_defaults
 from cnncli.language.description import (
     INPUT,
     OUTPUT,
-    SUGAR,
     Description,
     HeadSpec,
     NodeSpec,
@@ -36,9 +33,10 @@ from cnncli.language.description import (
 from cnncli.language.document import Document
 from cnncli.language.heads import read_head
 from cnncli.language.names import Names, Place
-from cnncli.language.nodes import Written, kind_of, read_arguments, read_name, read_node
+from cnncli.language.nodes import Written, kind_of, read_arguments, read_name, read_node, written_names
 from cnncli.language.readers import Count, Sizes, Whole
 from cnncli.language.scope import Argument, Scope, interpolate
+from cnncli.language.sugar import read_sugar, take_sugar
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 
 MAX_NODES: Final = 50_000
@@ -66,9 +64,11 @@ class _Expansion:
         self._document = document
         self._vocabulary = vocabulary
         self._faults = faults
-        self._blocks = read_blocks(document.section("blocks"), vocabulary.kinds(), faults)
-        # Ordered, since messages list them.
-        self._known = dict.fromkeys((*vocabulary.kinds(), *self._blocks)).keys()
+        templates = document.section("blocks")
+        self._blocks = read_blocks(templates, vocabulary.kinds(), faults)
+        # Ordered, since messages list them; faulty blocks included, since their uses are not wrong too.
+        named = templates if isinstance(templates, Entries) else ()
+        self._known = dict.fromkeys((*vocabulary.kinds(), *named)).keys()
         self._names = Names(self._known)
         self._nodes: list[NodeSpec] = []
         self._groups: dict[str, str] = {}
@@ -81,6 +81,9 @@ class _Expansion:
         document = self._document
         place = Place("", Counter(), False, document.scope)
         size = self._input_size()
+        heads_at = document.section("heads")
+        if isinstance(heads_at, Entries):
+            self._names.reserve(heads_at.keys_at.values(), place)
         last = self._trunk(place)
         heads = self._heads(place, last)
         for block in self._blocks.values():
@@ -102,6 +105,7 @@ class _Expansion:
     def _trunk(self, place: Place) -> str | None:
         layers = self._document.section("layers")
         if isinstance(layers, Items) and len(layers):
+            self._names.reserve(written_names(layers), place)
             return self._sequence(layers, place, INPUT)
         self._missing("layers", layers, "layers: a list of layers")
         return None
@@ -144,7 +148,8 @@ class _Expansion:
         try:
             name = self._name(written, place)
             source = self._names.resolve(written.source, place) if written.source is not None else current
-            result = self._copies_of(written, name, place, source)
+            if written.kind.text in self._blocks or written.kind.text in self._vocabulary.kinds():
+                result = self._copies_of(written, name, place, source)
         except SpecError as error:
             self._faults.extend(error.diagnostics)
         if name is not None:
@@ -157,8 +162,10 @@ class _Expansion:
         kind = written if written in self._known else nearest(written, self._known) or written
         place.counts[kind] += 1
         name = value.get("name") if isinstance(value, Entries) else None
-        own = name.text if isinstance(name, Scalar) else f"{kind}{place.counts[kind]}"
-        self._names.leave(place.full(own))
+        if isinstance(name, Scalar):
+            self._names.leave(place.full(name.text))
+        else:
+            self._names.leave(self._names.automatic(kind, place, is_layer=kind not in self._blocks))
 
     def _name(self, written: Written, place: Place) -> str | None:
         """Return the full name, or None in a numbered block."""
@@ -168,7 +175,8 @@ class _Expansion:
             return self._names.claim(place.full(name), written.name.location)
         if place.numbered:
             return None
-        return self._names.claim(place.full(f"{kind.text}{place.counts[kind.text]}"), kind.location)
+        is_layer = kind.text not in self._blocks and written.repeat is None
+        return self._names.claim(self._names.automatic(kind.text, place, is_layer=is_layer), kind.location)
 
     def _copies_of(self, written: Written, name: str | None, place: Place, current: str | None) -> str | None:
         given = self._given(written, written.value, place)
@@ -238,6 +246,7 @@ class _Expansion:
         )
         if name is not None:
             self._groups.setdefault(name, block.name)
+        self._names.reserve(block.names, inner)
         return self._sequence(block.layers, inner, current)
 
     def _bound(self, block: Block, given: Mapping[str, Argument], where: Location) -> Scope:
@@ -252,9 +261,7 @@ class _Expansion:
     ) -> str | None:
         arguments = self._defaults.get(kind.text, {}) | given
         self._count(_NODE_WORK + len(arguments), kind)
-        sugar = {}
-        if self._vocabulary.takes_sugar(kind.text):
-            sugar = {key: arguments.pop(key) for key in SUGAR if key in arguments}
+        sugar = take_sugar(arguments) if self._vocabulary.takes_sugar(kind.text) else {}
         inputs: tuple[str | None, ...] = (current,)
         if self._vocabulary.is_join(kind.text):
             inputs = self._branches(arguments.pop("branches", None), kind, place, current)
@@ -270,7 +277,7 @@ class _Expansion:
         return result
 
     def _numbered(self, place: Place, kind: Scalar) -> str:
-        return self._names.claim(place.number(), kind.location)
+        return self._names.claim(self._names.next_number(place), kind.location)
 
     def _node(self, node: NodeSpec) -> None:
         self._names.place(node.name, node.location)
@@ -293,37 +300,16 @@ class _Expansion:
     def _sugar(
         self, key: str, argument: Argument, kind: Scalar, owner: str | None, place: Place, current: str
     ) -> str:
-        word, given = self._sugar_word(key, argument)
-        name = interpolate(word, argument.scope)
-        if name == "none":
+        layer = read_sugar(key, argument, self._vocabulary)
+        if layer is None:
             return current
-        words = self._vocabulary.sugar(key)
-        meant = words.get(name)
-        if meant is None:
-            variable = name in argument.scope
-            hint = f"the variable is written ${name}" if variable else did_you_mean(name, [*words, "none"])
-            message = f"unknown {key} '{shortened(name)}'"
-            raise SpecError(Diagnostic("unknown-kind", message, word.location, hint=hint))
-        main = self._vocabulary.main_argument(meant)
-        arguments = self._defaults.get(meant, {}) | read_arguments(given, main, meant, argument.scope)
+        arguments = self._defaults.get(layer.kind, {}) | layer.arguments
         if owner is None:
             full = self._numbered(place, kind)
         else:
-            full = self._names.claim(f"{owner}_{key}", word.location)
-        self._node(NodeSpec(full, meant, arguments, (current,), word.location, place.uses))
+            full = self._names.claim(f"{owner}_{key}", layer.location)
+        self._node(NodeSpec(full, layer.kind, arguments, (current,), layer.location, place.uses))
         return full
-
-    def _sugar_word(self, key: str, argument: Argument) -> tuple[Scalar, Value | None]:
-        """Return the word after ``norm`` or ``activation``, and its arguments: ``{group: 8}``."""
-        value = argument.value
-        if isinstance(value, Entries) and len(value) == 1:
-            word, given = next(iter(value.items()))
-            return value.keys_at[word], given
-        if isinstance(value, Scalar) and not value.is_null:
-            return value, None
-        expected = f"a word such as {next(iter(self._vocabulary.sugar(key)))}, or a word with its arguments"
-        message = f"'{key}' cannot be {describe(value)}"
-        raise SpecError(Diagnostic("value", message, value.location, expected, describe(value)))
 
     # -- joins -------------------------------------------------------------------------------------
 
@@ -390,4 +376,5 @@ class _Expansion:
         start = self._names.resolve(written.source, trunk) if written.source is not None else last
         self._groups[name] = "head"
         inner = trunk._replace(prefix=name, counts=Counter())
+        self._names.reserve(written_names(written.layers), inner)
         return HeadSpec(self._sequence(written.layers, inner, start), written.training_only)

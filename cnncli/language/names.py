@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from cnncli.diagnostics import Diagnostic, LimitError, Location, Related, SpecError, did_you_mean, shortened
@@ -36,7 +37,7 @@ class Place(NamedTuple):
         return f"{self.prefix}.{name}" if self.prefix else name
 
     def number(self) -> str:
-        """Return the next name in a numbered block."""
+        """Return the next number in a numbered block, as a full name."""
         self.counts[_NUMBER] += 1
         return self.full(str(self.counts[_NUMBER] - 1))
 
@@ -60,6 +61,9 @@ class Names:
         # None: the node is faulty, so nodes that read it are not reported.
         self._nodes: dict[str, str | None] = {INPUT: INPUT}
         self._given_at: dict[str, Location] = {}
+        # Names that the spec writes, and their beginnings up to a dot: automatic names avoid both.
+        self._written: set[str] = set()
+        self._written_above: set[str] = set()
         # Nodes, and the names that hold others, with the first node below each.
         self._placed: dict[str, Location] = {}
         self._holders: dict[str, Location] = {}
@@ -83,6 +87,43 @@ class Names:
             raise SpecError(Diagnostic("duplicate-name", message, where, hint=hint, related=related))
         return name
 
+    def reserve(self, names: Iterable[Scalar], place: Place) -> None:
+        """Keep names that are written at a place from becoming automatic names.
+
+        A name that has an error is skipped: it is reported where its node is expanded.
+        """
+        for scalar in names:
+            with suppress(SpecError):
+                name = interpolate(scalar, place.scope)
+                self._written.add(place.full(name))
+                dots = (end for end, character in enumerate(name) if character == ".")
+                self._written_above.update(place.full(name[:end]) for end in dots)
+
+    def automatic(self, kind: str, place: Place, *, is_layer: bool) -> str:
+        """Return ``conv2`` for the second node of a kind, or the next name after it that is not taken.
+
+        ``is_layer`` means that the name is that of a single layer, which cannot hold others: ``conv2`` is
+        then taken if ``conv2.a`` is written. A kind that ends in a digit has an underscore before its
+        number: ``relu6_1``.
+        """
+        stem = f"{kind}_" if kind[-1:].isdigit() else kind
+        while True:
+            name = place.full(f"{stem}{place.counts[kind]}")
+            if self._is_free(name, is_layer=is_layer):
+                return name
+            place.counts[kind] += 1
+
+    def next_number(self, place: Place) -> str:
+        """Return the next name in a numbered block that is not taken."""
+        while True:
+            name = place.number()
+            if self._is_free(name, is_layer=True):
+                return name
+
+    def _is_free(self, name: str, *, is_layer: bool) -> bool:
+        taken = name in self._written or name in self._given_at
+        return not taken and not (is_layer and name in self._written_above)
+
     def place(self, name: str, where: Location) -> None:
         """Note that a node has this name.
 
@@ -91,14 +132,13 @@ class Names:
                 computes something cannot hold others that it does not call.
         """
         above = [name[:end] for end, character in enumerate(name) if character == "."]
-        taken = next((each for each in above if each in self._placed), None)
-        below = self._holders.get(name)
-        if taken is not None or below is not None:
-            first = self._placed[taken] if taken is not None else below
-            assert first is not None
-            message = f"'{name}' and '{taken or f'{name}.'}' cannot both name nodes: one would hold the other"
-            related = (Related("the other is here", first),)
-            raise SpecError(Diagnostic("name", message, where, "another name", related=related))
+        layer = next((each for each in above if each in self._placed), None)
+        if layer is not None:
+            message = f"'{name}' would be inside '{layer}', a layer, which cannot contain others"
+            raise _name_fault(message, where, "the layer is here", self._placed[layer])
+        if name in self._holders:
+            message = f"'{name}' is a layer and cannot contain others, but another name begins with '{name}.'"
+            raise _name_fault(message, where, "the other name is here", self._holders[name])
         self._placed[name] = where
         for each in above:
             self._holders.setdefault(each, where)
@@ -141,3 +181,8 @@ class Names:
         """Return the names as they can be written here, the latest first."""
         inside = f"{prefix}." if prefix else ""
         return [name.removeprefix(inside) for name in reversed(self._nodes)]
+
+
+def _name_fault(message: str, where: Location, what: str, other: Location) -> SpecError:
+    related = (Related(what, other),)
+    return SpecError(Diagnostic("name", message, where, "another name", related=related))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest, shortened
@@ -54,6 +54,25 @@ def read_node(value: Value, known: Collection[str]) -> Written:
     )
 
 
+def written_names(layers: Items) -> tuple[Scalar, ...]:
+    """Return the values of ``name`` in a list of layers, branches of joins included but not blocks."""
+    return tuple(_names_in(layers))
+
+
+def _names_in(value: Value | None) -> Iterator[Scalar]:
+    if isinstance(value, Items):
+        for each in value:
+            yield from _names_in(each)
+    elif isinstance(value, Entries):
+        name = value.get("name")
+        if isinstance(name, Scalar):
+            yield name
+        for key, given in value.items():
+            if key not in RESERVED:
+                branches = given.get("branches") if isinstance(given, Entries) else given
+                yield from _names_in(branches if isinstance(branches, Items) else None)
+
+
 def kind_of(value: Value) -> str:
     """Return the word in the place of a node's kind, even if the node is faulty."""
     if isinstance(value, Scalar):
@@ -72,15 +91,23 @@ def read_name(scalar: Scalar, scope: Scope) -> str:
         expected = "letters, digits, '_' and '-', joined by dots"
         raise _fault("name", f"'{shortened(name, 40)}' is not a name", scalar.location, expected)
     for part in name.split("."):
-        if part in MODULE_NAMES or part.startswith("_"):
-            message = f"'{part}' is reserved by torch.nn.Module, which every network is"
-            raise _fault("name", message, scalar.location, "another name")
-        if part in PYTHON_WORDS:
-            message = f"'{part}' is reserved by Python, in which torch writes a network down"
-            raise _fault("name", message, scalar.location, "another name")
+        reason = _reserved(part)
+        if reason:
+            raise _fault("name", f"'{part}' cannot be a name: {reason}", scalar.location, "another name")
     if name in _WORDS:
         raise _fault("name", f"'{name}' is a reserved name", scalar.location, "another name")
     return name
+
+
+def _reserved(part: str) -> str:
+    """Return why a part of a name is reserved, or nothing."""
+    if part.startswith("_"):
+        return "names that begin with '_' are reserved for torch.nn.Module's own state"
+    if part in MODULE_NAMES:
+        return f"torch.nn.Module has an attribute '{part}', which the layer would replace"
+    if part in PYTHON_WORDS:
+        return "it is reserved in Python, and torch.fx writes a network as Python code"
+    return ""
 
 
 def read_arguments(given: Value | None, main: str | None, kind: str, scope: Scope) -> dict[str, Argument]:

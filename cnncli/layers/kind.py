@@ -11,8 +11,8 @@ from enum import Enum
 from typing import ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from cnncli.algebra import Condition, Dim, known, product, same
-from cnncli.language.description import SUGAR
 from cnncli.language.fields import Record
+from cnncli.language.sugar import SUGAR
 from cnncli.layers.geometry.window import POINT, AnyWindow
 
 Shape: TypeAlias = tuple[Dim, ...]

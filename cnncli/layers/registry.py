@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
-from cnncli.language.description import SUGAR
+from cnncli.language.sugar import ACTIVATION, NORM, SUGAR
 from cnncli.layers.kind import CRITERIA, Kind
 
 K = TypeVar("K", bound=type[Kind[Any]])
 
 KINDS: Final[dict[str, type[Kind[Any]]]] = {}
 _RULES: Final = ("check", "output", "parameters", "macs", "operations", "connections", "windows")
-_SUGAR: Final[dict[str, dict[str, str]]] = {word: {} for word in SUGAR}
+_SUGAR: Final[dict[str, dict[str, str]]] = {key: {} for key in SUGAR}
 
 
 def layer(name: str, *, norm: str = "", activation: bool = False) -> Callable[[K], K]:
@@ -38,9 +38,9 @@ def layer(name: str, *, norm: str = "", activation: bool = False) -> Callable[[K
         kind.keyword = name
         kind.family = kind.__dict__.get("family", kind.__module__.rpartition(".")[2])
         KINDS[name] = kind
-        for word, written in (("norm", norm), ("activation", name if activation else "")):
-            if written:
-                _SUGAR[word][written] = name
+        for key, word in ((NORM, norm), (ACTIVATION, name if activation else "")):
+            if word:
+                _SUGAR[key][word] = name
         return kind
 
     return register

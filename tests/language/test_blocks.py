@@ -242,6 +242,12 @@ class TestFaults:
     def test_a_block_of_a_wrong_form(self, block: str, text: str) -> None:
         assert pointed(fault(f"blocks: {{b: {block}}}\nlayers: [relu]")) == text
 
+    def test_the_uses_of_a_faulty_block_are_not_reported_too(self) -> None:
+        found = fault(
+            "blocks: {b: {layer: [relu]}}\nlayers: [b: 3, {b: , repeat: 2, name: c}, {relu: , from: c}]"
+        )
+        assert (found.message, found.hint) == ("unknown key 'layer'", "did you mean 'layers'?")
+
     def test_a_block_with_the_name_of_a_kind(self) -> None:
         assert (
             fault("blocks: {conv: {layers: [relu]}}\nlayers: [relu]").message
@@ -251,6 +257,12 @@ class TestFaults:
     @pytest.mark.parametrize("name", ["name", "from", "repeat", "first"])
     def test_a_block_with_the_name_of_a_reserved_key(self, name: str) -> None:
         assert pointed(fault(f"blocks: {{{name}: {{layers: [relu]}}}}\nlayers: [relu]")) == name
+
+    @pytest.mark.parametrize("name", ["a b", "_a", "-a", "ä", "a.b", "a/b", "''"])
+    def test_what_cannot_be_the_name_of_a_block(self, name: str) -> None:
+        found = fault(f"blocks: {{{name}: {{layers: [relu]}}}}\nlayers: [{name}]")
+        assert (found.code, found.location.column if found.location else 0) == ("block", 10)
+        assert found.message == f"'{name.strip(chr(39))}' cannot be the name of a block"
 
     def test_a_block_that_is_never_used_is_checked_too(self) -> None:
         found = fault("blocks: {b: {layers: [relu, add: [[tahn], identity]]}}\nlayers: [relu]")

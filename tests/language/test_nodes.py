@@ -84,11 +84,6 @@ class TestName:
         assert found.location.line == 4
         assert found.related[0].location.line == 3
 
-    def test_a_name_that_an_unnamed_node_would_have(self) -> None:
-        found = fault("layers:\n  - {relu: , name: relu2}\n  - relu\n")
-        assert (found.code, pointed(found)) == ("duplicate-name", "relu")
-        assert "'relu2'" in found.message
-
     @pytest.mark.parametrize(
         "text",
         [
@@ -96,7 +91,6 @@ class TestName:
             "layers: [{relu: , name: a.1}, {conv: {channels: 1, kernel: 1}, repeat: 2, name: a}]",
             "layers: [{conv: {channels: 1, kernel: 1, norm: batch}, name: a}, {relu: , name: a_norm}]",
             "layers: [{relu: , name: a_norm}, {conv: {channels: 1, kernel: 1, norm: batch}, name: a}]",
-            "blocks: {b: {numbered: true, layers: [relu, {relu: , name: '0'}]}}\nlayers: [b]",
             "layers: [{relu: , name: out}]\nheads: {out: []}",
         ],
     )
@@ -120,18 +114,76 @@ class TestName:
     @pytest.mark.parametrize("name", ["forward", "train", "state_dict", "a.parameters", "_modules", "b._x"])
     def test_names_of_torch_modules_are_reserved(self, name: str) -> None:
         found = fault(f"layers: [{{relu: , name: {name}}}]")
-        assert "reserved by torch.nn.Module" in found.message
+        assert "torch.nn.Module" in found.message
 
     @pytest.mark.parametrize("name", ["class", "a.lambda", "None", "self"])
     def test_words_of_python_are_reserved(self, name: str) -> None:
-        assert "reserved by Python" in fault(f"layers: [{{relu: , name: {name}}}]").message
+        assert "reserved in Python" in fault(f"layers: [{{relu: , name: {name}}}]").message
 
     @pytest.mark.parametrize("pair", [("a", "a.b"), ("a.b", "a"), ("a.b.c", "a"), ("a", "a.b.c")])
     def test_a_node_holds_no_other(self, pair: tuple[str, str]) -> None:
         first, second = pair
         found = fault(f"layers: [{{relu: , name: {first}}}, {{tanh: , name: {second}}}]")
-        assert (found.code, "would hold the other" in found.message) == ("name", True)
+        assert (found.code, "cannot contain others" in found.message) == ("name", True)
         assert [each.location.column for each in found.related] == [11]
+
+
+class TestAutomaticNames:
+    """Numbers that would lead to a name that the spec writes are skipped."""
+
+    @pytest.mark.parametrize(
+        ("layers", "expected"),
+        [
+            ("{tanh: , name: relu2}, relu, relu", ["relu2", "relu1", "relu3"]),
+            ("{relu: , name: relu2}, relu, relu", ["relu2", "relu3", "relu4"]),
+            ("relu, {tanh: , name: relu1}, relu", ["relu2", "relu1", "relu3"]),
+            (
+                "relu, add: [[{tanh: , name: relu1}], {tanh: , name: add1}]",
+                ["relu2", "relu1", "add1", "add2"],
+            ),
+            ("relu, {tanh: , name: relu1.a}", ["relu2", "relu1.a"]),
+            ("{relu: , repeat: 2}, {tanh: , name: relu1.a}", ["relu1.0", "relu1.1", "relu1.a"]),
+        ],
+    )
+    def test_a_written_name_is_skipped(self, layers: str, expected: list[str]) -> None:
+        assert names(f"layers: [{layers}]") == expected
+
+    def test_a_reference_means_the_written_name(self) -> None:
+        found = nodes("layers: [relu, {tanh: , name: relu1}, {mish: , from: relu1}]")
+        assert found["mish1"].inputs == ("relu1",)
+        assert found["relu1"].kind == "tanh"
+
+    def test_the_name_of_a_head_is_skipped(self) -> None:
+        assert names("layers: [relu]\nheads: {relu1: [tanh]}") == ["relu2", "relu1.tanh1"]
+
+    def test_names_in_a_block_are_skipped_there_only(self) -> None:
+        text = "blocks: {b: {layers: [relu, {tanh: , name: relu1}]}}\nlayers: [b, relu]"
+        assert names(text) == ["b1.relu2", "b1.relu1", "relu1"]
+
+    def test_a_name_from_an_argument_is_skipped_where_it_is_given(self) -> None:
+        text = (
+            "blocks: {b: {args: {n: relu1}, layers: [relu, {tanh: , name: $n}]}}\nlayers: [b, b: relu2, b: t]"
+        )
+        assert names(text) == ["b1.relu2", "b1.relu1", "b2.relu1", "b2.relu2", "b3.relu1", "b3.t"]
+
+    def test_a_dotted_name_is_skipped_inside_the_block(self) -> None:
+        text = "blocks: {b: {layers: [relu]}}\nlayers: [{tanh: , name: b1.relu1}, b, b]"
+        assert names(text) == ["b1.relu1", "b1.relu2", "b2.relu1"]
+
+    def test_numbers_in_a_numbered_block(self) -> None:
+        text = "blocks: {b: {numbered: true, layers: [relu, {tanh: , name: '0'}, elu]}}\nlayers: [b]"
+        assert names(text) == ["b1.1", "b1.0", "b1.2"]
+
+    def test_a_kind_that_ends_in_a_digit(self) -> None:
+        assert names("layers: [relu6, {relu6: , repeat: 1}]") == ["relu6_1", "relu6_2.0"]
+
+    def test_an_automatic_name_that_another_kind_has(self) -> None:
+        blocks = "blocks: {a: {layers: [relu]}, a1_: {layers: [relu]}, a1: {layers: [relu]}}\n"
+        assert names(f"{blocks}layers: [a1_, a1, a]") == ["a1_1.relu1", "a1_2.relu1", "a1.relu1"]
+
+    def test_a_reference_to_a_faulty_node_counts_in_the_same_way(self) -> None:
+        found = fault("layers: [rleu, {tanh: , name: relu1}, {mish: , from: relu2}]")
+        assert found.code == "unknown-kind"
 
 
 class TestFrom:
