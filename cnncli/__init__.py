@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cnncli.algebra import Expr, symbol
     from cnncli.api import Architecture, Layer, compare, evaluate, kinds, load, loads, resume, select, specs
     from cnncli.diagnostics import CnncliError, ShapeError, SpecError, UsageError
 
@@ -18,6 +19,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Architecture",
     "CnncliError",
+    "Expr",
     "Layer",
     "ShapeError",
     "SpecError",
@@ -31,18 +33,23 @@ __all__ = [
     "resume",
     "select",
     "specs",
+    "symbol",
 ]
 
-_ERRORS = ("CnncliError", "ShapeError", "SpecError", "UsageError")
+_MODULES = {
+    **dict.fromkeys(("CnncliError", "ShapeError", "SpecError", "UsageError"), "cnncli.diagnostics"),
+    **dict.fromkeys(("Expr", "symbol"), "cnncli.algebra"),
+}
+"""The modules of public names that are not in :mod:`cnncli.api`."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, so that ``import cnncli`` alone costs nothing."""
+    """Import the module of a name when it is used, so that ``import cnncli`` alone imports nothing."""
     from importlib import import_module  # noqa: PLC0415
 
     if name not in __all__:
         raise AttributeError(f"module 'cnncli' has no attribute '{name}'")
-    return getattr(import_module("cnncli.diagnostics" if name in _ERRORS else "cnncli.api"), name)
+    return getattr(import_module(_MODULES.get(name, "cnncli.api")), name)
 
 
 def __dir__() -> list[str]:

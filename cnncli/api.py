@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncli.algebra import Dim, Expr
 from cnncli.architecture import Architecture, Layer, Origin, Reading, need_training, setting_texts
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from cnncli.analysis.costs.overview import Overview
     from cnncli.analysis.specs import Entry
     from cnncli.language.selection import Selection
-    from cnncli.results.training import Evaluation
+    from cnncli.results.training import Evaluated
     from cnncli.training.launch import Launch
 
 __all__ = [
     "Architecture",
-    "Evaluated",
     "Input",
     "Layer",
     "compare",
@@ -171,15 +170,6 @@ def resume(
     return launch.resume(Path(run), settings, data, device, reading)
 
 
-class Evaluated(NamedTuple):
-    """The figures of a network on held-out data, with the names of the network, the data and its classes."""
-
-    name: str
-    data: str
-    classes: tuple[str, ...]
-    figures: Evaluation
-
-
 def evaluate(
     run: str | Path, data: str | None = None, *, device: str = "auto", reading: Reading = None
 ) -> Evaluated:
@@ -189,10 +179,9 @@ def evaluate(
         CnncliError: the folder is not a run, it has no weights yet, or the data has other classes.
     """
     need_training()
-    from cnncli.training.launch import measure  # noqa: PLC0415
+    from cnncli.training import launch  # noqa: PLC0415
 
-    found = measure(Path(run), data, device, reading)
-    return Evaluated(found.run.record.name, found.dataset.name, found.dataset.classes, found.figures)
+    return launch.measure(Path(run), data, device, reading)
 
 
 def _architecture(

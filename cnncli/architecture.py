@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cnncli.report.page import Page
     from cnncli.report.pages.views import View
     from cnncli.results.probe import Probe
-    from cnncli.results.training import Trained
+    from cnncli.results.training import Evaluated, Trained
     from cnncli.results.verify import Verification
     from cnncli.training.launch import Launch
     from cnncli.training.observer import Observer
@@ -349,6 +349,24 @@ class Architecture:
             CnncliError: spec, data and settings do not match, or the training diverges.
         """
         return self.begin(data, **how).start(observer)
+
+    def evaluate(self, module: nn.Module, data: str | None = None, *, reading: Reading = None) -> Evaluated:
+        """Evaluate a torch module of this network on held-out data, on the device of its parameters.
+
+        Images are normalized as in training. :func:`cnncli.evaluate` evaluates the weights of a run.
+
+        Args:
+            module: a result of :meth:`module`; it is not changed.
+            data: digits, idx:DIR, folder:DIR or npz:FILE; the spec's own by default.
+            reading: called with (images read, of how many).
+
+        Raises:
+            CnncliError: it is not a module of this network, or the data does not match the network.
+        """
+        need_training()
+        from cnncli.training import launch  # noqa: PLC0415
+
+        return launch.measure_module(self.graph, module, self.settings, data, reading)
 
     def page(
         self,

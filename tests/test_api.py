@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 import cnncli
 from cnncli.algebra import Expr, summed, symbol
@@ -264,3 +266,34 @@ def test_reprs_are_one_short_line() -> None:
     lengths = {type(value).__name__: len(repr(value)) for value in values}
     assert max(lengths.values()) < 500, lengths
     assert not any("\n" in repr(value) for value in values)
+
+
+def test_peaks_are_functions_too() -> None:
+    peak = cnncli.load("unet").symbolic().memory(2).training_peak
+    sides = [188, 300, 572]
+    expected = [cnncli.load("unet", input=(1, side, side)).memory(2).training_peak() for side in sides]
+    assert [peak(H=side, W=side) for side in sides] == expected
+    assert peak(H=np.array(sides), W=np.array(sides)).tolist() == expected
+    with pytest.raises(TypeError, match="no size for W"):
+        peak(H=188)
+
+
+def test_a_module_is_measured_as_its_run_is(tmp_path: Path) -> None:
+    lenet = cnncli.load("lenet5")
+    run = lenet.train("digits", run=tmp_path / "run", epochs=1, device="cpu").run
+    net = lenet.module()
+    net.load_state_dict(load_file(run / "weights.safetensors"))
+    net.train()
+    assert lenet.evaluate(net, "digits") == cnncli.evaluate(run, device="cpu")
+    assert lenet.evaluate(torch.nn.Sequential(net)) == lenet.evaluate(net)
+    assert net.training
+
+
+def test_what_evaluate_refuses() -> None:
+    lenet = cnncli.load("lenet5")
+    with pytest.raises(cnncli.UsageError, match="not a module of this network"):
+        lenet.evaluate(torch.nn.Flatten())
+    with pytest.raises(cnncli.UsageError, match="other weights"):
+        lenet.evaluate(cnncli.load("lenet5", input=(1, 64, 64)).module(), "digits")
+    with pytest.raises(cnncli.UsageError, match="data source"):
+        lenet.evaluate(lenet.module(), "digit")

@@ -81,6 +81,15 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...]
 
 
+class Evaluated(NamedTuple):
+    """The figures of a network on held-out data, with the names of the network, the data and its classes."""
+
+    name: str
+    data: str
+    classes: tuple[str, ...]
+    figures: Evaluation
+
+
 class Introduction(NamedTuple):
     """What a training is about to do: every line of it is shown before the first step."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
+from torch import nn
 
 from cnncli.algebra import whole_shape
 from cnncli.diagnostics import SpecError, usage_error
@@ -15,7 +16,8 @@ from cnncli.graph import Graph, Opened, open_text
 from cnncli.language.sections import Train
 from cnncli.language.writer import to_yaml
 from cnncli.network import Network, build_network
-from cnncli.results.training import Evaluation, Introduction, Trained
+from cnncli.results.training import Evaluated, Introduction, Trained
+from cnncli.training.data import normalization
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import load
 from cnncli.training.device import choose_device
@@ -26,7 +28,7 @@ from cnncli.training.runs.run import Run, check_resumable, create_run, open_run
 from cnncli.training.runs.settings import settings_from_json, settings_json
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import check_trainable
-from cnncli.training.tasks.objective import check_vectors
+from cnncli.training.tasks.objective import check_classes, check_vectors
 
 Reading: TypeAlias = "Callable[[int, int], None] | None"
 """Called with (images read, of how many) while a folder of images is read."""
@@ -160,16 +162,7 @@ def _read(value: str) -> Any:
     return {"true": True, "false": False}.get(text, text)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Measured:
-    """A run and what its weights achieve on held-out data."""
-
-    run: Run
-    dataset: Dataset
-    figures: Evaluation
-
-
-def measure(folder: Path, data: str | None, device: str, reading: Reading = None) -> Measured:
+def measure(folder: Path, data: str | None, device: str, reading: Reading = None) -> Evaluated:
     """Measure the weights of a run on the held-out part of its data, or of other data.
 
     Raises:
@@ -192,7 +185,45 @@ def measure(folder: Path, data: str | None, device: str, reading: Reading = None
     network = build_network(graph)
     load_weights(network, run.weights)
     network.to(where)
-    return Measured(run, dataset, evaluate(network, dataset.test, run.record.normalization, where))
+    figures = evaluate(network, dataset.test, run.record.normalization, where)
+    return Evaluated(run.record.name, dataset.name, dataset.classes, figures)
+
+
+def measure_module(
+    graph: Graph, module: nn.Module, settings: Train, data: str | None, reading: Reading = None
+) -> Evaluated:
+    """Evaluate a module on the held-out part of data, on the device of its parameters.
+
+    Images are normalized as in training, with the mean and deviation of the training part.
+
+    Raises:
+        UsageError: it is not a module of this network, or the data does not match the network.
+    """
+    _check_network(graph, module)
+    source = data if data is not None else settings.data
+    dataset = load(source, whole_shape(graph.input), settings.fit, reading)
+    check_classes(module, dataset.input_shape, len(dataset.classes))
+    device = next((each.device for each in module.parameters()), torch.device("cpu"))
+    figures = evaluate(module, dataset.test, normalization.measure(dataset.train.images), device)
+    return Evaluated(graph.name, dataset.name, dataset.classes, figures)
+
+
+def _check_network(graph: Graph, module: nn.Module) -> None:
+    """Check that a module is, or wraps, a network with the tensors of this graph.
+
+    Raises:
+        UsageError: it is another module.
+    """
+    found = next((each for each in module.modules() if isinstance(each, Network)), None)
+    if found is not None and _shapes(found) == _shapes(build_network(graph, "meta")):
+        return
+    expected = f"what module() of {graph.name} returns, possibly wrapped"
+    received = type(module).__name__ if found is None else "a network with other weights"
+    raise usage_error("not a module of this network", expected=expected, received=received)
+
+
+def _shapes(network: nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in network.state_dict().items()}
 
 
 def _check_classes(dataset: Dataset, expected: Sequence[str]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import cached_property, reduce
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cnncli.algebra import Dim
 from cnncli.analysis.memory.liveness import Bytes, inference
@@ -52,6 +52,19 @@ class Peak(NamedTuple):
 
     amounts: tuple[Dim, ...]
     moments: tuple[Moment, ...]
+
+    def __call__(self, **sizes: Any) -> Any:
+        """Return the bytes of the peak for sizes: whole numbers, or NumPy arrays of them.
+
+        Raises:
+            TypeError: an unknown has no size, or a size is not a whole number.
+        """
+        return reduce(_larger, (each if isinstance(each, int) else each(**sizes) for each in self.amounts))
+
+
+def _larger(first: Any, second: Any) -> Any:
+    """Return the larger of two numbers, or of each pair in two arrays."""
+    return first + (second - first) * (second > first)
 
 
 class Peaks:
