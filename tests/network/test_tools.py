@@ -1,10 +1,11 @@
-"""Whoever takes a network for an ordinary torch module is right: copies, exporters, compilers and hooks."""
+"""A network is an ordinary torch module for copies, exporters, compilers, hooks and sequences."""
 
 from __future__ import annotations
 
 import copy
 import pickle  # noqa: TID251 - what users do to their own modules
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -13,11 +14,13 @@ import torch
 import torchinfo
 from torch import Tensor, nn
 
+from cnncli.algebra import whole_shape
 from cnncli.analysis.costs.figures import costs
 from cnncli.graph import Graph, open_spec, open_text
 from cnncli.language.shipped import specs
 from cnncli.layers import KINDS
 from cnncli.network import Network, build_network
+from cnncli.network.network import Group
 from tests.cases import Case
 from tests.network.support import HEADS, SKIPS, network_of
 
@@ -53,6 +56,7 @@ def test_export(name: str) -> None:
     network, x = on_meta(name)
     exported = torch.export.export(network, (x,))
     assert exported.state_dict.keys() == network.state_dict().keys()
+    assert shapes(exported.module()(x)) == shapes(network(x))
 
 
 def scripted(network: nn.Module) -> Any:
@@ -123,29 +127,66 @@ def test_every_kind_can_be_scripted_and_traced(case: Case) -> None:
 def test_scripted_networks_compute_the_same(name: str) -> None:
     torch.manual_seed(0)
     network = build_network(graph(name)).eval()
-    size: tuple[Any, ...] = graph(name).input
+    size = (1, 188, 188) if name == "unet" else whole_shape(graph(name).input)  # its smallest
     x = torch.randn(1, *size)
     with torch.no_grad():
         assert torch.allclose(scripted(network)(x), network(x), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["lenet5", "vgg11", "alexnet"])
-def test_the_children_of_a_chain_are_its_layers_in_order(name: str) -> None:
-    network, x = on_meta(name)
-    layers = [network.get_submodule(node.name) for node in graph(name).nodes]
-    assert nn.Sequential(*layers)(x).shape == network(x).shape
-    found = [module for module in network.modules() if module in layers]
-    assert found == layers
+def is_chain(found: Graph) -> bool:
+    """Return whether every node reads the one before it and nothing else."""
+    before = ["input", *(node.name for node in found.nodes)]
+    return [*found.outputs] == ["output"] and all(
+        node.inputs == (name,) and not node.layer.joins
+        for node, name in zip(found.nodes, before, strict=False)
+    )
 
 
-def test_lenet5_is_the_sequence_of_its_children() -> None:
+def layers_of(module: nn.Module) -> Iterator[nn.Module]:
+    """Yield the children, those of groups in place of the group."""
+    for child in module.children():
+        yield from layers_of(child) if isinstance(child, Group) else (child,)
+
+
+CHAINS = [name for name in specs() if is_chain(graph(name))]
+
+
+def test_there_are_chains_with_and_without_groups() -> None:
+    grouped = {any("." in node.name for node in graph(name).nodes) for name in CHAINS}
+    assert grouped == {True, False}
+    assert {"lenet5", "vgg16", "alexnet", "capsnet", "plain20"} <= {*CHAINS}
+    assert not {"resnet18", "unet", "googlenet"} & {*CHAINS}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_chain_is_the_sequence_of_its_children(name: str) -> None:
+    """By value, or by shape if the weights are large."""
+    torch.manual_seed(0)
+    found = graph(name)
+    device = "cpu" if costs(found).totals.params < 10_000_000 else "meta"
+    network = build_network(found, device).eval()
+    x = torch.rand((2, *whole_shape(found.input)), device=device)
+    sequence = nn.Sequential(*layers_of(network))
+    assert [*sequence] == [network.get_submodule(node.name) for node in found.nodes]
+    with torch.no_grad():
+        ours, theirs = network(x), sequence(x)
+    assert ours.shape == theirs.shape
+    assert device == "meta" or torch.equal(ours, theirs)
+
+
+def test_children_of_a_chain_without_groups_are_all_of_its_layers() -> None:
     torch.manual_seed(0)
     network = build_network(graph("lenet5")).eval()
     x = torch.randn(3, 1, 32, 32)
     assert torch.equal(nn.Sequential(*network.children())(x), network(x))
 
 
-@pytest.mark.slow
+def test_a_group_does_not_compute_anything_in_silence() -> None:
+    network, x = on_meta("vgg11")
+    with pytest.raises(NotImplementedError):
+        nn.Sequential(*network.children())(x)
+
+
 @pytest.mark.parametrize("name", [*specs()])
 def test_every_hook_fires_once(name: str) -> None:
     network, x = on_meta(name)
