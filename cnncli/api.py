@@ -5,7 +5,7 @@ Nothing here imports torch before a module, a training or a measurement is asked
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -31,7 +31,6 @@ __all__ = [
     "Layer",
     "compare",
     "evaluate",
-    "is_shipped",
     "kinds",
     "load",
     "load_plugins",
@@ -39,6 +38,7 @@ __all__ = [
     "need_training",
     "resume",
     "select",
+    "spec_names",
     "specs",
 ]
 
@@ -116,11 +116,11 @@ def select(words: Sequence[str]) -> Selection:
     return select(words)
 
 
-def is_shipped(word: str) -> bool:
-    """Return whether a word is the name of a shipped spec."""
+def spec_names() -> Collection[str]:
+    """Return the names of the shipped specs and of their families, without reading any."""
     from cnncli.language import shipped  # noqa: PLC0415
 
-    return word in shipped.specs()
+    return (shipped.specs() | shipped.families()).keys()
 
 
 def compare(files: Iterable[str | Path], *, batch: int = 1, **how: Any) -> tuple[Overview, ...]:

@@ -12,20 +12,24 @@ from cnncli.report.pages import check as pages
 from cnncli.report.show import show
 
 OVER = 1
-"""Exit code for a network that is over its budget."""
+"""Exit code if a network is over its budget."""
 
 
 def command(
     specs: SpecWords,
     budget: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A YAML file of limits, instead of the specs' own.")
+        str | None,
+        typer.Option(metavar="FILE", help="A YAML file of limits, instead of the specs' budgets."),
     ] = None,
     input_size: InputSize = None,
     overrides: Overrides = None,
     form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
-    """Check networks against their budgets. Exits with 0 if all are within, 1 if one is over, 2 on errors."""
+    """Check networks against their budgets.
+
+    Exits with 0 if all are within their budgets, 1 if one is over, 2 on errors.
+    """
     load_plugins(plugin or ())
 
     def checked(file: str) -> pages.Checked:

@@ -18,18 +18,25 @@ WRONG: Final = 2
 """Exit code for a wrong spec or a wrong command line."""
 
 INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C, as shells have it: 1 would say that a network is over its budget."""
+"""Exit code after Ctrl-C, as in shells: 1 means that a network is over its budget."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_SPEC_WORDS: Final = (
+    "Spec files, folders, patterns such as 'nets/*.yaml', or names that 'cnncli specs' lists."
+)
 SpecWords: TypeAlias = Annotated[
     list[str],
     typer.Argument(
         metavar="SPEC...",
-        help="Spec files, folders, patterns such as 'nets/*.yaml', or names that 'cnncli specs' lists.",
+        help=_SPEC_WORDS,
         show_default=False,
     ),
+]
+OptionalSpecWords: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SPEC...", help=_SPEC_WORDS, show_default=False),
 ]
 SpecPath: TypeAlias = Annotated[
     str,
@@ -49,7 +56,7 @@ InputShape: TypeAlias = Annotated[
 Overrides: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="NAME=VALUE", help="A variable, or a setting such as train.lr=0.1; repeatable."
+        "--set", metavar="NAME=VALUE", help="Set a variable, or a setting such as train.lr=0.1; repeatable."
     ),
 ]
 Device: TypeAlias = Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")]
@@ -68,12 +75,12 @@ class Format(StrEnum):
     html = "html"
 
 
-Form: TypeAlias = Annotated[Format, typer.Option("--format", help="How to show it.")]
+Form: TypeAlias = Annotated[Format, typer.Option("--format", help="Output format.")]
 """Every command that shows a page shows it in any format."""
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """A command that shows its errors and exits with 2, instead of raising them; with 130 after Ctrl-C."""
+    """Return the command, showing its errors and exiting with 2 instead of raising them; 130 after Ctrl-C."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -85,23 +92,23 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError as error:
-            # typer would exit with 1, which says that a network is over its budget.
+            # typer would exit with 1, which means that a network is over its budget.
             raise ReaderLeftError from error
 
     return run
 
 
 def for_each(files: Iterable[str], action: Callable[[str], T]) -> tuple[list[T], int]:
-    """What an action makes of each file, and the exit code.
+    """Return the results of an action on each file, and the exit code.
 
-    The errors of a file at fault are shown, and those that follow still get their turn.
+    The errors of a faulty file are shown, and the files after it are still read.
     """
-    made: list[T] = []
+    results: list[T] = []
     code = 0
     for file in files:
         try:
-            made.append(action(file))
+            results.append(action(file))
         except CnncliError as error:
             show_error(errors(), error)
             code = WRONG
-    return made, code
+    return results, code

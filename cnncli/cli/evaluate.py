@@ -13,7 +13,7 @@ from cnncli.report.terminal import output
 
 
 def command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run.", show_default=False)],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of the run.", show_default=False)],
     data: Annotated[
         str | None,
         typer.Option(metavar="SOURCE", help="Other data: digits, idx:DIR, folder:DIR or npz:FILE."),
@@ -22,7 +22,10 @@ def command(
     form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
-    """Measure a run on held-out data: loss, top-1, top-5 and the figures of each class."""
+    """Measure a run on held-out data.
+
+    Shows loss, top-1, top-5 and the figures of each class.
+    """
     load_plugins(plugin or ())
     need_training()
     from cnncli.report.pages.evaluate import page

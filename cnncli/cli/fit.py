@@ -16,12 +16,14 @@ def command(
     spec: SpecPath,
     vary: Annotated[
         list[str],
-        typer.Option("--vary", metavar="VAR", help="The variable; several are fitted one after another."),
+        typer.Option("--vary", metavar="VAR", help="The variable to change; several are fitted in turn."),
     ],
     limit: Annotated[
         list[str] | None,
         typer.Option(
-            "--limit", metavar="FIGURE=LIMIT", help="params=1M, macs=2G, memory=8GiB; the spec's own if none."
+            "--limit",
+            metavar="FIGURE=LIMIT",
+            help="params=1M, macs=2G, memory=8GiB; default: the spec's budget.",
         ),
     ] = None,
     input_size: InputSize = None,
@@ -32,10 +34,10 @@ def command(
     form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
-    """Find the largest value of a variable with which a network stays within a budget.
+    """Find the largest value of a variable within a budget.
 
-    Solved exactly where figures are polynomials, otherwise by search. A limit of memory is for the peak of
-    a training step in 32-bit numbers; its batch is the spec's, or that of --set train.batch=64.
+    Solved exactly where figures are polynomials, otherwise by search. A limit on memory applies to the peak
+    of a training step in 32-bit numbers, with the spec's batch size or that of --set train.batch=64.
     """
     from cnncli.report.pages.fit import page
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from cnncli.api import load, load_plugins, select
-from cnncli.cli.common import Form, Format, InputShape, Overrides, Plugins, SpecWords, for_each
-from cnncli.diagnostics import listing, usage_error
+from cnncli.api import load, load_plugins, select, spec_names
+from cnncli.cli.common import Form, Format, InputShape, OptionalSpecWords, Overrides, Plugins, for_each
+from cnncli.diagnostics import listing, nearest, usage_error
 from cnncli.report.show import show
 from cnncli.report.terminal import errors, output
 
@@ -17,52 +17,61 @@ if TYPE_CHECKING:
     from cnncli.api import Architecture
 
 DIFFERS = 1
-"""Exit code where a figure differs from torch's without a known reason."""
+"""Exit code if a figure differs from torch's for no known reason."""
+
+Batch: TypeAlias = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Batch size; multiplies MACs, FLOPs and neurons.")
+]
+Depth: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Show names of at most N parts; fold deeper layers into one row."),
+]
+FullyConnected: TypeAlias = Annotated[
+    bool, typer.Option("--fully-connected", help="Compare with fully connected layers of the same shapes.")
+]
+ReceptiveField: TypeAlias = Annotated[
+    bool, typer.Option("--receptive-field", help="Show what each output position reads of the input.")
+]
+Shifts: TypeAlias = Annotated[
+    bool, typer.Option("--shifts", help="Show each layer's translation equivariance.")
+]
+Verify: TypeAlias = Annotated[
+    bool, typer.Option("--verify", help="Check every figure against torch and torchinfo.")
+]
+SideBySide: TypeAlias = Annotated[
+    bool, typer.Option("--side-by-side", help="Show the networks' layers in columns, then compare them.")
+]
+Symbolic: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--symbolic",
+        metavar="[VAR,...]",
+        help="Show formulas for all input sizes, or in these variables of the spec.",
+    ),
+]
 
 
 def command(
-    specs: SpecWords,
+    specs: OptionalSpecWords = None,
     input_size: InputShape = None,
-    batch: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Samples at once; multiplies MACs, FLOPs and neurons.")
-    ] = 1,
+    batch: Batch = 1,
     overrides: Overrides = None,
-    depth: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Fold names of more parts than this into one row.")
-    ] = None,
+    depth: Depth = None,
     form: Form = Format.table,
-    fully_connected: Annotated[
-        bool,
-        typer.Option("--fully-connected", help="Compare with fully connected layers of the same shapes."),
-    ] = False,
-    receptive_field: Annotated[
-        bool, typer.Option("--receptive-field", help="Show what each output position reads of the input.")
-    ] = False,
-    shifts: Annotated[
-        bool, typer.Option("--shifts", help="Show each layer's translation equivariance.")
-    ] = False,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Check every figure against torch and torchinfo.")
-    ] = False,
-    side_by_side: Annotated[
-        bool, typer.Option("--side-by-side", help="Show the networks' layers in columns, then compare them.")
-    ] = False,
-    symbolic: Annotated[
-        str | None,
-        typer.Option(
-            "--symbolic",
-            metavar="[VAR,...]",
-            help="Formulas for all input sizes, or in these variables of the spec.",
-        ),
-    ] = None,
+    fully_connected: FullyConnected = False,
+    receptive_field: ReceptiveField = False,
+    shifts: Shifts = False,
+    verify: Verify = False,
+    side_by_side: SideBySide = False,
+    symbolic: Symbolic = None,
     plugin: Plugins = None,
 ) -> None:
-    """Show every layer's shape, parameters and cost; of several networks, one row each.
+    """Show every layer's shape, parameters and cost.
 
-    Everything is computed from the text alone.
+    Several specs give one row for each network. Everything is computed from the text of the specs.
     """
     load_plugins(plugin or ())
-    files, several = select(specs)
+    files, several = select(_given(specs, symbolic))
     settings = overrides or []
     in_numbers = {
         "--fully-connected": fully_connected,
@@ -79,20 +88,33 @@ def command(
     network = load(files[0], input=input_size, symbolic=names or symbolic is not None, settings=settings)
     if network.graph.unknowns:
         _refuse(in_numbers, "formulas", "numbers in --input, and no --symbolic")
-    page = network.page(
-        batch,
-        depth=depth,
-        fully_connected=fully_connected,
-        receptive_field=receptive_field,
-        shifts=shifts,
-    )
-    show(page, form)
+    views = {"fully_connected": fully_connected, "receptive_field": receptive_field, "shifts": shifts}
+    show(network.page(batch, depth=depth, **views), form)
     if verify:
         _verify(network, form)
 
 
+def _given(specs: list[str] | None, symbolic: str | None) -> list[str]:
+    """Return the words for specs.
+
+    Raises:
+        UsageError: none is given; ``--symbolic`` may have taken one for a variable.
+    """
+    if specs:
+        return specs
+    expected = "a spec file, a folder, a pattern, or a name that 'cnncli specs' lists"
+    if not symbolic:
+        raise usage_error("no spec is given", expected=expected)
+    meant = nearest(symbolic, spec_names())
+    raise usage_error(
+        f"no spec is given: in '--symbolic {symbolic}', '{symbolic}' is a variable",
+        expected=expected,
+        hint=f"cnncli inspect {meant or 'SPEC'} --symbolic" + ("" if meant else f" {symbolic}"),
+    )
+
+
 def _refuse(options: Mapping[str, object], other: str, expected: str) -> None:
-    """Refuse options that have no meaning beside something else.
+    """Refuse options that have no meaning together with something else.
 
     Raises:
         UsageError: one of them is given.
@@ -126,7 +148,7 @@ def _verify(network: Architecture, form: Format) -> None:
     from cnncli.report.pages.verify import page
 
     found = network.verify()
-    # A document on standard output stays one; the verdict goes beside it.
+    # Standard output must remain one document, so the verdict goes to standard error.
     screen = output() if form is Format.table else errors()
     screen.line()
     show(page(found), screen=screen)

@@ -15,12 +15,15 @@ from cnncli.report.show import show
 
 def command(
     kind: Annotated[
-        str | None, typer.Argument(metavar="KIND", help="A kind, for its page.", show_default=False)
+        str | None, typer.Argument(metavar="KIND", help="The kind to describe.", show_default=False)
     ] = None,
     form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
-    """List the kinds of layers. With KIND: its formula, arguments and examples."""
+    """List the kinds of layers, or describe one.
+
+    A description has the formula, arguments and examples of a kind.
+    """
     load_plugins(plugin or ())
     known = kinds()
     if kind is None:

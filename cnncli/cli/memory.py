@@ -13,7 +13,7 @@ from cnncli.report.show import show
 
 
 class Dtype(StrEnum):
-    """The type of all numbers of a network."""
+    """The types that all tensors of a network can have."""
 
     float32 = "float32"
     float16 = "float16"
@@ -23,17 +23,18 @@ class Dtype(StrEnum):
 
 def command(
     spec: SpecPath,
-    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Samples at once.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Batch size.")] = 1,
     fit_into: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Find the largest batch that fits into 16GiB.")
+        str | None,
+        typer.Option(metavar="SIZE", help="Find the largest batch that fits into a size such as 16GiB."),
     ] = None,
-    dtype: Annotated[Dtype, typer.Option(help="The type of all numbers.")] = Dtype.float32,
+    dtype: Annotated[Dtype, typer.Option(help="Type of all tensors.")] = Dtype.float32,
     input_size: InputShape = None,
     overrides: Overrides = None,
     form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
-    """Show the memory of every layer, in inference and in training, and the largest batch that fits.
+    """Show the memory of every layer in inference and training.
 
     The optimizer is the spec's, or that of --set train.optimizer=adamw. Symbols in --input, such as
     3xHxW, give formulas.

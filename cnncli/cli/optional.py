@@ -1,4 +1,4 @@
-"""``--symbolic`` alone, or with names of variables."""
+"""``--symbolic``, which may have a value: names of variables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def spelled_out(arguments: list[str]) -> list[str]:
 
 
 def _names_variables(word: str) -> bool:
-    from cnncli.api import is_shipped
+    from cnncli.api import spec_names
 
     names = [name.strip() for name in word.split(",")]
-    return all(name.isidentifier() for name in names) and not Path(word).exists() and not is_shipped(word)
+    is_spec = Path(word).exists() or word in spec_names()
+    return all(name.isidentifier() for name in names) and not is_spec

@@ -11,7 +11,7 @@ from cnncli.cli.common import WRONG, Form, Format, InputSize, Overrides, Plugins
 from cnncli.report.show import show
 
 DEVIATES = 1
-"""Exit code where a map does not move as predicted."""
+"""Exit code if a map does not move as predicted."""
 
 
 def command(
@@ -23,17 +23,17 @@ def command(
     overrides: Overrides = None,
     weights: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="A run, for its weights; random ones otherwise."),
+        typer.Option(metavar="RUN", help="Use the weights of this run instead of random ones."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, metavar="N", help="Random images to average over.")] = 4,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of random weights and images.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random weights and images.")] = 0,
     form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
-    """Measure what a shift of the input does, and hold every map against what 'inspect --shifts' predicts.
+    """Measure what shifts of the input do to every map.
 
-    Two views of one random image go through the network; away from the borders one map must equal the
-    other, moved.
+    Two shifted views of a random image are run through the network. Away from the borders, the maps must be
+    shifted as 'inspect --shifts' predicts.
     """
     from cnncli.report.pages.probe import page
 

@@ -19,13 +19,13 @@ def command(
     ] = None,
     input_size: Annotated[
         str | None,
-        typer.Option("--input", metavar="SIZE", help="What is unknown: 3xHxW by default; 3xHxH, 3xHx224."),
+        typer.Option("--input", metavar="SIZE", help="Unknown sizes: 3xHxW by default; also 3xHxH, 3xHx224."),
     ] = None,
     overrides: Overrides = None,
     form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
-    """Show which input sizes a network accepts, exactly, and which layers require it."""
+    """Show exactly which input sizes a network accepts, and why."""
     from cnncli.report.pages.sizes import page
 
     network = load(
@@ -34,8 +34,8 @@ def command(
     found = network.sizes() if network.graph.unknowns else None
     if found is None or not found.axes:
         raise usage_error(
-            f"no size is unknown in {'x'.join(map(str, network.input_shape))}",
-            expected="an input with spatial axes, one of them a symbol, such as 3xHxW",
+            f"the input {'x'.join(map(str, network.input_shape))} has no unknown size",
+            expected="an input with spatial axes, at least one of them a symbol, such as 3xHxW",
         )
     nearest = network.nearest_sizes(near) if near is not None else {}
     show(page(network.graph, found, network.costs().totals.params, nearest), form)

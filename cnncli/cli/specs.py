@@ -8,7 +8,10 @@ from cnncli.report.show import show
 
 
 def command(form: Form = Format.table) -> None:
-    """List the shipped specs with their papers. Every command takes their names for their files."""
+    """List the shipped specs with their papers.
+
+    Every command accepts their names in place of files.
+    """
     from cnncli.report.pages.specs import page
 
     show(page(specs()), form)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -12,33 +12,43 @@ from cnncli.cli.common import Device, Overrides, Plugins
 from cnncli.diagnostics import usage_error
 from cnncli.report.terminal import output
 
+Spec: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SPEC",
+        help="A spec file, or a name that 'cnncli specs' lists (not with --resume).",
+        show_default=False,
+    ),
+]
+Data: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="SOURCE", help="digits, idx:DIR, folder:DIR or npz:FILE.")
+]
+RunFolder: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="DIR", help="The folder of the run; runs/NAME-N by default.")
+]
+Resumed: TypeAlias = Annotated[
+    str | None, typer.Option("--resume", metavar="RUN", help="Resume the run in this folder.")
+]
+Settings: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="A YAML file of settings, instead of the spec's 'train' section."),
+]
+
 
 def command(
-    spec: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="SPEC",
-            help="A spec file, or a name that 'cnncli specs' lists (not with --resume).",
-            show_default=False,
-        ),
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option(metavar="SOURCE", help="digits, idx:DIR, folder:DIR or npz:FILE.")
-    ] = None,
+    spec: Spec = None,
+    data: Data = None,
     device: Device = "auto",
-    run: Annotated[
-        str | None, typer.Option(metavar="DIR", help="The folder of the run; runs/NAME-N by default.")
-    ] = None,
-    resumed: Annotated[
-        str | None, typer.Option("--resume", metavar="RUN", help="Resume the run in this folder.")
-    ] = None,
-    settings: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A YAML file of settings that replaces the spec's own.")
-    ] = None,
+    run: RunFolder = None,
+    resumed: Resumed = None,
+    settings: Settings = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
 ) -> None:
-    """Train a network as the spec's 'train' section says; --set train.lr=0.1 changes any of its settings."""
+    """Train a network, or resume a run.
+
+    The spec's 'train' section has the settings; --set train.lr=0.1 changes any of them.
+    """
     load_plugins(plugin or ())
     gc.enable()
     if resumed is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,13 +19,13 @@ def folder() -> Path:
 
 
 @functools.cache
-def specs() -> Mapping[str, Path]:
+def specs() -> dict[str, Path]:
     """Return the file of every shipped spec by name."""
     return {path.stem: path for path in below(folder())}
 
 
 @functools.cache
-def families() -> Mapping[str, Path]:
+def families() -> dict[str, Path]:
     """Return the folder of every family of shipped specs by name."""
     parents = dict.fromkeys(path.parent for path in specs().values() if path.parent != folder())
     return {parent.name: parent for parent in parents}

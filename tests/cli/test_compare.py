@@ -218,7 +218,7 @@ def test_mistakes_on_the_command_line(
 def test_nothing_to_inspect() -> None:
     code, _, errors = compare()
     assert code == 2
-    assert "SPEC" in errors
+    assert "no spec is given" in errors
 
 
 def test_names_in_a_pipe_are_whole_and_steer_nothing(folder: Path) -> None:

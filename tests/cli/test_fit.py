@@ -256,6 +256,10 @@ def test_variables_and_sizes_together() -> None:
     ("arguments", "message"),
     [
         (("unet", "--symbolic", "wdith"), "did you mean 'width'?"),
+        (("--symbolic", "unett"), "in '--symbolic unett', 'unett' is a variable"),
+        (("--symbolic", "unett"), "hint:     cnncli inspect unet --symbolic\n"),
+        (("--symbolic", "width"), "hint:     cnncli inspect SPEC --symbolic width\n"),
+        (("--symbolic",), "no spec is given"),
         (("unet", "lenet5", "--symbolic"), "--symbolic cannot be combined with a comparison"),
         (
             ("small_resnet", "--symbolic", "depth"),

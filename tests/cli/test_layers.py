@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from cnncli.cli.app import application
 from cnncli.layers import KINDS
+from cnncli.report.pages.layers import page
+from cnncli.report.terminal import lines
 
 runner = CliRunner()
 
@@ -24,6 +26,12 @@ def test_each_page_names_every_argument(kind: str) -> None:
     assert result.stdout.startswith(f"{kind}\n")
     for argument, declared in KINDS[kind].arguments.items():
         assert f"  {argument}: {declared.help.split()[0]}" in result.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_page_fits_a_terminal(kind: str) -> None:
+    too_long = [line.text for line in lines(page(kind, KINDS[kind]), 80) if len(line.text) > 80]
+    assert not too_long
 
 
 def test_a_misspelt_kind() -> None:

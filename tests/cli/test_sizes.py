@@ -70,8 +70,8 @@ def test_json() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("sizes", "small"), "no size is unknown in 10"),
-        (("sizes", "lenet5", "--input", "1x32x32"), "no size is unknown in 1x32x32"),
+        (("sizes", "small"), "the input 10 has no unknown size"),
+        (("sizes", "lenet5", "--input", "1x32x32"), "the input 1x32x32 has no unknown size"),
         (("sizes", "vgg"), "'vgg' is a family of specs"),
         (("sizes", "lenet5", "--input", "CxHxW"), "--input CxHxW: this is no size"),
         (("sizes", "lenet5", "--input", "1xHx"), "'' is no size"),

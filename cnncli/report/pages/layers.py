@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
+from cnncli.language.sugar import SUGAR
 from cnncli.layers import Kind, shape_text
 from cnncli.report.page import Page, Section, Text
 
@@ -47,7 +48,7 @@ def _sections(name: str, kind: type[Kind[Any]], width: int | None) -> Iterator[S
     columns = min(width or _MEASURE, 100)
     yield from ((Text(lines),) for lines in _description(kind, columns))
     yield Text(("arguments",), "heading"), Text(tuple(_arguments(kind)), indent="      ")
-    yield Text(("FLOPs besides 2 x MACs",), "heading"), Text((f"  {_quoted(operations(kind))}",))
+    yield Text(("FLOPs besides 2 x MACs",), "heading"), Text((f"  {_quoted(operations(kind))}",), indent="  ")
     if kind.examples:
         yield Text(("examples",), "heading"), Text(tuple(_examples(name, kind)), indent="      ")
 
@@ -69,7 +70,7 @@ def _arguments(kind: type[Kind[Any]]) -> Iterator[str]:
         notes.append("required" if declared.required else f"default {default_text(declared.default)}")
         yield f"  {name}: {_quoted(declared.help)} ({', '.join(notes)}); {declared.reader.expected}"
     if kind.sugar:
-        yield "  norm, activation: written here, they become the next layers"
+        yield f"  {', '.join(SUGAR)}: written here, they become the layers that follow"
 
 
 def first_sentence(kind: type[Kind[Any]]) -> str:
