@@ -93,6 +93,21 @@ def test_tests_are_found_from_any_directory(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-2000:]
 
 
+def test_lint_reads_every_file() -> None:
+    """A folder that .gitignore names is skipped silently, even one with files of ours."""
+    root = TESTS.parent
+    program = Path(sys.executable).with_name("ruff")
+    shown = subprocess.run(
+        [program, "check", "--show-files"], cwd=root, capture_output=True, text=True, check=True
+    )
+    ours = {
+        str(path)
+        for folder in ("benchmarks", "cnncli", "scripts", "tests")
+        for path in (root / folder).rglob("*.py")
+    }
+    assert ours <= {*shown.stdout.splitlines()}
+
+
 def commands(target: str) -> list[str]:
     """The commands of a target of the Makefile, in order."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from cnncli.diagnostics import usage_error
-from cnncli.training.runs.files import write_tensors
 from cnncli.results.training import Epoch
+from cnncli.training.runs.files import write_tensors
 from cnncli.training.runs.weights import read_tensors
 
 _SCHEMA = "cnncli.checkpoint/1"

@@ -21,10 +21,10 @@ from torch import nn
 
 from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.language.sections import Train
-from cnncli.training.runs.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
-from cnncli.training.data.dataset import Dataset
-from cnncli.training.runs.files import append_line, is_temporary, write_json, write_text
 from cnncli.results.training import Epoch
+from cnncli.training.data.dataset import Dataset
+from cnncli.training.runs.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
+from cnncli.training.runs.files import append_line, is_temporary, write_json, write_text
 from cnncli.training.runs.record import RunRecord, Status, current_versions, new_record, read_record
 from cnncli.training.runs.settings import differences, with_source
 from cnncli.training.runs.weights import save_weights

@@ -10,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from cnncli.diagnostics import listing, usage_error
-from cnncli.training.runs.files import write_tensors
 from cnncli.training.data.resize import text
+from cnncli.training.runs.files import write_tensors
 
 _MOST_NAMED = 6
 

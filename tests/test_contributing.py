@@ -1,0 +1,65 @@
+"""The pages of CONTRIBUTING.md are followed to the letter, each in a copy of the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.copies import ROOT, Block, append, blocks, copied, follow, replace, run, sections
+
+PAGES = {
+    name: page
+    for name, page in sections((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")).items()
+    if any(block.path for block in page)
+}
+CHECKS = """
+.venv/bin/ruff check .
+.venv/bin/ruff format --check .
+.venv/bin/mypy
+.venv/bin/python scripts/check_prose.py
+"""
+
+
+def test_what_can_be_added_has_a_page() -> None:
+    assert [*PAGES] == ["Add a kind", "Add a command", "Add a report format", "Add a network"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_ends_with_commands_that_check_it(name: str) -> None:
+    assert PAGES[name][-1].language == "sh"
+    assert "pytest" in PAGES[name][-1].text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAGES)
+def test_following_a_page_works(name: str, tmp_path: Path) -> None:
+    copy = copied(tmp_path)
+    follow(PAGES[name], copy)
+    run(CHECKS, copy)
+    assert (copy / PAGES[name][0].path).read_bytes() != b""
+
+
+def test_a_command_that_fails_is_seen() -> None:
+    with pytest.raises(AssertionError, match="nothing like it"):
+        follow((Block("sh", "", "echo nothing like it\nfalse\ntrue\n"),), ROOT)
+
+
+def test_blocks_go_where_they_say(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b.py"
+    append(path, "x = 1\n")
+    append(path, "y = 2\n")
+    assert path.read_text() == "x = 1\n\n\ny = 2\n"
+    replace(path, " x = 1\n+z = 3\n\n")
+    assert path.read_text() == "x = 1\nz = 3\n\n\ny = 2\n"
+    with pytest.raises(AssertionError, match="has these lines 0 times"):
+        replace(path, "-w = 1\n")
+    append(path, "y = 2\n")
+    with pytest.raises(AssertionError, match="has these lines 2 times"):
+        replace(path, "-y = 2\n")
+
+
+def test_blocks_of_a_document() -> None:
+    text = "# A\n\n## B\n\n```python a/b.py\nx = 1\n```\n\n```sh\nls\n```\n\n## C\n\nNone.\n"
+    assert sections(text) == {"B": (Block("python", "a/b.py", "x = 1\n"), Block("sh", "", "ls\n")), "C": ()}
+    assert [*blocks("no block")] == []
