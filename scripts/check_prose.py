@@ -27,8 +27,6 @@ UNMENDED: Final[frozenset[str]] = frozenset(
     {
         "cnncli/analysis/fit/search.py",
         "cnncli/analysis/fit/writing.py",
-        "cnncli/cli/common.py",
-        "cnncli/cli/probe.py",
         "cnncli/language/input_size.py",
         "cnncli/language/sections.py",
         "cnncli/report/html_format.py",
