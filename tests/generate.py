@@ -184,7 +184,7 @@ class _Writer:
         stride = self.random.choice((1, 1, 2))
         shortcut: dict[str, Any] = {"stride": stride}
         if self.chance(0.2):
-            shortcut["kind"] = "pad"
+            shortcut["mode"] = "pad"
         channels = self.new_width()
         branch = [self.same_conv(channels, stride=stride), self.same_conv(channels)]
         return [{"add": [branch, {"shortcut": {"channels": channels} | shortcut}]}, "relu"]

@@ -27,21 +27,21 @@ class Join(Kind[Shapes]):
 
     joins = True
 
-    def fitted(self, input_shape: Shapes) -> tuple[Dim, ...]:
+    def aligned(self, input_shape: Shapes) -> tuple[Dim, ...]:
         """Return the spatial sizes of the result."""
         pick = largest if self.align == "pad" else smallest
         return tuple(pick(sizes) for sizes in zip(*(shape[1:] for shape in input_shape), strict=True))
 
-    def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
-        """Return the positions to add before and after, along each axis, to reach the fitted size.
+    def margins(self, shape: Shape, sizes: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
+        """Return the positions to add before and after, along each axis, to reach the common size.
 
         Negative ones crop. The odd one is added, or cut, after.
         """
-        sizes = zip(fitted, shape[1:], strict=True)
+        pairs = zip(sizes, shape[1:], strict=True)
         if self.align == "pad":
-            gaps = [target - n for target, n in sizes]
+            gaps = [target - n for target, n in pairs]
             return tuple((gap // 2, gap - gap // 2) for gap in gaps)
-        cuts = [n - target for target, n in sizes]
+        cuts = [n - target for target, n in pairs]
         return tuple((-(cut // 2), -(cut - cut // 2)) for cut in cuts)
 
     def check(self, input_shape: Shapes) -> Iterator[Require]:
@@ -84,11 +84,11 @@ class Join(Kind[Shapes]):
 
     def branches(self, input_shape: Shapes) -> tuple[tuple[AnyWindow, ...], ...]:
         """Return the windows of every branch: single positions, displaced by the margins."""
-        fitted = self.fitted(input_shape)
-        return tuple(tuple(self._placed(shape, fitted)) for shape in input_shape)
+        sizes = self.aligned(input_shape)
+        return tuple(tuple(self._placed(shape, sizes)) for shape in input_shape)
 
-    def _placed(self, shape: Shape, fitted: tuple[Dim, ...]) -> Iterator[AnyWindow]:
-        for before, after in self.margins(shape, fitted):
+    def _placed(self, shape: Shape, sizes: tuple[Dim, ...]) -> Iterator[AnyWindow]:
+        for before, after in self.margins(shape, sizes):
             yield Window(1, before=whole(before), after=whole(after))
 
 
@@ -107,7 +107,7 @@ class Concat(Join):
         channels: Dim = 0
         for shape in input_shape:
             channels = channels + shape[0]
-        return (channels, *self.fitted(input_shape))
+        return (channels, *self.aligned(input_shape))
 
     def operations(self, input_shape: Shapes, output_shape: Shape) -> Dim:
         """None: values are moved, not computed."""
@@ -130,7 +130,7 @@ class ChannelwiseJoin(Join):
             )
 
     def output(self, input_shape: Shapes) -> Shape:
-        return (input_shape[0][0], *self.fitted(input_shape))
+        return (input_shape[0][0], *self.aligned(input_shape))
 
     def operations(self, input_shape: Shapes, output_shape: Shape) -> Dim:
         """One per value for each branch after the first."""
@@ -168,20 +168,20 @@ class Multiply(ChannelwiseJoin):
                 _refuse_possible_scales(maps)
             yield requirement
 
-    def fitted(self, input_shape: Shapes) -> tuple[Dim, ...]:
+    def aligned(self, input_shape: Shapes) -> tuple[Dim, ...]:
         maps = tuple(shape for shape in input_shape if not is_scale(shape)) or input_shape
         if self.align != "exact" and not all(_same_sizes(shape, maps[0]) for shape in maps):
             _refuse_possible_scales(maps)
-        return super().fitted(maps)
+        return super().aligned(maps)
 
-    def margins(self, shape: Shape, fitted: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
-        return ((0, 0),) * len(fitted) if is_scale(shape) else super().margins(shape, fitted)
+    def margins(self, shape: Shape, sizes: tuple[Dim, ...]) -> tuple[tuple[Dim, Dim], ...]:
+        return ((0, 0),) * len(sizes) if is_scale(shape) else super().margins(shape, sizes)
 
-    def _placed(self, shape: Shape, fitted: tuple[Dim, ...]) -> Iterator[AnyWindow]:
+    def _placed(self, shape: Shape, sizes: tuple[Dim, ...]) -> Iterator[AnyWindow]:
         if not is_scale(shape):
-            yield from super()._placed(shape, fitted)
+            yield from super()._placed(shape, sizes)
             return
-        for size in fitted:
+        for size in sizes:
             yield POINT if size == 1 else Spread(whole(size))
 
 

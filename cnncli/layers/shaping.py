@@ -275,20 +275,20 @@ class Shortcut(Layer):
 
     channels: Dim = arg(Count(), "number of output channels", main=True)
     stride: int = arg(Whole(1), "step along every axis", default=1)
-    kind: str = arg(Choice("project", "pad"), "what to do if shapes differ", default="project")
+    mode: str = arg(Choice("project", "pad"), "what to do if shapes differ", default="project")
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("16", ((16, 8, 8),)),
         Example("{channels: 32, stride: 2}", ((16, 9, 8),)),
-        Example("{channels: 32, stride: 2, kind: pad}", ((16, 9, 8),)),
+        Example("{channels: 32, stride: 2, mode: pad}", ((16, 9, 8),)),
         Example("{channels: 8}", ((4, 9),)),
         Example("{channels: 8, stride: 2}", ((4, 5, 4, 3),)),
     )
 
     def check(self, input_shape: Shape) -> Iterator[Require]:
         yield is_map(input_shape, "shortcut")
-        if self.kind == "pad":
-            message = "'shortcut' with kind: pad can only add channels"
+        if self.mode == "pad":
+            message = "'shortcut' with 'mode: pad' can only add channels"
             yield Require(
                 input_shape[0] <= self.channels,
                 message,
@@ -302,7 +302,7 @@ class Shortcut(Layer):
 
     def projects(self, input_shape: Shape) -> bool:
         """Return whether it has a convolution and a batch normalization."""
-        return self.kind == "project" and not self.is_identity(input_shape)
+        return self.mode == "project" and not self.is_identity(input_shape)
 
     def output(self, input_shape: Shape) -> Shape:
         return (self.channels, *(ceil_div(n, self.stride) for n in input_shape[1:]))

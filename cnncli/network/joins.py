@@ -10,7 +10,7 @@ from cnncli.network.padding import pad
 from cnncli.network.registry import Sizes, builder
 
 # This function depends on sizes, which torch.fx does not know, so calls are recorded as they are.
-fx.wrap("fitted")
+fx.wrap("aligned")
 
 
 class Joined(nn.Module):
@@ -26,7 +26,7 @@ class Concatenated(Joined):
     """Concatenation along the channels or features."""
 
     def forward(self, branches: list[Tensor]) -> Tensor:
-        parts = branches if self.align == "exact" else fitted(branches, self.align, self.scales)
+        parts = branches if self.align == "exact" else aligned(branches, self.align, self.scales)
         return torch.cat(parts, 1)
 
 
@@ -34,7 +34,7 @@ class Summed(Joined):
     """The sum, branch after branch."""
 
     def forward(self, branches: list[Tensor]) -> Tensor:
-        parts = branches if self.align == "exact" else fitted(branches, self.align, self.scales)
+        parts = branches if self.align == "exact" else aligned(branches, self.align, self.scales)
         y = parts[0]
         for place in range(1, len(branches)):
             y = y + parts[place]
@@ -45,14 +45,14 @@ class Multiplied(Joined):
     """The product, branch after branch; a branch with a single position is broadcast."""
 
     def forward(self, branches: list[Tensor]) -> Tensor:
-        parts = branches if self.align == "exact" else fitted(branches, self.align, self.scales)
+        parts = branches if self.align == "exact" else aligned(branches, self.align, self.scales)
         y = parts[0]
         for place in range(1, len(branches)):
             y = y * parts[place]
         return y
 
 
-def fitted(branches: list[Tensor], align: str, scales: bool) -> list[Tensor]:
+def aligned(branches: list[Tensor], align: str, scales: bool) -> list[Tensor]:
     """Return the branches cut to the smallest size (``crop``) or padded to the largest (``pad``), centered.
 
     ``scales``: a branch with a single position is a scale and is not changed, unless all branches are. This
@@ -69,11 +69,11 @@ def fitted(branches: list[Tensor], align: str, scales: bool) -> list[Tensor]:
         if scales and _is_scale(branch):
             parts.append(branch)
         else:
-            parts.append(_fitted(branch, maps, align))
+            parts.append(_aligned(branch, maps, align))
     return parts
 
 
-def _fitted(branch: Tensor, maps: list[Tensor], align: str) -> Tensor:
+def _aligned(branch: Tensor, maps: list[Tensor], align: str) -> Tensor:
     margins: list[tuple[int, int]] = []
     for axis in range(2, branch.dim()):
         sizes = [each.shape[axis] for each in maps]

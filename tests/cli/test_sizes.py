@@ -207,7 +207,7 @@ layers:
   - {pad: {amount: 148}, from: input}
   - reshape: [-1, 331]
   - {reshape: [-1, 1], from: input}
-  - {shortcut: {channels: 90000, kind: pad}}
+  - {shortcut: {channels: 90000, mode: pad}}
   - {pad: {amount: 196}, from: input}
   - reshape: [-1, 337]
 """)

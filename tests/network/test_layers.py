@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cnncli.layers.joins import Concat, Join, Multiply
-from cnncli.network.joins import fitted
+from cnncli.network.joins import aligned
 from cnncli.network.padding import pad
 from tests.network.support import graph_of, network_of, only_module, run
 
@@ -123,7 +123,7 @@ def test_layernorm_over_channels_normalizes_each_position() -> None:
 
 def test_shortcut_takes_every_second_position_and_adds_channels_of_zeros() -> None:
     x = torch.randn(2, 3, 5, 4)
-    y = run("shortcut: {channels: 5, stride: 2, kind: pad}", x)
+    y = run("shortcut: {channels: 5, stride: 2, mode: pad}", x)
     assert torch.equal(y[:, :3], x[:, :, ::2, ::2])
     assert not y[:, 3:].any()
 
@@ -210,6 +210,6 @@ def test_margins_at_run_time_are_those_of_the_analysis(kind: type[Join], align: 
     for first, second in itertools.product(range(1, 7), repeat=2):
         branches = [torch.randn(1, 2, first, 3), torch.randn(1, 2, second, 4)]
         shapes = tuple(tuple(branch.shape[1:]) for branch in branches)
-        margins: list[Any] = [join.margins(shape, join.fitted(shapes)) for shape in shapes]
+        margins: list[Any] = [join.margins(shape, join.aligned(shapes)) for shape in shapes]
         wanted = [pad(branch, [*each]) for branch, each in zip(branches, margins, strict=True)]
-        assert all(map(torch.equal, fitted(branches, align, kind is Multiply), wanted))
+        assert all(map(torch.equal, aligned(branches, align, kind is Multiply), wanted))

@@ -157,7 +157,7 @@ class Window(NamedTuple):
         return _reach(self.reads(position, n), n)
 
     def cycle(self, n: int) -> Cycle:
-        """Return one output: each reads what the one before reads, a stride further on."""
+        """Return the cycle: every output reads what the one before reads, a stride further on."""
         return Cycle(1, self.stride)
 
     def within(self, stretch: range, n: int) -> range:
@@ -219,7 +219,7 @@ class TransposedWindow(NamedTuple):
         return _reach(self.reads(position, n), n)
 
     def cycle(self, n: int) -> Cycle:
-        """Return as many outputs as the stride for each input."""
+        """Return the cycle: ``stride`` outputs further on, everything is read one input further on."""
         return Cycle(self.stride, 1)
 
     def within(self, stretch: range, n: int) -> range:

@@ -14,11 +14,11 @@ J = TypeVar("J", bound=Join)
 
 def copied(join: Join, input_shape: Shapes) -> tuple[Space | None, ...]:
     """Return for each branch the space of its cut or padded copy; None if its size is already right."""
-    fitted = join.fitted(input_shape)
+    sizes = join.aligned(input_shape)
     # A difference in size may be known even if its halves are not.
-    moved = (any(before + after for before, after in join.margins(shape, fitted)) for shape in input_shape)
+    moved = (any(before + after for before, after in join.margins(shape, sizes)) for shape in input_shape)
     return tuple(
-        room((shape[0], *fitted)) if other else None for shape, other in zip(input_shape, moved, strict=True)
+        room((shape[0], *sizes)) if other else None for shape, other in zip(input_shape, moved, strict=True)
     )
 
 

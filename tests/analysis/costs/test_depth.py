@@ -59,7 +59,7 @@ def test_the_layers_that_count_in_lenet_5_of_1998() -> None:
         (f"[add: [[{CONV}, {CONV}, {CONV}], [{CONV}]]]", 3),
         (f"[{CONV}, add: [[{CONV}], identity], {CONV}]", 3),
         (f"[concat: [input, [{CONV}, upsample: 1]], {CONV}]", 2),
-        ("[shortcut: 3, shortcut: 4, {shortcut: {channels: 8, kind: pad}}]", 1),
+        ("[shortcut: 3, shortcut: 4, {shortcut: {channels: 8, mode: pad}}]", 1),
         ("[globalavgpool, linear: 4, linear: 2]", 2),
     ],
 )
