@@ -6,12 +6,12 @@ Nothing here imports torch before a module, a training or a measurement is asked
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cnncli.algebra import Dim, Expr
-from cnncli.architecture import Architecture, Layer, Origin, Reading, need_training, setting_texts
+from cnncli import arguments
+from cnncli.algebra import Dim
+from cnncli.architecture import Architecture, Layer, Origin, Reading, need_training
 from cnncli.diagnostics import usage_error
 from cnncli.graph import all_sizes
 from cnncli.language.input_size import parse_shape
@@ -50,9 +50,9 @@ def load(
     spec: str | Path,
     *,
     input: Input = None,  # noqa: A002 - the word that specs use
-    symbolic: bool | Sequence[str] = False,
-    settings: Sequence[str] = (),
-    plugins: Iterable[str | Path] = (),
+    symbolic: bool | str | Iterable[str] = False,
+    settings: str | Iterable[str] = (),
+    plugins: str | Path | Iterable[str | Path] = (),
     **variables: Any,
 ) -> Architecture:
     """Read a spec file, or a shipped spec by its name.
@@ -70,7 +70,8 @@ def load(
         UsageError: the file does not exist, or an argument is wrong.
     """
     load_plugins(plugins)
-    return _architecture(Origin(spec, None), input, symbolic, (*settings, *setting_texts(variables)))
+    origin = Origin(arguments.text("spec", spec), None)
+    return _architecture(origin, input, symbolic, settings, variables)
 
 
 def loads(
@@ -78,9 +79,9 @@ def loads(
     *,
     name: str = "<text>",
     input: Input = None,  # noqa: A002 - the word that specs use
-    symbolic: bool | Sequence[str] = False,
-    settings: Sequence[str] = (),
-    plugins: Iterable[str | Path] = (),
+    symbolic: bool | str | Iterable[str] = False,
+    settings: str | Iterable[str] = (),
+    plugins: str | Path | Iterable[str | Path] = (),
     **variables: Any,
 ) -> Architecture:
     """Read a spec from a string, as :func:`load` does from a file; ``extends`` is not available.
@@ -92,20 +93,21 @@ def loads(
         UsageError: an argument is wrong.
     """
     load_plugins(plugins)
-    return _architecture(Origin(name, text), input, symbolic, (*settings, *setting_texts(variables)))
+    origin = Origin(arguments.text("name", name), arguments.text("text", text))
+    return _architecture(origin, input, symbolic, settings, variables)
 
 
-def load_plugins(files: Iterable[str | Path]) -> None:
+def load_plugins(files: str | Path | Iterable[str | Path]) -> None:
     """Run Python files that add kinds of layers.
 
     Raises:
         UsageError: a file cannot be read, or running it fails.
     """
-    for file in files:
-        load_file(str(file))
+    for file in arguments.words("plugins", files):
+        load_file(file)
 
 
-def select(words: Sequence[str]) -> Selection:
+def select(words: str | Iterable[str]) -> Selection:
     """Return the spec files that paths, folders, patterns and names of shipped specs refer to.
 
     Raises:
@@ -113,7 +115,7 @@ def select(words: Sequence[str]) -> Selection:
     """
     from cnncli.language.selection import select  # noqa: PLC0415
 
-    return select(words)
+    return select(arguments.words("specs", words))
 
 
 def spec_names() -> Collection[str]:
@@ -123,13 +125,13 @@ def spec_names() -> Collection[str]:
     return (shipped.specs() | shipped.families()).keys()
 
 
-def compare(files: Iterable[str | Path], *, batch: int = 1, **how: Any) -> tuple[Overview, ...]:
+def compare(files: str | Path | Iterable[str | Path], *, batch: int = 1, **how: Any) -> tuple[Overview, ...]:
     """Return costs and depth of several networks; ``how`` are further arguments of :func:`load`.
 
     Raises:
         CnncliError: a file or an argument is wrong.
     """
-    return tuple(load(file, **how).overview(batch) for file in files)
+    return tuple(load(file, **how).overview(batch) for file in arguments.words("files", files))
 
 
 def specs() -> tuple[Entry, ...]:
@@ -147,7 +149,7 @@ def kinds() -> Mapping[str, type[Kind[Any]]]:
 def resume(
     run: str | Path,
     *,
-    settings: Sequence[str] = (),
+    settings: str | Iterable[str] = (),
     data: str | None = None,
     device: str = "auto",
     reading: Reading = None,
@@ -167,7 +169,8 @@ def resume(
     need_training()
     from cnncli.training import launch  # noqa: PLC0415
 
-    return launch.resume(Path(run), settings, data, device, reading)
+    texts = arguments.words("settings", settings)
+    return launch.resume(Path(arguments.text("run", run)), texts, data, device, reading)
 
 
 def evaluate(
@@ -181,31 +184,27 @@ def evaluate(
     need_training()
     from cnncli.training import launch  # noqa: PLC0415
 
-    return launch.measure(Path(run), data, device, reading)
+    return launch.measure(Path(arguments.text("run", run)), data, device, reading)
 
 
 def _architecture(
-    origin: Origin, size: Input, symbolic: bool | Sequence[str], settings: tuple[str, ...]
+    origin: Origin,
+    size: Input,
+    symbolic: bool | str | Iterable[str],
+    settings: str | Iterable[str],
+    variables: Mapping[str, Any],
 ) -> Architecture:
-    wanted: Any = parse_shape(size) if isinstance(size, str) else _checked(size)
+    wanted: Any = _size(size)
+    texts = (*arguments.words("settings", settings), *arguments.setting_texts(variables))
     if isinstance(symbolic, bool):
-        return Architecture(origin, _unknown_sizes(wanted) if symbolic else wanted, settings)
-    return Architecture(origin, wanted, settings, [symbolic] if isinstance(symbolic, str) else symbolic)
+        return Architecture(origin, _unknown_sizes(wanted) if symbolic else wanted, texts)
+    return Architecture(origin, wanted, texts, arguments.words("symbolic", symbolic))
 
 
-def _checked(size: Any) -> tuple[Dim, ...] | None:
-    """Return an input size, NumPy's whole numbers as Python's.
-
-    Raises:
-        UsageError: it is not a sequence of whole numbers and formulas.
-    """
+def _size(size: Any) -> tuple[Dim, ...] | None:
     if size is None:
         return None
-    try:
-        return tuple(dim if isinstance(dim, Expr) else index(dim) for dim in size)
-    except TypeError:
-        expected = "whole numbers and formulas, such as (3, 224, 224), or a text such as '3xHxW'"
-        raise usage_error("not an input size", expected=expected, received=repr(size)) from None
+    return parse_shape(size) if isinstance(size, str) else arguments.input_shape(size)
 
 
 def _unknown_sizes(size: Any) -> Any:

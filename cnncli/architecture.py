@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from cnncli.algebra import Dim, symbols_of
+from cnncli.arguments import setting_texts, whole, words
 from cnncli.diagnostics import usage_error
 from cnncli.graph import Graph, Opened, all_sizes, open_spec, open_text, read_train
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from cnncli.analysis.sizes import Near, ValidSizes
     from cnncli.analysis.space.receptive_field import Field
     from cnncli.analysis.space.shifts import Shift
-    from cnncli.language.sections import Budget, Train
+    from cnncli.language.sections import Train
     from cnncli.report.page import Page
     from cnncli.report.pages.views import View
     from cnncli.results.probe import Probe
@@ -153,19 +154,20 @@ class Architecture:
         if not variables:
             known = size is not None and not callable(size) and not any(map(symbols_of, size))
             size = all_sizes(size) if known else size or all_sizes
-        return Architecture(self._origin, size, self._settings, (*self.graph.variables, *variables))
+        names = (*self.graph.variables, *words("variables", variables))
+        return Architecture(self._origin, size, self._settings, names)
 
     def costs(self, batch: int = 1) -> Costs:
         """Return parameters, MACs, FLOPs, neurons and connections of each layer, and their totals."""
         from cnncli.analysis.costs.figures import costs  # noqa: PLC0415
 
-        return costs(self.graph, batch)
+        return costs(self.graph, whole("batch", batch))
 
     def overview(self, batch: int = 1) -> Overview:
         """Return the network's costs and its depth."""
         from cnncli.analysis.costs.overview import overview  # noqa: PLC0415
 
-        return overview(self.graph, batch)
+        return overview(self.graph, whole("batch", batch))
 
     def fully_connected(self) -> tuple[Comparison, ...]:
         """Compare the weights of each layer with those of a fully connected layer of the same shapes."""
@@ -191,7 +193,7 @@ class Architecture:
         from cnncli.analysis.memory.report import memory_report  # noqa: PLC0415
 
         train = self._with_settings(settings)._opened.train
-        return memory_report(self.graph, train, batch, dtype, fit_into)
+        return memory_report(self.graph, train, whole("batch", batch), dtype, fit_into)
 
     def sizes(self) -> ValidSizes:
         """Return the input sizes that are accepted along each axis, and the layers that decide this."""
@@ -203,7 +205,7 @@ class Architecture:
         """Return the accepted sizes nearest to ``size``, along each axis."""
         from cnncli.analysis.sizes import near  # noqa: PLC0415
 
-        return near(self.sizes().axes, size)
+        return near(self.sizes().axes, whole("size", size))
 
     def receptive_field(self) -> Mapping[str, Field]:
         """Return the receptive field of each node: size, jump and center along each axis of the input."""
@@ -217,8 +219,8 @@ class Architecture:
 
         return shifts(self._numeric("shift equivariance"))
 
-    def check(self, budget: str | Path | Budget | None = None) -> tuple[Verdict, ...]:
-        """Return a verdict for each limit of a budget: the spec's own, a file's, or a :class:`Budget`.
+    def check(self, budget: str | Path | Mapping[str, int | str] | None = None) -> tuple[Verdict, ...]:
+        """Return a verdict for each limit of a budget: the spec's own, a file's, or ``{"params": "62k"}``.
 
         Raises:
             UsageError: the budget sets no limit.
@@ -226,8 +228,8 @@ class Architecture:
         from cnncli.analysis import check  # noqa: PLC0415
 
         self._numeric("a budget")
-        limits = budget if budget is not None else self._opened.budget
-        verdicts = check.check(self.costs(), check.read(limits))
+        limits = self._opened.budget if budget is None else check.read(budget)
+        verdicts = check.check(self.costs(), limits)
         if not verdicts:
             hint = "write limits under 'budget:' in the spec, or give a file of limits"
             raise usage_error(f"'{self._origin.name}' has no budget", hint=hint)
@@ -239,7 +241,8 @@ class Architecture:
         Args:
             variables: names of variables of the spec.
             output: a new file to which the changed spec is written.
-            limits: ``params="1M"``, ``memory="8GiB"``; the spec's own budget by default.
+            limits: the most that figures may be: ``params="1M"``, ``memory="8GiB"``; the spec's own budget by
+                default.
 
         Raises:
             UsageError: no value fits, all values fit, or an argument is wrong.
@@ -256,14 +259,18 @@ class Architecture:
     def module(self, device: Any = None) -> nn.Module:
         """Return a newly initialized torch module that computes this network.
 
+        ``device`` is a ``torch.device`` or auto, cpu, cuda, cuda:N, mps or meta; the CPU by default.
+
         Raises:
-            UsageError: torch is not installed.
+            UsageError: torch is not installed, or does not have this device.
             CnncliError: a kind of layer has no torch implementation.
         """
         _need("torch", purpose="module()")
         from cnncli.network import build_network  # noqa: PLC0415
+        from cnncli.training.device import choose_device  # noqa: PLC0415
 
-        return build_network(self._numeric("a torch module"), device)
+        where = choose_device(device) if isinstance(device, str) and device != "meta" else device
+        return build_network(self._numeric("a torch module"), where)
 
     def verify(self) -> Verification:
         """Compare all figures with those of torch and torchinfo.
@@ -304,7 +311,7 @@ class Architecture:
             from cnncli.training.runs.weights import load_weights  # noqa: PLC0415
 
             load_weights(network, open_run(Path(weights)).weights)
-        return probe(graph, network, pixels, samples)
+        return probe(graph, network, whole("pixels", pixels), whole("samples", samples))
 
     def begin(
         self,
@@ -385,6 +392,7 @@ class Architecture:
         from cnncli.report.pages import inspect  # noqa: PLC0415
 
         figures = self.costs(batch)
+        depth = None if depth is None else whole("depth", depth)
         compared = self.fully_connected() if fully_connected else None
         views = tuple(self._views(receptive_field=receptive_field, shifts=shifts))
         if not self.graph.unknowns:
@@ -441,18 +449,3 @@ def _need(*packages: str, purpose: str) -> None:
     from cnncli.training.extras import need  # noqa: PLC0415
 
     need(*packages, purpose=purpose)
-
-
-def setting_texts(values: Mapping[str, Any]) -> list[str]:
-    """Return settings as texts in the form of ``--set``."""
-    return [f"{name}={_text(value)}" for name, value in values.items()]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_text, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {_text(each)}' for key, each in value.items())}}}"
-    return str(value)

@@ -193,7 +193,22 @@ def test_errors_keep_what_helps() -> None:
         (lambda: cnncli.load("unet").fit(params="7M"), "fit\\(\\) without a variable"),
         (lambda: cnncli.load("lenet5", input=(1, 32, 32), symbolic=True), "every input size is given"),
         (lambda: cnncli.load("lenet5").memory(dtype="int8"), "unknown dtype 'int8'"),
-        (lambda: cnncli.load("lenet5").memory(0), "1 or more samples"),
+        (lambda: cnncli.load("lenet5").memory(0), "wrong batch"),
+        (lambda: cnncli.load("lenet5").memory(1.5), "wrong batch"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5").costs(-1), "wrong batch.*1 or more.*received -1"),
+        (lambda: cnncli.load("lenet5").overview("x"), "wrong batch"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5").page(depth=0), "wrong depth"),
+        (lambda: cnncli.load("lenet5").nearest_sizes(2.5), "wrong size"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5").probe(0), "wrong pixels"),
+        (lambda: cnncli.load("lenet5").probe(samples=0), "wrong samples"),
+        (lambda: cnncli.load("lenet5").module("cudaa"), "did you mean 'cuda'"),
+        (lambda: cnncli.load("lenet5").check({"parms": 5}), "did you mean 'params'"),
+        (lambda: cnncli.load("lenet5").check({"params": "many"}), "limit of params"),
+        (lambda: cnncli.load("lenet5").symbolic(3), "wrong variables"),  # type: ignore[arg-type]
+        (lambda: cnncli.load(5), "wrong spec"),  # type: ignore[arg-type]
+        (lambda: cnncli.loads(None), "wrong text"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("unet", settings=3), "wrong settings"),  # type: ignore[arg-type]
+        (lambda: cnncli.compare([3]), "wrong files"),  # type: ignore[list-item]
         (lambda: cnncli.load("lenet5").memory(optimizer="adam"), "adamw"),
         (lambda: cnncli.load("lenet5").symbolic().page(shifts=True), "needs numbers"),
         (lambda: cnncli.evaluate("nowhere"), "no run in nowhere"),
@@ -235,6 +250,19 @@ def test_variables_of_every_form() -> None:
     arch = cnncli.loads(text, depths=[1, 3], bias=False, w=5)
     assert len(arch.layers) == 3
     assert all("bias" not in node.parameters for node in arch.graph.nodes)
+
+
+def test_one_word_needs_no_list() -> None:
+    assert cnncli.select("vgg") == cnncli.select(["vgg"])
+    assert cnncli.compare("vgg11") == cnncli.compare(["vgg11"])
+    wide = cnncli.load("unet", settings="width=8")
+    assert wide.costs() == cnncli.load("unet", width=8).costs()
+
+
+def test_a_budget_may_be_a_mapping() -> None:
+    within, over = cnncli.load("lenet5").check({"params": "62k", "macs": 416_519})
+    assert (within.limit, within.within) == (62_000, True)
+    assert (over.figure, over.excess) == ("macs", 1)
 
 
 def test_networks_beside_one_another() -> None:

@@ -26,8 +26,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "report": frozenset({*ANALYSIS_HALF, "results"}),
     "network": frozenset({*ANALYSIS_HALF, "results"}),
     "training": frozenset({*ANALYSIS_HALF, "results", "network"}),
-    "architecture": frozenset({*ANALYSIS_HALF, "results", "report", "network", "training"}),
-    "api": frozenset({*ANALYSIS_HALF, "results", "training", "architecture"}),
+    "arguments": frozenset({"diagnostics", "algebra"}),
+    "architecture": frozenset({*ANALYSIS_HALF, "results", "report", "network", "training", "arguments"}),
+    "api": frozenset({*ANALYSIS_HALF, "results", "training", "arguments", "architecture"}),
     # The command line loads, calls one function, shows the page: what it calls is the API and nothing deeper.
     "cli": frozenset({"diagnostics", "results", "report", "api"}),
     "__main__": frozenset({"cli"}),

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cnncli.algebra import whole
 from cnncli.analysis.costs.figures import Costs, Figures, Row
+from cnncli.diagnostics import did_you_mean, usage_error
 from cnncli.graph import read_budget
-from cnncli.language.sections import Budget
+from cnncli.language.sections import Budget, Quantity
 
-_HEAVIEST = 3
+_HEAVIEST: Final = 3
+
+LIMITS: Final[Mapping[str, Quantity]] = {
+    name: argument.reader
+    for name, argument in Budget.arguments.items()
+    if isinstance(argument.reader, Quantity)
+}
+"""What a budget can limit, and how each limit is read."""
 
 
 class Verdict(NamedTuple):
@@ -32,13 +41,34 @@ class Verdict(NamedTuple):
         return self.actual - self.limit
 
 
-def read(budget: str | Path | Budget) -> Budget:
-    """Return a budget, read from a YAML file if a path is given.
+def read(budget: str | Path | Mapping[str, int | str]) -> Budget:
+    """Return a budget from a YAML file, or from limits such as ``{"params": "62k"}``.
 
     Raises:
         CnncliError: the file cannot be read, or a limit is unknown or not a number.
     """
-    return budget if isinstance(budget, Budget) else read_budget(budget)
+    if isinstance(budget, Mapping):
+        return Budget(**read_limits(budget, LIMITS))
+    return read_budget(budget)
+
+
+def read_limits(limits: Mapping[str, int | str], figures: Mapping[str, Quantity]) -> Mapping[str, int]:
+    """Return limits as numbers; ``figures`` has a reader for each figure that can be limited.
+
+    Raises:
+        UsageError: a figure does not exist, or a limit is not a number.
+    """
+    read: dict[str, int] = {}
+    for name, limit in limits.items():
+        if name not in figures:
+            expected = "a figure and its limit, such as params=1M"
+            hint = did_you_mean(str(name), figures)
+            raise usage_error(f"'{name}' cannot be limited", expected=expected, hint=hint)
+        amount = figures[name].amount(str(limit))
+        if amount is None:
+            raise usage_error(f"limit of {name}", expected=figures[name].expected, received=f"'{limit}'")
+        read[name] = amount
+    return read
 
 
 def check(costs: Costs, budget: Budget) -> tuple[Verdict, ...]:

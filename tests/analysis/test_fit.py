@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from cnncli.algebra.deciding import Domain
+from cnncli.analysis.check import LIMITS
 from cnncli.analysis.costs.figures import costs
-from cnncli.analysis.fit.solving import FIGURES, LAYERS, MEMORY, Fitted, Task, candidate, fit
+from cnncli.analysis.fit.solving import LAYERS, MEMORY, Fitted, Task, candidate, fit
 from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.diagnostics import ShapeError, SpecError, UsageError
 from cnncli.graph import Opened, open_spec, open_text
@@ -20,6 +21,7 @@ from tests.specs.support import SPECS
 from tests.steps import at_most
 
 QUICK = 16
+FIGURES = (*LIMITS, MEMORY)
 OUTCOMES = {"found": 9, "endless": 6, "refused": 1}
 """What becomes of those."""
 CAMPAIGN = 2_000

@@ -7,9 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cnncli.algebra import Dim
-from cnncli.analysis.fit.solving import FIGURES, MEMORY, Candidate, Fitted, Task, candidate, fit
+from cnncli.analysis.check import LIMITS, read_limits
+from cnncli.analysis.fit.solving import MEMORY, Candidate, Fitted, Task, candidate, fit
 from cnncli.analysis.fit.writing import check_new, write_with
-from cnncli.diagnostics import SpecError, UsageError, did_you_mean, listing, readable_bytes, usage_error
+from cnncli.diagnostics import SpecError, UsageError, listing, readable_bytes, usage_error
 from cnncli.graph import Graph, Opened
 from cnncli.language.sections import Budget, Quantity
 
@@ -82,7 +83,7 @@ def search(
     _check_names(variables, settings)
     if output is not None:
         check_new(output, size)
-    wanted = _read_limits(limits)
+    wanted = read_limits(limits, {**LIMITS, MEMORY: Quantity(of_bytes=True)})
     varied = _Varied(reopen, own_budget=not wanted)
     own = varied({})
     task = Task(varied, wanted or _own_limits(spec, own.budget))
@@ -133,28 +134,6 @@ def _check_names(vary: Sequence[str], overrides: Sequence[str]) -> None:
             raise usage_error(f"'{name}' is given twice", expected="each variable once")
         if name in fixed:
             raise usage_error(f"'{name}' cannot have a value and be varied", expected="one of them")
-
-
-def _read_limits(limits: Mapping[str, int | str]) -> Mapping[str, int]:
-    """Return limits as numbers.
-
-    Raises:
-        UsageError: there is no such figure, or a limit is not a number.
-    """
-    read: dict[str, int] = {}
-    for name, limit in limits.items():
-        if name not in FIGURES:
-            expected = "a figure and its limit, such as params=1M"
-            raise usage_error(
-                f"'{name}' cannot be limited", expected=expected, hint=did_you_mean(name, FIGURES)
-            )
-        reader = Quantity(of_bytes=True) if name == MEMORY else Budget.arguments[name].reader
-        assert isinstance(reader, Quantity)
-        amount = reader.amount(str(limit))
-        if amount is None:
-            raise usage_error(f"limit of {name}", expected=reader.expected, received=f"'{limit}'")
-        read[name] = amount
-    return read
 
 
 def _own_limits(spec: str, budget: Budget) -> Mapping[str, int]:

@@ -20,11 +20,9 @@ from cnncli.analysis.memory.peaks import Peaks
 from cnncli.analysis.memory.usage import memory
 from cnncli.diagnostics import NO_FORMULA, SpecError, usage_error
 from cnncli.graph import Opened
-from cnncli.language.sections import Budget
 
 LAYERS: Final = "layers"
 MEMORY: Final = "memory"
-FIGURES: Final = (*Budget.arguments, MEMORY)
 """The figures that can be limited: those of a budget, and the peak memory of training."""
 
 MAX_TRIED: Final = 2048
@@ -48,7 +46,7 @@ class Network(Protocol):
 
 
 class Task(NamedTuple):
-    """A network, and limits on some of :data:`FIGURES`."""
+    """A network, and limits on figures of a budget, or on :data:`MEMORY`."""
 
     network: Network
     limits: Mapping[str, int]
