@@ -29,11 +29,10 @@ WORKED_EXAMPLES: Final = (
 )
 """The modules whose mathematics is explained by an example."""
 
-TORCH_HALF: Final = ("cnncli.network", "cnncli.training")
 MODULES: Final = [
     each.name
     for each in pkgutil.walk_packages(cnncli.__path__, "cnncli.")
-    if not each.name.startswith(TORCH_HALF) and not each.name.endswith("__main__")
+    if not each.name.endswith("__main__")
 ]
 
 

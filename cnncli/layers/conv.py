@@ -93,7 +93,9 @@ class Conv(Layer):
             yield from _table_fits(self.table, input_shape[0], self.channels, self.groups)
         yield from _groups_divide("conv", self.groups, input_shape[0], self.channels)
         yield from windows_fit(input_shape, self.windows(input_shape), "conv")
-        yield from mirrored_pads_fit(input_shape, self.windows(input_shape), self.padding_mode)
+        yield from mirrored_pads_fit(
+            input_shape, self.windows(input_shape), self.padding_mode, "padding_mode"
+        )
 
     def windows(self, input_shape: Shape) -> tuple[Window, ...]:
         return make_windows(len(input_shape) - 1, self.kernel, self.stride, self.padding, self.dilation)
@@ -147,10 +149,13 @@ def _table_fits(table: Table, channels: Dim, out_channels: Dim, groups: Dim) -> 
     )
 
 
-def mirrored_pads_fit(input_shape: Shape, windows: tuple[Window, ...], mode: str) -> Iterator[Require]:
+def mirrored_pads_fit(
+    input_shape: Shape, windows: tuple[Window, ...], mode: str, argument: str
+) -> Iterator[Require]:
     """Yield the requirements of padding that copies input values: there must be enough of them.
 
-    ``reflect`` omits the edge and therefore needs one more than ``symmetric`` and ``circular``.
+    ``reflect`` omits the edge and therefore needs one more than ``symmetric`` and ``circular``. The mode is
+    set by the kind's argument ``argument``.
     """
     if mode not in ("reflect", "symmetric", "circular"):
         return
@@ -158,8 +163,8 @@ def mirrored_pads_fit(input_shape: Shape, windows: tuple[Window, ...], mode: str
         most = window.most_padded(n)
         least = most + 1 if mode == "reflect" else most
         where = axis_name(axis, len(windows))
-        message = f"the input is too small for padding_mode '{mode}'"
-        yield Require(n >= least, message, f"at least {least} along {where}", str(n), argument="padding_mode")
+        message = f"the input is too small for '{argument}: {mode}'"
+        yield Require(n >= least, message, f"at least {least} along {where}", str(n), argument=argument)
 
 
 @layer("convtranspose")

@@ -254,8 +254,7 @@ class Pad(Rearranging):
     def check(self, input_shape: Shape) -> Iterator[Require]:
         yield is_map(input_shape, "pad")
         yield from padding_axes(input_shape, "pad", self.amount.axes(), "amount")
-        for requirement in mirrored_pads_fit(input_shape, self.windows(input_shape), self.mode):
-            yield requirement._replace(argument="mode")
+        yield from mirrored_pads_fit(input_shape, self.windows(input_shape), self.mode, "mode")
 
     def windows(self, input_shape: Shape) -> tuple[Window, ...]:
         sides = (self.amount.along(axis, 1, 1) for axis in range(len(input_shape) - 1))
