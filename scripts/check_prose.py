@@ -25,12 +25,6 @@ _DECORATION: Final = re.compile(r"\A(?:#+|[rbuf]*(?:\"\"\"|'''|\"|'))|(?:\"\"\"|
 
 UNMENDED: Final[frozenset[str]] = frozenset(
     {
-        "cnncli/analysis/fit/search.py",
-        "cnncli/analysis/fit/writing.py",
-        "cnncli/language/input_size.py",
-        "cnncli/language/sections.py",
-        "cnncli/report/html_format.py",
-        "cnncli/report/pages/inspect.py",
         "cnncli/training/data/batches.py",
         "cnncli/training/data/sources/folder.py",
         "cnncli/training/data/sources/idx.py",
@@ -46,8 +40,6 @@ UNMENDED: Final[frozenset[str]] = frozenset(
         "cnncli/training/runs/settings.py",
         "cnncli/training/runs/weights.py",
         "cnncli/training/tasks/objective.py",
-        "tests/cli/test_fit.py",
-        "tests/cli/test_sizes.py",
         "tests/cli/test_train.py",
         "tests/training/data/sources/test_folder.py",
         "tests/training/data/sources/test_npz.py",

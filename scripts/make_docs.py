@@ -90,7 +90,7 @@ def _arguments(kind: type[Kind[Any]]) -> Iterator[str]:
         yield "| argument | meaning | default | form |"
         yield "| --- | --- | --- | --- |"
         yield from (f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
-    if kind.sugar:
+    if kind.shorthand:
         yield "\nAlso `norm` and `activation`, which become the layers that follow."
 
 

@@ -187,7 +187,7 @@ def test_errors_keep_what_helps() -> None:
         (lambda: cnncli.load("vgg99"), "vgg99"),
         (lambda: cnncli.load("lenet5", widht=3), "has no variables"),
         (lambda: cnncli.load("unet", widht=3), "did you mean 'width'"),
-        (lambda: cnncli.load("lenet5", input="1x-2"), "--input 1x-2"),
+        (lambda: cnncli.load("lenet5", input="1x-2"), "'1x-2' is not an input size"),
         (lambda: cnncli.load("lenet5", input=5), "not an input size"),  # type: ignore[arg-type]
         (lambda: cnncli.load("lenet5", input=(1, 32.5, 32)), "not an input size"),  # type: ignore[arg-type]
         (lambda: cnncli.load("unet").fit(params="7M"), "fit\\(\\) without a variable"),

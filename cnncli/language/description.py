@@ -77,8 +77,8 @@ class Vocabulary(Protocol):
     def is_join(self, kind: str) -> bool:
         """Return whether the kind has branches."""
 
-    def takes_sugar(self, kind: str) -> bool:
-        """Return whether the kind accepts shorthand (:mod:`cnncli.language.sugar`)."""
+    def takes_shorthand(self, kind: str) -> bool:
+        """Return whether the kind accepts shorthand (:mod:`cnncli.language.shorthand`)."""
 
-    def sugar(self, key: str) -> Mapping[str, str]:
+    def shorthand(self, key: str) -> Mapping[str, str]:
         """Return the words allowed after ``norm`` or ``activation``, each with its kind."""

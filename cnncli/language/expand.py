@@ -36,7 +36,7 @@ from cnncli.language.names import Names, Place
 from cnncli.language.nodes import Written, kind_of, read_arguments, read_name, read_node, written_names
 from cnncli.language.readers import Count, Sizes, Whole
 from cnncli.language.scope import Argument, Scope, interpolate
-from cnncli.language.sugar import read_sugar, take_sugar
+from cnncli.language.shorthand import read_shorthand, take_shorthand
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 
 MAX_NODES: Final = 50_000
@@ -261,16 +261,16 @@ class _Expansion:
     ) -> str | None:
         arguments = self._defaults.get(kind.text, {}) | given
         self._count(_NODE_WORK + len(arguments), kind)
-        sugar = take_sugar(arguments) if self._vocabulary.takes_sugar(kind.text) else {}
+        shorthand = take_shorthand(arguments) if self._vocabulary.takes_shorthand(kind.text) else {}
         inputs: tuple[str | None, ...] = (current,)
         if self._vocabulary.is_join(kind.text):
             inputs = self._branches(arguments.pop("branches", None), kind, place, current)
         result = full = name if name is not None else self._numbered(place, kind)
         self._node(NodeSpec(full, kind.text, arguments, inputs, kind.location, place.uses))
         owner = full if name is not None else None
-        for key, argument in sugar.items():
+        for key, argument in shorthand.items():
             try:
-                result = self._sugar(key, argument, kind, owner, place, result)
+                result = self._shorthand(key, argument, kind, owner, place, result)
             except SpecError as error:
                 # Neither changes the shape, so the following nodes can be checked without it.
                 self._faults.extend(error.diagnostics)
@@ -297,10 +297,10 @@ class _Expansion:
                 Diagnostic("limit", "the spec expands to too many layers", kind.location, expected)
             )
 
-    def _sugar(
+    def _shorthand(
         self, key: str, argument: Argument, kind: Scalar, owner: str | None, place: Place, current: str
     ) -> str:
-        layer = read_sugar(key, argument, self._vocabulary)
+        layer = read_shorthand(key, argument, self._vocabulary)
         if layer is None:
             return current
         arguments = self._defaults.get(layer.kind, {}) | layer.arguments

@@ -1,4 +1,4 @@
-"""``--input``: numbers, and symbols for sizes that are not known."""
+"""Input sizes as text: numbers, and symbols for sizes that are not known."""
 
 from __future__ import annotations
 
@@ -6,63 +6,52 @@ import re
 from typing import Final
 
 from cnncli.algebra import Dim, symbol
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import UsageError, shortened, usage_error
+from cnncli.language.readers import MAX_SIZE
 
-_SIZE: Final = re.compile(r"\d+([x,]\d+){0,3}\Z")
-_UNKNOWN: Final = re.compile(r"(?P<factor>\d*)\*?(?P<name>[A-WYZa-wyz]\w*)(?P<more>\+\d+)?\Z", re.ASCII)
-_MAX_DIGITS: Final = 12
-
-
-def parse_size(text: str | None) -> tuple[int, ...] | None:
-    """The size that ``--input`` gives in numbers.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if text is None:
-        return None
-    folded = _folded(text).lower()
-    parts = re.split("[x,]", folded)
-    if not _SIZE.match(folded) or any(len(part) > _MAX_DIGITS or int(part) == 0 for part in parts):
-        raise usage_error(
-            f"--input {text}: this is no size",
-            expected="channels and sizes, such as 3x224x224, or features, such as 784",
-        )
-    return tuple(int(part) for part in parts)
+_SYMBOL: Final = re.compile("[A-WYZa-wyz]")
+"""The beginning of a symbol; 'x' separates sizes."""
+_FORMULA: Final = re.compile(r"(?P<factor>\d*)\*?(?P<name>[A-WYZa-wyz]\w*)(?P<more>\+\d+)?\Z", re.ASCII)
+_MAX_AXES: Final = 3
+_MAX_LENGTH: Final = 36
 
 
 def parse_shape(text: str | None) -> tuple[Dim, ...] | None:
-    """The size that ``--input`` gives, in which some may be unknown: ``3xHxW``, ``3xHxH``, ``1x(16k)x(16k)``.
+    """Return the input size in a text, None for None.
+
+    Sizes may be symbols or multiples of symbols: ``3xHxW``, ``3xHxH``, ``1x(16k)x(16k)``.
 
     Raises:
-        UsageError: it is none, or the channels are unknown.
+        UsageError: the text is not an input size, or its channels are not a number.
     """
-    if text is None or not re.search("[A-WYZa-wyz]", text):
-        return parse_size(text)
-    channels, *sizes = re.split("[xX,]", _folded(text))
-    if not channels.isdecimal() or not 1 <= len(sizes) <= 3:
-        raise usage_error(
-            f"--input {text}: this is no size",
-            expected="channels and sizes, such as 3x224x224, or with symbols 3xHxW, 3xHxH, 1x(16k)x(16k)",
-        )
-    known = parse_size(channels)
-    assert known is not None
-    return (*known, *(_size(part, text) for part in sizes))
+    if text is None:
+        return None
+    first, *sizes = re.split("[xX,]", text.strip().replace("×", "x").replace(" ", ""))
+    if len(sizes) > _MAX_AXES or not (sizes or first.isdecimal()):
+        raise _wrong(text, "channels and one to three sizes, such as 3x224x224 or 3xHxW; 784 for a vector")
+    if _SYMBOL.match(first):
+        raise _wrong(text, "a number of channels before the sizes, such as 3xHxW")
+    return (_number(first, text), *(_size(part, text) for part in sizes))
 
 
 def _size(part: str, text: str) -> Dim:
-    if part.isdecimal():
-        (size,) = parse_size(part) or ()
-        return size
+    if not _SYMBOL.search(part):
+        return _number(part, text)
     inner = part[1:-1] if part.startswith("(") and part.endswith(")") else part
-    match = _UNKNOWN.match(inner)
-    if match is None or len(part) > 3 * _MAX_DIGITS:
-        raise usage_error(
-            f"--input {text}: '{part}' is no size",
-            expected="a number, a letter, or a form such as 16k or (16k+4)",
-        )
+    match = _FORMULA.match(inner)
+    if match is None or len(part) > _MAX_LENGTH:
+        raise _wrong(text, "a number, a symbol such as H, or a form such as 16k or (16k+4)", part)
     return int(match["factor"] or 1) * symbol(match["name"]) + int(match["more"] or 0)
 
 
-def _folded(text: str) -> str:
-    return text.strip().replace("×", "x").replace(" ", "")
+def _number(part: str, text: str) -> int:
+    if part.isdecimal() and len(part) <= _MAX_LENGTH and 1 <= int(part) <= MAX_SIZE:
+        return int(part)
+    if not part:
+        raise _wrong(text, "sizes with single separators between them; x cannot be a symbol")
+    raise _wrong(text, f"whole numbers from 1 to {MAX_SIZE:,}, or symbols such as H", part)
+
+
+def _wrong(text: str, expected: str, part: str = "") -> UsageError:
+    received = f"'{shortened(part)}'" if part else ""
+    return usage_error(f"'{shortened(text)}' is not an input size", expected=expected, received=received)

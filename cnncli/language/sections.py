@@ -1,6 +1,6 @@
 """The sections of a spec that are not about the graph: ``train:``, ``budget:`` and ``paper:``.
 
-Declared here, without torch, so that a misspelt setting is reported by ``inspect`` already.
+Declared here, without torch, so that ``inspect`` already reports a misspelled setting.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Quantity(Reader[int]):
         return amount
 
     def amount(self, text: str) -> int | None:
-        """The whole number a text stands for, or None; a fraction left over counts as none."""
+        """Return the whole number that a text means, or None if it is not one."""
         match = _QUANTITY.match(text) if len(text) <= _MAX_LENGTH else None
         factor = self._units.get(match[2].casefold()) if match else None
         if match is None or factor is None:
@@ -71,12 +71,12 @@ class Quantity(Reader[int]):
 
 
 def _is_quantity(text: str) -> bool:
-    """Whether it has the form of one, so that it is no expression."""
+    """Return whether the text has the form of a quantity, and so is not an expression."""
     return _QUANTITY.match(text) is not None
 
 
 class Budget(Record):
-    """Upper limits that ``cnncli check`` holds a network to. A limit that is not given is not checked."""
+    """Upper limits that ``cnncli check`` enforces. A limit that is not given is not checked."""
 
     keyword = "budget"
 

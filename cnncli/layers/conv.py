@@ -68,7 +68,7 @@ class Conv(Layer):
     flip: bool = arg(Flag(), "mirror the kernel along every axis", default=False)
     bias: bool = arg(Flag(), "add a bias to every output channel", default=True)
 
-    sugar = True
+    shorthand = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example("{channels: 6, kernel: 5}", ((1, 32, 32),)),
         Example("{channels: 64, kernel: 7, stride: 2, padding: half, bias: false}", ((3, 21, 18),)),
@@ -185,7 +185,7 @@ class ConvTranspose(Layer):
     groups: Dim = arg(Count(), "number of groups of channels that are not connected", default=1)
     bias: bool = arg(Flag(), "add a bias to every output channel", default=True)
 
-    sugar = True
+    shorthand = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example("{channels: 64, kernel: 2, stride: 2}", ((128, 28, 28),)),
         Example("{channels: 4, kernel: 3, stride: 2, padding: 1, output_padding: 1}", ((6, 7, 5),)),

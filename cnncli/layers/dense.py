@@ -33,7 +33,7 @@ class Linear(Layer):
     features: Dim = arg(Count(), "number of output features", main=True)
     bias: bool = arg(Flag(), "add a bias to every output", default=True)
 
-    sugar = True
+    shorthand = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example("10", ((84,),)),
         Example("{features: 128, bias: false}", ((4096,),)),

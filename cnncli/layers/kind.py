@@ -12,7 +12,7 @@ from typing import ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from cnncli.algebra import Condition, Dim, known, product, same
 from cnncli.language.fields import Record
-from cnncli.language.sugar import SUGAR
+from cnncli.language.shorthand import SHORTHAND
 from cnncli.layers.geometry.window import POINT, AnyWindow
 
 Shape: TypeAlias = tuple[Dim, ...]
@@ -88,7 +88,7 @@ class Kind(Record, Generic[X]):
 
     family: ClassVar[str]
     joins: ClassVar[bool] = False
-    sugar: ClassVar[bool] = False
+    shorthand: ClassVar[bool] = False
     """Whether its arguments may include ``norm`` and ``activation``."""
     examples: ClassVar[tuple[Example, ...]] = ()
     criterion: ClassVar[str] = CRITERIA[0]
@@ -96,7 +96,7 @@ class Kind(Record, Generic[X]):
 
     @classmethod
     def words(cls) -> Collection[str]:
-        return (*cls.arguments, *SUGAR) if cls.sugar else cls.arguments.keys()
+        return (*cls.arguments, *SHORTHAND) if cls.shorthand else cls.arguments.keys()
 
     def check(self, input_shape: X) -> Iterator[Require]:
         """Yield what the input must satisfy, in the order in which to report it."""

@@ -151,7 +151,7 @@ class Subsample(Layer):
         PerAxis(), "step between neighborhoods; by default the kernel size", default=None
     )
 
-    sugar = True
+    shorthand = True
     examples: ClassVar[tuple[Example, ...]] = (
         Example("2", ((6, 28, 28),)),
         Example("{kernel: [3, 2], stride: 2}", ((4, 8, 7),)),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
-from cnncli.language.sugar import ACTIVATION, NORM, SUGAR
+from cnncli.language.shorthand import ACTIVATION, NORM, SHORTHAND
 from cnncli.layers.kind import CRITERIA, Kind
 
 K = TypeVar("K", bound=type[Kind[Any]])
 
 KINDS: Final[dict[str, type[Kind[Any]]]] = {}
 _RULES: Final = ("check", "output", "parameters", "macs", "operations", "connections", "windows")
-_SUGAR: Final[dict[str, dict[str, str]]] = {key: {} for key in SUGAR}
+_WORDS: Final[dict[str, dict[str, str]]] = {key: {} for key in SHORTHAND}
 
 
 def layer(name: str, *, norm: str = "", activation: bool = False) -> Callable[[K], K]:
@@ -40,7 +40,7 @@ def layer(name: str, *, norm: str = "", activation: bool = False) -> Callable[[K
         KINDS[name] = kind
         for key, word in ((NORM, norm), (ACTIVATION, name if activation else "")):
             if word:
-                _SUGAR[key][word] = name
+                _WORDS[key][word] = name
         return kind
 
     return register
@@ -63,8 +63,8 @@ class KindVocabulary:
         declared = KINDS.get(kind)
         return declared is not None and declared.joins
 
-    def takes_sugar(self, kind: str) -> bool:
-        return KINDS[kind].sugar
+    def takes_shorthand(self, kind: str) -> bool:
+        return KINDS[kind].shorthand
 
-    def sugar(self, key: str) -> Mapping[str, str]:
-        return _SUGAR[key]
+    def shorthand(self, key: str) -> Mapping[str, str]:
+        return _WORDS[key]

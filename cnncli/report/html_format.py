@@ -1,6 +1,6 @@
-"""Pages as HTML: one element with its own style, light or dark as the reader prefers, and no script.
+"""Pages as HTML: one element with its own style, light or dark as the reader prefers, without scripts.
 
-Rows that a table lets fold are in ``<details>``. Every row is a grid with the widths of its table's columns,
+Rows that may be folded are in ``<details>``. Every row is a grid with the widths of its table's columns,
 counted in characters, so that the tables within and beside a fold line up.
 """
 
@@ -40,11 +40,11 @@ overflow:visible;max-width:none;background:none;color:inherit}
 .cnncli details[open]>summary span:first-child::before{content:"▾ "}
 """
 _MARK: Final = 2
-"""The columns that the mark of a fold takes."""
+"""The width of the mark of a fold, in columns."""
 
 
 def lines(page: Page) -> Iterator[Line]:
-    """Yield the element that shows a page; it can stand anywhere in a document."""
+    """Yield the element that shows a page; it may be put anywhere in a document."""
     yield Line(f'<div class="cnncli"><style>{_STYLE}</style>', "")
     if page.title:
         yield from _text(Text((page.title,), "title"))
@@ -102,7 +102,7 @@ def _rows(
 
 
 def _outermost(folds: Sequence[Fold]) -> Iterator[Fold]:
-    """Yield those that lie in no other one; they are sorted, the longer one first."""
+    """Yield the folds that are not inside another; they are sorted, the longer one first."""
     end = 0
     for fold in folds:
         if fold.first >= end:

@@ -20,7 +20,7 @@ def lines(page: Page) -> Iterator[Line]:
 
 
 def _parts(page: Page) -> Iterator[Iterator[str]]:
-    """What has blank lines between it: Markdown would join a text and a table otherwise."""
+    """Yield the parts that need a blank line between them; Markdown would otherwise join text and table."""
     if page.title:
         yield iter([f"## {escape(page.title)}"])
     if page.verdict is not None:

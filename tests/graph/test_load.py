@@ -29,7 +29,7 @@ class Swash(FromInput):
 @pytest.fixture(autouse=True)
 def kinds_as_before() -> Any:
     """Whatever a test registers is gone after it."""
-    words = registry.KindVocabulary().sugar("activation")
+    words = registry.KindVocabulary().shorthand("activation")
     assert isinstance(words, dict)
     before = [(table, dict(table)) for table in (KINDS, words)]
     yield

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Step(NamedTuple):
-    """A variable, its value in the spec, what was found, and candidates around it."""
+    """The result for one variable: its value in the spec, the value found, and candidates around it."""
 
     name: str
     before: int
@@ -36,7 +36,7 @@ class Written(NamedTuple):
 
 
 class Search(NamedTuple):
-    """The network as the spec has it, the limits, and what was found for every variable."""
+    """The network with the spec's own values, the limits, and the result for every variable."""
 
     graph: Graph
     limits: Mapping[str, int]
@@ -45,12 +45,12 @@ class Search(NamedTuple):
 
     @property
     def values(self) -> Mapping[str, int]:
-        """The value that was found for every variable."""
+        """The values found, by variable."""
         return {step.name: step.value for step in self.steps}
 
 
 class Reopen(Protocol):
-    """Opens the spec again with more settings, and with some variables unknown."""
+    """Opens the spec again with more settings, and with some variables symbolic."""
 
     def __call__(
         self, settings: Sequence[str], *, unknown: Sequence[str] = (), domain: Domain | None = None
@@ -66,16 +66,16 @@ def search(
     output: str | None,
     size: Sequence[Dim] | None,
 ) -> Search:
-    """Fit variables one after another; a budget of memory is for the peak of a training step in float32.
+    """Fit variables one after another; a limit on memory applies to the peak of a training step in float32.
 
     Args:
         reopen: opens the spec with ``settings`` and more.
-        spec: its path or name, for messages, and to be written to ``output``.
-        variables: what to fit.
-        limits: the most that figures may be; the spec's own budget if there are none.
-        settings: what ``reopen`` sets already.
+        spec: its path or name.
+        variables: the variables to fit, in this order.
+        limits: the limits of figures; if empty, the spec's own budget.
+        settings: the settings that ``reopen`` already applies.
         output: a new file for the changed spec.
-        size: the input size that was asked for, which no file can keep.
+        size: the requested input size, if any; a spec cannot be written with it.
 
     Raises:
         UsageError: no value fits, all do, or an argument is wrong.
@@ -95,7 +95,7 @@ def search(
 
 
 class _Varied:
-    """The spec, as often as it is opened with other values for its variables."""
+    """Opens the spec with other values for its variables."""
 
     def __init__(self, reopen: Reopen, *, own_budget: bool) -> None:
         self._reopen = reopen
@@ -111,33 +111,35 @@ class _Varied:
         return opened
 
     def _refuse_another(self, opened: Opened) -> None:
-        """Refuse a budget of the spec that is another one for other values: which would it be?"""
+        """Refuse a budget that depends on the variables: it is unclear which of its values would apply."""
         self._budget = self._budget or opened.budget
         if opened.budget != self._budget or Budget.keyword in opened.in_numbers:
-            raise usage_error("the spec's budget depends on what is varied", hint="give one with --limit")
+            raise usage_error(
+                "the spec's budget depends on the varied variables", hint="set limits with --limit"
+            )
 
 
 def _set_texts(values: Mapping[str, int]) -> list[str]:
-    """Return the values as ``--set`` takes them."""
+    """Return the values in the form of ``--set``."""
     return [f"{name}={value}" for name, value in values.items()]
 
 
 def _check_names(vary: Sequence[str], overrides: Sequence[str]) -> None:
-    """Refuse a variable that is named twice, or that has a value from the command line.
+    """Check that each variable is named once and has no value from the command line.
 
     Raises:
-        UsageError: there is one.
+        UsageError: one does not.
     """
     fixed = {text.partition("=")[0].strip() for text in overrides}
     for index, name in enumerate(vary):
         if name in vary[:index]:
             raise usage_error(f"'{name}' is given twice", expected="each variable once")
         if name in fixed:
-            raise usage_error(f"'{name}' cannot have a value and be varied", expected="one of them")
+            raise usage_error(f"'{name}' cannot be both set and varied", expected="one of them")
 
 
 def _own_limits(spec: str, budget: Budget) -> Mapping[str, int]:
-    """The spec's own limits.
+    """Return the spec's own limits.
 
     Raises:
         UsageError: it has none.
@@ -145,12 +147,12 @@ def _own_limits(spec: str, budget: Budget) -> Mapping[str, int]:
     own = {name: getattr(budget, name) for name in Budget.arguments}
     limits = {name: most for name, most in own.items() if most is not None}
     if not limits:
-        raise usage_error(f"'{spec}' has no budget", hint="give one: --limit params=1M")
+        raise usage_error(f"'{spec}' has no budget", hint="set a limit: --limit params=1M")
     return limits
 
 
 def _fit_all(task: Task, own: Opened, vary: Sequence[str]) -> tuple[Step, ...]:
-    """The variables one after another, each beside those before it at the values that were found."""
+    """Return the results for the variables, each with those before it at the values found."""
     values: dict[str, int] = {}
     steps: list[Step] = []
     for name in vary:
@@ -169,7 +171,7 @@ def _fit_all(task: Task, own: Opened, vary: Sequence[str]) -> tuple[Step, ...]:
 
 
 def _own_value(own: Opened, name: str) -> int:
-    """The whole number that the spec gives a variable; 1 where it gives none, which ``fit`` tells of."""
+    """Return the spec's whole number for a variable, or 1 if it has none, which ``fit`` reports."""
     try:
         value = own.document.numbers.result(name)
     except (KeyError, SpecError):
@@ -178,23 +180,23 @@ def _own_value(own: Opened, name: str) -> int:
 
 
 def _found(task: Task, name: str, value: int, values: Mapping[str, int]) -> Candidate:
-    """What the value that was found makes of the network.
+    """Return the figures of the network with the value found.
 
     Raises:
-        UsageError: numbers may not be as large as formulas.
+        UsageError: the value exceeds the largest number that a spec may contain; formulas have no such limit.
     """
     try:
         return candidate(task, name, value, values)
     except SpecError as error:
-        message = f"the largest value of '{name}' that fits is {value}, but numbers may not be so large"
+        message = f"the largest value of '{name}' within the budget is {value}, which a spec cannot contain"
         came = error.diagnostics[0].message
         raise usage_error(message, expected="a smaller budget", received=came) from None
 
 
 def _accepted(task: Task, name: str, around: Iterable[int], values: Mapping[str, int]) -> Iterator[Candidate]:
-    """Those of some values that the network accepts in numbers too.
+    """Yield the candidates with those of the values that the network accepts.
 
-    Numbers have limits that formulas do not know, and the spec's own value may be out of bounds.
+    Numbers have limits that formulas do not have, and the spec's own value may be out of bounds.
     """
     for value in around:
         with suppress(SpecError):
@@ -202,19 +204,21 @@ def _accepted(task: Task, name: str, around: Iterable[int], values: Mapping[str,
 
 
 def _nothing(task: Task, name: str, fitted: Fitted, values: Mapping[str, int]) -> UsageError:
-    """The error where there is no largest value."""
+    """Return the error if no value fits, or if all do."""
     if fitted.endless:
-        message = f"there is no largest value of '{name}': values without end stay within the budget"
+        message = f"'{name}' has no largest value: arbitrarily large values stay within the budget"
         constant = all(isinstance(each, int) for found in (fitted.formulas or {}).values() for each in found)
-        hint = f"'{name}' has no part in what is limited" if fitted.formulas and constant else ""
-        return usage_error(message, expected="a smaller budget, or one for what grows with it", hint=hint)
+        hint = f"the limited figures do not depend on '{name}'" if fitted.formulas and constant else ""
+        return usage_error(
+            message, expected="a smaller budget, or a limit on a figure that grows with it", hint=hint
+        )
     assert fitted.above is not None, name
     least = candidate(task, name, fitted.above, values)
     over = least.over(task.limits)
     excess = listing([f"{figure} {_amount(figure, least.figures[figure])}" for figure in over])
     of = f" from 1 to {fitted.tried}" if fitted.tried is not None else ""
     return usage_error(
-        f"no value of '{name}'{of} keeps within the budget",
+        f"no value of '{name}'{of} stays within the budget",
         expected="a larger budget",
         received=f"{excess} with {name}={least.value}, the smallest that the network accepts",
     )

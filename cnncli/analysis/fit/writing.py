@@ -1,4 +1,4 @@
-"""Writing a spec with other values for its variables, its text and comments kept where that is possible."""
+"""Write a spec with other values for its variables, keeping its text and comments if possible."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ from cnncli.language.writer import to_yaml
 
 
 def check_new(path: str, size: Sequence[Dim] | None) -> None:
-    """Refuse a file that cannot be written, before anything is computed.
+    """Check that the file can be written, before anything is computed.
 
     Raises:
-        UsageError: it exists, is not a file name, or its folder does not exist.
+        UsageError: it exists, is not a file name, its folder does not exist, or an input size is given.
     """
     if size is not None:
-        hint = "'input:' in the spec is what the new one will have"
-        raise usage_error("--output cannot go with --input", expected="one of them", hint=hint)
+        hint = "the new spec has the 'input' of the old one; change it there"
+        raise usage_error("--output cannot be combined with --input", expected="one of them", hint=hint)
     file = Path(path)
     if not file.name or path == "-":
-        raise usage_error(f"--output '{path}' is no file", expected="a new file, such as narrow.yaml")
+        raise usage_error(f"--output '{path}' is not a file name", expected="a new file, such as narrow.yaml")
     if file.exists() or file.is_symlink():
-        raise usage_error(f"'{path}' exists already", expected="a new file: nothing is overwritten")
+        raise usage_error(f"'{path}' already exists", expected="a new file")
     if not file.parent.is_dir():
-        raise usage_error(f"there is no folder '{file.parent}'", expected="a folder for the new file")
+        raise usage_error(f"no such folder: '{file.parent}'", expected="an existing folder for the new file")
 
 
 def write_with(path: str, spec: str, overrides: Sequence[str]) -> bool:
-    """Write the spec with these overrides; whether its text, comments included, could be kept.
+    """Write the spec with these overrides, and return whether its text, comments included, was kept.
 
-    That cannot be where the file does not say all by itself, or not in words of its own.
+    It is not kept if the spec extends another one, or if an override changes something else than the written
+    value of a variable in the file itself.
 
     Raises:
         UsageError: it cannot be written.
     """
     wanted = open_spec(spec, overrides=overrides).document
-    # Only its text: without the overrides its layers need not fit.
+    # Only the document: without the overrides its layers need not fit together.
     document = load(spec, (), Faults())
     words = (text.partition("=") for text in overrides)
     text = with_values(document, {name.strip(): word.strip() for name, _, word in words})
@@ -56,7 +57,7 @@ def write_with(path: str, spec: str, overrides: Sequence[str]) -> bool:
 
 
 def _document(text: str, name: str) -> Document | None:
-    """What a text says as a spec, or None where it is none by itself: it extends another one."""
+    """Return the document of a text, or None if it is not a spec by itself because it extends another one."""
     try:
         return open_text(text, name=name).document
     except SpecError:

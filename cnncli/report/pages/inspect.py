@@ -1,6 +1,6 @@
-"""The page of ``cnncli inspect`` for one network: every layer, totals, and where formulas hold.
+"""The page of ``cnncli inspect`` for one network: every layer, totals, and for which sizes formulas hold.
 
-What formulas need is imported where there are some: a table of numbers does not wait for it.
+Modules for formulas are imported only if there are any: a table of numbers does not wait for them.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ _TOTALS: Final = (
 
 
 class Formulas(NamedTuple):
-    """What belongs to formulas: the memory, and the sizes for which they hold."""
+    """What is shown with formulas: the memory, and the sizes for which they hold."""
 
     memory: MemoryTotals
     found: ValidSizes
 
 
 class Asked(NamedTuple):
-    """What is shown besides the costs: the views of the layers, and a comparison with dense ones.
+    """What is shown besides the costs: views of the layers, and a comparison with dense ones.
 
-    Names of more than ``depth`` parts share a row. ``formulas`` is given where sizes are unknown.
+    Layers whose names have more than ``depth`` parts share a row. ``formulas`` is given if sizes are unknown.
     """
 
     depth: int | None = None
@@ -147,7 +147,7 @@ def _summary(graph: Graph, costs: Costs, views: Sequence[View]) -> Iterator[str]
 
 
 def _dense_table(comparisons: Sequence[Comparison]) -> Table:
-    """Return the weights of each layer beside those of a fully connected one."""
+    """Return a table of the weights of each layer and of a fully connected one."""
     shapes = [
         f"{shape_text(each.node.input_shapes[0])} -> {shape_text(each.node.output_shape)}"
         for each in comparisons
@@ -199,7 +199,7 @@ def _factor(factor: float) -> str:
 def _formula_sections(
     graph: Graph, costs: Costs, depth: int | None, formulas: Formulas, width: int | None
 ) -> Iterator[Section]:
-    """Yield the table, the formulas that it has no room for, totals, and what the names stand for."""
+    """Yield the table, the formulas for which it has no room, totals, and definitions of the names."""
     from cnncli.report.text.continuation import continuation  # noqa: PLC0415
     from cnncli.report.text.formulas import Names, abbreviated  # noqa: PLC0415
     from cnncli.report.text.wrapping import INDENT  # noqa: PLC0415
@@ -250,7 +250,7 @@ def _memory(heading: str, amount: Amount, why_none: str, names: Names) -> str:
 
 
 def _document(graph: Graph, costs: Costs, batch: int, asked: Asked) -> dict[str, Any]:
-    """Return the document. Figures are for ``batch`` samples, shapes for one."""
+    """Return the JSON document. Figures are for ``batch`` samples, shapes for one."""
     outputs = {name: shape_numbers(output.shape) for name, output in graph.outputs.items()}
     whole = {"schema": SCHEMA} | summary_data(graph, costs, batch)
     if asked.formulas is not None:
@@ -260,7 +260,7 @@ def _document(graph: Graph, costs: Costs, batch: int, asked: Asked) -> dict[str,
 
 
 def summary_data(graph: Graph, costs: Costs, batch: int) -> dict[str, Any]:
-    """Return what a document says of a whole network."""
+    """Return the keys of a document that describe the whole network."""
     totals = {"totals": _totals_data(costs.totals)}
     if graph.has_training_only:
         totals["training_totals"] = _totals_data(costs.training_totals)
@@ -276,13 +276,13 @@ def summary_data(graph: Graph, costs: Costs, batch: int) -> dict[str, Any]:
 def layers_data(
     costs: Costs, comparisons: Sequence[Comparison] = (), views: Sequence[View] = ()
 ) -> list[dict[str, Any]]:
-    """Return what a document says of every layer."""
+    """Return the values of a document that describe the layers."""
     dense = {each.node.name: each for each in comparisons}
     return [_layer_data(row, dense, views) for row in costs.rows]
 
 
 def _formulas_data(graph: Graph, formulas: Formulas) -> dict[str, Any]:
-    """Return memory, null where it has no one formula, and where all formulas hold."""
+    """Return the memory, null if it has no single formula, and the sizes for which all formulas hold."""
     from cnncli.analysis.memory.totals import DTYPE  # noqa: PLC0415
     from cnncli.report.pages.sizes import where_it_holds  # noqa: PLC0415
     from cnncli.report.text.amounts import peak_data, written_out  # noqa: PLC0415

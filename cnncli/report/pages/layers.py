@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
-from cnncli.language.sugar import SUGAR
+from cnncli.language.shorthand import SHORTHAND
 from cnncli.layers import Kind, shape_text
 from cnncli.report.page import Page, Section, Text
 
@@ -69,8 +69,8 @@ def _arguments(kind: type[Kind[Any]]) -> Iterator[str]:
         notes = ["main argument"] if declared.main else []
         notes.append("required" if declared.required else f"default {default_text(declared.default)}")
         yield f"  {name}: {_quoted(declared.help)} ({', '.join(notes)}); {declared.reader.expected}"
-    if kind.sugar:
-        yield f"  {', '.join(SUGAR)}: written here, they become the layers that follow"
+    if kind.shorthand:
+        yield f"  {', '.join(SHORTHAND)}: written here, they become the layers that follow"
 
 
 def first_sentence(kind: type[Kind[Any]]) -> str:

@@ -66,7 +66,7 @@ def _alike(axes: Sequence[Axis]) -> list[tuple[str, Axis]]:
 
 
 def words(sizes: SizeSet) -> str:
-    """Return a set in words: ``32, 48, 64, ... (multiples of 16 from 32)``."""
+    """Return a description of a set: ``32, 48, 64, ... (multiples of 16 from 32)``."""
     if sizes == ALL:
         return "any"
     if not sizes.tails:
@@ -112,9 +112,9 @@ def _reasons(bounds: Sequence[Bound]) -> Iterator[Text]:
 def _document(graph: Graph, found: ValidSizes, nearest: Mapping[str, Near]) -> dict[str, Any]:
     """Return the document.
 
-    From the number given on, all n congruent to a residue are accepted; ``isolated`` are single ones below.
-    No other size is, and of these only those that satisfy the conditions that are not ``decided``. The same
-    is true of ``near``, which is about each axis by itself.
+    For each residue, all sizes congruent to it are accepted from the given one upwards; ``isolated`` are
+    single accepted sizes below. All sizes must also satisfy the conditions that are not ``decided``. ``near``
+    considers each axis by itself.
     """
     content: dict[str, Any] = {
         "schema": SCHEMA,

@@ -13,13 +13,13 @@ from cnncli.language.tree import Entries, Scalar, Value, describe
 
 NORM: Final = "norm"
 ACTIVATION: Final = "activation"
-SUGAR: Final = (NORM, ACTIVATION)
+SHORTHAND: Final = (NORM, ACTIVATION)
 """The arguments that become separate layers, in this order."""
 
 _NONE: Final = "none"
 
 
-class SugarLayer(NamedTuple):
+class ShorthandLayer(NamedTuple):
     """A layer written as shorthand: its kind, its arguments without defaults, and the place of its word."""
 
     kind: str
@@ -27,18 +27,18 @@ class SugarLayer(NamedTuple):
     location: Location
 
 
-def take_sugar(arguments: dict[str, Argument]) -> dict[str, Argument]:
+def take_shorthand(arguments: dict[str, Argument]) -> dict[str, Argument]:
     """Remove the shorthand from ``arguments`` and return it, in the order of the layers."""
-    return {key: arguments.pop(key) for key in SUGAR if key in arguments}
+    return {key: arguments.pop(key) for key in SHORTHAND if key in arguments}
 
 
-def read_sugar(key: str, argument: Argument, vocabulary: Vocabulary) -> SugarLayer | None:
-    """Return the layer that ``key`` (one of :data:`SUGAR`) adds, or None for the word ``none``.
+def read_shorthand(key: str, argument: Argument, vocabulary: Vocabulary) -> ShorthandLayer | None:
+    """Return the layer that ``key`` (one of :data:`SHORTHAND`) adds, or None for the word ``none``.
 
     Raises:
         SpecError: the value has the wrong form, or its word is unknown.
     """
-    words = vocabulary.sugar(key)
+    words = vocabulary.shorthand(key)
     word, given = _word(key, argument, words)
     name = interpolate(word, argument.scope)
     if name == _NONE:
@@ -50,7 +50,7 @@ def read_sugar(key: str, argument: Argument, vocabulary: Vocabulary) -> SugarLay
         message = f"unknown {key} '{shortened(name)}'"
         raise SpecError(Diagnostic("unknown-kind", message, word.location, hint=hint))
     arguments = read_arguments(given, vocabulary.main_argument(kind), kind, argument.scope)
-    return SugarLayer(kind, arguments, word.location)
+    return ShorthandLayer(kind, arguments, word.location)
 
 
 def _word(key: str, argument: Argument, words: Mapping[str, str]) -> tuple[Scalar, Value | None]:
