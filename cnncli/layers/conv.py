@@ -48,7 +48,9 @@ class Conv(Layer):
     no difference for a learned kernel; ``flip: true`` computes exactly that.
 
     The output has floor((n + pads - k') / s) + 1 positions along an axis, k' = d(k - 1) + 1
-    (Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016).
+    (Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016). ``valid`` adds no pads,
+    ``half`` adds floor(d(k - 1) / 2) on each side, and ``same`` adds what ceil(n / s) positions need, the odd
+    one after.
 
     A ``table`` lists for every output channel the input channels that it reads, counted from 0, as table I
     of LeCun et al. (1998) does; each of these connections has one kernel.
