@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cnncli.algebra.expression import Expr
 
 _LIMIT: Final = 2**63
-"""From here on numbers do not fit into 64 bits with a sign."""
+"""The smallest number that does not fit into a signed 64-bit integer."""
 
 
 def call(formula: Expr, sizes: Mapping[str, Any]) -> Any:
@@ -43,6 +43,6 @@ def _exact(name: str, size: Any) -> Any:
 
 
 def _narrow(values: Any) -> Any:
-    """Return an array of Python's integers with 64 bits each where all of them fit."""
+    """Return an array of Python's integers with dtype int64 if all of them fit."""
     fits = values.size == 0 or (values.max() < _LIMIT and values.min() >= -_LIMIT)
     return values.astype("int64") if fits else values

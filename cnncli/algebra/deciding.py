@@ -110,7 +110,7 @@ class Stretches(NamedTuple):
 
 
 def effort(condition: Condition) -> int:
-    """Return how much work it is to solve a condition on one unknown: residue classes times terms."""
+    """Return the work of solving a condition on one unknown: residue classes times terms."""
     terms = condition.expr.terms
     return _modulus(terms, 1) * len(terms)
 
@@ -183,7 +183,7 @@ def _atom_in_class(atom: Atom, period: int, residue: int, known: dict[Atom, Poly
 
 
 class Domain:
-    """What is known about unknown sizes: the values each may have, and further conditions that are assumed.
+    """Knowledge about unknown sizes: the values each may have, and further conditions that are assumed.
 
     A domain only shrinks, so a condition that holds once holds from then on. ``undecided`` lists the
     conditions that were used as truth values although they hold for some sizes only, in the order of their

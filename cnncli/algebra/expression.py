@@ -100,7 +100,7 @@ class Expr:
         Raises:
             TypeError: a symbol is given no size, or a size is not a whole number.
         """
-        from cnncli.algebra.calling import call  # noqa: PLC0415 - only who asks for a value needs it
+        from cnncli.algebra.calling import call  # noqa: PLC0415 - few commands need it
 
         return call(self, sizes)
 

@@ -19,11 +19,11 @@ LIMITS: Final[Mapping[str, Quantity]] = {
     for name, argument in Budget.arguments.items()
     if isinstance(argument.reader, Quantity)
 }
-"""What a budget can limit, and how each limit is read."""
+"""The figures that a budget can limit, with the reader of each limit."""
 
 
 class Verdict(NamedTuple):
-    """One limit: the figure's name, the limit, what the network has, and the heaviest layers."""
+    """One limit: the figure's name, the limit, the network's figure, and the heaviest layers."""
 
     figure: str
     limit: int
@@ -66,7 +66,8 @@ def read_limits(limits: Mapping[str, int | str], figures: Mapping[str, Quantity]
             raise usage_error(f"'{name}' cannot be limited", expected=expected, hint=hint)
         amount = figures[name].amount(str(limit))
         if amount is None:
-            raise usage_error(f"limit of {name}", expected=figures[name].expected, received=f"'{limit}'")
+            message = f"the limit of {name} is not a number"
+            raise usage_error(message, expected=figures[name].expected, received=f"'{limit}'")
         read[name] = amount
     return read
 

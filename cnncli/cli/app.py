@@ -1,4 +1,4 @@
-"""The application: commands, and what they share."""
+"""The application: the commands, and shared options."""
 
 from __future__ import annotations
 

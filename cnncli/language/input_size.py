@@ -30,7 +30,7 @@ def parse_shape(text: str | None) -> tuple[Dim, ...] | None:
     if len(sizes) > _MAX_AXES or not (sizes or first.isdecimal()):
         raise _wrong(text, "channels and one to three sizes, such as 3x224x224 or 3xHxW; 784 for a vector")
     if _SYMBOL.match(first):
-        raise _wrong(text, "a number of channels before the sizes, such as 3xHxW")
+        raise _wrong(text, "a number of channels before the sizes, such as 3x224x224 or 3xHxW")
     return (_number(first, text), *(_size(part, text) for part in sizes))
 
 
@@ -48,8 +48,10 @@ def _number(part: str, text: str) -> int:
     if part.isdecimal() and len(part) <= _MAX_LENGTH and 1 <= int(part) <= MAX_SIZE:
         return int(part)
     if not part:
-        raise _wrong(text, "sizes with single separators between them; x cannot be a symbol")
-    raise _wrong(text, f"whole numbers from 1 to {MAX_SIZE:,}, or symbols such as H", part)
+        raise _wrong(text, "sizes with one x between them, such as 3x224x224 or 3xHxW; x cannot be a symbol")
+    raise _wrong(
+        text, f"whole numbers from 1 to {MAX_SIZE:,}, such as 3x224x224, or symbols, such as 3xHxW", part
+    )
 
 
 def _wrong(text: str, expected: str, part: str = "") -> UsageError:

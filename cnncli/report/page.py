@@ -1,4 +1,4 @@
-"""What a command shows, before it has a format: a title, a verdict, tables, texts and data.
+"""The output of a command before it has a format: a title, a verdict, tables, texts and data.
 
 A command builds a :class:`Page`; :mod:`cnncli.report.show` shows any page in any format.
 """
@@ -24,11 +24,11 @@ class Text(NamedTuple):
 
 
 Section: TypeAlias = "tuple[Table | Text, ...]"
-"""What belongs together: a blank line comes before it, none within."""
+"""Blocks that belong together, with a blank line before the first and none between them."""
 
 
 class Verdict(NamedTuple):
-    """The answer in a line or a few; ``good`` is None where nothing could be decided."""
+    """The answer in a line or a few; ``good`` is None if nothing could be decided."""
 
     lines: tuple[str, ...]
     good: bool | None

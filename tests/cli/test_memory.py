@@ -90,7 +90,7 @@ def test_markdown(tmp_path: Path) -> None:
         (("--set", "train.optimizer=adam"), "sgd or adamw"),
         (("--set", "train.momentum=2"), "a number from 0 to 1"),
         (("--dtype", "int8"), "int8"),
-        (("--input", "3x"), "--input 3x"),
+        (("--input", "3x"), "'3x' is not an input size"),
         (("--input", "1x4x4"), "the kernel of 'conv' is larger than its input"),
     ],
 )

@@ -1,1 +1,1 @@
-"""What a network costs, and what follows from its costs."""
+"""The costs of a network, and figures derived from them."""

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, buffers, multiply-accumulates, operations, neurons, connections.
+"""The costs of a network: parameters, buffers, multiply-accumulates, operations, neurons, connections.
 
 All figures are for one sample unless a batch is given; docs/counting.md defines what is counted.
 """

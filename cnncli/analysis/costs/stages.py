@@ -53,7 +53,7 @@ def stages(graph: Graph) -> Stages:
 def axes(node: Node) -> list[tuple[AnyWindow, int]]:
     """Return window and input size along each axis; empty for joins and for layers without windows.
 
-    Only a graph of known sizes has stages: formulas need not tell whether a size changes.
+    The sizes must be known: from formulas it may not be decidable whether a size changes.
     """
     reading = node.layer.readings(node.input_shape)[0]
     if node.layer.joins or not isinstance(reading, tuple):

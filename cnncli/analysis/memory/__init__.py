@@ -1,1 +1,1 @@
-"""How much memory a network needs."""
+"""The memory that a network needs."""

@@ -49,12 +49,12 @@ class MemoryReport(NamedTuple):
 
     @property
     def inference_peak(self) -> Peak:
-        """The most that is held at once in inference."""
+        """The most memory that is live at once in inference."""
         return self.peaks.of(self.memory.inference)
 
     @property
     def training_peak(self) -> Peak:
-        """The most that is held at once in a training step."""
+        """The most memory that is live at once in a training step."""
         return self.peaks.of(self.memory.training)
 
 

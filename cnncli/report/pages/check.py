@@ -29,7 +29,7 @@ class Checked(NamedTuple):
 
 
 def page(checked: Sequence[Checked]) -> Page:
-    """Return the page; several networks get a verdict on all of them, too."""
+    """Return the page; of several networks it also has a verdict on all of them."""
     data = partial(_document, checked)
     if len(checked) == 1:
         (only,) = checked

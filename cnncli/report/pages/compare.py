@@ -19,7 +19,7 @@ SCHEMA: Final = "cnncli.compare/1"
 
 
 def page(networks: Sequence[Overview], batch: int = 1, *, layers: bool = False) -> Page:
-    """Return the page; with ``layers`` it has the networks' layers side by side, too."""
+    """Return the page; with ``layers`` it also has the networks' layers side by side."""
     sections = partial(_sections, networks, batch, layers)
     return Page("", sections, partial(_document, networks, batch, layers))
 
@@ -51,7 +51,7 @@ def _table(networks: Sequence[Overview]) -> Table:
 
 
 def _names(networks: Sequence[Overview]) -> list[str]:
-    """Return a label for each network: its name, and its file too where another has the same name."""
+    """Return a label for each network: its name, and also its file if another one has the same name."""
     count = Counter(each.graph.name for each in networks)
     return [
         printable(name if count[name] == 1 else f"{name} ({source.name})")
@@ -68,5 +68,5 @@ def _document(networks: Sequence[Overview], batch: int, layers: bool) -> dict[st
 
 
 def row_data(network: Overview, batch: int) -> dict[str, Any]:
-    """Return what a document says of one of several networks."""
+    """Return the keys of a document that describe one of several networks."""
     return summary_data(network.graph, network.costs, batch) | {"depth": network.depth}

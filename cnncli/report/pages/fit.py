@@ -1,4 +1,4 @@
-"""The page of ``cnncli fit``: the largest value that fits, beside its neighbors."""
+"""The page of ``cnncli fit``: the largest value that fits, and its neighbors."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def _sections(found: Search, _: int | None) -> Iterator[Section]:
     if found.written is None:
         yield (options,)
         return
-    lost = "" if found.written.kept else ", without the comments, which could not be carried over"
+    lost = "" if found.written.kept else ", without comments, which could not be kept"
     yield options, Text((f"written to {printable(found.written.path)}{lost}",), indent=INDENT)
 
 
 def batch(found: Search) -> int:
-    """Return the batch of the network that was found."""
+    """Return the batch size of the network that was found."""
     last = found.steps[-1]
     return next(each.batch for each in last.candidates if each.value == last.value)
 
@@ -82,7 +82,7 @@ def _verdict(candidate: Candidate, step: Step, limits: Mapping[str, int]) -> str
 
 
 def _notes(fitted: Fitted) -> Iterator[str]:
-    """Yield how it was found."""
+    """Yield lines about how the value was found."""
     if fitted.tried is not None:
         yield f"values from 1 to {fitted.tried} were tried, because no formula decides it"
     for name, found in (fitted.formulas or {}).items():
@@ -93,7 +93,7 @@ def _notes(fitted: Fitted) -> Iterator[str]:
 
 
 def amount(name: str, value: int, *, brief: bool = False) -> str:
-    """Return a figure as a person says it, bytes with their unit."""
+    """Return a figure as text, bytes with a unit."""
     if name in (MEMORY, _WEIGHTS):
         return readable_bytes(value)
     return short(value) if brief else exact(value)

@@ -41,7 +41,7 @@ def page(report: MemoryReport) -> Page:
 
 
 def _title(report: MemoryReport) -> str:
-    """Return what the figures are of."""
+    """Return the title: network, input, batch size, dtype and optimizer."""
     settings = report.settings
     momentum = f", momentum {settings.momentum:g}" if settings.optimizer == "sgd" else ""
     how = f"batch of {exact(report.batch)}, {report.dtype}, {settings.optimizer}{momentum}"
@@ -58,7 +58,7 @@ def _sections(report: MemoryReport, _: int | None) -> Iterator[Section]:
 
 
 def _layers_table(report: MemoryReport, short: Short) -> Table:
-    """Return for every layer its weights, what is live while it runs, and what training keeps of it."""
+    """Return the table of layers: weights, memory that is live while they run, memory saved in training."""
     rows = report.memory.rows
     live = [report.peaks.of(row.inference) if row.inference else None for row in rows]
     columns = (
@@ -72,7 +72,7 @@ def _layers_table(report: MemoryReport, short: Short) -> Table:
 
 
 def _parts(report: MemoryReport) -> Iterator[tuple[str, Dim, bool]]:
-    """Yield what takes memory: its name, its bytes, and whether it exists in training only."""
+    """Yield the parts of memory: name, bytes, and whether it exists in training only."""
     memory = report.memory
     yield "weights", memory.weights, False
     yield "buffers", memory.buffers, False
@@ -83,7 +83,7 @@ def _parts(report: MemoryReport) -> Iterator[tuple[str, Dim, bool]]:
 
 
 def _parts_table(report: MemoryReport) -> Table:
-    """Return what takes memory in inference and in training, and the most at any one moment."""
+    """Return the parts of memory in inference and in training, and the peaks."""
     named = [*_parts(report)]
     inference = [None if only else amount for _, amount, only in named]
     return Table(
@@ -117,7 +117,7 @@ def _fits_table(fits: Fits) -> Table:
 
 
 def _notes(report: MemoryReport) -> Iterator[str]:
-    """Yield how to read the tables."""
+    """Yield explanations of the tables."""
     yield "live: everything but weights that is in memory while a layer runs in inference"
     yield "saved: what autograd keeps for this layer and for no earlier one"
     if report.graph.has_training_only:
@@ -129,7 +129,7 @@ def _notes(report: MemoryReport) -> Iterator[str]:
 
 
 def _formula_sections(report: MemoryReport, found: ValidSizes, width: int | None) -> Iterator[Section]:
-    """Yield the layers, the formulas that they have no room for, the parts, and what names stand for."""
+    """Yield the layers, formulas for which their table has no room, the parts, and definitions of names."""
     names = Names(report.graph.unknowns)
     name, output, *figures = _layers_table(report, names.short).columns
     exactly = (each._replace(short_cells=None, optional=True) for each in figures)

@@ -1,4 +1,4 @@
-"""The page of ``cnncli probe``: what is predicted of every map, and what was measured."""
+"""The page of ``cnncli probe``: predictions for every map, and measurements."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCHEMA: Final = "cnncli.probe/1"
 
 
 def page(graph: Graph, probe: Probe, settings: Mapping[str, Any]) -> Page:
-    """Return the page; ``settings`` are what was asked for."""
+    """Return the page; ``settings`` are those of the measurement."""
     title = f"{printable(graph.name)}: input {shape_text(graph.input)}"
     rank = len(graph.input) - 1
     verdict = Verdict(tuple(_verdict(probe, rank)), probe.holds)
@@ -111,7 +111,7 @@ def _document(graph: Graph, probe: Probe, settings: Mapping[str, Any]) -> dict[s
 
 
 def _layer_data(along: Sequence[Found]) -> dict[str, Any]:
-    """Return what a document says of one map, axis by axis."""
+    """Return the values of a document that describe one map, axis by axis."""
     node = along[0].claim.node
     return {
         "name": node.name,

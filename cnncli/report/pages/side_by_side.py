@@ -20,7 +20,7 @@ from cnncli.layers.geometry.window import TransposedWindow, Window
 from cnncli.report.text.columns import GAP, Column, Table
 
 _SHORT: Final = {"linear": "FC", "localresponsenorm": "LRN"}
-"""What papers call a kind whose own name would widen every column."""
+"""The names in papers of kinds whose own names would widen every column."""
 
 Cells: TypeAlias = Sequence[str]
 

@@ -1,4 +1,4 @@
-"""Views of receptive fields and shifts, shown beside the costs of every layer."""
+"""Views of receptive fields and shifts, shown next to the costs of every layer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FieldView(NamedTuple):
     fields: Mapping[str, Field]
 
     def columns(self, nodes: Sequence[str], blank: int) -> Iterator[Column]:
-        """Yield ``size``, ``jump`` and ``center``, in input positions; ``all`` where everything is seen."""
+        """Yield ``size``, ``jump`` and ``center``, in input positions; ``all`` for the whole input."""
         fields = [self.fields[node] for node in nodes]
         empty = [""] * blank
         yield Column("field", [_size(field) for field in fields] + empty, right=True)
@@ -31,7 +31,7 @@ class FieldView(NamedTuple):
         yield Column("center", [_center(field) for field in fields] + empty, right=True)
 
     def notes(self) -> Iterator[str]:
-        """Yield where positions begin to see parts of the input that differ in shape."""
+        """Yield the nodes from which on positions read parts of the input with different shapes."""
         found = dict.fromkeys(field.uneven for field in self.fields.values() if field.uneven is not None)
         for uneven in list(found)[:_MOST_NOTES]:
             yield f"{_UNEVEN} {uneven.node}: {uneven.reason}"
@@ -54,17 +54,17 @@ class FieldView(NamedTuple):
 
 
 class ShiftView(NamedTuple):
-    """The shifts under which every node's output only moves: its translation equivariance."""
+    """The smallest shift of the input that shifts each node's output: its translation equivariance."""
 
     shifts: Mapping[str, tuple[Shift, ...]]
 
     def columns(self, nodes: Sequence[str], blank: int) -> Iterator[Column]:
-        """Yield ``shift``: in input pixels, and how far the output moves; ``none`` if no shift moves it."""
+        """Yield ``shift``: in input pixels, and how far the output moves; ``none`` without equivariance."""
         cells = [agreed([answer(shift) for shift in self.shifts[node]] or [_NONE], ", ") for node in nodes]
         yield Column("shift", cells + [""] * blank)
 
     def notes(self) -> Iterator[str]:
-        """Yield how to read shifts, and which nodes end equivariance."""
+        """Yield an explanation of shifts, and the nodes that end equivariance."""
         if self.shifts[INPUT]:
             yield "shift 4 -> 1: if the input moves by 4 pixels, the output moves by 1 position"
         if any(not shift.moves and shift.broken is None for each in self.shifts.values() for shift in each):
@@ -77,7 +77,7 @@ class ShiftView(NamedTuple):
             yield f"and so do {len(found) - _MOST_NOTES} other nodes"
 
     def document(self, node: str) -> dict[str, Any]:
-        """Return ``shift``: pixels and moves along every axis; null, with ``broken``, where there is none."""
+        """Return ``shift``: pixels and moves along every axis; null, with ``broken``, if there are none."""
         shifts = self.shifts[node]
         document: dict[str, Any] = {
             "pixels": [None if shift.broken else shift.pixels for shift in shifts],
@@ -97,7 +97,7 @@ def _size(field: Field) -> str:
 
 
 def _sizes(field: Field) -> list[int]:
-    """What one output sees along each axis."""
+    """Return the size that one output reads along each axis."""
     return [axis.size for axis in field.axes] if field.axes is not None else list(field.values or ())
 
 

@@ -49,13 +49,13 @@ def _document(entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def short_authors(paper: Paper) -> str:
-    """Return its authors in a few words: ``Simonyan, Zisserman``; of more than two, ``LeCun et al.``."""
+    """Return the authors, shortened: ``Simonyan, Zisserman``; of more than two, ``LeCun et al.``."""
     names = _BETWEEN_NAMES.split(paper.authors)
     return f"{names[0]} et al." if len(names) > 2 else ", ".join(names)
 
 
 def _source(entry: Entry) -> str:
-    """Return the paper or, without one, the family, which can be inspected by that name, too."""
+    """Return the paper or, without one, the family, which can also be inspected by that name."""
     return short_authors(entry.paper) if entry.paper is not None else f"({entry.family or entry.name})"
 
 

@@ -1,4 +1,4 @@
-"""What ``cnncli train`` shows while it runs: a live line on a terminal, a line for each epoch everywhere."""
+"""The output of ``cnncli train`` while it runs: a live line on a terminal, and a line for each epoch."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TrainingView:
             self._live.stop()
 
     def progressed(self, progress: Progress) -> None:
-        """Move the live line."""
+        """Update the live line."""
         if self._live is None:
             return
         word = "training" if progress.phase == "train" else "testing "
@@ -77,7 +77,7 @@ class TrainingView:
         if self._live is not None:
             self._live.console.print(text, soft_wrap=True)
         else:
-            # Write each line at once: whoever follows a log should see an epoch as soon as it ends.
+            # Write each line at once: a reader of a log should see an epoch as soon as it ends.
             self._screen.line(text)
             self._screen.flush()
 
@@ -108,7 +108,7 @@ def epoch_line(metrics: Epoch, epochs: int) -> str:
 
 
 def introduce(screen: Screen, about: Introduction) -> None:
-    """Show what is about to happen, and every adaptation made to the data."""
+    """Show the settings of the run, and every conversion of the data."""
     screen.line(f"{printable(about.name)} on {about.device}, run folder {about.folder}", "title")
     counts = f"{about.train_count:,} images to train on, {about.test_count:,} held out"
     shape = shape_text(about.input_shape)

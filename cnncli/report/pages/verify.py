@@ -1,4 +1,4 @@
-"""The page of ``--verify``: totals side by side, and differences under the reason for them."""
+"""The page of ``--verify``: totals side by side, and differences grouped by their reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views: what can be shown of every layer besides its costs, in tables and in documents."""
+"""Views: properties of layers that are shown next to their costs, in tables and in documents."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class View(Protocol):
     """More columns of the table, notes below it, and keys of each layer in the document."""
 
     def columns(self, nodes: Sequence[str], blank: int) -> Iterator[Column]:
-        """Yield columns of one cell for each node, and ``blank`` empty ones below, beside the totals."""
+        """Yield columns of one cell for each node, and ``blank`` empty ones for the rows of totals."""
         ...
 
     def notes(self) -> Iterator[str]:
-        """Yield what explains the cells."""
+        """Yield explanations of the cells."""
         ...
 
     def document(self, node: str) -> dict[str, Any]:

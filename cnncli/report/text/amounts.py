@@ -19,7 +19,7 @@ _STEP: Final = "the optimizer's step"
 Amount: TypeAlias = "Dim | Peak | None"
 
 Short: TypeAlias = "Callable[[Dim], Dim]"
-"""Puts names in place of floor divisions."""
+"""Replaces floor divisions by names."""
 
 
 def full(amount: Amount, short: Short) -> str:
