@@ -87,6 +87,9 @@ def test_the_readmes_message_is_what_is_said() -> None:
     assert [each.text for each in error_lines(caught.value.diagnostics)] == [*said, ""]
 
 
+DOCUMENTS = (*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md")))
+
+
 def typed(path: Path) -> list[tuple[str, str]]:
     """The commands on shipped specs that a document shows with what they print, and that."""
     found = re.findall(
@@ -95,11 +98,14 @@ def typed(path: Path) -> list[tuple[str, str]]:
     return [(command, printed) for command, printed in found if ".yaml" not in command]
 
 
-EXAMPLES = [
-    pytest.param(*each, id=f"{path.name}: {each[0]}")
-    for path in (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
-    for each in typed(path)
-]
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_files_that_a_document_names_exist(path: Path) -> None:
+    named = re.findall(r"`((?:\w+/)+[\w.]+\.(?:py|md|yaml))`", path.read_text("utf-8"))
+    places = (ROOT, DOCS, ROOT / "cnncli", ROOT / "specs")
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []
+
+
+EXAMPLES = [pytest.param(*each, id=f"{path.name}: {each[0]}") for path in DOCUMENTS for each in typed(path)]
 
 
 def test_documents_have_examples() -> None:

@@ -20,7 +20,7 @@ from cnncli.diagnostics import (
 from cnncli.language.description import Vocabulary
 from cnncli.language.nodes import RESERVED, read_node, written_names
 from cnncli.language.readers import Flag
-from cnncli.language.scope import Argument, Scope
+from cnncli.language.scope import Argument, Scope, named
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 
 _KEYS: Final = ("args", "layers", "numbered")
@@ -142,7 +142,7 @@ def _read_block(name: str, value: Value) -> Block:
         where = layers.location if layers is not None else value.location
         raise SpecError(Diagnostic("block", f"block '{name}' needs 'layers'", where, "a list of layers"))
     numbered = value.get("numbered")
-    flag = Flag().read(Argument(numbered, Scope())) if numbered is not None else False
+    flag = Flag().read(named("numbered", numbered, Scope())) if numbered is not None else False
     return Block(name, _read_args(name, value.get("args")), layers, flag, written_names(layers))
 
 

@@ -35,7 +35,7 @@ from cnncli.language.heads import read_head
 from cnncli.language.names import Names, Place
 from cnncli.language.nodes import Written, kind_of, read_arguments, read_name, read_node, written_names
 from cnncli.language.readers import Count, Sizes, Whole
-from cnncli.language.scope import Argument, Scope, interpolate
+from cnncli.language.scope import Argument, Scope, interpolate, named
 from cnncli.language.shorthand import read_shorthand, take_shorthand
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 
@@ -121,7 +121,7 @@ class _Expansion:
             self._missing("input", None, "input: [channels, height, width], or [features]")
             return ()
         try:
-            return Sizes(Count()).read(Argument(value, self._document.scope))
+            return Sizes(Count()).read(named("input", value, self._document.scope))
         except SpecError as error:
             self._faults.extend(error.diagnostics)
             return ()
@@ -187,7 +187,7 @@ class _Expansion:
                     Diagnostic("first", "'first' needs 'repeat'", where, "repeat: the number of copies")
                 )
             return self._copy(written.kind, given, name, place, current)
-        count = Whole(0).read(Argument(written.repeat, place.scope))
+        count = Whole(0).read(named("repeat", written.repeat, place.scope))
         first = given | self._given(written, written.first, place)
         if name is not None:
             self._groups[name] = f"{written.kind.text} x{count}"

@@ -58,6 +58,8 @@ class Record:
     required: ClassVar[frozenset[str]] = frozenset()
     keyword: ClassVar[str] = ""
     """The name of this class of records in messages."""
+    member: ClassVar[str] = "argument"
+    """The word for a field of this class of records in messages."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -139,7 +141,7 @@ class Record:
         hint = did_you_mean(name, cls.words())
         if name.count(")") > name.count("("):
             hint = 'YAML splits an unquoted expression at its comma; quote it: "min(a, b)"'
-        message = f"'{cls.keyword}' has no argument '{name}'"
+        message = f"'{cls.keyword}' has no {cls.member} '{name}'"
         return Diagnostic("unknown-argument", message, where, hint=hint)
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from cnncli.diagnostics import Diagnostic, Faults, SpecError, did_you_mean
 from cnncli.language.readers import Flag
-from cnncli.language.scope import Argument, Scope
+from cnncli.language.scope import Scope, named
 from cnncli.language.tree import Entries, Items, Value
 
 _KEYS: Final = ("from", "layers", "training_only")
@@ -36,7 +36,7 @@ def read_head(name: str, value: Value, scope: Scope, faults: Faults) -> WrittenH
             hint = did_you_mean(key, _KEYS)
             faults.add(Diagnostic("heads", f"unknown key '{key}'", value.keys_at[key].location, hint=hint))
     written = value.get("training_only")
-    only = Flag().read(Argument(written, scope)) if written is not None else False
+    only = Flag().read(named("training_only", written, scope)) if written is not None else False
     layers = value.get("layers", Items((), value.place))
     if not isinstance(layers, Items):
         message = f"the layers of head '{name}' have the wrong form"

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest, shortened
 from cnncli.language.reserved import MODULE_NAMES, PYTHON_WORDS
-from cnncli.language.scope import Argument, Scope, interpolate
+from cnncli.language.scope import Argument, Scope, interpolate, named
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 
 RESERVED: Final = ("name", "from", "repeat", "first")
@@ -123,7 +123,7 @@ def read_arguments(given: Value | None, main: str | None, kind: str, scope: Scop
     if main is None:
         message = f"'{kind}' takes no bare value"
         raise _fault("argument", message, given.location, "named arguments, or nothing", describe(given))
-    return {main: Argument(given, scope)}
+    return {main: named(main, given, scope)}
 
 
 def _kind_key(entries: Entries, known: Collection[str]) -> Scalar:

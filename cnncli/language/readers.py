@@ -202,7 +202,7 @@ class PerAxis(Reader["int | tuple[int, ...]"]):
                 return self._one(argument, result)
             return self._several(argument, [(argument, each) for each in result])
         if isinstance(value, Items) and len(value) <= _MAX_AXES:
-            parts = [Argument(each, argument.scope) for each in value]
+            parts = [argument._replace(value=each) for each in value]
             return self._several(argument, [(part, compute(part)) for part in parts])
         raise self.wrong(argument)
 
@@ -250,7 +250,7 @@ class Sizes(Reader["tuple[T, ...]"]):
         faults: list[Diagnostic] = []
         for each in value:
             try:
-                sizes.append(self.item.read(Argument(each, argument.scope)))
+                sizes.append(self.item.read(argument._replace(value=each)))
             except SpecError as error:
                 faults.extend(error.diagnostics)
         if faults:
@@ -268,7 +268,10 @@ class Weights(Reader["Mapping[str, float]"]):
         if not isinstance(value, Entries):
             raise self.wrong(argument)
         reader = Number(0)
-        return {name: reader.read(Argument(each, argument.scope)) for name, each in value.items()}
+        return {
+            name: reader.read(Argument(each, argument.scope, value.keys_at[name]))
+            for name, each in value.items()
+        }
 
 
 def _may_be_expression(value: object) -> bool:

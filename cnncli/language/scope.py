@@ -50,6 +50,11 @@ class Argument(NamedTuple):
         return self.value.location
 
 
+def named(name: str, value: Value, scope: Scope) -> Argument:
+    """Return an argument for a value whose key is implied, such as a bare value; ``name`` is for messages."""
+    return Argument(value, scope, Scalar(name, True, *value.location))
+
+
 class _Shared:
     """State that a scope shares with its descendants.
 

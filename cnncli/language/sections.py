@@ -79,6 +79,7 @@ class Budget(Record):
     """Upper limits that ``cnncli check`` enforces. A limit that is not given is not checked."""
 
     keyword = "budget"
+    member = "limit"
 
     params: int | None = arg(Quantity(), "learnable numbers", default=None)
     macs: int | None = arg(Quantity(), "multiply-accumulates of one sample", default=None)
@@ -95,6 +96,7 @@ class Train(Record):
     """How ``cnncli train`` trains the network, unless the command line says otherwise."""
 
     keyword = "train"
+    member = "setting"
 
     data: str = arg(Text(), "digits, idx:DIR, folder:DIR or npz:FILE", default="digits")
     fit: str = arg(
@@ -122,6 +124,7 @@ class Paper(Record):
     """Where a network was published."""
 
     keyword = "paper"
+    member = "key"
 
     authors: str = arg(Text(), "their last names: Krizhevsky, Sutskever and Hinton")
     year: int = arg(Whole(1000, 9999), "the year it appeared")

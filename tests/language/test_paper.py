@@ -49,7 +49,7 @@ def test_children_state_other_figures(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("paper", "message", "under", "hint"),
     [
-        ("{authors: A, year: 2006, titel: T}", "'paper' has no argument 'titel'", "titel", "'title'"),
+        ("{authors: A, year: 2006, titel: T}", "'paper' has no key 'titel'", "titel", "'title'"),
         ("{authors: A, title: T}", "'paper' needs 'year'", "{", ""),
         ("{authors: A, year: soon, title: T}", "unknown name 'soon'", "soon", ""),
         ("{authors: A, year: 14, title: T}", "'year' cannot be '14'", "14", ""),

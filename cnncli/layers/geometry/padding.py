@@ -60,10 +60,9 @@ class Edges(Reader[Padding]):
         unknown = [key for key in sides if key not in _SIDES]
         if unknown or not sides.pairs:
             raise self.wrong(argument)
-        amount = {
-            side: Whole(0).read(Argument(sides[side], argument.scope)) if side in sides else 0
-            for side in _SIDES
-        }
+        amount = dict.fromkeys(_SIDES, 0)
+        for side in sides:
+            amount[side] = Whole(0).read(Argument(sides[side], argument.scope, sides.keys_at[side]))
         return Padding(amounts=((amount["top"], amount["bottom"]), (amount["left"], amount["right"])))
 
 
