@@ -101,6 +101,7 @@ def test_wrong_options(arguments: tuple[str, ...], words: str) -> None:
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vgg16", "resnet152", "googlenet", "capsnet_reconstruction", "unet"])
 def test_it_fits_a_terminal(name: str) -> None:
     lines = on_a_terminal("memory", name, "--fit-into", "16GiB")

@@ -86,6 +86,7 @@ def test_a_folded_row_shows_its_last_layer() -> None:
     assert "layer4   unit x2        512x7x7       435    32       0" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["unet", "resnet152", "srgan_generator", "faster_rcnn", "deep_belief_net"])
 def test_a_terminal_of_80_columns_is_wide_enough(name: str) -> None:
     for line in on_a_terminal("inspect", name, "--receptive-field", "--shifts"):

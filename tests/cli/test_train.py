@@ -136,7 +136,7 @@ def test_an_interrupt_saves_and_the_run_ends_as_if_there_had_been_none(spec: Pat
             assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=600)
     assert process.returncode == 130
     assert f"cnncli train --resume {run}" in output
     done = len((run / "metrics.jsonl").read_text().splitlines())

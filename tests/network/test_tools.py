@@ -187,6 +187,7 @@ def test_a_group_does_not_compute_anything_in_silence() -> None:
         nn.Sequential(*network.children())(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*specs()])
 def test_every_hook_fires_once(name: str) -> None:
     network, x = on_meta(name)

@@ -65,7 +65,7 @@ def test_stopped_by_a_signal_and_resumed(tmp_path: Path, sent: signal.Signals, c
             assert process.poll() is None
             time.sleep(0.005)
         process.send_signal(sent)
-        assert process.wait(60) == code
+        assert process.wait(600) == code
     assert 3 <= len(read_metrics(open_run(folder))) < 20
     go_on(folder, chosen)
     _, outcome = run_whole(tmp_path / "whole", chosen)
@@ -79,7 +79,7 @@ def test_stopped_by_a_signal_and_resumed(tmp_path: Path, sent: signal.Signals, c
 def test_the_last_figure_comes_out_again_in_another_process(tmp_path: Path) -> None:
     _, outcome = run_whole(tmp_path / "run", settings())
     with python(EVALUATE, tmp_path / "run") as process:
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=600)
     last = outcome.history[-1]
     assert json.loads(printed) == [last.test_loss, last.test_accuracy]
     assert go_on(tmp_path / "run", settings())[1].history == outcome.history

@@ -31,6 +31,7 @@ def test_every_shipped_network_fits_the_terminal(name: str, width: int) -> None:
     assert max(len(line.text) for line in lines) <= width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_pipe_gets_every_digit(name: str) -> None:
     text = "\n".join(line.text for line in render(table(shipped(name), figures(name), None), None))
