@@ -35,8 +35,8 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from cnncli.graph import open_spec
-from cnncli.language.sections import Train
 from cnncli.network import build_network
+from cnncli.recipe.train import Train
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.load import load
 from cnncli.training.data.normalization import Normalization, measure
@@ -189,7 +189,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=8, help="rounds that are counted")
     arguments = parser.parse_args()
 
-    whole = load(f"idx:{arguments.data}", (1, 32, 32), "resize")
+    whole = load(f"idx:{arguments.data}", (1, 32, 32), "stretch")
     part = Split(whole.train.images[: arguments.images], whole.train.labels[: arguments.images])
     # One held-out image, since the evaluation after the epoch is not measured.
     test = Split(whole.test.images[:1], whole.test.labels[:1])

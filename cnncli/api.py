@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncli import arguments
 from cnncli.algebra import Dim
-from cnncli.architecture import Architecture, Layer, Origin, Reading, need_training
+from cnncli.architecture import Architecture, Layer, Origin, need_training
 from cnncli.diagnostics import usage_error
 from cnncli.graph import all_sizes
 from cnncli.language.input_size import parse_shape
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cnncli.analysis.costs.overview import Overview
     from cnncli.analysis.specs import Entry
     from cnncli.language.selection import Selection
-    from cnncli.results.training import Evaluated
+    from cnncli.results.training import Evaluated, Reading
     from cnncli.training.launch import Launch
 
 __all__ = [
@@ -160,7 +160,7 @@ def resume(
         run: the folder of the run.
         settings: ``train.NAME=VALUE`` texts; only ``train.epochs`` may differ from the run's own.
         data: where the same data is now; the run's own source by default.
-        device: auto, cpu, cuda, cuda:N or mps.
+        device: "auto", or a device such as "cpu" (:mod:`cnncli.recipe.devices`).
         reading: called with (images read, of how many).
 
     Raises:
@@ -184,7 +184,7 @@ def evaluate(
     need_training()
     from cnncli.training import launch  # noqa: PLC0415
 
-    return launch.measure(Path(arguments.text("run", run)), data, device, reading)
+    return launch.evaluate_run(Path(arguments.text("run", run)), data, device, reading)
 
 
 def _architecture(

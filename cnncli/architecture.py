@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncli.algebra import Dim, symbols_of
 from cnncli.arguments import setting_texts, whole, words
 from cnncli.diagnostics import usage_error
 from cnncli.graph import Graph, Opened, all_sizes, open_spec, open_text, read_train
+from cnncli.language.overrides import section_of
+from cnncli.recipe.dtypes import DEFAULT_DTYPE
+from cnncli.recipe.train import Train, with_overrides
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,17 +26,13 @@ if TYPE_CHECKING:
     from cnncli.analysis.sizes import Near, ValidSizes
     from cnncli.analysis.space.receptive_field import Field
     from cnncli.analysis.space.shifts import Shift
-    from cnncli.language.sections import Train
     from cnncli.report.page import Page
     from cnncli.report.pages.views import View
     from cnncli.results.probe import Probe
-    from cnncli.results.training import Evaluated, Trained
+    from cnncli.results.training import Evaluated, Reading, Trained
     from cnncli.results.verify import Verification
     from cnncli.training.launch import Launch
     from cnncli.training.observer import Observer
-
-Reading: TypeAlias = "Callable[[int, int], None] | None"
-"""Called with (images read, of how many) while a folder of images is read."""
 
 
 class Layer(NamedTuple):
@@ -176,13 +175,18 @@ class Architecture:
         return compare(self._numeric("a comparison with fully connected layers"))
 
     def memory(
-        self, batch: int = 1, *, dtype: str = "float32", fit_into: int | str | None = None, **settings: Any
+        self,
+        batch: int = 1,
+        *,
+        dtype: str = DEFAULT_DTYPE,
+        fit_into: int | str | None = None,
+        **settings: Any,
     ) -> MemoryReport:
         """Return the memory of inference and of a training step, in bytes.
 
         Args:
             batch: samples in a batch.
-            dtype: float32, float16, bfloat16 or float64.
+            dtype: a name in :data:`cnncli.recipe.dtypes.ITEMSIZES`.
             fit_into: bytes, or a size such as "16GiB": replaces ``batch`` by the largest that fits.
             settings: training settings that affect memory: ``optimizer="adamw"``, ``momentum=0``.
 
@@ -326,9 +330,9 @@ class Architecture:
         """Check everything and create the folder of a new run; ``start()`` of the result trains.
 
         Args:
-            data: digits, idx:DIR, folder:DIR or npz:FILE; the spec's own by default.
+            data: a source such as "idx:DIR" (:mod:`cnncli.recipe.data`); the spec's own by default.
             run: the folder; ``runs/NAME-N`` by default.
-            device: auto, cpu, cuda, cuda:N or mps.
+            device: "auto", or a device such as "cpu" (:mod:`cnncli.recipe.devices`).
             settings_file: a YAML file of settings that replaces the spec's ``train`` section.
             reading: called with (images read, of how many).
             settings: training settings, such as ``epochs=5, lr=0.1``.
@@ -343,8 +347,8 @@ class Architecture:
         changed = self._with_settings(settings)
         chosen = changed.settings
         if settings_file is not None:
-            texts = [text for text in changed._settings if text.startswith("train.")]
-            chosen = launch.changed(read_train(settings_file), texts)
+            texts = [text for text in changed._settings if section_of(text) == Train.keyword]
+            chosen = with_overrides(read_train(settings_file), texts)
         if data is not None:
             chosen = chosen.replaced({"data": data})
         return launch.begin(changed._opened, chosen, device, None if run is None else Path(run), reading)
@@ -373,7 +377,7 @@ class Architecture:
         need_training()
         from cnncli.training import launch  # noqa: PLC0415
 
-        return launch.measure_module(self.graph, module, self.settings, data, reading)
+        return launch.evaluate_module(self.graph, module, self.settings, data, reading)
 
     def page(
         self,

@@ -1,4 +1,4 @@
-"""Write the generated pages: ``docs/layers.md``, ``docs/networks.md``, and a table in ``docs/counting.md``.
+"""Write the generated pages ``docs/layers.md`` and ``docs/networks.md``, and tables in other pages.
 
 python scripts/make_docs.py            write them
 python scripts/make_docs.py --check    exit with 1 if one is out of date
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,16 @@ from cnncli.analysis.specs import Entry, catalog
 from cnncli.language import shipped
 from cnncli.language.sections import Paper
 from cnncli.layers import KINDS, Kind, shape_text
+from cnncli.recipe.data import RESIZE_RULES, SOURCES
+from cnncli.recipe.optimizers import OPTIMIZERS
+from cnncli.recipe.schedules import SCHEDULES
+from cnncli.recipe.train import Train
 from cnncli.report.markdown import escape, markdown_row
 from cnncli.report.pages.layers import default_text, operations
 from cnncli.report.pages.specs import short_authors
 from cnncli.report.text.numbers import exact
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-_BEGIN = "<!-- operations: made by scripts/make_docs.py -->"
-_END = "<!-- end of operations -->"
 
 
 def main() -> None:
@@ -40,21 +42,47 @@ def main() -> None:
 
 def pages() -> dict[Path, str]:
     """Return every generated page and its text."""
-    counting = DOCS / "counting.md"
+    counting, training = DOCS / "counting.md", DOCS / "training.md"
     return {
         DOCS / "layers.md": "\n".join(layers_page()) + "\n",
         DOCS / "networks.md": "\n".join(networks_page(catalog())) + "\n",
         counting: with_operations(counting.read_text("utf-8")),
+        training: with_recipe(training.read_text("utf-8")),
     }
 
 
 def with_operations(text: str) -> str:
-    """Replace the table between the two marks of the counting page."""
-    before, _, rest = text.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    rows = [f"| `{name}` | {operations(kind)} |" for name, kind in KINDS.items()]
-    table = "\n".join(["| kind | operations besides 2 x MACs |", "| --- | --- |", *rows])
-    return f"{before}{_BEGIN}\n{table}\n{_END}{after}"
+    """Replace the table of the counting page."""
+    rows = [(f"`{name}`", operations(kind)) for name, kind in KINDS.items()]
+    return with_table(text, "operations", ("kind", "operations besides 2 x MACs"), rows)
+
+
+def with_recipe(text: str) -> str:
+    """Replace the tables of the training page."""
+    settings = [
+        (f"`{name}`", each.help, f"`{default_text(each.default)}`", each.reader.expected)
+        for name, each in Train.arguments.items()
+    ]
+    words = [
+        *(("resize", f"`{each.name}`", each.help) for each in RESIZE_RULES.values()),
+        *(("optimizer", f"`{each.name}`", each.help) for each in OPTIMIZERS.values()),
+        *(("schedule", f"`{name}`", f"the learning rate {how}") for name, how in SCHEDULES.items()),
+    ]
+    sources = [(f"`{each.form}`", each.help) for each in SOURCES.values()]
+    text = with_table(text, "settings", ("setting", "meaning", "default", "form"), settings)
+    text = with_table(text, "words", ("setting", "word", "meaning"), words)
+    return with_table(text, "sources", ("source", "contents"), sources)
+
+
+def with_table(text: str, name: str, heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Replace the table between the two marks of a name."""
+    begin, end = f"<!-- {name}: made by scripts/make_docs.py -->", f"<!-- end of {name} -->"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    assert found, f"no {begin}"
+    assert closed, f"no {end}"
+    lines = (f"| {' | '.join(row)} |" for row in (heading, ["---"] * len(heading), *rows))
+    return f"{before}{begin}\n{chr(10).join(lines)}\n{end}{after}"
 
 
 def layers_page() -> Iterator[str]:

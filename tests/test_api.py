@@ -211,7 +211,7 @@ def test_errors_keep_what_helps() -> None:
         (lambda: cnncli.compare([3]), "wrong files"),  # type: ignore[list-item]
         (lambda: cnncli.load("lenet5").memory(optimizer="adam"), "adamw"),
         (lambda: cnncli.load("lenet5").symbolic().page(shifts=True), "needs numbers"),
-        (lambda: cnncli.evaluate("nowhere"), "no run in nowhere"),
+        (lambda: cnncli.evaluate("nowhere"), "nowhere is not a run"),
     ],
 )
 def test_mistakes(call: object, message: str) -> None:

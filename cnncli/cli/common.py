@@ -11,6 +11,7 @@ import typer
 
 from cnncli.cli import ReaderLeftError
 from cnncli.diagnostics import CnncliError
+from cnncli.recipe.devices import DEVICE_FORMS
 from cnncli.report.messages import show_error
 from cnncli.report.terminal import errors
 
@@ -59,7 +60,7 @@ Overrides: TypeAlias = Annotated[
         "--set", metavar="NAME=VALUE", help="Set a variable, or a setting such as train.lr=0.1; repeatable."
     ),
 ]
-Device: TypeAlias = Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")]
+Device: TypeAlias = Annotated[str, typer.Option(metavar="DEVICE", help=f"{DEVICE_FORMS}.")]
 Plugins: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--plugin", metavar="FILE", help="A Python file that adds kinds of layers."),

@@ -8,6 +8,7 @@ import typer
 
 from cnncli.api import evaluate, load_plugins, need_training
 from cnncli.cli.common import Device, Form, Format, Plugins
+from cnncli.recipe.data import SOURCE_FORMS
 from cnncli.report.show import show
 from cnncli.report.terminal import output
 
@@ -16,7 +17,7 @@ def command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of the run.", show_default=False)],
     data: Annotated[
         str | None,
-        typer.Option(metavar="SOURCE", help="Other data: digits, idx:DIR, folder:DIR or npz:FILE."),
+        typer.Option(metavar="SOURCE", help=f"Other data: {SOURCE_FORMS}."),
     ] = None,
     device: Device = "auto",
     form: Form = Format.table,

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from cnncli.api import load
 from cnncli.cli.common import Form, Format, InputShape, Overrides, Plugins, SpecPath
+from cnncli.recipe.dtypes import DEFAULT_DTYPE, DTYPE_NAMES
 from cnncli.report.show import show
-
-
-class Dtype(StrEnum):
-    """The types that all tensors of a network can have."""
-
-    float32 = "float32"
-    float16 = "float16"
-    bfloat16 = "bfloat16"
-    float64 = "float64"
 
 
 def command(
@@ -28,7 +19,9 @@ def command(
         str | None,
         typer.Option(metavar="SIZE", help="Find the largest batch that fits into a size such as 16GiB."),
     ] = None,
-    dtype: Annotated[Dtype, typer.Option(help="Type of all tensors.")] = Dtype.float32,
+    dtype: Annotated[
+        str, typer.Option(metavar="DTYPE", help=f"The type of all numbers: {DTYPE_NAMES}.")
+    ] = DEFAULT_DTYPE,
     input_size: InputShape = None,
     overrides: Overrides = None,
     form: Form = Format.table,
@@ -42,4 +35,4 @@ def command(
     from cnncli.report.pages.memory import page
 
     network = load(spec, input=input_size, settings=overrides or (), plugins=plugin or ())
-    show(page(network.memory(batch, dtype=dtype.value, fit_into=fit_into)), form)
+    show(page(network.memory(batch, dtype=dtype, fit_into=fit_into)), form)

@@ -10,6 +10,7 @@ import typer
 from cnncli.api import load, load_plugins, need_training, resume
 from cnncli.cli.common import Device, Overrides, Plugins
 from cnncli.diagnostics import usage_error
+from cnncli.recipe.data import SOURCE_FORMS
 from cnncli.report.terminal import output
 
 Spec: TypeAlias = Annotated[
@@ -20,9 +21,7 @@ Spec: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-Data: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="SOURCE", help="digits, idx:DIR, folder:DIR or npz:FILE.")
-]
+Data: TypeAlias = Annotated[str | None, typer.Option(metavar="SOURCE", help=f"{SOURCE_FORMS}.")]
 RunFolder: TypeAlias = Annotated[
     str | None, typer.Option(metavar="DIR", help="The folder of the run; runs/NAME-N by default.")
 ]

@@ -27,11 +27,12 @@ from cnncli.language.fields import Record
 from cnncli.language.parsing import parse
 from cnncli.language.readers import MAX_SIZE
 from cnncli.language.scope import Scope
-from cnncli.language.sections import Budget, Paper, Train
+from cnncli.language.sections import Budget, Paper
 from cnncli.language.tree import Entries, describe
 from cnncli.layers import KindVocabulary, Shape
 from cnncli.layers.geometry.sliding import axis_symbols
 from cnncli.layers.plugins import load_installed
+from cnncli.recipe.train import Train
 
 if TYPE_CHECKING:
     from cnncli.algebra.deciding import Domain

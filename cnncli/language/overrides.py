@@ -39,6 +39,12 @@ def overridden(entries: Entries, overrides: Iterable[str], faults: Faults) -> En
     return entries
 
 
+def section_of(text: str) -> str:
+    """Return the section of the setting that ``NAME=VALUE`` sets; empty for a variable."""
+    first, dot, _ = text.partition("=")[0].partition(".")
+    return first.strip() if dot else ""
+
+
 class _Override:
     """One option: the path that it sets, and where in its text each part is."""
 
@@ -60,7 +66,7 @@ class _Override:
             match = nearest(self._path[0], _SECTIONS)
             hint = f"did you mean '{match}'?" if match else f"sections with settings: {', '.join(_SECTIONS)}"
             raise self._error(f"'{self._path[0]}' is not a section with settings", hint=hint)
-        return self._with_setting(entries, 0, _literal(self._read(faults)))
+        return self._with_setting(entries, 0, literal(self._read(faults)))
 
     def _with_variable(self, entries: Entries, faults: Faults) -> Entries:
         name = self._path[0]
@@ -113,12 +119,12 @@ def _with(entries: Entries, key: Scalar, value: Value) -> Entries:
     return Entries({**entries.pairs, key.text: value}, {**entries.keys_at, key.text: key}, entries.place)
 
 
-def _literal(value: Value) -> Value:
+def literal(value: Value) -> Value:
     """Return the value of a setting with every ``$`` taken as written: paths may contain some."""
     if isinstance(value, Items):
-        return Items(tuple(map(_literal, value)), (value.location.source, *value.location[1:]))
+        return Items(tuple(map(literal, value)), (value.location.source, *value.location[1:]))
     if isinstance(value, Entries):
-        pairs = {key: _literal(each) for key, each in value.pairs.items()}
+        pairs = {key: literal(each) for key, each in value.pairs.items()}
         return Entries(pairs, value.keys_at, value.place)
     if "$" not in value.text:
         return value

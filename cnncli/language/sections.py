@@ -1,16 +1,12 @@
-"""The sections of a spec that are not about the graph: ``train:``, ``budget:`` and ``paper:``.
-
-Declared here, without torch, so that ``inspect`` already reports a misspelled setting.
-"""
+"""The sections ``budget:`` and ``paper:`` of a spec; :mod:`cnncli.recipe.train` has ``train:``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
 from cnncli.language.fields import Record, arg
-from cnncli.language.readers import Choice, Flag, Number, Reader, Text, Weights, Whole
+from cnncli.language.readers import Reader, Text, Whole
 from cnncli.language.scope import Argument, compute
 from cnncli.language.tree import Scalar
 
@@ -85,39 +81,11 @@ class Budget(Record):
     macs: int | None = arg(Quantity(), "multiply-accumulates of one sample", default=None)
     flops: int | None = arg(Quantity(), "floating-point operations of one sample", default=None)
     neurons: int | None = arg(Quantity(), "neurons of all layers", default=None)
-    buffers: int | None = arg(Quantity(), "numbers that are kept but not learned", default=None)
+    buffers: int | None = arg(Quantity(), "stored numbers that are not learned", default=None)
     layers: int | None = arg(Quantity(), "nodes of the graph", default=None)
     weights_size: int | None = arg(
         Quantity(of_bytes=True), "bytes of parameters and buffers as 32-bit numbers", default=None
     )
-
-
-class Train(Record):
-    """How ``cnncli train`` trains the network, unless the command line says otherwise."""
-
-    keyword = "train"
-    member = "setting"
-
-    data: str = arg(Text(), "digits, idx:DIR, folder:DIR or npz:FILE", default="digits")
-    fit: str = arg(
-        Choice("resize", "pad"), "how images of another size are brought to the input's", default="resize"
-    )
-    epochs: int = arg(Whole(1), "passes over the training data", default=10)
-    batch: int = arg(Whole(1), "samples in one step", default=128)
-    optimizer: str = arg(Choice("sgd", "adamw"), "the optimizer", default="sgd")
-    lr: float = arg(Number(0, above=True), "peak learning rate", default=0.05)
-    momentum: float = arg(Number(0, 1), "momentum of sgd", default=0.9)
-    nesterov: bool = arg(Flag(), "Nesterov's form of momentum", default=False)
-    weight_decay: float = arg(Number(0), "weight decay of matrices and kernels", default=5e-4)
-    schedule: str = arg(
-        Choice("constant", "cosine", "linear"),
-        "how the learning rate falls to 0 over the run",
-        default="cosine",
-    )
-    warmup: float = arg(Number(0), "epochs over which the learning rate rises", default=0.0)
-    label_smoothing: float = arg(Number(0, 1), "share of the target spread over all classes", default=0.0)
-    seed: int = arg(Whole(0), "seed of initialization, shuffling and dropout", default=0)
-    losses: Mapping[str, float] = arg(Weights(), "weight of each head's loss (1 unless given)", default={})
 
 
 class Paper(Record):
@@ -130,5 +98,5 @@ class Paper(Record):
     year: int = arg(Whole(1000, 9999), "the year it appeared")
     title: str = arg(Text(), "its title")
     figures: str = arg(
-        Text(), "what it states of the network, in its words: 60 million parameters", default=""
+        Text(), "what it states about the network, in its own words: 60 million parameters", default=""
     )

@@ -14,6 +14,7 @@ from cnncli.algebra import Condition, Dim, known, product, same
 from cnncli.language.fields import Record
 from cnncli.language.shorthand import SHORTHAND
 from cnncli.layers.geometry.window import POINT, AnyWindow
+from cnncli.recipe.criteria import DEFAULT_CRITERION
 
 Shape: TypeAlias = tuple[Dim, ...]
 """(channels, *spatial sizes) of a map or (features,) of a vector, for one sample."""
@@ -22,9 +23,6 @@ Tensors: TypeAlias = Mapping[str, Shape]
 """Named tensors and their shapes."""
 
 NONE: Tensors = {}
-
-CRITERIA: Final = ("cross_entropy", "distance", "margin")
-"""The criteria an output can be trained with; ``training/tasks/criteria.py`` has the formulas."""
 
 X = TypeVar("X")
 
@@ -91,8 +89,8 @@ class Kind(Record, Generic[X]):
     shorthand: ClassVar[bool] = False
     """Whether its arguments may include ``norm`` and ``activation``."""
     examples: ClassVar[tuple[Example, ...]] = ()
-    criterion: ClassVar[str] = CRITERIA[0]
-    """Which of :data:`CRITERIA` trains an output of the network that a layer of this kind computes."""
+    criterion: ClassVar[str] = DEFAULT_CRITERION
+    """What trains an output that a layer of this kind computes (:data:`~cnncli.recipe.criteria.CRITERIA`)."""
 
     @classmethod
     def words(cls) -> Collection[str]:

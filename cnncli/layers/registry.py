@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
 from cnncli.language.shorthand import ACTIVATION, NORM, SHORTHAND
-from cnncli.layers.kind import CRITERIA, Kind
+from cnncli.layers.kind import Kind
+from cnncli.recipe.criteria import CRITERIA
 
 K = TypeVar("K", bound=type[Kind[Any]])
 

@@ -1,22 +1,25 @@
-"""What training and evaluation measure: an epoch, the progress within one, an evaluation."""
+"""What training and evaluation report: an epoch, the progress within one, an evaluation."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
+
+Reading: TypeAlias = "Callable[[int, int], None] | None"
+"""Called with (images read, of how many) while a folder of images is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
     """The figures of one epoch, a line of ``metrics.jsonl``.
 
-    ``epoch`` counts from 1. ``train_loss`` and ``train_accuracy`` are means over the epoch's images at the
-    time they were trained on, while the weights were changing; the loss is the one that was minimized, with
-    label smoothing and all heads. ``test_loss`` and ``test_accuracy`` are what
-    :func:`cnncli.training.evaluate.evaluate` returns for the held-out data after the epoch. ``lr`` is the
-    learning rate of its last step; ``seconds`` is the time spent training, without the evaluation, and
-    ``images_per_second`` follows from it.
+    ``epoch`` counts from 1. ``train_loss`` and ``train_accuracy`` are means over the epoch's images, measured
+    when each was trained on, while the weights were changing; the loss is the minimized one, with label
+    smoothing and all heads. ``test_loss`` and ``test_accuracy`` are measured on the held-out data after the
+    epoch (:func:`cnncli.training.evaluate.evaluate`). ``lr`` is the learning rate of the last step;
+    ``seconds`` is the training time without the evaluation, and ``images_per_second`` follows from it.
     """
 
     epoch: int
@@ -68,8 +71,8 @@ class ClassFigures:
 class Evaluation:
     """What :func:`cnncli.training.evaluate.evaluate` measures.
 
-    ``loss`` is the mean of the main head's criterion: cross-entropy in nats, without label smoothing, unless
-    the head's layer calls for another; ``top1`` and ``top5`` are shares of ``count`` images (``top5`` is None
+    ``loss`` is the mean of the main head's criterion, without label smoothing: cross-entropy in nats unless
+    its layers determine another one; ``top1`` and ``top5`` are shares of ``count`` images (``top5`` is None
     for fewer than five classes); ``confusion[true][predicted]`` counts images.
     """
 
@@ -91,7 +94,7 @@ class Evaluated(NamedTuple):
 
 
 class Introduction(NamedTuple):
-    """What a training is about to do: every line of it is shown before the first step."""
+    """What a training is about to do, shown before the first step."""
 
     name: str
     device: str

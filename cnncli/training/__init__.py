@@ -1,5 +1,5 @@
 """Training (torch): data, optimizers, the loop, checkpoints, run folders, evaluation.
 
-Nothing is imported here, so that :mod:`cnncli.training.extras` can say what is missing before torch
-is asked for.
+Nothing is imported here, so :mod:`cnncli.training.extras` can report missing packages before torch is
+imported.
 """

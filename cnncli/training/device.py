@@ -1,48 +1,73 @@
-"""Which device to train on."""
+"""What torch knows of each kind of device, and choosing one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
 import torch
+from torch import Tensor
 
-from cnncli.diagnostics import did_you_mean, usage_error
+from cnncli.diagnostics import usage_error
+from cnncli.recipe.devices import AUTO, DEVICES, parse_device
 
-_WORDS = ("auto", "cpu", "cuda", "mps")
+
+def _nothing(_: torch.device) -> None:
+    pass
+
+
+class Backend(NamedTuple):
+    """A kind of device.
+
+    ``available()`` is how many of them torch can use; ``wait`` returns when a device has finished its work;
+    ``free_memory`` is the number of bytes that data may still take, or None for a device that shares the main
+    memory. ``random_state`` and ``set_random_state`` are None for a device that uses the CPU's generator.
+    """
+
+    available: Callable[[], int]
+    wait: Callable[[torch.device], None] = _nothing
+    free_memory: Callable[[torch.device], int | None] = lambda _: None
+    random_state: Callable[[torch.device], Tensor] | None = None
+    set_random_state: Callable[[Tensor, torch.device], None] | None = None
+
+
+BACKENDS: Final[Mapping[str, Backend]] = {
+    "cuda": Backend(
+        available=lambda: torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        wait=torch.cuda.synchronize,
+        free_memory=lambda device: torch.cuda.mem_get_info(device)[0],
+        random_state=torch.cuda.get_rng_state,
+        set_random_state=torch.cuda.set_rng_state,
+    ),
+    "mps": Backend(
+        available=lambda: int(torch.backends.mps.is_available()),
+        wait=lambda _: torch.mps.synchronize(),
+        random_state=lambda _: torch.mps.get_rng_state(),
+        set_random_state=lambda state, _: torch.mps.set_rng_state(state),
+    ),
+    "cpu": Backend(available=lambda: 1),
+}
 
 
 def choose_device(word: str) -> torch.device:
-    """The device that ``word`` names; "auto" takes CUDA, else Apple's MPS, else the CPU.
+    """Return the device that ``word`` names; "auto" takes CUDA, else Apple's MPS, else the CPU.
 
     Raises:
-        UsageError: for a word that names no device, or a device that is not there.
+        UsageError: there is no such kind of device, or torch cannot use it here.
     """
-    if word == "auto":
+    if word == AUTO:
         return torch.device(_best())
-    kind, colon, number = word.partition(":")
-    if kind not in _WORDS or kind == "auto" or (colon and not number.isdecimal()):
-        raise usage_error(
-            f"there is no device '{word}'",
-            expected="auto, cpu, cuda, cuda:N or mps",
-            received=word,
-            hint=did_you_mean(kind, _WORDS),
-        )
-    count = _count(kind)
-    if int(number or 0) >= count:
+    kind, number = parse_device(word)
+    count = BACKENDS[kind].available()
+    if number >= count:
         raise usage_error(
             f"this machine has no {word} that torch {torch.__version__} can use",
             expected=f"{kind}:0 to {kind}:{count - 1}" if count > 1 else f"--device {_best()}",
             received=word,
-            hint="--device auto takes the best that there is",
+            hint=f"--device {AUTO} takes the best one available",
         )
     return torch.device(word)
 
 
 def _best() -> str:
-    return next(kind for kind in ("cuda", "mps", "cpu") if _count(kind) > 0)
-
-
-def _count(kind: str) -> int:
-    if kind == "cuda":
-        return torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if kind == "mps":
-        return int(torch.backends.mps.is_available())
-    return 1
+    return next(kind for kind in DEVICES if BACKENDS[kind].available() > 0)

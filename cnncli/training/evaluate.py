@@ -1,4 +1,4 @@
-"""Measuring a network on labeled images: loss, top-1, top-5, and how each class fares."""
+"""Measuring a network on labeled images: loss, top-1, top-5, and the figures of each class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cnncli.results.training import ClassFigures, Evaluation
 from cnncli.training.data.batches import Feed, fits
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
-from cnncli.training.tasks.criteria import criterion_of
+from cnncli.training.tasks.criteria import FORMULAS, criterion_of
 from cnncli.training.tasks.objective import by_head
 
 _MOST_IMAGES = 1024
@@ -24,13 +24,13 @@ def evaluate(
 ) -> Evaluation:
     """Measure a network on labeled images.
 
-    Batches have a fixed size that depends on the shape of the images only, and sums are taken over images in
-    their order, so equal weights give equal figures to the last bit on the same machine.
+    Batches have a fixed size that depends only on the shape of the images, and sums are taken in the order of
+    the images, so on one machine equal weights give bit-for-bit equal figures.
 
     Args:
-        network: on ``device``; it is left in the mode it was in.
+        network: on ``device``; its mode is restored afterwards.
         split: images in the network's input shape, labels below its number of classes.
-        normalization: that of the data it was trained on.
+        normalization: that of the training data.
         device: where to compute.
     """
     feed = Feed(split, normalization, device, keep=fits(split.nbytes, device))
@@ -42,9 +42,9 @@ def evaluate(
 def evaluate_feed(
     network: nn.Module, feed: Feed, stop: Callable[[int, int], bool] = lambda _done, _of: False
 ) -> Evaluation | None:
-    """:func:`evaluate` on prepared data; None as soon as ``stop(batches done, of how many)`` says so."""
+    """Measure a network on prepared data; None if ``stop(finished batches, all batches)`` becomes true."""
     bounds = evaluation_bounds(len(feed), feed.image_values)
-    losses, calls, ranks, truths = [], [], [], []
+    losses, predictions, ranks, labels_seen = [], [], [], []
     was_training = network.training
     network.eval()
     try:
@@ -53,33 +53,33 @@ def evaluate_feed(
                 if stop(done, len(bounds)):
                     return None
                 head, values = next(iter(by_head(network(images)).items()))
-                criterion = criterion_of(network, head)
+                criterion = FORMULAS[criterion_of(network, head)]
                 scores = criterion.scores(values)
                 losses.append(criterion.losses(values, labels, 0.0))
-                calls.append(scores.argmax(1))
+                predictions.append(scores.argmax(1))
                 ranks.append(_rank(scores, labels))
-                truths.append(labels)
+                labels_seen.append(labels)
     finally:
         network.train(was_training)
     return _summary(
         torch.cat(losses).cpu(),
-        torch.cat(calls).cpu(),
+        torch.cat(predictions).cpu(),
         torch.cat(ranks).cpu(),
-        torch.cat(truths).cpu(),
+        torch.cat(labels_seen).cpu(),
         scores.shape[1],
     )
 
 
 def evaluation_bounds(count: int, image_values: int) -> list[tuple[int, int]]:
-    """The fixed batches of an evaluation: at most 1,024 images and about four million input values."""
+    """Return the batches of an evaluation: at most 1,024 images and about four million input values each."""
     batch = min(_MOST_IMAGES, max(1, _MOST_VALUES // image_values))
     return [(start, min(start + batch, count)) for start in range(0, count, batch)]
 
 
 def _rank(scores: Tensor, labels: Tensor) -> Tensor:
-    """How many classes each image's own class stands behind, int64 [n]; of equals the lower number leads.
+    """Return how many classes are ahead of each image's own class, int64 [n]; the lower number wins a tie.
 
-    Written as the classes that do *not* lead, so that a score that is no number never counts as a success.
+    Computed from the classes that are *not* ahead, so that a score of NaN never counts as correct.
     """
     own = scores.gather(1, labels.unsqueeze(1))
     number = torch.arange(scores.shape[1], device=scores.device)
@@ -87,21 +87,21 @@ def _rank(scores: Tensor, labels: Tensor) -> Tensor:
     return scores.shape[1] - behind.sum(1)
 
 
-def _summary(losses: Tensor, calls: Tensor, ranks: Tensor, truths: Tensor, classes: int) -> Evaluation:
-    count = len(truths)
-    confusion = torch.bincount(truths * classes + calls, minlength=classes * classes)
+def _summary(losses: Tensor, predictions: Tensor, ranks: Tensor, labels: Tensor, classes: int) -> Evaluation:
+    count = len(labels)
+    confusion = torch.bincount(labels * classes + predictions, minlength=classes * classes)
     table: list[list[int]] = confusion.reshape(classes, classes).tolist()
     figures = []
     for number, row in enumerate(table):
-        called = sum(each[number] for each in table)
+        predicted = sum(each[number] for each in table)
         correct, of_class = row[number], sum(row)
         figures.append(
             ClassFigures(
                 count=of_class,
                 correct=correct,
-                precision=_ratio(correct, called),
+                precision=_ratio(correct, predicted),
                 recall=_ratio(correct, of_class),
-                f1=_ratio(2 * correct, of_class + called),
+                f1=_ratio(2 * correct, of_class + predicted),
             )
         )
     return Evaluation(

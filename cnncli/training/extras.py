@@ -1,35 +1,36 @@
-"""Saying which ``pip install`` gives a package that a command needs; imports nothing heavy itself."""
+"""Which ``pip install`` provides a package that a command needs; imports none of them itself."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Final
 
 from cnncli.diagnostics import listing, usage_error
 
-# Package as it is imported -> as it is installed; all that the extra [train] brings for training.
-TRAINING_PACKAGES = {
+TRAINING_PACKAGES: Final = {
     "torch": "torch",
     "numpy": "numpy",
     "safetensors": "safetensors",
     "PIL": "pillow",
     "sklearn": "scikit-learn",
 }
+"""The packages of the extra [train]: name for import -> name for installation."""
 
 
 def need_training() -> None:
-    """Check that all of the extra ``[train]`` is installed, before a module that imports it is.
+    """Check that the packages of the extra ``[train]`` are installed.
 
     Raises:
-        UsageError: naming the packages that are missing and the command that installs them.
+        UsageError: names the missing packages and the command that installs them.
     """
     need(*TRAINING_PACKAGES, purpose="training and evaluating")
 
 
 def need(*packages: str, purpose: str) -> None:
-    """Check that ``packages`` (as they are imported) can be found; finding them imports nothing.
+    """Check that ``packages`` (names for import) are installed, without importing them.
 
     Raises:
-        UsageError: naming those that are missing and the command that installs them.
+        UsageError: names the missing ones and the command that installs them.
     """
     missing = [TRAINING_PACKAGES.get(package, package) for package in packages if find_spec(package) is None]
     if missing:

@@ -1,4 +1,4 @@
-"""Ctrl-C and a polite kill become a flag that the loop looks at between batches."""
+"""SIGINT and SIGTERM set a flag that the loop checks between batches."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """While entered, the first SIGINT or SIGTERM sets :attr:`received`; a second SIGINT interrupts at once.
+    """A context in which the first SIGINT or SIGTERM sets :attr:`received`.
 
-    Python delivers signals to its main thread only; entered elsewhere, this changes nothing.
+    A second SIGINT raises KeyboardInterrupt.
+
+    Python delivers signals to the main thread only; in another thread this has no effect.
     """
 
     def __init__(self) -> None:
@@ -33,7 +35,7 @@ class Interrupts:
         trace: TracebackType | None,
     ) -> None:
         for each, handler in self._before.items():
-            # None: the handler was not installed from Python, and cannot be put back from here.
+            # None: the handler was not installed from Python and cannot be restored from here.
             signal.signal(each, signal.SIG_DFL if handler is None else handler)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""What training tells while it runs; showing it is the business of whoever listens."""
+"""What the training loop reports while it runs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from cnncli.results.training import Epoch, Progress
 
 
 class Observer(Protocol):
-    """Listens to training. Whatever it raises ends the training as a crash would: the run can be resumed."""
+    """Receives reports from the loop; an exception in it ends the training like a crash."""
 
     def progressed(self, progress: Progress) -> None:
-        """Called a few times a second at most."""
+        """Receive the progress, a few times per second at most."""
 
     def epoch_finished(self, metrics: Epoch, epochs: int) -> None:
-        """Called once for each epoch, after its results are safely in the run folder."""
+        """Receive the figures of an epoch, after they were saved in the run folder."""
 
 
 class Silent:

@@ -1,4 +1,4 @@
-"""A training under way: what stays the same, what changes from batch to batch, and saving the latter."""
+"""What stays the same during a training, what changes from batch to batch, and saving the latter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from cnncli.language.sections import Train
+from cnncli.recipe.train import Train
 from cnncli.results.training import Epoch
 from cnncli.training.data.batches import Feed, batch_bounds, derived_seed, epoch_order, fits
 from cnncli.training.data.dataset import Dataset
@@ -22,7 +22,7 @@ from cnncli.training.tasks.objective import Objective, build_objective
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Plan:
-    """What does not change: the settings, the data on its device, where batches begin, what is minimized."""
+    """What does not change: the settings, the data on its device, the batches, the objective."""
 
     settings: Train
     device: torch.device
@@ -32,11 +32,11 @@ class Plan:
     objective: Objective
 
     def order(self, epoch: int) -> Tensor:
-        """The order of the images in an epoch, which counts from 0."""
+        """Return the order of the images in an epoch; epochs count from 0."""
         return epoch_order(len(self.train), self.settings.seed, epoch)
 
     def rate(self, epoch: int, batch: int) -> float:
-        """The learning rate of a batch; both count from 0."""
+        """Return the learning rate of a batch; epochs and batches count from 0."""
         per_epoch = len(self.bounds)
         return learning_rate(
             epoch * per_epoch + batch,
@@ -49,10 +49,10 @@ class Plan:
 
 @dataclass(eq=False, slots=True)
 class State:
-    """What changes: the network, the optimizer, how far they are.
+    """What changes: the network, the optimizer, the position.
 
-    ``losses`` (float32) and ``correct`` (int64) have one place for each batch of an epoch, on the device, so
-    that no batch waits for its own figures; those from ``position.batches`` on are of no meaning.
+    ``losses`` (float32) and ``correct`` (int64) have one value for each batch of an epoch, on the device, so
+    that no batch waits for its own figures; those from ``position.batches`` on have no meaning.
     """
 
     network: nn.Module
@@ -63,7 +63,7 @@ class State:
     history: tuple[Epoch, ...]
 
     def snapshot(self, device: torch.device) -> Checkpoint:
-        """A copy of all of it on the CPU."""
+        """Return a copy of everything, on the CPU."""
         done = self.position.batches
         return Checkpoint(
             position=self.position,
@@ -77,7 +77,7 @@ class State:
 
 
 def check_trainable(network: nn.Module, dataset: Dataset, settings: Train) -> None:
-    """Check that network, data and settings go together, before a folder is made for them.
+    """Check that network, data and settings match, before a folder is created.
 
     Raises:
         UsageError: as :func:`make_plan` and :func:`make_state` would.
@@ -93,10 +93,10 @@ def make_plan(
     normalization: Normalization,
     device: torch.device,
 ) -> Plan:
-    """Put the data where it will be used and settle what is minimized.
+    """Move the data to where it is used, and build the objective.
 
     Raises:
-        UsageError: where network, data and settings do not go together.
+        UsageError: network, data and settings do not match.
     """
     bounds = batch_bounds(dataset.train.count, settings.batch)
     keep = fits(dataset.train.nbytes + dataset.test.nbytes, device)
@@ -116,7 +116,7 @@ def _objective(network: nn.Module, dataset: Dataset, settings: Train) -> Objecti
 
 
 def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) -> State:
-    """The state after ``checkpoint``; without one, the network as it is and the randomness of the seed."""
+    """Return the state of ``checkpoint``; without one, the initial state, with torch seeded."""
     if checkpoint is not None:
         fill(network, checkpoint.network, "the checkpoint")
     network.to(plan.device)

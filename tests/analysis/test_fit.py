@@ -15,7 +15,7 @@ from cnncli.analysis.fit.solving import LAYERS, MEMORY, Fitted, Task, candidate,
 from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.diagnostics import ShapeError, SpecError, UsageError
 from cnncli.graph import Opened, open_spec, open_text
-from cnncli.language.sections import Train
+from cnncli.recipe.train import Train
 from tests.generate import random_spec
 from tests.specs.support import SPECS
 from tests.steps import at_most

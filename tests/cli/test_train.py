@@ -79,7 +79,7 @@ def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> N
     assert json.loads(text)["layers"][0]["output"] == [3, 6, 6]
 
 
-def test_settings_from_a_file_stand_in_place_of_the_specs_own(spec: Path, tmp_path: Path) -> None:
+def test_settings_from_a_file_replace_the_specs_own(spec: Path, tmp_path: Path) -> None:
     chosen = tmp_path / "settings.yaml"
     for text in ("epochs: 1\nlr: 0.02\n", "train: {epochs: 1, lr: 0.02}\n"):
         chosen.write_text(text)
@@ -149,7 +149,7 @@ def test_an_interrupt_saves_and_the_run_ends_as_if_there_had_been_none(spec: Pat
     ("arguments", "message"),
     [
         ([], "nothing to train"),
-        (["--resume", "nowhere"], "there is no run in nowhere"),
+        (["--resume", "nowhere"], "nowhere is not a run"),
         (["SPEC", "--data", "digit"], "did you mean 'digits'?"),
         (["SPEC", "--data", "idx:nowhere"], "nowhere"),
         (["SPEC", "--set", "train.lr=-1"], "a number above 0"),
@@ -158,7 +158,7 @@ def test_an_interrupt_saves_and_the_run_ends_as_if_there_had_been_none(spec: Pat
         (["SPEC", "--set", "train.epochs=many"], "unknown name 'many'"),
         (["SPEC", "--set", "train.batch=1.5"], "a whole number of 1 or more"),
         (["SPEC", "--set", "train.seed="], "no value is given"),
-        (["SPEC", "--device", "tpu"], "auto, cpu, cuda"),
+        (["SPEC", "--device", "tpu"], "auto, cuda, cuda:N, mps or cpu"),
         (["SPEC", "--resume", "run"], "--resume takes spec, settings and folder from the run"),
     ],
 )
@@ -206,7 +206,7 @@ def test_a_missing_extra_is_named(spec: Path, monkeypatch: pytest.MonkeyPatch) -
         assert "pip install 'cnncli[train]'" in errors
 
 
-def test_a_run_without_weights_says_how_to_get_some(spec: Path, tmp_path: Path) -> None:
+def test_a_run_without_weights(spec: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert call("train", spec, "--run", run, "--set", "train.epochs=1")[0] == 0
     (run / "weights.safetensors").unlink()
@@ -234,4 +234,4 @@ def test_a_network_without_classes_is_refused_before_data_is_read(
     monkeypatch.setattr("cnncli.training.launch.load", reading)
     code, _, errors = call("train", "faster_rcnn", "--run", tmp_path / "run")
     assert code == 2
-    assert "head 'scores' puts out 18x37x62, which is no list of classes" in errors
+    assert "head 'scores' outputs 18x37x62" in errors

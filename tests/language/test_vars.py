@@ -335,7 +335,9 @@ class TestText:
 
     @pytest.mark.parametrize("word", ["no", "yes", "on", "null", "1e-3", "010"])
     def test_a_word_stays_a_word(self, word: str) -> None:
-        assert opened(f"train: {{data: '{word}'}}\nlayers: [relu]").train.data == word
+        paper = opened(f"paper: {{authors: A, year: 2000, title: '{word}'}}\nlayers: [relu]").paper
+        assert paper is not None
+        assert paper.title == word
         assert graph(f"name: '{word}'\nlayers: [relu]").name == word
 
 

@@ -9,8 +9,8 @@ import torch
 
 from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.graph import Graph
-from cnncli.language.sections import Train
 from cnncli.network import build_network
+from cnncli.recipe.train import Train
 from tests.generate import random_graphs, random_spec
 from tests.live_memory import Living, kept_by, near, tolerance_of
 from tests.network.support import example, graph_of

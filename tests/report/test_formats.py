@@ -28,8 +28,9 @@ from cnncli.analysis.space.receptive_field import receptive_fields
 from cnncli.analysis.space.shifts import Shift, shifts
 from cnncli.cli.common import Format
 from cnncli.graph import Graph, Size, all_sizes, open_spec
-from cnncli.language.sections import Budget, Train
+from cnncli.language.sections import Budget
 from cnncli.layers import KINDS
+from cnncli.recipe.train import Train
 from cnncli.report.page import Page, Text, Verdict
 from cnncli.report.pages import (
     check,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from cnncli.language.sections import Train
-from cnncli.results.training import Epoch, Progress
+from cnncli.recipe.train import Train
+from cnncli.results.training import Epoch, Progress, Trained
 from cnncli.training.data import load as data
 from cnncli.training.data.dataset import Dataset, Split
-from cnncli.training.loop import Outcome, seed_weights, train
+from cnncli.training.loop import Intervals, seed_weights, train
 from cnncli.training.observer import Observer
 from cnncli.training.runs.run import Run, create_run, open_run
 
@@ -55,7 +58,7 @@ def settings(**changes: Any) -> Train:
 @cache
 def few_digits(train_images: int = 200, test_images: int = 60) -> Dataset:
     """Real digits of 8x8, unscaled; 200 images make 6 batches of 32 and one of 8."""
-    whole = data.load("digits", (1, 8, 8), "resize")
+    whole = data.load("digits", (1, 8, 8), "stretch")
     return Dataset(
         whole.name,
         whole.classes,
@@ -76,8 +79,8 @@ def begin(folder: Path, chosen: Train, dataset: Dataset | None = None) -> Run:
 
 
 def go_on(
-    folder: Path, chosen: Train, observer: Observer | None = None, **options: Any
-) -> tuple[nn.Module, Outcome]:
+    folder: Path, chosen: Train, observer: Observer | None = None, checkpoint_seconds: float = 600.0
+) -> tuple[nn.Module, Trained]:
     """Train the run in ``folder`` on, as a new process would: from the folder and the seed alone."""
     seed_weights(chosen.seed)
     network = small_network()
@@ -88,13 +91,12 @@ def go_on(
         open_run(folder),
         device=CPU,
         observer=observer,
-        update_seconds=0,
-        **options,
+        intervals=Intervals(report=0, checkpoint=checkpoint_seconds),
     )
     return network, outcome
 
 
-def run_whole(folder: Path, chosen: Train) -> tuple[nn.Module, Outcome]:
+def run_whole(folder: Path, chosen: Train) -> tuple[nn.Module, Trained]:
     begin(folder, chosen)
     return go_on(folder, chosen)
 
@@ -136,3 +138,35 @@ def read_metrics(run: Run) -> tuple[Epoch, ...]:
         return ()
     lines = run.metrics.read_text(encoding="utf-8").split("\n")[:-1]
     return tuple(Epoch(**json.loads(line)) for line in lines)
+
+
+class Killed(BaseException):
+    """Ends the process's work at once, as kill -9 would: nothing may catch it and tidy up."""
+
+
+def raise_at(epoch: int, batch: int, phase: str, act: Callable[[], None]) -> Callable[[Progress], None]:
+    def at_progress(progress: Progress) -> None:
+        if (progress.epoch, progress.batch, progress.phase) == (epoch, batch, phase):
+            act()
+
+    return at_progress
+
+
+def press_ctrl_c() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def kill() -> None:
+    raise Killed
+
+
+def assert_same_result(folder: Path, network: nn.Module, whole: Path, reference: nn.Module) -> None:
+    """Weights, files and figures of two runs are the same to the last bit."""
+    assert same_weights(network, reference)
+    run, other = open_run(folder), open_run(whole)
+    assert figures(read_metrics(run)) == figures(read_metrics(other))
+    ours, theirs = load_file(run.weights), load_file(other.weights)
+    assert list(ours) == list(theirs)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert run.record.status == "finished"
+    assert {path.name for path in folder.iterdir()} == {path.name for path in whole.iterdir()}

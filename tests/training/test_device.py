@@ -35,7 +35,7 @@ def test_auto_takes_the_best(monkeypatch: pytest.MonkeyPatch, cuda: int, mps: bo
 
 @pytest.mark.parametrize("word", ["gpu", "", "cuda:", "cuda:x", "cuda:-1", "auto:1", "CPU", "meta"])
 def test_no_such_device(word: str) -> None:
-    with pytest.raises(UsageError, match=f"there is no device '{word}'"):
+    with pytest.raises(UsageError, match=f"unknown device '{word}'"):
         choose_device(word)
 
 

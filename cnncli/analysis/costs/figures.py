@@ -11,8 +11,9 @@ from typing import NamedTuple
 from cnncli.algebra import Dim, product, summed
 from cnncli.graph import Graph, Node
 from cnncli.layers import Tensors
+from cnncli.recipe.dtypes import DEFAULT_DTYPE, ITEMSIZES
 
-BYTES_PER_NUMBER = 4  # 32-bit floating point
+BYTES_PER_NUMBER = ITEMSIZES[DEFAULT_DTYPE]
 
 
 class Figures(NamedTuple):

@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from cnncli.algebra import Dim
 from cnncli.analysis.memory.peaks import Peak, Peaks
-from cnncli.analysis.memory.usage import ITEMSIZES, LargestBatch, Memory, largest_batch, memory
-from cnncli.diagnostics import did_you_mean, readable_bytes, usage_error
+from cnncli.analysis.memory.usage import LargestBatch, Memory, largest_batch, memory
+from cnncli.diagnostics import readable_bytes, usage_error
 from cnncli.graph import Graph
-from cnncli.language.sections import Quantity, Train
+from cnncli.language.sections import Quantity
 from cnncli.layers import shape_text
+from cnncli.recipe.dtypes import SMALLEST_DTYPE, itemsize
+from cnncli.recipe.train import Train
 
 
 class Fits(NamedTuple):
@@ -67,9 +69,7 @@ def memory_report(
         UsageError: an argument is wrong, or not even one sample fits.
         SpecError: sizes are unknown, and a layer's memory has no single formula.
     """
-    if dtype not in ITEMSIZES:
-        hint = did_you_mean(dtype, ITEMSIZES)
-        raise usage_error(f"unknown dtype '{dtype}'", expected=", ".join(ITEMSIZES), hint=hint)
+    bytes_per_number = itemsize(dtype)
     if batch < 1:
         raise usage_error("not a batch", expected="1 or more samples", received=str(batch))
     if fit_into is not None and graph.unknowns:
@@ -79,7 +79,7 @@ def memory_report(
             received=shape_text(graph.input),
             hint="the memory of a batch can be a formula: leave out the size to fit into",
         )
-    found = memory(graph, ITEMSIZES[dtype], settings)
+    found = memory(graph, bytes_per_number, settings)
     fits = _fits(found, _room(fit_into)) if fit_into is not None else None
     samples = batch if fits is None else fits.training.batch or fits.inference.batch
     return MemoryReport(graph, found, samples, dtype, settings, Peaks(graph, samples), fits)
@@ -101,6 +101,6 @@ def _fits(found: Memory, room: int) -> Fits:
             "not even one sample fits",
             expected=f"{use} for inference, {train} for training",
             received=readable_bytes(room),
-            hint="a smaller input, or dtype float16",
+            hint=f"a smaller input, or dtype {SMALLEST_DTYPE}",
         )
     return fits

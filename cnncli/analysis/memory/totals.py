@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from cnncli.algebra import Dim
 from cnncli.analysis.costs.figures import BYTES_PER_NUMBER, Costs
@@ -10,9 +10,6 @@ from cnncli.analysis.memory.liveness import Bytes, Training
 from cnncli.analysis.memory.peaks import FEW, Peak, Peaks, inference_moments
 from cnncli.diagnostics import SpecError
 from cnncli.graph import Graph
-
-DTYPE: Final = "float32"
-"""The dtype whose numbers have :data:`~cnncli.analysis.costs.figures.BYTES_PER_NUMBER` bytes."""
 
 
 class MemoryTotals(NamedTuple):

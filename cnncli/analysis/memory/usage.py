@@ -8,18 +8,16 @@ formulas.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from cnncli.algebra import Dim, product, summed, whole
 from cnncli.analysis.costs.figures import numbers
 from cnncli.analysis.memory.liveness import Bytes, Training, in_bytes
 from cnncli.analysis.memory.peaks import BACKWARD, FORWARD, STEP, Moment, inference_moments
 from cnncli.graph import Graph, Node
-from cnncli.language.sections import Train
 from cnncli.layers.memory import room
-
-ITEMSIZES: Final = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
-"""Bytes of a number, by torch's name for its dtype."""
+from cnncli.recipe.optimizers import OPTIMIZERS, is_decayed
+from cnncli.recipe.train import Train
 
 
 class Row(NamedTuple):
@@ -65,14 +63,14 @@ def memory(graph: Graph, itemsize: int, settings: Train) -> Memory:
     """
     weights = itemsize * summed(numbers(node.parameters) for node in graph.nodes)
     buffers = itemsize * summed(numbers(node.buffers) for node in graph.nodes)
-    state = _copies(settings) * weights
+    state = OPTIMIZERS[settings.optimizer].state(settings) * weights
     training = Training(graph, itemsize)
     saved = training.saved()
     image = in_bytes(room(graph.input), itemsize)
     by_node = inference_moments(graph, itemsize)
     model = Bytes(weights + buffers)
     forward, backward = model.plus(Bytes(weights + state)), model.plus(Bytes(state))
-    stepping = Bytes(weights + state + itemsize * _stepping(graph, settings)).plus(model, training.outputs())
+    stepping = Bytes(weights + state + itemsize * _scratch(graph, settings)).plus(model, training.outputs())
     return Memory(
         rows=tuple(
             _row(node, itemsize, by_node.get(node.name, ()), saved[node.name]) for node in graph.nodes
@@ -134,18 +132,11 @@ def _row(node: Node, itemsize: int, moments: tuple[Moment, ...], saved: Bytes) -
     return Row(node, itemsize * (numbers(node.parameters) + numbers(node.buffers)), moments, saved)
 
 
-def _copies(settings: Train) -> int:
-    """Return how many numbers the optimizer keeps per parameter: AdamW two means, SGD the momentum if any."""
-    return 2 if settings.optimizer == "adamw" else int(settings.momentum != 0)
+def _scratch(graph: Graph, settings: Train) -> Dim:
+    """Return how many numbers the optimizer allocates during a step, for all parameters at once.
 
-
-def _stepping(graph: Graph, settings: Train) -> Dim:
-    """Return how many numbers the optimizer allocates in its step, in torch's implementation for all at once.
-
-    AdamW takes the square roots of one of its means; SGD adds weight decay to copies of the gradients of
-    matrices and kernels (cnncli/training/optimization/optimizers.py).
+    An upper bound: torch updates tensors with weight decay first, and then those without.
     """
+    optimizer = OPTIMIZERS[settings.optimizer]
     shapes = (shape for node in graph.nodes for shape in node.parameters.values())
-    if settings.optimizer != "adamw":
-        shapes = (shape for shape in shapes if len(shape) > 1 and settings.weight_decay)
-    return summed(map(product, shapes))
+    return summed(optimizer.scratch(settings, is_decayed(len(shape))) * product(shape) for shape in shapes)

@@ -283,13 +283,13 @@ def layers_data(
 
 def _formulas_data(graph: Graph, formulas: Formulas) -> dict[str, Any]:
     """Return the memory, null if it has no single formula, and the sizes for which all formulas hold."""
-    from cnncli.analysis.memory.totals import DTYPE  # noqa: PLC0415
+    from cnncli.recipe.dtypes import DEFAULT_DTYPE  # noqa: PLC0415
     from cnncli.report.pages.sizes import where_it_holds  # noqa: PLC0415
     from cnncli.report.text.amounts import peak_data, written_out  # noqa: PLC0415
 
     saved, peak, *_ = formulas.memory
     inference = None if peak is None else peak_data(peak)
-    memory = {"dtype": DTYPE, "saved": written_out(saved), "inference": inference}
+    memory = {"dtype": DEFAULT_DTYPE, "saved": written_out(saved), "inference": inference}
     return {"memory": memory, **where_it_holds(graph, formulas.found)}
 
 

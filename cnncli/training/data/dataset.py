@@ -1,4 +1,4 @@
-"""Images and labels in memory: what every source of data becomes."""
+"""Images and labels in memory, which every data source provides."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Split:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of images and labels together."""
+        """The bytes of images and labels together."""
         return self.images.nbytes + self.labels.nbytes
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Dataset:
-    """Labeled images, fitted to a spec's input and split into a part to learn from and one held out.
+    """Labeled images in a spec's input shape, split into a training part and a held-out part.
 
-    ``name`` is the source in the form that :func:`cnncli.training.data.load.load` takes, with its path made
-    absolute; ``notes`` has one line for every adaptation made to the images on the way.
+    ``name`` is the source as :func:`cnncli.training.data.load.load` takes it, with an absolute path;
+    ``notes`` has one line for each conversion of the images.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Dataset:
         return tuple(self.train.images.shape[1:])
 
     def fingerprint(self) -> str:
-        """SHA-256 over shapes, labels and images of both parts, and the names of the classes."""
+        """Return the SHA-256 of shapes, labels and images of both parts, and of the names of the classes."""
         digest = hashlib.sha256(repr(self.classes).encode())
         for split in (self.train, self.test):
             digest.update(repr(tuple(split.images.shape)).encode())
@@ -59,10 +59,12 @@ class Dataset:
 
 
 def check_labels(labels: Tensor, images: int, where: str) -> None:
-    """Labels must be as many as the images, and at least one, none negative.
+    """Check that there is a label for each image, at least one image, and no negative label.
+
+    ``where`` names the data in messages.
 
     Raises:
-        UsageError: saying which of these does not hold ``where``.
+        UsageError: one of these does not hold.
     """
     if len(labels) != images:
         raise usage_error(
@@ -74,32 +76,33 @@ def check_labels(labels: Tensor, images: int, where: str) -> None:
         raise usage_error(f"{where} has no images", expected="at least one image")
     lowest = int(labels.min())
     if lowest < 0:
-        raise usage_error(f"{where} has a negative label", expected="0 and up", received=str(lowest))
+        raise usage_error(f"{where} has a negative label", expected="labels from 0", received=str(lowest))
 
 
 def numbered_classes(train: Tensor, test: Tensor, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The classes of data whose labels are plain numbers, and notes about them.
+    """Return the classes of data whose labels are plain numbers, and notes about them.
 
-    The classes are "0" up to the largest label to learn from; those without an image are noted.
+    The classes are "0" up to the largest training label; a note names those without a training image.
 
     Args:
-        train: int64 [N], the labels to learn from, none negative, N >= 1.
+        train: int64 [N], the training labels, none negative, N >= 1.
         test: int64 [M], the held-out labels.
         where: the source, for messages.
 
     Raises:
-        UsageError: where labels cannot be class numbers, or a held-out label was never to be learned.
+        UsageError: labels cannot be class numbers, or the held-out data has a class that the training data
+            does not have.
     """
     count = int(train.max()) + 1
     if count > max(len(train), 256):
         raise usage_error(
-            f"{where}: label {count - 1} with only {len(train)} images to learn from",
+            f"{where}: label {count - 1}, but only {len(train)} training images",
             expected="labels that number the classes 0, 1, 2, ...",
             received=str(count - 1),
         )
     if int(test.max()) >= count:
         raise usage_error(
-            f"{where}: the held-out data has label {int(test.max())}, which the training data has not",
+            f"{where}: the held-out data has the label {int(test.max())}, but the training data does not",
             expected=f"labels from 0 to {count - 1}",
             received=str(int(test.max())),
         )

@@ -1,4 +1,4 @@
-"""Which images are held out where a source does not say: the same ones every time, class by class."""
+"""Which images are held out if a source does not determine it: always the same ones, class by class."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 
 def held_out(labels: Sequence[int], keys: Sequence[str]) -> list[int]:
-    """The indices held out: of every class a fifth, rounded, at least one.
+    """Return the indices of the held-out images: a fifth of each class, rounded, at least one.
 
-    They are the images whose keys have the smallest SHA-256, so the choice depends on nothing but the
-    keys: not on the training seed, the order, or the version of a random generator.
+    They are the images whose keys have the smallest SHA-256, so the choice depends on the keys alone: not on
+    the training seed, the order, or the version of a random generator.
 
     Args:
         labels: the class of each image.
-        keys: a name for each image that nothing changes, such as its path below the folder.
+        keys: a name for each image that never changes, such as its path below the folder.
 
     Returns:
         Indices in ascending order.

@@ -1,81 +1,65 @@
-"""Loading data by name: ``digits``, ``idx:DIR``, ``folder:DIR``, ``npz:FILE``."""
+"""Loading data by name, from any of :data:`~cnncli.recipe.data.SOURCES`."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final, NamedTuple
 
-from cnncli.diagnostics import did_you_mean, usage_error
+from cnncli.diagnostics import usage_error
+from cnncli.recipe.data import Source, parse_source
+from cnncli.results.training import Reading
 from cnncli.training.data.dataset import Dataset
-from cnncli.training.data.resize import check_fit
 from cnncli.training.data.sources import digits, folder, idx, npz
 
-_KINDS = ("digits", "idx", "folder", "npz")
-_FORMS = "digits, idx:DIR, folder:DIR or npz:FILE"
+
+class Request(NamedTuple):
+    """What a source gets: its path (``.`` for a source without one), the input's shape, the resize rule."""
+
+    path: Path
+    shape: tuple[int, ...]
+    resize: str
+    reading: Reading
 
 
-def load(
-    source: str,
-    input_shape: tuple[int, ...],
-    fit: str,
-    progress: Callable[[int, int], None] | None = None,
-) -> Dataset:
-    """Read the data that ``source`` names and fit it to a spec's input.
+LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
+    "digits": lambda request: digits.load(request.shape, request.resize),
+    "idx": lambda request: idx.load(request.path, request.shape, request.resize),
+    "folder": lambda request: folder.load(request.path, request.shape, request.resize, request.reading),
+    "npz": lambda request: npz.load(request.path, request.shape, request.resize),
+}
+
+
+def load(source: str, input_shape: tuple[int, ...], resize: str, reading: Reading = None) -> Dataset:
+    """Read data and convert it to a spec's input shape.
 
     Args:
-        source: ``digits``, ``idx:DIR``, ``folder:DIR`` or ``npz:FILE``.
+        source: a text such as ``idx:DIR``.
         input_shape: the spec's input, (channels, *spatial) or (features,).
-        fit: how images of another size get the input's: "resize" or "pad".
-        progress: told (done, of how many) while the files of a folder are read.
+        resize: a name in :data:`~cnncli.recipe.data.RESIZE_RULES`.
+        reading: called while images are read.
 
     Raises:
-        UsageError: for a source that is not there, is damaged or does not suit the spec.
+        UsageError: the source does not exist, is damaged or does not match the spec.
     """
-    check_fit(fit)
-    kind, colon, place = source.partition(":")
-    if kind not in _KINDS:
-        raise usage_error(
-            f"there is no data source '{kind}'", expected=_FORMS, received=source, hint=_hint(source, kind)
-        )
-    if kind == "digits":
-        if colon:
-            raise usage_error("digits takes no path", expected="digits", received=source)
-        return digits.load(input_shape, fit)
-    if not place:
-        raise usage_error(f"{kind} needs a path", expected=_FORMS, received=source)
-    path = _existing(place, source)
+    kind, place = parse_source(source)
+    path = _existing(place, kind) if kind.place else Path()
     try:
-        if kind == "folder":
-            return folder.load(path, input_shape, fit, progress)
-        if kind == "idx":
-            return idx.load(path, input_shape, fit)
-        return npz.load(path, input_shape, fit)
-    except (
-        OSError
-    ) as error:  # what a source does not name itself: a folder that may not be read, a loop of links
+        return LOADERS[kind.name](Request(path, input_shape, resize, reading))
+    except OSError as error:
+        # What the sources do not report themselves: a folder without permission, a loop of links.
         where = error.filename if error.filename is not None else path
         raise usage_error(f"cannot read {where}: {error.strerror or error}", received=source) from error
 
 
-def _existing(place: str, source: str) -> Path:
+def _existing(place: str, kind: Source) -> Path:
+    received = f"{kind.name}:{place}"
     try:
         path = Path(place).expanduser().resolve()
-        there = path.exists()
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # too long, of an unknown user, with a null character
-        raise usage_error(f"there is no {place}: {error}", expected=_FORMS, received=source) from error
-    if not there:
-        raise usage_error(f"there is no {path}", expected=_FORMS, received=source)
+        exists = path.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, an unknown user, a null character
+        message = f"no such file or folder: {place}: {error}"
+        raise usage_error(message, expected=kind.form, received=received) from error
+    if not exists:
+        raise usage_error(f"no such file or folder: {path}", expected=kind.form, received=received)
     return path
-
-
-def _hint(source: str, kind: str) -> str:
-    if source and os.path.isdir(source):  # noqa: PTH112 - never raises, whatever the text
-        return f"did you mean 'folder:{source}' or 'idx:{source}'?"
-    if os.path.isfile(source):  # noqa: PTH113 - the same
-        return f"did you mean 'npz:{source}'?"
-    return did_you_mean(kind, _KINDS)

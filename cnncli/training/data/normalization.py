@@ -1,4 +1,4 @@
-"""Mean 0 and deviation 1 for every channel: measured exactly, kept with the run, applied batch by batch."""
+"""Mean 0 and deviation 1 for every channel: measured exactly, stored in the run, applied batch by batch."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _CHUNK_VALUES = 1 << 24
 class Normalization:
     """Mean and standard deviation of each channel, of values from 0 to 1 (a byte divided by 255).
 
-    A spec with a plain vector as its input has one of each for all features: a vector of pixels has many
-    that hardly ever change, and to divide by so small a deviation would let them drown the others.
+    A spec whose input is a vector has one of each for all features: a vector of pixels has many that hardly
+    ever change, and dividing by such a small deviation would let them dominate.
     """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
     def affine(self, axes: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """``scale`` and ``shift`` such that byte * scale + shift is (byte / 255 - mean) / std.
+        """Return ``scale`` and ``shift`` such that byte * scale + shift is (byte / 255 - mean) / std.
 
         Args:
-            axes: how many axes one image has.
-            device: where the batches are.
+            axes: the number of axes of one image.
+            device: the device of the batches.
 
         Returns:
-            two float32 tensors of shape [channels, 1, ...], which broadcast over a batch.
+            Two float32 tensors of shape [channels, 1, ...], which broadcast over a batch.
         """
         shape = (len(self.mean), *(1 for _ in range(axes - 1)))
         pairs = list(zip(self.mean, self.std, strict=True))
@@ -40,10 +40,10 @@ class Normalization:
 
 
 def measure(images: Tensor) -> Normalization:
-    """The normalization that gives ``images`` mean 0 and deviation 1 in every channel.
+    """Return the normalization that gives ``images`` mean 0 and deviation 1 in every channel.
 
-    Sums are exact integers, so the result depends on nothing but the images. The deviation is the
-    population's, sqrt(E[x^2] - E[x]^2); a channel that never changes gets 1, which makes it 0 throughout.
+    Sums are exact integers, so the result depends on the images alone. The deviation is that of the
+    population, sqrt(E[x^2] - E[x]^2); for a constant channel it is 1, so that the channel becomes 0.
 
     Args:
         images: uint8 [N, channels, *spatial] or [N, features], N >= 1.
@@ -60,7 +60,7 @@ def measure(images: Tensor) -> Normalization:
 
 
 def _histograms(images: Tensor) -> list[list[int]]:
-    """How often each of the 256 bytes occurs, by channel (one channel where images are vectors)."""
+    """Return how often each of the 256 bytes occurs, by channel (one channel if images are vectors)."""
     channels = images.unsqueeze(1) if images.ndim == 2 else images.flatten(2)
     counts = torch.zeros(channels.shape[1], 256, dtype=torch.int64)
     step = max(1, _CHUNK_VALUES // max(1, channels[0].numel()))

@@ -1,4 +1,4 @@
-"""How much memory there is, and refusing in words what would not fit, before it is allocated."""
+"""How much memory is available, and an error for what would not fit, before it is allocated."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _MEMINFO = Path("/proc/meminfo")
 
 
 def available_memory() -> int | None:
-    """Bytes that can be allocated without swapping; None where the system does not say.
+    """Return the bytes that can be allocated without swapping; None if the system does not report it.
 
-    Linux counts what its caches would give back as available; elsewhere physical memory is the bound.
+    On Linux this includes caches that can be freed; elsewhere it is the physical memory.
     """
     if _MEMINFO.exists():
         for line in _MEMINFO.read_text(encoding="ascii").splitlines():
@@ -26,10 +26,10 @@ def available_memory() -> int | None:
 
 
 def ensure_memory(needed: int, what: str) -> None:
-    """Refuse to allocate more bytes than there are.
+    """Check that ``needed`` bytes can be allocated for ``what``.
 
     Raises:
-        UsageError: with both figures, where ``needed`` exceeds the memory available.
+        UsageError: they exceed the available memory; names both figures.
     """
     available = available_memory()
     if available is not None and needed > available:

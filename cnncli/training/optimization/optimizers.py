@@ -1,28 +1,52 @@
-"""Optimizers, and their state under the names of the parameters."""
+"""Building optimizers, and their state by the names of the parameters."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from cnncli.diagnostics import usage_error
-from cnncli.language.sections import Train
+from cnncli.recipe.optimizers import is_decayed
+from cnncli.recipe.train import Train
 
-_LARGEST = 1e36  # AdamW divides by as little as 0.1, and torch raises where 32-bit numbers end, at 3.4e38
+Groups: TypeAlias = list[dict[str, Any]]
+"""Parameter groups as torch's optimizers take them."""
+
+_LARGEST: Final = 1e36
+"""AdamW divides by as little as 0.1, and torch raises an error where 32-bit numbers end, at 3.4e38."""
+
+
+def _sgd(groups: Groups, settings: Train) -> Optimizer:
+    """Return SGD, which adds decay * weight to the gradient.
+
+    Raises:
+        UsageError: nesterov without momentum.
+    """
+    if settings.nesterov and settings.momentum == 0:
+        raise usage_error("nesterov needs a momentum", expected="momentum above 0", received="momentum 0")
+    return SGD(groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.nesterov)
+
+
+def _adamw(groups: Groups, settings: Train) -> Optimizer:
+    """Return AdamW, which subtracts lr * decay * weight from the weight (I. Loshchilov, F. Hutter, 2019)."""
+    return AdamW(groups, lr=settings.lr)
+
+
+BUILDERS: Final[Mapping[str, Callable[[Groups, Train], Optimizer]]] = {"sgd": _sgd, "adamw": _adamw}
 
 
 def build_optimizer(network: nn.Module, settings: Train) -> Optimizer:
-    """SGD with momentum (Nesterov's if so set), or AdamW, over the trainable parameters.
+    """Return the optimizer of the settings, for the trainable parameters.
 
-    Weight decay acts on tensors of two axes or more, the weights of convolutions and linear layers. Biases
-    and the scales of normalization are left alone, since to shrink them does not make a network simpler
-    (T. He et al., "Bag of Tricks for Image Classification", 2019, section 3.1). SGD adds decay * weight to
-    the gradient; AdamW subtracts lr * decay * weight from the weight (I. Loshchilov, F. Hutter, 2019).
+    Weight decay acts on the tensors of :func:`~cnncli.recipe.optimizers.is_decayed`.
 
     Raises:
-        UsageError: for a network without trainable parameters, nesterov without a momentum, or a learning
-            rate or weight decay that 32-bit numbers cannot express.
+        UsageError: the network has no trainable parameters, nesterov is set without momentum, or 32-bit
+            numbers cannot express the learning rate or the weight decay.
     """
     for name, value in (("lr", settings.lr), ("weight_decay", settings.weight_decay)):
         if value > _LARGEST:
@@ -30,29 +54,24 @@ def build_optimizer(network: nn.Module, settings: Train) -> Optimizer:
     trainable = _trainable(network)
     if not trainable:
         raise usage_error("the network has no parameters, so there is nothing to train")
-    decayed = [parameter for _, parameter in trainable if parameter.ndim > 1]
-    spared = [parameter for _, parameter in trainable if parameter.ndim <= 1]
-    groups = [
+    decayed = [parameter for _, parameter in trainable if is_decayed(parameter.ndim)]
+    others = [parameter for _, parameter in trainable if not is_decayed(parameter.ndim)]
+    groups: Groups = [
         {"params": members, "weight_decay": decay}
-        for members, decay in ((decayed, settings.weight_decay), (spared, 0.0))
+        for members, decay in ((decayed, settings.weight_decay), (others, 0.0))
         if members
     ]
-    if settings.optimizer == "sgd":
-        if settings.nesterov and settings.momentum == 0:
-            raise usage_error("nesterov needs a momentum", expected="momentum above 0", received="momentum 0")
-        return SGD(groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.nesterov)
-    assert settings.optimizer == "adamw", settings.optimizer
-    return AdamW(groups, lr=settings.lr)
+    return BUILDERS[settings.optimizer](groups, settings)
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Let the next step use ``rate`` for every parameter."""
+    """Set the learning rate of the next step, for every parameter."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
 
 def optimizer_tensors(optimizer: Optimizer, network: nn.Module) -> dict[str, Tensor]:
-    """The optimizer's state as ``PARAMETER/KEY`` -> tensor, on the CPU; empty before the first step."""
+    """Return the optimizer's state on the CPU, by ``PARAMETER/KEY``; empty before the first step."""
     return {
         f"{name}/{key}": value.detach().to("cpu", copy=True)
         for name, parameter in _trainable(network)
@@ -62,10 +81,10 @@ def optimizer_tensors(optimizer: Optimizer, network: nn.Module) -> dict[str, Ten
 
 
 def restore_optimizer(optimizer: Optimizer, network: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Give a freshly built optimizer the state that :func:`optimizer_tensors` returned.
+    """Restore the state that :func:`optimizer_tensors` returned, in a newly built optimizer.
 
     Raises:
-        UsageError: for tensors of another shape than their parameter's.
+        UsageError: a tensor has another shape than its parameter.
     """
     names = {parameter: name for name, parameter in _trainable(network)}
     ordered = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -74,12 +93,10 @@ def restore_optimizer(optimizer: Optimizer, network: nn.Module, tensors: dict[st
         prefix = f"{names[parameter]}/"
         found = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         if any(value.ndim and value.shape != parameter.shape for value in found.values()):
-            raise usage_error(
-                f"the optimizer's state of {names[parameter]} in the checkpoint has another shape"
-            )
+            raise usage_error(f"the checkpoint's optimizer state for {names[parameter]} has another shape")
         if found:
             state[index] = found
-    # torch's own loading puts each tensor onto its parameter's device, and leaves step counters alone.
+    # torch moves each tensor to its parameter's device, except for step counters.
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
@@ -88,5 +105,5 @@ def _trainable(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
 
 
 def all_finite(network: nn.Module) -> bool:
-    """Whether every parameter and buffer holds nothing but finite numbers."""
+    """Return whether all numbers in all parameters and buffers are finite."""
     return all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values())

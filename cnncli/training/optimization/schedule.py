@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Final
+
+DECAYS: Final[Mapping[str, Callable[[float], float]]] = {
+    "constant": lambda _: 1.0,
+    "linear": lambda passed: 1 - passed,
+    # I. Loshchilov, F. Hutter, "SGDR", 2017, without restarts.
+    "cosine": lambda passed: (1 + math.cos(math.pi * passed)) / 2,
+}
+"""The share of the peak rate that is left when a share ``passed`` of the steps after the warmup is done."""
 
 
 def learning_rate(step: int, *, base: float, schedule: str, steps: int, warmup: int) -> float:
-    """The learning rate of one step.
+    """Return the learning rate of one step.
 
-    Within the warm-up it rises linearly, base (step + 1) / warmup, and reaches ``base`` at its last step.
-    After it, t = (step - warmup) / (steps - warmup) runs from 0 towards 1, and the rate is
-
-    - constant: base
-    - linear: base (1 - t)
-    - cosine: base (1 + cos(pi t)) / 2   (I. Loshchilov, F. Hutter, "SGDR", 2017, without restarts)
+    During the warmup it rises linearly, base (step + 1) / warmup, and reaches ``base`` at the warmup's last
+    step. Then it is ``base`` times the share in :data:`DECAYS` at (step - warmup) / (steps - warmup).
 
     Args:
         step: which step, from 0 to steps - 1.
-        base: the highest rate.
-        schedule: "constant", "linear" or "cosine".
-        steps: how many steps the whole training has.
-        warmup: how many of them are the warm-up.
+        base: the peak rate.
+        schedule: a name in :data:`DECAYS`.
+        steps: the number of steps of the whole training.
+        warmup: the number of them that belong to the warmup.
     """
     if step < warmup:
         return base * ((step + 1) / warmup)
-    passed = (step - warmup) / max(1, steps - warmup)
-    if schedule == "linear":
-        return base * (1 - passed)
-    if schedule == "cosine":
-        return base * (1 + math.cos(math.pi * passed)) / 2
-    assert schedule == "constant", schedule
-    return base
+    return base * DECAYS[schedule]((step - warmup) / max(1, steps - warmup))

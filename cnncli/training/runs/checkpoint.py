@@ -1,4 +1,4 @@
-"""All that is needed to go on from an exact batch as though nothing had happened."""
+"""Everything needed to continue from exactly the batch where a training stopped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cnncli.diagnostics import usage_error
 from cnncli.results.training import Epoch
+from cnncli.training.device import BACKENDS
 from cnncli.training.runs.files import write_tensors
 from cnncli.training.runs.weights import read_tensors
 
@@ -19,7 +20,7 @@ _SCHEMA = "cnncli.checkpoint/1"
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far training has come: whole ``epochs``, ``batches`` of the next, ``seconds`` that those took."""
+    """How far training is: whole ``epochs``, and ``batches`` of the next, which took ``seconds``."""
 
     epochs: int = 0
     batches: int = 0
@@ -30,9 +31,9 @@ class Position:
 class Checkpoint:
     """The state of a training between two batches; all tensors are on the CPU.
 
-    ``losses`` (float32) and ``correct`` (int64) hold one value for each batch done in the epoch under way;
-    ``history`` has one entry for each whole epoch. ``random`` are the states of torch's generators:
-    ``cpu``, and the device's where it has one of its own.
+    ``losses`` (float32) and ``correct`` (int64) have one value for each finished batch of the current epoch;
+    ``history`` has one entry for each whole epoch. ``random`` has the states of torch's generators:
+    ``cpu``, and the device's if it has its own.
     """
 
     position: Position
@@ -45,7 +46,7 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Replace ``path`` atomically."""
+    """Write a checkpoint, replacing ``path`` atomically."""
     tensors = {"losses": checkpoint.losses, "correct": checkpoint.correct}
     for group in ("network", "optimizer", "random"):
         tensors |= {f"{group}/{name}": value for name, value in getattr(checkpoint, group).items()}
@@ -61,7 +62,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read what :func:`write_checkpoint` wrote.
 
     Raises:
-        UsageError: for a file that is missing, damaged or something else.
+        UsageError: the file is missing, damaged or not a checkpoint.
     """
     tensors, metadata = read_tensors(path)
     if metadata.get("schema") != _SCHEMA:
@@ -73,7 +74,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         return _parse(tensors, metadata)
     except (KeyError, TypeError, ValueError) as error:
-        raise usage_error(f"{path} is damaged: {error}", expected=f"a whole {_SCHEMA}") from error
+        raise usage_error(f"{path} is damaged: {error}", expected=f"a complete {_SCHEMA}") from error
 
 
 def _parse(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> Checkpoint:
@@ -97,40 +98,36 @@ def _check(checkpoint: Checkpoint) -> None:
     """Raise a ValueError unless the parts of a checkpoint agree with each other."""
     position = checkpoint.position
     if type(position.epochs) is not int or type(position.batches) is not int or position.batches < 0:
-        raise ValueError("its position is none")
+        raise ValueError("its position is not valid")
     numbers = [position.seconds, *(value for each in checkpoint.history for value in asdict(each).values())]
     if not all(type(value) in (int, float) for value in numbers):
         raise ValueError("its figures are not numbers")
     if [each.epoch for each in checkpoint.history] != [*range(1, position.epochs + 1)]:
-        raise ValueError(f"{len(checkpoint.history)} epochs of figures after {position.epochs} epochs")
+        raise ValueError(f"it has figures of {len(checkpoint.history)} epochs after {position.epochs} epochs")
     for name, figures in (("losses", checkpoint.losses), ("correct", checkpoint.correct)):
         if figures.shape != (position.batches,):
-            raise ValueError(f"{name} are not those of {position.batches} batches")
+            raise ValueError(f"{name} must have {position.batches} values")
     if "cpu" not in checkpoint.random:
         raise ValueError("it has no random state")
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:
-    """The states of the generators that dropout and its like draw from."""
+    """Return the states of the random generators that layers such as dropout use."""
     states = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    if device.type == "mps":
-        states["mps"] = torch.mps.get_rng_state()
-    return states
+    own = BACKENDS[device.type].random_state
+    return states if own is None else states | {device.type: own(device)}
 
 
 def restore_random(states: dict[str, Tensor], device: torch.device) -> None:
-    """Set the generators to ``states``; a device that the training had not run on before keeps its own.
+    """Set the generators to ``states``; the state of a device that the training has not used is not changed.
 
     Raises:
-        UsageError: for what is no state of a generator.
+        UsageError: a state is damaged.
     """
     try:
         torch.set_rng_state(states["cpu"])
-        if device.type == "cuda" and "cuda" in states:
-            torch.cuda.set_rng_state(states["cuda"], device)
-        if device.type == "mps" and "mps" in states:
-            torch.mps.set_rng_state(states["mps"])
+        restore = BACKENDS[device.type].set_random_state
+        if restore is not None and device.type in states:
+            restore(states[device.type], device)
     except (RuntimeError, TypeError) as error:
         raise usage_error(f"the random state in the checkpoint is damaged: {error}") from error

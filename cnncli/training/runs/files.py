@@ -1,4 +1,4 @@
-"""Writing files so that a crash at any moment leaves the old content or the new, never a part of it."""
+"""Writing files so that a crash at any moment leaves either the old or the new content, never a mixture."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from cnncli.diagnostics import usage_error
 
 
 def write_text(path: Path, content: str) -> None:
-    """Replace ``path`` by ``content``, in UTF-8, atomically.
+    """Replace the content of ``path`` with a text in UTF-8, atomically.
 
     Raises:
-        UsageError: where the file system refuses.
+        UsageError: the file cannot be written.
     """
     _replace(path, lambda temporary: _write_bytes(temporary, content.encode()))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace ``path`` by ``value`` as indented JSON, atomically."""
+    """Replace the content of ``path`` with indented JSON, atomically."""
     content = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # A file name that is no UTF-8 reaches Python with lone surrogates; the escape is JSON's for them too.
+    # A file name that is not UTF-8 contains lone surrogates in Python; JSON has the same escape for them.
     _replace(path, lambda temporary: _write_bytes(temporary, content.encode(errors="backslashreplace")))
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """Replace ``path`` by a safetensors file, atomically.
+    """Replace the content of ``path`` with a safetensors file, atomically.
 
     Args:
         path: the file.
         tensors: on the CPU, contiguous, none sharing memory with another.
-        metadata: JSON values, kept under the one key ``cnncli`` of the file's header.
+        metadata: JSON values, stored under the key ``cnncli`` of the file's header.
     """
     header = {"cnncli": json.dumps(metadata, allow_nan=False)}
 
     def write(temporary: Path) -> None:
-        # safetensors makes files that only their owner can read: give it the permissions of any new file.
+        # safetensors creates files that only their owner can read: set the permissions of any new file.
         temporary.unlink(missing_ok=True)
         temporary.touch()
         mode = stat.S_IMODE(temporary.stat().st_mode)
@@ -54,7 +54,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, An
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add one line to ``path`` and see it onto the disk."""
+    """Append a line to ``path`` and wait until it is on the disk."""
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -65,12 +65,12 @@ def append_line(path: Path, line: str) -> None:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether ``path`` is what a write that was killed left behind."""
+    """Return whether ``path`` was left behind by a write that was killed."""
     return path.name.startswith(".") and path.name.endswith(".partial")
 
 
 def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    # One name for all attempts: what a killed write left behind, the next one overwrites.
+    # The same name each time, so the next write overwrites what a killed one left behind.
     temporary = path.with_name(f".{path.name}.partial")
     try:
         try:
@@ -80,13 +80,11 @@ def _replace(path: Path, write: Callable[[Path], None]) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        if os.name == "posix":  # elsewhere a folder cannot be opened, nor needs to be
+        if os.name == "posix":  # elsewhere folders cannot be opened, and need not be
             _sync(path.parent, os.O_RDONLY)
     except (OSError, SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise usage_error(
-            f"cannot write {path}: {reason}", hint="what was there before has been left as it was"
-        ) from error
+        raise usage_error(f"cannot write {path}: {reason}", hint="the previous content was kept") from error
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
@@ -94,7 +92,7 @@ def _write_bytes(path: Path, content: bytes) -> None:
 
 
 def _sync(path: Path, flags: int) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Wait until a file, or a folder's list of names, is on the disk."""
     handle = os.open(path, flags)
     try:
         os.fsync(handle)

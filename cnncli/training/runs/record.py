@@ -1,4 +1,4 @@
-"""``run.json``: what a run was made from, how it normalizes its data, and how it stands."""
+"""``run.json``: what a run was started with, the normalization of its data, and its status."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from typing import Any, Literal, get_args
 import torch
 
 import cnncli
-from cnncli.diagnostics import usage_error
-from cnncli.language.sections import Train
+from cnncli.diagnostics import CnncliError, usage_error
+from cnncli.recipe.train import Train, settings_from_json, settings_json
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.normalization import Normalization, measure
-from cnncli.training.runs.settings import settings_from_json, settings_json, with_source
 
 SCHEMA = "cnncli.run/1"
 
@@ -26,7 +25,7 @@ Status = Literal["running", "interrupted", "diverged", "finished"]
 
 @dataclass(frozen=True, slots=True)
 class DataRecord:
-    """The data of a run: where it was read, what was done to it, and a fingerprint of the result."""
+    """The data of a run: its source, what was done to it, and a fingerprint of the result."""
 
     source: str
     input: tuple[int, ...]
@@ -41,8 +40,8 @@ class DataRecord:
 class RunRecord:
     """The content of ``run.json``.
 
-    ``spec`` is the resolved spec's text, the same as in ``spec.yaml``, so that this one file, which is
-    written first and at once, is enough to begin from. ``status`` is "running" too where a run was killed.
+    ``spec`` is the text of the resolved spec, as in ``spec.yaml``, so this file, which is written first and
+    atomically, suffices to resume. ``status`` remains "running" after a crash.
     """
 
     name: str
@@ -56,7 +55,7 @@ class RunRecord:
     versions: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values, with the schema first."""
+        """Return the record as JSON values, with the schema first."""
         values = {
             "settings": settings_json(self.settings),
             "data": asdict(self.data),
@@ -68,12 +67,12 @@ class RunRecord:
 
 
 def new_record(name: str, spec: str, settings: Train, dataset: Dataset, device: torch.device) -> RunRecord:
-    """The record of a run that is about to begin."""
+    """Return the record of a run that is about to start."""
     return RunRecord(
         name=name,
         status="running",
         device=str(device),
-        settings=with_source(settings, dataset.name),
+        settings=settings.replaced({"data": dataset.name}),
         data=DataRecord(
             source=dataset.name,
             input=dataset.input_shape,
@@ -91,7 +90,7 @@ def new_record(name: str, spec: str, settings: Train, dataset: Dataset, device: 
 
 
 def current_versions() -> dict[str, str]:
-    """The versions that figures may depend on."""
+    """Return the versions that results may depend on."""
     return {"cnncli": cnncli.__version__, "torch": torch.__version__, "python": platform.python_version()}
 
 
@@ -99,18 +98,21 @@ def read_record(path: Path) -> RunRecord:
     """Read ``run.json``.
 
     Raises:
-        UsageError: for a file that is missing, damaged or from another version of the format.
+        UsageError: the file is missing, damaged or from another version of the format.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise usage_error(f"cannot read {path}: {error}", expected="a folder that train made") from error
+        raise usage_error(
+            f"cannot read {path}: {error}", expected="a folder that cnncli train created"
+        ) from error
     if not isinstance(value, dict) or value.pop("schema", None) != SCHEMA:
         raise usage_error(f"{path} does not describe a run", expected=f'"schema": "{SCHEMA}"')
     try:
         return _parse(value)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise usage_error(f"{path} is damaged: {error}", expected=f"a whole {SCHEMA}") from error
+        why = error.diagnostics[0].message if isinstance(error, CnncliError) else error
+        raise usage_error(f"{path} is damaged: {why}", expected=f"a complete {SCHEMA}") from error
 
 
 def _parse(value: dict[str, Any]) -> RunRecord:
@@ -118,7 +120,7 @@ def _parse(value: dict[str, Any]) -> RunRecord:
         raise ValueError(f"status {value['status']!r}")
     for name in ("spec", "name", "device", "created"):
         if not isinstance(value[name], str):
-            raise TypeError(f"{name} is no text")
+            raise TypeError(f"{name} is not a string")
     data = _data(value["data"])
     parsed: dict[str, Any] = {
         "settings": settings_from_json(_mapping(value["settings"], "settings")),
@@ -135,19 +137,19 @@ def _data(value: Any) -> DataRecord:
     data = DataRecord(**parsed)
     texts = (data.source, data.fingerprint, *_several(data.classes), *_several(data.notes))
     if not all(isinstance(each, str) for each in texts):
-        raise TypeError("source, classes, notes and fingerprint are texts")
+        raise TypeError("source, classes, notes and fingerprint must be strings")
     numbers = (data.train_images, data.test_images, *_several(data.input))
     if not data.input or not all(type(each) is int and each > 0 for each in numbers):
-        raise TypeError("input, train_images and test_images are whole numbers above 0")
+        raise TypeError("input, train_images and test_images must be whole numbers above 0")
     return data
 
 
 def _normalization(value: Any, input_shape: tuple[int, ...]) -> Normalization:
-    """Mean and deviation, one of each for every channel of the input (one in all for a vector)."""
+    """Return mean and deviation for each channel of the input (a single one of each for a vector)."""
     mean, std = (tuple(map(float, value[name])) for name in ("mean", "std"))
     channels = input_shape[0] if len(input_shape) > 1 else 1
     if len(mean) != channels or len(std) != channels:
-        raise ValueError(f"normalization is not that of {channels} channels")
+        raise ValueError(f"normalization must have {channels} means and deviations")
     if not all(map(math.isfinite, (*mean, *std))) or min(std) <= 0:
         raise ValueError("normalization needs finite means and deviations above 0")
     return Normalization(mean, std)
@@ -155,11 +157,11 @@ def _normalization(value: Any, input_shape: tuple[int, ...]) -> Normalization:
 
 def _mapping(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise TypeError(f"{name} is no mapping")
+        raise TypeError(f"{name} is not a mapping")
     return value
 
 
 def _several(value: Any) -> tuple[Any, ...]:
     if not isinstance(value, tuple):
-        raise TypeError(f"{value!r} is no list")
+        raise TypeError(f"{value!r} is not a list")
     return value

@@ -1,8 +1,8 @@
-"""The folder of a run: made once, never overwritten, readable after a crash at any moment.
+"""The folder of a run: created once, never overwritten, readable after a crash at any moment.
 
-It holds ``run.json``, ``spec.yaml``, ``metrics.jsonl``, ``weights.safetensors`` and
-``checkpoint.safetensors``. The checkpoint is the truth about how far the training has come: it is written
-before the metrics and the weights that follow from it, and resuming writes those two anew.
+It contains ``run.json``, ``spec.yaml``, ``metrics.jsonl``, ``weights.safetensors`` and
+``checkpoint.safetensors``. The checkpoint determines how far the training is: it is written
+before the metrics and the weights that follow from it, and resuming rewrites those two.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from cnncli.diagnostics import CnncliError, usage_error
-from cnncli.language.sections import Train
+from cnncli.diagnostics import usage_error
+from cnncli.recipe.train import Train
 from cnncli.results.training import Epoch
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
 from cnncli.training.runs.files import append_line, is_temporary, write_json, write_text
 from cnncli.training.runs.record import RunRecord, Status, current_versions, new_record, read_record
-from cnncli.training.runs.settings import differences, with_source
 from cnncli.training.runs.weights import save_weights
 
 if sys.platform != "win32":
@@ -37,7 +36,7 @@ DEFAULT_PARENT = Path("runs")
 
 @dataclass(slots=True)
 class Run:
-    """A run's folder and the record in it."""
+    """A run: its folder and its record."""
 
     folder: Path
     record: RunRecord
@@ -49,12 +48,12 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """All that resuming needs."""
+        """Everything that resuming needs."""
         return self.folder / "checkpoint.safetensors"
 
     @property
     def metrics(self) -> Path:
-        """One JSON line for each whole epoch: :class:`~cnncli.training.observer.Epoch`."""
+        """One JSON line for each whole epoch: :class:`~cnncli.results.training.Epoch`."""
         return self.folder / "metrics.jsonl"
 
     @property
@@ -63,51 +62,51 @@ class Run:
         return self.folder / "spec.yaml"
 
     def set_status(self, status: Status) -> None:
-        """Put ``status`` into ``run.json``."""
+        """Write ``status`` to ``run.json``."""
         self._record(replace(self.record, status=status))
 
     def read_checkpoint(self) -> Checkpoint | None:
-        """The state to go on from; None where the run was stopped before the first was written."""
+        """Return the last checkpoint; None if the run was stopped before it wrote one."""
         return read_checkpoint(self.checkpoint) if self.checkpoint.exists() else None
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Make ``checkpoint`` the state to go on from."""
+        """Make ``checkpoint`` the state that resuming continues from."""
         write_checkpoint(self.checkpoint, checkpoint)
 
     def save_weights(self, network: nn.Module, position: Position) -> None:
-        """Write what :attr:`weights` is, and with it how far training has come."""
+        """Write the weights, with the position of the training in the file's metadata."""
         save_weights(network, self.weights, epochs=position.epochs, batches=position.batches)
 
     def add_metrics(self, metrics: Epoch) -> None:
-        """Add the line of one more epoch."""
+        """Append the line of an epoch."""
         append_line(self.metrics, _line(metrics))
 
     def reset_metrics(self, history: tuple[Epoch, ...]) -> None:
-        """Let the metrics say what the checkpoint says, whatever a crash left there."""
+        """Rewrite the metrics from the history in a checkpoint, whatever a crash left there."""
         write_text(self.metrics, "".join(f"{_line(metrics)}\n" for metrics in history))
 
     def begin(self, settings: Train, dataset: Dataset, device: torch.device) -> None:
-        """Record that the run goes on now: on which device, for how many epochs, with the data from where."""
+        """Record that the run is running: the device, the number of epochs, the place of the data."""
         self._record(
             replace(
                 self.record,
                 status="running",
                 device=str(device),
-                settings=with_source(settings, dataset.name),
+                settings=settings.replaced({"data": dataset.name}),
                 data=replace(self.record.data, source=dataset.name),
                 versions=current_versions(),
             )
         )
-        # spec.yaml follows run.json, so a crash between the two may have left it out.
+        # A crash after run.json was written may have left spec.yaml out.
         if not self.spec.exists():
             write_text(self.spec, self.record.spec)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training in this folder at the same time.
+        """Prevent other processes from training in this folder at the same time.
 
         Raises:
-            UsageError: where another process does.
+            UsageError: another process is doing so.
         """
         if sys.platform == "win32":
             yield
@@ -119,7 +118,7 @@ class Run:
             os.close(handle)
             raise usage_error(f"another process is training in {self.folder}") from error
         except OSError:
-            pass  # a file system without locks: then there is nothing to wait for
+            pass  # a file system without locks
         try:
             yield
         finally:
@@ -139,25 +138,25 @@ def create_run(
     dataset: Dataset,
     device: torch.device,
 ) -> Run:
-    """Make the folder of a new run.
+    """Create the folder of a new run.
 
     Args:
-        folder: where; None for ``runs/NAME-N`` with the first number that is free.
-        name: the network's.
-        spec: the resolved spec's text.
+        folder: its path; None for ``runs/NAME-N`` with the first free number.
+        name: the name of the network.
+        spec: the text of the resolved spec.
         settings: how to train.
-        dataset: on what.
-        device: where.
+        dataset: what to train on.
+        device: the device to train on.
 
     Raises:
-        UsageError: for a folder that has something in it, or cannot be made.
+        UsageError: the folder is not empty, or cannot be created.
     """
     record = new_record(name, spec, settings, dataset, device)
     try:
         made = _numbered(name) if folder is None else _empty(folder)
     except OSError as error:
         raise usage_error(
-            f"cannot make the run's folder {error.filename or folder}: {error.strerror}"
+            f"cannot create the run folder {error.filename or folder}: {error.strerror}"
         ) from error
     run = Run(made, record)
     write_json(made / "run.json", record.as_json())
@@ -166,58 +165,20 @@ def create_run(
 
 
 def open_run(folder: Path) -> Run:
-    """An existing run, to be resumed or evaluated.
+    """Open an existing run, to resume or evaluate it.
 
     Raises:
-        UsageError: where ``folder`` holds no run.
+        UsageError: ``folder`` is not the folder of a run.
     """
-    if not folder.is_dir():
-        raise usage_error(f"there is no run in {folder}", expected="a folder that train made")
     if not (folder / "run.json").is_file():
-        raise usage_error(
-            f"there is no run in {folder}", expected="a folder that train made", received="no run.json"
-        )
+        received = "a folder without run.json" if folder.is_dir() else "no such folder"
+        expected = "a folder that cnncli train created"
+        raise usage_error(f"{folder} is not a run", expected=expected, received=received)
     return Run(folder, read_record(folder / "run.json"))
 
 
-def check_resumable(run: Run, *, spec: str, settings: Train, dataset: Dataset) -> None:
-    """Check that what a run would go on with is what it began with; only the epochs may differ.
-
-    Raises:
-        CnncliError: with one diagnostic for each of spec, settings and data that differs.
-    """
-    faults: list[CnncliError] = []
-    if spec != run.record.spec:
-        faults.append(
-            usage_error(
-                f"the spec is not the one that {run.folder} was begun with",
-                hint=f"train {run.spec} on, or begin a new run",
-            )
-        )
-    changed = differences(run.record.settings, settings)
-    if changed:
-        faults.append(
-            usage_error(
-                f"settings differ from those that {run.folder} was begun with: {', '.join(changed)}",
-                expected="the same settings; only --epochs may change",
-                hint="begin a new run for other settings",
-            )
-        )
-    if dataset.fingerprint() != run.record.data.fingerprint:
-        faults.append(
-            usage_error(
-                f"the data is not the data that {run.folder} was begun with",
-                expected=f"what {run.record.data.source} held then",
-                received=dataset.name,
-                hint="begin a new run for other data",
-            )
-        )
-    if faults:
-        raise CnncliError(diagnostic for fault in faults for diagnostic in fault.diagnostics)
-
-
 def _numbered(name: str) -> Path:
-    # mkdir fails where the folder exists, so two runs that begin at once get two numbers.
+    # mkdir fails if the folder exists, so two runs that start at the same time get two numbers.
     DEFAULT_PARENT.mkdir(exist_ok=True)
     for number in itertools.count(1):
         folder = DEFAULT_PARENT / f"{_file_name(name)}-{number}"
@@ -234,8 +195,8 @@ def _empty(folder: Path) -> Path:
     if any(not is_temporary(path) for path in folder.iterdir()):
         raise usage_error(
             f"{folder} is not empty",
-            expected="a new or an empty folder for --run",
-            hint=f"--resume {folder} goes on with a run; a run is never overwritten",
+            expected="a new or an empty folder for --run: runs are never overwritten",
+            hint=f"--resume {folder} continues the run in it" if (folder / "run.json").is_file() else "",
         )
     return folder
 

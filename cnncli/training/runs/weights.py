@@ -1,4 +1,4 @@
-"""A network's weights as a safetensors file, and what is wrong with one that does not suit a network."""
+"""A network's weights as a safetensors file, and how a file differs from what a network needs."""
 
 from __future__ import annotations
 
@@ -10,59 +10,59 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from cnncli.diagnostics import listing, usage_error
-from cnncli.training.data.resize import text
+from cnncli.layers import shape_text
 from cnncli.training.runs.files import write_tensors
 
 _MOST_NAMED = 6
 
 
 def network_tensors(network: nn.Module) -> dict[str, Tensor]:
-    """The state dict as copies on the CPU, none sharing memory: tied tensors are stored under each name."""
+    """Return the state dict as separate copies on the CPU; tied tensors are stored under each name."""
     return {
         name: value.detach().to("cpu", copy=True).contiguous() for name, value in network.state_dict().items()
     }
 
 
 def save_weights(network: nn.Module, path: Path, *, epochs: int, batches: int) -> None:
-    """Write the state dict, atomically, with how far training has come: whole epochs and further batches."""
+    """Write the state dict atomically, with the number of whole epochs and further batches."""
     write_tensors(path, network_tensors(network), {"epochs": epochs, "batches": batches})
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Fill a network with the weights in ``path``.
+    """Load the weights in ``path`` into a network.
 
     Raises:
-        UsageError: for a file that is missing or damaged, or whose tensors are not the network's: all that
-            are missing, unexpected or of another shape are named. The network is not changed then.
+        UsageError: the file is missing or damaged, or its tensors are not the network's; names all that are
+            missing, unexpected or of another shape. The network is not changed.
     """
     tensors, _ = read_tensors(path)
     fill(network, tensors, str(path))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of a safetensors file, on the CPU, and the metadata that cnncli put there ({} if none).
+    """Return the tensors of a safetensors file, on the CPU, and cnncli's metadata in it ({} if none).
 
     Raises:
-        UsageError: for a file that is missing or damaged.
+        UsageError: the file is missing or damaged.
     """
     if not path.is_file():
-        raise usage_error(f"there is no file {path}")
+        raise usage_error(f"no such file: {path}")
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             metadata = json.loads(header.get("cnncli", "{}"))
             if not isinstance(metadata, dict):
-                raise ValueError("its metadata is no mapping")  # noqa: TRY004 - as all that is wrong here
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - no mapping
+                raise ValueError("its metadata is not a mapping")  # noqa: TRY004 - handled like all other damage
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise usage_error(f"cannot read {path}: {error}", expected="a safetensors file") from error
 
 
 def fill(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
-    """Copy ``tensors`` into the state of a network after checking that they are the same set.
+    """Copy ``tensors`` into the state of a network, after checking that they match it.
 
     Raises:
-        UsageError: naming the tensors that do not agree, before any is copied.
+        UsageError: names the tensors that do not match; none is copied.
     """
     state = network.state_dict()
     faults = []
@@ -91,4 +91,4 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
 
 def _form(tensor: Tensor) -> str:
     kind = str(tensor.dtype).removeprefix("torch.")
-    return f"{text(tuple(tensor.shape))} {kind}" if tensor.ndim else f"a single {kind}"
+    return f"{shape_text(tuple(tensor.shape))} {kind}" if tensor.ndim else f"a single {kind}"

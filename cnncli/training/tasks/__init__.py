@@ -1,1 +1,1 @@
-"""What a network is trained for."""
+"""What training minimizes."""

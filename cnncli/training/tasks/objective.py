@@ -1,4 +1,4 @@
-"""From a network's output to one number to minimize: the criterion of each head, weighted."""
+"""From a network's output to the number that training minimizes: the weighted criteria of all heads."""
 
 from __future__ import annotations
 
@@ -8,36 +8,37 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cnncli.diagnostics import did_you_mean, usage_error
+from cnncli.diagnostics import did_you_mean, listing, usage_error
 from cnncli.language.description import OUTPUT
-from cnncli.language.sections import Train
-from cnncli.training.data.resize import text
-from cnncli.training.tasks.criteria import Criterion, criterion_of
+from cnncli.layers import shape_text
+from cnncli.recipe.criteria import CRITERIA
+from cnncli.recipe.train import Train
+from cnncli.training.tasks.criteria import FORMULAS, criterion_of
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """The sum over the heads of weight * criterion, and which head is measured."""
+    """The sum over the heads of weight * criterion, and the head whose accuracy is reported."""
 
     main: str
     weights: Mapping[str, float]
     label_smoothing: float
-    criteria: Mapping[str, Criterion]
+    criteria: Mapping[str, str]
 
     def __call__(self, output: Tensor | dict[str, Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss (a scalar, mean over the batch) and the main head's scores [n, classes]."""
+        """Return the loss (a scalar, mean over the batch) and the main head's scores [n, classes]."""
         outputs = by_head(output)
         terms = [
             self.weights.get(head, 1.0)
-            * self.criteria[head].losses(values, labels, self.label_smoothing).mean()
+            * FORMULAS[self.criteria[head]].losses(values, labels, self.label_smoothing).mean()
             for head, values in outputs.items()
         ]
         loss = terms[0] if len(terms) == 1 else torch.stack(terms).sum()
-        return loss, self.criteria[self.main].scores(outputs[self.main])
+        return loss, FORMULAS[self.criteria[self.main]].scores(outputs[self.main])
 
 
 def by_head(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
-    """A network's output as head -> logits; a network without heads has one, ``output``."""
+    """Return a network's output as head -> values; a network without heads has one head, ``output``."""
     return {OUTPUT: output} if isinstance(output, Tensor) else output
 
 
@@ -48,21 +49,20 @@ def build_objective(
     classes: int,
     smallest_batch: int,
 ) -> Objective:
-    """The objective of a network, after a look at what it puts out.
+    """Return the objective of a network, after checking its outputs.
 
-    The main head, whose accuracy is reported, is the first that the network has outside of training.
+    The main head, whose accuracy is reported, is the first one that the network has in inference.
 
     Args:
         network: the network to train; it is not changed.
         settings: label smoothing and the weights of the heads.
         input_shape: the shape of one image.
-        classes: how many classes the data has.
-        smallest_batch: of all the batches that training will use.
+        classes: the number of classes of the data.
+        smallest_batch: the size of the smallest batch of the training.
 
     Raises:
-        UsageError: where an output is not [classes], a weight names no head, the smallest batch is too
-            small for the network's batch normalization, or label smoothing is set for a head that is
-            trained by something else than cross-entropy.
+        UsageError: an output is not [classes], a weight is for an unknown head, the smallest batch is too
+            small for batch normalization, or label smoothing is set for a head whose criterion has none.
     """
     main = check_classes(network, input_shape, classes)
     try:
@@ -72,17 +72,17 @@ def build_objective(
             raise
         raise usage_error(
             f"the network cannot be trained on one image at a time: {error}",
-            expected="a batch of 2 or more",
+            expected="batches of 2 or more images",
             received=f"a batch of {smallest_batch}",
-            hint="give a larger --batch",
+            hint="set a larger train.batch",
         ) from error
     for head, shape in heads.items():
-        _check_logits(head, shape, classes)
+        _check_outputs(head, shape, classes)
     for head in settings.losses:
         if head not in heads:
             raise usage_error(
-                f"losses has a weight for '{head}', which is no head of the network",
-                expected=" or ".join(heads),
+                f"'losses' has a weight for '{head}', but the network has no such head",
+                expected=listing([*heads], last=" or "),
                 received=head,
                 hint=did_you_mean(head, heads),
             )
@@ -91,26 +91,28 @@ def build_objective(
     return Objective(main, dict(settings.losses), settings.label_smoothing, criteria)
 
 
-def _check_smoothing(smoothing: float, criteria: Mapping[str, Criterion]) -> None:
-    others = [head for head, criterion in criteria.items() if not criterion.smooths]
+def _check_smoothing(smoothing: float, criteria: Mapping[str, str]) -> None:
+    others = [(head, name) for head, name in criteria.items() if not CRITERIA[name].smooths]
     if smoothing and others:
+        head, name = others[0]
+        smoothing_ones = [each.name for each in CRITERIA.values() if each.smooths]
         raise usage_error(
-            "label_smoothing is for cross-entropy, which is not what this network is trained by",
-            expected="label_smoothing: 0",
-            received=f"{smoothing:g} with the output '{others[0]}'",
+            f"label_smoothing has no effect on {_name(head)}, whose criterion is '{name}'",
+            expected=f"label_smoothing: 0, or a head trained with {listing(smoothing_ones, last=' or ')}",
+            received=f"label_smoothing: {smoothing:g}",
         )
 
 
 def check_classes(network: nn.Module, input_shape: tuple[int, ...], classes: int) -> str:
-    """Check that a network tells ``classes`` classes apart; returns the name of its main head.
+    """Check that a network has an output for each of ``classes`` classes; return the name of its main head.
 
-    Nothing is computed: the network runs with tensors of the meta device in place of its own.
+    Nothing is computed: the network runs with tensors on the meta device in place of its own.
 
     Raises:
-        UsageError: where the shape of the main output is not [classes].
+        UsageError: the shape of the main output is not [classes].
     """
     main, shape = next(iter(_shapes(network, input_shape, 2, training=False).items()))
-    _check_logits(main, shape, classes)
+    _check_outputs(main, shape, classes)
     return main
 
 
@@ -133,7 +135,7 @@ def _shapes(
 
 
 def check_vectors(outputs: Mapping[str, tuple[int, ...]]) -> None:
-    """Check that every output is a list of values, one for each class, before any data is read.
+    """Check that every output is a vector, before any data is read.
 
     Raises:
         UsageError: one is a map.
@@ -141,22 +143,26 @@ def check_vectors(outputs: Mapping[str, tuple[int, ...]]) -> None:
     for head, shape in outputs.items():
         if len(shape) != 1:
             raise usage_error(
-                f"{_name(head)} puts out {text(shape)}, which is no list of classes",
-                expected="a value for each class",
-                received=text(shape) or "a single value",
+                f"{_name(head)} outputs {shape_text(shape) or 'a single value'}",
+                expected="a vector with one value for each class",
                 hint="end the network with flatten or globalavgpool, and a linear layer",
             )
 
 
-def _check_logits(head: str, shape: tuple[int, ...], classes: int) -> None:
+def _check_outputs(head: str, shape: tuple[int, ...], classes: int) -> None:
     check_vectors({head: shape})
     if shape != (classes,):
         raise usage_error(
-            f"{_name(head)} tells {shape[0]} classes apart, but the data has {classes}",
-            expected=f"{classes} outputs",
-            received=f"{shape[0]} outputs",
-            hint=f"--set classes={classes}, where the spec has such a var",
+            f"{_name(head)} has {_count(shape[0], 'output')}, but the data has {_count(classes, 'class')}",
+            expected=_count(classes, "output"),
+            received=_count(shape[0], "output"),
+            hint=f"--set classes={classes}, if the spec has this variable",
         )
+
+
+def _count(number: int, noun: str) -> str:
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def _name(head: str) -> str:

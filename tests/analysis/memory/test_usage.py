@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cnncli.analysis.memory.usage import Memory, bytes_at, largest_batch, memory, peak_moment
 from cnncli.graph import open_text
-from cnncli.language.sections import Train
+from cnncli.recipe.train import Train
 from tests.network.support import HEADS, RESIDUAL, SKIPS
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from cnncli.diagnostics import UsageError, readable_bytes
 from cnncli.training.data import resize, room
-from cnncli.training.data.resize import conform, fit_images, fit_notes
+from cnncli.training.data.resize import conform, resize_images, resize_notes
 
 
 def pictures(*shape: int) -> torch.Tensor:
@@ -25,7 +25,7 @@ def test_resize_is_pillows_bilinear(
 ) -> None:
     monkeypatch.setattr(resize, "_CHUNK_VALUES", 4000)  # several pieces
     images = pictures(5, channels, 28, 20)
-    found = fit_images(images, (channels, *size), "resize")
+    found = resize_images(images, (channels, *size), "stretch")
     for image, ours in zip(images, found, strict=True):
         for plane, our_plane in zip(image, ours, strict=True):
             theirs = Image.fromarray(plane.numpy()).resize(size[::-1], Image.Resampling.BILINEAR)
@@ -35,14 +35,14 @@ def test_resize_is_pillows_bilinear(
 
 def test_pad_centers_with_the_odd_pixel_after() -> None:
     images = torch.full((2, 1, 2, 3), 9, dtype=torch.uint8)
-    found = fit_images(images, (1, 5, 4), "pad")
+    found = resize_images(images, (1, 5, 4), "pad")
     expected = np.pad(images.numpy(), ((0, 0), (0, 0), (1, 2), (0, 1)))
     np.testing.assert_array_equal(found.numpy(), expected)
 
 
 def test_pad_does_not_shrink() -> None:
     with pytest.raises(UsageError, match="larger than the spec's input"):
-        fit_images(pictures(1, 1, 8, 8), (1, 7, 12), "pad")
+        resize_images(pictures(1, 1, 8, 8), (1, 7, 12), "pad")
 
 
 def test_gray_is_pillows() -> None:
@@ -50,59 +50,56 @@ def test_gray_is_pillows() -> None:
         0, 256, (1, 3, 40, 50), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
     theirs = Image.fromarray(images[0].movedim(0, -1).numpy()).convert("L")
-    np.testing.assert_array_equal(fit_images(images, (1, 40, 50), "resize")[0, 0].numpy(), np.asarray(theirs))
+    np.testing.assert_array_equal(
+        resize_images(images, (1, 40, 50), "stretch")[0, 0].numpy(), np.asarray(theirs)
+    )
 
 
 def test_gray_is_repeated() -> None:
     images = pictures(2, 1, 4, 4)
-    assert torch.equal(fit_images(images, (3, 4, 4), "pad"), images.expand(2, 3, 4, 4))
+    assert torch.equal(resize_images(images, (3, 4, 4), "pad"), images.expand(2, 3, 4, 4))
 
 
 def test_what_fits_is_left_alone() -> None:
     images = pictures(2, 1, 4, 4)
-    assert conform(images, (1, 4, 4), "resize") == (images, ())
+    assert conform(images, (1, 4, 4), "stretch") == (images, ())
 
 
 def test_color_does_not_become_four_channels() -> None:
-    with pytest.raises(UsageError, match="images of 3 channels do not become images of 4"):
-        fit_images(pictures(1, 3, 4, 4), (4, 4, 4), "resize")
+    with pytest.raises(UsageError, match="cannot convert images of 3 channels to 4"):
+        resize_images(pictures(1, 3, 4, 4), (4, 4, 4), "stretch")
 
 
 def test_notes_name_every_change() -> None:
-    assert fit_notes("1x8x8 images", (1, 8, 8), (3, 32, 32), "resize") == (
+    assert resize_notes("1x8x8 images", (1, 8, 8), (3, 32, 32), "stretch") == (
         "1x8x8 images resized to 1x32x32 (bilinear)",
         "1x8x8 images with gray repeated to 3 channels",
     )
-    assert fit_notes("3x8x8 images", (3, 8, 8), (1, 9, 9), "pad") == (
+    assert resize_notes("3x8x8 images", (3, 8, 8), (1, 9, 9), "pad") == (
         "3x8x8 images with color reduced to gray (ITU-R 601 luma)",
         "3x8x8 images padded with zeros to 1x9x9",
     )
-    assert fit_notes("images", (3, 8, 8), (3, 8, 8), "pad") == ()
+    assert resize_notes("images", (3, 8, 8), (3, 8, 8), "pad") == ()
 
 
 def test_vectors() -> None:
     images = pictures(2, 1, 4, 4)
-    flat, notes = conform(images, (16,), "resize")
+    flat, notes = conform(images, (16,), "stretch")
     assert torch.equal(flat, images.flatten(1))
     assert notes == ("1x4x4 images flattened to 16 values",)
     with pytest.raises(UsageError, match="have 16 values, but the spec's input is a vector of 20"):
-        conform(images, (20,), "resize")
+        conform(images, (20,), "stretch")
 
 
-def test_signals_are_not_fitted() -> None:
+def test_signals_are_not_resized() -> None:
     with pytest.raises(UsageError, match="the data has the shape 2x10, but the spec's input is 2x11"):
-        conform(torch.zeros((3, 2, 10), dtype=torch.uint8), (2, 11), "resize")
-
-
-def test_unknown_fit() -> None:
-    with pytest.raises(UsageError, match="there is no fit 'resise'"):
-        fit_images(pictures(1, 1, 4, 4), (1, 8, 8), "resise")
+        conform(torch.zeros((3, 2, 10), dtype=torch.uint8), (2, 11), "stretch")
 
 
 def test_too_little_memory_is_said_before_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "available_memory", lambda: 10 * 2**20)
     with pytest.raises(UsageError, match=r"300 images of 1x256x256 would take 18\.8 MiB of memory"):
-        fit_images(torch.zeros((300, 1, 2, 2), dtype=torch.uint8), (1, 256, 256), "resize")
+        resize_images(torch.zeros((300, 1, 2, 2), dtype=torch.uint8), (1, 256, 256), "stretch")
 
 
 def test_available_memory_is_plausible() -> None:

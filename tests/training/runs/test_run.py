@@ -11,11 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 import cnncli
-from cnncli.diagnostics import CnncliError, UsageError
-from cnncli.training.data.dataset import Dataset, Split
+from cnncli.diagnostics import UsageError
 from cnncli.training.runs.files import write_tensors
-from cnncli.training.runs.run import check_resumable, create_run, open_run
-from cnncli.training.runs.settings import settings_from_json, settings_json
+from cnncli.training.runs.run import create_run, open_run
 from cnncli.training.runs.weights import read_tensors
 from tests.training.support import CPU, SPEC, begin, few_digits, go_on, run_whole, settings
 
@@ -27,7 +25,7 @@ def numbered(name: str = "small") -> Path:
     return run.folder
 
 
-def test_run_json_holds_what_it_was_made_from(tmp_path: Path) -> None:
+def test_run_json_has_everything_a_run_was_started_with(tmp_path: Path) -> None:
     begin(tmp_path / "run", settings(losses={"aux": 0.5}))
     found = json.loads((tmp_path / "run" / "run.json").read_text())
     assert found["schema"] == "cnncli.run/1"
@@ -50,13 +48,6 @@ def test_run_json_holds_what_it_was_made_from(tmp_path: Path) -> None:
 def test_opening_gives_back_the_same_record(tmp_path: Path) -> None:
     run = begin(tmp_path / "run", settings(losses={"aux": 0.5}))
     assert open_run(tmp_path / "run").record == run.record
-
-
-def test_settings_survive_json() -> None:
-    chosen = settings(losses={"aux": 0.5}, nesterov=True)
-    assert settings_from_json(json.loads(json.dumps(settings_json(chosen)))) == chosen
-    with pytest.raises(ValueError, match="unknown settings lrr"):
-        settings_from_json({"lrr": 1})
 
 
 def test_first_free_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,20 +80,20 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / ".run.json.partial").write_text("{")  # a run that was killed as it began
+    (tmp_path / "run" / ".run.json.partial").write_text("{")  # a run that was killed when it started
     assert begin(tmp_path / "run", settings()).folder == tmp_path / "run"
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
+def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("x")
-    with pytest.raises(UsageError, match="cannot make the run's folder"):
+    with pytest.raises(UsageError, match="cannot create the run folder"):
         begin(tmp_path / "run", settings())
 
 
 @pytest.mark.parametrize("make", [Path.exists, Path.mkdir, Path.touch])
 def test_no_run(tmp_path: Path, make: Callable[[Path], object]) -> None:
     make(tmp_path / "run")
-    with pytest.raises(UsageError, match="there is no run in"):
+    with pytest.raises(UsageError, match="is not a run"):
         open_run(tmp_path / "run")
 
 
@@ -119,26 +110,26 @@ def within(section: str, **values: Any) -> Callable[[dict[str, Any]], Any]:
     [
         (changed(schema="cnncli.run/2"), "does not describe a run"),
         (changed(status="asleep"), "is damaged: status 'asleep'"),
-        (changed(spec=None), "is damaged: spec is no text"),
+        (changed(spec=None), "is damaged: spec is not a string"),
         (changed(surprise=1), "is damaged"),
         (changed(data={}), "is damaged"),
-        (changed(settings={"lrr": 1}), "is damaged: unknown settings lrr"),
+        (changed(settings={"lrr": 1}), "is damaged: 'train' has no setting 'lrr'"),
         (changed(normalization={"mean": ["a"], "std": [1]}), "is damaged"),
-        (changed(normalization={"mean": [0, 0], "std": [1, 1]}), "is not that of 1 channels"),
+        (changed(normalization={"mean": [0, 0], "std": [1, 1]}), "must have 1 means and deviations"),
         (changed(normalization={"mean": [0], "std": [0]}), "deviations above 0"),
         (changed(normalization={"mean": [10**400], "std": [1]}), "is damaged"),
-        (within("settings", data=3), "is damaged: data is 3"),
-        (within("settings", fit=[]), "is damaged: .*fit"),
+        (within("settings", data=3), "is damaged: unknown data source '3'"),
+        (within("settings", resize=[]), "is damaged: .*resize"),
         (within("settings", batch="many"), "is damaged: .*many"),
         (within("settings", lr=-1), "is damaged: .*lr"),
         (within("settings", schedule="x"), "is damaged: .*schedule"),
         (within("settings", optimizer=None), "is damaged: .*optimizer"),
         (within("settings", losses=[1]), "is damaged: .*losses"),
-        (within("data", classes=None), "None is no list"),
-        (within("data", classes=[1, 2]), "classes, notes and fingerprint are texts"),
-        (within("data", input=["a"]), "are whole numbers above 0"),
-        (changed(data=None), "data is no mapping"),
-        (changed(settings=[]), "settings is no mapping"),
+        (within("data", classes=None), "None is not a list"),
+        (within("data", classes=[1, 2]), "classes, notes and fingerprint must be strings"),
+        (within("data", input=["a"]), "must be whole numbers above 0"),
+        (changed(data=None), "data is not a mapping"),
+        (changed(settings=[]), "settings is not a mapping"),
         (dict.clear, "does not describe a run"),
         (lambda record: record.pop("name"), "is damaged"),
     ],
@@ -154,29 +145,11 @@ def test_damaged_record(tmp_path: Path, change: Callable[[dict[str, Any]], Any],
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b"", b"{", b"[]", b"\xff\xfe", b'"cnncli.run/1"'])
-def test_record_that_is_no_json(tmp_path: Path, content: bytes) -> None:
+def test_record_that_is_not_json(tmp_path: Path, content: bytes) -> None:
     begin(tmp_path / "run", settings())
     (tmp_path / "run" / "run.json").write_bytes(content)
     with pytest.raises(UsageError, match=r"run\.json"):
         open_run(tmp_path / "run")
-
-
-def test_only_the_epochs_may_change(tmp_path: Path) -> None:
-    run = begin(tmp_path / "run", settings())
-    check_resumable(
-        run, spec=SPEC, settings=settings(epochs=99, data="folder:elsewhere"), dataset=few_digits()
-    )
-    whole = few_digits()
-    other = Dataset(
-        whole.name, whole.classes, whole.train, Split(whole.test.images[:9], whole.test.labels[:9])
-    )
-    with pytest.raises(CnncliError) as caught:
-        check_resumable(run, spec=SPEC + "#", settings=settings(lr=0.1, seed=8), dataset=other)
-    messages = [each.message for each in caught.value.diagnostics]
-    assert len(messages) == 3
-    assert "the spec is not the one" in messages[0]
-    assert "lr: 0.05, not 0.1, seed: 7, not 8" in messages[1]
-    assert "the data is not the data" in messages[2]
 
 
 def test_damaged_checkpoint_is_a_message(tmp_path: Path) -> None:
@@ -246,13 +219,7 @@ def test_checkpoint_beyond_the_end_of_an_epoch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("metadata", ["[]", "{", "[" * 100_000])
-def test_metadata_that_is_no_mapping(tmp_path: Path, metadata: str) -> None:
+def test_metadata_that_is_not_a_mapping(tmp_path: Path, metadata: str) -> None:
     save_file({"x": torch.ones(1)}, tmp_path / "x.safetensors", {"cnncli": metadata})
     with pytest.raises(UsageError, match="cannot read"):
         read_tensors(tmp_path / "x.safetensors")
-
-
-@pytest.mark.parametrize("value", [5e-324, 1e-5, 0.1, 1e16, 1e36])
-def test_every_learning_rate_survives_json(value: float) -> None:
-    chosen = settings(lr=value, data="npz:/a $b/${c}.npz", seed=10**12)
-    assert settings_from_json(json.loads(json.dumps(settings_json(chosen)))) == chosen

@@ -71,5 +71,5 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
 
 
 def test_missing(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no file"):
+    with pytest.raises(UsageError, match="no such file"):
         load_weights(small_network(), tmp_path / "w")

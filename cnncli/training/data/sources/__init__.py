@@ -1,1 +1,1 @@
-"""Where data comes from, one file a source; each gives what it read to :func:`assemble`."""
+"""The data sources, one file for each; :mod:`cnncli.training.data.load` registers them."""

@@ -1,4 +1,4 @@
-"""The last step of the sources that hold arrays: checks, fitting, and the finished data set."""
+"""The last step of the sources that read arrays: checks, conversion, and the finished data set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnncli.training.data.resize import conform
 
 
 class Part(NamedTuple):
-    """Images and labels as they were read: uint8 [N, channels, *spatial] or [N, features], int64 [N]."""
+    """Images and labels as read: uint8 [N, channels, *spatial] or [N, features], and int64 [N]."""
 
     images: Tensor
     labels: Tensor
@@ -22,20 +22,20 @@ def assemble(
     train: Part,
     test: Part,
     input_shape: tuple[int, ...],
-    fit: str,
+    resize: str,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """A data set of two parts whose labels are numbers.
+    """Return a data set of two parts whose labels are numbers.
 
     Raises:
-        UsageError: for labels that do not suit the images, or images that do not suit the spec's input.
+        UsageError: labels do not match the images, or images cannot be converted to the spec's input.
     """
     check_labels(train.labels, len(train.images), f"{name}: the training part")
     check_labels(test.labels, len(test.images), f"{name}: the held-out part")
     classes, class_notes = numbered_classes(train.labels, test.labels, name)
-    train_images, train_notes = conform(train.images, input_shape, fit)
-    test_images, test_notes = conform(test.images, input_shape, fit)
-    # Both parts usually need the same: say it once.
+    train_images, train_notes = conform(train.images, input_shape, resize)
+    test_images, test_notes = conform(test.images, input_shape, resize)
+    # Both parts usually have the same notes: keep each once.
     all_notes = dict.fromkeys((*notes, *class_notes, *train_notes, *test_notes))
     return Dataset(
         name=name,

@@ -1,4 +1,4 @@
-"""``digits``: the 1,797 real handwritten digits of 8x8 pixels that come with scikit-learn.
+"""``digits``: the 1,797 handwritten digits of 8x8 pixels that are bundled with scikit-learn.
 
 Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits" (UCI, 1998), its test part.
 """
@@ -12,9 +12,9 @@ from cnncli.training.data.holdout import held_out
 from cnncli.training.data.sources.assemble import Part, assemble
 
 
-def load(input_shape: tuple[int, ...], fit: str) -> Dataset:
-    """The digits, a fixed fifth of each class held out; pixel values 0 to 16 become bytes 0 to 255."""
-    # Imported here because scikit-learn takes a second that the other sources need not pay.
+def load(input_shape: tuple[int, ...], resize: str) -> Dataset:
+    """Return the digits, a fixed fifth of each class held out; pixel values 0 to 16 become bytes 0 to 255."""
+    # Imported here because scikit-learn takes a second to import.
     from sklearn.datasets import load_digits  # noqa: PLC0415
 
     data = load_digits()
@@ -24,5 +24,5 @@ def load(input_shape: tuple[int, ...], fit: str) -> Dataset:
     held = torch.zeros(len(labels), dtype=torch.bool)
     held[held_out(labels.tolist(), [str(index) for index in range(len(labels))])] = True
     return assemble(
-        "digits", Part(images[~held], labels[~held]), Part(images[held], labels[held]), input_shape, fit
+        "digits", Part(images[~held], labels[~held]), Part(images[held], labels[held]), input_shape, resize
     )

@@ -1,4 +1,4 @@
-"""``folder:DIR``: image files, one folder for each class, in two parts or with a fixed fifth held out."""
+"""``folder:DIR``: image files in one folder for each class, in two parts or with a fixed fifth held out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Files(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """What lies in the folder: the names of the classes, the files of both parts, what was noticed."""
+    """The content of the folder: the names of the classes, the files of both parts, and notes."""
 
     classes: tuple[str, ...]
     train: _Files
@@ -36,20 +36,20 @@ class _Layout(NamedTuple):
 def load(
     folder: Path,
     input_shape: tuple[int, ...],
-    fit: str,
+    resize: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
-    """DIR/train/CLASS/*.png with DIR/test/CLASS/*.png (or val), or DIR/CLASS/*.png with a fifth held out.
+    """Read DIR/train/CLASS/*.png and DIR/test/CLASS/*.png (or val), or DIR/CLASS/*.png with a fifth held out.
 
     Classes are numbered in the order of their names; folders below a class belong to it.
 
     Raises:
-        UsageError: for classes without images or only in the held-out part, and naming every file that
-            cannot be read.
+        UsageError: a class has no images or is only in the held-out part, or files cannot be read; names
+            all of these files.
     """
     layout = _layout(folder)
     paths = (*layout.train.paths, *layout.test.paths)
-    pictures = Pictures.prepare(paths, input_shape, fit)
+    pictures = Pictures.prepare(paths, input_shape, resize)
     images, notes = pictures.read(progress)
     labels = torch.tensor((*layout.train.labels, *layout.test.labels), dtype=torch.int64)
     count = len(layout.train.paths)
@@ -70,9 +70,9 @@ def _layout(folder: Path) -> _Layout:
     if train.is_dir() and tests:
         return _two_parts(train, tests)
     if train.is_dir() or tests:
-        there = "train" if train.is_dir() else tests[0].name
+        there = (train if train.is_dir() else tests[0]).name
         raise usage_error(
-            f"{folder} has a folder {there}, but not its counterpart",
+            f"{folder} has a folder '{there}', but not its counterpart",
             expected=f"both train and one of {listing(_TEST_NAMES)}, or one folder for each class",
             received=there,
         )
@@ -85,7 +85,7 @@ def _two_parts(train: Path, tests: Sequence[Path]) -> _Layout:
     unknown = [name for name in _classes(test) if name not in classes]
     if unknown:
         raise usage_error(
-            f"{test} has classes that {train} has not: {listing(unknown)}",
+            f"{test} has classes that {train} does not have: {listing(unknown)}",
             expected=f"only {listing(classes)}",
             received=listing(unknown),
         )
@@ -102,9 +102,8 @@ def _one_part(folder: Path) -> _Layout:
     lonely = [name for name, count in zip(classes, counts, strict=True) if count < 2]
     if lonely:
         raise usage_error(
-            f"{folder}: {listing(lonely)} has one image, of which no fifth can be held out",
-            expected="two images or more of every class",
-            received="1",
+            f"{folder}: a fifth of one image cannot be held out; classes with one image: {listing(lonely)}",
+            expected="at least two images of each class",
         )
     keys = [path.relative_to(folder).as_posix() for path in files.paths]
     held = set(held_out(files.labels, keys))
@@ -115,7 +114,7 @@ def _one_part(folder: Path) -> _Layout:
             tuple(files.paths[index] for index in chosen), tuple(files.labels[index] for index in chosen)
         )
 
-    note = f"{len(held)} of {len(keys)} images held out, a fixed fifth of every class"
+    note = f"{len(held)} of {len(keys)} images held out, a fixed fifth of each class"
     return _Layout(classes, part(False), part(True), (note, *_ignored_notes(ignored)))
 
 
@@ -135,14 +134,14 @@ def _classes(folder: Path) -> tuple[str, ...]:
 def _files(
     folder: Path, present: Sequence[str], classes: Sequence[str] | None = None
 ) -> tuple[_Files, list[Path]]:
-    """The images of the classes ``present``, numbered as in ``classes``, and the files that are no images."""
+    """Return the images of the classes ``present``, numbered as in ``classes``, and all other files."""
     numbers = {name: number for number, name in enumerate(classes or present)}
     paths: list[Path] = []
     labels: list[int] = []
     ignored: list[Path] = []
     faults: list[Diagnostic] = []
     for name in present:
-        # What is neither a file nor a folder, a link to nothing or a pipe, is said to be left out.
+        # A broken link or a pipe is neither a file nor a folder; it is reported as not used.
         files = sorted(path for path in (folder / name).rglob("*") if not path.is_dir())
         images = [path for path in files if _is_image(path)]
         ignored += [path for path in files if not _is_image(path) and not path.name.startswith(".")]
@@ -163,4 +162,9 @@ def _ignored_notes(ignored: Sequence[Path]) -> tuple[str, ...]:
     if not ignored:
         return ()
     names = listing([path.name for path in ignored], limit=3)
-    return (f"{len(ignored)} files that are no images were left out: {names}",)
+    count = (
+        "1 file is not an image and was"
+        if len(ignored) == 1
+        else f"{len(ignored)} files are not images and were"
+    )
+    return (f"{count} not used: {names}",)

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from cnncli.diagnostics import UsageError, listing, usage_error
+from cnncli.layers import shape_text
 from cnncli.training.data.dataset import Dataset
-from cnncli.training.data.resize import text
 from cnncli.training.data.room import ensure_memory
 from cnncli.training.data.sources.assemble import Part, assemble
 
@@ -36,36 +36,36 @@ _AXES = {"images": 3, "labels": 1}
 _EXPECTED = "train-images-idx3-ubyte, train-labels-idx1-ubyte and the same for t10k, each with or without .gz"
 
 
-def load(folder: Path, input_shape: tuple[int, ...], fit: str) -> Dataset:
-    """The four files in ``folder``: ``train`` to learn from, ``t10k`` (or ``test``) held out.
+def load(folder: Path, input_shape: tuple[int, ...], resize: str) -> Dataset:
+    """Read the four files in ``folder``; ``t10k`` (or ``test``) is the held-out part.
 
     Raises:
-        UsageError: for files that are missing, damaged or contradict each other.
+        UsageError: files are missing, damaged or contradict each other.
     """
     files = _find(folder)
     train = _part(files["train", "images"], files["train", "labels"])
     test = _part(files["test", "images"], files["test", "labels"])
-    return assemble(f"idx:{folder}", train, test, input_shape, fit)
+    return assemble(f"idx:{folder}", train, test, input_shape, resize)
 
 
 def _find(folder: Path) -> dict[tuple[str, str], Path]:
-    """The file of each part and content; a plain file is preferred to its gzipped twin."""
+    """Return the file of each part and content; a plain file is preferred to a gzipped one."""
     if not folder.is_dir():
-        raise usage_error(f"{folder} is not a folder", expected="the folder that holds the idx files")
+        raise usage_error(f"{folder} is not a folder", expected="the folder of the idx files")
     found: dict[tuple[str, str], Path] = {}
     prefixes = set()
     # Longest first: "x.gz" is overwritten by "x".
     for path in sorted(folder.iterdir(), key=lambda path: (-len(path.name), path.name)):
         match = _FILE.fullmatch(path.name)
-        if match is None or not path.is_file():  # a pipe would let us wait for ever
+        if match is None or not path.is_file():  # reading a pipe could block forever
             continue
         prefixes.add(match["prefix"])
         part = "train" if match["part"] == "train" else "test"
         found[part, match["what"]] = path
     if len(prefixes) > 1:
         raise usage_error(
-            f"{folder} holds several data sets: {listing(sorted(prefixes))}",
-            expected="one data set to a folder",
+            f"{folder} has several data sets: {listing(sorted(prefixes))}",
+            expected="one data set per folder",
             received=f"{len(prefixes)} data sets",
         )
     wanted = [(part, what) for part in ("train", "test") for what in ("images", "labels")]
@@ -95,17 +95,17 @@ def _part(images: Path, labels: Path) -> Part:
 
 
 def read(path: Path, what: str) -> Tensor:
-    """The values of one idx file of unsigned bytes.
+    """Return the values of an idx file of unsigned bytes.
 
     Args:
-        path: the file; whether it is gzipped is seen from its first bytes, not from its name.
+        path: the file; its first bytes, not its name, show whether it is gzipped.
         what: "images" (three axes) or "labels" (one).
 
     Returns:
-        uint8 of the shape that the header states.
+        uint8 in the shape that the header states.
 
     Raises:
-        UsageError: naming the file, for a header or a length that is not right, or a damaged gzip stream.
+        UsageError: the header or the length is wrong, or the gzip stream is damaged; names the file.
     """
     try:
         with path.open("rb") as file:
@@ -124,10 +124,10 @@ def read(path: Path, what: str) -> Tensor:
 
 
 class _Stream(Protocol):
-    """Where bytes come from: a file, or what is inside a gzipped one."""
+    """A file, or the content of a gzipped one."""
 
     def read(self, size: int, /) -> bytes:
-        """At most ``size`` bytes; fewer only at the end."""
+        """Return ``size`` bytes, or fewer at the end."""
 
 
 def _values(stream: _Stream, path: Path, what: str) -> Tensor:
@@ -135,30 +135,30 @@ def _values(stream: _Stream, path: Path, what: str) -> Tensor:
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES:
         raise usage_error(
             f"{path} is not an idx file",
-            expected=f"the bytes 00 00 08 {_AXES[what]:02x} first",
+            expected=f"a file that starts with the bytes 00 00 08 {_AXES[what]:02x}",
             received=head.hex(" ") or "an empty file",
         )
     if head[2] != _UNSIGNED_BYTE or head[3] != _AXES[what]:
         raise usage_error(
-            f"{path} does not hold {what}",
+            f"{path} does not contain {what}",
             expected=f"unsigned bytes on {_AXES[what]} axes",
             received=f"{_TYPES[head[2]]} values on {head[3]} axes",
         )
     sizes_bytes = stream.read(4 * head[3])
     if len(sizes_bytes) < 4 * head[3]:
-        raise _damaged(path, "it ends within its header")
+        raise _damaged(path, "the header is incomplete")
     shape = struct.unpack(f">{head[3]}I", sizes_bytes)
     count = 1
     for size in shape:
         count *= size
-    ensure_memory(count, f"{path}: {text(shape)} bytes")
-    # One byte more than stated, to notice what should not be there without reading all of it.
+    ensure_memory(count, f"{path}: {shape_text(shape)} bytes")
+    # One byte more than stated shows whether there are too many, without reading them all.
     values = stream.read(count + 1)
     if len(values) != count:
         received = f"{len(values)}" if len(values) < count else "more"
-        raise _damaged(path, f"its header says {text(shape)} = {count} values, but it holds {received}")
+        raise _damaged(path, f"the header states {shape_text(shape)} = {count} values, but it has {received}")
     if count == 0:
-        raise usage_error(f"{path} is empty", expected="at least one value", received=text(shape))
+        raise usage_error(f"{path} is empty", expected="at least one value", received=shape_text(shape))
     return torch.frombuffer(bytearray(values), dtype=torch.uint8).reshape(shape)
 
 

@@ -1,6 +1,6 @@
-"""``npz:FILE``: NumPy arrays x_train, y_train, x_test and y_test, images of any common layout.
+"""``npz:FILE``: NumPy arrays x_train, y_train, x_test and y_test, with images in any common layout.
 
-Nothing is ever unpickled: an array of Python objects is an error.
+Nothing is unpickled: an array of Python objects is an error.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cnncli.diagnostics import UsageError, listing, usage_error
+from cnncli.layers import shape_text
 from cnncli.training.data.dataset import Dataset
-from cnncli.training.data.resize import text
 from cnncli.training.data.room import ensure_memory
 from cnncli.training.data.sources.assemble import Part, assemble
 
@@ -29,22 +29,22 @@ _CHUNK_VALUES = 1 << 24
 _FORM = "an .npz file of plain arrays, as numpy.savez writes it"
 _DAMAGED = (
     *(OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    # A header of an array is Python's syntax and may state any number; RuntimeError: an encrypted archive.
+    # The header of an array has Python's syntax and any numbers; an encrypted archive raises RuntimeError.
     *(SyntaxError, tokenize.TokenError, OverflowError, RuntimeError),
 )
 
 Array = NDArray[Any]
 
 
-def load(path: Path, input_shape: tuple[int, ...], fit: str) -> Dataset:
-    """The four arrays of ``path``.
+def load(path: Path, input_shape: tuple[int, ...], resize: str) -> Dataset:
+    """Read the four arrays of ``path``.
 
     Images are unsigned bytes, other integers from 0 to 255, or floats from 0 to 1; [N, H, W], [N, H, W, C]
-    or [N, C, H, W], told apart by the spec's input. Labels are integers, [N] or [N, 1]. An optional text
-    ``layout``, "channels first" or "channels last", settles what the shapes leave open.
+    or [N, C, H, W], which the spec's input distinguishes. Labels are integers, [N] or [N, 1]. An optional
+    string ``layout``, "channels first" or "channels last", decides if shapes are ambiguous.
 
     Raises:
-        UsageError: for a file that is damaged or holds something else.
+        UsageError: the file is damaged or contains something else.
     """
     arrays = _read(path)
     layout = _stated_layout(arrays, path)
@@ -55,17 +55,17 @@ def load(path: Path, input_shape: tuple[int, ...], fit: str) -> Dataset:
         notes += note
         images = _channels_first(images, input_shape, layout, f"{path}: {images_name}")
         parts.append(Part(images, _labels(arrays[labels_name], f"{path}: {labels_name}")))
-    return assemble(f"npz:{path}", parts[0], parts[1], input_shape, fit, tuple(notes))
+    return assemble(f"npz:{path}", parts[0], parts[1], input_shape, resize, tuple(notes))
 
 
 def _read(path: Path) -> dict[str, Array]:
-    if not path.is_file():  # a pipe would let us wait for ever
+    if not path.is_file():  # reading a pipe could block forever
         raise usage_error(f"cannot read {path}: it is not a file", expected=_FORM)
     try:
-        # Opened here, because numpy leaves its own file open where the archive is damaged.
+        # Opened here, because numpy does not close its own file if the archive is damaged.
         with path.open("rb") as file:
             if file.read(2) not in {b"PK", b"\x93N"}:
-                raise usage_error(f"cannot read {path}: it is no archive", expected=_FORM)
+                raise usage_error(f"cannot read {path}: it is not a zip archive", expected=_FORM)
             file.seek(0)
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -90,8 +90,8 @@ def _wanted(archive: np.lib.npyio.NpzFile, path: Path) -> dict[str, Array]:
     names = [*_NAMES, "layout"] if "layout" in archive else _NAMES
     arrays = {name: archive[name] for name in names}
     for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):  # numpy gives other files of the archive as they are
-            raise usage_error(f"{path}: {name} is no array", expected=_FORM)
+        if not isinstance(array, np.ndarray):  # other files in an archive are bytes
+            raise usage_error(f"{path}: {name} is not an array", expected=_FORM)
     return arrays
 
 
@@ -100,29 +100,31 @@ def _stated_layout(arrays: dict[str, Array], path: Path) -> str | None:
         return None
     layout = str(arrays["layout"])
     if layout not in _LAYOUTS:
-        raise usage_error(f"{path}: layout is not known", expected=" or ".join(_LAYOUTS), received=layout)
+        raise usage_error(f"{path}: unknown layout", expected=" or ".join(_LAYOUTS), received=layout)
     return layout
 
 
 def _as_bytes(array: Array, where: str) -> tuple[Tensor, list[str]]:
     if array.ndim < 2:
-        raise usage_error(f"{where} holds no images", expected="at least 2 axes", received=f"{array.ndim}")
+        raise usage_error(f"{where} has no images", expected="at least 2 axes", received=f"{array.ndim}")
     if array.size == 0:
-        raise usage_error(f"{where} is empty", expected="at least one image", received=text(array.shape))
+        raise usage_error(
+            f"{where} is empty", expected="at least one image", received=shape_text(array.shape)
+        )
     if array.dtype == np.uint8:
         return torch.from_numpy(np.ascontiguousarray(array)), []
     if array.dtype.kind not in "iuf":
         raise usage_error(
-            f"{where} holds values of type {array.dtype}",
+            f"{where} has values of type {array.dtype}",
             expected="unsigned bytes, integers from 0 to 255 or floats from 0 to 1",
             received=str(array.dtype),
         )
     floating = array.dtype.kind == "f"
     low, high = array.min(), array.max()
-    # NaN makes both ends NaN, and no comparison with NaN holds.
+    # With a NaN, both ends are NaN, and every comparison is false.
     if not (low >= 0 and high <= (1 if floating else 255)):
         raise usage_error(
-            f"{where} holds {array.dtype} values from {low} to {high}",
+            f"{where} has {array.dtype} values from {low} to {high}",
             expected="floats from 0 to 1" if floating else "integers from 0 to 255",
             received=f"{low} to {high}",
             hint="divide by 255, or save the images as uint8" if floating else "save the images as uint8",
@@ -133,7 +135,7 @@ def _as_bytes(array: Array, where: str) -> tuple[Tensor, list[str]]:
 
 
 def _rounded(array: Array, scale: int) -> Tensor:
-    """The nearest byte to each value times ``scale``, in pieces, so that no second float array arises."""
+    """Return the nearest byte to each value times ``scale``, computed in chunks to save memory."""
     result = np.empty(array.shape, dtype=np.uint8)
     step = max(1, _CHUNK_VALUES // (array.size // len(array)))
     for start in range(0, len(array), step):
@@ -143,7 +145,7 @@ def _rounded(array: Array, scale: int) -> Tensor:
 
 
 def _channels_first(images: Tensor, shape: tuple[int, ...], layout: str | None, where: str) -> Tensor:
-    """``images`` as [N, channels, *spatial], as the spec's input ``shape`` tells the axes apart."""
+    """Return ``images`` as [N, channels, *spatial]; the spec's input ``shape`` identifies the axes."""
     received = tuple(images.shape[1:])
     if len(shape) == 1:
         return images
@@ -151,9 +153,9 @@ def _channels_first(images: Tensor, shape: tuple[int, ...], layout: str | None, 
         return images.unsqueeze(1)
     if len(received) != len(shape):
         raise usage_error(
-            f"{where} has the shape {text(tuple(images.shape))}",
-            expected=f"images for an input of {text(shape)}, with or without an axis of channels",
-            received=f"{len(received)} axes beside the one that counts images",
+            f"{where} has the shape {shape_text(tuple(images.shape))}",
+            expected=f"images for an input of {shape_text(shape)}, with or without an axis of channels",
+            received=f"{len(received)} axes besides the one of the images",
         )
     last_moved = (received[-1], *received[:-1])
     first = layout or _layout(received, last_moved, shape, where)
@@ -161,7 +163,7 @@ def _channels_first(images: Tensor, shape: tuple[int, ...], layout: str | None, 
 
 
 def _layout(received: tuple[int, ...], moved: tuple[int, ...], shape: tuple[int, ...], where: str) -> str:
-    """Which reading of the axes suits the spec: the whole shape, else its channels, else gray or color."""
+    """Return the layout that matches the spec: its shape, else its channels, else gray or color."""
     readings = dict(zip(_LAYOUTS, (received, moved), strict=True))
     for suits in (
         [name for name, reading in readings.items() if reading == shape],
@@ -172,15 +174,15 @@ def _layout(received: tuple[int, ...], moved: tuple[int, ...], shape: tuple[int,
             return suits[0]
         if suits:
             raise usage_error(
-                f"{where}: {text(received)} can be read as {' or as '.join(_LAYOUTS)}",
-                expected="a shape with one reading",
-                received=text(received),
-                hint="save one more array into the file: layout='channels last' (or 'channels first')",
+                f"{where}: {shape_text(received)} can be {' or '.join(_LAYOUTS)}",
+                expected="an unambiguous shape",
+                received=shape_text(received),
+                hint="add an array to the file: layout='channels last' (or 'channels first')",
             )
     raise usage_error(
-        f"{where}: images of {text(received)} do not become the spec's {text(shape)}",
+        f"{where}: images of {shape_text(received)} cannot be converted to the spec's {shape_text(shape)}",
         expected=f"{shape[0]} channels first or last",
-        received=text(received),
+        received=shape_text(received),
     )
 
 
@@ -191,11 +193,11 @@ def _labels(array: Array, where: str) -> Tensor:
         raise usage_error(
             f"{where} has {array.ndim} axes",
             expected="one label for each image",
-            received=text(array.shape),
-            hint="of one-hot labels, save labels.argmax(axis=1)" if array.ndim == 2 else "",
+            received=shape_text(array.shape),
+            hint="for one-hot labels, save labels.argmax(axis=1)" if array.ndim == 2 else "",
         )
     if array.dtype.kind not in "iu":
-        raise usage_error(f"{where} is not integers", expected="integers", received=str(array.dtype))
+        raise usage_error(f"{where} does not have integers", expected="integers", received=str(array.dtype))
     if array.size and int(array.max()) > np.iinfo(np.int64).max:
-        raise usage_error(f"{where} holds a label beyond 64 bits", received=str(array.max()))
+        raise usage_error(f"{where} has a label that needs more than 64 bits", received=str(array.max()))
     return torch.from_numpy(array.astype(np.int64))

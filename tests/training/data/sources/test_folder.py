@@ -14,7 +14,7 @@ from PIL import Image
 from cnncli.diagnostics import UsageError
 from cnncli.training.data import room
 from cnncli.training.data.load import load
-from cnncli.training.data.resize import fit_images
+from cnncli.training.data.resize import resize_images
 from cnncli.training.runs.files import write_json
 
 
@@ -37,7 +37,7 @@ def pets(folder: Path, *, test: str | None = "test", count: int = 5) -> Path:
 @pytest.mark.parametrize("test", ["test", "val"])
 def test_two_parts(tmp_path: Path, test: str) -> None:
     pets(tmp_path, test=test)
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
     assert found.classes == ("cat", "dog")
     assert found.train.labels.tolist() == [0] * 5 + [1] * 5
     assert found.notes == ()
@@ -49,17 +49,17 @@ def test_two_parts(tmp_path: Path, test: str) -> None:
 
 def test_one_part_has_a_fixed_fifth_held_out(tmp_path: Path) -> None:
     pets(tmp_path, test=None, count=10)
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
     assert Counter(found.test.labels.tolist()) == {0: 2, 1: 2}
-    assert found.notes == ("4 of 20 images held out, a fixed fifth of every class",)
+    assert found.notes == ("4 of 20 images held out, a fixed fifth of each class",)
     parts = (found.train, found.test)
     everything = {image.numpy().tobytes() for part in parts for image in part.images}
     assert len(everything) == 20
-    again = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    again = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
     assert torch.equal(found.test.images, again.test.images)
 
 
-def test_sizes_and_modes_become_the_specs_and_it_is_counted(tmp_path: Path) -> None:
+def test_sizes_and_modes_are_converted_and_counted(tmp_path: Path) -> None:
     pets(tmp_path)
     train = tmp_path / "train" / "cat"
     picture(train / "gray.png", 1, mode="L")
@@ -71,19 +71,19 @@ def test_sizes_and_modes_become_the_specs_and_it_is_counted(tmp_path: Path) -> N
     picture(train / "deeper" / "still.bmp", 7)
     deep = np.array([[0, 128, 129], [257 * 9, 65535, 300]], dtype=np.uint16)
     Image.fromarray(deep).save(train / "deep.png")
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
     assert found.train.count == 18
     assert set(found.notes) == {
-        "1 image with transparency, which was dropped",
+        "1 image with transparency, which was removed",
         "1 image resized to 3x6x5 (bilinear)",
         "1 image resized to 1x6x5 (bilinear)",
         "3 images with gray repeated to 3 channels",
         "1 image of 16 bits, rounded to 8",
     }
     large = Image.open(train / "large.JPG").convert("RGB")
-    expected = fit_images(torch.from_numpy(np.array(large)).movedim(-1, 0).unsqueeze(0), (3, 6, 5), "resize")[
-        0
-    ]
+    expected = resize_images(
+        torch.from_numpy(np.array(large)).movedim(-1, 0).unsqueeze(0), (3, 6, 5), "stretch"
+    )[0]
     assert any(torch.equal(image, expected) for image in found.train.images)
 
 
@@ -97,37 +97,37 @@ def test_sixteen_bits_are_rounded(tmp_path: Path) -> None:
 
 def test_gray_spec(tmp_path: Path) -> None:
     pets(tmp_path)
-    found = load(f"folder:{tmp_path}", (1, 6, 5), "resize")
+    found = load(f"folder:{tmp_path}", (1, 6, 5), "stretch")
     expected = Image.open(tmp_path / "train" / "cat" / "3.png").convert("L")
     np.testing.assert_array_equal(found.train.images[3, 0].numpy(), np.asarray(expected))
     assert found.notes == ("all images with color reduced to gray (ITU-R 601 luma)",)
 
 
-def test_photographs_are_turned_upright(tmp_path: Path) -> None:
+def test_photographs_are_rotated(tmp_path: Path) -> None:
     pets(tmp_path)
     path = tmp_path / "train" / "cat" / "0.png"
     image = Image.open(path).copy()
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter clockwise
     image.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
     np.testing.assert_array_equal(found.train.images[0].movedim(0, -1).numpy(), np.asarray(image))
-    assert found.notes == ("1 image turned upright as their EXIF orientation says",)
+    assert found.notes == ("1 image rotated according to EXIF",)
 
 
 def test_vector_spec(tmp_path: Path) -> None:
     pets(tmp_path)
-    found = load(f"folder:{tmp_path}", (90,), "resize")
+    found = load(f"folder:{tmp_path}", (90,), "stretch")
     image = Image.open(tmp_path / "train" / "cat" / "2.png")
     np.testing.assert_array_equal(
         found.train.images[2].numpy(), np.moveaxis(np.asarray(image), -1, 0).ravel()
     )
     assert found.notes == ("3x6x5 images flattened to 90 values",)
     with pytest.raises(UsageError, match=r"0\.png has 90 values, but the spec's input is a vector of 30"):
-        load(f"folder:{tmp_path}", (30,), "resize")
+        load(f"folder:{tmp_path}", (30,), "stretch")
     picture(tmp_path / "train" / "dog" / "wide.png", 5, size=(6, 7))
-    with pytest.raises(UsageError, match=r"wide\.png: it is 6x7, the first image 6x5"):
-        load(f"folder:{tmp_path}", (90,), "resize")
+    with pytest.raises(UsageError, match=r"wide\.png: has 6x7 pixels, but the first image has 6x5"):
+        load(f"folder:{tmp_path}", (90,), "stretch")
 
 
 def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (cat / "short.png").write_bytes(whole[: len(whole) // 2])
     Image.fromarray(np.zeros((3, 3), dtype=np.float32)).save(cat / "float.tif")
     with pytest.raises(UsageError) as caught:
-        load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+        load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
     messages = [each.message for each in caught.value.diagnostics]
     named = [Path(message.split(": ")[0]).name for message in messages]
     assert named == ["empty.jpg", "float.tif", "short.png", "text.png"]
@@ -151,32 +151,32 @@ def test_many_faults_are_cut(tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / "test" / "cat" / f"bad-{number}.png").write_text("x")
     with pytest.raises(UsageError) as caught:
-        load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+        load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
     assert len(caught.value.diagnostics) == 21
     assert caught.value.diagnostics[-1].message == "and 10 more files"
 
 
-def test_pad_that_cannot_hold_one_names_it(tmp_path: Path) -> None:
+def test_an_image_too_large_to_pad_is_named(tmp_path: Path) -> None:
     pets(tmp_path)
     picture(tmp_path / "train" / "dog" / "big.png", 1, size=(9, 5))
     with pytest.raises(UsageError, match=r"dog/big\.png: images of 9x5 are larger"):
         load(f"folder:{tmp_path}", (3, 8, 8), "pad")
 
 
-def test_other_files_are_left_out_with_a_note(tmp_path: Path) -> None:
+def test_other_files_are_not_used(tmp_path: Path) -> None:
     pets(tmp_path)
     (tmp_path / "train" / "cat" / "labels.txt").write_text("x")
     (tmp_path / "train" / "cat" / ".DS_Store").write_text("x")
     (tmp_path / "train" / "cat" / "._0.png").write_text("x")
     (tmp_path / "train" / ".cache").mkdir()
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
-    assert found.notes == ("1 files that are no images were left out: labels.txt",)
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    assert found.notes == ("1 file is not an image and was not used: labels.txt",)
 
 
 def test_a_second_held_out_part_is_noted(tmp_path: Path) -> None:
     pets(tmp_path)
     (tmp_path / "val").mkdir()
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
     assert found.notes == (f"{tmp_path.resolve() / 'val'} is not used: test is the held-out part",)
 
 
@@ -185,7 +185,7 @@ def test_class_missing_from_the_held_out_part_is_fine(tmp_path: Path) -> None:
     for path in (tmp_path / "test" / "cat").iterdir():
         path.unlink()
     (tmp_path / "test" / "cat").rmdir()
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
     assert found.test.labels.tolist() == [1] * 5
 
 
@@ -194,10 +194,10 @@ def test_class_missing_from_the_held_out_part_is_fine(tmp_path: Path) -> None:
     [
         (["train/cat/", "train/dog/", "test/cat/"], "train/cat has no images"),
         (["train/", "test/"], "has no folders"),
-        (["train/cat/0.png", "test/cat/0.png", "test/fox/0.png"], "classes that .*train has not: fox"),
-        (["train/cat/0.png"], "has a folder train, but not its counterpart"),
-        (["val/cat/0.png"], "has a folder val, but not its counterpart"),
-        (["cat/0.png", "dog/0.png", "dog/1.png"], "cat has one image"),
+        (["train/cat/0.png", "test/cat/0.png", "test/fox/0.png"], "classes that .*train does not have: fox"),
+        (["train/cat/0.png"], "has a folder 'train', but not its counterpart"),
+        (["val/cat/0.png"], "has a folder 'val', but not its counterpart"),
+        (["cat/0.png", "dog/0.png", "dog/1.png"], "classes with one image: cat"),
         (["0.png"], "has no folders"),
         ([], "has no folders"),
     ],
@@ -209,13 +209,13 @@ def test_wrong_folders(tmp_path: Path, made: list[str], message: str) -> None:
         else:
             picture(tmp_path / name, 1)
     with pytest.raises(UsageError, match=message):
-        load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+        load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
 
 
 def test_signals_are_not_pictures(tmp_path: Path) -> None:
     pets(tmp_path)
-    with pytest.raises(UsageError, match="pictures do not suit the spec's input 3x100"):
-        load(f"folder:{tmp_path}", (3, 100), "resize")
+    with pytest.raises(UsageError, match="images do not match the spec's input 3x100"):
+        load(f"folder:{tmp_path}", (3, 100), "stretch")
 
 
 def test_memory_is_asked_for_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,22 +223,22 @@ def test_memory_is_asked_for_before_decoding(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "train" / "cat" / "0.png").write_text("never looked at")
     monkeypatch.setattr(room, "available_memory", lambda: 2**20)
     with pytest.raises(UsageError, match=r"20 images of 3x224x224 would take 2\.9 MiB"):
-        load(f"folder:{tmp_path}", (3, 224, 224), "resize")
+        load(f"folder:{tmp_path}", (3, 224, 224), "stretch")
 
 
 def test_progress_is_told(tmp_path: Path) -> None:
     pets(tmp_path)
     told: list[tuple[int, int]] = []
-    load(f"folder:{tmp_path}", (3, 6, 5), "resize", lambda done, total: told.append((done, total)))
+    load(f"folder:{tmp_path}", (3, 6, 5), "stretch", lambda done, total: told.append((done, total)))
     assert told == [(done, 20) for done in range(1, 21)]
 
 
-def test_links_to_nothing_are_said_to_be_left_out(tmp_path: Path) -> None:
+def test_broken_links_are_not_used(tmp_path: Path) -> None:
     pets(tmp_path)
     (tmp_path / "train" / "cat" / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
     assert found.train.count == 10
-    assert found.notes == ("1 files that are no images were left out: gone.png",)
+    assert found.notes == ("1 file is not an image and was not used: gone.png",)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
@@ -246,7 +246,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     pets(tmp_path, test=None)
     (tmp_path / "cat" / "0.png").rename(os.fsdecode(bytes(tmp_path) + b"/cat/\xff.png"))
     (tmp_path / "dog").rename(os.fsdecode(bytes(tmp_path) + b"/d\xf6g"))
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "resize")
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
     assert found.classes == ("cat", "d\udcf6g")
     write_json(tmp_path / "run.json", list(found.classes))
     assert json.loads((tmp_path / "run.json").read_text()) == ["cat", "d\udcf6g"]

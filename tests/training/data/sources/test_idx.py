@@ -42,7 +42,7 @@ def family(folder: Path, *, zipped: bool = False, prefix: str = "", test: str = 
 @pytest.mark.parametrize(("prefix", "test"), [("", "t10k"), ("emnist-letters-", "test")])
 def test_reads_the_family(tmp_path: Path, zipped: bool, prefix: str, test: str) -> None:
     family(tmp_path, zipped=zipped, prefix=prefix, test=test)
-    found = load(f"idx:{tmp_path}", (1, 5, 4), "resize")
+    found = load(f"idx:{tmp_path}", (1, 5, 4), "stretch")
     np.testing.assert_array_equal(found.train.images[:, 0].numpy(), numbers(6, 5, 4))
     np.testing.assert_array_equal(found.test.images[:, 0].numpy(), numbers(4, 5, 4))
     assert found.train.labels.tolist() == [0, 1, 2, 0, 1, 2]
@@ -54,13 +54,13 @@ def test_gzip_is_told_from_the_content(tmp_path: Path) -> None:
     family(tmp_path)
     path = tmp_path / IMAGES
     path.write_bytes(gzip.compress(path.read_bytes()))
-    assert load(f"idx:{tmp_path}", (1, 5, 4), "resize").train.count == 6
+    assert load(f"idx:{tmp_path}", (1, 5, 4), "stretch").train.count == 6
 
 
 def test_plain_file_is_preferred_to_its_twin(tmp_path: Path) -> None:
     family(tmp_path)
     (tmp_path / f"{IMAGES}.gz").write_bytes(b"nonsense")
-    assert load(f"idx:{tmp_path}", (1, 5, 4), "resize").train.count == 6
+    assert load(f"idx:{tmp_path}", (1, 5, 4), "stretch").train.count == 6
 
 
 HEADER = struct.pack(">BBBB3I", 0, 0, 8, 3, 6, 5, 4)
@@ -74,11 +74,11 @@ PIXELS = numbers(6, 5, 4).tobytes()
         (b"\0\0\x08", "is not an idx file"),
         (b"PNG1" + PIXELS, "is not an idx file"),
         (b"\0\0\x07\x03" + PIXELS, "is not an idx file"),
-        (b"\0\0\x0d\x03" + HEADER[4:] + PIXELS, "does not hold images"),
-        (b"\0\0\x08\x01" + HEADER[4:8] + bytes(6), "does not hold images"),
-        (HEADER[:9], "is damaged: it ends within its header"),
-        (HEADER + PIXELS[:-1], "says 6x5x4 = 120 values, but it holds 119"),
-        (HEADER + PIXELS + b"x", "says 6x5x4 = 120 values, but it holds more"),
+        (b"\0\0\x0d\x03" + HEADER[4:] + PIXELS, "does not contain images"),
+        (b"\0\0\x08\x01" + HEADER[4:8] + bytes(6), "does not contain images"),
+        (HEADER[:9], "is damaged: the header is incomplete"),
+        (HEADER + PIXELS[:-1], "states 6x5x4 = 120 values, but it has 119"),
+        (HEADER + PIXELS + b"x", "states 6x5x4 = 120 values, but it has more"),
         (struct.pack(">BBBB3I", 0, 0, 8, 3, 0, 5, 4), "is empty"),
         (struct.pack(">BBBB3I", 0, 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**31) + PIXELS, "of memory"),
         (gzip.compress(HEADER + PIXELS, mtime=0)[:-9], "is damaged: the gzip stream ends early"),
@@ -91,7 +91,7 @@ def test_damaged_images(tmp_path: Path, content: bytes, message: str) -> None:
     family(tmp_path)
     (tmp_path / IMAGES).write_bytes(content)
     with pytest.raises(UsageError, match=message) as caught:
-        load(f"idx:{tmp_path}", (1, 5, 4), "resize")
+        load(f"idx:{tmp_path}", (1, 5, 4), "stretch")
     assert IMAGES in str(caught.value)
 
 
@@ -121,33 +121,33 @@ def empty(folder: Path) -> None:
     ("change", "message"),
     [
         (remove_labels, "has no file for train labels"),
-        (add_another, "holds several data sets"),
+        (add_another, "has several data sets"),
         (empty, "has no file for train images, train labels, test images and test labels"),
     ],
 )
 def test_files_must_be_there_once(tmp_path: Path, change: Callable[[Path], None], message: str) -> None:
     change(family(tmp_path))
     with pytest.raises(UsageError, match=message):
-        load(f"idx:{tmp_path}", (1, 5, 4), "resize")
+        load(f"idx:{tmp_path}", (1, 5, 4), "stretch")
 
 
 def test_path_must_be_a_folder(tmp_path: Path) -> None:
     family(tmp_path)
     with pytest.raises(UsageError, match="is not a folder"):
-        load(f"idx:{tmp_path / IMAGES}", (1, 5, 4), "resize")
+        load(f"idx:{tmp_path / IMAGES}", (1, 5, 4), "stretch")
 
 
-def test_held_out_label_that_was_never_learned(tmp_path: Path) -> None:
+def test_a_held_out_label_without_training_images(tmp_path: Path) -> None:
     family(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(encoded(np.array([0, 1, 2, 3], dtype=np.uint8)))
-    with pytest.raises(UsageError, match="the held-out data has label 3"):
-        load(f"idx:{tmp_path}", (1, 5, 4), "resize")
+    with pytest.raises(UsageError, match="the held-out data has the label 3"):
+        load(f"idx:{tmp_path}", (1, 5, 4), "stretch")
 
 
 def test_class_without_images_is_noted(tmp_path: Path) -> None:
     family(tmp_path)
     (tmp_path / LABELS).write_bytes(encoded(np.array([1, 2, 4, 1, 2, 4], dtype=np.uint8)))
-    found = load(f"idx:{tmp_path}", (1, 5, 4), "resize")
+    found = load(f"idx:{tmp_path}", (1, 5, 4), "stretch")
     assert found.classes == ("0", "1", "2", "3", "4")
     assert found.notes == ("no training image is labeled 0 and 3",)
 
@@ -157,4 +157,4 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         os.mkfifo(tmp_path / f"{name}-ubyte")
     with pytest.raises(UsageError, match="has no file for train images"):
-        load(f"idx:{tmp_path}", (1, 4, 3), "resize")
+        load(f"idx:{tmp_path}", (1, 4, 3), "stretch")

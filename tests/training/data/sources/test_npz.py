@@ -22,7 +22,7 @@ def numbers(*shape: int) -> Array:
     return (np.arange(int(np.prod(shape))) % 251).astype(np.uint8).reshape(shape)
 
 
-def loaded(folder: Path, x: Array, shape: tuple[int, ...], fit: str = "resize", **arrays: Any) -> Dataset:
+def loaded(folder: Path, x: Array, shape: tuple[int, ...], resize: str = "stretch", **arrays: Any) -> Dataset:
     path = folder / "data.npz"
     content = {
         "x_train": x,
@@ -31,7 +31,7 @@ def loaded(folder: Path, x: Array, shape: tuple[int, ...], fit: str = "resize", 
         "y_test": np.arange(3),
     } | arrays
     np.savez(path, **{name: array for name, array in content.items() if array is not None})
-    return load(f"npz:{path}", shape, fit)
+    return load(f"npz:{path}", shape, resize)
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_flattening_keeps_the_order_of_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("layout", "axis"), [("channels first", 0), ("channels last", 2)])
-def test_what_is_ambiguous_must_be_said(tmp_path: Path, layout: str, axis: int) -> None:
+def test_an_ambiguous_layout_must_be_stated(tmp_path: Path, layout: str, axis: int) -> None:
     x = numbers(6, 3, 3, 3)
-    with pytest.raises(UsageError, match="can be read as channels first or as channels last") as caught:
+    with pytest.raises(UsageError, match="can be channels first or channels last") as caught:
         loaded(tmp_path, x, (3, 3, 3))
     assert "layout=" in caught.value.diagnostics[0].hint
     found = loaded(tmp_path, x, (3, 3, 3), layout=np.array(layout))
@@ -116,24 +116,24 @@ X = numbers(6, 5, 4)
     ("changes", "message"),
     [
         ({"y_test": None}, "has no array y_test"),
-        ({"x_train": X / 100}, r"x_train holds float64 values from 0\.0 to 1\.19"),
-        ({"x_train": X - 1.0}, r"x_train holds float64 values from -1\.0"),
-        ({"x_train": np.where(X == 7, np.nan, 0.5)}, "x_train holds float64 values from nan to nan"),
-        ({"x_train": X.astype(np.int16) * 3}, "x_train holds int16 values from 0 to 357"),
-        ({"x_train": X.astype(complex)}, "x_train holds values of type complex128"),
-        ({"x_train": X > 5}, "x_train holds values of type bool"),
+        ({"x_train": X / 100}, r"x_train has float64 values from 0\.0 to 1\.19"),
+        ({"x_train": X - 1.0}, r"x_train has float64 values from -1\.0"),
+        ({"x_train": np.where(X == 7, np.nan, 0.5)}, "x_train has float64 values from nan to nan"),
+        ({"x_train": X.astype(np.int16) * 3}, "x_train has int16 values from 0 to 357"),
+        ({"x_train": X.astype(complex)}, "x_train has values of type complex128"),
+        ({"x_train": X > 5}, "x_train has values of type bool"),
         ({"x_train": X[:0]}, "x_train is empty"),
-        ({"x_train": X[:, 0, 0]}, "x_train holds no images"),
+        ({"x_train": X[:, 0, 0]}, "x_train has no images"),
         ({"x_train": numbers(6, 1, 1, 5, 4)}, r"x_train has the shape 6x1x1x5x4"),
-        ({"x_train": numbers(6, 7, 5, 4)}, "images of 7x5x4 do not become the spec's 1x5x4"),
+        ({"x_train": numbers(6, 7, 5, 4)}, "images of 7x5x4 cannot be converted to the spec's 1x5x4"),
         ({"y_train": np.eye(6)}, "y_train has 2 axes"),
-        ({"y_train": np.zeros(6)}, "y_train is not integers"),
+        ({"y_train": np.zeros(6)}, "y_train does not have integers"),
         ({"y_train": np.zeros(5, dtype=int)}, "has 5 labels for 6 images"),
         ({"y_train": np.array([0, 1, 2, 0, 1, -1])}, "has a negative label"),
-        ({"y_train": np.array([0, 1, 2, 0, 1, 10**9])}, "label 1000000000 with only 6 images"),
-        ({"y_train": np.array([0, 1, 2, 0, 1, 2**63], dtype=np.uint64)}, "beyond 64 bits"),
-        ({"y_test": np.array([0, 1, 3])}, "the held-out data has label 3"),
-        ({"layout": np.array("NHWC?")}, "layout is not known"),
+        ({"y_train": np.array([0, 1, 2, 0, 1, 10**9])}, "label 1000000000, but only 6 training images"),
+        ({"y_train": np.array([0, 1, 2, 0, 1, 2**63], dtype=np.uint64)}, "more than 64 bits"),
+        ({"y_test": np.array([0, 1, 3])}, "the held-out data has the label 3"),
+        ({"layout": np.array("NHWC?")}, "unknown layout"),
         ({"x_train": np.array([[{}] * 4] * 6, dtype=object)}, "cannot read"),
     ],
 )
@@ -147,13 +147,13 @@ def test_what_is_no_npz(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "data.npz"
     path.write_bytes(content)
     with pytest.raises(UsageError, match="cannot read"):
-        load(f"npz:{path}", (1, 5, 4), "resize")
+        load(f"npz:{path}", (1, 5, 4), "stretch")
 
 
 def test_single_array(tmp_path: Path) -> None:
     np.save(tmp_path / "data.npy", X)
     with pytest.raises(UsageError, match="is a single array"):
-        load(f"npz:{tmp_path / 'data.npy'}", (1, 5, 4), "resize")
+        load(f"npz:{tmp_path / 'data.npy'}", (1, 5, 4), "stretch")
 
 
 def test_damage_within_is_noticed(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_damage_within_is_noticed(tmp_path: Path) -> None:
     content[content.index(X.tobytes()) + 10] ^= 1
     path.write_bytes(content)
     with pytest.raises(UsageError, match="cannot read"):
-        load(f"npz:{path}", (1, 5, 4), "resize")
+        load(f"npz:{path}", (1, 5, 4), "stretch")
 
 
 HEADER = "{'descr': '|u1', 'fortran_order': False, 'shape': %s, }\n"
@@ -175,17 +175,17 @@ def npy(shape: str) -> bytes:
 
 
 @pytest.mark.parametrize("content", [b"", b"no array", npy("(10,"), npy("(-1,)"), npy(f"({10**30},)")])
-def test_archives_of_what_is_no_array(tmp_path: Path, content: bytes) -> None:
+def test_archives_without_arrays(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "data.npz"
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("x_train", "y_train", "x_test", "y_test"):
             archive.writestr(f"{name}.npy", content)
-    with pytest.raises(UsageError, match=r"cannot read|is no array"):
-        load(f"npz:{path}", (1, 5, 4), "resize")
+    with pytest.raises(UsageError, match=r"cannot read|is not an array"):
+        load(f"npz:{path}", (1, 5, 4), "stretch")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "data.npz")
     with pytest.raises(UsageError, match="it is not a file"):
-        load(f"npz:{tmp_path / 'data.npz'}", (1, 5, 4), "resize")
+        load(f"npz:{tmp_path / 'data.npz'}", (1, 5, 4), "stretch")

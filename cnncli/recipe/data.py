@@ -1,0 +1,119 @@
+"""Sources of data, and the rules that give images the size of the input.
+
+``training/data/load.py`` reads the sources, ``training/data/resize.py`` applies the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from cnncli.diagnostics import SpecError, UsageError, did_you_mean, listing, usage_error
+from cnncli.language.readers import Text
+from cnncli.language.scope import Argument
+
+
+class Source(NamedTuple):
+    """A kind of place that labeled images are read from.
+
+    ``place`` is what follows the name and a colon: ``DIR``, ``FILE``, or nothing.
+    """
+
+    name: str
+    place: str
+    help: str
+
+    @property
+    def form(self) -> str:
+        """How it is written: ``idx:DIR``."""
+        return f"{self.name}:{self.place}" if self.place else self.name
+
+
+SOURCES: Final[Mapping[str, Source]] = {
+    each.name: each
+    for each in (
+        Source(
+            "digits",
+            "",
+            "1,797 handwritten digits of 8x8 pixels, bundled with scikit-learn; a fixed fifth is held out",
+        ),
+        Source("idx", "DIR", "the files of the MNIST family, gzipped or not"),
+        Source(
+            "folder",
+            "DIR",
+            "images in DIR/train/CLASS/ and DIR/test/CLASS/, or in DIR/CLASS/ with a fixed fifth held out",
+        ),
+        Source("npz", "FILE", "NumPy arrays x_train, y_train, x_test and y_test"),
+    )
+}
+SOURCE_FORMS: Final = listing([each.form for each in SOURCES.values()], last=" or ")
+"""All forms: ``digits, idx:DIR, folder:DIR or npz:FILE``."""
+
+
+class Place(NamedTuple):
+    """A source and the path that was given with it; the path is empty for a source without a place."""
+
+    source: Source
+    path: str
+
+
+def parse_source(text: str) -> Place:
+    """Return the source that a text such as ``idx:DIR`` names.
+
+    Raises:
+        UsageError: there is no such source, or its path is missing or not allowed.
+    """
+    name, colon, path = text.partition(":")
+    source = SOURCES.get(name)
+    if source is None:
+        message = f"unknown data source '{name}'"
+        raise usage_error(message, expected=SOURCE_FORMS, received=text, hint=_hint(text, name))
+    if bool(path) != bool(source.place) or (colon and not source.place):
+        message = f"{name} needs a path" if source.place else f"{name} takes no path"
+        raise usage_error(message, expected=source.form, received=text)
+    return Place(source, path)
+
+
+class SourceText(Text):
+    """The form of a data source."""
+
+    expected = SOURCE_FORMS
+
+    def read(self, argument: Argument) -> str:
+        text = super().read(argument)
+        try:
+            parse_source(text)
+        except UsageError as error:
+            raise SpecError(
+                each._replace(code="value", location=argument.location) for each in error.diagnostics
+            ) from None
+        return text
+
+
+def _hint(text: str, name: str) -> str:
+    try:
+        path = Path(text).expanduser()
+        of_folders, of_files = bool(text) and path.is_dir(), path.is_file()
+    except (OSError, RuntimeError, ValueError):  # too long, of an unknown user, with a null character
+        of_folders = of_files = False
+    wanted = "DIR" if of_folders else "FILE" if of_files else None
+    forms = [f"'{each.name}:{text}'" for each in SOURCES.values() if each.place == wanted]
+    return f"did you mean {listing(forms, last=' or ')}?" if forms else did_you_mean(name, SOURCES)
+
+
+class ResizeRule(NamedTuple):
+    """A way to give images another height and width; ``note`` says with ``{size}`` what was done."""
+
+    name: str
+    help: str
+    note: str
+
+
+RESIZE_RULES: Final[Mapping[str, ResizeRule]] = {
+    each.name: each
+    for each in (
+        ResizeRule("stretch", "bilinear, without keeping the aspect ratio", "resized to {size} (bilinear)"),
+        ResizeRule("pad", "centered in zeros; larger images are an error", "padded with zeros to {size}"),
+    )
+}

@@ -1,0 +1,55 @@
+"""Whether a run can be resumed: with its own spec, settings and data; only the epochs may change."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cnncli.diagnostics import CnncliError, usage_error
+from cnncli.recipe.train import Train, settings_json
+from cnncli.training.data.dataset import Dataset
+from cnncli.training.runs.run import Run
+
+_MAY_CHANGE: Final = frozenset({"epochs", "data"})
+"""A run may be continued for longer, and its data may have been moved: its content is compared instead."""
+
+
+def check_resumable(run: Run, *, spec: str, settings: Train, dataset: Dataset) -> None:
+    """Check that spec, settings and data are those that a run was started with.
+
+    Raises:
+        CnncliError: with one diagnostic for each of spec, settings and data that differs.
+    """
+    faults: list[CnncliError] = []
+    if spec != run.record.spec:
+        message = f"the spec is not the one that {run.folder} was started with"
+        faults.append(usage_error(message, hint=f"train {run.spec}, or start a new run"))
+    changed = differences(run.record.settings, settings)
+    if changed:
+        faults.append(
+            usage_error(
+                f"settings differ from those that {run.folder} was started with: {', '.join(changed)}",
+                expected="the same settings; only train.epochs may change",
+                hint="start a new run for other settings",
+            )
+        )
+    if dataset.fingerprint() != run.record.data.fingerprint:
+        faults.append(
+            usage_error(
+                f"the data is not the data that {run.folder} was started with",
+                expected=f"the images and labels that {run.record.data.source} had then",
+                received=dataset.name,
+                hint="start a new run for other data",
+            )
+        )
+    if faults:
+        raise CnncliError(diagnostic for fault in faults for diagnostic in fault.diagnostics)
+
+
+def differences(recorded: Train, settings: Train) -> list[str]:
+    """Return the differences that would change the result of a resumed run, as ``lr: 0.1, not 0.2``."""
+    before, now = settings_json(recorded), settings_json(settings)
+    return [
+        f"{name}: {before[name]}, not {value}"
+        for name, value in now.items()
+        if name not in _MAY_CHANGE and before[name] != value
+    ]

@@ -1,0 +1,100 @@
+"""The settings of ``train:``: read, recorded, and changed by ``--set`` texts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cnncli.diagnostics import CnncliError, SpecError, UsageError
+from cnncli.graph import open_text
+from cnncli.recipe.data import SOURCE_FORMS, parse_source
+from cnncli.recipe.devices import DEVICE_FORMS
+from cnncli.recipe.train import Train, settings_from_json, settings_json, with_overrides
+
+SPEC = "input: [1, 8, 8]\nlayers: [flatten, linear: 10]\n"
+
+
+def test_the_forms_are_written_out_for_help() -> None:
+    assert SOURCE_FORMS == "digits, idx:DIR, folder:DIR or npz:FILE"
+    assert DEVICE_FORMS == "auto, cuda, cuda:N, mps or cpu"
+
+
+@pytest.mark.parametrize(
+    ("source", "message", "expected", "hint"),
+    [
+        ("digitz", "unknown data source 'digitz'", SOURCE_FORMS, "did you mean 'digits'?"),
+        ("digits:x", "digits takes no path", "digits", ""),
+        ("digits:", "digits takes no path", "digits", ""),
+        ("idx", "idx needs a path", "idx:DIR", ""),
+        ("npz:", "npz needs a path", "npz:FILE", ""),
+    ],
+)
+def test_a_wrong_source_is_an_error_with_its_place(
+    source: str, message: str, expected: str, hint: str
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        open_text(f"{SPEC}train: {{data: '{source}'}}\n")
+    (fault,) = caught.value.diagnostics
+    assert (fault.message, fault.expected, fault.received, fault.hint) == (message, expected, source, hint)
+    assert fault.location is not None
+    assert fault.location.line == 3
+    with pytest.raises(UsageError, match=message):
+        parse_source(source)
+
+
+def test_a_path_may_contain_colons() -> None:
+    assert parse_source("npz:C:/a:b.npz").path == "C:/a:b.npz"
+
+
+@pytest.mark.parametrize("value", [5e-324, 1e-5, 0.1, 1e16, 1e36])
+def test_settings_survive_json(value: float) -> None:
+    chosen = Train(
+        lr=value, data="npz:/a $b/${c}.npz", seed=10**12, losses={"aux": 0.5}, nesterov=True, resize="pad"
+    )
+    assert settings_from_json(json.loads(json.dumps(settings_json(chosen)))) == chosen
+
+
+def test_settings_that_were_not_recorded_have_their_defaults() -> None:
+    assert settings_from_json({"lr": 0.25}) == Train(lr=0.25)
+
+
+def test_unknown_settings_are_errors() -> None:
+    with pytest.raises(CnncliError, match="'train' has no setting 'lrr'"):
+        settings_from_json({"lrr": 1})
+
+
+def test_settings_are_changed_by_texts() -> None:
+    before = Train(epochs=3, data="npz:/a $b.npz", losses={"aux": 0.5})
+    texts = ("train.epochs=4", " train . lr = 1e-3", "train.nesterov=yes", "train.losses.main=2")
+    after = with_overrides(before, texts)
+    changes = {"epochs": 4, "lr": 1e-3, "nesterov": True, "losses": {"aux": 0.5, "main": 2.0}}
+    assert after == before.replaced(changes)
+    assert with_overrides(before, ()) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train.epochs=0", "'epochs' cannot be '0'"),
+        ("train.epoch=5", "'train' has no setting 'epoch'"),
+        ("train.lr=fast", "unknown name 'fast'"),
+        ("train.lr", "not a setting"),
+        ("train.lr=", "no value is given"),
+        ("epochs=5", "not a setting of 'train'"),
+        ("budget.params=5", "not a setting of 'train'"),
+        ("train=5", "not a setting of 'train'"),
+        ("train.lr.x=5", "'train.lr' is not a mapping"),
+    ],
+)
+def test_wrong_texts(text: str, message: str) -> None:
+    with pytest.raises(CnncliError, match=message):
+        with_overrides(Train(), (text,))
+
+
+def test_a_wrong_value_is_marked_in_its_option() -> None:
+    with pytest.raises(CnncliError) as caught:
+        with_overrides(Train(), ("train.epochs=0",))
+    location = caught.value.diagnostics[0].location
+    assert location is not None
+    assert (location.source.name, location.column) == ("--set", len("train.epochs=") + 1)

@@ -1,0 +1,102 @@
+"""A killed process loses at most the work since its last checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from cnncli.training.runs import files
+from cnncli.training.runs import run as runs
+from cnncli.training.runs.run import open_run
+from tests.training.support import (
+    Killed,
+    Recorder,
+    assert_same_result,
+    begin,
+    go_on,
+    kill,
+    press_ctrl_c,
+    raise_at,
+    run_whole,
+    settings,
+)
+
+
+@pytest.mark.parametrize("checkpoint_seconds", [0.0, 600.0])
+def test_killed_between_batches(tmp_path: Path, checkpoint_seconds: float) -> None:
+    chosen = settings()
+    reference, _ = run_whole(tmp_path / "whole", chosen)
+    begin(tmp_path / "run", chosen)
+    with pytest.raises(Killed):
+        go_on(
+            tmp_path / "run",
+            chosen,
+            Recorder(raise_at(2, 4, "train", kill)),
+            checkpoint_seconds=checkpoint_seconds,
+        )
+    kept = open_run(tmp_path / "run").read_checkpoint()
+    assert kept is not None
+    assert (kept.position.epochs, kept.position.batches) == (1, 3 if checkpoint_seconds == 0 else 0)
+    assert open_run(tmp_path / "run").record.status == "running"
+    network, _ = go_on(tmp_path / "run", chosen)
+    assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
+
+
+class Writes:
+    """Counts what reaches the disk; at the one numbered ``fatal`` the process dies, before or after it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fatal: int, *, before: bool) -> None:
+        self.count = 0
+        self._fatal, self._before = fatal, before
+        replace, append = Path.replace, files.append_line
+        monkeypatch.setattr(Path, "replace", lambda path, target: self._at(lambda: replace(path, target)))
+        monkeypatch.setattr(runs, "append_line", lambda path, line: self._at(lambda: append(path, line)))
+
+    def _at(self, write: Callable[[], object]) -> None:
+        self.count += 1
+        if self.count == self._fatal and self._before:
+            raise Killed
+        write()
+        if self.count == self._fatal:
+            raise Killed
+
+
+@pytest.mark.slow
+def test_killed_at_any_write(tmp_path: Path) -> None:
+    """Die before and after every single change to the folder, from its creation on; then resume."""
+    chosen = settings(epochs=2)
+    reference, _ = run_whole(tmp_path / "whole", chosen)
+    for before in (True, False):
+        for fatal in range(1, 100):
+            folder = tmp_path / f"run-{before}-{fatal}"
+            with pytest.MonkeyPatch.context() as patch, suppress(Killed):
+                writes = Writes(patch, fatal, before=before)
+                begin(folder, chosen)
+                go_on(folder, chosen)
+            if writes.count < fatal:
+                assert fatal > 10
+                break
+            if not (folder / "run.json").exists():
+                assert fatal == 1
+                begin(folder, chosen)  # nothing was begun: the folder can still be given to --run
+            network, _ = go_on(folder, chosen)
+            assert_same_result(folder, network, tmp_path / "whole", reference)
+
+
+def test_a_torn_line_and_stray_files_are_repaired(tmp_path: Path) -> None:
+    chosen = settings()
+    reference, _ = run_whole(tmp_path / "whole", chosen)
+    folder = tmp_path / "run"
+    begin(folder, chosen)
+    go_on(folder, chosen, Recorder(raise_at(3, 2, "train", press_ctrl_c)))
+    run = open_run(folder)
+    files.append_line(run.metrics, run.metrics.read_text().splitlines()[0])
+    with run.metrics.open("a") as file:
+        file.write('{"epoch": 4, "lr"')
+    run.weights.unlink()
+    (folder / ".checkpoint.safetensors.partial").write_bytes(b"half of")
+    network, _ = go_on(folder, chosen)
+    assert_same_result(folder, network, tmp_path / "whole", reference)

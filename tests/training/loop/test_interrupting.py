@@ -1,0 +1,93 @@
+"""An interrupted run ends with the same weights and files as one that was not."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from cnncli.results.training import Progress
+from cnncli.training.runs.run import open_run
+from tests.training.support import (
+    Recorder,
+    assert_same_result,
+    begin,
+    go_on,
+    press_ctrl_c,
+    raise_at,
+    run_whole,
+    settings,
+)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "batch", "phase"),
+    [
+        (1, 1, "train"),
+        (1, 7, "train"),
+        (2, 3, "train"),
+        (2, 0, "evaluate"),
+        (3, 7, "train"),
+        (3, 0, "evaluate"),
+    ],
+)
+def test_ctrl_c_and_resuming_change_nothing(tmp_path: Path, epoch: int, batch: int, phase: str) -> None:
+    chosen = settings()
+    reference, _ = run_whole(tmp_path / "whole", chosen)
+    begin(tmp_path / "run", chosen)
+    observer = Recorder(raise_at(epoch, batch, phase, press_ctrl_c))
+    _, outcome = go_on(tmp_path / "run", chosen, observer)
+    assert (outcome.status, outcome.signal) == ("interrupted", signal.SIGINT)
+    assert len(outcome.history) == epoch - 1
+    assert (observer.progress[-1].epoch, observer.progress[-1].phase) == (epoch, phase) or phase == "train"
+    stopped = open_run(tmp_path / "run")
+    assert stopped.record.status == "interrupted"
+    assert stopped.weights.exists()
+    network, outcome = go_on(tmp_path / "run", chosen)
+    assert outcome.status == "finished"
+    assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
+
+
+@pytest.mark.slow
+def test_stopping_after_every_batch_changes_nothing(tmp_path: Path) -> None:
+    chosen = settings(epochs=2, optimizer="adamw", lr=0.01)
+    reference, _ = run_whole(tmp_path / "whole", chosen)
+    begin(tmp_path / "run", chosen)
+
+    def stop(progress: Progress) -> None:
+        if progress.phase == "train":
+            press_ctrl_c()
+
+    stopped = 0
+    network, outcome = go_on(tmp_path / "run", chosen, Recorder(stop))
+    while outcome.status == "interrupted":
+        stopped += 1
+        network, outcome = go_on(tmp_path / "run", chosen, Recorder(stop))
+    assert stopped == 14
+    assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
+
+
+def test_sigterm_is_reported(tmp_path: Path) -> None:
+    chosen = settings()
+    begin(tmp_path / "run", chosen)
+    observer = Recorder(raise_at(1, 2, "train", lambda: signal.raise_signal(signal.SIGTERM)))
+    _, outcome = go_on(tmp_path / "run", chosen, observer)
+    assert outcome.signal is signal.SIGTERM
+
+
+def test_second_ctrl_c_ends_at_once_and_handlers_are_restored(tmp_path: Path) -> None:
+    before = (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
+    chosen = settings()
+    begin(tmp_path / "run", chosen)
+
+    def twice() -> None:
+        press_ctrl_c()
+        press_ctrl_c()
+
+    with pytest.raises(KeyboardInterrupt):
+        go_on(tmp_path / "run", chosen, Recorder(raise_at(2, 2, "train", twice)))
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    network, _ = go_on(tmp_path / "run", chosen)
+    reference, _ = run_whole(tmp_path / "whole", chosen)
+    assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)

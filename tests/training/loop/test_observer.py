@@ -1,0 +1,48 @@
+"""What an observer receives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnncli.training.loop import Intervals, train
+from tests.training.support import (
+    CPU,
+    Recorder,
+    begin,
+    few_digits,
+    go_on,
+    settings,
+    small_network,
+)
+
+
+def test_progress_and_epochs_are_reported(tmp_path: Path) -> None:
+    chosen = settings(epochs=2)
+    begin(tmp_path / "run", chosen)
+    recorder = Recorder()
+    _, outcome = go_on(tmp_path / "run", chosen, recorder)
+    assert tuple(recorder.epochs) == outcome.history
+    places = [(each.epoch, each.phase, each.batch, each.batches) for each in recorder.progress]
+    one_epoch = [("train", batch, 7) for batch in range(1, 8)] + [("evaluate", 0, 1)]
+    assert places == [(epoch, *place) for epoch in (1, 2) for place in one_epoch]
+    for epoch, metrics in enumerate(outcome.history):
+        last = recorder.progress[8 * epoch + 6]
+        assert (last.loss, last.accuracy, last.lr) == (metrics.train_loss, metrics.train_accuracy, metrics.lr)
+        assert last.images_per_second > 0
+
+
+def test_progress_is_reported_at_intervals(tmp_path: Path) -> None:
+    chosen = settings()
+    run = begin(tmp_path / "run", chosen)
+    recorder = Recorder()
+    train(
+        small_network(),
+        few_digits(),
+        chosen,
+        run,
+        device=CPU,
+        observer=recorder,
+        intervals=Intervals(report=3600),
+    )
+    assert recorder.progress == []
+    assert len(recorder.epochs) == 3

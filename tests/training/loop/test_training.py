@@ -1,0 +1,146 @@
+"""Training learns, and repeats to the last bit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from cnncli.diagnostics import UsageError
+from cnncli.recipe.train import Train
+from cnncli.training.data.batches import epoch_order
+from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.normalization import measure
+from cnncli.training.evaluate import evaluate
+from cnncli.training.loop import train
+from cnncli.training.runs.run import open_run
+from cnncli.training.runs.weights import load_weights
+from cnncli.training.session import check_trainable
+from tests.training.support import (
+    CPU,
+    assert_same_result,
+    begin,
+    few_digits,
+    figures,
+    go_on,
+    read_metrics,
+    run_whole,
+    same_weights,
+    settings,
+    small_network,
+)
+
+
+def test_equals_a_loop_written_by_hand(tmp_path: Path) -> None:
+    """The oracle: plain PyTorch, SGD with one rate, a network without chance."""
+    chosen = settings(epochs=2, schedule="constant", warmup=0.0, momentum=0.9, weight_decay=0.01)
+    dataset = few_digits()
+    normalization = measure(dataset.train.images)
+
+    def network() -> nn.Module:
+        torch.manual_seed(5)
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.Tanh(), nn.Linear(20, 10))
+
+    reference = network()
+    weights = [value for name, value in reference.named_parameters() if "weight" in name]
+    biases = [value for name, value in reference.named_parameters() if "bias" in name]
+    groups = [{"params": weights, "weight_decay": 0.01}, {"params": biases, "weight_decay": 0.0}]
+    optimizer = torch.optim.SGD(groups, lr=0.05, momentum=0.9)
+    images = (dataset.train.images.double() / 255 - normalization.mean[0]) / normalization.std[0]
+    losses = []
+    for epoch in range(2):
+        total = 0.0
+        for index in epoch_order(200, 7, epoch).split(32):
+            loss = nn.functional.cross_entropy(reference(images[index].float()), dataset.train.labels[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(index)
+        losses.append(total / 200)
+
+    trained = network()
+    run = begin(tmp_path / "run", chosen)
+    outcome = train(trained, dataset, chosen, run, device=CPU)
+    for ours, theirs in zip(trained.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert [each.train_loss for each in outcome.history] == pytest.approx(losses, rel=1e-4)
+
+
+def test_learns_the_digits(tmp_path: Path) -> None:
+    _, outcome = run_whole(tmp_path / "run", settings(epochs=12))
+    assert outcome.status == "finished"
+    assert outcome.signal is None
+    assert outcome.history[-1].test_accuracy > 0.85
+    assert outcome.history[-1].train_loss < outcome.history[0].train_loss / 3
+
+
+@pytest.mark.parametrize("chosen", [settings(), settings(optimizer="adamw", lr=0.01, batch=199)])
+def test_same_seed_same_bits(tmp_path: Path, chosen: Any) -> None:
+    first, outcome = run_whole(tmp_path / "a", chosen)
+    second, again = run_whole(tmp_path / "b", chosen)
+    assert same_weights(first, second)
+    assert figures(outcome.history) == figures(again.history)
+    assert_same_result(tmp_path / "b", second, tmp_path / "a", first)
+
+
+def test_another_seed_other_bits(tmp_path: Path) -> None:
+    first, _ = run_whole(tmp_path / "a", settings(epochs=1))
+    second, _ = run_whole(tmp_path / "b", settings(epochs=1, seed=8))
+    assert not same_weights(first, second)
+
+
+def test_files_say_what_was_returned(tmp_path: Path) -> None:
+    chosen = settings()
+    network, outcome = run_whole(tmp_path / "run", chosen)
+    run = open_run(tmp_path / "run")
+    assert read_metrics(run) == outcome.history
+    assert [json.loads(line)["epoch"] for line in run.metrics.read_text().splitlines()] == [1, 2, 3]
+    assert run.record.settings == chosen
+    assert run.record.normalization == measure(few_digits().train.images)
+    loaded = small_network()
+    load_weights(loaded, run.weights)
+    assert same_weights(loaded, network)
+    found = evaluate(loaded, few_digits().test, run.record.normalization, CPU)
+    assert (found.loss, found.top1) == (outcome.history[-1].test_loss, outcome.history[-1].test_accuracy)
+
+
+def test_the_path_of_the_data_is_recorded_as_absolute(tmp_path: Path) -> None:
+    """Settings may have a relative path; the run records where the data was found."""
+    dataset = few_digits()
+    moved = Dataset("idx:/data/digits", dataset.classes, dataset.train, dataset.test)
+    chosen = settings(epochs=1, data="idx:digits")
+    run = begin(tmp_path / "run", chosen, moved)
+    assert run.record.settings.data == "idx:/data/digits"
+    again = Dataset("idx:/elsewhere", dataset.classes, dataset.train, dataset.test)
+    train(small_network(), again, chosen, run, device=CPU)
+    record = open_run(tmp_path / "run").record
+    assert (record.settings.data, record.data.source) == ("idx:/elsewhere", "idx:/elsewhere")
+
+
+def test_two_processes_do_not_share_a_run(tmp_path: Path) -> None:
+    chosen = settings()
+    run = begin(tmp_path / "run", chosen)
+    with run.locked(), pytest.raises(UsageError, match="another process"):
+        go_on(tmp_path / "run", chosen)
+    go_on(tmp_path / "run", chosen)
+
+
+@pytest.mark.parametrize(
+    ("network", "chosen", "message"),
+    [
+        (small_network(7), settings(), "has 7 outputs, but the data has 10 classes"),
+        (nn.Flatten(), settings(), "has 64 outputs"),
+        (small_network(), settings(losses={"auxx": 1.0}), "no such head"),
+        (small_network(), settings(nesterov=True, momentum=0.0), "nesterov"),
+    ],
+)
+def test_mistakes_are_found_before_a_folder_is_created(
+    network: nn.Module, chosen: Train, message: str
+) -> None:
+    check_trainable(small_network(), few_digits(), settings())
+    with pytest.raises(UsageError, match=message):
+        check_trainable(network, few_digits(), chosen)
