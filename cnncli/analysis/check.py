@@ -62,7 +62,7 @@ def read_limits(limits: Mapping[str, int | str], figures: Mapping[str, Quantity]
     for name, limit in limits.items():
         if name not in figures:
             expected = "a figure and its limit, such as params=1M"
-            hint = did_you_mean(str(name), figures)
+            hint = did_you_mean(str(name), figures, "figures")
             raise usage_error(f"'{name}' cannot be limited", expected=expected, hint=hint)
         amount = figures[name].amount(str(limit))
         if amount is None:

@@ -56,7 +56,8 @@ def _limits(texts: list[str] | tuple[()]) -> dict[str, str]:
     for text in texts:
         name, separator, amount = (part.strip() for part in text.partition("="))
         if not separator:
-            raise usage_error(f"--limit {text}", expected="a figure and its limit, such as params=1M")
+            expected = "a figure and its limit, such as params=1M"
+            raise usage_error(f"--limit {text}: no limit is given", expected=expected)
         if name in limits:
             raise usage_error(f"--limit {text}: {name} already has a limit", expected="one limit per figure")
         limits[name] = amount

@@ -30,5 +30,5 @@ def command(
         show(pages.overview(known), form)
         return
     if kind not in known:
-        raise usage_error(f"unknown kind '{kind}'", hint=did_you_mean(kind, known))
+        raise usage_error(f"unknown kind '{kind}'", hint=did_you_mean(kind, known, "kinds"))
     show(pages.page(kind, known[kind]), form)

@@ -234,7 +234,7 @@ def _check_losses(document: Document, graph: Graph, faults: Faults) -> None:
         assert isinstance(losses, Entries)
         if name not in graph.outputs:
             where = losses.keys_at[name].location
-            hint = did_you_mean(name, graph.outputs)
+            hint = did_you_mean(name, graph.outputs, "outputs")
             faults.add(Diagnostic("losses", f"the network has no output '{name}'", where, hint=hint))
 
 

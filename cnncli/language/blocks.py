@@ -56,7 +56,7 @@ class Block(NamedTuple):
                 "unknown-argument",
                 f"block '{self.name}' has no argument '{name}'",
                 argument.key.location if argument.key else argument.location,
-                hint=did_you_mean(name, self.args),
+                hint=did_you_mean(name, self.args, "arguments") or "it has no arguments",
             )
             for name, argument in islice(given.items(), MAX_FAULTS)
             if name not in self.args
@@ -130,7 +130,10 @@ def _read_block(name: str, value: Value) -> Block:
         raise SpecError(Diagnostic("block", f"block '{name}' has the wrong form", value.location, expected))
     unknown = [
         Diagnostic(
-            "block", f"unknown key '{key}'", value.keys_at[key].location, hint=did_you_mean(key, _KEYS)
+            "block",
+            f"unknown key '{key}'",
+            value.keys_at[key].location,
+            hint=did_you_mean(key, _KEYS, "keys"),
         )
         for key in value
         if key not in _KEYS

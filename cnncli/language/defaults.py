@@ -31,7 +31,7 @@ def _of_kind(
     kinds = vocabulary.kinds()
     if kind.text not in kinds:
         message = f"unknown kind of layer '{kind.text}'"
-        hint = did_you_mean(kind.text, kinds)
+        hint = did_you_mean(kind.text, kinds, "kinds")
         raise SpecError(Diagnostic("unknown-kind", message, kind.location, hint=hint))
     main = vocabulary.main_argument(kind.text)
     given = read_arguments(value, main, kind.text, document.scope)
@@ -40,5 +40,6 @@ def _of_kind(
     for name in [name for name in given if name not in known]:
         where = (given.pop(name).key or kind).location
         message = f"'{kind.text}' has no argument '{name}'"
-        faults.add(Diagnostic("unknown-argument", message, where, hint=did_you_mean(name, known)))
+        hint = did_you_mean(name, known, "arguments")
+        faults.add(Diagnostic("unknown-argument", message, where, hint=hint))
     return given

@@ -122,7 +122,7 @@ def _checked_unknown(own: Entries | None, unknown: Sequence[str], scope: Scope, 
     for name in unknown:
         if own is None or name not in own:
             what = "no variables" if own is None else f"no variable '{name}'"
-            raise usage_error(f"'{source.name}' has {what}", hint=did_you_mean(name, own or ()))
+            raise usage_error(f"'{source.name}' has {what}", hint=did_you_mean(name, own or (), "variables"))
         if not is_symbol(name):
             expected = "letters from a to z, digits and underscores, and not a Python keyword"
             raise usage_error(f"'{name}' cannot be the name of a symbol", expected=expected)
@@ -221,7 +221,7 @@ def _base(
     base = shipped.specs().get(written.text) or path.parent / written.text
     if base.suffix not in SUFFIXES or Path(written.text).is_absolute():
         expected = "a relative path that ends in .yaml, or the name of a shipped spec"
-        hint = did_you_mean(written.text, shipped.specs())
+        hint = did_you_mean(written.text, shipped.specs(), "shipped specs")
         message = f"cannot extend '{shortened(written.text)}'"
         raise SpecError(Diagnostic("extends", message, where, expected, hint=hint))
     chain = (*chain, resolved(path))
@@ -247,7 +247,7 @@ def _checked_sections(root: Entries, faults: Faults) -> tuple[Entries, frozenset
     for key, value in root.items():
         if key not in _SECTIONS:
             message = f"unknown section '{shortened(key)}'"
-            hint = did_you_mean(key, _SECTIONS)
+            hint = did_you_mean(key, _SECTIONS, "sections")
             faults.add(Diagnostic("unknown-section", message, root.keys_at[key].location, hint=hint))
             at_fault.add(nearest(key, _SECTIONS) or key)
             continue

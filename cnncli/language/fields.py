@@ -138,7 +138,7 @@ class Record:
     @classmethod
     def _unknown(cls, name: str, argument: Argument) -> Diagnostic:
         where = argument.key.location if argument.key is not None else argument.location
-        hint = did_you_mean(name, cls.words())
+        hint = did_you_mean(name, cls.words(), f"{cls.member}s") or f"it has no {cls.member}s"
         if name.count(")") > name.count("("):
             hint = 'YAML splits an unquoted expression at its comma; quote it: "min(a, b)"'
         message = f"'{cls.keyword}' has no {cls.member} '{name}'"

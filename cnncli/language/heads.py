@@ -33,7 +33,7 @@ def read_head(name: str, value: Value, scope: Scope, faults: Faults) -> WrittenH
         raise SpecError(Diagnostic("heads", f"head '{name}' has the wrong form", value.location, expected))
     for key in value:
         if key not in _KEYS:
-            hint = did_you_mean(key, _KEYS)
+            hint = did_you_mean(key, _KEYS, "keys")
             faults.add(Diagnostic("heads", f"unknown key '{key}'", value.keys_at[key].location, hint=hint))
     written = value.get("training_only")
     only = Flag().read(named("training_only", written, scope)) if written is not None else False

@@ -171,7 +171,7 @@ class Names:
             prefix = prefix.rpartition(".")[0]
         if name in self._nodes:
             return self._nodes[name]
-        hint = did_you_mean(name, self._within(place.prefix))
+        hint = did_you_mean(name, self._within(place.prefix), "names above")
         if name in self._kinds:
             hint = f"a branch that is a new '{name}' is written as a list: [{name}]"
         message = f"no node above is named '{name}'"

@@ -121,7 +121,7 @@ def read_arguments(given: Value | None, main: str | None, kind: str, scope: Scop
     if isinstance(given, Entries):
         return {key: Argument(value, scope, given.keys_at[key]) for key, value in given.items()}
     if main is None:
-        message = f"'{kind}' takes no bare value"
+        message = f"'{kind}' does not accept a bare value"
         raise _fault("argument", message, given.location, "named arguments, or nothing", describe(given))
     return {main: named(main, given, scope)}
 
@@ -155,7 +155,7 @@ def _extra_key(entries: Entries, kind: str, key: str, known: Collection[str]) ->
 
 def _check_kind(kind: Scalar, known: Collection[str]) -> None:
     if kind.text not in known:
-        hint = did_you_mean(kind.text, known)
+        hint = did_you_mean(kind.text, known, "kinds and blocks")
         raise _fault(
             "unknown-kind", f"unknown kind of layer '{shortened(kind.text)}'", kind.location, hint=hint
         )

@@ -53,10 +53,10 @@ class _Override:
         self._source = Source("--set", text)
         self._name, equals, self._value = text.partition("=")
         self._path = [part.strip() for part in self._name.split(".")]
-        if not equals or not all(self._path):
-            raise self._error("not a setting", expected=_EXPECTED, hint="--set width=32")
-        if not self._value.strip():
-            raise self._error("no value is given", expected=_EXPECTED)
+        if not all(self._path):
+            raise self._error("not the name of a variable or a setting", expected=_EXPECTED)
+        if not equals or not self._value.strip():
+            raise self._error("no value is given", expected=_EXPECTED, hint=f"--set {self._name}=VALUE")
 
     def applied(self, entries: Entries, faults: Faults) -> Entries:
         """Return the sections with this value in place."""
@@ -74,7 +74,7 @@ class _Override:
         known = variables if isinstance(variables, Entries) else None
         if known is None or name not in known:
             what = "no variables" if known is None else f"no variable '{name}'"
-            hint = did_you_mean(name, known or ())
+            hint = did_you_mean(name, known or (), "variables")
             raise self._error(f"{entries.location.source.name} has {what}", hint=hint)
         return _with(entries, entries.keys_at["vars"], _with(known, self._key(0), self._read(faults)))
 

@@ -287,5 +287,5 @@ def _expression_hint(text: str, scalar: Scalar) -> str:
 
 
 def _unknown_name(name: str, scope: Scope, where: Location) -> SpecError:
-    hint = did_you_mean(name, scope) or "declare it under 'vars'"
+    hint = did_you_mean(name, scope, "names known here") or "declare it under 'vars'"
     return SpecError(Diagnostic("unknown-name", f"unknown name '{name}'", where, hint=hint))

@@ -45,8 +45,9 @@ def read_shorthand(key: str, argument: Argument, vocabulary: Vocabulary) -> Shor
         return None
     kind = words.get(name)
     if kind is None:
-        variable = name in argument.scope
-        hint = f"the variable is written ${name}" if variable else did_you_mean(name, [*words, _NONE])
+        hint = did_you_mean(name, [*words, _NONE], "words")
+        if name in argument.scope:
+            hint = f"the variable is written ${name}"
         message = f"unknown {key} '{shortened(name)}'"
         raise SpecError(Diagnostic("unknown-kind", message, word.location, hint=hint))
     arguments = read_arguments(given, vocabulary.main_argument(kind), kind, argument.scope)

@@ -83,7 +83,7 @@ def test_markdown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--fit-into", "lots"), "not a size: 'lots'"),
+        (("--fit-into", "lots"), "'lots' is not an amount of memory"),
         (("--fit-into", "10 kB"), "not even one sample fits"),
         (("--batch", "0"), "Invalid value for '--batch'"),
         (("--batch", "many"), "Invalid value for '--batch'"),
@@ -159,7 +159,7 @@ def test_formulas_as_markdown() -> None:
 def test_no_largest_batch_for_unknown_sizes() -> None:
     code, text, errors = run("lenet5", "--input", "1xHxW", "--fit-into", "1GiB")
     assert (code, text) == (2, "")
-    assert "the largest batch depends on sizes that are unknown" in errors
+    assert "the largest batch depends on the unknown sizes" in errors
     assert "received: 1xHxW" in errors
 
 

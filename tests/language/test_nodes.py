@@ -385,7 +385,7 @@ class TestFaults:
         assert fault("layers: [reul]").hint == "did you mean 'relu'?"
 
     def test_a_kind_like_nothing(self) -> None:
-        assert fault("layers: [qqqqqq]").hint.startswith("known names: ")
+        assert fault("layers: [qqqqqq]").hint.startswith("kinds and blocks: ")
 
     def test_a_misspelt_argument_is_not_a_missing_one_too(self) -> None:
         found = faults("layers: [conv: {chanels: 3, kernal: 3}]")
@@ -405,7 +405,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("value", ["3", "[1, 2]"])
     def test_a_bare_value_for_a_kind_without_a_main_argument(self, value: str) -> None:
-        assert fault(f"layers: [relu: {value}]").message == "'relu' takes no bare value"
+        assert fault(f"layers: [relu: {value}]").message == "'relu' does not accept a bare value"
 
     def test_two_kinds_in_one_node(self) -> None:
         found = fault("layers:\n  - conv: {channels: 3, kernel: 3}\n    relu:\n")

@@ -74,7 +74,7 @@ def memory_report(
         raise usage_error("not a batch", expected="1 or more samples", received=str(batch))
     if fit_into is not None and graph.unknowns:
         raise usage_error(
-            "the largest batch depends on sizes that are unknown",
+            "the largest batch depends on the unknown sizes",
             expected="an input size in numbers",
             received=shape_text(graph.input),
             hint="the memory of a batch can be a formula: leave out the size to fit into",
@@ -89,7 +89,7 @@ def _room(fit_into: int | str) -> int:
     reader = Quantity(of_bytes=True)
     amount = reader.amount(str(fit_into))
     if amount is None:
-        raise usage_error(f"not a size: '{fit_into}'", expected=reader.expected)
+        raise usage_error(f"'{fit_into}' is not an amount of memory", expected=reader.expected)
     return amount
 
 
