@@ -183,7 +183,7 @@ class _Builder:
         for each in merge.values if isinstance(merge, Items) else (merge,):
             if not isinstance(each, Entries):
                 fault = Diagnostic(
-                    "merge", "'<<' merges mappings", each.location, "a mapping", describe(each)
+                    "merge", "'<<' can only merge mappings", each.location, "a mapping", describe(each)
                 )
                 self._faults.add(fault)
                 continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from tests.language.support import fault, faults, graph, kinds, layer, names, nodes, pointed
@@ -180,6 +182,18 @@ class TestAutomaticNames:
     def test_an_automatic_name_that_another_kind_has(self) -> None:
         blocks = "blocks: {a: {layers: [relu]}, a1_: {layers: [relu]}, a1: {layers: [relu]}}\n"
         assert names(f"{blocks}layers: [a1_, a1, a]") == ["a1_1.relu1", "a1_2.relu1", "a1.relu1"]
+
+    @pytest.mark.parametrize("seed", range(50))
+    def test_random_written_names_never_collide_with_automatic_ones(self, seed: int) -> None:
+        random = Random(seed)  # noqa: S311 - not for cryptography
+        kinds = ("relu", "relu6", "tanh")
+        possible = [f"relu{n}" for n in range(1, 8)] + ["relu6_1", "relu6_2", "tanh1", "tanh2.a"]
+        written: list[str | None] = [*random.sample(possible, 5), *([None] * 7)]
+        random.shuffle(written)
+        layers = [f"{{{random.choice(kinds)}: {f', name: {name}' if name else ''}}}" for name in written]
+        found = names(f"layers: [{', '.join(layers)}]")
+        assert len(set(found)) == len(layers)
+        assert [name if name in written else None for name in found] == written
 
     def test_a_reference_to_a_faulty_node_counts_in_the_same_way(self) -> None:
         found = fault("layers: [rleu, {tanh: , name: relu1}, {mish: , from: relu2}]")
