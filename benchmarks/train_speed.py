@@ -42,6 +42,7 @@ from cnncli.training.data.load import load
 from cnncli.training.data.normalization import Normalization, measure
 from cnncli.training.loop import seed_weights, train
 from cnncli.training.runs.run import create_run
+from cnncli.training.tasks.heads import heads_of
 
 BATCH = 128
 LR = 0.05
@@ -73,12 +74,13 @@ def with_cnncli(dataset: Dataset, _normalization: Normalization) -> float:
     settings = Train(epochs=1, batch=BATCH, lr=LR, momentum=MOMENTUM, weight_decay=0.0, schedule="constant")
     cpu = torch.device("cpu")
     seed_weights(0)
-    network = build_network(open_spec(SPEC).graph)
+    graph = open_spec(SPEC).graph
+    network = build_network(graph)
     with tempfile.TemporaryDirectory() as folder:
         run = create_run(
             Path(folder) / "run", name="lenet5", spec="", settings=settings, dataset=dataset, device=cpu
         )
-        outcome = train(network, dataset, settings, run, device=cpu)
+        outcome = train(network, heads_of(graph), dataset, settings, run, device=cpu)
     if outcome.signal is not None:
         sys.exit(128 + outcome.signal)
     return outcome.history[0].seconds

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
 
-from cnncli.graph import Graph, Node
+from cnncli.graph import Graph
 from cnncli.graph.schedule import Schedule, schedule
 from cnncli.language.description import INPUT, OUTPUT
-from cnncli.layers import Kind
 from cnncli.network.registry import build
 
 
@@ -28,11 +27,10 @@ class Plan(NamedTuple):
 
 
 class Plans(NamedTuple):
-    """The plan for inference, the plan for training if it differs, and the criterion of each output."""
+    """The plan for inference, and the plan for training if it differs."""
 
     inference: Plan
     training: Plan | None
-    criteria: tuple[tuple[str, str], ...]
 
 
 class Group(nn.Module):
@@ -48,7 +46,6 @@ class Network(nn.Module):
     """
 
     _plans: Plans
-    _criteria: Mapping[str, str]
 
     def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
         """Return the output for a batch (n, *input); by name of the head if the spec has heads.
@@ -80,7 +77,7 @@ class _TwoPlans(Network):
 @lru_cache(maxsize=64)
 def _class_of(plans: Plans) -> type[Network]:
     """Return the class of the networks with these plans."""
-    body: dict[str, Any] = {"__doc__": Network.__doc__, "_plans": plans, "_criteria": dict(plans.criteria)}
+    body: dict[str, Any] = {"__doc__": Network.__doc__, "_plans": plans}
     if plans.training is None:
         return type(Network.__name__, (Network,), body | {"forward": _calls("forward", plans.inference)})
     body |= {"_infer": _calls("_infer", plans.inference), "_train": _calls("_train", plans.training)}
@@ -128,30 +125,6 @@ def build_network(graph: Graph, device: torch.device | str | None = None) -> Net
     return network.to(device)
 
 
-def criteria_of(module: nn.Module) -> Mapping[str, str]:
-    """Return the criterion of each output, also of a network inside a wrapper such as a compiled module.
-
-    It is empty for a module that was not made from a spec.
-    """
-    networks = (each for each in module.modules() if isinstance(each, Network))
-    return next((each._criteria for each in networks), {})
-
-
-def _criterion(node: Node | None, nodes: Mapping[str, Node]) -> str:
-    """Return the criterion of the last layer that computes anything.
-
-    Layers that only move values, such as ``reshape``, or act in training only, such as ``dropout``, are
-    skipped.
-    """
-    while node is not None and not node.layer.joins and _computes_nothing(node):
-        node = nodes.get(node.inputs[0])
-    return Kind.criterion if node is None else node.layer.criterion
-
-
-def _computes_nothing(node: Node) -> bool:
-    return node.layer.operations(node.input_shape, node.output_shape) == 0
-
-
 def _attach(root: nn.Module, name: str, module: nn.Module) -> None:
     """Add a node's module under its dotted name."""
     *path, last = name.split(".")
@@ -164,11 +137,9 @@ def _attach(root: nn.Module, name: str, module: nn.Module) -> None:
 
 
 def _plans(graph: Graph) -> Plans:
-    nodes = {node.name: node for node in graph.nodes}
     return Plans(
         _plan(schedule(graph, training=False)),
         _plan(schedule(graph, training=True)) if graph.has_training_only else None,
-        tuple((name, _criterion(nodes.get(out.node), nodes)) for name, out in graph.outputs.items()),
     )
 
 

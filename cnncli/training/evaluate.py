@@ -12,7 +12,7 @@ from cnncli.results.training import ClassFigures, Evaluation
 from cnncli.training.data.batches import Feed, fits
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
-from cnncli.training.tasks.criteria import FORMULAS, criterion_of
+from cnncli.training.tasks.criteria import FORMULAS
 from cnncli.training.tasks.objective import by_head
 
 _MOST_IMAGES = 1024
@@ -20,7 +20,7 @@ _MOST_VALUES = 1 << 22
 
 
 def evaluate(
-    network: nn.Module, split: Split, normalization: Normalization, device: torch.device
+    network: nn.Module, split: Split, normalization: Normalization, device: torch.device, criterion: str
 ) -> Evaluation:
     """Measure a network on labeled images.
 
@@ -32,18 +32,22 @@ def evaluate(
         split: images in the network's input shape, labels below its number of classes.
         normalization: that of the training data.
         device: where to compute.
+        criterion: that of the main head, which is the network's first output in inference.
     """
     feed = Feed(split, normalization, device, keep=fits(split.nbytes, device))
-    result = evaluate_feed(network, feed)
+    result = evaluate_feed(network, feed, criterion)
     assert result is not None
     return result
 
 
 def evaluate_feed(
-    network: nn.Module, feed: Feed, stop: Callable[[int, int], bool] = lambda _done, _of: False
+    network: nn.Module,
+    feed: Feed,
+    criterion: str,
+    stop: Callable[[int, int], bool] = lambda _done, _of: False,
 ) -> Evaluation | None:
     """Measure a network on prepared data; None if ``stop(finished batches, all batches)`` becomes true."""
-    bounds = evaluation_bounds(len(feed), feed.image_values)
+    formulas, bounds = FORMULAS[criterion], evaluation_bounds(len(feed), feed.image_values)
     losses, predictions, ranks, labels_seen = [], [], [], []
     was_training = network.training
     network.eval()
@@ -52,10 +56,9 @@ def evaluate_feed(
             for done, (images, labels) in enumerate(feed.in_order(bounds)):
                 if stop(done, len(bounds)):
                     return None
-                head, values = next(iter(by_head(network(images)).items()))
-                criterion = FORMULAS[criterion_of(network, head)]
-                scores = criterion.scores(values)
-                losses.append(criterion.losses(values, labels, 0.0))
+                values = next(iter(by_head(network(images)).values()))
+                scores = formulas.scores(values)
+                losses.append(formulas.losses(values, labels, 0.0))
                 predictions.append(scores.argmax(1))
                 ranks.append(_rank(scores, labels))
                 labels_seen.append(labels)

@@ -27,6 +27,7 @@ from cnncli.training.runs.resuming import check_resumable
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import check_trainable
+from cnncli.training.tasks.heads import heads_of, main_head
 from cnncli.training.tasks.objective import check_classes, check_vectors
 
 
@@ -69,7 +70,13 @@ class Launch:
             CnncliError: the training diverges, or a file cannot be written.
         """
         return train(
-            self.network, self.dataset, self.settings, self.run, device=self.device, observer=observer
+            self.network,
+            heads_of(self.graph),
+            self.dataset,
+            self.settings,
+            self.run,
+            device=self.device,
+            observer=observer,
         )
 
 
@@ -90,11 +97,12 @@ def begin(
     """
     graph = opened.graph
     where = choose_device(device)
-    check_vectors({name: whole_shape(output.shape) for name, output in graph.outputs.items()})
+    heads = heads_of(graph)
+    check_vectors(heads)
     dataset = load(settings.data, whole_shape(graph.input), settings.resize, reading)
     seed_weights(settings.seed)
     network = build_network(graph)
-    check_trainable(network, dataset, settings)
+    check_trainable(network, heads, dataset, settings)
     run = create_run(
         folder,
         name=graph.name,
@@ -151,7 +159,7 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
     network = build_network(graph)
     load_weights(network, run.weights)
     network.to(where)
-    figures = evaluate(network, dataset.test, run.record.normalization, where)
+    figures = evaluate(network, dataset.test, run.record.normalization, where, _main_criterion(graph))
     return Evaluated(run.record.name, dataset.name, dataset.classes, figures)
 
 
@@ -168,9 +176,11 @@ def evaluate_module(
     _check_network(graph, module)
     source = data if data is not None else settings.data
     dataset = load(source, whole_shape(graph.input), settings.resize, reading)
-    check_classes(module, dataset.input_shape, len(dataset.classes))
+    check_classes(heads_of(graph), len(dataset.classes))
     device = next((each.device for each in module.parameters()), torch.device("cpu"))
-    figures = evaluate(module, dataset.test, normalization.measure(dataset.train.images), device)
+    figures = evaluate(
+        module, dataset.test, normalization.measure(dataset.train.images), device, _main_criterion(graph)
+    )
     return Evaluated(graph.name, dataset.name, dataset.classes, figures)
 
 
@@ -190,6 +200,11 @@ def _check_network(graph: Graph, module: nn.Module) -> None:
 
 def _shapes(network: nn.Module) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in network.state_dict().items()}
+
+
+def _main_criterion(graph: Graph) -> str:
+    heads = heads_of(graph)
+    return heads[main_head(heads)].criterion
 
 
 def _check_classes(dataset: Dataset, expected: tuple[str, ...]) -> None:

@@ -23,6 +23,7 @@ from cnncli.training.optimization.optimizers import all_finite, set_learning_rat
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State, make_plan, make_state
+from cnncli.training.tasks.heads import Heads
 
 
 def seed_weights(seed: int) -> None:
@@ -40,6 +41,7 @@ class Intervals:
 
 def train(
     network: nn.Module,
+    heads: Heads,
     dataset: Dataset,
     settings: Train,
     run: Run,
@@ -60,6 +62,7 @@ def train(
 
     Args:
         network: created after :func:`seed_weights`; it is trained in place and ends on ``device``.
+        heads: its outputs, from :func:`~cnncli.training.tasks.heads.heads_of`.
         dataset: what to learn from, and the held-out part to measure on after every epoch.
         settings: how to train.
         run: created by :func:`~cnncli.training.runs.run.create_run` for these settings and data, or opened
@@ -74,7 +77,7 @@ def train(
     """
     with run.locked(), Interrupts() as interrupts:
         checkpoint = run.read_checkpoint()
-        plan = make_plan(network, dataset, settings, run.record.normalization, device)
+        plan = make_plan(network, heads, dataset, settings, run.record.normalization, device)
         if checkpoint is not None:
             _check_position(checkpoint.position, plan)
         state = make_state(network, plan, checkpoint)
@@ -123,7 +126,10 @@ class _Loop:
         """Train all remaining epochs, or until an interrupt."""
         while self.state.position.epochs < self.plan.settings.epochs:
             self.train_batches()
-            evaluation = evaluate_feed(self.state.network, self.plan.test, self.between_evaluations)
+            criterion = self.plan.objective.main_criterion
+            evaluation = evaluate_feed(
+                self.state.network, self.plan.test, criterion, self.between_evaluations
+            )
             if evaluation is None:
                 self.save()
                 self.run.save_weights(self.state.network, self.state.position)

@@ -17,7 +17,8 @@ from cnncli.training.optimization.optimizers import build_optimizer, optimizer_t
 from cnncli.training.optimization.schedule import learning_rate
 from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
 from cnncli.training.runs.weights import fill, network_tensors
-from cnncli.training.tasks.objective import Objective, build_objective
+from cnncli.training.tasks.heads import Heads
+from cnncli.training.tasks.objective import Objective, build_objective, check_single_images
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -76,18 +77,19 @@ class State:
         )
 
 
-def check_trainable(network: nn.Module, dataset: Dataset, settings: Train) -> None:
+def check_trainable(network: nn.Module, heads: Heads, dataset: Dataset, settings: Train) -> None:
     """Check that network, data and settings match, before a folder is created.
 
     Raises:
         UsageError: as :func:`make_plan` and :func:`make_state` would.
     """
-    _objective(network, dataset, settings)
+    _objective(network, heads, dataset, settings)
     build_optimizer(network, settings)
 
 
 def make_plan(
     network: nn.Module,
+    heads: Heads,
     dataset: Dataset,
     settings: Train,
     normalization: Normalization,
@@ -106,13 +108,16 @@ def make_plan(
         train=Feed(dataset.train, normalization, device, keep=keep),
         test=Feed(dataset.test, normalization, device, keep=keep),
         bounds=bounds,
-        objective=_objective(network, dataset, settings),
+        objective=_objective(network, heads, dataset, settings),
     )
 
 
-def _objective(network: nn.Module, dataset: Dataset, settings: Train) -> Objective:
+def _objective(network: nn.Module, heads: Heads, dataset: Dataset, settings: Train) -> Objective:
+    objective = build_objective(heads, settings, len(dataset.classes))
     smallest = min(end - start for start, end in batch_bounds(dataset.train.count, settings.batch))
-    return build_objective(network, settings, dataset.input_shape, len(dataset.classes), smallest)
+    if smallest == 1:
+        check_single_images(network, dataset.input_shape)
+    return objective
 
 
 def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) -> State:

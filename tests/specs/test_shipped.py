@@ -9,6 +9,7 @@ from cnncli.analysis import check as budgets
 from cnncli.diagnostics import UsageError
 from cnncli.graph import open_spec
 from cnncli.network import build_network
+from cnncli.training.tasks.heads import heads_of
 from cnncli.training.tasks.objective import build_objective, by_head
 from tests.specs.support import COMPUTED, NAMES, SPECS, figures, graph, opened, whole
 
@@ -105,10 +106,8 @@ def test_what_has_a_recipe_can_be_trained() -> None:
         if opened(name).document.section("train") is None:
             continue
         (classes,) = next(iter(graph(name).outputs.values())).shape
-        network = build_network(graph(name), "meta")
-        size = tuple(map(whole, graph(name).input))
         try:
-            build_objective(network, opened(name).train, size, whole(classes), 2)
+            build_objective(heads_of(graph(name)), opened(name).train, whole(classes))
         except UsageError:
             refused.add(name)
     assert refused == {"capsnet_reconstruction"}

@@ -20,6 +20,7 @@ from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.loop import Intervals, seed_weights, train
 from cnncli.training.observer import Observer
 from cnncli.training.runs.run import Run, create_run, open_run
+from cnncli.training.tasks.heads import Head
 
 CPU = torch.device("cpu")
 SPEC = "name: small\n"
@@ -34,6 +35,10 @@ def small_network(classes: int = 10) -> nn.Module:
         nn.Dropout(0.3),
         nn.Linear(4 * 6 * 6, classes),
     )
+
+
+HEADS = {"output": Head((10,))}
+TWO_HEADS = {"aux": Head((10,), training_only=True), "main": Head((10,))}
 
 
 class TwoHeads(nn.Module):
@@ -86,6 +91,7 @@ def go_on(
     network = small_network()
     outcome = train(
         network,
+        HEADS,
         few_digits(),
         chosen,
         open_run(folder),

@@ -37,7 +37,7 @@ class Table(nn.Module):
 
 def on_rows(logits: list[list[float]], labels: list[int]) -> Evaluation:
     split = Split(torch.arange(len(labels), dtype=torch.uint8).reshape(-1, 1), torch.tensor(labels))
-    return evaluate(Table(logits), split, PLAIN, CPU)
+    return evaluate(Table(logits), split, PLAIN, CPU, "cross_entropy")
 
 
 def test_every_figure_is_scikit_learns() -> None:
@@ -85,9 +85,9 @@ def test_what_is_no_number_is_no_success() -> None:
 def test_result_does_not_depend_on_the_mode_and_leaves_it() -> None:
     torch.manual_seed(0)
     network, split = small_network(), few_digits().test
-    first = evaluate(network.train(), split, PLAIN, CPU)
+    first = evaluate(network.train(), split, PLAIN, CPU, "cross_entropy")
     assert network.training
-    assert evaluate(network.eval(), split, PLAIN, CPU) == first
+    assert evaluate(network.eval(), split, PLAIN, CPU, "cross_entropy") == first
     assert not network.training
 
 
@@ -95,7 +95,10 @@ def test_the_first_head_outside_of_training_is_measured() -> None:
     torch.manual_seed(0)
     network, split = TwoHeads(), few_digits().test
     calls = network.eval()(split.images.float())["main"].argmax(1)
-    assert evaluate(network, split, PLAIN, CPU).top1 == (calls == split.labels).double().mean().item()
+    assert (
+        evaluate(network, split, PLAIN, CPU, "cross_entropy").top1
+        == (calls == split.labels).double().mean().item()
+    )
 
 
 def test_batches_depend_on_the_image_size_only() -> None:
@@ -107,9 +110,9 @@ def test_batches_depend_on_the_image_size_only() -> None:
 def test_pieces_make_the_same_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     network, split = small_network(), few_digits().test
-    whole = evaluate(network, split, PLAIN, CPU)
+    whole = evaluate(network, split, PLAIN, CPU, "cross_entropy")
     monkeypatch.setattr(module, "_MOST_IMAGES", 7)
-    pieces = evaluate(network, split, PLAIN, CPU)
+    pieces = evaluate(network, split, PLAIN, CPU, "cross_entropy")
     assert pieces.confusion == whole.confusion
     assert pieces.loss == pytest.approx(whole.loss, rel=1e-6)
 
@@ -124,6 +127,6 @@ def test_stops_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     feed = Feed(few_digits().test, PLAIN, CPU, keep=True)
     network = small_network().train()
-    assert evaluate_feed(network, feed, stop) is None
+    assert evaluate_feed(network, feed, "cross_entropy", stop) is None
     assert told == [(0, 3), (1, 3)]
     assert network.training

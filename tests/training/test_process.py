@@ -39,7 +39,7 @@ from tests.training.support import CPU, few_digits, small_network
 run = open_run(Path(sys.argv[1]))
 network = small_network()
 load_weights(network, run.weights)
-found = evaluate(network, few_digits().test, run.record.normalization, CPU)
+found = evaluate(network, few_digits().test, run.record.normalization, CPU, "cross_entropy")
 print(json.dumps([found.loss, found.top1]))
 """
 

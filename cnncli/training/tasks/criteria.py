@@ -9,11 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
-
-from cnncli.network.network import criteria_of
-from cnncli.recipe.criteria import DEFAULT_CRITERION
 
 _FARTHEST: Final = 100.0
 _PRESENT: Final = 0.9
@@ -68,8 +65,3 @@ FORMULAS: Final[Mapping[str, Formulas]] = {
     "distance": Formulas(_distance, torch.neg),
     "margin": Formulas(_margin, _unchanged),
 }
-
-
-def criterion_of(network: nn.Module, head: str) -> str:
-    """Return the name of one output's criterion; the default for a module that was not made from a spec."""
-    return criteria_of(network).get(head, DEFAULT_CRITERION)

@@ -13,7 +13,8 @@ from cnncli.language.description import OUTPUT
 from cnncli.layers import shape_text
 from cnncli.recipe.criteria import CRITERIA
 from cnncli.recipe.train import Train
-from cnncli.training.tasks.criteria import FORMULAS, criterion_of
+from cnncli.training.tasks.criteria import FORMULAS
+from cnncli.training.tasks.heads import Heads, main_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class Objective:
     label_smoothing: float
     criteria: Mapping[str, str]
 
+    @property
+    def main_criterion(self) -> str:
+        """The criterion of the main head."""
+        return self.criteria[self.main]
+
     def __call__(self, output: Tensor | dict[str, Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss (a scalar, mean over the batch) and the main head's scores [n, classes]."""
         outputs = by_head(output)
@@ -34,7 +40,7 @@ class Objective:
             for head, values in outputs.items()
         ]
         loss = terms[0] if len(terms) == 1 else torch.stack(terms).sum()
-        return loss, FORMULAS[self.criteria[self.main]].scores(outputs[self.main])
+        return loss, FORMULAS[self.main_criterion].scores(outputs[self.main])
 
 
 def by_head(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
@@ -42,53 +48,27 @@ def by_head(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
     return {OUTPUT: output} if isinstance(output, Tensor) else output
 
 
-def build_objective(
-    network: nn.Module,
-    settings: Train,
-    input_shape: tuple[int, ...],
-    classes: int,
-    smallest_batch: int,
-) -> Objective:
-    """Return the objective of a network, after checking its outputs.
-
-    The main head, whose accuracy is reported, is the first one that the network has in inference.
-
-    Args:
-        network: the network to train; it is not changed.
-        settings: label smoothing and the weights of the heads.
-        input_shape: the shape of one image.
-        classes: the number of classes of the data.
-        smallest_batch: the size of the smallest batch of the training.
+def build_objective(heads: Heads, settings: Train, classes: int) -> Objective:
+    """Return the objective of a network with these heads, after checking them.
 
     Raises:
-        UsageError: an output is not [classes], a weight is for an unknown head, the smallest batch is too
-            small for batch normalization, or label smoothing is set for a head whose criterion has none.
+        UsageError: an output is not [classes], a weight is for an unknown head, or label smoothing is set for
+            a head whose criterion has none.
     """
-    main = check_classes(network, input_shape, classes)
-    try:
-        heads = _shapes(network, input_shape, smallest_batch, training=True)
-    except ValueError as error:
-        if smallest_batch > 1:
-            raise
-        raise usage_error(
-            f"the network cannot be trained on one image at a time: {error}",
-            expected="batches of 2 or more images",
-            received=f"a batch of {smallest_batch}",
-            hint="set a larger train.batch",
-        ) from error
-    for head, shape in heads.items():
-        _check_outputs(head, shape, classes)
-    for head in settings.losses:
-        if head not in heads:
+    check_classes(heads, classes)
+    for name, head in heads.items():
+        _check_outputs(name, head.shape, classes)
+    for name in settings.losses:
+        if name not in heads:
             raise usage_error(
-                f"'losses' has a weight for '{head}', but the network has no such head",
+                f"'losses' has a weight for '{name}', but the network has no such head",
                 expected=listing([*heads], last=" or "),
-                received=head,
-                hint=did_you_mean(head, heads),
+                received=name,
+                hint=did_you_mean(name, heads),
             )
-    criteria = {head: criterion_of(network, head) for head in heads}
+    criteria = {name: head.criterion for name, head in heads.items()}
     _check_smoothing(settings.label_smoothing, criteria)
-    return Objective(main, dict(settings.losses), settings.label_smoothing, criteria)
+    return Objective(main_head(heads), dict(settings.losses), settings.label_smoothing, criteria)
 
 
 def _check_smoothing(smoothing: float, criteria: Mapping[str, str]) -> None:
@@ -103,54 +83,66 @@ def _check_smoothing(smoothing: float, criteria: Mapping[str, str]) -> None:
         )
 
 
-def check_classes(network: nn.Module, input_shape: tuple[int, ...], classes: int) -> str:
-    """Check that a network has an output for each of ``classes`` classes; return the name of its main head.
-
-    Nothing is computed: the network runs with tensors on the meta device in place of its own.
+def check_classes(heads: Heads, classes: int) -> None:
+    """Check that the main head has an output for each of ``classes`` classes.
 
     Raises:
-        UsageError: the shape of the main output is not [classes].
+        UsageError: it has another shape.
     """
-    main, shape = next(iter(_shapes(network, input_shape, 2, training=False).items()))
-    _check_outputs(main, shape, classes)
-    return main
+    main = main_head(heads)
+    _check_outputs(main, heads[main].shape, classes)
 
 
-def _shapes(
-    network: nn.Module, input_shape: tuple[int, ...], batch: int, *, training: bool
-) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every output; neither the network's tensors nor its mode change."""
+def check_single_images(network: nn.Module, input_shape: tuple[int, ...]) -> None:
+    """Check that a network can be trained on one image at a time; some normalizations cannot.
+
+    Nothing is computed and nothing changes: the network runs with tensors on the meta device in place of its
+    own.
+
+    Raises:
+        UsageError: it cannot.
+    """
     tensors = (*network.named_parameters(), *network.named_buffers())
     state = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors}
-    images = torch.empty((batch, *input_shape), device="meta")
+    image = torch.empty((1, *input_shape), device="meta")
     modes = {module: module.training for module in network.modules()}
-    network.train(training)
+    network.train()
     try:
         with torch.no_grad():
-            output = torch.func.functional_call(network, state, (images,))
+            torch.func.functional_call(network, state, (image,))
+    except ValueError as error:
+        raise usage_error(
+            f"the network cannot be trained on one image at a time: {error}",
+            expected="batches of 2 or more images",
+            received="a batch of 1",
+            hint="set a larger train.batch",
+        ) from error
     finally:
         for module, mode in modes.items():
             module.training = mode
-    return {head: tuple(values.shape[1:]) for head, values in by_head(output).items()}
 
 
-def check_vectors(outputs: Mapping[str, tuple[int, ...]]) -> None:
+def check_vectors(heads: Heads) -> None:
     """Check that every output is a vector, before any data is read.
 
     Raises:
         UsageError: one is a map.
     """
-    for head, shape in outputs.items():
-        if len(shape) != 1:
-            raise usage_error(
-                f"{_name(head)} outputs {shape_text(shape) or 'a single value'}",
-                expected="a vector with one value for each class",
-                hint="end the network with flatten or globalavgpool, and a linear layer",
-            )
+    for name, head in heads.items():
+        _check_vector(name, head.shape)
+
+
+def _check_vector(head: str, shape: tuple[int, ...]) -> None:
+    if len(shape) != 1:
+        raise usage_error(
+            f"{_name(head)} outputs {shape_text(shape)}",
+            expected="a vector with one value for each class",
+            hint="end the network with flatten or globalavgpool, and a linear layer",
+        )
 
 
 def _check_outputs(head: str, shape: tuple[int, ...], classes: int) -> None:
-    check_vectors({head: shape})
+    _check_vector(head, shape)
     if shape != (classes,):
         raise usage_error(
             f"{_name(head)} has {_count(shape[0], 'output')}, but the data has {_count(classes, 'class')}",

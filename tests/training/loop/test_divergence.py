@@ -14,6 +14,7 @@ from cnncli.training.loop import seed_weights, train
 from cnncli.training.runs.run import open_run
 from tests.training.support import (
     CPU,
+    HEADS,
     begin,
     few_digits,
     go_on,
@@ -63,7 +64,7 @@ def test_the_first_bad_batch_is_the_one_named(tmp_path: Path) -> None:
     chosen = settings()
     run = begin(tmp_path / "run", chosen)
     with pytest.raises(CnncliError, match=r"in epoch 2, batch 3 of 7 \(step 10\)"):
-        train(TurnsBad(10), few_digits(), chosen, run, device=CPU)  # reported at the end of the epoch
+        train(TurnsBad(10), HEADS, few_digits(), chosen, run, device=CPU)  # reported at the end of the epoch
     kept = open_run(tmp_path / "run").read_checkpoint()
     assert kept is not None
     assert (kept.position.epochs, kept.position.batches) == (1, 0)

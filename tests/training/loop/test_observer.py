@@ -7,6 +7,7 @@ from pathlib import Path
 from cnncli.training.loop import Intervals, train
 from tests.training.support import (
     CPU,
+    HEADS,
     Recorder,
     begin,
     few_digits,
@@ -37,6 +38,7 @@ def test_progress_is_reported_at_intervals(tmp_path: Path) -> None:
     recorder = Recorder()
     train(
         small_network(),
+        HEADS,
         few_digits(),
         chosen,
         run,

@@ -20,8 +20,10 @@ from cnncli.training.loop import train
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import check_trainable
+from cnncli.training.tasks.heads import Head, Heads
 from tests.training.support import (
     CPU,
+    HEADS,
     assert_same_result,
     begin,
     few_digits,
@@ -64,7 +66,7 @@ def test_equals_a_loop_written_by_hand(tmp_path: Path) -> None:
 
     trained = network()
     run = begin(tmp_path / "run", chosen)
-    outcome = train(trained, dataset, chosen, run, device=CPU)
+    outcome = train(trained, HEADS, dataset, chosen, run, device=CPU)
     for ours, theirs in zip(trained.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     assert [each.train_loss for each in outcome.history] == pytest.approx(losses, rel=1e-4)
@@ -104,7 +106,7 @@ def test_files_say_what_was_returned(tmp_path: Path) -> None:
     loaded = small_network()
     load_weights(loaded, run.weights)
     assert same_weights(loaded, network)
-    found = evaluate(loaded, few_digits().test, run.record.normalization, CPU)
+    found = evaluate(loaded, few_digits().test, run.record.normalization, CPU, "cross_entropy")
     assert (found.loss, found.top1) == (outcome.history[-1].test_loss, outcome.history[-1].test_accuracy)
 
 
@@ -116,7 +118,7 @@ def test_the_path_of_the_data_is_recorded_as_absolute(tmp_path: Path) -> None:
     run = begin(tmp_path / "run", chosen, moved)
     assert run.record.settings.data == "idx:/data/digits"
     again = Dataset("idx:/elsewhere", dataset.classes, dataset.train, dataset.test)
-    train(small_network(), again, chosen, run, device=CPU)
+    train(small_network(), HEADS, again, chosen, run, device=CPU)
     record = open_run(tmp_path / "run").record
     assert (record.settings.data, record.data.source) == ("idx:/elsewhere", "idx:/elsewhere")
 
@@ -130,17 +132,15 @@ def test_two_processes_do_not_share_a_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "chosen", "message"),
+    ("heads", "chosen", "message"),
     [
-        (small_network(7), settings(), "has 7 outputs, but the data has 10 classes"),
-        (nn.Flatten(), settings(), "has 64 outputs"),
-        (small_network(), settings(losses={"auxx": 1.0}), "no such head"),
-        (small_network(), settings(nesterov=True, momentum=0.0), "nesterov"),
+        ({"output": Head((7,))}, settings(), "has 7 outputs, but the data has 10 classes"),
+        ({"output": Head((64,))}, settings(), "has 64 outputs"),
+        (HEADS, settings(losses={"auxx": 1.0}), "no such head"),
+        (HEADS, settings(nesterov=True, momentum=0.0), "nesterov"),
     ],
 )
-def test_mistakes_are_found_before_a_folder_is_created(
-    network: nn.Module, chosen: Train, message: str
-) -> None:
-    check_trainable(small_network(), few_digits(), settings())
+def test_mistakes_are_found_before_a_folder_is_created(heads: Heads, chosen: Train, message: str) -> None:
+    check_trainable(small_network(), HEADS, few_digits(), settings())
     with pytest.raises(UsageError, match=message):
-        check_trainable(network, few_digits(), chosen)
+        check_trainable(small_network(), heads, few_digits(), chosen)

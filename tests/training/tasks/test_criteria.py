@@ -13,13 +13,13 @@ from cnncli.graph import open_text
 from cnncli.layers import KINDS, layer
 from cnncli.layers.shaping import Identity
 from cnncli.network import build_network
-from cnncli.network.network import criteria_of
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.evaluate import evaluate
-from cnncli.training.tasks.criteria import FORMULAS, criterion_of
+from cnncli.training.tasks.criteria import FORMULAS
+from cnncli.training.tasks.heads import Head, heads_of
 from cnncli.training.tasks.objective import build_objective
-from tests.training.support import settings, small_network
+from tests.training.support import CPU, settings
 
 LABELS = torch.tensor([0, 2, 1])
 VALUES = torch.tensor([[0.2, 0.95, 0.05], [0.5, 0.1, 0.9], [0.3, 0.0, 0.99]], dtype=torch.float64)
@@ -51,13 +51,13 @@ def test_a_kind_with_another_criterion_is_refused() -> None:
     ],
 )
 def test_the_last_layer_that_computes_anything_decides(after: str, criterion: str) -> None:
-    network = build_network(open_text(f"input: [84]\nlayers:\n  - rbf\n  - {after}\n").graph)
-    assert criteria_of(network) == {"output": criterion}
+    graph = open_text(f"input: [84]\nlayers:\n  - rbf\n  - {after}\n").graph
+    assert heads_of(graph)["output"].criterion == criterion
 
 
 def test_an_output_that_is_the_input_is_taken_for_logits() -> None:
-    network = build_network(open_text("input: [10]\nlayers: [identity]").graph)
-    assert criteria_of(network) == {"output": "cross_entropy"}
+    graph = open_text("input: [10]\nlayers: [identity]").graph
+    assert heads_of(graph) == {"output": Head((10,), "cross_entropy")}
 
 
 def test_distance_is_equation_9_of_lecun() -> None:
@@ -90,15 +90,13 @@ def test_margin_is_equation_4_of_sabour() -> None:
     assert FORMULAS["margin"].scores(VALUES).argmax(1).tolist() == [1, 2, 2]
 
 
-def rbf_network() -> torch.nn.Module:
-    return build_network(open_text("input: [1, 12, 7]\nlayers: [flatten, rbf: 10]").graph)
+RBF = open_text("input: [1, 12, 7]\nlayers: [flatten, rbf: 10]").graph
 
 
 def test_a_network_is_trained_by_what_its_last_layer_says() -> None:
-    network = rbf_network()
-    assert criterion_of(network, "output") == "distance"
-    assert criterion_of(small_network(), "output") == "cross_entropy"
-    objective = build_objective(network, settings(), (1, 12, 7), 10, 2)
+    network = build_network(RBF)
+    objective = build_objective(heads_of(RBF), settings(), 10)
+    assert objective.main_criterion == "distance"
     images = torch.randn(3, 1, 12, 7)
     output = network(images)
     loss, scores = objective(output, LABELS)
@@ -115,21 +113,25 @@ heads:
   capsule: [{reshape: [84, 1]}, {capsules: {count: 10, reads: 4}}, capsulelength]
 layers: [identity]
 """
-    network = build_network(open_text(text).graph)
-    assert criteria_of(network) == {"digit": "distance", "plain": "cross_entropy", "capsule": "margin"}
+    heads = heads_of(open_text(text).graph)
+    assert {name: head.criterion for name, head in heads.items()} == {
+        "digit": "distance",
+        "plain": "cross_entropy",
+        "capsule": "margin",
+    }
 
 
 def test_evaluation_calls_the_nearest_class() -> None:
-    network = rbf_network()
+    network = build_network(RBF)
     prototypes: Tensor = network.get_buffer("rbf1.prototypes")
     images = ((prototypes.view(10, 1, 12, 7) + 1) / 2 * 255).to(torch.uint8)
     split = Split(images, torch.arange(10))
-    figures = evaluate(network, split, Normalization((0.5,), (0.5,)), torch.device("cpu"))
+    figures = evaluate(network, split, Normalization((0.5,), (0.5,)), CPU, "distance")
     assert figures.top1 == 1.0
     assert figures.loss < 1e-6
 
 
 def test_label_smoothing_is_for_cross_entropy() -> None:
     with pytest.raises(UsageError, match="label_smoothing") as caught:
-        build_objective(rbf_network(), settings(label_smoothing=0.1), (1, 12, 7), 10, 2)
+        build_objective(heads_of(RBF), settings(label_smoothing=0.1), 10)
     assert "the network, whose criterion is 'distance'" in caught.value.diagnostics[0].message
