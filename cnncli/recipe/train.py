@@ -5,7 +5,6 @@ So a misspelled setting is an error of ``cnncli inspect`` already, with its plac
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -63,6 +62,8 @@ def settings_from_json(recorded: Mapping[str, Any], overrides: Iterable[str] = (
     Raises:
         CnncliError: a setting is unknown, or cannot have its value.
     """
+    import json  # noqa: PLC0415 - analysis commands do not need it
+
     # JSON is YAML, so it is read as a spec is; but unlike a text in a spec, a path may contain a $.
     faults = Faults()
     root = literal(parse(Source("settings", json.dumps({Train.keyword: dict(recorded)})), faults))
