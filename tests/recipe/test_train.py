@@ -79,7 +79,7 @@ def test_settings_are_changed_by_texts() -> None:
         ("train.epochs=0", "'epochs' cannot be '0'"),
         ("train.epoch=5", "'train' has no setting 'epoch'"),
         ("train.lr=fast", "unknown name 'fast'"),
-        ("train.lr", "not a setting"),
+        ("train.lr", "no value is given"),
         ("train.lr=", "no value is given"),
         ("epochs=5", "not a setting of 'train'"),
         ("budget.params=5", "not a setting of 'train'"),
