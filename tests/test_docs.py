@@ -18,6 +18,7 @@ from cnncli.layers.plugins import load_file
 from cnncli.network import build_network
 from cnncli.report.messages import error_lines
 from scripts.make_docs import DOCS, networks_page, pages, with_operations
+from scripts.make_picture import PICTURE, picture
 from tests.cli.terminal import on_a_terminal
 from tests.specs.support import NAMES
 
@@ -27,6 +28,10 @@ ROOT = DOCS.parent
 def test_generated_pages_are_up_to_date() -> None:
     for path, text in pages().items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name} is stale: run scripts/make_docs.py"
+
+
+def test_the_picture_of_the_readme_is_up_to_date() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == picture(), "run scripts/make_picture.py"
 
 
 def test_a_changed_table_is_noticed() -> None:
