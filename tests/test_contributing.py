@@ -22,7 +22,8 @@ CHECKS = """
 
 
 def test_what_can_be_added_has_a_page() -> None:
-    assert [*PAGES] == ["Add a kind", "Add a command", "Add a report format", "Add a network"]
+    things = ("kind", "command", "data source", "task", "setting", "report format", "network")
+    assert [*PAGES] == [f"Add a {thing}" for thing in things]
 
 
 @pytest.mark.parametrize("name", PAGES)
