@@ -21,7 +21,9 @@ Spec: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-Data: TypeAlias = Annotated[str | None, typer.Option(metavar="SOURCE", help=f"{SOURCE_FORMS}.")]
+Data: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="SOURCE", help=f"Training data: {SOURCE_FORMS}.")
+]
 RunFolder: TypeAlias = Annotated[
     str | None, typer.Option(metavar="DIR", help="The folder of the run; runs/NAME-N by default.")
 ]

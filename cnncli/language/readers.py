@@ -292,7 +292,9 @@ def _brief(result: object) -> str:
 
 def _range_text(noun: str, minimum: float | None, maximum: float | None, *, above: bool) -> str:
     if minimum is not None and maximum is not None:
-        return f"{noun} from {minimum} to {maximum}"
+        if above:
+            return f"{noun} above {minimum}, at most {maximum:g}"
+        return f"{noun} from {minimum} to {maximum:g}"
     if minimum is not None:
         return f"{noun} above {minimum}" if above else f"{noun} of {minimum} or more"
     return noun

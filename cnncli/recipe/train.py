@@ -6,18 +6,21 @@ So a misspelled setting is an error of ``cnncli inspect`` already, with its plac
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final, Self
 
-from cnncli.diagnostics import Faults, Source, SpecError, usage_error
+from cnncli.diagnostics import Diagnostic, Faults, Location, Source, SpecError, usage_error
 from cnncli.language.fields import Record, arg
 from cnncli.language.overrides import literal, overridden, section_of
 from cnncli.language.parsing import parse
 from cnncli.language.readers import Choice, Flag, Number, Weights, Whole
-from cnncli.language.scope import Scope
+from cnncli.language.scope import Argument, Scope
 from cnncli.language.tree import Entries
 from cnncli.recipe.data import RESIZE_RULES, SourceText
 from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.schedules import SCHEDULES
+
+_LARGEST: Final = 1e36
+"""AdamW divides by as little as 0.1, and torch raises an error where 32-bit numbers end, at 3.4e38."""
 
 
 class Train(Record):
@@ -33,11 +36,13 @@ class Train(Record):
     epochs: int = arg(Whole(1), "passes over the training images", default=10)
     batch: int = arg(Whole(1), "images in each step", default=128)
     optimizer: str = arg(Choice(*OPTIMIZERS), "the optimizer", default="sgd")
-    lr: float = arg(Number(0, above=True), "peak learning rate", default=0.05)
+    lr: float = arg(Number(0, _LARGEST, above=True), "peak learning rate", default=0.05)
     momentum: float = arg(Number(0, 1), "momentum of sgd", default=0.9)
     nesterov: bool = arg(Flag(), "whether sgd uses Nesterov's form of momentum", default=False)
     weight_decay: float = arg(
-        Number(0), "weight decay of tensors with more than one axis: not of biases and scales", default=5e-4
+        Number(0, _LARGEST),
+        "weight decay of tensors with more than one axis: not of biases and scales",
+        default=5e-4,
     )
     schedule: str = arg(
         Choice(*SCHEDULES), "how the learning rate changes after the warmup", default="cosine"
@@ -48,6 +53,20 @@ class Train(Record):
     )
     seed: int = arg(Whole(0), "seed of initial weights, shuffling and dropout", default=0)
     losses: Mapping[str, float] = arg(Weights(), "weight of each head's loss, 1 by default", default={})
+
+    @classmethod
+    def read(cls, written: Mapping[str, Argument], where: Location) -> Self:
+        """Read settings, and check that they do not contradict each other.
+
+        Raises:
+            SpecError: with all errors: unknown settings, wrong values, or a contradiction.
+        """
+        settings = super().read(written, where)
+        if settings.nesterov and settings.momentum == 0:
+            place = written["nesterov"].location
+            expected = "momentum above 0, or nesterov: false"
+            raise SpecError(Diagnostic("value", "'nesterov' needs momentum", place, expected, "momentum: 0"))
+        return settings
 
 
 def settings_json(settings: Train) -> dict[str, Any]:

@@ -74,8 +74,27 @@ def test_settings_are_changed_by_texts() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("nesterov: true, momentum: 0", 18, "'nesterov' needs momentum"),
+        ("lr: 1e300", 12, "'lr' cannot be '1e300'"),
+        ("lr: 0", 12, "'lr' cannot be '0'"),
+        ("weight_decay: 1e37", 22, "'weight_decay' cannot be '1e37'"),
+    ],
+)
+def test_settings_that_torch_cannot_use(text: str, place: int, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        open_text(f"{SPEC}train: {{{text}}}\n")
+    (fault,) = caught.value.diagnostics
+    assert fault.message.startswith(message)
+    assert fault.location is not None
+    assert (fault.location.line, fault.location.column) == (3, place + 1)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("train.nesterov=1", "'nesterov' cannot be '1'"),
         ("train.epochs=0", "'epochs' cannot be '0'"),
         ("train.epoch=5", "'train' has no setting 'epoch'"),
         ("train.lr=fast", "unknown name 'fast'"),

@@ -16,18 +16,9 @@ from cnncli.recipe.train import Train
 Groups: TypeAlias = list[dict[str, Any]]
 """Parameter groups as torch's optimizers take them."""
 
-_LARGEST: Final = 1e36
-"""AdamW divides by as little as 0.1, and torch raises an error where 32-bit numbers end, at 3.4e38."""
-
 
 def _sgd(groups: Groups, settings: Train) -> Optimizer:
-    """Return SGD, which adds decay * weight to the gradient.
-
-    Raises:
-        UsageError: nesterov without momentum.
-    """
-    if settings.nesterov and settings.momentum == 0:
-        raise usage_error("nesterov needs a momentum", expected="momentum above 0", received="momentum 0")
+    """Return SGD, which adds decay * weight to the gradient."""
     return SGD(groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.nesterov)
 
 
@@ -45,12 +36,8 @@ def build_optimizer(network: nn.Module, settings: Train) -> Optimizer:
     Weight decay acts on the tensors of :func:`~cnncli.recipe.optimizers.is_decayed`.
 
     Raises:
-        UsageError: the network has no trainable parameters, nesterov is set without momentum, or 32-bit
-            numbers cannot express the learning rate or the weight decay.
+        UsageError: the network has no trainable parameters.
     """
-    for name, value in (("lr", settings.lr), ("weight_decay", settings.weight_decay)):
-        if value > _LARGEST:
-            raise usage_error(f"{name} is too large", expected=f"at most {_LARGEST:g}", received=f"{value:g}")
     trainable = _trainable(network)
     if not trainable:
         raise usage_error("the network has no parameters, so there is nothing to train")

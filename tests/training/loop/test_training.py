@@ -137,7 +137,6 @@ def test_two_processes_do_not_share_a_run(tmp_path: Path) -> None:
         ({"output": Head((7,))}, settings(), "has 7 outputs, but the data has 10 classes"),
         ({"output": Head((64,))}, settings(), "has 64 outputs"),
         (HEADS, settings(losses={"auxx": 1.0}), "no such head"),
-        (HEADS, settings(nesterov=True, momentum=0.0), "nesterov"),
     ],
 )
 def test_mistakes_are_found_before_a_folder_is_created(heads: Heads, chosen: Train, message: str) -> None:

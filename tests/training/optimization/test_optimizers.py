@@ -108,19 +108,8 @@ def test_nothing_to_train() -> None:
         build_optimizer(nn.Flatten(), settings())
 
 
-def test_nesterov_without_momentum() -> None:
-    with pytest.raises(UsageError, match="nesterov"):
-        build_optimizer(small_network(), settings(nesterov=True, momentum=0.0))
-
-
 def test_all_finite_looks_at_parameters_and_buffers() -> None:
     network = small_network()
     assert all_finite(network)
     network[1].running_var[0] = float("inf")  # type: ignore[index]
     assert not all_finite(network)
-
-
-@pytest.mark.parametrize("change", [{"lr": 1e300}, {"weight_decay": 1e300}])
-def test_settings_beyond_32_bit_numbers(change: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="is too large"):
-        build_optimizer(nn.Linear(2, 2), settings(**change))
