@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cnncli.algebra import whole_shape
 from cnncli.analysis.memory.peaks import Moment
 from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.diagnostics import readable_bytes
@@ -88,8 +89,7 @@ def measured(run: Callable[[], None]) -> int:
 
 def _prepared(opened: Opened, batch: int) -> tuple[Network, Tensor]:
     network = build_network(opened.graph, "cuda")
-    shape = [dim for dim in opened.graph.input if isinstance(dim, int)]
-    return network, torch.rand(batch, *shape, device="cuda")
+    return network, torch.rand(batch, *whole_shape(opened.graph.input), device="cuda")
 
 
 def infer(opened: Opened, batch: int) -> None:

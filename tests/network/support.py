@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnncli.algebra import product
+from cnncli.algebra import product, whole, whole_shape
 from cnncli.graph import Graph, open_text
 from cnncli.layers import Shape
 from cnncli.network import Network, build_network
@@ -60,14 +60,12 @@ heads:
 
 def example(graph: Graph, batch: int, device: str = "cpu") -> Tensor:
     """A batch of random inputs of the graph's size."""
-    size: tuple[Any, ...] = graph.input
-    return torch.randn(batch, *size, device=device)
+    return torch.randn(batch, *whole_shape(graph.input), device=device)
 
 
 def count(shape: Shape) -> int:
     """The number of values in a tensor."""
-    number: Any = product(shape)
-    return int(number)
+    return whole(product(shape))
 
 
 def graph_of(text: str) -> Graph:

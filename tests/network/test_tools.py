@@ -31,8 +31,8 @@ def graph(name: str) -> Graph:
 
 
 def on_meta(name: str) -> tuple[Network, Tensor]:
-    size: tuple[Any, ...] = graph(name).input
-    return build_network(graph(name), "meta").eval(), torch.empty((2, *size), device="meta")
+    x = torch.empty((2, *whole_shape(graph(name).input)), device="meta")
+    return build_network(graph(name), "meta").eval(), x
 
 
 def shapes(output: Tensor | dict[str, Tensor]) -> dict[str, tuple[int, ...]]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torchinfo
 
+from cnncli.algebra import summed, whole
 from cnncli.graph import Graph, Node
 from cnncli.network import build_network
 from cnncli.network.verify import BIAS, BOTH, SCALES, SUM, TABLE, TRACKED, TRANSPOSED, verify
@@ -82,7 +83,7 @@ layers:
 def test_totals_are_there_whether_they_differ_or_not() -> None:
     graph = graph_of(TEXT)
     totals = rows_of(verify(graph).totals)
-    macs: Any = sum(node.layer.macs(node.input_shape, node.output_shape) for node in graph.nodes)
+    macs = whole(summed(node.layer.macs(node.input_shape, node.output_shape) for node in graph.nodes))
     assert totals["total", "MACs (torch)"] == Compared("total", "MACs (torch)", macs, macs)
     row = totals["total", "MACs (torchinfo)"]
     assert (row.ours, row.explanation) == (macs, SUM)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from cnncli.algebra import Dim
 from cnncli.analysis.costs.figures import Costs, costs
 from cnncli.graph import Graph, Node, Opened, open_spec
 
@@ -64,9 +63,3 @@ def sizes(name: str, *overrides: str) -> list[object]:
     outputs = [node.output_shape for node in of_kind(name, "conv", *overrides)]
     assert all(height == width for _, height, width in outputs)
     return [height for _, height, _ in outputs]
-
-
-def whole(dim: Dim) -> int:
-    """A figure of a spec whose input is given in numbers."""
-    assert isinstance(dim, int), dim
-    return dim

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from cnncli.algebra import whole_shape
 from cnncli.analysis.memory.liveness import Bytes
 from cnncli.analysis.memory.peaks import BACKWARD, FORWARD, STEP
 from cnncli.analysis.memory.usage import Memory, bytes_at, memory
@@ -16,7 +17,7 @@ from cnncli.network import Network, build_network
 from cnncli.training.optimization.optimizers import build_optimizer
 from cnncli.training.tasks.objective import by_head
 from tests.live_memory import Living, kept_by, near, tolerance_of
-from tests.specs.support import COMPUTED, NAMES, SPECS, opened, whole
+from tests.specs.support import COMPUTED, NAMES, SPECS, opened
 from tests.specs.test_shipped import SMALL
 
 BATCH = 2
@@ -26,7 +27,7 @@ WITHIN = 0.01
 
 def image_of(graph: Graph, batch: int, device: str) -> Tensor:
     """A batch that is there; values do not matter."""
-    return torch.zeros(batch, *map(whole, graph.input), device=device)
+    return torch.zeros(batch, *whole_shape(graph.input), device=device)
 
 
 def beside(network: Network, image: Tensor) -> list[Tensor]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from cnncli.algebra import whole
 from cnncli.diagnostics import ShapeError
-from tests.specs.support import NAMES, figures, graph, of_kind, opened, params, sizes, whole
+from tests.specs.support import NAMES, figures, graph, of_kind, opened, params, sizes
 
 PARAMETERS = {
     "alexnet": 61_100_840,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from cnncli.algebra import whole, whole_shape
 from cnncli.analysis import check as budgets
 from cnncli.diagnostics import UsageError
 from cnncli.graph import open_spec
 from cnncli.network import build_network
 from cnncli.training.tasks.heads import heads_of
 from cnncli.training.tasks.objective import build_objective, by_head
-from tests.specs.support import COMPUTED, NAMES, SPECS, figures, graph, opened, whole
+from tests.specs.support import COMPUTED, NAMES, SPECS, figures, graph, opened
 
 CLASSIFIERS = [name for name in NAMES if "classes" in opened(name).document.scope]
 
@@ -72,9 +73,8 @@ def test_classes_are_a_variable(name: str) -> None:
 def test_the_network_computes_the_shape_that_was_predicted(name: str) -> None:
     network = build_network(graph(name), "meta").eval()
     assert sum(p.numel() for p in network.parameters()) == figures(name).training_totals.params
-    size = [dim for dim in graph(name).input if isinstance(dim, int)]
     with torch.no_grad():
-        found = by_head(network(torch.empty((2, *size), device="meta")))
+        found = by_head(network(torch.empty((2, *whole_shape(graph(name).input)), device="meta")))
     wanted = {head: out.shape for head, out in graph(name).outputs.items() if not out.training_only}
     assert {head: tuple(output.shape[1:]) for head, output in found.items()} == wanted
 
@@ -86,7 +86,7 @@ def test_a_pass_back_reaches_every_parameter(name: str) -> None:
     torch.manual_seed(0)
     small = open_spec(SPECS / f"{name}.yaml", size=SMALL.get(name)).graph
     network = build_network(small).train()
-    outputs = by_head(network(torch.randn(2, *map(whole, small.input))))
+    outputs = by_head(network(torch.randn(2, *whole_shape(small.input))))
     assert set(outputs) == set(small.outputs)
     for head, output in outputs.items():
         assert tuple(output.shape[1:]) == small.outputs[head].shape

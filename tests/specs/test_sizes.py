@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from cnncli.algebra import whole
 from cnncli.algebra.size_sets import ALL, SizeSet
 from cnncli.analysis.sizes import valid_sizes
 from cnncli.diagnostics import ShapeError
 from cnncli.graph import Graph, all_sizes, open_spec
 from tests.graph.symbolic import compare, spec_of
-from tests.specs.support import NAMES, SPECS, whole
+from tests.specs.support import NAMES, SPECS
 from tests.steps import at_most
 
 
