@@ -280,7 +280,7 @@ class _Expansion:
         return self._names.claim(self._names.next_number(place), kind.location)
 
     def _node(self, node: NodeSpec) -> None:
-        self._names.place(node.name, node.location)
+        self._names.place(node.name)
         self._nodes.append(node)
         self._names.define(node.name, node.name)
 

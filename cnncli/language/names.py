@@ -64,9 +64,9 @@ class Names:
         # Names that the spec writes, and their beginnings up to a dot: automatic names avoid both.
         self._written: set[str] = set()
         self._written_above: set[str] = set()
-        # Nodes, and the names that hold others, with the first node below each.
-        self._placed: dict[str, Location] = {}
-        self._holders: dict[str, Location] = {}
+        # The names of nodes, and the names that hold others, with the first node below each.
+        self._placed: set[str] = set()
+        self._holders: dict[str, str] = {}
 
     def claim(self, name: str, where: Location) -> str:
         """Reserve a name and return it.
@@ -124,8 +124,8 @@ class Names:
         taken = name in self._written or name in self._given_at
         return not taken and not (is_layer and name in self._written_above)
 
-    def place(self, name: str, where: Location) -> None:
-        """Note that a node has this name.
+    def place(self, name: str) -> None:
+        """Note that a node has this name, which was claimed.
 
         Raises:
             SpecError: another node's name begins with it, or it begins with another node's: a module that
@@ -135,13 +135,17 @@ class Names:
         layer = next((each for each in above if each in self._placed), None)
         if layer is not None:
             message = f"'{name}' would be inside '{layer}', a layer, which cannot contain others"
-            raise _name_fault(message, where, "the layer is here", self._placed[layer])
+            raise self._conflict(message, name, layer)
         if name in self._holders:
             message = f"'{name}' is a layer and cannot contain others, but another name begins with '{name}.'"
-            raise _name_fault(message, where, "the other name is here", self._holders[name])
-        self._placed[name] = where
+            raise self._conflict(message, name, self._holders[name])
+        self._placed.add(name)
         for each in above:
-            self._holders.setdefault(each, where)
+            self._holders.setdefault(each, name)
+
+    def _conflict(self, message: str, name: str, other: str) -> SpecError:
+        related = (Related(f"'{other}' is here", self._given_at[other]),)
+        return SpecError(Diagnostic("name", message, self._given_at[name], "another name", related=related))
 
     def define(self, name: str, node: str | None) -> None:
         """Set the node that a name means."""
@@ -181,8 +185,3 @@ class Names:
         """Return the names as they can be written here, the latest first."""
         inside = f"{prefix}." if prefix else ""
         return [name.removeprefix(inside) for name in reversed(self._nodes)]
-
-
-def _name_fault(message: str, where: Location, what: str, other: Location) -> SpecError:
-    related = (Related(what, other),)
-    return SpecError(Diagnostic("name", message, where, "another name", related=related))

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from tests.language.support import fault, faults, graph, kinds, layer, names, nodes, pointed
+from tests.language.support import fault, faults, graph, kinds, layer, names, nodes, pointed, under
 
 
 def test_lenet5_as_in_the_description_of_the_language() -> None:
@@ -127,7 +127,9 @@ class TestName:
         first, second = pair
         found = fault(f"layers: [{{relu: , name: {first}}}, {{tanh: , name: {second}}}]")
         assert (found.code, "cannot contain others" in found.message) == ("name", True)
-        assert [each.location.column for each in found.related] == [11]
+        assert pointed(found) == second
+        (related,) = found.related
+        assert (under(related.location), related.message) == (first, f"'{first}' is here")
 
 
 class TestAutomaticNames:
