@@ -17,6 +17,7 @@ from cnncli.graph import all_sizes
 from cnncli.language.input_size import parse_shape
 from cnncli.layers import KINDS, Kind
 from cnncli.layers.plugins import load_file
+from cnncli.recipe.devices import AUTO
 
 if TYPE_CHECKING:
     from cnncli.analysis.costs.overview import Overview
@@ -151,7 +152,7 @@ def resume(
     *,
     settings: str | Iterable[str] = (),
     data: str | None = None,
-    device: str = "auto",
+    device: str = AUTO,
     reading: Reading = None,
 ) -> Launch:
     """Open a run; ``start()`` of the result continues from exactly its last checkpoint.
@@ -174,7 +175,7 @@ def resume(
 
 
 def evaluate(
-    run: str | Path, data: str | None = None, *, device: str = "auto", reading: Reading = None
+    run: str | Path, data: str | None = None, *, device: str = AUTO, reading: Reading = None
 ) -> Evaluated:
     """Evaluate the weights of a run on held-out data: the run's own, or other data with the same classes.
 

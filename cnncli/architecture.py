@@ -11,6 +11,7 @@ from cnncli.arguments import setting_texts, whole, words
 from cnncli.diagnostics import usage_error
 from cnncli.graph import Graph, Opened, all_sizes, open_spec, open_text, read_train
 from cnncli.language.overrides import section_of
+from cnncli.recipe.devices import AUTO
 from cnncli.recipe.dtypes import DEFAULT_DTYPE
 from cnncli.recipe.train import Train, with_overrides
 
@@ -322,7 +323,7 @@ class Architecture:
         data: str | None = None,
         *,
         run: str | Path | None = None,
-        device: str = "auto",
+        device: str = AUTO,
         settings_file: str | Path | None = None,
         reading: Reading = None,
         **settings: Any,
@@ -368,7 +369,7 @@ class Architecture:
 
         Args:
             module: a result of :meth:`module`; it is not changed.
-            data: digits, idx:DIR, folder:DIR or npz:FILE; the spec's own by default.
+            data: a source such as "idx:DIR" (:mod:`cnncli.recipe.data`); the spec's own by default.
             reading: called with (images read, of how many).
 
         Raises:

@@ -9,6 +9,7 @@ import typer
 from cnncli.api import evaluate, load_plugins, need_training
 from cnncli.cli.common import Device, Form, Format, Plugins
 from cnncli.recipe.data import SOURCE_FORMS
+from cnncli.recipe.devices import AUTO
 from cnncli.report.show import show
 from cnncli.report.terminal import output
 
@@ -19,7 +20,7 @@ def command(
         str | None,
         typer.Option(metavar="SOURCE", help=f"Other data: {SOURCE_FORMS}."),
     ] = None,
-    device: Device = "auto",
+    device: Device = AUTO,
     form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:

@@ -11,6 +11,7 @@ from cnncli.api import load, load_plugins, need_training, resume
 from cnncli.cli.common import Device, Overrides, Plugins
 from cnncli.diagnostics import usage_error
 from cnncli.recipe.data import SOURCE_FORMS
+from cnncli.recipe.devices import AUTO
 from cnncli.report.terminal import output
 
 Spec: TypeAlias = Annotated[
@@ -39,7 +40,7 @@ Settings: TypeAlias = Annotated[
 def command(
     spec: Spec = None,
     data: Data = None,
-    device: Device = "auto",
+    device: Device = AUTO,
     run: RunFolder = None,
     resumed: Resumed = None,
     settings: Settings = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -10,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from cnncli.diagnostics import CnncliError, Diagnostic, usage_error
+from cnncli.diagnostics import usage_error
 from cnncli.recipe.train import Train
 from cnncli.results.training import Epoch, Evaluation, Progress, Trained
 from cnncli.training.data.batches import derived_seed
@@ -18,8 +17,9 @@ from cnncli.training.data.dataset import Dataset
 from cnncli.training.device import BACKENDS
 from cnncli.training.evaluate import evaluate_feed
 from cnncli.training.interrupts import Interrupts
+from cnncli.training.monitor import Monitor
 from cnncli.training.observer import Observer, Silent
-from cnncli.training.optimization.optimizers import all_finite, set_learning_rate
+from cnncli.training.optimization.optimizers import set_learning_rate
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State, make_plan, make_state
@@ -83,7 +83,8 @@ def train(
         state = make_state(network, plan, checkpoint)
         run.begin(settings, dataset, device)
         run.reset_metrics(state.history)
-        loop = _Loop(plan, state, run, observer or Silent(), interrupts, intervals)
+        monitor = Monitor(plan, state, run)
+        loop = _Loop(plan, state, run, monitor, observer or Silent(), interrupts, intervals)
         if checkpoint is None:
             loop.save()
         else:
@@ -114,6 +115,7 @@ class _Loop:
     plan: Plan
     state: State
     run: Run
+    monitor: Monitor
     observer: Observer
     interrupts: Interrupts
     intervals: Intervals
@@ -181,7 +183,7 @@ class _Loop:
         if now - self.reported < self.intervals.report:
             return
         self.reported = now
-        loss, accuracy = self.means()
+        loss, accuracy = self.monitor.means()
         self.observer.progressed(
             Progress(
                 phase=phase,
@@ -196,29 +198,11 @@ class _Loop:
             )
         )
 
-    def means(self) -> tuple[float, float]:
-        """Return loss and accuracy over the images of the epoch so far; waits for the device.
-
-        Raises:
-            CnncliError: the loss of a batch is not finite.
-        """
-        done = self.state.position.batches
-        if done == 0:
-            return 0.0, 0.0
-        sizes = torch.tensor([end - start for start, end in self.plan.bounds[:done]], dtype=torch.float64)
-        losses = self.state.losses[:done].cpu().to(torch.float64)
-        bad = (~torch.isfinite(losses)).nonzero().flatten().tolist()
-        if bad:
-            raise self.diverged(f"the loss became {float(losses[bad[0]])}", bad[0])
-        images = float(sizes.sum())
-        return float(losses @ sizes) / images, int(self.state.correct[:done].sum()) / images
-
     def finish_epoch(self, evaluation: Evaluation) -> None:
         """Record a complete epoch: first the checkpoint, then what follows from it."""
         state, position = self.state, self.state.position
-        loss, accuracy = self.means()
-        if not math.isfinite(evaluation.loss):
-            raise self.diverged(f"the held-out loss became {evaluation.loss}", position.batches - 1)
+        loss, accuracy = self.monitor.means()
+        self.monitor.check_evaluation(evaluation.loss)
         metrics = Epoch(
             epoch=position.epochs + 1,
             lr=self.plan.rate(position.epochs, position.batches - 1),
@@ -242,28 +226,9 @@ class _Loop:
         Raises:
             CnncliError: a loss or a weight is not finite; the previous checkpoint is kept.
         """
-        self.means()
-        if not all_finite(self.state.network):
-            last = max(0, self.state.position.batches - 1)
-            raise self.diverged("weights became infinite or not a number", last)
+        self.monitor.check_state()
         self.run.save(self.state.snapshot(self.plan.device))
         self.saved = time.monotonic()
-
-    def diverged(self, what: str, batch: int) -> CnncliError:
-        """Set the status of the run and return the error that ends a diverged training."""
-        self.run.set_status("diverged")
-        epoch, batches = self.state.position.epochs, len(self.plan.bounds)
-        rate = self.plan.rate(epoch, batch)
-        place = f"epoch {epoch + 1}, batch {batch + 1} of {batches} (step {epoch * batches + batch + 1})"
-        return CnncliError(
-            Diagnostic(
-                "diverged",
-                f"{what} in {place}, at a learning rate of {rate:g}",
-                expected="a finite number",
-                hint="start a new run with a smaller train.lr or a longer train.warmup; "
-                f"{self.run.checkpoint} has the last good state",
-            )
-        )
 
 
 def step(plan: Plan, state: State, images: Tensor, labels: Tensor, batch: int) -> None:

@@ -48,7 +48,7 @@ def result_of(text: str) -> tuple[str, str]:
     return found[1], found[2].rstrip(",")
 
 
-def test_what_training_ends_with_is_what_evaluating_prints(spec: Path, tmp_path: Path) -> None:
+def test_evaluating_prints_the_last_figures_of_training(spec: Path, tmp_path: Path) -> None:
     code, text, errors = call("train", spec, "--run", tmp_path / "run", "--device", "cpu")
     assert code == 0, errors
     assert "digits: 1,438 images to train on, 359 held out, 10 classes, input 1x8x8" in text

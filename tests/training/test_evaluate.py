@@ -74,7 +74,7 @@ def test_equal_logits_are_ranked_by_number() -> None:
     assert found.top5 == 5 / 7
 
 
-def test_what_is_no_number_is_no_success() -> None:
+def test_scores_that_are_not_numbers_are_not_correct() -> None:
     nan = float("nan")
     found = on_rows([[nan] * 6, [nan, 0, 0, 0, 0, 9.0]], [3, 5])
     assert found.top1 == 0
@@ -117,7 +117,7 @@ def test_pieces_make_the_same_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pieces.loss == pytest.approx(whole.loss, rel=1e-6)
 
 
-def test_stops_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_evaluation_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_IMAGES", 20)
     told: list[tuple[int, int]] = []
 

@@ -115,8 +115,8 @@ def introduce(screen: Screen, about: Introduction) -> None:
     screen.line(f"{printable(about.data)}: {counts}, {about.classes} classes, input {shape}")
     for note in about.notes:
         screen.line(f"  {printable(note)}", "note")
-    schedule = f"{about.schedule} schedule" if about.schedule != "constant" else "constant"
-    how = f"{about.optimizer}, lr {about.lr:g} ({schedule}), batch {about.batch}, seed {about.seed}"
+    rate = f"lr {about.lr:g} ({about.schedule} schedule)"
+    how = f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
     screen.line(how, "note")
     screen.line()
     screen.flush()

@@ -64,7 +64,7 @@ def check_labels(labels: Tensor, images: int, where: str) -> None:
     ``where`` names the data in messages.
 
     Raises:
-        UsageError: one of these does not hold.
+        UsageError: one of these is not the case.
     """
     if len(labels) != images:
         raise usage_error(

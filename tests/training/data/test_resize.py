@@ -96,7 +96,7 @@ def test_signals_are_not_resized() -> None:
         conform(torch.zeros((3, 2, 10), dtype=torch.uint8), (2, 11), "stretch")
 
 
-def test_too_little_memory_is_said_before_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_an_error_before_it_is_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "available_memory", lambda: 10 * 2**20)
     with pytest.raises(UsageError, match=r"300 images of 1x256x256 would take 18\.8 MiB of memory"):
         resize_images(torch.zeros((300, 1, 2, 2), dtype=torch.uint8), (1, 256, 256), "stretch")

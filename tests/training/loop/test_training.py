@@ -95,7 +95,7 @@ def test_another_seed_other_bits(tmp_path: Path) -> None:
     assert not same_weights(first, second)
 
 
-def test_files_say_what_was_returned(tmp_path: Path) -> None:
+def test_files_have_what_was_returned(tmp_path: Path) -> None:
     chosen = settings()
     network, outcome = run_whole(tmp_path / "run", chosen)
     run = open_run(tmp_path / "run")

@@ -45,7 +45,7 @@ def test_run_json_has_everything_a_run_was_started_with(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "spec.yaml").read_text() == SPEC
 
 
-def test_opening_gives_back_the_same_record(tmp_path: Path) -> None:
+def test_opening_returns_the_same_record(tmp_path: Path) -> None:
     run = begin(tmp_path / "run", settings(losses={"aux": 0.5}))
     assert open_run(tmp_path / "run").record == run.record
 

@@ -93,7 +93,7 @@ def test_margin_is_equation_4_of_sabour() -> None:
 RBF = open_text("input: [1, 12, 7]\nlayers: [flatten, rbf: 10]").graph
 
 
-def test_a_network_is_trained_by_what_its_last_layer_says() -> None:
+def test_the_last_layer_chooses_the_criterion_of_a_training() -> None:
     network = build_network(RBF)
     objective = build_objective(heads_of(RBF), settings(), 10)
     assert objective.main_criterion == "distance"

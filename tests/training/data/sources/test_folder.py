@@ -226,7 +226,7 @@ def test_memory_is_asked_for_before_decoding(tmp_path: Path, monkeypatch: pytest
         load(f"folder:{tmp_path}", (3, 224, 224), "stretch")
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
+def test_progress_is_reported(tmp_path: Path) -> None:
     pets(tmp_path)
     told: list[tuple[int, int]] = []
     load(f"folder:{tmp_path}", (3, 6, 5), "stretch", lambda done, total: told.append((done, total)))

@@ -50,7 +50,7 @@ def test_reads_the_family(tmp_path: Path, zipped: bool, prefix: str, test: str) 
     assert found.name == f"idx:{tmp_path.resolve()}"
 
 
-def test_gzip_is_told_from_the_content(tmp_path: Path) -> None:
+def test_gzip_is_recognized_by_the_content(tmp_path: Path) -> None:
     family(tmp_path)
     path = tmp_path / IMAGES
     path.write_bytes(gzip.compress(path.read_bytes()))

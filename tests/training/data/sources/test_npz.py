@@ -143,7 +143,7 @@ def test_wrong_arrays(tmp_path: Path, changes: dict[str, Any], message: str) -> 
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", b"text", bytes(100)])
-def test_what_is_no_npz(tmp_path: Path, content: bytes) -> None:
+def test_files_that_are_not_archives(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "data.npz"
     path.write_bytes(content)
     with pytest.raises(UsageError, match="cannot read"):

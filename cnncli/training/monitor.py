@@ -1,0 +1,79 @@
+"""The running figures of an epoch, and the error that ends a diverged training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from cnncli.diagnostics import CnncliError, Diagnostic
+from cnncli.training.optimization.optimizers import all_finite
+from cnncli.training.runs.run import Run
+from cnncli.training.session import Plan, State
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Monitor:
+    """Computes the figures of a training, and checks that they are finite."""
+
+    plan: Plan
+    state: State
+    run: Run
+
+    def means(self) -> tuple[float, float]:
+        """Return loss and accuracy over the images of the epoch so far; waits for the device.
+
+        Raises:
+            CnncliError: the loss of a batch is not finite.
+        """
+        done = self.state.position.batches
+        if done == 0:
+            return 0.0, 0.0
+        sizes = torch.tensor([end - start for start, end in self.plan.bounds[:done]], dtype=torch.float64)
+        losses = self.state.losses[:done].cpu().to(torch.float64)
+        bad = (~torch.isfinite(losses)).nonzero().flatten().tolist()
+        if bad:
+            raise self._diverged(f"the loss became {float(losses[bad[0]])}", bad[0])
+        images = float(sizes.sum())
+        return float(losses @ sizes) / images, int(self.state.correct[:done].sum()) / images
+
+    def check_evaluation(self, loss: float) -> None:
+        """Check the held-out loss after an epoch.
+
+        Raises:
+            CnncliError: it is not finite.
+        """
+        if not math.isfinite(loss):
+            raise self._diverged(f"the held-out loss became {loss}", self._last)
+
+    def check_state(self) -> None:
+        """Check everything that a checkpoint would contain.
+
+        Raises:
+            CnncliError: a loss or a weight is not finite.
+        """
+        self.means()
+        if not all_finite(self.state.network):
+            raise self._diverged("weights became infinite or not a number", self._last)
+
+    @property
+    def _last(self) -> int:
+        """The last batch, from 0; also 0 before the first one."""
+        return max(0, self.state.position.batches - 1)
+
+    def _diverged(self, what: str, batch: int) -> CnncliError:
+        """Set the status of the run and return the error."""
+        self.run.set_status("diverged")
+        epoch, batches = self.state.position.epochs, len(self.plan.bounds)
+        rate = self.plan.rate(epoch, batch)
+        place = f"epoch {epoch + 1}, batch {batch + 1} of {batches} (step {epoch * batches + batch + 1})"
+        return CnncliError(
+            Diagnostic(
+                "diverged",
+                f"{what} in {place}, at a learning rate of {rate:g}",
+                expected="a finite number",
+                hint="start a new run with a smaller train.lr or a longer train.warmup; "
+                f"{self.run.checkpoint} has the last good state",
+            )
+        )
