@@ -139,7 +139,7 @@ def test_a_budget_that_depends_on_the_variable_is_none(tmp_path: Path, params: s
     spec.write_text(f"input: [3, 9]\nvars: {{n: 3}}\nbudget: {{params: {params}}}\nlayers:\n  - {layer}\n")
     code, text, errors = call("fit", str(spec), "--vary", "n")
     assert (code, text) == (2, "")
-    assert "the spec's budget depends on what is varied" in errors
+    assert "the spec's budget depends on the variables to fit" in errors
     assert call("fit", str(spec), "--vary", "n", "--limit", "params=500")[0] == 0
 
 

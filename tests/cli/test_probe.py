@@ -180,7 +180,7 @@ def test_the_weights_of_a_run(tmp_path: Path) -> None:
         (["small"], "nothing to shift"),
         (["lenet5", "--pixels", "0"], "Invalid value for '--pixels'"),
         (["lenet5", "--samples", "0"], "Invalid value for '--samples'"),
-        (["lenet5", "--weights", "nowhere"], "there is no run in nowhere"),
+        (["lenet5", "--weights", "nowhere"], "nowhere is not a run"),
         (["lenet5", "--input", "1x4x4"], "larger than its input"),
     ],
 )

@@ -115,7 +115,7 @@ class _Varied:
         self._budget = self._budget or opened.budget
         if opened.budget != self._budget or Budget.keyword in opened.in_numbers:
             raise usage_error(
-                "the spec's budget depends on the varied variables", hint="set limits with --limit"
+                "the spec's budget depends on the variables to fit", hint="set limits with --limit"
             )
 
 
