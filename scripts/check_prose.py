@@ -1,7 +1,7 @@
 """Check spelling and wording: codespell, and the phrases of ``scripts/wording.txt``.
 
 python scripts/check_prose.py              check the whole tree
-python scripts/check_prose.py FILE ...     show the phrases in these files, on the list or not
+python scripts/check_prose.py FILE ...     show the phrases in these files
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import tokenize
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,10 +21,8 @@ SUFFIXES: Final = frozenset({".md", ".py", ".yaml"})
 WORDING: Final = Path(__file__).with_name("wording.txt")
 _PROSE_TOKENS: Final = frozenset({tokenize.STRING, tokenize.COMMENT})
 _BETWEEN_TOKENS: Final = frozenset({tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT})
+_DEFINING: Final = frozenset({"def", "class"})
 _DECORATION: Final = re.compile(r"\A(?:#+|[rbuf]*(?:\"\"\"|'''|\"|'))|(?:\"\"\"|'''|\"|')\Z", re.IGNORECASE)
-
-UNMENDED: Final[frozenset[str]] = frozenset({})
-"""Files that still contain such phrases. The list only shrinks: a file on it without any is an error too."""
 
 QUOTING: Final = frozenset({"tests/test_prose.py"})
 """Files about the phrases."""
@@ -58,7 +56,7 @@ def main() -> None:
         for name in sys.argv[1:]:
             print(*shown(name, found_in(Path(name), phrases)), sep="\n")
         return
-    faults = [*spelling(ROOT), *wording(ROOT, phrases, UNMENDED)]
+    faults = [*spelling(ROOT), *wording(ROOT, phrases)]
     if faults:
         print(*faults, sep="\n")
         sys.exit(f"{len(faults)} places with wrong spelling or wording")
@@ -80,18 +78,11 @@ def files(root: Path) -> Iterator[Path]:
     yield from sorted(path for path in found if path.suffix in SUFFIXES and path not in quoting)
 
 
-def wording(root: Path, phrases: Iterable[Phrase], unmended: Collection[str]) -> Iterator[str]:
-    """Yield the phrases in the files that are not on the list, and the files that need not be on it."""
+def wording(root: Path, phrases: Iterable[Phrase]) -> Iterator[str]:
+    """Yield the phrases in all files."""
     phrases = tuple(phrases)
-    left = set(unmended)
     for path in files(root):
-        name = path.relative_to(root).as_posix()
-        found = found_in(path, phrases)
-        if name not in unmended:
-            yield from shown(name, found)
-        elif found:
-            left.discard(name)
-    yield from (f"{name}: nothing to mend; remove it from UNMENDED" for name in sorted(left))
+        yield from shown(path.relative_to(root).as_posix(), found_in(path, phrases))
 
 
 def shown(name: str, found: Iterable[Found]) -> Iterator[str]:
@@ -118,17 +109,22 @@ def search(text: str, phrases: Iterable[Phrase]) -> Iterator[Found]:
 
 
 def prose_of(code: str) -> str:
-    """Return a text of the same lines with only the strings and comments of Python code.
+    """Return a text of the same lines with the strings and comments of Python code, and the names it defines.
 
     Strings that are joined, and comments on consecutive lines, are one text each; code between them is ``|``.
     """
     lines: list[list[str]] = [[] for _ in range(code.count("\n") + 2)]
+    before = ""
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        number = token.start[0] - 1
         if token.type in _PROSE_TOKENS:
-            for number, line in enumerate(_DECORATION.sub("", token.string).split("\n"), token.start[0] - 1):
-                lines[number].append(line)
+            for offset, line in enumerate(_DECORATION.sub("", token.string).split("\n")):
+                lines[number + offset].append(line)
+        elif before in _DEFINING:
+            lines[number] += ["|", token.string.replace("_", " "), "|"]
         elif token.type not in _BETWEEN_TOKENS:
-            lines[token.start[0] - 1].append("|")
+            lines[number].append("|")
+        before = token.string
     return "\n".join(" ".join(line) for line in lines)
 
 

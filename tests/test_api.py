@@ -91,7 +91,7 @@ def test_formulas_of_arrays_are_exact() -> None:
     assert values.tolist() == [[3 * (int(n) // 2) * 5 + 1 for n in row] for row in sizes]
 
 
-def test_nothing_overflows_in_silence() -> None:
+def test_nothing_overflows_silently() -> None:
     formula = H**3
     assert isinstance(formula, Expr)
     values = formula(H=np.array([2, 10**7]))

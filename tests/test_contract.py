@@ -530,7 +530,7 @@ MISSPELT = [(kind, argument) for kind in KINDS for argument in KINDS[kind].argum
 
 
 @pytest.mark.parametrize(("name", "argument"), MISSPELT)
-def test_misspelt_argument_is_located_and_mended(name: str, argument: str) -> None:
+def test_misspelled_argument_is_located_and_mended(name: str, argument: str) -> None:
     wrong = argument[:-2] + argument[-1] if len(argument) > 3 else argument + argument[-1]
     assert wrong not in KINDS[name].arguments
     branches = ", branches: [identity]" if KINDS[name].joins else ""

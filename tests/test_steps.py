@@ -20,7 +20,7 @@ def test_a_call_is_a_step() -> None:
     assert work(300) - work(200) == 100
 
 
-def test_a_block_without_end_is_stopped() -> None:
+def test_an_endless_block_is_stopped() -> None:
     before = sys.getprofile()
     with pytest.raises(AssertionError, match="more than 1,000 steps"), at_most(1_000):  # noqa: PT012 - a loop
         while True:

@@ -146,7 +146,7 @@ def test_a_symbols_name_must_parse_back(name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["H//W", "12//H", "12 % H", "W % H", "(H + 1)//(2*H)"])
-def test_a_quotient_that_is_no_polynomial_is_refused(text: str) -> None:
+def test_a_quotient_that_is_not_a_polynomial_is_refused(text: str) -> None:
     with pytest.raises(NoFormulaError, match="divides by an unknown"):
         compute(text, SYMBOLS)
 

@@ -163,7 +163,7 @@ def test_other_variables_have_their_values() -> None:
 
 
 @pytest.mark.slow
-def test_where_no_formula_can_stand_values_are_tried() -> None:
+def test_values_are_tried_where_no_formula_exists() -> None:
     layers = LINEAR + "  - {linear: 10, repeat: n}\n"
     found = fitted(layers, "n", params=335)
     assert found == Fitted(3, 2, 4, tried=200)
@@ -188,7 +188,7 @@ def test_no_value_is_accepted() -> None:
 
 
 @pytest.mark.slow
-def test_what_is_past_deciding_is_tried() -> None:
+def test_values_are_tried_where_a_formula_cannot_be_decided() -> None:
     found = fitted(LINEAR + "  - linear: w % 1000003 + 1\n", "w", params=100)
     assert (found.value, found.above, found.tried) == (8, 9, 2048)
 
@@ -293,7 +293,7 @@ def test_refused_values_may_be_many() -> None:
         ("memory", "((w + w//2 + 1)**4 + 1) * ((w + w//3 + 1)**4 + 1)"),
     ],
 )
-def test_nothing_takes_for_ever(figure: str, channels: str) -> None:
+def test_hard_formulas_take_a_limited_number_of_steps(figure: str, channels: str) -> None:
     task = task_of(HEADER + f"  - conv: {{channels: '{channels}', kernel: 1}}\n", {figure: 10**6})
     with at_most(10_000_000):
         found = fit(task, "w", {})
@@ -305,7 +305,7 @@ def test_nothing_takes_for_ever(figure: str, channels: str) -> None:
 
 
 @pytest.mark.slow
-def test_peaks_of_many_periods_do_not_take_for_ever() -> None:
+def test_peaks_of_many_periods_take_a_limited_number_of_steps() -> None:
     layer = "  - conv: {{channels: 'w//{} + 1', kernel: 1}}\n  - relu\n"
     chain = "".join(layer.format(divisor) for divisor in (7, 11, 13, 16) * 5)
     with at_most(40_000_000):

@@ -126,7 +126,7 @@ def test_a_pattern_passes_over_folders(folder: Path) -> None:
     assert check(folder / "spec*")[0] == 2
 
 
-def test_a_reader_that_leaves_is_no_verdict() -> None:
+def test_a_reader_that_leaves_is_not_a_verdict() -> None:
     """The code that shells know for it, not 1, which says that a network is over its budget."""
     command = f"{sys.executable} -m cnncli check vgg | true; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)

@@ -108,12 +108,12 @@ def test_mistakes_on_the_command_line(arguments: list[str], message: str) -> Non
     assert result.stdout == ""
 
 
-def test_a_misspelt_file_gets_a_suggestion() -> None:
+def test_a_misspelled_file_gets_a_suggestion() -> None:
     result = runner.invoke(application(), ["inspect", "specs/lenet55.yaml"])
     assert "did you mean 'lenet5.yaml'?" in result.stderr
 
 
-def test_a_misspelt_name_gets_a_suggestion() -> None:
+def test_a_misspelled_name_gets_a_suggestion() -> None:
     result = runner.invoke(application(), ["inspect", "vgg61"])
     assert result.exit_code == 2
     assert "did you mean 'vgg16'?" in result.stderr
@@ -136,7 +136,7 @@ def test_a_shape_that_does_not_fit_shows_the_way_there(tmp_path: Path) -> None:
     assert "maxpool1  1x4x4" in result.stderr
 
 
-def test_a_reader_that_leaves_early_is_no_error() -> None:
+def test_a_reader_that_leaves_early_is_not_an_error() -> None:
     command = f"{sys.executable} -m cnncli inspect specs/lenet5.yaml | head -1"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert result.stdout == "lenet5: input 1x32x32\n"
@@ -157,7 +157,7 @@ def bash(line: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_a_closed_stream_is_no_error(closed: str) -> None:
+def test_a_closed_stream_is_not_an_error(closed: str) -> None:
     result = bash(f"cnncli inspect specs/lenet5.yaml {closed}")
     assert (result.returncode, result.stderr) == (0, "")
 

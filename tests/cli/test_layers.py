@@ -34,7 +34,7 @@ def test_each_page_fits_a_terminal(kind: str) -> None:
     assert not too_long
 
 
-def test_a_misspelt_kind() -> None:
+def test_a_misspelled_kind() -> None:
     result = runner.invoke(application(), ["layers", "covn"])
     assert result.exit_code == 2
     assert "did you mean 'conv'?" in result.stderr

@@ -192,7 +192,7 @@ def test_sizes_as_they_are_written(text: str, shape: str) -> None:
 @pytest.mark.parametrize(
     "text", ["HxW", "3xx", "3xHxWxDxE", "3x(H", "3x1.5H", "3x99999999999999", "3xH*W", "3x__"]
 )
-def test_what_is_no_size(text: str) -> None:
+def test_what_is_not_a_size(text: str) -> None:
     with pytest.raises(UsageError, match="size"):
         parse_shape(text)
 
@@ -225,7 +225,7 @@ layers:
 
 
 @pytest.mark.slow
-def test_formulas_do_not_grow_for_ever(tmp_path: Path) -> None:
+def test_formulas_do_not_grow_without_limit(tmp_path: Path) -> None:
     spec = tmp_path / "large.yaml"
     spec.write_text("input: [1, 4]\nlayers:\n  - {upsample: 2, repeat: 15000}\n")
     for command in (("inspect", "--symbolic"), ("memory", "--input", "1xH")):

@@ -87,7 +87,7 @@ heads:
     assert other.location.line == 4
 
 
-def test_what_has_no_one_formula_is_reported() -> None:
+def test_what_has_no_single_formula_is_reported() -> None:
     branches = "[identity, [maxpool: 2, pad: 9]]"
     text = f"input: [1, 40]\nlayers:\n  - add: {{branches: {branches}, align: crop}}\n"
     with pytest.raises(SpecError) as caught:

@@ -50,7 +50,7 @@ def test_what_is_not_an_input_size(size: tuple[int, ...]) -> None:
         open_text("input: [3]\nlayers: [relu]", size=size)
 
 
-def test_nodes_stand_after_what_they_read() -> None:
+def test_nodes_follow_what_they_read() -> None:
     seen = {"input"}
     for node in graph(
         "layers: [{relu: , name: a}, add: [[tanh, add: [a, identity]], input], {mish: , from: a}]"
@@ -67,7 +67,7 @@ def test_a_node_knows_its_shapes_and_tensors() -> None:
     assert str(conv.location) == "net.yaml:2:10"
 
 
-def test_groups_say_what_stands_behind_a_prefix() -> None:
+def test_groups_say_what_a_prefix_means() -> None:
     text = "blocks: {b: {layers: [relu]}}\nlayers: [{b: , repeat: 2, name: x}, b]\nheads: {h: [relu]}"
     assert graph(text).groups == {"x": "b x2", "x.0": "b", "x.1": "b", "b2": "b", "h": "head"}
 
@@ -162,7 +162,7 @@ class TestBudget:
     @pytest.mark.parametrize(
         "text", ["", "3", "[]", "{}", "parms: 3", "params: 3, 4x", "params: 1\nparams: 2", "budget:"]
     )
-    def test_what_is_no_budget(self, tmp_path: Path, text: str) -> None:
+    def test_what_is_not_a_budget(self, tmp_path: Path, text: str) -> None:
         path = tmp_path / "budget.yaml"
         path.write_text(text)
         with pytest.raises(CnncliError):
@@ -197,7 +197,7 @@ class TestBudget:
     @pytest.mark.parametrize(
         "written", ["-1", "1.5", "1 KiB", "1.2345k", "x", "1e999", "9" * 5000, "[1]", "yes", "1 2", "''"]
     )
-    def test_what_is_no_number(self, written: str) -> None:
+    def test_what_is_not_a_number(self, written: str) -> None:
         assert fault(f"layers: [relu]\nbudget:\n  params: {written}\n").location is not None
 
     @pytest.mark.parametrize(

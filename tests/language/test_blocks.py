@@ -217,13 +217,13 @@ class TestFaults:
         assert found.code == "recursion"
         assert found.message == "block 'a' uses itself: a -> b -> a"
 
-    def test_misspelt_and_missing_arguments(self) -> None:
+    def test_misspelled_and_missing_arguments(self) -> None:
         found = fault(PAIR + "layers: [pair: {aa: 3}]")
         assert (pointed(found), found.hint) == ("aa", "did you mean 'a'?")
         found = fault(PAIR + "layers: [pair]")
         assert (found.code, found.message) == ("missing-argument", "block 'pair' needs 'a'")
 
-    def test_a_misspelt_block(self) -> None:
+    def test_a_misspelled_block(self) -> None:
         assert fault(PAIR + "layers: [pari: 3]").hint == "did you mean 'pair'?"
 
     @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_what_cannot_be_extended(tmp_path: Path, written: str) -> None:
     assert len(faults(tmp_path / "child.yaml")) == 1
 
 
-def test_links_in_a_circle(tmp_path: Path) -> None:
+def test_circular_links(tmp_path: Path) -> None:
     (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
     write(tmp_path, child="extends: loop.yaml")
     assert [each.code for each in faults(tmp_path / "child.yaml")] == ["extends"]
@@ -149,7 +149,7 @@ class TestReading:
             open_spec(tmp_path)
 
     @pytest.mark.parametrize("path", ["a\0b", "x" * 5000, ""])
-    def test_what_is_no_path(self, path: str) -> None:
+    def test_what_is_not_a_path(self, path: str) -> None:
         with pytest.raises(UsageError):
             open_spec(path)
 
@@ -164,7 +164,7 @@ class TestReading:
         with pytest.raises(UsageError, match="is too large"):
             open_spec(tmp_path / "a.yaml")
 
-    def test_a_file_without_end(self) -> None:
+    def test_an_infinite_file(self) -> None:
         with pytest.raises(UsageError, match="is too large"):
             open_spec("/dev/zero")
 

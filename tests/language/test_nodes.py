@@ -100,7 +100,7 @@ class TestName:
         assert fault(text).code == "duplicate-name"
 
     @pytest.mark.parametrize("name", ["a b", "a..b", ".a", "a.", "-a", "a/b", "ä", "a" * 201, "''"])
-    def test_what_is_no_name(self, name: str) -> None:
+    def test_what_is_not_a_name(self, name: str) -> None:
         found = fault(f"layers: [{{relu: , name: {name}}}]")
         assert (found.code, found.expected) == ("name", "letters, digits, '_' and '-', joined by dots")
 
@@ -274,7 +274,7 @@ class TestRepeat:
         assert [found["tanh1"].inputs, found["mish1"].inputs] == [("r.1",), ("r.2",)]
 
     @pytest.mark.parametrize("count", ["-1", "1.5", "[2]", "yes", "''", "two"])
-    def test_what_is_no_number_of_copies(self, count: str) -> None:
+    def test_what_is_not_a_number_of_copies(self, count: str) -> None:
         found = fault(f"layers: [{{relu: , repeat: {count}}}]")
         assert found.location is not None
         assert found.code in {"value", "unknown-name", "expression"}
@@ -300,7 +300,7 @@ class TestRepeat:
     def test_first_without_repeat(self) -> None:
         assert fault("layers: [{conv: {channels: 4, kernel: 1}, first: 6}]").code == "first"
 
-    def test_first_with_a_misspelt_argument(self) -> None:
+    def test_first_with_a_misspelled_argument(self) -> None:
         found = fault("layers: [{conv: {channels: 4, kernel: 1}, first: {strid: 2}, repeat: 2}]")
         assert (pointed(found), found.hint) == ("strid", "did you mean 'stride'?")
 
@@ -393,17 +393,17 @@ class TestSugar:
 
 
 class TestFaults:
-    def test_a_misspelt_kind(self) -> None:
+    def test_a_misspelled_kind(self) -> None:
         found = fault("layers:\n  - cnov: {channels: 3, kernel: 3}\n")
         assert (found.code, pointed(found), found.hint) == ("unknown-kind", "cnov", "did you mean 'conv'?")
 
-    def test_a_misspelt_bare_kind(self) -> None:
+    def test_a_misspelled_bare_kind(self) -> None:
         assert fault("layers: [reul]").hint == "did you mean 'relu'?"
 
     def test_a_kind_like_nothing(self) -> None:
         assert fault("layers: [qqqqqq]").hint.startswith("kinds and blocks: ")
 
-    def test_a_misspelt_argument_is_not_a_missing_one_too(self) -> None:
+    def test_a_misspelled_argument_is_not_a_missing_one_too(self) -> None:
         found = faults("layers: [conv: {chanels: 3, kernal: 3}]")
         assert [(pointed(each), each.hint) for each in found] == [
             ("chanels", "did you mean 'channels'?"),
@@ -427,7 +427,7 @@ class TestFaults:
         found = fault("layers:\n  - conv: {channels: 3, kernel: 3}\n    relu:\n")
         assert (found.message, pointed(found)) == ("this layer has two kinds, 'conv' and 'relu'", "relu")
 
-    def test_a_misspelt_reserved_key(self) -> None:
+    def test_a_misspelled_reserved_key(self) -> None:
         found = fault("layers:\n  - conv: {channels: 3, kernel: 3}\n    nmae: a\n")
         assert (pointed(found), found.hint) == ("nmae", "did you mean 'name'?")
 
@@ -436,7 +436,7 @@ class TestFaults:
         assert found.hint == "conv: {dilation: ...}"
 
     @pytest.mark.parametrize("node", ["{}", "{name: a}", "", "[relu]", "3", "[]", "~"])
-    def test_what_is_no_node(self, node: str) -> None:
+    def test_what_is_not_a_node(self, node: str) -> None:
         assert fault(f"layers:\n  - relu\n  - {node}\n").code in {"node", "unknown-kind"}
 
     def test_no_layers(self) -> None:

@@ -64,7 +64,7 @@ def test_the_value_of_constant() -> None:
     ("written", "hint"),
     [("smae", "did you mean 'same'?"), ("vaild", "did you mean 'valid'?"), ("Same", "did you mean 'same'?")],
 )
-def test_a_misspelt_word(written: str, hint: str) -> None:
+def test_a_misspelled_word(written: str, hint: str) -> None:
     found = fault(CONV % written)
     assert (pointed(found), found.hint) == (written, hint)
 
@@ -72,7 +72,7 @@ def test_a_misspelt_word(written: str, hint: str) -> None:
 @pytest.mark.parametrize(
     "written", ["-1", "1.5", "[]", "[1, 2, 3, 4]", "{}", "{up: 1}", "{top: -1}", "{top: }", "[-1, 2]", "''"]
 )
-def test_what_is_no_padding(written: str) -> None:
+def test_what_is_not_a_padding(written: str) -> None:
     assert fault(CONV % written).code in {"value", "expression"}
 
 

@@ -71,5 +71,5 @@ def test_all_mistakes_come_together() -> None:
     assert [each.code for each in found] == ["missing-argument", "unknown-name", "unknown-argument"]
 
 
-def test_a_misspelt_section() -> None:
+def test_a_misspelled_section() -> None:
     assert fault(f"input: [4]\npapers: {{}}\n{LAYERS}").hint == "did you mean 'paper'?"

@@ -57,7 +57,7 @@ def test_a_name_is_a_spec_from_anywhere(elsewhere: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("nowhere")])
-def test_a_file_here_is_meant_first(elsewhere: Path, make: Callable[[Path], object]) -> None:
+def test_a_file_here_takes_precedence(elsewhere: Path, make: Callable[[Path], object]) -> None:
     make(elsewhere / "vgg16")
     assert shipped.find("vgg16") is None
     assert shipped.located("vgg16") == Path("vgg16")
@@ -98,7 +98,7 @@ def test_what_cannot_be_extended(elsewhere: Path, base: str) -> None:
 
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("word", ["", ".", "..", "./vgg16", "vgg16/", "vgg/vgg16", "vgg16.yaml", "x/vgg16"])
-def test_what_is_no_name(word: str) -> None:
+def test_what_is_not_a_name(word: str) -> None:
     assert shipped.find(word) is None
     with pytest.raises(UsageError):
         open_spec(word)
@@ -109,7 +109,7 @@ def test_what_is_no_name(word: str) -> None:
     ("word", "meant"),
     [("vgg61", "vgg16"), ("VGG16", "vgg16"), ("alexnt", "alexnet"), ("lectur", "lecture")],
 )
-def test_a_misspelt_name(word: str, meant: str) -> None:
+def test_a_misspelled_name(word: str, meant: str) -> None:
     assert hint(word) == f"did you mean '{meant}'?"
 
 

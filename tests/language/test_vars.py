@@ -275,12 +275,12 @@ class TestVars:
     def test_a_mapping_has_no_value(self) -> None:
         assert fault(f"vars: {{a: {{b: 1}}}}\n{CONV % 'a'}").message == "a mapping cannot be used here"
 
-    def test_an_expression_that_is_no_whole_number(self) -> None:
+    def test_an_expression_that_is_not_a_whole_number(self) -> None:
         found = fault(f"vars: {{a: 3}}\n{CONV % 'a * 0.5'}")
         assert (found.received, found.hint) == ("'a * 0.5' (which is 1.5)", "'//' divides and rounds down")
 
     @pytest.mark.parametrize("written", ["{}", "[]", "", "[1, 2]", "yes", "''", "0", "-3", "1.5", "1e13"])
-    def test_what_is_no_number_of_channels(self, written: str) -> None:
+    def test_what_is_not_a_number_of_channels(self, written: str) -> None:
         found = fault(f"layers:\n  - conv:\n      channels: {written}\n      kernel: 1\n")
         assert found.code in {"value", "expression"}
         assert found.location is not None
@@ -363,11 +363,11 @@ class TestDefaults:
         text = "vars: {k: 3}\ndefaults: {conv: {kernel: k}}\nlayers: [conv: 4]"
         assert layer(text).output_shape == (4, 6, 6)
 
-    def test_a_misspelt_kind(self) -> None:
+    def test_a_misspelled_kind(self) -> None:
         found = fault("defaults: {cnov: {kernel: 1}}\nlayers: [relu]")
         assert (pointed(found), found.hint) == ("cnov", "did you mean 'conv'?")
 
-    def test_a_misspelt_argument_is_found_though_it_is_never_used(self) -> None:
+    def test_a_misspelled_argument_is_found_though_it_is_never_used(self) -> None:
         found = fault("defaults: {conv: {kernl: 1, activation: relu}}\nlayers: [relu]")
         assert (pointed(found), found.hint) == ("kernl", "did you mean 'kernel'?")
 

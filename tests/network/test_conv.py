@@ -97,7 +97,7 @@ def test_same_is_scipys(shape: tuple[int, int], mode: str) -> None:
 
 @pytest.mark.parametrize("stride", [2, 3])
 @pytest.mark.parametrize("flip", ["true", "false"])
-def test_strides_take_every_so_many_of_the_valid_positions(stride: int, flip: str) -> None:
+def test_strides_take_every_nth_of_the_valid_positions(stride: int, flip: str) -> None:
     x, w = picture(11, 10), picture(3, 3)
     whole = convolved(x, w, f"flip: {flip}")
     assert np.array_equal(convolved(x, w, f"flip: {flip}, stride: {stride}"), whole[::stride, ::stride])

@@ -80,7 +80,7 @@ def small() -> Network:
         ("relu", '{relu: , name: "a.training.b"}'),
     ],
 )
-def test_a_name_that_torch_needs_is_refused_where_it_stands(first: str, second: str) -> None:
+def test_a_name_that_torch_needs_is_refused_at_its_place(first: str, second: str) -> None:
     text = f"input: [4, 6, 6]\nlayers:\n  - {first}\n  - {second}\n"
     with pytest.raises(CnncliError) as caught:
         build_network(graph_of(text), "meta")

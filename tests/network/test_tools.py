@@ -181,7 +181,7 @@ def test_children_of_a_chain_without_groups_are_all_of_its_layers() -> None:
     assert torch.equal(nn.Sequential(*network.children())(x), network(x))
 
 
-def test_a_group_does_not_compute_anything_in_silence() -> None:
+def test_a_group_does_not_compute_anything_silently() -> None:
     network, x = on_meta("vgg11")
     with pytest.raises(NotImplementedError):
         nn.Sequential(*network.children())(x)

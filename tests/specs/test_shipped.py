@@ -81,7 +81,7 @@ def test_the_network_computes_the_shape_that_was_predicted(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPUTED)
-def test_a_pass_back_reaches_every_parameter(name: str) -> None:
+def test_the_backward_pass_reaches_every_parameter(name: str) -> None:
     """Forward and backward on the CPU, in training: a finite gradient that is not zero everywhere."""
     torch.manual_seed(0)
     small = open_spec(SPECS / f"{name}.yaml", size=SMALL.get(name)).graph

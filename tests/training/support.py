@@ -83,7 +83,7 @@ def begin(folder: Path, chosen: Train, dataset: Dataset | None = None) -> Run:
     )
 
 
-def go_on(
+def resume(
     folder: Path, chosen: Train, observer: Observer | None = None, checkpoint_seconds: float = 600.0
 ) -> tuple[nn.Module, Trained]:
     """Train the run in ``folder`` on, as a new process would: from the folder and the seed alone."""
@@ -104,7 +104,7 @@ def go_on(
 
 def run_whole(folder: Path, chosen: Train) -> tuple[nn.Module, Trained]:
     begin(folder, chosen)
-    return go_on(folder, chosen)
+    return resume(folder, chosen)
 
 
 def same_weights(left: nn.Module, right: nn.Module) -> bool:

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from cnncli.training.runs.run import open_run
-from tests.training.support import begin, figures, go_on, read_metrics, run_whole, settings
+from tests.training.support import begin, figures, read_metrics, resume, run_whole, settings
 
 pytestmark = pytest.mark.slow
 
@@ -24,8 +24,8 @@ CHOSEN = {"epochs": 20, "seed": 3}
 TRAIN = f"""
 import sys
 from pathlib import Path
-from tests.training.support import go_on, settings
-_, outcome = go_on(Path(sys.argv[1]), settings(**{CHOSEN}), checkpoint_seconds=0.05)
+from tests.training.support import resume, settings
+_, outcome = resume(Path(sys.argv[1]), settings(**{CHOSEN}), checkpoint_seconds=0.05)
 sys.exit(0 if outcome.signal is None else 128 + outcome.signal)
 """
 EVALUATE = """
@@ -67,7 +67,7 @@ def test_stopped_by_a_signal_and_resumed(tmp_path: Path, sent: signal.Signals, c
         process.send_signal(sent)
         assert process.wait(600) == code
     assert 3 <= len(read_metrics(open_run(folder))) < 20
-    go_on(folder, chosen)
+    resume(folder, chosen)
     _, outcome = run_whole(tmp_path / "whole", chosen)
     assert figures(read_metrics(open_run(folder))) == figures(outcome.history)
     ours = load_file(folder / "weights.safetensors")
@@ -76,10 +76,10 @@ def test_stopped_by_a_signal_and_resumed(tmp_path: Path, sent: signal.Signals, c
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_the_last_figure_comes_out_again_in_another_process(tmp_path: Path) -> None:
+def test_the_last_figure_is_the_same_in_another_process(tmp_path: Path) -> None:
     _, outcome = run_whole(tmp_path / "run", settings())
     with python(EVALUATE, tmp_path / "run") as process:
         printed, _ = process.communicate(timeout=600)
     last = outcome.history[-1]
     assert json.loads(printed) == [last.test_loss, last.test_accuracy]
-    assert go_on(tmp_path / "run", settings())[1].history == outcome.history
+    assert resume(tmp_path / "run", settings())[1].history == outcome.history

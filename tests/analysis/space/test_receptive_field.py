@@ -257,7 +257,7 @@ def test_a_join_takes_the_union() -> None:
     assert field.uneven is None
 
 
-def test_branches_that_are_centered_elsewhere_are_told_of_from_there_on() -> None:
+def test_branches_that_are_centered_elsewhere_are_reported_from_there_on() -> None:
     layers = """
   - add: {branches: [{conv: {channels: 1, kernel: 4}}, identity], align: crop}
   - conv: {channels: 1, kernel: 3}
@@ -292,7 +292,7 @@ def test_adaptive_pooling_to_more_repeats() -> None:
     assert figures(last("  - adaptiveavgpool: 8\n", "[1, 4]")) == [(1, Fraction(1, 2), Fraction(-1, 4))]
 
 
-def test_uneven_windows_are_told_of() -> None:
+def test_uneven_windows_are_reported() -> None:
     field = last("  - adaptivemaxpool: 4\n", "[1, 10]")
     # 0..2, 2..4, 5..7, 7..9
     assert figures(field) == [(3, Fraction(5, 2), Fraction(3, 4))]

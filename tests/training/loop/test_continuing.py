@@ -10,7 +10,7 @@ from cnncli.diagnostics import UsageError
 from cnncli.training.runs.run import open_run
 from tests.training.support import (
     Recorder,
-    go_on,
+    resume,
     run_whole,
     same_weights,
     settings,
@@ -20,7 +20,7 @@ from tests.training.support import (
 def test_a_finished_run_continues_with_more_epochs(tmp_path: Path) -> None:
     run_whole(tmp_path / "run", settings(epochs=2))
     longer = settings(epochs=4)
-    _, outcome = go_on(tmp_path / "run", longer)
+    _, outcome = resume(tmp_path / "run", longer)
     assert [each.epoch for each in outcome.history] == [1, 2, 3, 4]
     assert open_run(tmp_path / "run").record.settings.epochs == 4
     _, whole = run_whole(tmp_path / "whole", longer)
@@ -32,7 +32,7 @@ def test_a_finished_run_continues_with_more_epochs(tmp_path: Path) -> None:
 def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path) -> None:
     reference, outcome = run_whole(tmp_path / "run", settings())
     recorder = Recorder()
-    network, again = go_on(tmp_path / "run", settings(), recorder)
+    network, again = resume(tmp_path / "run", settings(), recorder)
     assert again == outcome
     assert same_weights(network, reference)
     assert recorder.progress == []
@@ -41,5 +41,5 @@ def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path) -> None:
 def test_fewer_epochs_than_are_finished(tmp_path: Path) -> None:
     run_whole(tmp_path / "run", settings(epochs=2))
     with pytest.raises(UsageError, match="already"):
-        go_on(tmp_path / "run", settings(epochs=1))
+        resume(tmp_path / "run", settings(epochs=1))
     assert open_run(tmp_path / "run").record.status == "finished"

@@ -16,10 +16,10 @@ from tests.training.support import (
     Recorder,
     assert_same_result,
     begin,
-    go_on,
     kill,
     press_ctrl_c,
     raise_at,
+    resume,
     run_whole,
     settings,
 )
@@ -31,7 +31,7 @@ def test_killed_between_batches(tmp_path: Path, checkpoint_seconds: float) -> No
     reference, _ = run_whole(tmp_path / "whole", chosen)
     begin(tmp_path / "run", chosen)
     with pytest.raises(Killed):
-        go_on(
+        resume(
             tmp_path / "run",
             chosen,
             Recorder(raise_at(2, 4, "train", kill)),
@@ -41,7 +41,7 @@ def test_killed_between_batches(tmp_path: Path, checkpoint_seconds: float) -> No
     assert kept is not None
     assert (kept.position.epochs, kept.position.batches) == (1, 3 if checkpoint_seconds == 0 else 0)
     assert open_run(tmp_path / "run").record.status == "running"
-    network, _ = go_on(tmp_path / "run", chosen)
+    network, _ = resume(tmp_path / "run", chosen)
     assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
 
 
@@ -75,14 +75,14 @@ def test_killed_at_any_write(tmp_path: Path) -> None:
             with pytest.MonkeyPatch.context() as patch, suppress(Killed):
                 writes = Writes(patch, fatal, before=before)
                 begin(folder, chosen)
-                go_on(folder, chosen)
+                resume(folder, chosen)
             if writes.count < fatal:
                 assert fatal > 10
                 break
             if not (folder / "run.json").exists():
                 assert fatal == 1
                 begin(folder, chosen)  # nothing was begun: the folder can still be given to --run
-            network, _ = go_on(folder, chosen)
+            network, _ = resume(folder, chosen)
             assert_same_result(folder, network, tmp_path / "whole", reference)
 
 
@@ -91,12 +91,12 @@ def test_a_torn_line_and_stray_files_are_repaired(tmp_path: Path) -> None:
     reference, _ = run_whole(tmp_path / "whole", chosen)
     folder = tmp_path / "run"
     begin(folder, chosen)
-    go_on(folder, chosen, Recorder(raise_at(3, 2, "train", press_ctrl_c)))
+    resume(folder, chosen, Recorder(raise_at(3, 2, "train", press_ctrl_c)))
     run = open_run(folder)
     files.append_line(run.metrics, run.metrics.read_text().splitlines()[0])
     with run.metrics.open("a") as file:
         file.write('{"epoch": 4, "lr"')
     run.weights.unlink()
     (folder / ".checkpoint.safetensors.partial").write_bytes(b"half of")
-    network, _ = go_on(folder, chosen)
+    network, _ = resume(folder, chosen)
     assert_same_result(folder, network, tmp_path / "whole", reference)

@@ -17,8 +17,8 @@ from tests.training.support import (
     HEADS,
     begin,
     few_digits,
-    go_on,
     read_metrics,
+    resume,
     settings,
     small_network,
 )
@@ -30,7 +30,7 @@ def test_divergence_is_named_and_the_last_good_state_kept(tmp_path: Path) -> Non
     with pytest.raises(
         CnncliError, match=r"in epoch 1, batch \d of 7 \(step \d\), at a learning rate of 1e\+30"
     ) as e:
-        go_on(tmp_path / "run", chosen)
+        resume(tmp_path / "run", chosen)
     assert e.value.diagnostics[0].code == "diverged"
     run = open_run(tmp_path / "run")
     assert run.record.status == "diverged"

@@ -13,9 +13,9 @@ from tests.training.support import (
     Recorder,
     assert_same_result,
     begin,
-    go_on,
     press_ctrl_c,
     raise_at,
+    resume,
     run_whole,
     settings,
 )
@@ -37,14 +37,14 @@ def test_ctrl_c_and_resuming_change_nothing(tmp_path: Path, epoch: int, batch: i
     reference, _ = run_whole(tmp_path / "whole", chosen)
     begin(tmp_path / "run", chosen)
     observer = Recorder(raise_at(epoch, batch, phase, press_ctrl_c))
-    _, outcome = go_on(tmp_path / "run", chosen, observer)
+    _, outcome = resume(tmp_path / "run", chosen, observer)
     assert (outcome.status, outcome.signal) == ("interrupted", signal.SIGINT)
     assert len(outcome.history) == epoch - 1
     assert (observer.progress[-1].epoch, observer.progress[-1].phase) == (epoch, phase) or phase == "train"
     stopped = open_run(tmp_path / "run")
     assert stopped.record.status == "interrupted"
     assert stopped.weights.exists()
-    network, outcome = go_on(tmp_path / "run", chosen)
+    network, outcome = resume(tmp_path / "run", chosen)
     assert outcome.status == "finished"
     assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
 
@@ -60,10 +60,10 @@ def test_stopping_after_every_batch_changes_nothing(tmp_path: Path) -> None:
             press_ctrl_c()
 
     stopped = 0
-    network, outcome = go_on(tmp_path / "run", chosen, Recorder(stop))
+    network, outcome = resume(tmp_path / "run", chosen, Recorder(stop))
     while outcome.status == "interrupted":
         stopped += 1
-        network, outcome = go_on(tmp_path / "run", chosen, Recorder(stop))
+        network, outcome = resume(tmp_path / "run", chosen, Recorder(stop))
     assert stopped == 14
     assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
 
@@ -72,7 +72,7 @@ def test_sigterm_is_reported(tmp_path: Path) -> None:
     chosen = settings()
     begin(tmp_path / "run", chosen)
     observer = Recorder(raise_at(1, 2, "train", lambda: signal.raise_signal(signal.SIGTERM)))
-    _, outcome = go_on(tmp_path / "run", chosen, observer)
+    _, outcome = resume(tmp_path / "run", chosen, observer)
     assert outcome.signal is signal.SIGTERM
 
 
@@ -86,8 +86,8 @@ def test_second_ctrl_c_ends_at_once_and_handlers_are_restored(tmp_path: Path) ->
         press_ctrl_c()
 
     with pytest.raises(KeyboardInterrupt):
-        go_on(tmp_path / "run", chosen, Recorder(raise_at(2, 2, "train", twice)))
+        resume(tmp_path / "run", chosen, Recorder(raise_at(2, 2, "train", twice)))
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
-    network, _ = go_on(tmp_path / "run", chosen)
+    network, _ = resume(tmp_path / "run", chosen)
     reference, _ = run_whole(tmp_path / "whole", chosen)
     assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)

@@ -11,7 +11,7 @@ from tests.training.support import (
     Recorder,
     begin,
     few_digits,
-    go_on,
+    resume,
     settings,
     small_network,
 )
@@ -21,7 +21,7 @@ def test_progress_and_epochs_are_reported(tmp_path: Path) -> None:
     chosen = settings(epochs=2)
     begin(tmp_path / "run", chosen)
     recorder = Recorder()
-    _, outcome = go_on(tmp_path / "run", chosen, recorder)
+    _, outcome = resume(tmp_path / "run", chosen, recorder)
     assert tuple(recorder.epochs) == outcome.history
     places = [(each.epoch, each.phase, each.batch, each.batches) for each in recorder.progress]
     one_epoch = [("train", batch, 7) for batch in range(1, 8)] + [("evaluate", 0, 1)]

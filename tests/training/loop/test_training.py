@@ -28,8 +28,8 @@ from tests.training.support import (
     begin,
     few_digits,
     figures,
-    go_on,
     read_metrics,
+    resume,
     run_whole,
     same_weights,
     settings,
@@ -127,8 +127,8 @@ def test_two_processes_do_not_share_a_run(tmp_path: Path) -> None:
     chosen = settings()
     run = begin(tmp_path / "run", chosen)
     with run.locked(), pytest.raises(UsageError, match="another process"):
-        go_on(tmp_path / "run", chosen)
-    go_on(tmp_path / "run", chosen)
+        resume(tmp_path / "run", chosen)
+    resume(tmp_path / "run", chosen)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from cnncli.diagnostics import UsageError
 from cnncli.training.runs.files import write_tensors
 from cnncli.training.runs.run import create_run, open_run
 from cnncli.training.runs.weights import read_tensors
-from tests.training.support import CPU, SPEC, begin, few_digits, go_on, run_whole, settings
+from tests.training.support import CPU, SPEC, begin, few_digits, resume, run_whole, settings
 
 Tensors = dict[str, torch.Tensor]
 
@@ -158,13 +158,13 @@ def test_damaged_checkpoint_is_a_message(tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
     with pytest.raises(UsageError, match="cannot read"):
-        go_on(tmp_path / "run", settings())
+        resume(tmp_path / "run", settings())
     save_file({"x": torch.ones(1)}, path)
     with pytest.raises(UsageError, match="is not a checkpoint"):
-        go_on(tmp_path / "run", settings())
+        resume(tmp_path / "run", settings())
     save_file({"x": torch.ones(1)}, path, {"cnncli": '{"schema": "cnncli.checkpoint/1"}'})
     with pytest.raises(UsageError, match="is damaged"):
-        go_on(tmp_path / "run", settings())
+        resume(tmp_path / "run", settings())
 
 
 def position(**values: Any) -> Callable[[Tensors, dict[str, Any]], Any]:
@@ -204,7 +204,7 @@ def test_checkpoint_whose_parts_disagree(
     change(tensors, metadata)
     write_tensors(path, tensors, metadata)
     with pytest.raises(UsageError, match="checkpoint"):
-        go_on(tmp_path / "run", settings())
+        resume(tmp_path / "run", settings())
 
 
 def test_checkpoint_beyond_the_end_of_an_epoch(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_checkpoint_beyond_the_end_of_an_epoch(tmp_path: Path) -> None:
     figures = {"losses": torch.zeros(99), "correct": torch.zeros(99, dtype=torch.int64)}
     write_tensors(path, tensors | figures, metadata)
     with pytest.raises(UsageError, match="after batch 99"):
-        go_on(tmp_path / "run", settings())
+        resume(tmp_path / "run", settings())
 
 
 @pytest.mark.parametrize("metadata", ["[]", "{", "[" * 100_000])

@@ -242,7 +242,7 @@ def test_broken_links_are_not_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
-def test_names_that_are_no_text(tmp_path: Path) -> None:
+def test_names_that_are_not_text(tmp_path: Path) -> None:
     pets(tmp_path, test=None)
     (tmp_path / "cat" / "0.png").rename(os.fsdecode(bytes(tmp_path) + b"/cat/\xff.png"))
     (tmp_path / "dog").rename(os.fsdecode(bytes(tmp_path) + b"/d\xf6g"))
