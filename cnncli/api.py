@@ -15,7 +15,7 @@ from cnncli.architecture import Architecture, Layer, Origin, need_training
 from cnncli.diagnostics import usage_error
 from cnncli.graph import all_sizes
 from cnncli.language.input_size import parse_shape
-from cnncli.layers import KINDS, Kind
+from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.layers.plugins import load_file
 from cnncli.recipe.devices import AUTO
 
@@ -30,6 +30,7 @@ __all__ = [
     "Architecture",
     "Input",
     "Layer",
+    "Overrides",
     "compare",
     "evaluate",
     "kinds",
@@ -43,6 +44,8 @@ __all__ = [
     "specs",
 ]
 
+Overrides: TypeAlias = "str | Iterable[str] | Mapping[str, Any]"
+"""Texts such as ``width=32`` and ``train.lr=0.1``, or a mapping with such keys."""
 Input: TypeAlias = "str | Sequence[Dim] | None"
 """A size such as ``(3, 224, 224)`` or ``"3x224x224"``; with symbols ``"3xHxW"``."""
 
@@ -52,7 +55,7 @@ def load(
     *,
     input: Input = None,  # noqa: A002 - the word that specs use
     symbolic: bool | str | Iterable[str] = False,
-    settings: str | Iterable[str] = (),
+    overrides: Overrides = (),
     plugins: str | Path | Iterable[str | Path] = (),
     **variables: Any,
 ) -> Architecture:
@@ -62,7 +65,7 @@ def load(
         spec: a path, or a name that :func:`specs` lists.
         input: another input size; symbols give formulas.
         symbolic: True for formulas over all input sizes, or the names of variables to keep as symbols.
-        settings: texts in the form of ``--set``: ``width=32``, ``train.lr=0.1``.
+        overrides: of variables and settings, ``{"width": 32, "train.lr": 0.1}``, or texts as of ``--set``.
         plugins: Python files that add kinds of layers; they are run.
         variables: other values for the variables of the spec: ``classes=10``.
 
@@ -72,7 +75,7 @@ def load(
     """
     load_plugins(plugins)
     origin = Origin(arguments.text("spec", spec), None)
-    return _architecture(origin, input, symbolic, settings, variables)
+    return _architecture(origin, input, symbolic, overrides, variables)
 
 
 def loads(
@@ -81,7 +84,7 @@ def loads(
     name: str = "<text>",
     input: Input = None,  # noqa: A002 - the word that specs use
     symbolic: bool | str | Iterable[str] = False,
-    settings: str | Iterable[str] = (),
+    overrides: Overrides = (),
     plugins: str | Path | Iterable[str | Path] = (),
     **variables: Any,
 ) -> Architecture:
@@ -95,7 +98,7 @@ def loads(
     """
     load_plugins(plugins)
     origin = Origin(arguments.text("name", name), arguments.text("text", text))
-    return _architecture(origin, input, symbolic, settings, variables)
+    return _architecture(origin, input, symbolic, overrides, variables)
 
 
 def load_plugins(files: str | Path | Iterable[str | Path]) -> None:
@@ -150,19 +153,21 @@ def kinds() -> Mapping[str, type[Kind[Any]]]:
 def resume(
     run: str | Path,
     *,
-    settings: str | Iterable[str] = (),
     data: str | None = None,
     device: str = AUTO,
+    overrides: Overrides = (),
     reading: Reading = None,
+    **settings: Any,
 ) -> Launch:
     """Open a run; ``start()`` of the result continues from exactly its last checkpoint.
 
     Args:
         run: the folder of the run.
-        settings: ``train.NAME=VALUE`` texts; only ``train.epochs`` may differ from the run's own.
         data: where the same data is now; the run's own source by default.
         device: "auto", or a device such as "cpu" (:mod:`cnncli.recipe.devices`).
+        overrides: settings as texts, ``train.epochs=20``.
         reading: called with (images read, of how many).
+        settings: only ``epochs`` may differ from the run's own.
 
     Raises:
         CnncliError: the folder is not a run, or spec, settings or data are not those of the run.
@@ -170,7 +175,7 @@ def resume(
     need_training()
     from cnncli.training import launch  # noqa: PLC0415
 
-    texts = arguments.words("settings", settings)
+    texts = (*arguments.overrides("overrides", overrides), *arguments.keywords(settings, "train."))
     return launch.resume(Path(arguments.text("run", run)), texts, data, device, reading)
 
 
@@ -192,11 +197,11 @@ def _architecture(
     origin: Origin,
     size: Input,
     symbolic: bool | str | Iterable[str],
-    settings: str | Iterable[str],
+    overrides: Overrides,
     variables: Mapping[str, Any],
 ) -> Architecture:
     wanted: Any = _size(size)
-    texts = (*arguments.words("settings", settings), *arguments.setting_texts(variables))
+    texts = (*arguments.overrides("overrides", overrides), *arguments.keywords(variables))
     if isinstance(symbolic, bool):
         return Architecture(origin, _unknown_sizes(wanted) if symbolic else wanted, texts)
     return Architecture(origin, wanted, texts, arguments.words("symbolic", symbolic))
@@ -217,6 +222,6 @@ def _unknown_sizes(size: Any) -> Any:
     if size is None:
         return all_sizes
     if all(isinstance(dim, int) for dim in size):
-        received = "x".join(map(str, size))
+        received = shape_text(size)
         raise usage_error("every input size is given", expected="symbols, such as 3xHxW", received=received)
     return size

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cnncli.algebra import Dim, symbols_of
-from cnncli.arguments import setting_texts, whole, words
+from cnncli.arguments import keywords, whole, words
 from cnncli.diagnostics import usage_error
 from cnncli.graph import Graph, Opened, all_sizes, open_spec, open_text, read_train
 from cnncli.language.overrides import section_of
+from cnncli.layers import shape_text
 from cnncli.recipe.devices import AUTO
 from cnncli.recipe.dtypes import DEFAULT_DTYPE
 from cnncli.recipe.train import Train, with_overrides
@@ -68,28 +69,55 @@ class Origin(NamedTuple):
         return open_text(self.text, name=str(self.name), **how)
 
 
+_FROZEN: Final = "an Architecture is frozen; load another one, or call symbolic()"
+
+
 class Architecture:
     """A network as its spec describes it: frozen and checked. Made by :func:`cnncli.load`."""
 
-    __slots__ = ("_input", "_opened", "_origin", "_settings")
+    __slots__ = ("_input", "_opened", "_origin", "_overrides")
 
     _origin: Origin
     _input: Any
-    _settings: tuple[str, ...]
+    _overrides: tuple[str, ...]
     _opened: Opened
 
     def __init__(
-        self, origin: Origin, size: Any, settings: tuple[str, ...], unknown: Sequence[str] = ()
+        self, origin: Origin, size: Any, overrides: tuple[str, ...], unknown: Sequence[str] = ()
     ) -> None:
-        opened = origin.open(size=size, overrides=settings, unknown=tuple(unknown))
-        for name, value in zip(self.__slots__, (size, opened, origin, settings), strict=True):
+        opened = origin.open(size=size, overrides=overrides, unknown=tuple(unknown))
+        for name, value in zip(self.__slots__, (size, opened, origin, overrides), strict=True):
             object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("an Architecture is frozen; load another one, or call symbolic()")
+        raise AttributeError(_FROZEN)
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(_FROZEN)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Architecture):
+            return NotImplemented
+        return self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.input_shape, len(self.graph.nodes)))
+
+    def __copy__(self) -> Architecture:
+        return self
+
+    def __deepcopy__(self, _: object) -> Architecture:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As one text, so that what is read again is the same even if the files have changed.
+        from cnncli.language.writer import to_yaml  # noqa: PLC0415
+
+        origin = Origin(self._origin.name, to_yaml(self._opened.document))
+        return Architecture, (origin, self._input, (), self.graph.variables)
 
     def __repr__(self) -> str:
-        shape = "x".join(map(str, self.input_shape))
+        shape = shape_text(self.input_shape)
         return f"<cnncli.Architecture {self.name}: input {shape}, {len(self.graph.nodes)} layers>"
 
     def __str__(self) -> str:
@@ -155,7 +183,7 @@ class Architecture:
             known = size is not None and not callable(size) and not any(map(symbols_of, size))
             size = all_sizes(size) if known else size or all_sizes
         names = (*self.graph.variables, *words("variables", variables))
-        return Architecture(self._origin, size, self._settings, names)
+        return Architecture(self._origin, size, self._overrides, names)
 
     def costs(self, batch: int = 1) -> Costs:
         """Return parameters, MACs, FLOPs, neurons and connections of each layer, and their totals."""
@@ -258,7 +286,7 @@ class Architecture:
         from cnncli.analysis.fit.search import search  # noqa: PLC0415
 
         return search(
-            self._reopened, str(self._origin.name), variables, limits, self._settings, output, self._input
+            self._reopened, str(self._origin.name), variables, limits, self._overrides, output, self._input
         )
 
     def module(self, device: Any = None) -> nn.Module:
@@ -348,7 +376,7 @@ class Architecture:
         changed = self._with_settings(settings)
         chosen = changed.settings
         if settings_file is not None:
-            texts = [text for text in changed._settings if section_of(text) == Train.keyword]
+            texts = [text for text in changed._overrides if section_of(text) == Train.keyword]
             chosen = with_overrides(read_train(settings_file), texts)
         if data is not None:
             chosen = chosen.replaced({"data": data})
@@ -432,11 +460,18 @@ class Architecture:
     def _with_settings(self, settings: Mapping[str, Any]) -> Architecture:
         if not settings:
             return self
-        texts = tuple(f"train.{text}" for text in setting_texts(settings))
-        return Architecture(self._origin, self._input, (*self._settings, *texts), self.graph.variables)
+        overrides = (*self._overrides, *keywords(settings, "train."))
+        return Architecture(self._origin, self._input, overrides, self.graph.variables)
 
-    def _reopened(self, settings: Sequence[str], **how: Any) -> Opened:
-        return self._origin.open(size=self._input, overrides=(*self._settings, *settings), **how)
+    def _compared(self) -> tuple[object, ...]:
+        """Return what equal architectures have in common: the network, its settings and its budget."""
+        graph, opened = self.graph, self._opened
+        nodes = [(node.name, node.layer, node.inputs, node.training_only) for node in graph.nodes]
+        network = (graph.name, graph.input, nodes, graph.outputs, graph.variables)
+        return network, opened.train, opened.budget, opened.paper
+
+    def _reopened(self, overrides: Sequence[str], **how: Any) -> Opened:
+        return self._origin.open(size=self._input, overrides=(*self._overrides, *overrides), **how)
 
 
 def need_training() -> None:

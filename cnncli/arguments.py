@@ -9,6 +9,7 @@ from typing import Any
 
 from cnncli.algebra import Dim, Expr
 from cnncli.diagnostics import usage_error
+from cnncli.language.overrides import Keyword
 
 
 def whole(name: str, value: Any, least: int = 1) -> int:
@@ -22,9 +23,8 @@ def whole(name: str, value: Any, least: int = 1) -> int:
     except TypeError:
         number = least - 1
     if number < least or isinstance(value, bool):
-        raise usage_error(
-            f"wrong {name}", expected=f"a whole number of {least} or more", received=repr(value)
-        )
+        expected = f"a whole number of {least} or more"
+        raise usage_error(f"'{name}' cannot be {value!r}", expected=expected)
     return number
 
 
@@ -38,7 +38,7 @@ def words(name: str, values: Any) -> tuple[str, ...]:
         return (str(values),)
     listed = [*values] if isinstance(values, Iterable) else [values]
     if not all(isinstance(each, str | Path) for each in listed):
-        raise usage_error(f"wrong {name}", expected="strings or paths", received=repr(values))
+        raise usage_error(f"'{name}' cannot be {values!r}", expected="strings or paths")
     return tuple(map(str, listed))
 
 
@@ -49,7 +49,7 @@ def text(name: str, value: Any) -> str:
         UsageError: it is something else.
     """
     if not isinstance(value, str | Path):
-        raise usage_error(f"wrong {name}", expected="a string", received=repr(value))
+        raise usage_error(f"'{name}' cannot be {value!r}", expected="a string")
     return str(value)
 
 
@@ -66,9 +66,18 @@ def input_shape(size: Any) -> tuple[Dim, ...]:
         raise usage_error("not an input size", expected=expected, received=repr(size)) from None
 
 
-def setting_texts(values: Mapping[str, Any]) -> list[str]:
-    """Return settings as texts in the form of ``--set``."""
-    return [f"{name}={_text(value)}" for name, value in values.items()]
+def overrides(name: str, values: Any) -> tuple[str, ...]:
+    """Return overrides, texts such as ``width=32`` or a mapping, in the form of ``--set``.
+
+    Raises:
+        UsageError: they are something else.
+    """
+    return keywords(values) if isinstance(values, Mapping) else words(name, values)
+
+
+def keywords(values: Mapping[str, Any], section: str = "") -> tuple[str, ...]:
+    """Return keyword arguments in the form of ``--set``: variables, or the settings of a section."""
+    return tuple(Keyword(f"{section}{name}={_text(value)}") for name, value in values.items())
 
 
 def _text(value: Any) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import doctest
+import pickle  # noqa: TID251
 import subprocess
 import sys
 from collections.abc import Callable
@@ -190,25 +192,30 @@ def test_errors_keep_what_helps() -> None:
         (lambda: cnncli.load("lenet5", input="1x-2"), "'1x-2' is not an input size"),
         (lambda: cnncli.load("lenet5", input=5), "not an input size"),  # type: ignore[arg-type]
         (lambda: cnncli.load("lenet5", input=(1, 32.5, 32)), "not an input size"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5").memory(optimzer="sgd"), "^<argument>.*did you mean 'optimizer'"),
+        (lambda: cnncli.load("unet", width=[]), "^(?!.*--set)"),
         (lambda: cnncli.load("unet").fit(params="7M"), "fit\\(\\) without a variable"),
         (lambda: cnncli.load("lenet5", input=(1, 32, 32), symbolic=True), "every input size is given"),
         (lambda: cnncli.load("lenet5").memory(dtype="int8"), "unknown dtype 'int8'"),
-        (lambda: cnncli.load("lenet5").memory(0), "wrong batch"),
-        (lambda: cnncli.load("lenet5").memory(1.5), "wrong batch"),  # type: ignore[arg-type]
-        (lambda: cnncli.load("lenet5").costs(-1), "wrong batch.*1 or more.*received -1"),
-        (lambda: cnncli.load("lenet5").overview("x"), "wrong batch"),  # type: ignore[arg-type]
-        (lambda: cnncli.load("lenet5").page(depth=0), "wrong depth"),
-        (lambda: cnncli.load("lenet5").nearest_sizes(2.5), "wrong size"),  # type: ignore[arg-type]
-        (lambda: cnncli.load("lenet5").probe(0), "wrong pixels"),
-        (lambda: cnncli.load("lenet5").probe(samples=0), "wrong samples"),
+        (lambda: cnncli.load("lenet5").memory(0), "'batch' cannot be"),
+        (lambda: cnncli.load("lenet5").memory(1.5), "'batch' cannot be"),  # type: ignore[arg-type]
+        (
+            lambda: cnncli.load("lenet5").costs(-1),
+            "'batch' cannot be -1 .expected a whole number of 1 or more",
+        ),
+        (lambda: cnncli.load("lenet5").overview("x"), "'batch' cannot be"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5").page(depth=0), "'depth' cannot be"),
+        (lambda: cnncli.load("lenet5").nearest_sizes(2.5), "'size' cannot be"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5").probe(0), "'pixels' cannot be"),
+        (lambda: cnncli.load("lenet5").probe(samples=0), "'samples' cannot be"),
         (lambda: cnncli.load("lenet5").module("cudaa"), "did you mean 'cuda'"),
         (lambda: cnncli.load("lenet5").check({"parms": 5}), "did you mean 'params'"),
         (lambda: cnncli.load("lenet5").check({"params": "many"}), "limit of params"),
-        (lambda: cnncli.load("lenet5").symbolic(3), "wrong variables"),  # type: ignore[arg-type]
-        (lambda: cnncli.load(5), "wrong spec"),  # type: ignore[arg-type]
-        (lambda: cnncli.loads(None), "wrong text"),  # type: ignore[arg-type]
-        (lambda: cnncli.load("unet", settings=3), "wrong settings"),  # type: ignore[arg-type]
-        (lambda: cnncli.compare([3]), "wrong files"),  # type: ignore[list-item]
+        (lambda: cnncli.load("lenet5").symbolic(3), "'variables' cannot be"),  # type: ignore[arg-type]
+        (lambda: cnncli.load(5), "'spec' cannot be"),  # type: ignore[arg-type]
+        (lambda: cnncli.loads(None), "'text' cannot be"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("unet", overrides=3), "'overrides' cannot be"),  # type: ignore[arg-type]
+        (lambda: cnncli.compare([3]), "'files' cannot be"),  # type: ignore[list-item]
         (lambda: cnncli.load("lenet5").memory(optimizer="adam"), "adamw"),
         (lambda: cnncli.load("lenet5").symbolic().page(shifts=True), "needs numbers"),
         (lambda: cnncli.evaluate("nowhere"), "nowhere is not a run"),
@@ -255,7 +262,8 @@ def test_variables_of_every_form() -> None:
 def test_one_word_needs_no_list() -> None:
     assert cnncli.select("vgg") == cnncli.select(["vgg"])
     assert cnncli.compare("vgg11") == cnncli.compare(["vgg11"])
-    wide = cnncli.load("unet", settings="width=8")
+    wide = cnncli.load("unet", overrides="width=8")
+    assert wide == cnncli.load("unet", overrides={"width": 8})
     assert wide.costs() == cnncli.load("unet", width=8).costs()
 
 
@@ -325,3 +333,33 @@ def test_what_evaluate_refuses() -> None:
         lenet.evaluate(cnncli.load("lenet5", input=(1, 64, 64)).module(), "digits")
     with pytest.raises(cnncli.UsageError, match="data source"):
         lenet.evaluate(lenet.module(), "digit")
+
+
+def test_an_architecture_is_a_value() -> None:
+    arch = cnncli.load("unet", width=8)
+    assert arch == cnncli.load("unet", width=8)
+    assert hash(arch) == hash(cnncli.load("unet", width=8))
+    assert arch not in (
+        cnncli.load("unet"),
+        arch.symbolic(),
+        cnncli.load("unet", width=8, overrides="train.lr=1"),
+    )
+    assert copy.copy(arch) is copy.deepcopy(arch) is arch
+    with pytest.raises(AttributeError, match="frozen"):
+        del arch._opened
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"symbolic": True}, {"symbolic": "width"}, {"input": (1, 300, 300)}, {"width": 8}]
+)
+def test_pickled_it_is_the_same_without_its_files(how: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("extends: unet\nbudget: {params: 40M}\n", encoding="utf-8")
+    spec = tmp_path / "net.yaml"
+    spec.write_text("extends: base.yaml\ntrain: {epochs: 3}\n", encoding="utf-8")
+    arch = cnncli.load(spec, **how)
+    kept = pickle.dumps(arch)
+    spec.write_text("input: [1]\nlayers: [linear: 1]\n", encoding="utf-8")
+    again = pickle.loads(kept)  # noqa: S301 - our own
+    assert again == arch
+    assert again.costs().totals == arch.costs().totals
+    assert again.settings.epochs == 3

@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "report": frozenset({*ANALYSIS_HALF, "results"}),
     "network": frozenset({*ANALYSIS_HALF, "results"}),
     "training": frozenset({*ANALYSIS_HALF, "results", "network"}),
-    "arguments": frozenset({"diagnostics", "algebra"}),
+    "arguments": frozenset({"diagnostics", "algebra", "language"}),
     "architecture": frozenset({*ANALYSIS_HALF, "results", "report", "network", "training", "arguments"}),
     "api": frozenset({*ANALYSIS_HALF, "results", "training", "arguments", "architecture"}),
     # The command line loads, calls one function, shows the page: what it calls is the API and nothing deeper.

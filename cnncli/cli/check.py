@@ -33,7 +33,7 @@ def command(
     load_plugins(plugin or ())
 
     def checked(file: str) -> pages.Checked:
-        return pages.Checked(file, load(file, input=input_size, settings=overrides or ()).check(budget))
+        return pages.Checked(file, load(file, input=input_size, overrides=overrides or ()).check(budget))
 
     found, wrong = for_each(select(specs).files, checked)
     if found:

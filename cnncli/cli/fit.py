@@ -42,7 +42,7 @@ def command(
     from cnncli.report.pages.fit import page
 
     limits = _limits(limit or ())
-    network = load(spec, input=input_size, settings=overrides or (), plugins=plugin or ())
+    network = load(spec, input=input_size, overrides=overrides or (), plugins=plugin or ())
     show(page(network.fit(*vary, output=new, **limits)), form)
 
 

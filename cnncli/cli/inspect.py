@@ -85,7 +85,7 @@ def command(
         _compare(files, input_size, settings, batch, form, side_by_side=side_by_side)
         return
     names = [] if symbolic is None else list(filter(None, symbolic.split(",")))
-    network = load(files[0], input=input_size, symbolic=names or symbolic is not None, settings=settings)
+    network = load(files[0], input=input_size, symbolic=names or symbolic is not None, overrides=settings)
     if network.graph.unknowns:
         _refuse(in_numbers, "formulas", "numbers in --input, and no --symbolic")
     views = {"fully_connected": fully_connected, "receptive_field": receptive_field, "shifts": shifts}
@@ -136,7 +136,7 @@ def _compare(
     from cnncli.report.pages.compare import page
 
     networks, code = for_each(
-        files, lambda file: load(file, input=input_size, settings=settings).overview(batch)
+        files, lambda file: load(file, input=input_size, overrides=settings).overview(batch)
     )
     if networks:
         show(page(networks, batch, layers=side_by_side), form)

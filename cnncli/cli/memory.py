@@ -34,5 +34,5 @@ def command(
     """
     from cnncli.report.pages.memory import page
 
-    network = load(spec, input=input_size, settings=overrides or (), plugins=plugin or ())
+    network = load(spec, input=input_size, overrides=overrides or (), plugins=plugin or ())
     show(page(network.memory(batch, dtype=dtype, fit_into=fit_into)), form)

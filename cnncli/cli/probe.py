@@ -37,7 +37,7 @@ def command(
     """
     from cnncli.report.pages.probe import page
 
-    network = load(spec, input=input_size, settings=overrides or (), plugins=plugin or ())
+    network = load(spec, input=input_size, overrides=overrides or (), plugins=plugin or ())
     found = network.probe(pixels, samples=samples, seed=seed, weights=weights)
     show(page(network.graph, found, {"seed": seed, "samples": samples, "weights": weights}), form)
     if not found.holds:

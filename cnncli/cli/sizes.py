@@ -29,7 +29,7 @@ def command(
     from cnncli.report.pages.sizes import page
 
     network = load(
-        spec, input=input_size, symbolic=input_size is None, settings=overrides or (), plugins=plugin or ()
+        spec, input=input_size, symbolic=input_size is None, overrides=overrides or (), plugins=plugin or ()
     )
     found = network.sizes() if network.graph.unknowns else None
     if found is None or not found.axes:

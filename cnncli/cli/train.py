@@ -59,7 +59,7 @@ def command(
             raise usage_error("--resume takes spec, settings and folder from the run", hint=hint)
     elif spec is None:
         raise usage_error("nothing to train", expected="a spec, or --resume RUN")
-    network = load(spec, settings=overrides or ()) if spec is not None else None
+    network = load(spec, overrides=overrides or ()) if spec is not None else None
     need_training()
     from cnncli.report.pages.train import TrainingView, conclude, introduce, reading
 
@@ -69,7 +69,7 @@ def command(
             launch = network.begin(data, run=run, device=device, settings_file=settings, reading=progress)
         else:
             launch = resume(
-                str(resumed), settings=overrides or (), data=data, device=device, reading=progress
+                str(resumed), overrides=overrides or (), data=data, device=device, reading=progress
             )
     introduce(screen, launch.introduction)
     with TrainingView(screen) as view:

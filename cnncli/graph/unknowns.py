@@ -57,7 +57,7 @@ def formula_fault(node: Node | NodeSpec, subject: str, error: Undecidable | NoFo
 
     ``subject`` is what the rule computes, such as ``the output of 'conv'``.
     """
-    hint = "use numbers: --input 3x224x224, --set width=64; or a multiple: --input 3x(16k)x(16k)"
+    hint = "use numbers, such as an input of 3x224x224 or width=64; or multiples, as in 3x(16k)x(16k)"
     if isinstance(error, Undecidable):
         return Diagnostic(
             "undecided",

@@ -45,18 +45,27 @@ def section_of(text: str) -> str:
     return first.strip() if dot else ""
 
 
+class Keyword(str):
+    """An override that is an argument of a Python function: messages do not call it an option."""
+
+    __slots__ = ()
+
+
 class _Override:
     """One option: the path that it sets, and where in its text each part is."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._source = Source("--set", text)
+        self._option = "" if isinstance(text, Keyword) else "--set "
+        self._source = Source(self._option.rstrip() or "<argument>", text)
         self._name, equals, self._value = text.partition("=")
         self._path = [part.strip() for part in self._name.split(".")]
         if not all(self._path):
             raise self._error("not the name of a variable or a setting", expected=_EXPECTED)
         if not equals or not self._value.strip():
-            raise self._error("no value is given", expected=_EXPECTED, hint=f"--set {self._name}=VALUE")
+            raise self._error(
+                "no value is given", expected=_EXPECTED, hint=f"{self._option}{self._name}=VALUE"
+            )
 
     def applied(self, entries: Entries, faults: Faults) -> Entries:
         """Return the sections with this value in place."""
@@ -111,7 +120,7 @@ class _Override:
         return Scalar(stripped, True, self._source, 1, start + blank + 1, len(stripped))
 
     def _error(self, message: str, *, expected: str = "", hint: str = "") -> UsageError:
-        return usage_error(f"--set {self._text}: {message}", expected=expected, hint=hint)
+        return usage_error(f"{self._option}{self._text}: {message}", expected=expected, hint=hint)
 
 
 def _with(entries: Entries, key: Scalar, value: Value) -> Entries:

@@ -21,12 +21,23 @@ class Joined(nn.Module):
         self.align = kind.align
         self.scales = isinstance(kind, Multiply)
 
+    def parts(self, branches: list[Tensor]) -> list[Tensor]:
+        """Return the branches with equal sizes.
+
+        Raises:
+            TypeError: a tensor instead of a list, as in ``nn.Sequential``: iterating over it would join the
+                samples of a batch.
+        """
+        if isinstance(branches, Tensor):
+            raise TypeError("a join takes a list with one tensor for each branch, not a tensor")
+        return branches if self.align == "exact" else aligned(branches, self.align, self.scales)
+
 
 class Concatenated(Joined):
     """Concatenation along the channels or features."""
 
     def forward(self, branches: list[Tensor]) -> Tensor:
-        parts = branches if self.align == "exact" else aligned(branches, self.align, self.scales)
+        parts = self.parts(branches)
         return torch.cat(parts, 1)
 
 
@@ -34,7 +45,7 @@ class Summed(Joined):
     """The sum, branch after branch."""
 
     def forward(self, branches: list[Tensor]) -> Tensor:
-        parts = branches if self.align == "exact" else aligned(branches, self.align, self.scales)
+        parts = self.parts(branches)
         y = parts[0]
         for place in range(1, len(branches)):
             y = y + parts[place]
@@ -45,7 +56,7 @@ class Multiplied(Joined):
     """The product, branch after branch; a branch with a single position is broadcast."""
 
     def forward(self, branches: list[Tensor]) -> Tensor:
-        parts = branches if self.align == "exact" else aligned(branches, self.align, self.scales)
+        parts = self.parts(branches)
         y = parts[0]
         for place in range(1, len(branches)):
             y = y * parts[place]

@@ -104,5 +104,5 @@ def with_overrides(settings: Train, overrides: Iterable[str]) -> Train:
     for text in texts:
         if section_of(text) != Train.keyword:
             expected = f"{Train.keyword}.NAME=VALUE, such as {Train.keyword}.epochs=20"
-            raise usage_error(f"--set {text}: not a setting of '{Train.keyword}'", expected=expected)
+            raise usage_error(f"{text}: not a setting of '{Train.keyword}'", expected=expected)
     return settings_from_json(settings_json(settings), texts)

@@ -62,9 +62,9 @@ def choose_device(word: str) -> torch.device:
     if number >= count:
         raise usage_error(
             f"this machine has no {word} that torch {torch.__version__} can use",
-            expected=f"{kind}:0 to {kind}:{count - 1}" if count > 1 else f"--device {_best()}",
+            expected=f"{kind}:0 to {kind}:{count - 1}" if count > 1 else _best(),
             received=word,
-            hint=f"--device {AUTO} takes the best one available",
+            hint=f"{AUTO} takes the best one available",
         )
     return torch.device(word)
 

@@ -122,7 +122,7 @@ def test_a_spec_without_a_budget(tmp_path: Path) -> None:
     spec.write_text("input: [3]\nvars: {w: 2}\nlayers: [linear: w]\n")
     code, _, errors = call("fit", str(spec), "--vary", "w")
     assert code == 2
-    assert "set a limit: --limit params=1M" in errors
+    assert "give a limit, such as params=1M" in errors
 
 
 @pytest.mark.slow

@@ -213,3 +213,12 @@ def test_margins_at_run_time_are_those_of_the_analysis(kind: type[Join], align: 
         margins: list[Any] = [join.margins(shape, join.aligned(shapes)) for shape in shapes]
         wanted = [pad(branch, [*each]) for branch, each in zip(branches, margins, strict=True)]
         assert all(map(torch.equal, aligned(branches, align, kind is Multiply), wanted))
+
+
+@pytest.mark.parametrize("join", ["add", "concat", "multiply"])
+def test_a_join_refuses_a_tensor(join: str) -> None:
+    text = f"input: [2, 8, 8]\nlayers: [conv: {{channels: 2, kernel: 1}}, {join}: {{branches: [identity, relu]}}]"
+    network = network_of(text)
+    *_, last = network.children()
+    with pytest.raises(TypeError, match="a list with one tensor for each branch"):
+        last(torch.zeros(3, 2, 8, 8))

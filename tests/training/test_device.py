@@ -45,7 +45,7 @@ def test_device_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
     for word in ("cuda", "mps"):
         with pytest.raises(UsageError, match=f"this machine has no {word}") as caught:
             choose_device(word)
-        assert caught.value.diagnostics[0].expected == "--device cpu"
+        assert caught.value.diagnostics[0].expected == "cpu"
 
 
 def test_missing_packages_are_named_as_they_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:

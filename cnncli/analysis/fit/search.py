@@ -53,7 +53,7 @@ class Reopen(Protocol):
     """Opens the spec again with more settings, and with some variables symbolic."""
 
     def __call__(
-        self, settings: Sequence[str], *, unknown: Sequence[str] = (), domain: Domain | None = None
+        self, overrides: Sequence[str], *, unknown: Sequence[str] = (), domain: Domain | None = None
     ) -> Opened: ...
 
 
@@ -115,7 +115,7 @@ class _Varied:
         self._budget = self._budget or opened.budget
         if opened.budget != self._budget or Budget.keyword in opened.in_numbers:
             raise usage_error(
-                "the spec's budget depends on the variables to fit", hint="set limits with --limit"
+                "the spec's budget depends on the variables to fit", hint="give limits, such as params=1M"
             )
 
 
@@ -147,7 +147,7 @@ def _own_limits(spec: str, budget: Budget) -> Mapping[str, int]:
     own = {name: getattr(budget, name) for name in Budget.arguments}
     limits = {name: most for name, most in own.items() if most is not None}
     if not limits:
-        raise usage_error(f"'{spec}' has no budget", hint="set a limit: --limit params=1M")
+        raise usage_error(f"'{spec}' has no budget", hint="give a limit, such as params=1M")
     return limits
 
 

@@ -22,10 +22,14 @@ def check_new(path: str, size: Sequence[Dim] | None) -> None:
     """
     if size is not None:
         hint = "the new spec has the 'input' of the old one; change it there"
-        raise usage_error("--output cannot be combined with --input", expected="one of them", hint=hint)
+        raise usage_error(
+            "a spec cannot be written with another input size",
+            expected="an output file or an input size",
+            hint=hint,
+        )
     file = Path(path)
     if not file.name or path == "-":
-        raise usage_error(f"--output '{path}' is not a file name", expected="a new file, such as narrow.yaml")
+        raise usage_error(f"'{path}' is not a file name", expected="a new file, such as narrow.yaml")
     if file.exists() or file.is_symlink():
         raise usage_error(f"'{path}' already exists", expected="a new file")
     if not file.parent.is_dir():

@@ -195,8 +195,8 @@ def _empty(folder: Path) -> Path:
     if any(not is_temporary(path) for path in folder.iterdir()):
         raise usage_error(
             f"{folder} is not empty",
-            expected="a new or an empty folder for --run: runs are never overwritten",
-            hint=f"--resume {folder} continues the run in it" if (folder / "run.json").is_file() else "",
+            expected="a new or an empty folder: runs are never overwritten",
+            hint="resume the run in it, or choose another folder" if (folder / "run.json").is_file() else "",
         )
     return folder
 

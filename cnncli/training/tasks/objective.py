@@ -148,7 +148,7 @@ def _check_outputs(head: str, shape: tuple[int, ...], classes: int) -> None:
             f"{_name(head)} has {_count(shape[0], 'output')}, but the data has {_count(classes, 'class')}",
             expected=_count(classes, "output"),
             received=_count(shape[0], "output"),
-            hint=f"--set classes={classes}, if the spec has this variable",
+            hint=f"set classes={classes}, if the spec has this variable",
         )
 
 

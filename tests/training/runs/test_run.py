@@ -74,7 +74,7 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     before = (tmp_path / "run" / "run.json").read_bytes()
     with pytest.raises(UsageError, match="is not empty") as caught:
         begin(tmp_path / "run", settings(lr=1.0))
-    assert "--resume" in caught.value.diagnostics[0].hint
+    assert "resume the run in it" in caught.value.diagnostics[0].hint
     assert (tmp_path / "run" / "run.json").read_bytes() == before
 
 
