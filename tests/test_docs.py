@@ -135,7 +135,3 @@ def test_the_plug_in_of_the_documents_works(tmp_path: Path) -> None:
         assert module(torch.tensor([[1.0, -2.0, 3.0]])).tolist() == [[1.0, 4.0, 9.0]]
     finally:
         del KINDS["square"], sys.modules["cnncli_plugin_documented"]
-
-
-def test_the_picture_shows_what_inspect_prints() -> None:
-    assert PICTURE.read_text(encoding="utf-8") == picture()
