@@ -217,8 +217,10 @@ def test_margins_at_run_time_are_those_of_the_analysis(kind: type[Join], align: 
 
 @pytest.mark.parametrize("join", ["add", "concat", "multiply"])
 def test_a_join_refuses_a_tensor(join: str) -> None:
-    text = f"input: [2, 8, 8]\nlayers: [conv: {{channels: 2, kernel: 1}}, {join}: {{branches: [identity, relu]}}]"
-    network = network_of(text)
+    branches = "branches: [identity, [relu]]"
+    network = network_of(
+        f"input: [2, 8, 8]\nlayers: [conv: {{channels: 2, kernel: 1}}, {join}: {{{branches}}}]"
+    )
     *_, last = network.children()
     with pytest.raises(TypeError, match="a list with one tensor for each branch"):
         last(torch.zeros(3, 2, 8, 8))
