@@ -19,6 +19,7 @@ from cnncli.diagnostics import (
     Diagnostic,
     LimitError,
     Location,
+    Related,
     SpecError,
     did_you_mean,
     shortened,
@@ -209,11 +210,11 @@ def interpolate(scalar: Scalar, scope: Scope) -> str:
         except KeyError:
             raise _unknown_name(name, scope, scalar.part(match.start(), len(match[0]))) from None
         except SpecError as error:
+            where = scalar.part(match.start(), len(match[0]))
             fault = error.diagnostics[0]
             if fault.code != NO_FORMULA:
-                raise
+                raise _used_at(error, where) from None
             # The error is this use of the variable, not the variable.
-            where = scalar.part(match.start(), len(match[0]))
             raise SpecError(fault._replace(location=where)) from None
 
     text = _INTERPOLATION.sub(replacement, scalar.text)
@@ -256,6 +257,8 @@ def _expression(scalar: Scalar, scope: Scope) -> Result:
             return literal
     try:
         return scope.compute(text, scalar.location)
+    except SpecError as error:
+        raise _used_at(error, scalar.location) from None
     except Undecidable as error:
         raise SpecError(_undecided(error, scalar)) from None
     except ExpressionError as error:
@@ -266,6 +269,12 @@ def _expression(scalar: Scalar, scope: Scope) -> Result:
         received = f"'{shortened(text)}'"
         hint = _expression_hint(text, scalar)
         raise SpecError(Diagnostic(error.code, str(error), where, error.expected, received, hint)) from None
+
+
+def _used_at(error: SpecError, where: Location) -> SpecError:
+    """Return the error in the value of a name with the place that uses the name."""
+    related = (Related("used here", where),)
+    return SpecError(each if each.related else each._replace(related=related) for each in error.diagnostics)
 
 
 def _undecided(error: Undecidable, scalar: Scalar) -> Diagnostic:

@@ -8,7 +8,7 @@ import pytest
 
 from cnncli.language.expressions import ExpressionError, Result, evaluate
 from cnncli.language.scope import number
-from tests.language.support import fault, faults, graph, kinds, layer, nodes, opened, pointed
+from tests.language.support import fault, faults, graph, kinds, layer, nodes, opened, pointed, under
 from tests.steps import at_most
 
 CONV = "layers: [conv: {channels: %s, kernel: 1}]"
@@ -253,6 +253,21 @@ class TestVars:
     )
     def test_a_circle(self, variables: str) -> None:
         assert fault(f"vars: {variables}\n{CONV % 'a'}").code == "circular"
+
+    @pytest.mark.parametrize(
+        ("variables", "use", "value", "used"),
+        [
+            ("{w: word}", "w", "word", "w"),
+            ("{w: word, v: w * 2}", "v", "word", "w * 2"),
+            ("{w: [1]}", "2*${w}", "[", "${w}"),
+        ],
+    )
+    def test_a_wrong_value_points_at_its_first_use(
+        self, variables: str, use: str, value: str, used: str
+    ) -> None:
+        found = fault(f"vars: {variables}\n{CONV % use}")
+        (related,) = found.related
+        assert (pointed(found), under(related.location), related.message) == (value, used, "used here")
 
     def test_a_long_chain(self) -> None:
         chain = ", ".join(f"a{i}: a{i + 1}" for i in range(1000))
