@@ -3,14 +3,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from inspect import signature
 
 import pytest
 import torch
 
 from cnncli.diagnostics import UsageError
 from cnncli.training import extras
-from cnncli.training.device import choose_device
+from cnncli.training.data.batches import fits
+from cnncli.training.device import BACKENDS, Backend, choose_device
 from cnncli.training.interrupts import Interrupts
+from cnncli.training.runs.checkpoint import random_states, restore_random
 
 
 def test_cpu_is_always_there() -> None:
@@ -46,6 +49,41 @@ def test_device_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(UsageError, match=f"this machine has no {word}") as caught:
             choose_device(word)
         assert caught.value.diagnostics[0].expected == "cpu"
+
+
+def test_data_takes_at_most_half_of_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fits(10**18, torch.device("cpu"))
+    monkeypatch.setitem(BACKENDS, "cuda", Backend(available=lambda: 1, free_memory=lambda _: 101))
+    assert fits(50, torch.device("cuda"))
+    assert not fits(51, torch.device("cuda"))
+
+
+def test_a_device_with_its_own_generator_is_saved_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    restored: list[tuple[torch.Tensor, torch.device]] = []
+    state, device = torch.arange(3), torch.device("cuda:1")
+    own = Backend(
+        available=lambda: 2,
+        random_state=lambda asked: state + asked.index,
+        set_random_state=lambda saved, asked: restored.append((saved, asked)),
+    )
+    monkeypatch.setitem(BACKENDS, "cuda", own)
+    states = random_states(device)
+    assert torch.equal(states["cuda"], state + 1)
+    restore_random(states, device)
+    assert restored == [(states["cuda"], device)]
+    restore_random(random_states(torch.device("cpu")), device)  # a run that moves from the CPU to a GPU
+    assert len(restored) == 1
+
+
+@pytest.mark.parametrize("kind", BACKENDS)
+def test_torch_takes_what_backends_are_called_with(kind: str) -> None:
+    backend, device = BACKENDS[kind], torch.device(kind)
+    signature(backend.wait).bind(device)
+    signature(backend.free_memory).bind(device)
+    assert (backend.random_state is None) == (backend.set_random_state is None) == (kind == "cpu")
+    if backend.random_state is not None and backend.set_random_state is not None:
+        signature(backend.random_state).bind(device)
+        signature(backend.set_random_state).bind(torch.empty(0), device)
 
 
 def test_missing_packages_are_named_as_they_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
