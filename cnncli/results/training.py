@@ -94,7 +94,11 @@ class Evaluated(NamedTuple):
 
 
 class Introduction(NamedTuple):
-    """What a training is about to do, shown before the first step."""
+    """What a training is about to do, shown before the first step.
+
+    A run that is resumed has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the
+    next.
+    """
 
     name: str
     device: str
@@ -110,6 +114,9 @@ class Introduction(NamedTuple):
     schedule: str
     batch: int
     seed: int
+    epochs: int
+    finished_epochs: int
+    finished_batches: int
 
 
 class Trained(NamedTuple):

@@ -23,7 +23,7 @@ from cnncli.training.device import choose_device
 from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import seed_weights, train
 from cnncli.training.observer import Observer
-from cnncli.training.runs.resuming import check_resumable
+from cnncli.training.runs.resuming import check_position, check_resumable
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import check_trainable
@@ -44,8 +44,12 @@ class Launch:
 
     @property
     def introduction(self) -> Introduction:
-        """What is about to happen."""
-        dataset, settings = self.dataset, self.settings
+        """What is about to happen.
+
+        Raises:
+            UsageError: the checkpoint of the run is damaged.
+        """
+        dataset, settings, position = self.dataset, self.settings, self.run.position
         return Introduction(
             name=self.graph.name,
             device=str(self.device),
@@ -61,6 +65,9 @@ class Launch:
             schedule=settings.schedule,
             batch=settings.batch,
             seed=settings.seed,
+            epochs=settings.epochs,
+            finished_epochs=position.epochs,
+            finished_batches=position.batches,
         )
 
     def start(self, observer: Observer | None = None) -> Trained:
@@ -128,6 +135,7 @@ def resume(
     settings = with_overrides(run.record.settings, overrides)
     if data is not None:
         settings = settings.replaced({"data": data})
+    check_position(run.position, settings.epochs)
     graph = open_text(run.record.spec, name=str(run.spec)).graph
     where = choose_device(device)
     dataset = load(settings.data, whole_shape(graph.input), settings.resize, reading)

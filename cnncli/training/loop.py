@@ -21,6 +21,7 @@ from cnncli.training.monitor import Monitor
 from cnncli.training.observer import Observer, Silent
 from cnncli.training.optimization.optimizers import set_learning_rate
 from cnncli.training.runs.checkpoint import Position
+from cnncli.training.runs.resuming import check_position
 from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State, make_plan, make_state
 from cnncli.training.tasks.heads import Heads
@@ -93,13 +94,7 @@ def train(
 
 
 def _check_position(position: Position, plan: Plan) -> None:
-    begun = position.epochs + (position.batches > 0)
-    if begun > plan.settings.epochs:
-        raise usage_error(
-            f"the run is already in epoch {begun}",
-            expected=f"at least {begun} epochs",
-            received=f"train.epochs={plan.settings.epochs}",
-        )
+    check_position(position, plan.settings.epochs)
     if position.batches > len(plan.bounds):
         raise usage_error(
             f"the checkpoint is after batch {position.batches} of an epoch",

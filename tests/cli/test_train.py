@@ -112,8 +112,33 @@ def test_resuming_with_more_epochs(spec: Path, tmp_path: Path) -> None:
     assert call("train", spec, "--run", run)[0] == 0
     code, text, errors = call("train", "--resume", run, "--set", "train.epochs=3")
     assert code == 0, errors
+    assert "continues after epoch 2 of 3\n" in text
     assert "3/3" in text
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 3
+
+
+def test_resuming_a_finished_run_says_how_to_continue_it(spec: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    _, text, _ = call("train", spec, "--run", run)
+    assert "continue" not in text
+    code, text, errors = call("train", "--resume", run)
+    assert code == 0, errors
+    assert "all 2 epochs are finished; --set train.epochs=4 would continue the run\n" in text
+
+
+def test_too_few_epochs_are_an_error_before_data_is_read(
+    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    assert call("train", spec, "--run", run)[0] == 0
+
+    def reading(*_: object, **__: object) -> None:
+        raise AssertionError("data is read")
+
+    monkeypatch.setattr("cnncli.training.launch.load", reading)
+    code, text, errors = call("train", "--resume", run, "--set", "train.epochs=1")
+    assert (code, text) == (2, "")
+    assert "the run is already after epoch 2\n  expected: train.epochs=2 or more" in errors
 
 
 @pytest.mark.slow

@@ -118,8 +118,21 @@ def introduce(screen: Screen, about: Introduction) -> None:
     rate = f"lr {about.lr:g} ({about.schedule} schedule)"
     how = f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
     screen.line(how, "note")
+    for line in _continued(about):
+        screen.line(line, "note")
     screen.line()
     screen.flush()
+
+
+def _continued(about: Introduction) -> Iterator[str]:
+    """Yield where a run is resumed, if it is."""
+    done, batches = about.finished_epochs, about.finished_batches
+    if done == about.epochs:
+        yield f"all {done} epochs are finished; --set train.epochs={2 * done} would continue the run"
+    elif batches:
+        yield f"continues in epoch {done + 1} of {about.epochs}, after batch {batches}"
+    elif done:
+        yield f"continues after epoch {done} of {about.epochs}"
 
 
 def conclude(screen: Screen, trained: Trained) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from cnncli.diagnostics import usage_error
 from cnncli.results.training import Epoch
 from cnncli.training.device import BACKENDS
 from cnncli.training.runs.files import write_tensors
-from cnncli.training.runs.weights import read_tensors
+from cnncli.training.runs.weights import read_metadata, read_tensors
 
 _SCHEMA = "cnncli.checkpoint/1"
 
@@ -65,14 +67,29 @@ def read_checkpoint(path: Path) -> Checkpoint:
         UsageError: the file is missing, damaged or not a checkpoint.
     """
     tensors, metadata = read_tensors(path)
-    if metadata.get("schema") != _SCHEMA:
-        raise usage_error(
-            f"{path} is not a checkpoint",
-            expected=_SCHEMA,
-            received=str(metadata.get("schema", "no schema")),
-        )
-    try:
+    with _checked(path, metadata):
         return _parse(tensors, metadata)
+
+
+def read_position(path: Path) -> Position:
+    """Return the position in a checkpoint, without reading its tensors.
+
+    Raises:
+        UsageError: the file is missing, damaged or not a checkpoint.
+    """
+    metadata = read_metadata(path)
+    with _checked(path, metadata):
+        return _position(metadata)
+
+
+@contextmanager
+def _checked(path: Path, metadata: dict[str, Any]) -> Iterator[None]:
+    """Check the schema; errors inside the context mean that the file is damaged."""
+    if metadata.get("schema") != _SCHEMA:
+        received = str(metadata.get("schema", "no schema"))
+        raise usage_error(f"{path} is not a checkpoint", expected=_SCHEMA, received=received)
+    try:
+        yield
     except (KeyError, TypeError, ValueError) as error:
         raise usage_error(f"{path} is damaged: {error}", expected=f"a complete {_SCHEMA}") from error
 
@@ -84,7 +101,7 @@ def _parse(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> Checkpoint:
         if slash:
             groups[group][name] = value
     checkpoint = Checkpoint(
-        position=Position(**metadata["position"]),
+        position=_position(metadata),
         history=tuple(Epoch(**each) for each in metadata["history"]),
         losses=tensors["losses"],
         correct=tensors["correct"],
@@ -94,11 +111,17 @@ def _parse(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> Checkpoint:
     return checkpoint
 
 
+def _position(metadata: dict[str, Any]) -> Position:
+    position = Position(**metadata["position"])
+    counts = (position.epochs, position.batches)
+    if not all(type(each) is int and each >= 0 for each in counts):
+        raise ValueError("its position is not valid")
+    return position
+
+
 def _check(checkpoint: Checkpoint) -> None:
     """Raise a ValueError unless the parts of a checkpoint agree with each other."""
     position = checkpoint.position
-    if type(position.epochs) is not int or type(position.batches) is not int or position.batches < 0:
-        raise ValueError("its position is not valid")
     numbers = [position.seconds, *(value for each in checkpoint.history for value in asdict(each).values())]
     if not all(type(value) in (int, float) for value in numbers):
         raise ValueError("its figures are not numbers")

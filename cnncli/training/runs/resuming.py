@@ -7,6 +7,7 @@ from typing import Final
 from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.recipe.train import Train, settings_json
 from cnncli.training.data.dataset import Dataset
+from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import Run
 
 _MAY_CHANGE: Final = frozenset({"epochs", "data"})
@@ -43,6 +44,19 @@ def check_resumable(run: Run, *, spec: str, settings: Train, dataset: Dataset) -
         )
     if faults:
         raise CnncliError(diagnostic for fault in faults for diagnostic in fault.diagnostics)
+
+
+def check_position(position: Position, epochs: int) -> None:
+    """Check that a training of ``epochs`` epochs reaches the position of a run.
+
+    Raises:
+        UsageError: it ends before.
+    """
+    reached = position.epochs + (position.batches > 0)
+    if reached > epochs:
+        where = f"already in epoch {reached}" if position.batches else f"already after epoch {reached}"
+        expected = f"train.epochs={reached} or more"
+        raise usage_error(f"the run is {where}", expected=expected, received=f"train.epochs={epochs}")
 
 
 def differences(recorded: Train, settings: Train) -> list[str]:

@@ -23,7 +23,13 @@ from cnncli.diagnostics import usage_error
 from cnncli.recipe.train import Train
 from cnncli.results.training import Epoch
 from cnncli.training.data.dataset import Dataset
-from cnncli.training.runs.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
+from cnncli.training.runs.checkpoint import (
+    Checkpoint,
+    Position,
+    read_checkpoint,
+    read_position,
+    write_checkpoint,
+)
 from cnncli.training.runs.files import append_line, is_temporary, write_json, write_text
 from cnncli.training.runs.record import RunRecord, Status, current_versions, new_record, read_record
 from cnncli.training.runs.weights import save_weights
@@ -68,6 +74,15 @@ class Run:
     def read_checkpoint(self) -> Checkpoint | None:
         """Return the last checkpoint; None if the run was stopped before it wrote one."""
         return read_checkpoint(self.checkpoint) if self.checkpoint.exists() else None
+
+    @property
+    def position(self) -> Position:
+        """How far the last checkpoint is.
+
+        Raises:
+            UsageError: it is damaged.
+        """
+        return read_position(self.checkpoint) if self.checkpoint.exists() else Position()
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Make ``checkpoint`` the state that resuming continues from."""

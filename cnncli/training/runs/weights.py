@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +47,36 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         UsageError: the file is missing or damaged.
     """
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, _metadata(file)  # noqa: SIM118 - not a mapping
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return cnncli's metadata in a safetensors file ({} if none), without reading its tensors.
+
+    Raises:
+        UsageError: the file is missing or damaged.
+    """
+    with _opened(path) as file:
+        return _metadata(file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise usage_error(f"no such file: {path}")
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            metadata = json.loads(header.get("cnncli", "{}"))
-            if not isinstance(metadata, dict):
-                raise ValueError("its metadata is not a mapping")  # noqa: TRY004 - handled like all other damage
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a mapping
+            yield file
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise usage_error(f"cannot read {path}: {error}", expected="a safetensors file") from error
+
+
+def _metadata(file: Any) -> dict[str, Any]:
+    metadata = json.loads((file.metadata() or {}).get("cnncli", "{}"))
+    if not isinstance(metadata, dict):
+        raise ValueError("its metadata is not a mapping")  # noqa: TRY004 - handled like all other damage
+    return metadata
 
 
 def fill(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:

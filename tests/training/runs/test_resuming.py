@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cnncli.diagnostics import CnncliError
+from cnncli.diagnostics import CnncliError, UsageError
 from cnncli.training.data.dataset import Dataset, Split
-from cnncli.training.runs.resuming import check_resumable
-from tests.training.support import SPEC, begin, few_digits, settings
+from cnncli.training.runs.checkpoint import Position
+from cnncli.training.runs.files import write_tensors
+from cnncli.training.runs.resuming import check_position, check_resumable
+from tests.training.support import SPEC, begin, few_digits, go_on, settings
 
 
 def test_only_the_epochs_may_change(tmp_path: Path) -> None:
@@ -28,3 +30,28 @@ def test_only_the_epochs_may_change(tmp_path: Path) -> None:
     assert "the spec is not the one" in messages[0]
     assert "lr: 0.05, not 0.1, seed: 7, not 8" in messages[1]
     assert "the data is not the data" in messages[2]
+
+
+@pytest.mark.parametrize(
+    ("position", "least", "message"),
+    [
+        (Position(), 1, ""),
+        (Position(epochs=2), 2, "already after epoch 2"),
+        (Position(epochs=2, batches=1), 3, "already in epoch 3"),
+    ],
+)
+def test_epochs_that_are_reached_already(position: Position, least: int, message: str) -> None:
+    check_position(position, least)
+    if message:
+        with pytest.raises(UsageError, match=message):
+            check_position(position, least - 1)
+
+
+def test_the_position_is_that_of_the_checkpoint(tmp_path: Path) -> None:
+    run = begin(tmp_path / "run", settings(epochs=1))
+    assert run.position == Position()
+    go_on(tmp_path / "run", settings(epochs=1))
+    assert run.position == Position(epochs=1)
+    write_tensors(run.checkpoint, {}, {"schema": "cnncli.checkpoint/1", "position": {"epochs": -1}})
+    with pytest.raises(UsageError, match="position is not valid"):
+        _ = run.position
