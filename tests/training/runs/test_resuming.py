@@ -11,7 +11,7 @@ from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.files import write_tensors
 from cnncli.training.runs.resuming import check_position, check_resumable
-from tests.training.support import SPEC, begin, few_digits, go_on, settings
+from tests.training.support import SPEC, begin, few_digits, resume, settings
 
 
 def test_only_the_epochs_may_change(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_epochs_that_are_reached_already(position: Position, least: int, message
 def test_the_position_is_that_of_the_checkpoint(tmp_path: Path) -> None:
     run = begin(tmp_path / "run", settings(epochs=1))
     assert run.position == Position()
-    go_on(tmp_path / "run", settings(epochs=1))
+    resume(tmp_path / "run", settings(epochs=1))
     assert run.position == Position(epochs=1)
     write_tensors(run.checkpoint, {}, {"schema": "cnncli.checkpoint/1", "position": {"epochs": -1}})
     with pytest.raises(UsageError, match="position is not valid"):
