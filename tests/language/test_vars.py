@@ -259,7 +259,7 @@ class TestVars:
         [
             ("{w: word}", "w", "word", "w"),
             ("{w: word, v: w * 2}", "v", "word", "w * 2"),
-            ("{w: [1]}", "2*${w}", "[", "${w}"),
+            ("{w: [1]}", "'2*${w}'", "[", "${w}"),
         ],
     )
     def test_a_wrong_value_points_at_its_first_use(
