@@ -25,7 +25,7 @@ class Case(NamedTuple):
 
     @property
     def layer(self) -> Kind[Any]:
-        """The layer as it is read from the spec.
+        """Return the layer as read from the spec.
 
         Raises:
             SpecError: the arguments do not go with the inputs.
@@ -53,19 +53,19 @@ class Case(NamedTuple):
 
 @cache
 def layer_in(spec: str) -> Kind[Any]:
-    """The last layer of a spec."""
+    """Return the last layer of a spec."""
     return open_text(spec).graph.nodes[-1].layer
 
 
 def branch_of(shape: tuple[int, ...]) -> str:
-    """A branch that gives this shape, whatever it starts from."""
+    """Return a branch that outputs this shape, for any input."""
     if len(shape) == 1:
         return f"[linear: {shape[0]}]"
     return f"[adaptiveavgpool: {list(shape[1:])}, conv: {{channels: {shape[0]}, kernel: 1}}]"
 
 
 def fits(case: Case) -> bool:
-    """Whether the arguments go with the inputs; arguments they are in any case."""
+    """Return whether the arguments match the inputs; they must be arguments of the kind."""
     try:
         return case.layer is not None
     except ShapeError:
@@ -120,7 +120,7 @@ DRAW: Mapping[type[Reader[Any]], Callable[[Draw, Any, int], Any]] = {
 }
 
 
-# Of kinds that take inputs of one shape only.
+# The input shape of kinds that accept a single one.
 INPUTS: Mapping[str, tuple[int, ...]] = {"rbf": (84,)}
 
 
@@ -144,7 +144,7 @@ def draw_case(draw: Draw, name: str) -> Case:
 
 
 def flow(value: Any) -> str:
-    """A value as YAML in one line."""
+    """Write a value as YAML in one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {flow(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):

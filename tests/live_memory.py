@@ -1,4 +1,4 @@
-"""What torch really keeps: the tensors that autograd saves, and all storages alive while something runs."""
+"""What torch really stores: the tensors that autograd saves, and all live storages while something runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cnncli.layers.memory import rule_of
 
 
 class Kept(NamedTuple):
-    """Bytes of each distinct storage that a forward pass leaves for the backward pass, by its address."""
+    """The bytes of each distinct storage that a forward pass saves for the backward pass, by its address."""
 
     storages: dict[int, int]
     result: Any
@@ -27,24 +27,24 @@ class Kept(NamedTuple):
 
 
 def near(declared: int, found: int, tolerance: float) -> bool:
-    """Whether what is declared is what torch has: to the byte, or within a share of it."""
+    """Return whether the declared bytes are those of torch, exactly or within a share of them."""
     return abs(declared - found) <= tolerance * found
 
 
 def tolerance_of(graph: Graph) -> float:
-    """How far the memory of a network may be off: as far as that of its least exact layer."""
+    """Return the tolerance for the memory of a network: that of its least exact layer."""
     return max(rule_of(node.layer).tolerance for node in graph.nodes)
 
 
 class _Packed:
-    """Stands in for a saved tensor: it lives as long as autograd keeps it. No backward pass follows."""
+    """A placeholder for a saved tensor, alive as long as autograd saves it. No backward pass follows."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.storage = tensor.untyped_storage()
 
 
 def kept_by(forward: Callable[[], Any], beside: Iterable[Tensor] = ()) -> Kept:
-    """What autograd still keeps after ``forward``, except the storages of ``beside``.
+    """Return what autograd has saved after ``forward``, except the storages of ``beside``.
 
     Tensors of parts that lead to no output are let go of with those parts, and do not count.
     """
@@ -67,7 +67,7 @@ def _refuse(_: _Packed) -> Tensor:
 
 
 class Living(TorchDispatchMode):
-    """Adds up the storages that torch's operations make while they live: ``now``, and at most ``peak``.
+    """Adds up the live storages that torch's operations allocate: ``now``, and at most ``peak``.
 
     Those of ``beside`` do not count. What an operation needs inside of itself is not seen.
     """
@@ -91,7 +91,7 @@ class Living(TorchDispatchMode):
         return peak
 
     def notice(self, tensor: Tensor) -> None:
-        """From now on the storage of this tensor counts while it lives."""
+        """Count the storage of this tensor from now on, while it is live."""
         storage = tensor.untyped_storage()
         key, nbytes = storage._cdata, storage.nbytes()
         if key in self._excluded or key in self._alive:

@@ -37,7 +37,7 @@ from tests.cases import Case, draw_case, fits
 from tests.live_memory import Living, kept_by, near
 
 BATCH = 2
-# Kinds that pick one of the values they look at: only many inputs show all that may be picked.
+# Kinds that pick one of the values they read: it takes many inputs to see all that may be picked.
 PICKING = ("maxpool", "minpool", "medianpool", "globalmaxpool", "adaptivemaxpool")
 MULTIPLYING = ("conv", "convtranspose", "linear", "shortcut", "capsules")
 
@@ -58,7 +58,7 @@ def node_of(case: Case, layer: Kind[Any] | None = None) -> Node:
 
 
 class OfBranches(nn.Module):
-    """A join that takes its branches one by one, not as a list."""
+    """A join that takes its branches as separate arguments, not as a list."""
 
     def __init__(self, join: nn.Module) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ def check_requirements(case: Case) -> None:
 
 
 def check_symbolic(case: Case) -> None:
-    """Every rule asked with unknown sizes, then evaluated, gives what it gives for the numbers.
+    """Every rule returns the same for numbers as for unknown sizes that are replaced by them later.
 
     Sizes are not below the numbers, so that no map of several positions may be one of a single position.
     """
@@ -101,21 +101,21 @@ def compare_with_symbols(case: Case, shapes: tuple[Shape, ...], sizes: dict[str,
     assert formulas.keys() == numbers.keys(), case
     for name, number in numbers.items():
         assert tuple(evaluate(dim, sizes) for dim in formulas[name]) == number, (case, name)
-    # What is kept can depend on whether an unknown size needs padding: then nothing is guessed.
+    # What is saved can depend on whether an unknown size needs padding; then nothing is guessed.
     with contextlib.suppress(Undecidable):
         amounts = [[evaluate(dim, sizes) for dim in each] for each in spaces(layer, input_shape)]
         assert amounts == [[*each] for each in spaces(layer, case.input_shape)], case
 
 
 def spaces(layer: Kind[Any], input_shape: Any) -> list[Space]:
-    """What is kept in training, made in the backward pass, and allocated in inference."""
+    """Return what is saved in training, made in the backward pass, and allocated in inference."""
     output_shape, rule = layer.output(input_shape), rule_of(layer)
     saved = rule.saved(input_shape, output_shape, (True,) * (len(input_shape) if layer.joins else 1))
     return [saved.own, *saved.making, *rule.working(input_shape, output_shape)]
 
 
 def with_symbols(inputs: tuple[tuple[int, ...], ...]) -> tuple[tuple[Shape, ...], dict[str, int]]:
-    """The shapes with a symbol for each spatial axis of the first; those of the others differ by a number.
+    """Return the shapes with a symbol for each spatial axis of the first; other shapes differ by numbers.
 
     An axis of size 1 stays a number: it may be a scale to multiply with.
     """
@@ -136,7 +136,7 @@ def figures(layer: Kind[Any], input_shape: Any) -> dict[str, tuple[Dim, ...]]:
 
 
 def check_torch(case: Case) -> None:
-    """Output shape, parameters, buffers and cost are torch's."""
+    """Check that output shape, parameters, buffers and costs are torch's."""
     layer = case.layer
     with torch.device("meta"):
         module = module_of(case).eval()
@@ -160,7 +160,7 @@ def shapes_of(tensors: Iterator[tuple[str, Tensor]]) -> dict[str, tuple[int, ...
 
 
 def check_reads(case: Case) -> None:
-    """What an output reads is where the gradient of the input is not zero: `windows` says so truthfully.
+    """Check that `windows` is true: an output reads the inputs whose gradient is not zero.
 
     With random positive weights and inputs nothing cancels out and no unit is dead.
     """
@@ -179,7 +179,7 @@ def check_reads(case: Case) -> None:
 
 
 def check_all(case: Case, module: nn.Module, inputs: list[Tensor]) -> None:
-    """The gradient of one output covers the whole input: every channel at every position."""
+    """Check that the gradient of one output covers every channel at every position."""
     if case.kind == "capsulemask":
         check_choice(case, module)
         return
@@ -188,13 +188,13 @@ def check_all(case: Case, module: nn.Module, inputs: list[Tensor]) -> None:
 
 
 def check_everywhere(case: Case, module: nn.Module, inputs: list[Tensor]) -> None:
-    """The gradient of one output covers every position, in one channel or another."""
+    """Check that the gradient of one output covers every position, in some channel."""
     for output in outputs_of(module(*inputs)):
         assert covered(output, inputs[0]).any(0).all(), case
 
 
 def check_each(case: Case, module: nn.Module, inputs: list[Tensor]) -> None:
-    """The Jacobian is diagonal, without zeros on it: a weight of an output reaches the value in its place."""
+    """Check that the Jacobian is diagonal without zeros: an output depends on the value at its place."""
     y = module(*inputs)
     assert y.shape == inputs[0].shape, case
     weights, others = torch.rand_like(y) + 0.5, torch.rand_like(y) + 2.0
@@ -206,7 +206,7 @@ def check_each(case: Case, module: nn.Module, inputs: list[Tensor]) -> None:
 
 
 def check_scrambled(case: Case, module: nn.Module, inputs: list[Tensor]) -> None:
-    """The Jacobian is a permutation: a random weight of each output arrives at one input, unchanged."""
+    """Check that the Jacobian is a permutation: each output's random weight arrives at one input."""
     y = module(*inputs)
     assert y.numel() == inputs[0].numel(), case
     weights = torch.rand_like(y)
@@ -223,33 +223,33 @@ READING: Mapping[Reads, Callable[[Case, nn.Module, list[Tensor]], None]] = {
 
 
 def outputs_of(y: Tensor) -> Iterator[Tensor]:
-    """The first, the middle and the last value of every sample's output."""
+    """Yield the first, the middle and the last value of every sample's output."""
     values = y.flatten(1)
     for place in sorted({0, values.shape[1] // 2, values.shape[1] - 1}):
         yield values[:, place].sum()
 
 
 def covered(output: Tensor, first: Tensor) -> Tensor:
-    """Where the gradient of an input value is not zero, in one sample or another."""
+    """Return where the gradient of an input value is not zero in some sample."""
     return (gradient_of(output, first) != 0).any(0)
 
 
 def check_choice(case: Case, module: nn.Module) -> None:
-    """A choice has no derivative: every input value, made huge, changes an output in some sample."""
+    """Check a choice, which has no derivative: every input value, made huge, changes an output."""
     x = torch.rand((64, *case.inputs[0]), dtype=torch.float64) + 0.5
     before = module(x)[:, 0, 0]
     for place in range(prod(case.inputs[0])):
         huge = x.clone()
         huge.flatten(1)[:, place] = 100.0
         changed = module(huge)
-        # The output in the same place changes with its own value in any case.
+        # The output at the same place always changes with its own value.
         assert place == 0 or not torch.equal(changed[:, 0, 0], before), (case, place)
 
 
 def check_windows(
     case: Case, windows: tuple[AnyWindow, ...], module: nn.Module, inputs: list[Tensor]
 ) -> None:
-    """Along each axis, an output position reads from the first to the last input position of its window."""
+    """Check the first and last input position that an output reads along each axis."""
     first, sizes = inputs[0], case.inputs[0][1:]
     y = module(*inputs)
     # The outputs of a normalization add up to a constant.
@@ -260,7 +260,7 @@ def check_windows(
         for window, n, m in zip(windows, sizes, y.shape[2:], strict=True)
     ]
     for axis, reaches in enumerate(reads):
-        # Where the outputs of another axis read nothing at all, there is nothing to see along this one.
+        # If outputs read nothing along another axis, they read nothing along this one.
         seen = all(any(other) for number, other in enumerate(reads) if number != axis)
         for position in some_of(len(reaches)):
             found = support(y.select(axis + 2, position).sum(), first, axis + 2)
@@ -268,7 +268,7 @@ def check_windows(
 
 
 def some_of(count: int) -> list[int]:
-    """All positions of a few; of many, those at both ends and in the middle."""
+    """Return all positions if there are few, otherwise those at both ends and in the middle."""
     middle = count // 2
     return sorted(
         {*range(min(4, count)), *range(max(count - 4, 0), count), *range(max(middle - 1, 0), middle)}
@@ -276,7 +276,7 @@ def some_of(count: int) -> list[int]:
 
 
 def has_no_gradient(case: Case) -> bool:
-    """Whether there is no gradient to see.
+    """Return whether there is no gradient to see.
 
     One value normalized by itself, a product with padding, a choice of one capsule.
     """
@@ -293,7 +293,7 @@ def has_no_gradient(case: Case) -> bool:
 
 
 def with_zero_padding(layer: Kind[Any]) -> Kind[Any]:
-    """The layer with padded positions that read nothing."""
+    """Return the layer with padding that does not read the input."""
     modes = {name: "zeros" for name in ("padding_mode", "mode") if "zeros" in words_of(layer, name)}
     return type(layer)(**(vars(layer) | modes))
 
@@ -312,11 +312,11 @@ def with_positive_weights(module: nn.Module) -> nn.Module:
 
 
 def values_for(case: Case) -> list[Tensor]:
-    """Inputs around 1; for kinds that pick, many, and some that rise and fall along each axis."""
+    """Return inputs around 1; for kinds that pick, many, some of which rise and fall along each axis."""
     count = 64 if case.kind in PICKING else BATCH
     inputs = [torch.rand((count, *shape), dtype=torch.float64) + 0.5 for shape in case.inputs]
     if case.kind == "globalmaxpool":
-        # In one sample for each position, the largest value is there.
+        # For each position, one sample has its largest value there.
         places = torch.eye(prod(case.inputs[0][1:]), dtype=torch.float64)
         return [inputs[0][:1] + 2 * places.view(-1, 1, *case.inputs[0][1:])]
     if case.kind not in PICKING:
@@ -335,7 +335,7 @@ def gradient_of(output: Tensor, first: Tensor) -> Tensor:
 
 
 def support(output: Tensor, first: Tensor, axis: int) -> tuple[int, int] | None:
-    """First and last position along an axis where the gradient is not zero; None where it is zero."""
+    """Return the first and last position along an axis where the gradient is not zero; None if it is zero."""
     gradient = gradient_of(output, first)
     others = [each for each in range(gradient.ndim) if each != axis]
     positions = gradient.abs().amax(others).nonzero().flatten().tolist()
@@ -343,7 +343,7 @@ def support(output: Tensor, first: Tensor, axis: int) -> tuple[int, int] | None:
 
 
 def check_saved(case: Case) -> None:
-    """Autograd keeps what is declared, each storage once: for inputs that need a gradient and for others.
+    """Check that autograd saves what is declared, for inputs that need a gradient and for others.
 
     To the byte, or within the tolerance that the rule declares.
     """
@@ -364,7 +364,7 @@ def check_saved(case: Case) -> None:
 
 
 def check_sharing(case: Case) -> None:
-    """The output is memory of the first input where it is declared to be, and only there."""
+    """Check that the output is a view of the first input if it is declared to be, and only then."""
     for training in (True, False):
         inputs = [torch.rand(BATCH, *shape) for shape in case.inputs]
         output = module_of(case).train(training)(*inputs)
@@ -373,7 +373,7 @@ def check_sharing(case: Case) -> None:
 
 
 def check_working(case: Case) -> None:
-    """What lives at once while it runs, outside of training, is what is declared."""
+    """Check that the live memory in inference is what is declared."""
     module = module_of(case).eval()
     inputs = [torch.rand(BATCH, *shape) for shape in case.inputs]
     with torch.no_grad(), Living([*inputs, *module.parameters(), *module.buffers()]) as living:
@@ -403,7 +403,7 @@ EXAMPLES = [
 
 
 def test_what_every_kind_reads_is_seen_in_an_example() -> None:
-    """``check_reads`` passes over examples without a gradient: of each kind another one is left."""
+    """``check_reads`` skips examples without a gradient; every kind has another one."""
     assert {case.kind for case in EXAMPLES if not has_no_gradient(case)} == {*KINDS}
 
 

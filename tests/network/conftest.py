@@ -10,7 +10,7 @@ import torch
 
 @pytest.fixture
 def fresh_compiler() -> Iterator[None]:
-    """torch gives up on a function that it has compiled too often; all networks share theirs."""
+    """Reset torch, which stops compiling a function that was compiled too often; networks share theirs."""
     torch.compiler.reset()
     yield
     torch.compiler.reset()

@@ -59,12 +59,12 @@ heads:
 
 
 def example(graph: Graph, batch: int, device: str = "cpu") -> Tensor:
-    """A batch of random inputs of the graph's size."""
+    """Return a batch of random inputs of the graph's size."""
     return torch.randn(batch, *whole_shape(graph.input), device=device)
 
 
 def count(shape: Shape) -> int:
-    """The number of values in a tensor."""
+    """Return the number of values in a tensor."""
     return whole(product(shape))
 
 
@@ -78,14 +78,14 @@ def network_of(text: str, device: str = "cpu") -> Network:
 
 
 def only_module(layer: str, shape: list[int]) -> nn.Module:
-    """The module of a spec's last layer."""
+    """Return the module of a spec's last layer."""
     graph = graph_of(f"input: {shape}\nlayers:\n  - {layer}\n")
     torch.manual_seed(0)
     return build_network(graph).get_submodule(graph.nodes[-1].name)
 
 
 def run(layer: str, x: Tensor) -> Tensor:
-    """What a layer makes of a batch."""
+    """Return the output of a layer for a batch."""
     y: Any = only_module(layer, list(x.shape[1:])).eval().to(x.dtype)(x)
     assert isinstance(y, Tensor)
     return y

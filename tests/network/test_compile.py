@@ -1,4 +1,4 @@
-"""What torch.compile makes of networks: one graph, with the same results."""
+"""torch.compile makes one graph of a network, with the same results."""
 
 from __future__ import annotations
 

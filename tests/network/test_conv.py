@@ -19,7 +19,7 @@ from tests.network.support import only_module
 
 Array = NDArray[np.float64]
 
-# Where the index i - p of the lecture's formula ends up, from what is at positions 0 .. n - 1.
+# Which of the positions 0 .. n - 1 is at an index i - p of the lecture's formula that may be outside of them.
 OUTSIDE: dict[str, Callable[[int, int], int | None]] = {
     "zeros": lambda i, n: i if 0 <= i < n else None,
     "symmetric": lambda i, n: i if 0 <= i < n else -i - 1 if i < 0 else 2 * n - 1 - i,
@@ -27,13 +27,13 @@ OUTSIDE: dict[str, Callable[[int, int], int | None]] = {
 
 
 def lecture(x: Array, w: Array, pads: tuple[int, int], mode: str) -> Array:
-    """a[i, j] = sum over p, q of x[i - p, j - q] w[p, q], where that is defined on the padded image.
+    """a[i, j] = sum over p, q of x[i - p, j - q] w[p, q], where it is defined on the padded image.
 
     ``pads`` are the positions added before and after, along both axes.
     """
     (height, width), (rows, columns) = x.shape, w.shape
     before, after = pads
-    # The kernel reaches back: the first full placement has its last element on the first position.
+    # The mirrored kernel extends backward: in the first full placement its last element is on position 0.
     out = np.zeros((height + before + after - rows + 1, width + before + after - columns + 1))
     for i, j in np.ndindex(*out.shape):
         for p, q in np.ndindex(rows, columns):
@@ -45,7 +45,7 @@ def lecture(x: Array, w: Array, pads: tuple[int, int], mode: str) -> Array:
 
 
 def convolved(x: Array, w: Array, arguments: str) -> Array:
-    """What a ``conv`` of one channel computes."""
+    """Return what a ``conv`` of one channel computes."""
     kernel = list(w.shape)
     layer = f"conv: {{channels: 1, kernel: {kernel}, bias: false, {arguments}}}"
     module = only_module(layer, [1, *x.shape]).double()

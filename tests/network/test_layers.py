@@ -1,4 +1,4 @@
-"""What single layers compute, where that is more than handing over to torch."""
+"""What single layers compute, if it is more than a call of torch's own layer."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_same_is_torchs_same_at_stride_one(kernel: int, dilation: int, n: int) -
     ],
 )
 def test_transposed_convolution_is_the_gradient_of_a_convolution(arguments: str) -> None:
-    """Every kernel placed, then what the padding says cut off, and the bias added everywhere."""
+    """Return the sum of all placed kernels, cut as the padding says, plus the bias."""
     text = f"input: [4, 6, 5]\nlayers:\n  - convtranspose: {{channels: 6, {arguments}}}\n"
     module: Any = network_of(text).get_submodule("convtranspose1").double()
     x = torch.randn(2, 4, 6, 5, dtype=torch.float64)
@@ -67,7 +67,7 @@ def test_transposed_convolution_is_the_gradient_of_a_convolution(arguments: str)
 
 
 def taken_before(text: str) -> list[int]:
-    """The positions taken off before the output, along each axis."""
+    """Return the number of positions that are cut off before the output, along each axis."""
     node = graph_of(text).nodes[0]
     windows: Any = node.layer.windows(node.input_shape)
     return [window.before for window in windows]
@@ -136,7 +136,7 @@ def test_shortcut_projects_under_the_names_of_a_sequence() -> None:
 
 
 def joined(join: str, first: Tensor, second: Tensor) -> Tensor:
-    """The join of two branches of other sizes, by its module."""
+    """Return the join of two branches of different sizes, computed by its module."""
     other = f"{{adaptiveavgpool: {list(second.shape[2:])}}}"
     text = (
         f"input: {list(first.shape[1:])}\nlayers:\n  - {join.replace('BRANCHES', f'[identity, {other}]')}\n"
@@ -192,7 +192,7 @@ def test_weights_begin_with_the_variance_of_he(layer: str, shape: list[int], fan
 
 
 def test_every_activation_leaves_its_input_alone() -> None:
-    """Another node may read the same tensor."""
+    """The input must not change, because another node may read the same tensor."""
     from cnncli.layers import KINDS
 
     x = torch.randn(3, 4, 5)

@@ -1,4 +1,4 @@
-"""Memory on random networks, compared with torch, and the one difference that is known."""
+"""The memory of random networks, compared with torch, and the one known difference."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ BATCH = 2
 SUITE = 60
 CAMPAIGN = 10_000
 PARTS = 4
-"""For as many processes."""
+"""The number of groups of random specs, which run in parallel."""
 
 
 class Found(NamedTuple):
-    """Bytes that torch keeps for the backward pass, or holds in inference, and what is predicted."""
+    """The bytes that torch saves for the backward pass, or has live in inference, and the prediction."""
 
     torch: int
     predicted: int
@@ -43,7 +43,7 @@ def saved_and_peak(graph: Graph) -> tuple[Found, Found]:
 
 
 def compare_all(seeds: range) -> int:
-    """How many of the specs were valid; every one of them agreed."""
+    """Return how many of the specs were valid; all of them agreed."""
     valid = 0
     for seed, graph in random_graphs(seeds):
         for found in saved_and_peak(graph):
@@ -64,7 +64,7 @@ def test_many_random_networks(part: int) -> None:
 
 
 def test_flatten_copies_what_a_convolution_made_of_normalized_channels() -> None:
-    """``layernorm: {over: channels}`` passes on channels side by side, and a convolution keeps that order."""
+    """``layernorm: {over: channels}`` outputs channels last in memory, and convolutions keep that layout."""
     for norm, copy in (("layernorm", 0), ("{layernorm: {over: channels}}", BATCH * 4 * 5 * 4 * 4)):
         convs = f"{{conv: {{channels: 4, kernel: 1}}}}, {norm}, {{conv: {{channels: 5, kernel: 3}}}}"
         graph = graph_of(f"input: [2, 6, 6]\nlayers: [{convs}, relu, flatten, linear: 3]\n")

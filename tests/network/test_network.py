@@ -1,4 +1,4 @@
-"""Networks as wholes: names, outputs, what forward keeps."""
+"""Whole networks: names, outputs, and what is live during forward."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_meta_holds_no_numbers() -> None:
 
 
 class Watch:
-    """Notes after every node how many of the nodes' outputs are still alive."""
+    """Records after every node how many of the nodes' outputs are still live."""
 
     def __init__(self, graph: Graph, network: Network) -> None:
         self.alive: list[set[str]] = []
@@ -197,7 +197,7 @@ layers:
     watch = Watch(graph, network)
     with torch.no_grad():
         network(torch.randn(1, 2, 8, 8))
-    # While a node runs, what it reads is alive; a is kept for the sum, and nothing longer.
+    # While a node runs, its inputs are live; only a is kept longer, for the sum.
     assert watch.alive == [{"a"}, {"a", "b"}, {"a", "b", "c"}, {"a", "c", "d"}, {"d", "e"}, {"e", "f"}]
 
 
@@ -246,7 +246,7 @@ def test_modules_may_be_replaced() -> None:
 
 
 class Twice(FromInput):
-    """Two times its input."""
+    """Doubles its input."""
 
     examples = (Example("", ((3, 4),)),)
 

@@ -47,7 +47,7 @@ def test_prototypes_are_pictures_of_ink_and_paper() -> None:
 
 
 def test_no_two_digits_are_close() -> None:
-    """What training/criteria.py says of the distances between prototypes, from which it takes its j."""
+    """The prototypes are 48 to 200 apart, from which training/tasks/criteria.py takes its j."""
     prototypes = only_module("rbf", [84]).get_buffer("prototypes")
     apart = [(one - other).square().sum().item() for one, other in itertools.combinations(prototypes, 2)]
     assert (min(apart), max(apart)) == (48, 200)

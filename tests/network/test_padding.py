@@ -1,4 +1,4 @@
-"""Padding in every mode against numpy's."""
+"""Padding in every mode, compared with NumPy."""
 
 from __future__ import annotations
 

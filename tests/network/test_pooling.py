@@ -1,4 +1,4 @@
-"""Pooling against every window looked at by itself."""
+"""Pooling, compared with every window computed separately."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def windows_of(layer: str, shape: tuple[int, ...]) -> tuple[Window, ...]:
 
 
 def seen(x: Tensor, windows: tuple[Window, ...]) -> Iterator[tuple[tuple[int, ...], list[float], int]]:
-    """For every output position: the values in its window, and the number of its padded positions."""
+    """Yield for every output position the values in its window and the number of its padded positions."""
     sizes = x.shape
     placements: list[Any] = [window.placements(n) for window, n in zip(windows, sizes, strict=True)]
     places = [range(number) for number in placements]

@@ -1,4 +1,4 @@
-"""Every prediction about shifts, measured; and that the measuring can fail."""
+"""Every prediction about shifts is measured, and the measurement can fail."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_random_specs_move_as_predicted() -> None:
 def test_another_shift_is_seen_to_be_wrong(
     layer: str, smaller: Shift, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half of the predicted shift, or another distance, leaves a deviation that no rounding explains."""
+    """Half of the predicted shift, or another distance, causes a deviation far above rounding."""
     graph = graph_of(f"input: [2, 20, 22]\nlayers:\n  - {layer}\n")
     wrong = [claim._replace(shift=smaller) for claim in claims(graph)]
     monkeypatch.setattr(module, "claims", lambda _: iter(wrong))
@@ -62,7 +62,7 @@ def test_another_shift_is_seen_to_be_wrong(
 
 
 def test_positions_that_see_a_border_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With them, the same layer deviates: the pads do not move with the image."""
+    """With borders the same layer deviates, because the pads do not move with the image."""
     graph = graph_of("input: [2, 20, 22]\nlayers:\n  - conv: {channels: 2, kernel: 3, padding: same}\n")
     assert measure(graph).holds
     everywhere = [claim._replace(clear=range((20, 22)[claim.axis])) for claim in claims(graph)]
@@ -101,7 +101,7 @@ def test_the_counted_positions_are_those_in_both_views() -> None:
 
 
 def test_a_fully_connected_layer_changes_and_global_pooling_barely() -> None:
-    """The lecture's point, measured: the same convolutions, with either end."""
+    """The lecture's point, measured: the same convolutions with two different ends."""
     layers = "[conv: {{channels: 8, kernel: 5, activation: relu}}, {}, linear: 5]"
     changes = {
         end: measure(graph_of(f"input: [1, 64, 64]\nlayers: {layers.format(end)}\n"), 3).changes["output"]

@@ -1,4 +1,4 @@
-"""Random whole specs: what the analysis says of every node is what torch does."""
+"""Random specs: what the analysis says about every node is what torch does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CAMPAIGN = 10_000
 
 
 def compare(seed: int, graph: Graph) -> None:
-    """Shapes, parameter names and counts, node by node, on the meta device."""
+    """Compare shapes, parameter names and counts, node by node, on the meta device."""
     network = build_network(graph, "meta").eval()
     values = {"input": example(graph, BATCH, "meta")}
     with torch.no_grad():
@@ -48,7 +48,7 @@ def heads_of(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def compare_all(seeds: range) -> int:
-    """How many of the specs were valid; every one of them agreed."""
+    """Return how many of the specs were valid; all of them agreed."""
     valid = 0
     for seed, graph in random_graphs(seeds):
         compare(seed, graph)

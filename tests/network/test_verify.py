@@ -1,4 +1,4 @@
-"""The verification against torch and torchinfo, and that it notices what is wrong."""
+"""The comparison with torch and torchinfo, which notices wrong figures."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_totals_are_there_whether_they_differ_or_not() -> None:
 
 
 def test_torchinfo_is_shown_what_a_person_would_show_it() -> None:
-    """Without names under names its own summary of the network has the very total of the report."""
+    """torchinfo's own summary of a network without groups has the same total as the report."""
     graph = graph_of(
         "input: [3, 8, 8]\nlayers:\n  - conv: {channels: 4, kernel: 3}\n  - batchnorm\n  - relu\n"
     )

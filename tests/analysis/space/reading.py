@@ -1,4 +1,4 @@
-"""What a network really reads, found with torch: the oracle for receptive fields.
+"""What a network really reads, measured with torch: the oracle for receptive fields.
 
 Every layer is made linear, with weights of one, so that nothing cancels out; then an impulse at an input
 position reaches exactly the outputs whose gradient at that position is not zero. All impulses along an
@@ -25,7 +25,7 @@ from cnncli.network.registry import arguments, build
 
 
 def linear(node: Node) -> Node:
-    """A node that reads the same, and is linear."""
+    """Return a node that reads the same and is linear."""
     return node._replace(layer=_linear(node.layer, node))
 
 
@@ -44,7 +44,7 @@ def _linear(layer: Kind[Any], node: Node) -> Kind[Any]:
             ceil_mode=layer.ceil_mode,
             count_padding=True,
         )
-    # Activations and normalizations that look at one position, and change nothing where all is positive.
+    # Activations and normalizations that read one position, and do nothing if everything is positive.
     (reading, *others) = node.layer.readings(node.input_shape)
     by_itself = reading is EACH or reading == (POINT,) * (len(node.output_shape) - 1)
     if by_itself and not others and node.kind not in ("conv", "shortcut", "channelshuffle", "convtranspose"):
@@ -55,7 +55,7 @@ def _linear(layer: Kind[Any], node: Node) -> Kind[Any]:
 
 
 def reached(graph: Graph, axis: int) -> Mapping[str, Tensor]:
-    """For every node a table of truth values: which input position along the axis reaches which output.
+    """Return for every node a table of bools: which input position along the axis reaches which output.
 
     Nodes after one that reads every position or rearranges them are left out.
     """
@@ -77,7 +77,7 @@ def reached(graph: Graph, axis: int) -> Mapping[str, Tensor]:
 
 
 def module(node: Node) -> torch.nn.Module:
-    """Its module, with weights of one, without biases and in use."""
+    """Return its module for inference, with weights of one and without biases."""
     made = build(node).double().eval()
     with torch.no_grad():
         for name, parameter in made.named_parameters():

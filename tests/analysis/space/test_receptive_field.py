@@ -1,4 +1,4 @@
-"""Receptive fields against what a network really reads, against published figures, and by hand."""
+"""Receptive fields, compared with what a network really reads, published figures and figures by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CAMPAIGN = 20_000
 
 
 def last(layers: str, size: str = "[1, 40, 30]") -> Field:
-    """The receptive field of the last of some layers."""
+    """Return the receptive field of the last layer."""
     graph = open_text(f"input: {size}\nlayers:\n{layers}").graph
     return receptive_fields(graph)[graph.nodes[-1].name]
 
@@ -34,7 +34,7 @@ def figures(field: Field) -> list[tuple[object, ...]]:
 
 
 def compare(graph: Graph, where: str) -> int:
-    """Compare every node's field with what reaches it; how many positions were compared with an interval.
+    """Compare every node's field with what reaches it; return how many positions were compared.
 
     Where no padding has a part, an output reads from the first to the last position that is said, and
     elsewhere nothing beyond. Size, jump and center are what follows from these intervals.
@@ -62,7 +62,7 @@ def compare(graph: Graph, where: str) -> int:
 
 
 def check_regular(axis: Axis, where: str) -> None:
-    """Where positions do not take turns, size, jump and center say all that is read."""
+    """With a single phase, size, jump and center describe everything that is read."""
     if len(axis.tracks) > 1 or axis.tracks[0].period > 1 or axis.center is None:
         return
     assert axis.jump is not None
@@ -73,7 +73,7 @@ def check_regular(axis: Axis, where: str) -> None:
 
 
 def compare_all(seeds: range) -> tuple[int, int]:
-    """How many specs were valid, and how many of their intervals were compared with torch."""
+    """Return how many specs were valid, and how many of their intervals were compared with torch."""
     valid = exact = 0
     for seed, graph in random_graphs(seeds):
         exact += compare(graph, f"seed {seed}\n{random_spec(seed)}\n")
@@ -110,7 +110,7 @@ ON_SHIPPED: dict[str, tuple[int, ...] | None] = {
     "small_resnet": None,
     "srgan/srgan_generator": (3, 9, 7),
 }
-"""Shipped networks, and sizes at which they are quick."""
+"""Shipped networks, and sizes at which they are fast."""
 
 
 @pytest.mark.slow
@@ -122,7 +122,7 @@ def test_shipped_networks_read_what_is_said(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "size"), [("unet", (1, 236, 188)), ("unet_padded", (1, 240, 32))])
 def test_unet_reads_what_is_said(name: str, size: tuple[int, ...]) -> None:
-    """A narrow one: channels make no difference to what is read."""
+    """Return a narrow variant: the number of channels does not change what is read."""
     graph = open_spec(SPECS / f"{name}.yaml", size=size, overrides=["width=1"]).graph
     field = receptive_fields(graph)["head"]
     assert field.axes is not None
@@ -150,13 +150,13 @@ def test_axes_of_their_own() -> None:
 
 
 def test_same_with_a_stride_depends_on_the_size() -> None:
-    """From an even size the one pad comes after, from an odd one there is one on each side."""
+    """For an even size the only pad is after the input, for an odd one there is one on each side."""
     layers = "  - conv: {channels: 2, kernel: 3, stride: 2, padding: same}\n"
     assert figures(last(layers, "[1, 8, 7]")) == [(3, 2, 1), (3, 2, 0)]
 
 
 def test_a_transposed_convolution_gives_positions_in_between() -> None:
-    """Outputs of stride 2 and kernel 3 read one input and two in turn."""
+    """Outputs of stride 2 and kernel 3 alternately read one and two inputs."""
     layers = "  - convtranspose: {channels: 2, kernel: 3, stride: 2, padding: 1}\n"
     field = last(layers, "[1, 9]")
     assert figures(field) == [(2, Fraction(1, 2), 0)]
@@ -176,7 +176,7 @@ def test_positions_that_are_all_skipped_read_nothing() -> None:
   - crop: {amount: {top: 1}}
   - conv: {channels: 1, kernel: 1, stride: 2}
 """
-    # Nothing along one axis is nothing at all.
+    # An output that reads nothing along one axis reads nothing at all.
     assert figures(last(layers, "[1, 9, 9]")) == [(0, 1, None), (0, 1, None)]
 
 
@@ -194,7 +194,7 @@ def test_a_branch_that_reads_nothing_has_no_part_in_a_join() -> None:
 
 
 def test_after_an_enlargement_and_a_stride_positions_are_alike_again() -> None:
-    """The mean over the phases that are left: they read 0, 1, 2, ... and not a quarter before."""
+    """The mean is over the remaining phases: they read 0, 1, 2, ..., not a quarter earlier."""
     layers = "  - upsample: 2\n  - conv: {channels: 1, kernel: 1, stride: 2}\n"
     assert figures(last(layers, "[1, 9]")) == [(1, 1, 0)]
 
@@ -222,7 +222,7 @@ def test_what_sees_everything(layers: str) -> None:
 @pytest.mark.parametrize("after", ["", "  - dropout\n  - relu\n", "  - reshape: [-1, 4]\n  - batchnorm\n"])
 @pytest.mark.parametrize("scrambling", ["flatten", "reshape: [-1]", "reshape: [-1, 2, 3]"])
 def test_a_value_sees_the_same_wherever_it_is_moved_to(scrambling: str, after: str) -> None:
-    """Against torch: each value reads 4 rows and 3 columns, whatever its place in the vector."""
+    """Compared with torch: each value reads 4 rows and 3 columns, at any place in the vector."""
     layers = f"  - conv: {{channels: 2, kernel: [4, 3]}}\n  - {scrambling}\n{after}"
     graph = open_text(f"input: [1, 9, 8]\nlayers:\n{layers}").graph
     assert last(layers, "[1, 9, 8]") == Field(None, values=(4, 3))
@@ -263,7 +263,7 @@ def test_branches_that_are_centered_elsewhere_are_reported_from_there_on() -> No
   - conv: {channels: 1, kernel: 3}
 """
     field = last(layers)
-    # Of 40 positions 37 are left; of the other branch, one comes off before and two after.
+    # 37 of 40 positions remain; in the other branch, one is cut off before and two after.
     assert figures(field)[0] == (6, 1, Fraction(5, 2))
     assert field.uneven is not None
     assert field.uneven.node == "add1"
@@ -271,11 +271,11 @@ def test_branches_that_are_centered_elsewhere_are_reported_from_there_on() -> No
 
 
 def test_branches_of_different_steps_have_no_common_one() -> None:
-    """The union is the largest at an end: here the last of ten positions reads from 9 to 18."""
+    """The union is largest at an end: here the last of ten positions reads from 9 to 18."""
     layers = "  - concat: {branches: [identity, {conv: {channels: 1, kernel: 1, stride: 2}}], align: crop}\n"
     field = last(layers, "[1, 20]")
     assert field.axes is not None
-    # 20 positions are cut to 10, five off each side: position i reads 5 + i, and 2 i.
+    # 20 positions are cut to 10, five on each side: position i reads 5 + i, and 2 i.
     assert figures(field) == [(6, None, None)]
     assert [field.axes[0].reads(i) for i in (0, 5, 9)] == [(0, 5), (10, 10), (14, 18)]
     assert field.uneven is not None

@@ -1,4 +1,4 @@
-"""Which shifts a node's output only moves under, by hand; tests of ``probe`` compare them with torch."""
+"""Shift equivariance, by hand; the tests of ``probe`` compare it with torch."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_axes_of_their_own() -> None:
 
 
 def test_uneven_windows_that_repeat_move_by_a_period() -> None:
-    """0..1, 1..2 and again 3..4, 4..5: three positions of the input for two of the output."""
+    """Windows 0..1, 1..2 and again 3..4, 4..5: three positions of the input for two of the output."""
     assert last("  - adaptiveavgpool: 4\n", "[1, 6]") == (Shift(3, 2),)
 
 
@@ -75,7 +75,7 @@ def test_what_breaks(layers: str, node: str, reason: str) -> None:
 
 
 def test_a_join_needs_a_shift_that_suits_every_branch() -> None:
-    """One branch halves and doubles, the other takes thirds."""
+    """One branch halves and doubles, the other divides by three."""
     layers = """
   - concat:
       - [{maxpool: 2}, {upsample: 2}]
@@ -85,7 +85,7 @@ def test_a_join_needs_a_shift_that_suits_every_branch() -> None:
 
 
 def test_a_gate_that_stays_the_same_moves_with_the_map() -> None:
-    """Squeeze and excitation; the gate looks at a map of half the size, so that only even shifts do."""
+    """Squeeze and excitation: the gate reads a map of half the size, so shifts must be even."""
     layers = "  - multiply: [identity, [{maxpool: 2}, {globalavgpool: {keepdims: true}}, sigmoid]]\n"
     assert last(layers) == (Shift(2, 2),) * 2
 

@@ -1,4 +1,4 @@
-"""Window arithmetic against enumeration and against torch's own sizes."""
+"""Window arithmetic, compared with enumeration and with torch's own sizes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pads = st.integers(0, 6)
 
 
 def starts(n: int, window: Window) -> list[int]:
-    """Where the kernel lies wholly inside the padded input, found by trying every place."""
+    """Return where the kernel lies entirely inside the padded input, by trying every place."""
     before, after = window.pads(n)
     places = range(-before, n + after)
     return [p for p in places if (p + before) % window.stride == 0 and p + window.extent <= n + after]
@@ -90,7 +90,7 @@ def test_adaptive_windows_cover_the_input_in_order(size: int, n: int) -> None:
 def test_transposed_reads_are_those_whose_copies_reach(
     k: int, s: int, d: int, before: int, n: int, position: int
 ) -> None:
-    """Found by placing the kernel at every input nearby."""
+    """Return what an output reads, by placing the kernel at every input nearby."""
     window = TransposedWindow(k, s, d, before)
     placed = range((position - 60) // s - 20, position // s + 20)
     found = [i for i in placed if position + before - i * s in range(0, d * (k - 1) + 1, d)]

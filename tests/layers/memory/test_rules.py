@@ -47,7 +47,7 @@ def test_the_document_says_which_rules_are_approximate_and_within_what() -> None
 
 
 def imported(*arguments: str) -> str:
-    """What a command imports, as Python's own log says."""
+    """Return what a command imports, from Python's own log."""
     command = [sys.executable, "-X", "importtime", "-m", "cnncli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stderr
 
