@@ -416,8 +416,11 @@ class Architecture:
         fully_connected: bool = False,
         receptive_field: bool = False,
         shifts: bool = False,
+        verification: Verification | None = None,
     ) -> Page:
         """Return the page of ``cnncli inspect``, for :mod:`cnncli.report.show`.
+
+        ``verification`` is a result of :meth:`verify` to show as well.
 
         Raises:
             UsageError: a comparison or a view is requested, but sizes are unknown.
@@ -429,7 +432,8 @@ class Architecture:
         compared = self.fully_connected() if fully_connected else None
         views = tuple(self._views(receptive_field=receptive_field, shifts=shifts))
         if not self.graph.unknowns:
-            return inspect.page(self.graph, figures, batch, inspect.Asked(depth, views, compared))
+            asked = inspect.Asked(depth, views, compared, verification=verification)
+            return inspect.page(self.graph, figures, batch, asked)
         from cnncli.analysis.memory.totals import memory_totals  # noqa: PLC0415
 
         formulas = inspect.Formulas(memory_totals(self.graph, figures, batch), self.sizes())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -11,10 +11,6 @@ from cnncli.api import load, load_plugins, select, spec_names
 from cnncli.cli.common import Form, Format, InputShape, OptionalSpecWords, Overrides, Plugins, for_each
 from cnncli.diagnostics import listing, nearest, usage_error
 from cnncli.report.show import show
-from cnncli.report.terminal import errors, output
-
-if TYPE_CHECKING:
-    from cnncli.api import Architecture
 
 DIFFERS = 1
 """Exit code if a figure differs from torch's for no known reason."""
@@ -89,9 +85,10 @@ def command(
     if network.graph.unknowns:
         _refuse(in_numbers, "formulas", "numbers in --input, and no --symbolic")
     views = {"fully_connected": fully_connected, "receptive_field": receptive_field, "shifts": shifts}
-    show(network.page(batch, depth=depth, **views), form)
-    if verify:
-        _verify(network, form)
+    found = network.verify() if verify else None
+    show(network.page(batch, depth=depth, verification=found, **views), form)
+    if found is not None and not found.ok:
+        raise typer.Exit(DIFFERS)
 
 
 def _given(specs: list[str] | None, symbolic: str | None) -> list[str]:
@@ -142,15 +139,3 @@ def _compare(
         show(page(networks, batch, layers=side_by_side), form)
     if code:
         raise typer.Exit(code)
-
-
-def _verify(network: Architecture, form: Format) -> None:
-    from cnncli.report.pages.verify import page
-
-    found = network.verify()
-    # Standard output must remain one document, so the verdict goes to standard error.
-    screen = output() if form is Format.table else errors()
-    screen.line()
-    show(page(found), screen=screen)
-    if not found.ok:
-        raise typer.Exit(DIFFERS)

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cnncli.api import Architecture
 from cnncli.cli.app import application
+from cnncli.cli.common import Format
+from cnncli.results.verify import Compared, Verification
 
 runner = CliRunner()
 
@@ -53,6 +56,25 @@ def test_json() -> None:
         "connections": 122_304,
     }
     assert (second["name"], second["inputs"]) == ("conv1_activation", ["conv1"])
+
+
+def test_verification_is_part_of_the_document_and_decides_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments = ["inspect", "specs/lenet5.yaml", "--verify"]
+    result = runner.invoke(application(), [*arguments, "--format", "json"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    found = json.loads(result.stdout)["verify"]
+    assert found["ok"]
+    assert {"parameters": 61_706, "MACs (torch)": 416_520}.items() <= {
+        row["figure"]: row["theirs"] for row in found["totals"]
+    }.items()
+    row = Compared("total", "parameters", 5, 6)
+    monkeypatch.setattr(Architecture, "verify", lambda _: Verification(1, (), (row,)))
+    for form in Format:
+        result = runner.invoke(application(), [*arguments, "--format", form.value])
+        assert (result.exit_code, result.stderr) == (1, "")
+        assert "parameters" in result.stdout
 
 
 def test_another_size_and_batch() -> None:

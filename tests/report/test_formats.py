@@ -43,7 +43,6 @@ from cnncli.report.pages import (
     probe,
     sizes,
     specs,
-    verify,
 )
 from cnncli.report.pages.spatial import FieldView, ShiftView
 from cnncli.report.show import FORMATS, text
@@ -119,7 +118,9 @@ def verified(*totals: Compared) -> Page:
     explained = tuple(
         Compared(f"conv{n}", "macs", n, n + 1, "torchinfo counts <bias> as well") for n in range(9)
     )
-    return verify.page(Verification(40, explained, totals))
+    graph = network("lenet5")
+    verification = Verification(40, explained, totals)
+    return inspect.page(graph, costs(graph), asked=inspect.Asked(verification=verification))
 
 
 def evaluated() -> Page:
@@ -152,8 +153,8 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "probe wrong": lambda: probed(0.5, 1e-12),
         "probe not measured": lambda: probed(None, None),
         "probe nothing": probed,
-        "verify": lambda: verified(Compared("total", "params", 5, 5)),
-        "verify wrong": lambda: verified(Compared("total", "params", 5, 6)),
+        "inspect verified": lambda: verified(Compared("total", "params", 5, 5)),
+        "inspect verified wrong": lambda: verified(Compared("total", "params", 5, 6)),
         "evaluate": evaluated,
         "layers": lambda: layers.overview(KINDS),
         "layers conv": lambda: layers.page("conv", KINDS["conv"]),
@@ -183,7 +184,14 @@ def cells(shown: Page) -> list[str]:
 
 def test_every_module_of_pages_is_here() -> None:
     folder = Path(inspect.__file__).parent
-    helpers = {"__init__", "side_by_side", "spatial", "views", "train"}  # train shows lines while it runs
+    helpers = {
+        "__init__",
+        "side_by_side",
+        "spatial",
+        "views",
+        "verify",
+        "train",
+    }  # train shows lines while it runs
     assert {path.stem for path in folder.glob("*.py")} - helpers == {name.partition(" ")[0] for name in PAGES}
 
 
@@ -341,14 +349,37 @@ def test_no_format_pays_for_another() -> None:
         ("check within", "lenet5: within budget (2)", True),
         ("check over", "lenet5: over budget in 1 of 2", False),
         ("check several", "1 of 2 networks over budget", False),
-        ("verify", "verify: 40 figures compared with torch and torchinfo, all differences explained", True),
-        ("verify wrong", "verify: 1 of 40 figures differ without a known reason", False),
     ],
 )
 def test_verdicts(name: str, words: str, good: bool | None) -> None:
     assert page(name).verdict == Verdict((words,), good)
     assert words in text(page(name), width=80)
     assert parsed(text(page(name), "html")).texts[0 if not page(name).title else 1] == words
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "role"),
+    [
+        (
+            "inspect verified",
+            "verify: 40 figures compared with torch and torchinfo, all differences explained",
+            "good",
+        ),
+        ("inspect verified wrong", "verify: 1 of 40 figures differ without a known reason", "error"),
+    ],
+)
+def test_verification_is_part_of_the_page_in_every_format(name: str, words: str, role: str) -> None:
+    (verdict,) = (each for each in blocks(page(name)) if isinstance(each, Text) and words in each.lines)
+    assert verdict.role == role
+    for form in ("table", "markdown", "html"):
+        assert words in text(page(name), form)
+        assert "torchinfo counts " in text(page(name), form)
+    document = json.loads(text(page(name), "json"))
+    assert document["schema"] == "cnncli.inspect/1"
+    found = document["verify"]
+    assert (found["ok"], found["compared"], len(found["differences"])) == (role == "good", 40, 9)
+    (total,) = found["totals"]
+    assert (total["figure"], total["ours"]) == ("params", 5)
 
 
 def test_json_of_a_check_says_what_the_table_does() -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cnncli.analysis.sizes import ValidSizes
     from cnncli.report.text.amounts import Amount
     from cnncli.report.text.formulas import Names
+    from cnncli.results.verify import Verification
 
 SCHEMA: Final = "cnncli.inspect/1"
 _MARK: Final = "*"
@@ -52,7 +53,7 @@ class Formulas(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What is shown besides the costs: views of the layers, and a comparison with dense ones.
+    """What is shown besides the costs: views of the layers, and comparisons with dense ones and with torch.
 
     Layers whose names have more than ``depth`` parts share a row. ``formulas`` is given if sizes are unknown.
     """
@@ -61,6 +62,7 @@ class Asked(NamedTuple):
     views: Sequence[View] = ()
     comparisons: Sequence[Comparison] | None = None
     formulas: Formulas | None = None
+    verification: Verification | None = None
 
 
 COSTS_ONLY: Final = Asked()
@@ -86,6 +88,10 @@ def _sections(graph: Graph, costs: Costs, asked: Asked, _: int | None) -> Iterat
     yield (Text(tuple(_summary(graph, costs, asked.views)), "note"),)
     if asked.comparisons is not None:
         yield (_dense_table(asked.comparisons),)
+    if asked.verification is not None:
+        from cnncli.report.pages import verify  # noqa: PLC0415
+
+        yield from verify.sections(asked.verification)
 
 
 def table(
@@ -255,6 +261,10 @@ def _document(graph: Graph, costs: Costs, batch: int, asked: Asked) -> dict[str,
     whole = {"schema": SCHEMA} | summary_data(graph, costs, batch)
     if asked.formulas is not None:
         whole |= _formulas_data(graph, asked.formulas)
+    if asked.verification is not None:
+        from cnncli.report.pages import verify  # noqa: PLC0415
+
+        whole["verify"] = verify.document(asked.verification)
     layers = layers_data(costs, asked.comparisons or (), asked.views)
     return whole | {"layers": layers, "outputs": outputs}
 

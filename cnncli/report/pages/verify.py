@@ -1,28 +1,36 @@
-"""The page of ``--verify``: totals side by side, and differences grouped by their reasons."""
+"""What ``--verify`` adds to a page: totals side by side, and differences grouped by their reasons."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any, Final
 
-from cnncli.report.page import Page, Section, Text, Verdict
+from cnncli.report.page import Section, Text
+from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.numbers import exact
+from cnncli.report.text.wrapping import INDENT
 from cnncli.results.verify import Compared, Verification
 
-SCHEMA: Final = "cnncli.verify/1"
 _SHOWN: Final = 6
 
 
-def page(found: Verification) -> Page:
-    """Return the page."""
-    wrong = [
-        f"  {row.name}: {row.figure} {_text(row.ours)}, but {_text(row.theirs)}" for row in found.unexplained
-    ]
-    lead = (_totals(found.totals), Text(tuple(wrong), "error"))
-    verdict = Verdict((_headline(found),), found.ok)
-    return Page("", partial(_sections, found), partial(_document, found), verdict, lead)
+def sections(found: Verification) -> Iterator[Section]:
+    """Yield the verdict with all totals, then every reason with the differences that it explains."""
+    verdict = Text((_headline(found),), "good" if found.ok else "error", "")
+    yield verdict, _totals(found.totals), *_wrong(found.unexplained)
+    for reason in dict.fromkeys(row.explanation for row in found.differences if row.explanation):
+        yield tuple(_explained(reason, [row for row in found.differences if row.explanation == reason]))
+
+
+def document(found: Verification) -> dict[str, Any]:
+    """Return the value of the key ``verify`` of a document."""
+    return {
+        "ok": found.ok,
+        "compared": found.compared,
+        "totals": [row._asdict() for row in found.totals],
+        "differences": [row._asdict() for row in found.differences],
+    }
 
 
 def _headline(found: Verification) -> str:
@@ -33,16 +41,21 @@ def _headline(found: Verification) -> str:
     return f"verify: {compared} figures compared with torch and torchinfo, {differences}"
 
 
-def _sections(found: Verification, _: int | None) -> Iterator[Section]:
-    """Yield every reason with the differences that it explains."""
-    for reason in dict.fromkeys(row.explanation for row in found.differences if row.explanation):
-        rows = [row for row in found.differences if row.explanation == reason]
-        shown = [
-            f"  {row.name}: {row.figure} {_text(row.ours)}, theirs {_text(row.theirs)}"
-            for row in rows[:_SHOWN]
-        ]
-        more = [f"  and {len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
-        yield Text((f"{reason}:",), "note", ""), Text((*shown, *more))
+def _wrong(rows: Sequence[Compared]) -> Iterator[Text]:
+    """Yield the differences without a known reason, if there are any."""
+    if rows:
+        texts = (f"  {row.name}: {row.figure} {_text(row.ours)}, but {_text(row.theirs)}" for row in rows)
+        yield Text(tuple(map(printable, texts)), "error", INDENT)
+
+
+def _explained(reason: str, rows: Sequence[Compared]) -> Iterator[Text]:
+    """Yield a reason and the first differences that it explains."""
+    texts = [
+        f"  {row.name}: {row.figure} {_text(row.ours)}, theirs {_text(row.theirs)}" for row in rows[:_SHOWN]
+    ]
+    more = [f"  and {len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
+    yield Text((f"{reason}:",), "note", "")
+    yield Text(tuple(map(printable, (*texts, *more))), "", INDENT)
 
 
 def _totals(totals: Sequence[Compared]) -> Table:
@@ -58,13 +71,3 @@ def _totals(totals: Sequence[Compared]) -> Table:
 
 def _text(value: int | str) -> str:
     return exact(value) if isinstance(value, int) else value
-
-
-def _document(found: Verification) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "ok": found.ok,
-        "compared": found.compared,
-        "totals": [row._asdict() for row in found.totals],
-        "differences": [row._asdict() for row in found.differences],
-    }
