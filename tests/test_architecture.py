@@ -1,48 +1,58 @@
-"""The drawing in ARCHITECTURE.md, compared with the imports of every file under ``cnncli/``.
+"""The drawing and the table in ARCHITECTURE.md, compared with the folders and the imports of the project.
 
-The checker is a function over (module name, source text), so that the second half of this file can
-feed it sources which break each rule: a guard that cannot fail guards nothing.
+The document is the only place where they are written. What reads and what checks are functions of texts, so
+that the tests can give them sources which break each rule: a guard that cannot fail guards nothing.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "cnncli"
+from tests.copies import FOLDERS, ROOT
 
-ANALYSIS_HALF = ("diagnostics", "algebra", "language", "recipe", "layers", "graph", "analysis")
-
-# Each part of the package, and the parts it may import. The package's own __init__ is "".
-MAY_IMPORT: dict[str, frozenset[str]] = {
-    "": frozenset({"api", "diagnostics"}),
-    **{part: frozenset(ANALYSIS_HALF[:rank]) for rank, part in enumerate(ANALYSIS_HALF)},
-    "results": frozenset(ANALYSIS_HALF),
-    "report": frozenset({*ANALYSIS_HALF, "results"}),
-    "network": frozenset({*ANALYSIS_HALF, "results"}),
-    "training": frozenset({*ANALYSIS_HALF, "results", "network"}),
-    "arguments": frozenset({"diagnostics", "algebra", "language"}),
-    "architecture": frozenset({*ANALYSIS_HALF, "results", "report", "network", "training", "arguments"}),
-    "api": frozenset({*ANALYSIS_HALF, "results", "training", "arguments", "architecture"}),
-    # The command line loads, calls one function, shows the page: what it calls is the API and nothing deeper.
-    # Its help quotes the names in recipe.
-    "cli": frozenset({"diagnostics", "recipe", "results", "report", "api"}),
-    "__main__": frozenset({"cli"}),
-}
-
+PACKAGE = ROOT / "cnncli"
+DOCUMENT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 TORCH_HALF = frozenset({"network", "training"})
 
-# Each library that is not Python's own, and the parts that may import it.
-LIBRARY_AT: dict[str, frozenset[str]] = {
-    "yaml": frozenset({"language"}),
-    "rich": frozenset({"report", "cli"}),
-    "typer": frozenset({"cli"}),
-    **dict.fromkeys(("torch", "torchinfo", "numpy", "safetensors", "sklearn", "PIL"), TORCH_HALF),
+
+class Row(NamedTuple):
+    """A part of the package: the parts and the libraries that it may import."""
+
+    part: str
+    imports: frozenset[str]
+    libraries: frozenset[str]
+
+
+def table(document: str) -> tuple[Row, ...]:
+    """Read the table of imports; the package's own ``__init__`` is the part "".
+
+    Raises:
+        AssertionError: a row is not of three cells, or names a part that is not above it.
+    """
+    rows: list[Row] = []
+    lines = document.partition("| part | imports | libraries |\n| --- | --- | --- |\n")[2].splitlines()
+    for line in lines[: lines.index("")]:
+        cells = [re.findall(r"`(\w+)`", cell) for cell in line.strip("|").split("|")]
+        assert len(cells) == 3, line
+        (part,), parts, libraries = cells
+        above = {row.part for row in rows}
+        assert above.issuperset(parts), f"{part} names a part that is not above it"
+        rows.append(Row(part.replace("__init__", ""), frozenset(parts), frozenset(libraries)))
+    return tuple(rows)
+
+
+ROWS = table(DOCUMENT)
+MAY_IMPORT = {row.part: row.imports for row in ROWS}
+LIBRARY_AT = {
+    library: frozenset(row.part for row in ROWS if library in row.libraries)
+    for library in frozenset[str]().union(*(row.libraries for row in ROWS))
 }
 
 
@@ -62,7 +72,7 @@ def violations(module: str, source: str) -> list[str]:
     """
     part = part_of(module)
     if part not in MAY_IMPORT:
-        return [f"{module}:1: {part} has no place in the drawing"]
+        return [f"{module}:1: {part} is not in the table"]
     found = []
     for each in imports(module, source):
         reason = wrong(part, each)
@@ -83,8 +93,6 @@ def wrong(part: str, each: Import) -> str:
         return f"{part or 'cnncli'} imports {target}: the arrow runs the wrong way"
     if part in ("api", "architecture") and target in TORCH_HALF and each.at_start:
         return f"{part} imports {target} at its start: import it inside the function that needs it"
-    if part == "" and each.at_start:
-        return f"cnncli imports {target} at its start: import it when it is asked for"
     return ""
 
 
@@ -100,7 +108,7 @@ def wrong_library(part: str, root: str) -> str:
 
 
 def part_of(module: str) -> str:
-    """``spec`` for ``cnncli.language.tree``; empty for ``cnncli`` and its own names."""
+    """``language`` for ``cnncli.language.tree``; empty for ``cnncli`` and its own names."""
     names = module.split(".")
     if len(names) == 1 or names[1] == "__init__":
         return ""
@@ -158,11 +166,105 @@ def modules() -> list[tuple[str, Path]]:
     ]
 
 
-def test_imports_follow_the_drawing() -> None:
-    files = modules()
-    assert {part_of(name) for name, _ in files} == set(MAY_IMPORT), "the drawing and the package differ"
-    found = [each for name, path in files for each in violations(name, path.read_text(encoding="utf-8"))]
+def used(files: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return what the parts of some modules import, as pairs of a part and another part or a library."""
+    pairs = set()
+    for module, source in files:
+        part = part_of(module)
+        for each in imports(module, source):
+            root = each.target.partition(".")[0]
+            pairs.add((part, part_of(each.target) if root == "cnncli" else root))
+    return pairs
+
+
+def unused(rows: Iterable[Row], pairs: set[tuple[str, str]]) -> list[str]:
+    """Return the permissions of the table that no module needs."""
+    return [
+        f"{row.part} need not import {target}"
+        for row in rows
+        for target in sorted(row.imports | row.libraries)
+        if (row.part, target) not in pairs
+    ]
+
+
+def sources() -> list[tuple[str, str]]:
+    """Return every module of the package with its text."""
+    return [(name, path.read_text(encoding="utf-8")) for name, path in modules()]
+
+
+def drawn(document: str) -> set[str]:
+    """Return the paths in the drawing; those of folders end with a slash."""
+    drawing = re.search(r"^```\n(cnncli/\n.*?)^```$", document, re.DOTALL | re.MULTILINE)
+    assert drawing is not None
+    found = set()
+    above: list[str] = []
+    for line in drawing[1].splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        above[depth:] = [line.split()[0]]
+        found.add("".join(above))
+    return found
+
+
+def tree(root: Path, folders: Iterable[str], drawing: set[str]) -> set[str]:
+    """Return what belongs in the drawing: these folders, those of the package, and modules.
+
+    The modules are those of folders in which the drawing has a module. Names with ``__`` are Python's.
+    """
+    within = {f"{path.parent.relative_to(root).as_posix()}/" for path in (root / "cnncli").rglob("*.py")}
+    detailed = {path[: path.rindex("/") + 1] for path in drawing if path.endswith(".py")}
+    files = {f"{folder}{path.name}" for folder in detailed for path in (root / folder).glob("*.py")}
+    return {f"{name}/" for name in folders} | within | {path for path in files if "/__" not in path}
+
+
+def test_the_drawing_is_the_tree() -> None:
+    drawing = drawn(DOCUMENT)
+    assert {"cnncli/api.py", "scripts/make_docs.py", "cnncli/training/data/sources/"} <= drawing
+    assert sorted(drawing ^ tree(ROOT, FOLDERS, drawing)) == []
+
+
+@pytest.mark.parametrize(
+    "path", ["cnncli/graph/", "cnncli/training/data/sources/", "cnncli/arguments.py", "docs/"]
+)
+def test_what_is_missing_in_the_drawing_is_noticed(path: str) -> None:
+    name = path.rstrip("/").rpartition("/")[2]
+    drawing = drawn(re.sub(rf"(?m)^ *{name}/? .*\n", "", DOCUMENT, count=1))
+    assert path not in drawing
+    assert path in tree(ROOT, FOLDERS, drawing)
+
+
+def test_what_is_missing_in_the_tree_is_noticed() -> None:
+    drawing = drawn(DOCUMENT.replace("    fit/ ", "    find/ "))
+    assert drawing ^ tree(ROOT, FOLDERS, drawing) == {"cnncli/analysis/fit/", "cnncli/analysis/find/"}
+
+
+def test_the_table_has_the_parts_of_the_drawing() -> None:
+    parts = {path.split("/")[1].removesuffix(".py") for path in drawn(DOCUMENT) if path.startswith("cnncli/")}
+    assert set(MAY_IMPORT) == parts | {"__main__"}  # with "", for the folder itself
+    assert len(MAY_IMPORT) == len(ROWS)
+
+
+def test_a_row_names_parts_above_it() -> None:
+    turned = DOCUMENT.replace("| `language` | `diagnostics`, `algebra` |", "| `language` | `cli` |")
+    with pytest.raises(AssertionError, match="language names a part that is not above it"):
+        table(turned)
+
+
+def test_imports_follow_the_table() -> None:
+    found = [each for name, source in sources() for each in violations(name, source)]
     assert not found, "\n".join(found)
+
+
+def test_every_permission_is_needed() -> None:
+    assert unused(ROWS, used(sources())) == []
+
+
+def test_a_permission_that_is_not_needed_is_noticed() -> None:
+    rows = (Row("cli", frozenset({"api", "results"}), frozenset({"typer", "rich"})),)
+    source = "import typer\ndef f():\n    from cnncli.api import load\nif TYPE_CHECKING:\n    import rich"
+    assert unused(rows, used([("cnncli.cli.train", source)])) == [
+        "cli need not import results",
+        "cli need not import rich",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -197,21 +299,21 @@ def test_imports_follow_the_drawing() -> None:
         ("cnncli.cli.train", "def f():\n    from cnncli.training import loop", "cli imports training"),
         ("cnncli.cli.inspect", "from cnncli.graph import open_spec", "cli imports graph"),
         ("cnncli.report.page", "from cnncli.api import load", "report imports api"),
-        ("cnncli.__init__", "from cnncli.api import load", "cnncli imports api at its start"),
+        ("cnncli.__init__", "from cnncli.api import load", "cnncli imports api"),
         ("cnncli.cli.train", "def f():\n    import torch", "only network, training may"),
         ("cnncli.analysis.costs.figures", "import torch.nn as nn", "only network, training may"),
         ("cnncli.analysis.costs.figures", "def f():\n    from torch import nn", "only network, training may"),
         ("cnncli.analysis.costs.figures", "__import__('torch')", "only network, training may"),
-        ("cnncli.graph.build", "import torchinfo", "only network, training may"),
-        ("cnncli.language.tree", "import numpy as np", "only network, training may"),
-        ("cnncli.report.table", "import safetensors.torch", "only network, training may"),
-        ("cnncli.cli.train", "from sklearn.datasets import load_digits", "only network, training may"),
-        ("cnncli.cli.train", "from PIL import Image", "only network, training may"),
-        ("cnncli.training.loop", "from rich.progress import Progress", "only cli, report may"),
+        ("cnncli.graph.build", "import torchinfo", "only network may"),
+        ("cnncli.language.tree", "import numpy as np", "only training may"),
+        ("cnncli.report.table", "import safetensors.torch", "only training may"),
+        ("cnncli.cli.train", "from sklearn.datasets import load_digits", "only training may"),
+        ("cnncli.cli.train", "from PIL import Image", "only training may"),
+        ("cnncli.training.loop", "from rich.progress import Progress", "only report may"),
         ("cnncli.report.table", "import typer", "only cli may"),
         ("cnncli.training.loop", "import yaml", "only language may"),
         ("cnncli.language.tree", "import pydantic", "not one of cnncli's dependencies"),
-        ("cnncli.utils.misc", "", "utils has no place in the drawing"),
+        ("cnncli.utils.misc", "", "utils is not in the table"),
     ],
 )
 def test_each_rule_can_fail(module: str, source: str, reason: str) -> None:
@@ -228,7 +330,7 @@ def test_each_rule_can_fail(module: str, source: str, reason: str) -> None:
         ("cnncli.architecture", "async def f():\n    import cnncli.network"),
         ("cnncli.cli.train", "if TYPE_CHECKING:\n    from cnncli.training import Run"),
         ("cnncli.cli.train", "import typing\nif typing.TYPE_CHECKING:\n    from cnncli.training import Run"),
-        ("cnncli.cli.inspect", "import typer, rich.console\nfrom cnncli import __version__"),
+        ("cnncli.cli.inspect", "import typer\nfrom cnncli import __version__"),
         ("cnncli.report.table", "from rich.table import Table\nfrom cnncli.analysis import costs"),
         ("cnncli.layers.conv", "from cnncli.layers.geometry.window import Window\nfrom . import pooling"),
         ("cnncli.network.conv", "import torch\nfrom cnncli.layers.conv import Conv"),
@@ -237,7 +339,7 @@ def test_each_rule_can_fail(module: str, source: str, reason: str) -> None:
         ("cnncli.__main__", "from cnncli.cli import main"),
     ],
 )
-def test_what_the_drawing_allows_passes(module: str, source: str) -> None:
+def test_what_the_table_allows_passes(module: str, source: str) -> None:
     assert violations(module, source) == []
 
 
