@@ -120,7 +120,7 @@ class Record:
             try:
                 values[name] = declared.reader.read(argument)
             except SpecError as error:
-                faults.extend(error.diagnostics)
+                faults.extend(_with_form(each, argument, declared) for each in error.diagnostics)
             if len(faults) > MAX_FAULTS:
                 break
         if not written.keys() >= cls.required:
@@ -156,3 +156,10 @@ class Record:
             for name, declared in cls.arguments.items()
             if name in cls.required and name not in written and name not in meant
         ]
+
+
+def _with_form(fault: Diagnostic, argument: Argument, declared: Arg[Any]) -> Diagnostic:
+    """Return an error; if the whole value is an unknown name, with the form that the argument expects."""
+    if fault.code == "unknown-name" and fault.location == argument.location and not fault.expected:
+        return fault._replace(expected=declared.reader.expected)
+    return fault
