@@ -154,7 +154,7 @@ def resume(
     run: str | Path,
     *,
     data: str | None = None,
-    device: str = AUTO,
+    device: Any = AUTO,
     overrides: Overrides = (),
     reading: Reading = None,
     **settings: Any,
@@ -164,7 +164,7 @@ def resume(
     Args:
         run: the folder of the run.
         data: where the same data is now; the run's own source by default.
-        device: "auto", or a device such as "cpu" (:mod:`cnncli.recipe.devices`).
+        device: "auto", a device such as "cpu" (:mod:`cnncli.recipe.devices`), or a ``torch.device``.
         overrides: settings as texts, ``train.epochs=20``.
         reading: called with (images read, of how many).
         settings: only ``epochs`` may differ from the run's own.
@@ -176,11 +176,12 @@ def resume(
     from cnncli.training import launch  # noqa: PLC0415
 
     texts = (*arguments.overrides("overrides", overrides), *arguments.keywords(settings, "train."))
-    return launch.resume(Path(arguments.text("run", run)), texts, data, device, reading)
+    source = None if data is None else arguments.text("data", data)
+    return launch.resume(arguments.path("run", run), texts, source, arguments.device(device, AUTO), reading)
 
 
 def evaluate(
-    run: str | Path, data: str | None = None, *, device: str = AUTO, reading: Reading = None
+    run: str | Path, data: str | None = None, *, device: Any = AUTO, reading: Reading = None
 ) -> Evaluated:
     """Evaluate the weights of a run on held-out data: the run's own, or other data with the same classes.
 
@@ -190,7 +191,8 @@ def evaluate(
     need_training()
     from cnncli.training import launch  # noqa: PLC0415
 
-    return launch.evaluate_run(Path(arguments.text("run", run)), data, device, reading)
+    source = None if data is None else arguments.text("data", data)
+    return launch.evaluate_run(arguments.path("run", run), source, arguments.device(device, AUTO), reading)
 
 
 def _architecture(
@@ -204,7 +206,12 @@ def _architecture(
     texts = (*arguments.overrides("overrides", overrides), *arguments.keywords(variables))
     if isinstance(symbolic, bool):
         return Architecture(origin, _unknown_sizes(wanted) if symbolic else wanted, texts)
-    return Architecture(origin, wanted, texts, arguments.words("symbolic", symbolic))
+    unknown = arguments.words("symbolic", symbolic)
+    given = {text.partition("=")[0].strip() for text in texts}
+    for name in unknown:
+        if name in given:
+            raise usage_error(f"'{name}' cannot be both set and symbolic", expected="one of them")
+    return Architecture(origin, wanted, texts, unknown)
 
 
 def _size(size: Any) -> tuple[Dim, ...] | None:

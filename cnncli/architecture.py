@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from cnncli import arguments
 from cnncli.algebra import Dim, symbols_of
-from cnncli.arguments import keywords, whole, words
 from cnncli.diagnostics import usage_error
 from cnncli.graph import Graph, Opened, all_sizes, open_spec, open_text, read_train
 from cnncli.language.overrides import section_of
@@ -182,20 +182,20 @@ class Architecture:
         if not variables:
             known = size is not None and not callable(size) and not any(map(symbols_of, size))
             size = all_sizes(size) if known else size or all_sizes
-        names = (*self.graph.variables, *words("variables", variables))
+        names = (*self.graph.variables, *arguments.words("variables", variables))
         return Architecture(self._origin, size, self._overrides, names)
 
     def costs(self, batch: int = 1) -> Costs:
         """Return parameters, MACs, FLOPs, neurons and connections of each layer, and their totals."""
         from cnncli.analysis.costs.figures import costs  # noqa: PLC0415
 
-        return costs(self.graph, whole("batch", batch))
+        return costs(self.graph, arguments.whole("batch", batch))
 
     def overview(self, batch: int = 1) -> Overview:
         """Return the network's costs and its depth."""
         from cnncli.analysis.costs.overview import overview  # noqa: PLC0415
 
-        return overview(self.graph, whole("batch", batch))
+        return overview(self.graph, arguments.whole("batch", batch))
 
     def fully_connected(self) -> tuple[Comparison, ...]:
         """Compare the weights of each layer with those of a fully connected layer of the same shapes."""
@@ -225,8 +225,10 @@ class Architecture:
         """
         from cnncli.analysis.memory.report import memory_report  # noqa: PLC0415
 
-        train = self._with_settings(settings)._opened.train
-        return memory_report(self.graph, train, whole("batch", batch), dtype, fit_into)
+        train = self._with_settings(settings).settings
+        return memory_report(
+            self.graph, train, arguments.whole("batch", batch), arguments.text("dtype", dtype), fit_into
+        )
 
     def sizes(self) -> ValidSizes:
         """Return the input sizes that are accepted along each axis, and the layers that decide this."""
@@ -238,7 +240,7 @@ class Architecture:
         """Return the accepted sizes nearest to ``size``, along each axis."""
         from cnncli.analysis.sizes import near  # noqa: PLC0415
 
-        return near(self.sizes().axes, whole("size", size))
+        return near(self.sizes().axes, arguments.whole("size", size))
 
     def receptive_field(self) -> Mapping[str, Field]:
         """Return the receptive field of each node: size, jump and center along each axis of the input."""
@@ -261,7 +263,7 @@ class Architecture:
         from cnncli.analysis import check  # noqa: PLC0415
 
         self._numeric("a budget")
-        limits = self._opened.budget if budget is None else check.read(budget)
+        limits = self._opened.budget if budget is None else check.read(arguments.budget(budget))
         verdicts = check.check(self.costs(), limits)
         if not verdicts:
             hint = "write limits under 'budget:' in the spec, or give a file of limits"
@@ -283,10 +285,17 @@ class Architecture:
         if not variables:
             raise usage_error("fit() without a variable", expected="variables of the spec, such as 'width'")
         self._numeric("fit")
+        if output is not None and self._origin.text is not None:
+            hint = "load() the spec from a file, or use the values of the result"
+            raise usage_error(
+                "a spec that is not a file cannot be rewritten", expected="no 'output'", hint=hint
+            )
         from cnncli.analysis.fit.search import search  # noqa: PLC0415
 
+        names = arguments.words("variables", variables)
+        file = None if output is None else arguments.text("output", output)
         return search(
-            self._reopened, str(self._origin.name), variables, limits, self._overrides, output, self._input
+            self._reopened, str(self._origin.name), names, limits, self._overrides, file, self._input
         )
 
     def module(self, device: Any = None) -> nn.Module:
@@ -302,7 +311,8 @@ class Architecture:
         from cnncli.network import build_network  # noqa: PLC0415
         from cnncli.training.device import choose_device  # noqa: PLC0415
 
-        where = choose_device(device) if isinstance(device, str) and device != "meta" else device
+        name = arguments.device(device, "cpu")
+        where = name if name == "meta" else choose_device(name)
         return build_network(self._numeric("a torch module"), where)
 
     def verify(self) -> Verification:
@@ -334,24 +344,23 @@ class Architecture:
             expected = "an input with positions, such as 3x224x224"
             raise usage_error(f"{self.name}: nothing to shift", expected=expected, received="a vector")
         _need("torch", purpose="probe")
+        from cnncli.network.network import build_network  # noqa: PLC0415
         from cnncli.network.probe import probe, seeded  # noqa: PLC0415
 
         graph = self._numeric("probing")
-        network = seeded(graph, seed)
-        if weights is not None:
-            _need("safetensors", purpose="weights of a run")
-            from cnncli.training.runs.run import open_run  # noqa: PLC0415
-            from cnncli.training.runs.weights import load_weights  # noqa: PLC0415
-
-            load_weights(network, open_run(Path(weights)).weights)
-        return probe(graph, network, whole("pixels", pixels), whole("samples", samples))
+        most, count = arguments.whole("pixels", pixels), arguments.whole("samples", samples)
+        with seeded(arguments.whole("seed", seed, 0, 2**64 - 1)):
+            network = build_network(graph)
+            if weights is not None:
+                _load_weights(network, arguments.path("weights", weights))
+            return probe(graph, network, most, count)
 
     def begin(
         self,
         data: str | None = None,
         *,
         run: str | Path | None = None,
-        device: str = AUTO,
+        device: Any = AUTO,
         settings_file: str | Path | None = None,
         reading: Reading = None,
         **settings: Any,
@@ -361,7 +370,7 @@ class Architecture:
         Args:
             data: a source such as "idx:DIR" (:mod:`cnncli.recipe.data`); the spec's own by default.
             run: the folder; ``runs/NAME-N`` by default.
-            device: "auto", or a device such as "cpu" (:mod:`cnncli.recipe.devices`).
+            device: "auto", a device such as "cpu" (:mod:`cnncli.recipe.devices`), or a ``torch.device``.
             settings_file: a YAML file of settings that replaces the spec's ``train`` section.
             reading: called with (images read, of how many).
             settings: training settings, such as ``epochs=5, lr=0.1``.
@@ -379,11 +388,14 @@ class Architecture:
             texts = [text for text in changed._overrides if section_of(text) == Train.keyword]
             chosen = with_overrides(read_train(settings_file), texts)
         if data is not None:
-            chosen = chosen.replaced({"data": data})
-        return launch.begin(changed._opened, chosen, device, None if run is None else Path(run), reading)
+            chosen = chosen.replaced({"data": arguments.text("data", data)})
+        folder = None if run is None else arguments.path("run", run)
+        return launch.begin(changed._opened, chosen, arguments.device(device, AUTO), folder, reading)
 
     def train(self, data: str | None = None, *, observer: Observer | None = None, **how: Any) -> Trained:
         """Train the network in a new run folder; the arguments are those of :meth:`begin`.
+
+        Torch's generators are seeded by the settings, and continue from there afterwards.
 
         Raises:
             CnncliError: spec, data and settings do not match, or the training diverges.
@@ -406,7 +418,8 @@ class Architecture:
         need_training()
         from cnncli.training import launch  # noqa: PLC0415
 
-        return launch.evaluate_module(self.graph, module, self.settings, data, reading)
+        source = None if data is None else arguments.text("data", data)
+        return launch.evaluate_module(self.graph, module, self.settings, source, reading)
 
     def page(
         self,
@@ -428,7 +441,7 @@ class Architecture:
         from cnncli.report.pages import inspect  # noqa: PLC0415
 
         figures = self.costs(batch)
-        depth = None if depth is None else whole("depth", depth)
+        depth = None if depth is None else arguments.whole("depth", depth)
         compared = self.fully_connected() if fully_connected else None
         views = tuple(self._views(receptive_field=receptive_field, shifts=shifts))
         if not self.graph.unknowns:
@@ -464,7 +477,7 @@ class Architecture:
     def _with_settings(self, settings: Mapping[str, Any]) -> Architecture:
         if not settings:
             return self
-        overrides = (*self._overrides, *keywords(settings, "train."))
+        overrides = (*self._overrides, *arguments.keywords(settings, "train."))
         return Architecture(self._origin, self._input, overrides, self.graph.variables)
 
     def _compared(self) -> tuple[object, ...]:
@@ -487,6 +500,19 @@ def need_training() -> None:
     from cnncli.training import extras  # noqa: PLC0415
 
     extras.need_training()
+
+
+def _load_weights(network: nn.Module, run: Path) -> None:
+    """Fill a network with the weights of a run.
+
+    Raises:
+        UsageError: the folder is not a run, or its weights are those of another network.
+    """
+    _need("safetensors", purpose="weights of a run")
+    from cnncli.training.runs.run import open_run  # noqa: PLC0415
+    from cnncli.training.runs.weights import load_weights  # noqa: PLC0415
+
+    load_weights(network, open_run(run).weights)
 
 
 def _need(*packages: str, purpose: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import index
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,28 @@ from cnncli.diagnostics import usage_error
 from cnncli.language.overrides import Keyword
 
 
-def whole(name: str, value: Any, least: int = 1) -> int:
+def device(value: Any, default: str) -> str:
+    """Return the name of a device, given as a name or a ``torch.device``; ``default`` for None.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    named = str(value) if type(value).__name__ == "device" else value
+    return default if value is None else text("device", named)
+
+
+def whole(name: str, value: Any, least: int = 1, most: int = 10**12) -> int:
     """Return a whole number, also from NumPy, as an int.
 
     Raises:
-        UsageError: it is not a whole number of ``least`` or more.
+        UsageError: it is not a whole number from ``least`` to ``most``.
     """
     try:
-        number = index(value)
+        number = _index(value)
     except TypeError:
         number = least - 1
-    if number < least or isinstance(value, bool):
-        expected = f"a whole number of {least} or more"
+    if not least <= number <= most:
+        expected = f"a whole number from {least} to {most}"
         raise usage_error(f"'{name}' cannot be {value!r}", expected=expected)
     return number
 
@@ -53,6 +63,26 @@ def text(name: str, value: Any) -> str:
     return str(value)
 
 
+def budget(value: Any) -> Any:
+    """Return a budget: a mapping as it is, or the path of a file.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    return value if isinstance(value, Mapping) else path("budget", value)
+
+
+def path(name: str, value: Any) -> Path:
+    """Return a path.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    if "\0" in text(name, value):
+        raise usage_error(f"'{name}' cannot be {value!r}", expected="a path")
+    return Path(value)
+
+
 def input_shape(size: Any) -> tuple[Dim, ...]:
     """Return an input size, with whole numbers of NumPy as ints.
 
@@ -60,10 +90,23 @@ def input_shape(size: Any) -> tuple[Dim, ...]:
         UsageError: it is not a sequence of whole numbers and formulas.
     """
     try:
-        return tuple(dim if isinstance(dim, Expr) else index(dim) for dim in size)
+        if isinstance(size, bytes) or not (isinstance(size, Sequence) or hasattr(size, "__array__")):
+            raise TypeError
+        return tuple(dim if isinstance(dim, Expr) else _index(dim) for dim in size)
     except TypeError:
         expected = "whole numbers and formulas, such as (3, 224, 224), or a text such as '3xHxW'"
         raise usage_error("not an input size", expected=expected, received=repr(size)) from None
+
+
+def _index(dim: Any) -> int:
+    """Return a whole number as an int; a truth value is not a size.
+
+    Raises:
+        TypeError: it is not a whole number.
+    """
+    if isinstance(dim, bool):
+        raise TypeError
+    return index(dim)
 
 
 def overrides(name: str, values: Any) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import doctest
+import math
 import pickle  # noqa: TID251
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -21,9 +23,21 @@ import cnncli
 from cnncli.algebra import Expr, summed, symbol
 from cnncli.graph import open_spec
 from cnncli.language.shipped import specs
+from cnncli.layers import KINDS
 
 ROOT = Path(__file__).parent.parent
 H, W = symbol("H"), symbol("W")
+PLUGIN = '''
+from cnncli.layers import FromInput, Example, layer
+
+
+@layer("halving")
+class Halving(FromInput):
+    """Half of every value."""
+
+    work = 1
+    examples = (Example("", ((8, 5, 5),)),)
+'''
 
 
 def python(code: str) -> str:
@@ -113,6 +127,28 @@ def test_wrong_sizes_of_formulas(sizes: dict[str, float], message: str) -> None:
         formula(**sizes)
     with pytest.raises(TypeError, match="whole numbers, not float64"):
         formula(H=np.array([1.0]), W=1)
+    for odd in (1.5, True, "3", None):
+        with pytest.raises(TypeError, match="H must be a whole number"):
+            formula(H=np.array([2, odd], dtype=object), W=1)
+    for size in (0, -4, np.array([3, 0])):
+        with pytest.raises(ValueError, match="H must be at least 1"):
+            formula(H=size, W=1)
+
+
+def test_numbers_inside_of_arrays_are_exact_too() -> None:
+    formula = H**4
+    assert isinstance(formula, Expr)
+    assert formula(H=np.array([np.int32(100_000)], dtype=object)).tolist() == [10**20]
+    assert formula(H=np.array([np.uint8(200)], dtype=object)).tolist() == [200**4]
+
+
+def test_labels_of_pandas_do_not_align_sizes() -> None:
+    formula = H * W
+    assert isinstance(formula, Expr)
+    heights, widths = pd.Series([2, 3], index=["a", "b"]), pd.Series([5, 7])
+    assert formula(H=heights, W=widths).tolist() == [10, 21]
+    with pytest.raises(ValueError, match="broadcast"):
+        formula(H=heights, W=pd.Series([1, 2, 3]))
 
 
 def test_arrays_of_different_shapes_broadcast() -> None:
@@ -192,6 +228,23 @@ def test_errors_keep_what_helps() -> None:
         (lambda: cnncli.load("lenet5", input="1x-2"), "'1x-2' is not an input size"),
         (lambda: cnncli.load("lenet5", input=5), "not an input size"),  # type: ignore[arg-type]
         (lambda: cnncli.load("lenet5", input=(1, 32.5, 32)), "not an input size"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5", input=(True, 32, 32)), "not an input size"),
+        (lambda: cnncli.load("lenet5", input=b" @@"), "not an input size"),
+        (lambda: cnncli.load("lenet5", input={64, 1, 32}), "not an input size"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5", input={1: 0, 32: 0}), "not an input size"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("unet", symbolic="width", width=7), "cannot be both set and symbolic"),
+        (lambda: cnncli.load("unet").fit(3, params="7M"), "'variables' cannot be"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5").memory(dtype=np.float32), "'dtype' cannot be"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5").check(3), "'budget' cannot be"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5").probe(seed=2**70), "'seed' cannot be"),
+        (lambda: cnncli.load("lenet5").probe(weights=3), "'weights' cannot be"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5").module(3), "'device' cannot be"),
+        (lambda: cnncli.load("lenet5").module(torch.device("cuda:99")), "no cuda:99"),
+        (lambda: cnncli.load("lenet5").train("digits", run=3), "'run' cannot be"),
+        (lambda: cnncli.load("lenet5").train("digits", run="a\0b"), "'run' cannot be"),
+        (lambda: cnncli.load("lenet5").train(3), "'data' cannot be"),  # type: ignore[arg-type]
+        (lambda: cnncli.load("lenet5").train("digits", device=3), "'device' cannot be"),
+        (lambda: cnncli.evaluate("nowhere", data=3), "'data' cannot be"),  # type: ignore[arg-type]
         (lambda: cnncli.load("lenet5").memory(optimzer="sgd"), "^<argument>.*did you mean 'optimizer'"),
         (lambda: cnncli.load("unet", width=[]), "^(?!.*--set)"),
         (lambda: cnncli.load("unet").fit(params="7M"), "fit\\(\\) without a variable"),
@@ -201,7 +254,7 @@ def test_errors_keep_what_helps() -> None:
         (lambda: cnncli.load("lenet5").memory(1.5), "'batch' cannot be"),  # type: ignore[arg-type]
         (
             lambda: cnncli.load("lenet5").costs(-1),
-            "'batch' cannot be -1 .expected a whole number of 1 or more",
+            "'batch' cannot be -1 .expected a whole number from 1",
         ),
         (lambda: cnncli.load("lenet5").overview("x"), "'batch' cannot be"),  # type: ignore[arg-type]
         (lambda: cnncli.load("lenet5").page(depth=0), "'depth' cannot be"),
@@ -327,6 +380,16 @@ def test_a_module_is_measured_as_its_run_is(tmp_path: Path) -> None:
 
 def test_what_evaluate_refuses() -> None:
     lenet = cnncli.load("lenet5")
+    broken = lenet.module()
+    torch.nn.init.constant_(broken.get_parameter("conv1.weight"), math.nan)
+    for module, message in (
+        (None, "received NoneType"),
+        (lenet.module().half(), "weights of type float16"),
+        (lenet.module("meta"), "weights without values"),
+        (broken, "outputs of the network are not numbers"),
+    ):
+        with pytest.raises(cnncli.UsageError, match=message):
+            lenet.evaluate(module, "digits")  # type: ignore[arg-type]
     with pytest.raises(cnncli.UsageError, match="not a module of this network"):
         lenet.evaluate(torch.nn.Flatten())
     with pytest.raises(cnncli.UsageError, match="other weights"):
@@ -363,3 +426,32 @@ def test_pickled_it_is_the_same_without_its_files(how: dict[str, Any], tmp_path:
     assert again == arch
     assert again.costs().totals == arch.costs().totals
     assert again.settings.epochs == 3
+
+
+def test_probe_leaves_the_generator_alone() -> None:
+    before = torch.get_rng_state()
+    arch = cnncli.load("lenet5")
+    assert arch.probe(1, samples=1) == arch.probe(1, samples=1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_spec_that_is_no_file_is_not_rewritten(tmp_path: Path) -> None:
+    text = "vars: {w: 4}\ninput: [1, 8, 8]\nlayers: [conv: {channels: w, kernel: 3}]"
+    new = tmp_path / "new.yaml"
+    with pytest.raises(cnncli.UsageError, match="not a file cannot be rewritten"):
+        cnncli.loads(text).fit("w", params=500, output=str(new))
+    assert not new.exists()
+
+
+def test_a_plugin_may_be_named_again(tmp_path: Path) -> None:
+    plugin = tmp_path / "halving.py"
+    plugin.write_text(PLUGIN, encoding="utf-8")
+    text = "input: [4]\nlayers: [halving]"
+    try:
+        first = cnncli.loads(text, plugins=plugin)
+        assert first == cnncli.loads(text, plugins=[str(plugin)])
+        plugin.write_text(PLUGIN + "\n", encoding="utf-8")
+        with pytest.raises(cnncli.UsageError, match="has changed since it was loaded"):
+            cnncli.loads(text, plugins=plugin)
+    finally:
+        KINDS.pop("halving", None)

@@ -20,6 +20,7 @@ def call(formula: Expr, sizes: Mapping[str, Any]) -> Any:
 
     Raises:
         TypeError: a symbol is given no size, or a size is not a whole number.
+        ValueError: a size is less than 1.
     """
     missing = sorted(symbols_of(formula) - sizes.keys())
     if missing:
@@ -31,15 +32,34 @@ def call(formula: Expr, sizes: Mapping[str, Any]) -> Any:
 
 def _exact(name: str, size: Any) -> Any:
     """Return a size as Python's integers: a number, or an array of dtype object."""
-    kind = getattr(getattr(size, "dtype", None), "kind", None)
-    if kind is not None and getattr(size, "shape", ()) != ():
-        if kind not in "iuO":
-            raise TypeError(f"{name} must be whole numbers, not {size.dtype}")
-        return size.astype(object)
+    # Without their labels, by which pandas would align the values of two symbols.
+    size = size.to_numpy() if hasattr(size, "to_numpy") else size
+    if getattr(size, "shape", ()) == ():
+        return _whole(name, size)
+    if size.dtype.kind not in "iuO":
+        raise TypeError(f"{name} must be whole numbers, not {size.dtype}")
+    exact = size.astype(object)
+    for place, number in enumerate(exact.flat):
+        exact.flat[place] = _whole(name, number)
+    return exact
+
+
+def _whole(name: str, number: Any) -> int:
+    """Return a size as an int.
+
+    Raises:
+        TypeError: it is not a whole number.
+        ValueError: it is less than 1.
+    """
     try:
-        return index(size)
+        exact = index(number)
     except TypeError:
-        raise TypeError(f"{name} must be a whole number, not {size!r}") from None
+        exact = None
+    if exact is None or isinstance(number, bool):
+        raise TypeError(f"{name} must be a whole number, not {number!r}")
+    if exact < 1:
+        raise ValueError(f"{name} must be at least 1, not {exact}")
+    return exact
 
 
 def _narrow(values: Any) -> Any:

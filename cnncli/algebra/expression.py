@@ -97,8 +97,11 @@ class Expr:
         >>> (3 * symbol("H") // 2)(H=5)
         7
 
+        It is the figure of a network only at sizes that the network accepts.
+
         Raises:
             TypeError: a symbol is given no size, or a size is not a whole number.
+            ValueError: a size is less than 1.
         """
         from cnncli.algebra.calling import call  # noqa: PLC0415 - few commands need it
 

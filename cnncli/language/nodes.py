@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest, shortened
-from cnncli.language.reserved import MODULE_NAMES, PYTHON_WORDS
+from cnncli.language.reserved import MODULE_NAMES, PYTHON_WORDS, TRACED_NAMES
 from cnncli.language.scope import Argument, Scope, interpolate, named
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 
@@ -105,6 +105,8 @@ def _reserved(part: str) -> str:
         return "names that begin with '_' are reserved for torch.nn.Module's own state"
     if part in MODULE_NAMES:
         return f"torch.nn.Module has an attribute '{part}', which the layer would replace"
+    if part in TRACED_NAMES:
+        return f"traced and exported networks have an attribute '{part}', which the layer would replace"
     if part in PYTHON_WORDS:
         return "it is reserved in Python, and torch.fx writes a network as Python code"
     return ""

@@ -65,5 +65,32 @@ MODULE_NAMES: Final = frozenset(
 )
 """The public attributes of ``torch.nn.Module``, written out so that a spec is read without torch."""
 
+TRACED_NAMES: Final = frozenset(
+    {
+        "add_submodule",
+        "code",
+        "code_with_constants",
+        "define",
+        "delete_all_unused_submodules",
+        "delete_submodule",
+        "forward_magic_method",
+        "get_debug_state",
+        "graph",
+        "graph_for",
+        "inlined_graph",
+        "meta",
+        "original_name",
+        "print_readable",
+        "range_constraints",
+        "recompile",
+        "save",
+        "save_to_buffer",
+        "shape_env",
+        "to_folder",
+        "validate_inputs",
+    }
+)
+"""The further public attributes of what torch.fx, torch.export and torch.jit make of a module."""
+
 PYTHON_WORDS: Final = frozenset({*kwlist, "self"})
 """Words that mean something else in the Python code of a network, which torch.fx writes."""

@@ -15,6 +15,8 @@ from cnncli.diagnostics import UsageError, usage_error
 from cnncli.layers.registry import KINDS
 
 GROUP: Final = "cnncli.layers"
+_LOADED: Final[dict[Path, bytes]] = {}
+"""The files that were loaded, with their contents."""
 
 
 def load_installed() -> bool:
@@ -36,14 +38,22 @@ def load_installed() -> bool:
 
 
 def load_file(path: str) -> None:
-    """Import a local file that registers kinds.
+    """Import a local file that registers kinds; once, however often it is named.
 
     Raises:
-        UsageError: there is no such file, or it cannot be imported.
+        UsageError: there is no such file, it cannot be imported, or it has changed since it was.
     """
     file = Path(path)
     if not _is_python(file):
         raise usage_error(f"no such plug-in: '{path}'", expected="a Python file that registers kinds")
+    try:
+        place, content = file.resolve(), file.read_bytes()
+    except OSError as error:
+        raise _broken(path, error) from error
+    if place in _LOADED:
+        if _LOADED[place] == content:
+            return
+        raise usage_error(f"the plug-in '{path}' has changed since it was loaded", hint="restart Python")
     name = f"cnncli_plugin_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
@@ -54,6 +64,7 @@ def load_file(path: str) -> None:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise _broken(path, error) from error
+    _LOADED[place] = content
 
 
 def _is_python(file: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
+from cnncli.language.nodes import RESERVED
 from cnncli.language.shorthand import ACTIVATION, NORM, SHORTHAND
 from cnncli.layers.kind import Kind
 from cnncli.recipe.criteria import CRITERIA
@@ -36,6 +37,8 @@ def layer(name: str, *, norm: str = "", activation: bool = False) -> Callable[[K
             )
         if name in KINDS:
             raise TypeError(f"kind '{name}' is already registered")
+        if not name.isidentifier() or name in RESERVED:
+            raise TypeError(f"a kind cannot be called '{name}': one word is needed that no key of a node is")
         kind.keyword = name
         kind.family = kind.__dict__.get("family", kind.__module__.rpartition(".")[2])
         KINDS[name] = kind

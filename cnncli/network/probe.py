@@ -7,6 +7,7 @@ Everything is computed in float64, where rounding is far below any real differen
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -16,15 +17,17 @@ from cnncli.analysis.space.shifts import Shift, shifts
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT, OUTPUT
 from cnncli.network.claims import claims
-from cnncli.network.network import Network, build_network
+from cnncli.network.network import Network
 from cnncli.network.registry import arguments
 from cnncli.results.probe import Change, Claim, Found, Probe
 
 
-def seeded(graph: Graph, seed: int) -> Network:
-    """Return a newly initialized network; the seed also determines the images that are drawn afterwards."""
-    torch.manual_seed(seed)
-    return build_network(graph)
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's generator of the CPU for a while; afterwards it continues as if nothing had been drawn."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 def probe(graph: Graph, network: Network, most: int, samples: int) -> Probe:

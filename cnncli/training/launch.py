@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from cnncli.graph import Graph, Opened, open_text
 from cnncli.language.writer import to_yaml
 from cnncli.network import Network, build_network
 from cnncli.recipe.train import Train, with_overrides
-from cnncli.results.training import Evaluated, Introduction, Reading, Trained
+from cnncli.results.training import Evaluated, Evaluation, Introduction, Reading, Trained
 from cnncli.training.data import normalization
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import load
@@ -168,11 +169,11 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
     load_weights(network, run.weights)
     network.to(where)
     figures = evaluate(network, dataset.test, run.record.normalization, where, _main_criterion(graph))
-    return Evaluated(run.record.name, dataset.name, dataset.classes, figures)
+    return Evaluated(run.record.name, dataset.name, dataset.classes, _sound(figures))
 
 
 def evaluate_module(
-    graph: Graph, module: nn.Module, settings: Train, data: str | None, reading: Reading = None
+    graph: Graph, module: object, settings: Train, data: str | None, reading: Reading = None
 ) -> Evaluated:
     """Measure a module on the held-out part of data, on the device of its parameters.
 
@@ -181,29 +182,52 @@ def evaluate_module(
     Raises:
         UsageError: it is not a module of this network, or the data does not match the network.
     """
-    _check_network(graph, module)
+    network = _checked_network(graph, module)
     source = data if data is not None else settings.data
     dataset = load(source, whole_shape(graph.input), settings.resize, reading)
     check_classes(heads_of(graph), len(dataset.classes))
-    device = next((each.device for each in module.parameters()), torch.device("cpu"))
+    device = next((each.device for each in network.parameters()), torch.device("cpu"))
     figures = evaluate(
-        module, dataset.test, normalization.measure(dataset.train.images), device, _main_criterion(graph)
+        network, dataset.test, normalization.measure(dataset.train.images), device, _main_criterion(graph)
     )
-    return Evaluated(graph.name, dataset.name, dataset.classes, figures)
+    return Evaluated(graph.name, dataset.name, dataset.classes, _sound(figures))
 
 
-def _check_network(graph: Graph, module: nn.Module) -> None:
-    """Check that a module is, or wraps, a network with the tensors of this graph.
+def _sound(figures: Evaluation) -> Evaluation:
+    """Return figures of outputs that are numbers.
+
+    Raises:
+        UsageError: some output is not a number.
+    """
+    if math.isnan(figures.loss):
+        message = "outputs of the network are not numbers, so they predict nothing"
+        raise usage_error(message, expected="finite weights", hint="did the training diverge?")
+    return figures
+
+
+def _checked_network(graph: Graph, module: object) -> nn.Module:
+    """Return a module that is, or wraps, a network with the tensors of this graph.
 
     Raises:
         UsageError: it is another module.
     """
-    found = next((each for each in module.modules() if isinstance(each, Network)), None)
-    if found is not None and _shapes(found) == _shapes(build_network(graph, "meta")):
-        return
+    modules = module.modules() if isinstance(module, nn.Module) else ()
+    found = next((each for each in modules if isinstance(each, Network)), None)
+    received = type(module).__name__ if found is None else _difference(graph, found)
+    if isinstance(module, nn.Module) and not received:
+        return module
     expected = f"what module() of {graph.name} returns, possibly wrapped"
-    received = type(module).__name__ if found is None else "a network with other weights"
     raise usage_error("not a module of this network", expected=expected, received=received)
+
+
+def _difference(graph: Graph, network: nn.Module) -> str:
+    """Return in what the tensors of a network are not those of the graph's; nothing if they agree."""
+    if _shapes(network) != _shapes(build_network(graph, "meta")):
+        return "a network with other weights"
+    others = {each.dtype for each in network.parameters()} - {torch.float32}
+    if others:
+        return f"weights of type {listing(sorted(str(each).removeprefix('torch.') for each in others))}"
+    return "weights without values" if any(each.is_meta for each in network.parameters()) else ""
 
 
 def _shapes(network: nn.Module) -> dict[str, torch.Size]:

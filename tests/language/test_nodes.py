@@ -118,6 +118,10 @@ class TestName:
         found = fault(f"layers: [{{relu: , name: {name}}}]")
         assert "torch.nn.Module" in found.message
 
+    @pytest.mark.parametrize("name", ["graph", "code", "meta.x", "save"])
+    def test_names_of_traced_networks_are_reserved(self, name: str) -> None:
+        assert "traced and exported networks" in fault(f"layers: [{{relu: , name: {name}}}]").message
+
     @pytest.mark.parametrize("name", ["class", "a.lambda", "None", "self"])
     def test_words_of_python_are_reserved(self, name: str) -> None:
         assert "reserved in Python" in fault(f"layers: [{{relu: , name: {name}}}]").message

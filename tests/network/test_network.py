@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cnncli.diagnostics import CnncliError
 from cnncli.graph import Graph, open_text
-from cnncli.language.reserved import MODULE_NAMES
+from cnncli.language.reserved import MODULE_NAMES, TRACED_NAMES
 from cnncli.layers import KINDS, Example, FromInput, layer
 from cnncli.network import Network, build_network
 from tests.network.support import HEADS, RESIDUAL, SKIPS, example, graph_of, network_of
@@ -55,6 +55,18 @@ def test_no_node_hides_what_a_network_has() -> None:
     own = {name for name in (*dir(Network), *vars(small())) if not name.startswith("_")}
     assert public == MODULE_NAMES
     assert own == MODULE_NAMES
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch prefers export to script
+def test_no_node_hides_what_a_traced_network_has() -> None:
+    network = small().eval()
+    traced = torch.fx.symbolic_trace(network)
+    exported = torch.export.export(network, (torch.zeros(2, 1, 4, 4),)).module()
+    found = {
+        name for each in (traced, exported, torch.jit.script(network)) for name in (*dir(each), *vars(each))
+    }
+    layers = {name for name, _ in network.named_children()}
+    assert {name for name in found - layers if not name.startswith("_")} - MODULE_NAMES == TRACED_NAMES
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch prefers export to script

@@ -7,6 +7,7 @@ import torch
 
 from cnncli.analysis.space.shifts import Shift
 from cnncli.graph import Graph
+from cnncli.network import build_network
 from cnncli.network import probe as module
 from cnncli.network.claims import claims
 from cnncli.network.probe import probe, seeded
@@ -18,7 +19,12 @@ SUITE = 60
 
 
 def measure(graph: Graph, most: int = 1) -> Probe:
-    return probe(graph, seeded(graph, 0), most, 1)
+    return measure_with(graph, 0, most)
+
+
+def measure_with(graph: Graph, seed: int, most: int = 1) -> Probe:
+    with seeded(seed):
+        return probe(graph, build_network(graph), most, 1)
 
 
 @pytest.mark.parametrize("text", [RESIDUAL, SKIPS])
@@ -140,6 +146,6 @@ heads:
     first, again = measure(graph_of(text)), measure(graph_of(text))
     assert first.changes.keys() == {"label", "map"}
     assert first == again
-    other = probe(graph_of(text), seeded(graph_of(text), 1), 1, 1)
+    other = measure_with(graph_of(text), 1)
     assert other.changes != first.changes
     assert torch.get_default_dtype() is torch.float32
