@@ -435,7 +435,7 @@ def test_probe_leaves_the_generator_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_spec_that_is_no_file_is_not_rewritten(tmp_path: Path) -> None:
+def test_a_spec_from_a_text_is_not_rewritten(tmp_path: Path) -> None:
     text = "vars: {w: 4}\ninput: [1, 8, 8]\nlayers: [conv: {channels: w, kernel: 3}]"
     new = tmp_path / "new.yaml"
     with pytest.raises(cnncli.UsageError, match="not a file cannot be rewritten"):
