@@ -48,7 +48,7 @@ class Network(nn.Module):
     _plans: Plans
 
     def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
-        """Return the output for a batch (n, *input); by name of the head if the spec has heads.
+        """Return the output for a batch (n, *input); a mapping by head if there are others than ``output``.
 
         Every tensor is released after its last use.
         """
