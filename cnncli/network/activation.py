@@ -23,8 +23,8 @@ class ScaledTanh(nn.Module):
 _MAKE: Final[dict[type[Kind[Any]], Callable[[Any], nn.Module]]] = {
     kinds.ReLU: lambda _: nn.ReLU(),
     kinds.ReLU6: lambda _: nn.ReLU6(),
-    kinds.LeakyReLU: lambda kind: nn.LeakyReLU(kind.slope),
-    kinds.ELU: lambda kind: nn.ELU(kind.alpha),
+    kinds.LeakyReLU: lambda layer: nn.LeakyReLU(layer.slope),
+    kinds.ELU: lambda layer: nn.ELU(layer.alpha),
     kinds.GELU: lambda _: nn.GELU(),
     kinds.SiLU: lambda _: nn.SiLU(),
     kinds.Mish: lambda _: nn.Mish(),
@@ -40,12 +40,12 @@ _MAKE: Final[dict[type[Kind[Any]], Callable[[Any], nn.Module]]] = {
 
 
 @builder(*_MAKE)
-def activation(kind: Kind[Any], input_shape: Sizes) -> nn.Module:
+def activation(layer: Kind[Any], input_shape: Sizes) -> nn.Module:
     """Return the module of an activation that does not depend on the input shape."""
-    return _MAKE[type(kind)](kind)
+    return _MAKE[type(layer)](layer)
 
 
 @builder(kinds.PReLU)
-def prelu(kind: kinds.PReLU, input_shape: Sizes) -> nn.Module:
+def prelu(layer: kinds.PReLU, input_shape: Sizes) -> nn.Module:
     """Return torch's own module; its parameter has one slope, or one for each channel."""
-    return nn.PReLU(1 if kind.shared else input_shape[0], kind.start)
+    return nn.PReLU(1 if layer.shared else input_shape[0], layer.start)

@@ -23,11 +23,11 @@ class Routing(nn.Module):
     Maps (n, channels, *positions) to output capsules (n, count, size).
     """
 
-    def __init__(self, kind: Capsules, input_shape: Sizes) -> None:
+    def __init__(self, layer: Capsules, input_shape: Sizes) -> None:
         super().__init__()
-        self.reads, self.routings = kind.reads, kind.routings
-        self.outputs = prod(input_shape) // kind.reads, whole(kind.count), whole(kind.size)
-        self.weight = nn.Parameter(torch.empty(*self.outputs, kind.reads))
+        self.reads, self.routings = layer.reads, layer.routings
+        self.outputs = prod(input_shape) // layer.reads, whole(layer.count), whole(layer.size)
+        self.weight = nn.Parameter(torch.empty(*self.outputs, layer.reads))
 
     def forward(self, x: Tensor) -> Tensor:
         u = _squash(x.unflatten(1, (-1, self.reads)).movedim(2, -1).flatten(1, -2))
@@ -71,15 +71,15 @@ def _root(
 
 
 @builder(Capsules)
-def capsules(kind: Capsules, input_shape: Sizes) -> nn.Module:
+def capsules(layer: Capsules, input_shape: Sizes) -> nn.Module:
     """Return a module whose output capsules initially have a length of about 1/5.
 
     A sum s of predictions by capsules of length 1, each coupled by 1 / count, has an expected |s|^2 of
     size * inputs * variance / count^2. It is set to 1/4, because squashing a long vector has a vanishing
     derivative.
     """
-    module = Routing(kind, input_shape)
-    initialize(module, 8 * whole(kind.size) * len(module.weight) / whole(kind.count) ** 2)
+    module = Routing(layer, input_shape)
+    initialize(module, 8 * whole(layer.size) * len(module.weight) / whole(layer.count) ** 2)
     return module
 
 
@@ -96,7 +96,7 @@ class Lengths(nn.Module):
 
 
 @builder(CapsuleLength)
-def capsulelength(kind: CapsuleLength, input_shape: Sizes) -> nn.Module:
+def capsulelength(layer: CapsuleLength, input_shape: Sizes) -> nn.Module:
     """Return a module that computes lengths over all positions."""
     return Lengths()
 
@@ -115,6 +115,6 @@ class Longest(nn.Module):
 
 
 @builder(CapsuleMask)
-def capsulemask(kind: CapsuleMask, input_shape: Sizes) -> nn.Module:
+def capsulemask(layer: CapsuleMask, input_shape: Sizes) -> nn.Module:
     """Return a module that masks by length."""
     return Longest(input_shape)

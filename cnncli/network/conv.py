@@ -37,11 +37,11 @@ class _OwnConv(nn.Module):
         flip: bool
         axes: list[int]
 
-    def pads_as(self, kind: Conv, input_shape: Sizes) -> None:
+    def pads_as(self, layer: Conv, input_shape: Sizes) -> None:
         """Set how inputs are padded, and along which axes kernels are mirrored."""
-        self.amounts = pads_by_size(kind.windows(input_shape))
-        self.mode, self.value = kind.padding_mode, kind.padding_value
-        self.flip, self.axes = kind.flip, list(range(2, len(input_shape) + 1))
+        self.amounts = pads_by_size(layer.windows(input_shape))
+        self.mode, self.value = layer.padding_mode, layer.padding_value
+        self.flip, self.axes = layer.flip, list(range(2, len(input_shape) + 1))
 
     def forward(self, x: Tensor) -> Tensor:
         kernels = self.kernels()
@@ -82,14 +82,14 @@ class TableConv(_OwnConv):
     device.
     """
 
-    def __init__(self, kind: Conv, table: Table, input_shape: Sizes) -> None:
+    def __init__(self, layer: Conv, table: Table, input_shape: Sizes) -> None:
         super().__init__()
         rank = len(input_shape) - 1
-        self.pads_as(kind, input_shape)
-        channels, self.kernel = whole(kind.channels), list(along(kind.kernel, rank))
+        self.pads_as(layer, input_shape)
+        channels, self.kernel = whole(layer.channels), list(along(layer.kernel, rank))
         self.weight = nn.Parameter(torch.empty(connected(table), *self.kernel))
-        self.bias = nn.Parameter(torch.empty(channels)) if kind.bias else None
-        self.stride, self.dilation, self.groups = along(kind.stride, rank), along(kind.dilation, rank), 1
+        self.bias = nn.Parameter(torch.empty(channels)) if layer.bias else None
+        self.stride, self.dilation, self.groups = along(layer.stride, rank), along(layer.dilation, rank), 1
         self.shape = [channels, input_shape[0], *self.kernel]
         places = [out * input_shape[0] + channel for out, row in enumerate(table) for channel in row]
         self.runs, self.gaps = _runs_and_gaps(places, channels * input_shape[0])
@@ -123,31 +123,31 @@ def _runs_and_gaps(places: Sequence[int], end: int) -> tuple[list[int], list[int
 
 
 @builder(Conv)
-def conv(kind: Conv, input_shape: Sizes) -> nn.Module:
+def conv(layer: Conv, input_shape: Sizes) -> nn.Module:
     """Return torch's own module if it supports the arguments, otherwise one with the same parameter names."""
-    area = prod(along(kind.kernel, len(input_shape) - 1))
-    if kind.table is None:
-        module, channels = _dense(kind, input_shape), input_shape[0] / whole(kind.groups)
+    area = prod(along(layer.kernel, len(input_shape) - 1))
+    if layer.table is None:
+        module, channels = _dense(layer, input_shape), input_shape[0] / whole(layer.groups)
     else:
-        module = TableConv(kind, kind.table, input_shape)
-        channels = connected(kind.table) / whole(kind.channels)
+        module = TableConv(layer, layer.table, input_shape)
+        channels = connected(layer.table) / whole(layer.channels)
     initialize(module, channels * area)
     return module
 
 
-def _dense(kind: Conv, input_shape: Sizes) -> nn.Module:
+def _dense(layer: Conv, input_shape: Sizes) -> nn.Module:
     """Return a convolution in which every output channel reads every input channel of its group."""
     rank = len(input_shape) - 1
-    windows = kind.windows(input_shape)
-    kernel, stride, dilation = (along(each, rank) for each in (kind.kernel, kind.stride, kind.dilation))
-    settings = {"stride": stride, "dilation": dilation, "groups": kind.groups, "bias": kind.bias}
-    channels = input_shape[0], kind.channels
+    windows = layer.windows(input_shape)
+    kernel, stride, dilation = (along(each, rank) for each in (layer.kernel, layer.stride, layer.dilation))
+    settings = {"stride": stride, "dilation": dilation, "groups": layer.groups, "bias": layer.bias}
+    channels = input_shape[0], layer.channels
     module: Any
-    if kind.is_native(input_shape):
+    if layer.is_native(input_shape):
         module = by_rank(CONV, input_shape)(*channels, kernel, padding=native_pads(windows), **settings)
     else:
         module = by_rank(_OWN, input_shape)(*channels, kernel, **settings)
-        module.pads_as(kind, input_shape)
+        module.pads_as(layer, input_shape)
     assert isinstance(module, nn.Module)
     return module
 
@@ -194,28 +194,28 @@ _CUT: Final[dict[int, type[Any]]] = {1: CutConvTranspose1d, 2: CutConvTranspose2
 
 
 @builder(ConvTranspose)
-def convtranspose(kind: ConvTranspose, input_shape: Sizes) -> nn.Module:
+def convtranspose(layer: ConvTranspose, input_shape: Sizes) -> nn.Module:
     """Return torch's own module if it can cut as required, otherwise one that cuts afterwards.
 
     torch removes ``before`` at both ends and can add a limited ``output_padding`` at the end.
     """
-    windows = kind.windows(input_shape)
-    native = kind.is_native(input_shape)
+    windows = layer.windows(input_shape)
+    native = layer.is_native(input_shape)
     settings = {
         "kernel_size": tuple(window.kernel for window in windows),
         "stride": tuple(window.stride for window in windows),
         "dilation": tuple(window.dilation for window in windows),
-        "groups": kind.groups,
-        "bias": kind.bias,
+        "groups": layer.groups,
+        "bias": layer.bias,
     }
     if native:
         extra = tuple(window.uneven for window in windows)
         settings |= {"padding": tuple(window.before for window in windows), "output_padding": extra}
     make = by_rank(_TRANSPOSED if native else _CUT, input_shape)
-    module: nn.Module = make(input_shape[0], kind.channels, **settings)
+    module: nn.Module = make(input_shape[0], layer.channels, **settings)
     if not native:
         module.margins = [(-window.before, window.output_padding - window.after) for window in windows]  # type: ignore[assignment]
     # Copies of the kernel overlap: on average, this many contribute to an output along each axis.
     overlap = prod(window.kernel / window.stride for window in windows)
-    initialize(module, max(input_shape[0] // whole(kind.groups) * overlap, 1))
+    initialize(module, max(input_shape[0] // whole(layer.groups) * overlap, 1))
     return module

@@ -15,9 +15,9 @@ from cnncli.network.registry import Sizes, builder
 
 
 @builder(Linear)
-def linear(kind: Linear, input_shape: Sizes) -> nn.Module:
+def linear(layer: Linear, input_shape: Sizes) -> nn.Module:
     """Return torch's own module."""
-    module = nn.Linear(input_shape[0], whole(kind.features), bias=kind.bias)
+    module = nn.Linear(input_shape[0], whole(layer.features), bias=layer.bias)
     initialize(module, input_shape[0])
     return module
 
@@ -38,7 +38,7 @@ class Distances(nn.Module):
 
 
 @builder(RBF)
-def rbf(kind: RBF, input_shape: Sizes) -> nn.Module:
+def rbf(layer: RBF, input_shape: Sizes) -> nn.Module:
     """Return a module with the pictures as prototypes, row by row, +1 for ink."""
     ink = [[1.0 if dot == "#" else -1.0 for dot in "".join(rows.split())] for rows in DIGITS]
-    return Distances(torch.tensor(ink[: kind.classes]))
+    return Distances(torch.tensor(ink[: layer.classes]))

@@ -16,10 +16,10 @@ fx.wrap("aligned")
 class Joined(nn.Module):
     """A join that first aligns the sizes of its branches, if required."""
 
-    def __init__(self, kind: Join) -> None:
+    def __init__(self, layer: Join) -> None:
         super().__init__()
-        self.align = kind.align
-        self.scales = isinstance(kind, Multiply)
+        self.align = layer.align
+        self.scales = isinstance(layer, Multiply)
 
     def parts(self, branches: list[Tensor]) -> list[Tensor]:
         """Return the branches with equal sizes.
@@ -106,18 +106,18 @@ def _is_scale(branch: Tensor) -> bool:
 
 
 @builder(Concat)
-def concat(kind: Concat, input_shape: tuple[Sizes, ...]) -> nn.Module:
+def concat(layer: Concat, input_shape: tuple[Sizes, ...]) -> nn.Module:
     """Return a concatenation."""
-    return Concatenated(kind)
+    return Concatenated(layer)
 
 
 @builder(Add)
-def add(kind: Add, input_shape: tuple[Sizes, ...]) -> nn.Module:
+def add(layer: Add, input_shape: tuple[Sizes, ...]) -> nn.Module:
     """Return a sum."""
-    return Summed(kind)
+    return Summed(layer)
 
 
 @builder(Multiply)
-def multiply(kind: Multiply, input_shape: tuple[Sizes, ...]) -> nn.Module:
+def multiply(layer: Multiply, input_shape: tuple[Sizes, ...]) -> nn.Module:
     """Return a product."""
-    return Multiplied(kind)
+    return Multiplied(layer)

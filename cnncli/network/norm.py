@@ -25,10 +25,10 @@ _INSTANCE_NORM: Final[dict[int, type[Any]]] = {
 
 
 @builder(BatchNorm)
-def batchnorm(kind: BatchNorm, input_shape: Sizes) -> nn.Module:
+def batchnorm(layer: BatchNorm, input_shape: Sizes) -> nn.Module:
     """Return torch's own module, which has the counter ``num_batches_tracked`` as an additional buffer."""
     make = by_rank(BATCH_NORM, input_shape)
-    module: nn.Module = make(input_shape[0], kind.eps, kind.momentum, affine=kind.affine)
+    module: nn.Module = make(input_shape[0], layer.eps, layer.momentum, affine=layer.affine)
     return module
 
 
@@ -53,27 +53,27 @@ class ChannelNorm(nn.LayerNorm):
 
 
 @builder(LayerNorm)
-def layernorm(kind: LayerNorm, input_shape: Sizes) -> nn.Module:
+def layernorm(layer: LayerNorm, input_shape: Sizes) -> nn.Module:
     """Return the module; with ``over: all`` and ``affine`` it accepts the spec's input size only."""
-    if kind.over == "channels":
-        return ChannelNorm(input_shape[0], kind.eps, elementwise_affine=kind.affine)
-    return nn.LayerNorm(input_shape, kind.eps) if kind.affine else SampleNorm(kind.eps)
+    if layer.over == "channels":
+        return ChannelNorm(input_shape[0], layer.eps, elementwise_affine=layer.affine)
+    return nn.LayerNorm(input_shape, layer.eps) if layer.affine else SampleNorm(layer.eps)
 
 
 @builder(GroupNorm)
-def groupnorm(kind: GroupNorm, input_shape: Sizes) -> nn.Module:
+def groupnorm(layer: GroupNorm, input_shape: Sizes) -> nn.Module:
     """Return torch's own module."""
-    return nn.GroupNorm(whole(kind.groups), input_shape[0], kind.eps, kind.affine)
+    return nn.GroupNorm(whole(layer.groups), input_shape[0], layer.eps, layer.affine)
 
 
 @builder(InstanceNorm)
-def instancenorm(kind: InstanceNorm, input_shape: Sizes) -> nn.Module:
+def instancenorm(layer: InstanceNorm, input_shape: Sizes) -> nn.Module:
     """Return torch's own module, without running statistics."""
-    module: nn.Module = by_rank(_INSTANCE_NORM, input_shape)(input_shape[0], kind.eps, affine=kind.affine)
+    module: nn.Module = by_rank(_INSTANCE_NORM, input_shape)(input_shape[0], layer.eps, affine=layer.affine)
     return module
 
 
 @builder(LocalResponseNorm)
-def localresponsenorm(kind: LocalResponseNorm, input_shape: Sizes) -> nn.Module:
+def localresponsenorm(layer: LocalResponseNorm, input_shape: Sizes) -> nn.Module:
     """Return torch's own module, which divides alpha by the size."""
-    return nn.LocalResponseNorm(kind.size, kind.alpha, kind.beta, kind.k)
+    return nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)

@@ -180,48 +180,48 @@ def _along(values: Tensor, axis: int, rank: int) -> Tensor:
     return values.view([-1] + [1] * (rank - 1 - axis))
 
 
-def _native(kind: Pool, input_shape: Sizes) -> dict[str, Any] | None:
+def _native(layer: Pool, input_shape: Sizes) -> dict[str, Any] | None:
     """Return the arguments of torch's own layers, or None if those cannot compute it."""
-    windows = kind.windows(input_shape)
-    if not kind.is_native(input_shape):
+    windows = layer.windows(input_shape)
+    if not layer.is_native(input_shape):
         return None
     return {
         "kernel_size": tuple(window.kernel for window in windows),
         "stride": tuple(window.stride for window in windows),
         "padding": native_pads(windows),
-        "ceil_mode": kind.ceil_mode and not windows[0].same,
+        "ceil_mode": layer.ceil_mode and not windows[0].same,
     }
 
 
 @builder(MaxPool)
-def maxpool(kind: MaxPool, input_shape: Sizes) -> nn.Module:
+def maxpool(layer: MaxPool, input_shape: Sizes) -> nn.Module:
     """Return a module that ignores padded positions."""
-    native = _native(kind, input_shape)
+    native = _native(layer, input_shape)
     if native is None:
-        return Maximum(kind.windows(input_shape))
+        return Maximum(layer.windows(input_shape))
     module: nn.Module = by_rank(_MAX, input_shape)(**native)
     return module
 
 
 @builder(MinPool)
-def minpool(kind: MinPool, input_shape: Sizes) -> nn.Module:
+def minpool(layer: MinPool, input_shape: Sizes) -> nn.Module:
     """Return a minimum; torch has no such layer."""
-    return Minimum(kind.windows(input_shape))
+    return Minimum(layer.windows(input_shape))
 
 
 @builder(MedianPool)
-def medianpool(kind: MedianPool, input_shape: Sizes) -> nn.Module:
+def medianpool(layer: MedianPool, input_shape: Sizes) -> nn.Module:
     """Return a median; torch has no such layer."""
-    return Median(kind.windows(input_shape))
+    return Median(layer.windows(input_shape))
 
 
 @builder(AvgPool)
-def avgpool(kind: AvgPool, input_shape: Sizes) -> nn.Module:
+def avgpool(layer: AvgPool, input_shape: Sizes) -> nn.Module:
     """Return a mean that includes padded zeros or ignores them."""
-    native = _native(kind, input_shape)
+    native = _native(layer, input_shape)
     if native is None:
-        return Mean(kind.windows(input_shape), count_padding=kind.count_padding)
-    module: nn.Module = by_rank(_AVG, input_shape)(**native, count_include_pad=kind.count_padding)
+        return Mean(layer.windows(input_shape), count_padding=layer.count_padding)
+    module: nn.Module = by_rank(_AVG, input_shape)(**native, count_include_pad=layer.count_padding)
     return module
 
 
@@ -243,9 +243,9 @@ class Subsampling(nn.Module):
 
 
 @builder(Subsample)
-def subsample(kind: Subsample, input_shape: Sizes) -> nn.Module:
+def subsample(layer: Subsample, input_shape: Sizes) -> nn.Module:
     """Return a layer that starts as average pooling."""
-    return Subsampling(kind.windows(input_shape), input_shape[0])
+    return Subsampling(layer.windows(input_shape), input_shape[0])
 
 
 class GlobalMean(nn.Module):
@@ -273,26 +273,26 @@ class GlobalMaximum(nn.Module):
 
 
 @builder(GlobalAvgPool)
-def globalavgpool(kind: GlobalAvgPool, input_shape: Sizes) -> nn.Module:
+def globalavgpool(layer: GlobalAvgPool, input_shape: Sizes) -> nn.Module:
     """Return the mean over all positions."""
-    return GlobalMean(len(input_shape) - 1, keepdims=kind.keepdims)
+    return GlobalMean(len(input_shape) - 1, keepdims=layer.keepdims)
 
 
 @builder(GlobalMaxPool)
-def globalmaxpool(kind: GlobalMaxPool, input_shape: Sizes) -> nn.Module:
+def globalmaxpool(layer: GlobalMaxPool, input_shape: Sizes) -> nn.Module:
     """Return the largest value over all positions."""
-    return GlobalMaximum(len(input_shape) - 1, keepdims=kind.keepdims)
+    return GlobalMaximum(len(input_shape) - 1, keepdims=layer.keepdims)
 
 
 @builder(AdaptiveAvgPool)
-def adaptiveavgpool(kind: AdaptiveAvgPool, input_shape: Sizes) -> nn.Module:
+def adaptiveavgpool(layer: AdaptiveAvgPool, input_shape: Sizes) -> nn.Module:
     """Return torch's own module."""
-    module: nn.Module = by_rank(_ADAPTIVE_AVG, input_shape)(along(kind.size, len(input_shape) - 1))
+    module: nn.Module = by_rank(_ADAPTIVE_AVG, input_shape)(along(layer.size, len(input_shape) - 1))
     return module
 
 
 @builder(AdaptiveMaxPool)
-def adaptivemaxpool(kind: AdaptiveMaxPool, input_shape: Sizes) -> nn.Module:
+def adaptivemaxpool(layer: AdaptiveMaxPool, input_shape: Sizes) -> nn.Module:
     """Return torch's own module."""
-    module: nn.Module = by_rank(_ADAPTIVE_MAX, input_shape)(along(kind.size, len(input_shape) - 1))
+    module: nn.Module = by_rank(_ADAPTIVE_MAX, input_shape)(along(layer.size, len(input_shape) - 1))
     return module

@@ -25,7 +25,7 @@ class NoOperationError(ValueError):
 
 
 def builder(*kinds: type[Kind[Any]]) -> Callable[[B], B]:
-    """Register a function ``(kind, input_shape) -> module`` for these kinds.
+    """Register a function ``(layer, input_shape) -> module`` for layers of these kinds.
 
     ``input_shape`` does not include the batch, and the module takes one tensor (batch, *input_shape). For a
     join, ``input_shape`` is the tuple of the branches' shapes, and the module takes a list of tensors.

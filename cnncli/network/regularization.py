@@ -15,15 +15,15 @@ _CHANNEL_DROPOUT: Final[dict[int, type[Any]]] = {1: nn.Dropout1d, 2: nn.Dropout2
 
 
 @builder(Dropout)
-def dropout(kind: Dropout, input_shape: Sizes) -> nn.Module:
+def dropout(layer: Dropout, input_shape: Sizes) -> nn.Module:
     """Return torch's own module."""
-    return nn.Dropout(kind.probability)
+    return nn.Dropout(layer.probability)
 
 
 @builder(Dropout2d)
-def dropout2d(kind: Dropout2d, input_shape: Sizes) -> nn.Module:
+def dropout2d(layer: Dropout2d, input_shape: Sizes) -> nn.Module:
     """Return torch's own module for whole channels."""
-    module: nn.Module = by_rank(_CHANNEL_DROPOUT, input_shape)(kind.probability)
+    module: nn.Module = by_rank(_CHANNEL_DROPOUT, input_shape)(layer.probability)
     return module
 
 
@@ -43,9 +43,9 @@ class SampleDropout(nn.Module):
 
 
 @builder(DropPath)
-def droppath(kind: DropPath, input_shape: Sizes) -> nn.Module:
+def droppath(layer: DropPath, input_shape: Sizes) -> nn.Module:
     """Return a module that draws once for each sample."""
-    return SampleDropout(kind.probability, len(input_shape))
+    return SampleDropout(layer.probability, len(input_shape))
 
 
 class GaussianNoise(nn.Module):
@@ -60,6 +60,6 @@ class GaussianNoise(nn.Module):
 
 
 @builder(Noise)
-def noise(kind: Noise, input_shape: Sizes) -> nn.Module:
+def noise(layer: Noise, input_shape: Sizes) -> nn.Module:
     """Return a module that draws once for each value."""
-    return GaussianNoise(kind.sigma)
+    return GaussianNoise(layer.sigma)

@@ -34,13 +34,13 @@ _LINEAR: Final = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 @builder(Identity)
-def identity(kind: Identity, input_shape: Sizes) -> nn.Module:
+def identity(layer: Identity, input_shape: Sizes) -> nn.Module:
     """Return torch's own module."""
     return nn.Identity()
 
 
 @builder(Flatten)
-def flatten(kind: Flatten, input_shape: Sizes) -> nn.Module:
+def flatten(layer: Flatten, input_shape: Sizes) -> nn.Module:
     """Return torch's own module."""
     return nn.Flatten()
 
@@ -57,9 +57,9 @@ class Reshaped(nn.Module):
 
 
 @builder(Reshape)
-def reshape(kind: Reshape, input_shape: Sizes) -> nn.Module:
+def reshape(layer: Reshape, input_shape: Sizes) -> nn.Module:
     """Return a module that keeps the batch."""
-    return Reshaped(whole_shape(kind.shape))
+    return Reshaped(whole_shape(layer.shape))
 
 
 class Resized(nn.Module):
@@ -75,19 +75,19 @@ class Resized(nn.Module):
 
 
 @builder(Upsample)
-def upsample(kind: Upsample, input_shape: Sizes) -> nn.Module:
+def upsample(layer: Upsample, input_shape: Sizes) -> nn.Module:
     """Return a module that interpolates.
 
     Repetition uses ``nearest-exact``, because ``nearest`` picks a wrong neighbor for factors such as 49.
     """
-    mode = "nearest-exact" if kind.mode == "nearest" else by_rank(_LINEAR, input_shape)
-    return Resized(along(kind.scale, len(input_shape) - 1), mode)
+    mode = "nearest-exact" if layer.mode == "nearest" else by_rank(_LINEAR, input_shape)
+    return Resized(along(layer.scale, len(input_shape) - 1), mode)
 
 
 @builder(PixelShuffle)
-def pixelshuffle(kind: PixelShuffle, input_shape: Sizes) -> nn.Module:
+def pixelshuffle(layer: PixelShuffle, input_shape: Sizes) -> nn.Module:
     """Return torch's own module."""
-    return nn.PixelShuffle(kind.scale)
+    return nn.PixelShuffle(layer.scale)
 
 
 class Interleaved(nn.Module):
@@ -103,9 +103,9 @@ class Interleaved(nn.Module):
 
 
 @builder(ChannelShuffle)
-def channelshuffle(kind: ChannelShuffle, input_shape: Sizes) -> nn.Module:
+def channelshuffle(layer: ChannelShuffle, input_shape: Sizes) -> nn.Module:
     """Return a shuffle of our own, because torch's has no derivative on some devices."""
-    return Interleaved(whole(kind.groups))
+    return Interleaved(whole(layer.groups))
 
 
 class Framed(nn.Module):
@@ -121,15 +121,15 @@ class Framed(nn.Module):
 
 
 @builder(Crop)
-def crop(kind: Crop, input_shape: Sizes) -> nn.Module:
+def crop(layer: Crop, input_shape: Sizes) -> nn.Module:
     """Return a module that pads by negative amounts."""
-    return Framed(kind.windows(input_shape))
+    return Framed(layer.windows(input_shape))
 
 
 @builder(Pad)
-def pad(kind: Pad, input_shape: Sizes) -> nn.Module:
+def pad(layer: Pad, input_shape: Sizes) -> nn.Module:
     """Return a module that pads, in any mode."""
-    return Framed(kind.windows(input_shape), kind.mode, kind.value)
+    return Framed(layer.windows(input_shape), layer.mode, layer.value)
 
 
 class StridedIdentity(nn.Module):
@@ -151,12 +151,12 @@ class StridedIdentity(nn.Module):
 
 
 @builder(Shortcut)
-def shortcut(kind: Shortcut, input_shape: Sizes) -> nn.Module:
+def shortcut(layer: Shortcut, input_shape: Sizes) -> nn.Module:
     """Return the identity, a projection (option B) or a module that appends zeros (option A)."""
-    if kind.is_identity(input_shape):
+    if layer.is_identity(input_shape):
         return nn.Identity()
-    if not kind.projects(input_shape):
-        return StridedIdentity(kind.stride, whole(kind.channels) - input_shape[0], len(input_shape) - 1)
-    conv = by_rank(CONV, input_shape)(input_shape[0], kind.channels, 1, stride=kind.stride, bias=False)
+    if not layer.projects(input_shape):
+        return StridedIdentity(layer.stride, whole(layer.channels) - input_shape[0], len(input_shape) - 1)
+    conv = by_rank(CONV, input_shape)(input_shape[0], layer.channels, 1, stride=layer.stride, bias=False)
     initialize(conv, input_shape[0])
-    return nn.Sequential(conv, by_rank(BATCH_NORM, input_shape)(kind.channels))
+    return nn.Sequential(conv, by_rank(BATCH_NORM, input_shape)(layer.channels))

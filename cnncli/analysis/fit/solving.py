@@ -36,8 +36,8 @@ Amounts: TypeAlias = Mapping[str, tuple[Dim, ...]]
 """For each figure the formulas whose maximum it is."""
 
 
-class Network(Protocol):
-    """A network with some of its variables given, and others symbolic."""
+class MakeNetwork(Protocol):
+    """Makes a network with values for some of its variables; others may be symbolic."""
 
     def __call__(
         self, values: Mapping[str, int], unknown: Sequence[str] = (), domain: Domain | None = None
@@ -48,7 +48,7 @@ class Network(Protocol):
 class Task(NamedTuple):
     """A network, and limits on figures of a budget, or on :data:`MEMORY`."""
 
-    network: Network
+    network: MakeNetwork
     limits: Mapping[str, int]
 
 
