@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from cnncli.algebra import whole, whole_shape
+from cnncli.analysis.space.claims import Claim, claims
 from cnncli.analysis.space.shifts import Shift, shifts
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT, OUTPUT
-from cnncli.network.claims import claims
 from cnncli.network.network import Network
 from cnncli.network.registry import arguments
-from cnncli.results.probe import Change, Claim, Found, Probe
+from cnncli.results.probe import Change, Found, Probe
 
 
 @contextmanager

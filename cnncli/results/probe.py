@@ -5,32 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from cnncli.analysis.space.shifts import Shift
-from cnncli.graph import Node
+from cnncli.analysis.space.claims import Claim
 
 EXACT: Final = 1e-9
 """The largest relative deviation that is attributed to the rounding of 64-bit numbers."""
-
-NO_ROOM: Final = "no room"
-"""Why a claim is void if a border affects every position that could be compared."""
-
-
-class Claim(NamedTuple):
-    """What is predicted for a map along one axis, and for which outputs: those ``clear`` of all borders.
-
-    ``void`` says why there is nothing to measure; otherwise it is empty.
-    """
-
-    node: Node
-    axis: int
-    shift: Shift
-    clear: range
-    void: str
-
-    @property
-    def compared(self) -> int:
-        """The number of positions in which the two views overlap."""
-        return 0 if self.void else len(self.clear) - self.shift.moves
 
 
 class Found(NamedTuple):

@@ -149,7 +149,7 @@ def test_a_map_that_does_not_move_as_predicted(monkeypatch: pytest.MonkeyPatch, 
     spec = tmp_path / "net.yaml"
     spec.write_text("input: [1, 16]\nlayers:\n  - maxpool: 2\n")
     found = {"input": (Shift(1, 1),), "maxpool1": (Shift(1, 1),)}
-    monkeypatch.setattr("cnncli.network.claims.shifts", lambda _: found)
+    monkeypatch.setattr("cnncli.analysis.space.claims.shifts", lambda _: found)
     result = runner.invoke(application(), ["probe", str(spec)])
     assert result.exit_code == 1
     assert "maxpool1 does not move as predicted along length" in result.stdout

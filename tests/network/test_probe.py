@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
+from cnncli.analysis.space.claims import Claim, claims
 from cnncli.analysis.space.shifts import Shift
 from cnncli.graph import Graph
 from cnncli.network import build_network
 from cnncli.network import probe as module
-from cnncli.network.claims import claims
 from cnncli.network.probe import probe, seeded
-from cnncli.results.probe import Claim, Probe
+from cnncli.results.probe import Probe
 from tests.generate import random_graphs, random_spec
 from tests.network.support import RESIDUAL, SKIPS, graph_of
 

@@ -24,6 +24,7 @@ from cnncli.analysis.fit.solving import Candidate, Fitted
 from cnncli.analysis.memory.report import memory_report
 from cnncli.analysis.memory.totals import memory_totals
 from cnncli.analysis.sizes import near, valid_sizes
+from cnncli.analysis.space.claims import Claim
 from cnncli.analysis.space.receptive_field import receptive_fields
 from cnncli.analysis.space.shifts import Shift, shifts
 from cnncli.cli.common import Format
@@ -49,7 +50,7 @@ from cnncli.report.show import FORMATS, text
 from cnncli.report.text.columns import Column, Fold, Table
 from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import NO_BREAK
-from cnncli.results.probe import Change, Claim, Found, Probe
+from cnncli.results.probe import Change, Found, Probe
 from cnncli.results.training import ClassFigures, Evaluation
 from cnncli.results.verify import Compared, Verification
 

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any, Final
 
+from cnncli.analysis.space.claims import NO_ROOM
 from cnncli.graph import Graph
 from cnncli.layers import shape_text
 from cnncli.layers.geometry.sliding import axis_name
@@ -16,7 +17,7 @@ from cnncli.report.pages.views import agreed
 from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.json_values import shape_numbers
-from cnncli.results.probe import NO_ROOM, Change, Found, Probe
+from cnncli.results.probe import Change, Found, Probe
 
 SCHEMA: Final = "cnncli.probe/1"
 

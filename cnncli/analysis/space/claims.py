@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from cnncli.analysis.space.receptive_field import receptive_fields
 from cnncli.analysis.space.shifts import Shift, shifts
-from cnncli.graph import Graph
-from cnncli.results.probe import NO_ROOM, Claim
+from cnncli.graph import Graph, Node
+
+NO_ROOM: Final = "no room"
+"""Why a claim is void if a border affects every position that could be compared."""
+
+
+class Claim(NamedTuple):
+    """What is predicted for a map along one axis, and for which outputs: those ``clear`` of all borders.
+
+    ``void`` says why there is nothing to measure; otherwise it is empty.
+    """
+
+    node: Node
+    axis: int
+    shift: Shift
+    clear: range
+    void: str
+
+    @property
+    def compared(self) -> int:
+        """The number of positions in which the two views overlap."""
+        return 0 if self.void else len(self.clear) - self.shift.moves
 
 
 def claims(graph: Graph) -> Iterator[Claim]:
