@@ -5,6 +5,7 @@ Each file under ``golden/`` holds a wrong spec and, after a line of dashes, what
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,36 @@ def test_a_long_line_is_shown_around_the_place(column: int) -> None:
     assert len(line) < 120
     start = caret.index("^")
     assert line[start : start + caret.count("^")] == text[column - 1 : column + 1]
+
+
+@pytest.mark.parametrize("letter", ["a", "本", "e\u0301"])
+@pytest.mark.parametrize("column", [1, 30, 60, 80, 300, 999, 1000, 5000])
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_an_excerpt_fits_the_terminal_and_its_caret_is_below_the_place(
+    letter: str, column: int, width: int
+) -> None:
+    text = (letter * 1000)[: column - 1] + "X" + (letter * 1000)[column:1000]
+    found = Diagnostic("x", "wrong", at(text, column, 700))
+    _, line, caret, _ = [line.text for line in error_lines([found], width)]
+    assert columns(line) <= width
+    assert len(caret) <= width
+    before = columns(line[: line.index("X")] if column <= len(text) else line)
+    assert caret.index("^") == before
+
+
+def columns(text: str) -> int:
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)
+
+
+def test_a_message_is_wrapped_on_a_terminal() -> None:
+    words = " ".join(["word"] * 50)
+    found = Diagnostic("x", words, at("ab", 1), words, words, words, (Related(words, at("xy", 2)),), words)
+    lines = [line.text for line in error_lines([found], 80)]
+    assert max(map(len, lines)) <= 80
+    assert " ".join(lines).count("word") == 6 * 50
+    (hint,) = (number for number, line in enumerate(lines) if line.startswith("  hint:"))
+    assert lines[hint + 1].startswith(" " * 12 + "word")
 
 
 def test_a_place_beyond_the_end_of_its_line() -> None:

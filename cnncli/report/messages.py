@@ -3,49 +3,54 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, takewhile
 
 from cnncli.diagnostics import CnncliError, Diagnostic, Location, shortened
-from cnncli.report.terminal import Screen, printable
+from cnncli.report.terminal import Screen, printable, wrapped_lines
 from cnncli.report.text.columns import Line
 
 _MAX_SHOWN = 50
 _EXCERPT = 100
+_LEAST_EXCERPT = 10
 _MAX_LENGTH = 300
 
 
 def show_error(screen: Screen, error: CnncliError) -> None:
     """Show every diagnostic of an error, and their number."""
-    screen.lines(error_lines(error.diagnostics))
+    screen.lines(error_lines(error.diagnostics, screen.width))
 
 
-def error_lines(diagnostics: Sequence[Diagnostic]) -> Iterator[Line]:
-    """Yield the lines that show diagnostics, in order."""
+def error_lines(diagnostics: Sequence[Diagnostic], width: int | None = None) -> Iterator[Line]:
+    """Yield the lines that show diagnostics, in order, on a screen of ``width`` columns; None: no limit."""
     for diagnostic in diagnostics[:_MAX_SHOWN]:
-        yield from _diagnostic(diagnostic)
+        yield from _diagnostic(diagnostic, width)
     hidden = len(diagnostics) - _MAX_SHOWN
     if len(diagnostics) > 1:
         rest = f", {hidden} of them not shown" if hidden > 0 else ""
         yield Line(f"{len(diagnostics)} errors{rest}", "error")
 
 
-def _diagnostic(diagnostic: Diagnostic) -> Iterator[Line]:
+def _diagnostic(diagnostic: Diagnostic, width: int | None) -> Iterator[Line]:
     where = diagnostic.location
     prefix = f"{_clean(str(where))}: " if where is not None else ""
-    yield Line(f"{prefix}error: {_clean(diagnostic.message)}", "error")
+    yield from wrapped_lines(f"{prefix}error: {_clean(diagnostic.message)}", "error", width)
     if where is not None:
-        yield from _excerpt(where)
-    if diagnostic.expected:
-        yield Line(f"  expected: {_clean(diagnostic.expected)}", "")
-    if diagnostic.received:
-        yield Line(f"  received: {_clean(diagnostic.received)}", "")
-    if diagnostic.hint:
-        yield Line(f"  hint:     {_clean(diagnostic.hint)}", "")
+        yield from _excerpt(where, width)
+    parts = (
+        ("  expected: ", diagnostic.expected),
+        ("  received: ", diagnostic.received),
+        ("  hint:     ", diagnostic.hint),
+    )
+    for label, text in parts:
+        if text:
+            yield from wrapped_lines(f"{label}{_clean(text)}", "", width, " " * len(label))
     for related in diagnostic.related:
-        yield Line(f"  {_clean(related.message)}: {_clean(str(related.location))}", "note")
-        yield from _excerpt(related.location)
+        text = f"  {_clean(related.message)}: {_clean(str(related.location))}"
+        yield from wrapped_lines(text, "note", width)
+        yield from _excerpt(related.location, width)
     for line in diagnostic.detail.splitlines():
-        yield Line(f"    {printable(line)}", "note")
+        yield from wrapped_lines(f"    {printable(line)}", "note", width)
     yield Line("", "")
 
 
@@ -54,23 +59,38 @@ def _clean(text: str) -> str:
     return printable(shortened(text, _MAX_LENGTH))
 
 
-def _excerpt(where: Location) -> Iterator[Line]:
+def _excerpt(where: Location, width: int | None) -> Iterator[Line]:
     """Yield the line with carets under the place; of a long line, the part around it."""
     text = printable(where.source.line(where.line))
     if not text.strip():
         return
-    start = max(where.column - 1, 0)
-    cut = max(0, start - _EXCERPT // 2) if len(text) > _EXCERPT else 0
-    shown = text[cut : cut + _EXCERPT]
-    lead = "…" if cut else ""
-    tail = "…" if cut + _EXCERPT < len(text) else ""
-    inside = shown[start - cut : start - cut + where.width]
     margin = f"{where.line:>5} | "
+    room = _EXCERPT if width is None else min(_EXCERPT, width - len(margin) - 2)  # 2 for the dots
+    start, cut, end = _part(text, where.column - 1, max(room, _LEAST_EXCERPT))
+    shown = text[cut:end]
+    lead = "…" if cut else ""
+    tail = "…" if end < len(text) else ""
+    inside = shown[start - cut : start - cut + where.width]
     yield Line(f"{margin}{lead}{shown}{tail}", "")
     # A place may lie beyond the end of its line if something is missing there.
     beyond = max(start - len(text), 0)
     blank = " " * (len(lead) + _columns(shown[: start - cut]) + beyond)
     yield Line(f"{' ' * (len(margin) - 2)}| {blank}{'^' * max(_columns(inside), 1)}", "caret")
+
+
+def _part(text: str, start: int, room: int) -> tuple[int, int, int]:
+    """Return a place in a text, and where the part around it begins and ends that takes ``room`` columns."""
+    start = min(max(start, 0), max(len(text), room - 1))
+    if len(text) <= _EXCERPT and _columns(text) <= room:
+        return start, 0, len(text)
+    cut = start - _fitting(reversed(text[max(start - _EXCERPT // 2, 0) : start]), room // 2)
+    return start, cut, cut + _fitting(text[cut : cut + _EXCERPT], room)
+
+
+def _fitting(characters: Iterable[str], room: int) -> int:
+    """Return how many of the first characters fit into ``room`` columns."""
+    widths = accumulate(map(_width, characters))
+    return sum(1 for _ in takewhile(lambda taken: taken <= room, widths))
 
 
 def _columns(text: str) -> int:

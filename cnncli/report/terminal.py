@@ -39,7 +39,7 @@ def lines(page: Page, width: int | None) -> Iterator[Line]:
 
 def _first(page: Page, width: int | None) -> Iterator[Line]:
     if page.title:
-        yield Line(page.title, "title")
+        yield from _text(Text((page.title,), "title"), page, width)
     if page.verdict is not None:
         yield from _text(Text(page.verdict.lines, page.verdict.role), page, width)
     yield from _blocks(page.lead, page, width)
@@ -51,13 +51,19 @@ def _blocks(section: Section, page: Page, width: int | None) -> Iterator[Line]:
 
 
 def _text(block: Text, page: Page, width: int | None) -> Iterator[Line]:
-    if block.indent is None:
-        return (Line(line, block.role) for line in block.lines)
+    limit = width if block.indent is None else width or page.measure
+    return (line for text in block.lines for line in wrapped_lines(text, block.role, limit, block.indent))
+
+
+def wrapped_lines(text: str, role: str, width: int | None, indent: str | None = None) -> Iterator[Line]:
+    """Yield the lines of a text for a screen of ``width`` columns; None: one line."""
+    if width is None:
+        yield Line(text, role)
+        return
     # Imported here: the tables of known sizes need no wrapping.
     from cnncli.report.text.wrapping import wrapped  # noqa: PLC0415
 
-    columns = width or page.measure
-    return (Line(line, block.role) for text in block.lines for line in wrapped(text, columns, block.indent))
+    yield from (Line(line, role) for line in wrapped(text, width, indent))
 
 
 class Screen:
@@ -77,8 +83,8 @@ class Screen:
         self._stream.flush()
 
     def line(self, text: str = "", role: str = "") -> None:
-        """Show one line."""
-        self.lines((Line(text, role),))
+        """Show one line, or several if it is too long for the screen."""
+        self.lines(wrapped_lines(text, role, self.width) if text else (Line("", ""),))
 
     def lines(self, lines: Iterable[Line]) -> None:
         """Show lines in the styles of their roles."""

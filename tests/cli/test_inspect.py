@@ -14,6 +14,7 @@ from cnncli.api import Architecture
 from cnncli.cli.app import application
 from cnncli.cli.common import Format
 from cnncli.results.verify import Compared, Verification
+from tests.cli.terminal import on_a_terminal
 
 runner = CliRunner()
 
@@ -75,6 +76,15 @@ def test_verification_is_part_of_the_document_and_decides_the_exit_code(
         result = runner.invoke(application(), [*arguments, "--format", form.value])
         assert (result.exit_code, result.stderr) == (1, "")
         assert "parameters" in result.stdout
+
+
+def test_an_error_fits_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "deep.yaml"
+    path.write_text("[" * 5_000)
+    lines = on_a_terminal("inspect", str(path), code=2)
+    assert max(len(line) for line in lines if " " in line.strip()) <= 80
+    (excerpt,) = (number for number, line in enumerate(lines) if "[[[" in line)
+    assert lines[excerpt + 1].endswith("^")
 
 
 def test_another_size_and_batch() -> None:

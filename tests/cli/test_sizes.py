@@ -14,6 +14,7 @@ from cnncli.cli.app import application
 from cnncli.diagnostics import UsageError
 from cnncli.language.input_size import parse_shape
 from tests.algebra.arithmetic import compute
+from tests.cli.terminal import on_a_terminal
 from tests.specs.support import figures
 
 runner = CliRunner()
@@ -34,6 +35,12 @@ def test_unet_says_which_sizes_and_why() -> None:
     assert "height and width: 16, 32, 48, ... (multiples of 16 from 16)" in text
     assert "500: not accepted; 496 below, 512 above (pad by 6 + 6)" in text
     assert re.search(r"H - 2\*\(H//2\) == 0   up1\.concat1, \S*unet\.yaml:\d+:\d+", text)
+
+
+def test_sizes_and_reasons_fit_the_terminal() -> None:
+    for words in (("sizes", "unet", "--near", "500"), ("inspect", "unet", "--symbolic")):
+        lines = on_a_terminal(*words)
+        assert [line for line in lines if len(line) > 80 and " " in line.strip()] == []
 
 
 def test_a_size_that_is_accepted() -> None:

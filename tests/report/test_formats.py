@@ -32,6 +32,7 @@ from cnncli.graph import Graph, Size, all_sizes, open_spec
 from cnncli.language.sections import Budget
 from cnncli.layers import KINDS
 from cnncli.recipe.train import Train
+from cnncli.report import terminal
 from cnncli.report.page import Page, Text, Verdict
 from cnncli.report.pages import (
     check,
@@ -202,13 +203,20 @@ def test_the_command_line_offers_every_format() -> None:
 
 @every_page
 def test_a_terminal_of_80_columns_is_wide_enough(name: str) -> None:
-    shown = page(name)
-    # Titles, places in files and reasons stay whole, so that they can be copied and searched.
-    whole = {shown.title, *(shown.verdict.lines if shown.verdict is not None else ())}
-    for block in blocks(shown, 80):
-        whole.update(block.lines if isinstance(block, Text) and block.indent is None else ())
-    for line in text(shown, width=80).splitlines():
-        assert len(line) <= 80 or line in whole, line
+    lines = text(page(name), width=80).splitlines()
+    # A word without a blank, such as a path, stays whole, so that it can be copied.
+    assert [line for line in lines if len(line) > 80 and " " in line.strip()] == []
+
+
+@every_page
+@pytest.mark.parametrize("width", [60, 40])
+def test_texts_are_wrapped_on_any_terminal(name: str, width: int) -> None:
+    title, *_ = text(page(name), width=width).splitlines()
+    assert len(title) <= width or not page(name).title
+    lines = [
+        line.text for line in terminal.lines(page(name), width) if line.role in ("note", "good", "error")
+    ]
+    assert [line for line in lines if len(line) > width and " " in line.strip()] == []
 
 
 @every_page

@@ -13,9 +13,16 @@ _WITHIN = re.compile(r"\([^()]{,40}\)|(?<=[+-]) ")
 INDENT: Final = "    "
 
 
-def wrapped(text: str, width: int, indent: str = INDENT) -> list[str]:
-    """Return the lines of a text, all but the first indented; only a long word may exceed the width."""
-    lines = textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False)
+def wrapped(text: str, width: int, indent: str | None = INDENT) -> list[str]:
+    """Return the lines of a text, all but the first indented; only a long word may exceed the width.
+
+    ``indent`` is None for a little more than the text's own.
+    """
+    if indent is None:
+        indent = text[: len(text) - len(text.lstrip())] + INDENT
+    lines = textwrap.wrap(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
     return [plain(line) for line in lines]
 
 
