@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncli import arguments
 from cnncli.algebra import Dim
-from cnncli.architecture import Architecture, Layer, Origin, need_training
+from cnncli.analyzed import Layer, Origin
+from cnncli.architecture import Architecture, need_training
 from cnncli.diagnostics import usage_error
 from cnncli.graph import all_sizes
 from cnncli.language.input_size import parse_shape

@@ -1,0 +1,360 @@
+"""A network as its spec describes it; its methods are the analyses, none of which needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+from cnncli import arguments
+from cnncli.algebra import Dim, symbols_of
+from cnncli.diagnostics import usage_error
+from cnncli.graph import Graph, Opened, all_sizes, open_spec, open_text
+from cnncli.layers import shape_text
+from cnncli.recipe.dtypes import DEFAULT_DTYPE
+from cnncli.recipe.train import Train
+
+if TYPE_CHECKING:
+    from cnncli.analysis.check import Verdict
+    from cnncli.analysis.costs.figures import Costs
+    from cnncli.analysis.costs.fully_connected import Comparison
+    from cnncli.analysis.costs.overview import Overview
+    from cnncli.analysis.fit.search import Search
+    from cnncli.analysis.memory.report import MemoryReport
+    from cnncli.analysis.sizes import Near, ValidSizes
+    from cnncli.analysis.space.receptive_field import Field
+    from cnncli.analysis.space.shifts import Shift
+    from cnncli.report.page import Page
+    from cnncli.report.pages.views import View
+    from cnncli.results.verify import Verification
+
+
+class Layer(NamedTuple):
+    """A row of plain values: ``pandas.DataFrame(architecture.layers)`` is a table of them.
+
+    ``output_shape`` is that of one sample; figures are numbers, or formulas where sizes are unknown.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    output_shape: tuple[Dim, ...]
+    params: Dim
+    buffers: Dim
+    macs: Dim
+    flops: Dim
+    neurons: Dim
+    connections: Dim
+    line: int
+    training_only: bool
+
+
+class Origin(NamedTuple):
+    """The origin of a spec: a path or name, or a text and the name that messages use for it."""
+
+    name: str | Path
+    text: str | None
+
+    def open(self, **how: Any) -> Opened:
+        if self.text is None:
+            return open_spec(self.name, **how)
+        return open_text(self.text, name=str(self.name), **how)
+
+
+_FROZEN: Final = "an Architecture is frozen; load another one, or call symbolic()"
+
+
+class Analyzed:
+    """A frozen, checked network and its analyses: the base of :class:`cnncli.Architecture`."""
+
+    __slots__ = ("_input", "_opened", "_origin", "_overrides")
+
+    _origin: Origin
+    _input: Any
+    _overrides: tuple[str, ...]
+    _opened: Opened
+
+    def __init__(
+        self, origin: Origin, size: Any, overrides: tuple[str, ...], unknown: Sequence[str] = ()
+    ) -> None:
+        opened = origin.open(size=size, overrides=overrides, unknown=tuple(unknown))
+        for name, value in zip(Analyzed.__slots__, (size, opened, origin, overrides), strict=True):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(_FROZEN)
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(_FROZEN)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Analyzed):
+            return NotImplemented
+        return self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.input_shape, len(self.graph.nodes)))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As one text, so that what is read again is the same even if the files have changed.
+        from cnncli.language.writer import to_yaml  # noqa: PLC0415
+
+        origin = Origin(self._origin.name, to_yaml(self._opened.document))
+        return type(self), (origin, self._input, (), self.graph.variables)
+
+    def __repr__(self) -> str:
+        shape = shape_text(self.input_shape)
+        return f"<cnncli.Architecture {self.name}: input {shape}, {len(self.graph.nodes)} layers>"
+
+    def __str__(self) -> str:
+        from cnncli.report.show import text  # noqa: PLC0415
+
+        return text(self.page()).rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        from cnncli.report.show import text  # noqa: PLC0415
+
+        return text(self.page(), "html")
+
+    @property
+    def name(self) -> str:
+        """The network's name."""
+        return self.graph.name
+
+    @property
+    def graph(self) -> Graph:
+        """The graph from which all figures and the torch module are derived."""
+        return self._opened.graph
+
+    @property
+    def input_shape(self) -> tuple[Dim, ...]:
+        """The shape of one sample: (channels, *sizes) or (features,)."""
+        return self.graph.input
+
+    @property
+    def outputs(self) -> Mapping[str, tuple[Dim, ...]]:
+        """The shape of each output for one sample, by name."""
+        return {name: output.shape for name, output in self.graph.outputs.items()}
+
+    @property
+    def settings(self) -> Train:
+        """The spec's ``train`` section."""
+        return self._opened.train
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """All layers with their figures for one sample, in the order in which they run."""
+        return tuple(
+            Layer(
+                node.name,
+                node.kind,
+                node.inputs,
+                node.output_shape,
+                *figures,
+                node.location.line,
+                node.training_only,
+            )
+            for node, figures in self.costs().rows
+        )
+
+    def symbolic(self, *variables: str) -> Self:
+        """Return the same network with symbols for its input sizes, or for these variables of the spec.
+
+        Raises:
+            SpecError: an argument that cannot be symbolic depends on a symbol.
+            UsageError: the spec has no such variable.
+        """
+        size = self._input
+        if not variables:
+            known = size is not None and not callable(size) and not any(map(symbols_of, size))
+            size = all_sizes(size) if known else size or all_sizes
+        names = (*self.graph.variables, *arguments.words("variables", variables))
+        return type(self)(self._origin, size, self._overrides, names)
+
+    def costs(self, batch: int = 1) -> Costs:
+        """Return parameters, MACs, FLOPs, neurons and connections of each layer, and their totals."""
+        from cnncli.analysis.costs.figures import costs  # noqa: PLC0415
+
+        return costs(self.graph, arguments.whole("batch", batch))
+
+    def overview(self, batch: int = 1) -> Overview:
+        """Return the network's costs and its depth."""
+        from cnncli.analysis.costs.overview import overview  # noqa: PLC0415
+
+        return overview(self.graph, arguments.whole("batch", batch))
+
+    def fully_connected(self) -> tuple[Comparison, ...]:
+        """Compare the weights of each layer with those of a fully connected layer of the same shapes."""
+        from cnncli.analysis.costs.fully_connected import compare  # noqa: PLC0415
+
+        return compare(self._numeric("a comparison with fully connected layers"))
+
+    def memory(
+        self,
+        batch: int = 1,
+        *,
+        dtype: str = DEFAULT_DTYPE,
+        fit_into: int | str | None = None,
+        **settings: Any,
+    ) -> MemoryReport:
+        """Return the memory of inference and of a training step, in bytes.
+
+        Args:
+            batch: samples in a batch.
+            dtype: a name in :data:`cnncli.recipe.dtypes.ITEMSIZES`.
+            fit_into: bytes, or a size such as "16GiB": replaces ``batch`` by the largest that fits.
+            settings: training settings that affect memory: ``optimizer="adamw"``, ``momentum=0``.
+
+        Raises:
+            UsageError: not even one sample fits, or an argument is wrong.
+            SpecError: sizes are unknown, and a layer's memory has no single formula.
+        """
+        from cnncli.analysis.memory.report import memory_report  # noqa: PLC0415
+
+        train = self._with_settings(settings).settings
+        return memory_report(
+            self.graph, train, arguments.whole("batch", batch), arguments.text("dtype", dtype), fit_into
+        )
+
+    def sizes(self) -> ValidSizes:
+        """Return the input sizes that are accepted along each axis, and the layers that decide this."""
+        from cnncli.analysis.sizes import valid_sizes  # noqa: PLC0415
+
+        return valid_sizes((self if self.graph.unknowns else self.symbolic()).graph)
+
+    def nearest_sizes(self, size: int) -> Mapping[str, Near]:
+        """Return the accepted sizes nearest to ``size``, along each axis."""
+        from cnncli.analysis.sizes import near  # noqa: PLC0415
+
+        return near(self.sizes().axes, arguments.whole("size", size))
+
+    def receptive_field(self) -> Mapping[str, Field]:
+        """Return the receptive field of each node: size, jump and center along each axis of the input."""
+        from cnncli.analysis.space.receptive_field import receptive_fields  # noqa: PLC0415
+
+        return receptive_fields(self._numeric("a receptive field"))
+
+    def shifts(self) -> Mapping[str, tuple[Shift, ...]]:
+        """Return the smallest shifts of the input that only shift each node's output (equivariance)."""
+        from cnncli.analysis.space.shifts import shifts  # noqa: PLC0415
+
+        return shifts(self._numeric("shift equivariance"))
+
+    def check(self, budget: str | Path | Mapping[str, int | str] | None = None) -> tuple[Verdict, ...]:
+        """Return a verdict for each limit of a budget: the spec's own, a file's, or ``{"params": "62k"}``.
+
+        Raises:
+            UsageError: the budget sets no limit.
+        """
+        from cnncli.analysis import check  # noqa: PLC0415
+
+        self._numeric("a budget")
+        limits = self._opened.budget if budget is None else check.read(arguments.budget(budget))
+        verdicts = check.check(self.costs(), limits)
+        if not verdicts:
+            hint = "write limits under 'budget:' in the spec, or give a file of limits"
+            raise usage_error(f"'{self._origin.name}' has no budget", hint=hint)
+        return verdicts
+
+    def fit(self, *variables: str, output: str | None = None, **limits: int | str) -> Search:
+        """Find the largest values of variables, one after another, for which limits hold.
+
+        Args:
+            variables: names of variables of the spec.
+            output: a new file to which the changed spec is written.
+            limits: the most that figures may be: ``params="1M"``, ``memory="8GiB"``; the spec's own budget by
+                default.
+
+        Raises:
+            UsageError: no value fits, all values fit, or an argument is wrong.
+        """
+        if not variables:
+            raise usage_error("fit() without a variable", expected="variables of the spec, such as 'width'")
+        self._numeric("fit")
+        if output is not None and self._origin.text is not None:
+            hint = "load() the spec from a file, or use the values of the result"
+            raise usage_error(
+                "a spec that is not a file cannot be rewritten", expected="no 'output'", hint=hint
+            )
+        from cnncli.analysis.fit.search import search  # noqa: PLC0415
+
+        names = arguments.words("variables", variables)
+        file = None if output is None else arguments.text("output", output)
+        return search(
+            self._reopened, str(self._origin.name), names, limits, self._overrides, file, self._input
+        )
+
+    def page(
+        self,
+        batch: int = 1,
+        *,
+        depth: int | None = None,
+        fully_connected: bool = False,
+        receptive_field: bool = False,
+        shifts: bool = False,
+        verification: Verification | None = None,
+    ) -> Page:
+        """Return the page of ``cnncli inspect``, for :mod:`cnncli.report.show`.
+
+        ``verification`` is a result of :meth:`verify` to show as well.
+
+        Raises:
+            UsageError: a comparison or a view is requested, but sizes are unknown.
+        """
+        from cnncli.report.pages import inspect  # noqa: PLC0415
+
+        figures = self.costs(batch)
+        depth = None if depth is None else arguments.whole("depth", depth)
+        compared = self.fully_connected() if fully_connected else None
+        views = tuple(self._views(receptive_field=receptive_field, shifts=shifts))
+        if not self.graph.unknowns:
+            asked = inspect.Asked(depth, views, compared, verification=verification)
+            return inspect.page(self.graph, figures, batch, asked)
+        from cnncli.analysis.memory.totals import memory_totals  # noqa: PLC0415
+
+        formulas = inspect.Formulas(memory_totals(self.graph, figures, batch), self.sizes())
+        return inspect.page(self.graph, figures, batch, inspect.Asked(depth, formulas=formulas))
+
+    def _views(self, *, receptive_field: bool, shifts: bool) -> Iterator[View]:
+        if not (receptive_field or shifts):
+            return
+        from cnncli.report.pages.spatial import FieldView, ShiftView  # noqa: PLC0415
+
+        if receptive_field:
+            yield FieldView(self.receptive_field())
+        if shifts:
+            yield ShiftView(self.shifts())
+
+    def _numeric(self, what: str) -> Graph:
+        """Return the graph for ``what``, which cannot be computed from formulas.
+
+        Raises:
+            UsageError: a size or a variable is a symbol.
+        """
+        if self.graph.unknowns:
+            expected = "an input size in numbers, and no symbolic variables"
+            received = f"the symbols {', '.join(self.graph.unknowns)}"
+            raise usage_error(f"{what} needs numbers, not formulas", expected=expected, received=received)
+        return self.graph
+
+    def _with_settings(self, settings: Mapping[str, Any]) -> Self:
+        if not settings:
+            return self
+        overrides = (*self._overrides, *arguments.keywords(settings, "train."))
+        return type(self)(self._origin, self._input, overrides, self.graph.variables)
+
+    def _compared(self) -> tuple[object, ...]:
+        """Return what equal architectures have in common: the network, its settings and its budget."""
+        graph, opened = self.graph, self._opened
+        nodes = [(node.name, node.layer, node.inputs, node.training_only) for node in graph.nodes]
+        network = (graph.name, graph.input, nodes, graph.outputs, graph.variables)
+        return network, opened.train, opened.budget, opened.paper
+
+    def _reopened(self, overrides: Sequence[str], **how: Any) -> Opened:
+        return self._origin.open(size=self._input, overrides=(*self._overrides, *overrides), **how)
