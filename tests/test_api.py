@@ -63,6 +63,7 @@ def test_every_public_name_is_there() -> None:
         cnncli.lod  # noqa: B018
 
 
+@pytest.mark.slow
 def test_the_guide_says_what_happens() -> None:
     found = doctest.testfile(str(ROOT / "docs" / "python.md"), module_relative=False, verbose=False)
     assert found.failed == 0

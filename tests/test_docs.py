@@ -117,6 +117,7 @@ def test_documents_have_examples() -> None:
     assert len(EXAMPLES) > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "printed"), EXAMPLES)
 def test_examples_are_what_a_terminal_shows(command: str, printed: str) -> None:
     said = [line.removeprefix("    ") for line in printed.splitlines()]

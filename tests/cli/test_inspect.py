@@ -59,6 +59,7 @@ def test_json() -> None:
     assert (second["name"], second["inputs"]) == ("conv1_activation", ["conv1"])
 
 
+@pytest.mark.slow
 def test_verification_is_part_of_the_document_and_decides_the_exit_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -192,6 +192,7 @@ def test_a_plug_in_without_a_memory_rule_is_pointed_at(
     assert "@rule from cnncli.layers.memory" in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size"), [("unet", "1xHxW"), ("small_resnet", "3xHxW"), ("lenet5", "1xHxH")]
 )

@@ -57,6 +57,7 @@ def test_no_node_hides_what_a_network_has() -> None:
     assert own == MODULE_NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch prefers export to script
 def test_no_node_hides_what_a_traced_network_has() -> None:
     network = small().eval()

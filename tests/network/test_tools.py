@@ -158,6 +158,7 @@ def test_there_are_chains_with_and_without_groups() -> None:
     assert not {"resnet18", "unet", "googlenet"} & {*CHAINS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_chain_is_the_sequence_of_its_children(name: str) -> None:
     """By value, or by shape if the weights are large."""

@@ -65,6 +65,7 @@ def test_every_shipped_spec_is_here() -> None:
     assert {*ACCEPTED, *VECTORS} == {*NAMES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_accepted_sizes(name: str) -> None:
     with at_most(1_000_000):
@@ -73,6 +74,7 @@ def test_accepted_sizes(name: str) -> None:
     assert found.open_bounds == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, sizes in ACCEPTED.items() if sizes.period == 1])
 def test_numbers_agree_at_the_border(name: str) -> None:
     least = ACCEPTED[name].at_least(1)

@@ -44,6 +44,7 @@ def random_case(seed: int, *unknown: str, count: int = 4) -> str:
     return compare(text, symbolic, in_numbers, values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(QUICK))
 def test_random_specs(seed: int) -> None:
     assert random_case(seed) == NO_FORMULA.get(seed, "held")
