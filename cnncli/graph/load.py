@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from cnncli.algebra import Dim, symbol, symbols_of
 from cnncli.diagnostics import (
@@ -25,7 +25,7 @@ from cnncli.language.document import Document, from_source, load, read_source
 from cnncli.language.expand import expand
 from cnncli.language.fields import Record
 from cnncli.language.parsing import parse
-from cnncli.language.readers import MAX_SIZE
+from cnncli.language.readers import MAX_AXES, MAX_SIZE
 from cnncli.language.scope import Scope
 from cnncli.language.sections import Budget, Paper
 from cnncli.language.tree import Entries, describe
@@ -41,8 +41,6 @@ R = TypeVar("R", bound=Record)
 
 Size: TypeAlias = "Sequence[Dim] | Callable[[Shape], Shape] | None"
 """The input size to use: this one, one computed from the spec's, or (None) the spec's."""
-
-_MAX_RANK: Final = 4
 
 
 class Opened(NamedTuple):
@@ -124,7 +122,7 @@ def _check_size(size: Sequence[Dim] | None) -> None:
     if size is None:
         return
     known = [n for n in size if isinstance(n, int)]
-    if not (1 <= len(size) <= _MAX_RANK and all(1 <= n <= MAX_SIZE for n in known)):
+    if not (1 <= len(size) <= 1 + MAX_AXES and all(1 <= n <= MAX_SIZE for n in known)):
         expected = "[features], or [channels, ...] with one to three sizes, each at least 1"
         raise usage_error("not an input size", expected=expected, received=f"{list(size)}")
 

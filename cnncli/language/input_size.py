@@ -7,12 +7,11 @@ from typing import Final
 
 from cnncli.algebra import Dim, symbol
 from cnncli.diagnostics import UsageError, shortened, usage_error
-from cnncli.language.readers import MAX_SIZE
+from cnncli.language.readers import MAX_AXES, MAX_SIZE
 
 _SYMBOL: Final = re.compile("[A-WYZa-wyz]")
 """The beginning of a symbol; 'x' separates sizes."""
 _FORMULA: Final = re.compile(r"(?P<factor>\d*)\*?(?P<name>[A-WYZa-wyz]\w*)(?P<more>\+\d+)?\Z", re.ASCII)
-_MAX_AXES: Final = 3
 _MAX_LENGTH: Final = 36
 
 
@@ -27,7 +26,7 @@ def parse_shape(text: str | None) -> tuple[Dim, ...] | None:
     if text is None:
         return None
     first, *sizes = re.split("[xX,]", text.strip().replace("×", "x").replace(" ", ""))
-    if len(sizes) > _MAX_AXES or not (sizes or first.isdecimal()):
+    if len(sizes) > MAX_AXES or not (sizes or first.isdecimal()):
         raise _wrong(text, "channels and one to three sizes, such as 3x224x224 or 3xHxW; 784 for a vector")
     if _SYMBOL.match(first):
         raise _wrong(text, "a number of channels before the sizes, such as 3x224x224 or 3xHxW")

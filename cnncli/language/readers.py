@@ -21,7 +21,8 @@ from cnncli.language.tree import Entries, Items, Scalar, describe
 T = TypeVar("T")
 
 MAX_SIZE: Final = 10**12
-_MAX_AXES: Final = 3
+MAX_AXES: Final = 3
+"""The most spatial axes that a map has."""
 
 
 class Reader(Generic[T]):
@@ -201,7 +202,7 @@ class PerAxis(Reader["int | tuple[int, ...]"]):
             if not isinstance(result, list):
                 return self._one(argument, result)
             return self._several(argument, [(argument, each) for each in result])
-        if isinstance(value, Items) and len(value) <= _MAX_AXES:
+        if isinstance(value, Items) and len(value) <= MAX_AXES:
             parts = [argument._replace(value=each) for each in value]
             return self._several(argument, [(part, compute(part)) for part in parts])
         raise self.wrong(argument)
@@ -214,7 +215,7 @@ class PerAxis(Reader["int | tuple[int, ...]"]):
             raise self.refused(argument, result, hint) from None
 
     def _several(self, whole: Argument, parts: list[tuple[Argument, Result]]) -> tuple[int, ...]:
-        if not 1 <= len(parts) <= _MAX_AXES:
+        if not 1 <= len(parts) <= MAX_AXES:
             raise self.wrong(whole)
         return tuple(self.item.check(argument, result) for argument, result in parts)
 
@@ -222,7 +223,7 @@ class PerAxis(Reader["int | tuple[int, ...]"]):
 class Sizes(Reader["tuple[T, ...]"]):
     """A list of whole numbers or formulas."""
 
-    def __init__(self, item: Computed[T], most: int = 4) -> None:
+    def __init__(self, item: Computed[T], most: int = 1 + MAX_AXES) -> None:
         self.item = item
         self.most = most
         self.expected = f"a list of 1 to {most}, each {item.expected}"

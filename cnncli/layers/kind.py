@@ -6,11 +6,13 @@ give formulas. No rule exists twice.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
-from typing import ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from cnncli.algebra import Condition, Dim, known, product, same
+from cnncli.diagnostics import CnncliError, Diagnostic, listing, shortened
 from cnncli.language.fields import Record
 from cnncli.language.shorthand import SHORTHAND
 from cnncli.layers.geometry.window import POINT, AnyWindow
@@ -136,12 +138,13 @@ class Kind(Record, Generic[X]):
         """Return :meth:`branches`, checked: this is what the analyses call.
 
         Raises:
-            TypeError: a kind returns anything else, such as None.
+            CnncliError: a kind returns anything else, such as None.
         """
         found = self.branches(input_shape)
-        for reading in found:
-            if not isinstance(reading, tuple | Reads):
-                raise TypeError(_no_reading(self.keyword, reading))
+        shapes: Any = input_shape if self.joins else (input_shape,)
+        for reading, shape in zip(found, shapes, strict=True):
+            if not _is_reading(reading, len(shape) - 1):
+                raise _no_reading(type(self), reading)
         return found
 
     def under_shift(self, input_shape: X) -> UnderShift:
@@ -197,9 +200,25 @@ def across_channels(input_shape: Shape) -> Reading:
     return (POINT,) * (len(input_shape) - 1) or ALL
 
 
-def _no_reading(kind: str, reading: object) -> str:
-    expected = f"one window per spatial axis, or {', '.join(word.name for word in Reads)}"
-    return f"'windows' of kind '{kind}' returned {reading!r}; expected {expected}"
+def _is_reading(answer: object, rank: int) -> bool:
+    if isinstance(answer, tuple):
+        return len(answer) == rank and all(isinstance(each, AnyWindow) for each in answer)
+    return isinstance(answer, Reads)
+
+
+def _no_reading(kind: type[Kind[Any]], reading: object) -> CnncliError:
+    """Return the error of a plug-in whose ``windows`` or ``branches`` is wrong."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    words = listing([word.name for word in Reads], last=" or ")
+    return CnncliError(
+        Diagnostic(
+            "plug-in",
+            f"kind '{kind.keyword}' does not say what its outputs read",
+            expected=f"from 'windows': a tuple of one window for each spatial axis, or {words}",
+            received=shortened(repr(reading)),
+            hint=f"correct {kind.__name__} in {file or kind.__module__}",
+        )
+    )
 
 
 def shape_text(shape: Shape) -> str:

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from cnncli.api import Architecture
 from cnncli.cli.app import application
 from cnncli.cli.common import Format
+from cnncli.layers import KINDS
+from cnncli.layers.kind import Kind
 from cnncli.results.verify import Compared, Verification
 from tests.cli.terminal import on_a_terminal
 
@@ -206,3 +208,25 @@ def test_a_full_disk_is_told_in_one_line(command: str) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 def test_messages_that_nobody_can_read_do_not_change_the_exit_code() -> None:
     assert bash("cnncli check nowhere.yaml 2>/dev/full").returncode == 2
+
+
+@pytest.mark.parametrize("answer", ["None", "()", "(3, 3)", "'EACH'"])
+def test_a_plug_in_that_does_not_say_what_it_reads_is_pointed_at(
+    answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KINDS, "vague", Kind)
+    monkeypatch.delitem(KINDS, "vague")
+    plugin, path = tmp_path / "mine.py", tmp_path / "net.yaml"
+    plugin.write_text(
+        "from cnncli.layers import Weightless, layer\n\n"
+        "@layer('vague')\nclass Vague(Weightless):\n    'A copy.'\n"
+        "    check = lambda self, shape: ()\n    output = lambda self, shape: shape\n"
+        f"    operations = lambda self, shape, output: 0\n    windows = lambda self, shape: {answer}\n"
+    )
+    path.write_text("input: [1, 8, 8]\nlayers:\n  - vague\n")
+    arguments = ["inspect", str(path), "--plugin", str(plugin), "--receptive-field"]
+    result = runner.invoke(application(), arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "kind 'vague' does not say what its outputs read" in result.stderr
+    assert f"received: {answer}" in result.stderr.replace('"', "'")
+    assert f"correct Vague in {plugin}" in result.stderr.replace("\n", "")

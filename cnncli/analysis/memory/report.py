@@ -70,8 +70,6 @@ def memory_report(
         SpecError: sizes are unknown, and a layer's memory has no single formula.
     """
     bytes_per_number = itemsize(dtype)
-    if batch < 1:
-        raise usage_error("not a batch", expected="1 or more samples", received=str(batch))
     if fit_into is not None and graph.unknowns:
         raise usage_error(
             "the largest batch depends on the unknown sizes",
