@@ -78,7 +78,7 @@ def path(name: str, value: Any) -> Path:
     Raises:
         UsageError: it is not one.
     """
-    if "\0" in text(name, value):
+    if not text(name, value) or "\0" in str(value):
         raise usage_error(f"'{name}' cannot be {value!r}", expected="a path")
     return Path(value)
 

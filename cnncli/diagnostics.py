@@ -203,13 +203,19 @@ def shortened(text: str, limit: int = _MAX_SHOWN) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return ``1 class``, ``2 classes``, ``1,000 images``."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 @functools.lru_cache(maxsize=8)
 def readable_bytes(count: int) -> str:
     """Return a size such as ``3.2 GiB``, with one decimal, in the largest unit that is not larger than it."""
     size = float(count)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if size < 1024:
-            return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
+            return counted(count, "byte") if unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"
 

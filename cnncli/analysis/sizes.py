@@ -26,6 +26,7 @@ from typing import NamedTuple
 from cnncli.algebra import symbols_of
 from cnncli.algebra.size_sets import ALL, SizeSet, TooFineError
 from cnncli.graph import Bound, Graph
+from cnncli.language.readers import MAX_SIZE
 from cnncli.layers.geometry.sliding import axis_name
 
 
@@ -121,4 +122,10 @@ class Near(NamedTuple):
 
 def near(axes: Sequence[Axis], size: int) -> Mapping[str, Near]:
     """Return for every axis the accepted sizes around a desired one."""
-    return {axis.name: Near(size, axis.sizes.at_most(size), axis.sizes.at_least(size)) for axis in axes}
+    return {axis.name: Near(size, axis.sizes.at_most(size), _above(axis.sizes, size)) for axis in axes}
+
+
+def _above(sizes: SizeSet, size: int) -> int | None:
+    """Return the nearest size from ``size`` upwards that an input may have; None if there is none."""
+    above = sizes.at_least(size)
+    return above if above is not None and above <= MAX_SIZE else None

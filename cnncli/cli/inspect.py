@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, TypeAlias
 
 import typer
 
 from cnncli.api import load, load_plugins, select, spec_names
 from cnncli.cli.common import Form, Format, InputShape, OptionalSpecWords, Overrides, Plugins, for_each
+from cnncli.cli.optional import variables
 from cnncli.diagnostics import listing, nearest, usage_error
 from cnncli.report.show import show
 
@@ -67,7 +68,8 @@ def command(
     Several specs give one row for each network. Everything is computed from the text of the specs.
     """
     load_plugins(plugin or ())
-    files, several = select(_given(specs, symbolic))
+    names = _variables(symbolic)
+    files, several = select(_given(specs, names))
     settings = overrides or []
     in_numbers = {
         "--fully-connected": fully_connected,
@@ -77,10 +79,10 @@ def command(
     }
     if several or side_by_side:
         one_only = {"--depth": depth, "--symbolic": symbolic is not None, **in_numbers}
-        _refuse(one_only, "a comparison", "one spec file, without --side-by-side")
+        expected = "one spec file, without --side-by-side"
+        _refuse(one_only, "a comparison", expected, listing(files) if len(files) > 1 else "")
         _compare(files, input_size, settings, batch, form, side_by_side=side_by_side)
         return
-    names = [] if symbolic is None else list(filter(None, symbolic.split(",")))
     network = load(files[0], input=input_size, symbolic=names or symbolic is not None, overrides=settings)
     if network.graph.unknowns:
         _refuse(in_numbers, "formulas", "numbers in --input, and no --symbolic")
@@ -91,7 +93,22 @@ def command(
         raise typer.Exit(DIFFERS)
 
 
-def _given(specs: list[str] | None, symbolic: str | None) -> list[str]:
+def _variables(symbolic: str | None) -> list[str]:
+    """Return the variables that ``--symbolic`` names.
+
+    Raises:
+        UsageError: one of the names is empty.
+    """
+    names = [] if symbolic is None else variables(symbolic)
+    if "" in names:
+        raise usage_error(
+            f"'{symbolic}' after --symbolic has an empty name",
+            expected="names of variables of the spec, such as width,depth, or nothing for all input sizes",
+        )
+    return names
+
+
+def _given(specs: list[str] | None, names: Sequence[str]) -> list[str]:
     """Return the words for specs.
 
     Raises:
@@ -100,8 +117,9 @@ def _given(specs: list[str] | None, symbolic: str | None) -> list[str]:
     if specs:
         return specs
     expected = "a spec file, a folder, a pattern, or a name that 'cnncli specs' lists"
-    if not symbolic:
+    if not names:
         raise usage_error("no spec is given", expected=expected)
+    symbolic = ",".join(names)
     meant = nearest(symbolic, spec_names())
     raise usage_error(
         f"no spec is given: in '--symbolic {symbolic}', '{symbolic}' is a variable",
@@ -110,7 +128,7 @@ def _given(specs: list[str] | None, symbolic: str | None) -> list[str]:
     )
 
 
-def _refuse(options: Mapping[str, object], other: str, expected: str) -> None:
+def _refuse(options: Mapping[str, object], other: str, expected: str, received: str = "") -> None:
     """Refuse options that have no meaning together with something else.
 
     Raises:
@@ -118,7 +136,8 @@ def _refuse(options: Mapping[str, object], other: str, expected: str) -> None:
     """
     given = [option for option, value in options.items() if value]
     if given:
-        raise usage_error(f"{listing(given)} cannot be combined with {other}", expected=expected)
+        message = f"{listing(given)} cannot be combined with {other}"
+        raise usage_error(message, expected=expected, received=received)
 
 
 def _compare(

@@ -20,7 +20,7 @@ from cnncli.diagnostics import (
     usage_error,
 )
 from cnncli.language import shipped
-from cnncli.language.files import SUFFIXES, neighbors, resolved
+from cnncli.language.files import SUFFIXES, checked_path, neighbors, resolved
 from cnncli.language.parsing import MAX_BYTES, parse
 from cnncli.language.scope import Scope, interpolate
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
@@ -147,7 +147,10 @@ def _name(entries: Entries, source: Source, scope: Scope, faults: Faults) -> str
     written = entries.get("name")
     if isinstance(written, Scalar):
         try:
-            return interpolate(written, scope)
+            name = interpolate(written, scope)
+            if name.strip():
+                return name
+            faults.add(Diagnostic("name", "the name of the network is empty", written.location, "a name"))
         except SpecError as error:
             faults.extend(error.diagnostics)
     return Path(source.name).stem
@@ -159,10 +162,10 @@ def read_source(path: str | Path) -> Source:
     Raises:
         UsageError: the file does not exist, or cannot be read as UTF-8 text.
     """
-    path = Path(path)
+    path = Path(checked_path(path))
     try:
         if path.is_dir():
-            raise usage_error(f"'{path}' is a folder", expected="a spec file (.yaml)")
+            raise usage_error(f"'{path}' is a folder", expected="a YAML file")
         with path.open("rb") as file:
             # The size that the file reports is not used: a device has none, and may never end.
             data = file.read(MAX_BYTES + 1)

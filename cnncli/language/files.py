@@ -18,6 +18,17 @@ Natural: TypeAlias = "tuple[tuple[str | int, ...], ...]"
 """A key by which paths are sorted."""
 
 
+def checked_path(path: str | Path) -> str | Path:
+    """Return the path of a file that is to be read.
+
+    Raises:
+        UsageError: it is empty: ``Path("")`` would be the working directory.
+    """
+    if not str(path):
+        raise usage_error("the path of the file is empty", expected="the path of a file")
+    return path
+
+
 def exists(path: str | Path) -> bool:
     """Return whether this is a file, a folder or a link, even a broken one."""
     return os.path.lexists(path)

@@ -87,7 +87,10 @@ def read_name(scalar: Scalar, scope: Scope) -> str:
         SpecError: it is not a name, or is reserved.
     """
     name = interpolate(scalar, scope)
-    if len(name) > _MAX_NAME or not _NAME.match(name):
+    if len(name) > _MAX_NAME:
+        expected = f"at most {_MAX_NAME} characters"
+        raise _fault("name", f"the name '{shortened(name, 40)}' is too long", scalar.location, expected)
+    if not _NAME.match(name):
         expected = "letters, digits, '_' and '-', joined by dots"
         raise _fault("name", f"'{shortened(name, 40)}' is not a name", scalar.location, expected)
     for part in name.split("."):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from cnncli.diagnostics import listing, nearest, usage_error
-from cnncli.language.files import below, exists, is_folder, neighbors
+from cnncli.language.files import below, checked_path, exists, is_folder, neighbors
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
@@ -47,9 +47,9 @@ def located(path: str | Path) -> Path:
     """Return the file of a spec: that of the shipped spec of this name, otherwise the path as it is.
 
     Raises:
-        UsageError: it is the name of a family, or of neither a shipped spec nor a file.
+        UsageError: it is empty, or the name of a family, or of neither a shipped spec nor a file.
     """
-    found = find(path)
+    found = find(checked_path(path))
     if found is None and _is_name(str(path)) and not exists(path):
         raise usage_error(f"no such file or shipped spec: '{path}'", hint=_hint(Path(path)))
     if found is not None and is_folder(found):

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from cnncli.algebra import Condition, Dim, known, product, same
-from cnncli.diagnostics import CnncliError, Diagnostic, listing, shortened
+from cnncli.diagnostics import CnncliError, Diagnostic, counted, listing, shortened
 from cnncli.language.fields import Record
 from cnncli.language.shorthand import SHORTHAND
 from cnncli.layers.geometry.window import POINT, AnyWindow
@@ -271,7 +271,7 @@ def axes_match(input_shape: Shape, kind: str, **arguments: int | tuple[int, ...]
     rank = len(input_shape) - 1
     for name, value in arguments.items():
         if isinstance(value, tuple) and len(value) != rank:
-            received = f"{len(value)} numbers"
+            received = counted(len(value), "number")
             yield _axes(name, kind, rank, received)
 
 

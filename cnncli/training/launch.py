@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from cnncli.algebra import whole_shape
-from cnncli.diagnostics import listing, usage_error
+from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.graph import Graph, Opened, open_text
 from cnncli.language.writer import to_yaml
 from cnncli.network import Network, build_network
@@ -243,6 +243,6 @@ def _check_classes(dataset: Dataset, expected: tuple[str, ...]) -> None:
     if dataset.classes != expected:
         raise usage_error(
             "the data has other classes than the network was trained on",
-            expected=f"{len(expected)} classes: {listing(expected)}",
-            received=f"{len(dataset.classes)} classes: {listing(dataset.classes)}",
+            expected=f"{counted(len(expected), 'class')}: {listing(expected)}",
+            received=f"{counted(len(dataset.classes), 'class')}: {listing(dataset.classes)}",
         )

@@ -243,7 +243,7 @@ def test_formulas_of_a_variable() -> None:
 
 
 def test_variables_and_sizes_together() -> None:
-    arguments = ("small_resnet", "--symbolic", "width,classes", "--input", "1xHxW")
+    arguments = ("small_resnet", "--symbolic", "width, classes", "--input", "1xHxW")
     _, text, _ = call("inspect", *arguments)
     assert text.startswith("small resnet: input 1xHxW, width and classes unknown\n")
     assert "parameters 4*classes*width + 676*width**2 + classes + 79*width" in text
@@ -262,6 +262,11 @@ def test_variables_and_sizes_together() -> None:
         (("--symbolic", "unett"), "hint:     cnncli inspect unet --symbolic\n"),
         (("--symbolic", "width"), "hint:     cnncli inspect SPEC --symbolic width\n"),
         (("--symbolic",), "no spec is given"),
+        (("unet", "--symbolic", ""), "'' after --symbolic has an empty name"),
+        (("unet", "--symbolic", ","), "',' after --symbolic has an empty name"),
+        (("unet", "--symbolic", "width,,classes"), "'width,,classes' after --symbolic has an empty name"),
+        (("unet", "--symbolic", "2x"), "has no variable '2x'"),
+        (("unet", "--symbolic", "../x.yaml"), "received: unet and ../x.yaml"),
         (("unet", "lenet5", "--symbolic"), "--symbolic cannot be combined with a comparison"),
         (
             ("small_resnet", "--symbolic", "depth"),

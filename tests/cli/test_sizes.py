@@ -37,6 +37,15 @@ def test_unet_says_which_sizes_and_why() -> None:
     assert re.search(r"H - 2\*\(H//2\) == 0   up1\.concat1, \S*unet\.yaml:\d+:\d+", text)
 
 
+def test_no_size_above_the_largest_is_suggested(tmp_path: Path) -> None:
+    spec = tmp_path / "thirds.yaml"
+    spec.write_text("input: [3, 33]\nlayers: [concat: {branches: [[maxpool: 3, upsample: 3], identity]}]\n")
+    code, text, _ = call("sizes", str(spec), "--near", str(10**12))
+    assert code == 0
+    assert f"  {10**12}: not accepted; {10**12 - 1} below, none above" in text
+    assert f"{10**12 - 1}: accepted" in call("sizes", str(spec), "--near", str(10**12 - 1))[1]
+
+
 def test_sizes_and_reasons_fit_the_terminal() -> None:
     for words in (("sizes", "unet", "--near", "500"), ("inspect", "unet", "--symbolic")):
         lines = on_a_terminal(*words)
@@ -77,6 +86,7 @@ def test_json() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("sizes", "lenet5", "--near", str(10**12 + 1)), "expected: a whole number from 1 to 1000000000000"),
         (("sizes", "small"), "the input 10 has no unknown size"),
         (("sizes", "lenet5", "--input", "1x32x32"), "the input 1x32x32 has no unknown size"),
         (("sizes", "vgg"), "'vgg' is a family of specs"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnncli.diagnostics import CnncliError, Diagnostic, UsageError
-from cnncli.graph import open_spec, open_text
+from cnncli.graph import open_spec, open_text, read_budget, read_train
 from tests.language.support import under
 
 BASE = """
@@ -152,6 +152,11 @@ class TestReading:
     def test_what_is_not_a_path(self, path: str) -> None:
         with pytest.raises(UsageError):
             open_spec(path)
+
+    def test_an_empty_path_is_not_the_working_directory(self) -> None:
+        for read in (open_spec, read_budget, read_train):
+            with pytest.raises(UsageError, match="the path of the file is empty"):
+                read("")
 
     def test_no_utf8(self, tmp_path: Path) -> None:
         (tmp_path / "a.yaml").write_bytes(BASE.encode("utf-16"))

@@ -99,10 +99,21 @@ class TestName:
     def test_names_that_come_of_copies_and_sugar_collide_too(self, text: str) -> None:
         assert fault(text).code == "duplicate-name"
 
-    @pytest.mark.parametrize("name", ["a b", "a..b", ".a", "a.", "-a", "a/b", "ä", "a" * 201, "''"])
+    @pytest.mark.parametrize("name", ["a b", "a..b", ".a", "a.", "-a", "a/b", "ä", "''"])
     def test_what_is_not_a_name(self, name: str) -> None:
         found = fault(f"layers: [{{relu: , name: {name}}}]")
         assert (found.code, found.expected) == ("name", "letters, digits, '_' and '-', joined by dots")
+
+    def test_a_name_that_is_too_long(self) -> None:
+        assert nodes(f"layers: [{{relu: , name: {'a' * 200}}}]")
+        found = fault(f"layers: [{{relu: , name: {'a' * 201}}}]")
+        assert (found.code, found.expected) == ("name", "at most 200 characters")
+        assert found.message == f"the name '{'a' * 39}…' is too long"
+
+    @pytest.mark.parametrize("text", ['name: ""', "name: '  '", 'vars: {a: ""}\nname: $a'])
+    def test_a_network_without_a_name(self, text: str) -> None:
+        found = fault(f"{text}\nlayers: [relu]")
+        assert (found.message, found.expected) == ("the name of the network is empty", "a name")
 
     @pytest.mark.parametrize("name", ["input", "identity"])
     def test_words_that_mean_something_else(self, name: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cnncli.diagnostics import listing, usage_error
+from cnncli.diagnostics import counted, listing, usage_error
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -68,9 +68,9 @@ def check_labels(labels: Tensor, images: int, where: str) -> None:
     """
     if len(labels) != images:
         raise usage_error(
-            f"{where} has {len(labels)} labels for {images} images",
+            f"{where} has {counted(len(labels), 'label')} for {counted(images, 'image')}",
             expected="one label for each image",
-            received=f"{images} images and {len(labels)} labels",
+            received=f"{counted(images, 'image')} and {counted(len(labels), 'label')}",
         )
     if images == 0:
         raise usage_error(f"{where} has no images", expected="at least one image")

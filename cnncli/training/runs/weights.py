@@ -11,7 +11,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from cnncli.diagnostics import listing, usage_error
+from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.layers import shape_text
 from cnncli.training.runs.files import write_tensors
 
@@ -104,7 +104,7 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
         raise usage_error(
             f"the weights in {where} are not this network's: {'; '.join(faults)}",
             expected=f"the {len(state)} tensors of the network",
-            received=f"{len(tensors)} tensors",
+            received=counted(len(tensors), "tensor"),
             hint="was the spec changed since they were saved?",
         )
     network.load_state_dict(tensors)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cnncli.diagnostics import did_you_mean, listing, usage_error
+from cnncli.diagnostics import counted, did_you_mean, listing, usage_error
 from cnncli.language.description import OUTPUT
 from cnncli.layers import shape_text
 from cnncli.recipe.criteria import CRITERIA
@@ -145,16 +145,11 @@ def _check_outputs(head: str, shape: tuple[int, ...], classes: int) -> None:
     _check_vector(head, shape)
     if shape != (classes,):
         raise usage_error(
-            f"{_name(head)} has {_count(shape[0], 'output')}, but the data has {_count(classes, 'class')}",
-            expected=_count(classes, "output"),
-            received=_count(shape[0], "output"),
+            f"{_name(head)} has {counted(shape[0], 'output')}, but the data has {counted(classes, 'class')}",
+            expected=counted(classes, "output"),
+            received=counted(shape[0], "output"),
             hint=f"set classes={classes}, if the spec has this variable",
         )
-
-
-def _count(number: int, noun: str) -> str:
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{number} {noun if number == 1 else plural}"
 
 
 def _name(head: str) -> str:

@@ -109,10 +109,11 @@ def test_available_memory_is_plausible() -> None:
 
 
 def test_readable_bytes() -> None:
-    sizes = [0, 1023, 1024, 1536, 5 * 2**30, 3 * 2**50]
+    sizes = [0, 1, 1023, 1024, 1536, 5 * 2**30, 3 * 2**50]
     assert [readable_bytes(size) for size in sizes] == [
         "0 bytes",
-        "1023 bytes",
+        "1 byte",
+        "1,023 bytes",
         "1.0 KiB",
         "1.5 KiB",
         "5.0 GiB",

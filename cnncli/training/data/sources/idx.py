@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from cnncli.diagnostics import UsageError, listing, usage_error
+from cnncli.diagnostics import UsageError, counted, listing, usage_error
 from cnncli.layers import shape_text
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.room import ensure_memory
@@ -87,7 +87,8 @@ def _part(images: Path, labels: Path) -> Part:
     numbers = read(labels, "labels")
     if len(pixels) != len(numbers):
         raise usage_error(
-            f"{images.name} has {len(pixels)} images, but {labels.name} has {len(numbers)} labels",
+            f"{images.name} has {counted(len(pixels), 'image')}, "
+            f"but {labels.name} has {counted(len(numbers), 'label')}",
             expected="one label for each image",
             hint=f"both files in {images.parent} must come from the same data set",
         )
