@@ -1,17 +1,26 @@
-"""Measure three choices in ARCHITECTURE.md: own columns, YAML events, zeros in a convolution with a table.
+"""Measure choices in ARCHITECTURE.md.
+
+They are: own columns, YAML events, zeros in a convolution with a table, no cycle collection in analysis
+commands, no teardown at the end of the program.
 
     python benchmarks/choices.py
 
-Medians of interleaved rounds: ten thousand rows, a spec of ten thousand layers, and C3 of LeNet-5 on a batch
-of 64, forward and backward.
+Medians of interleaved rounds: ten thousand rows, a spec of ten thousand layers, C3 of LeNet-5 on a batch of
+64, forward and backward, and whole processes of ``cnncli inspect``. What is timed inside this process runs
+without cycle collection, as in the commands.
 """
 
 from __future__ import annotations
 
+import gc
 import io
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -26,6 +35,10 @@ ROWS = 10_000
 ROUNDS = 5
 CELLS = [["conv1", "conv", "64x224x224", "1,792", "86,704,128", "3,211,264"] for _ in range(ROWS)]
 SPEC = "input: [3, 32, 32]\nlayers:\n" + "  - conv: {channels: 8, kernel: 3, padding: same}\n" * ROWS
+
+INSPECT = "from cnncli.cli import program; program()"
+COLLECTING = f"import gc; gc.disable = gc.enable; {INSPECT}"
+TORN_DOWN = "from cnncli.cli import main; main()"
 
 
 def rich_table() -> None:
@@ -80,14 +93,43 @@ def table_convolutions() -> dict[str, Callable[[], None]]:
     return {"table, with its zeros": with_zeros, "table, without": one_by_one}
 
 
+def inspecting(code: str, spec: str) -> Callable[[], None]:
+    """Return a process that inspects a spec: this code, which reads the arguments of the command line."""
+    command = [sys.executable, "-c", code, "inspect", spec]
+
+    def process() -> None:
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+
+    return process
+
+
 def main() -> None:
     """Measure and print."""
-    contenders = {
-        f"rich.table, {ROWS:,} rows": rich_table,
-        f"report.text.columns, {ROWS:,} rows": own_columns,
-        f"yaml.compose, {ROWS:,} layers": yaml_nodes,
-        f"language.parsing, {ROWS:,} layers": yaml_events,
-    } | table_convolutions()
+    gc.disable()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "long.yaml"
+        path.write_text(SPEC, encoding="utf-8")
+        measure(str(path))
+
+
+def measure(long_spec: str) -> None:
+    """Measure all choices and print medians; ``long_spec`` is the path of a file with :data:`SPEC`."""
+    processes = {
+        f"inspect, {ROWS:,} layers": inspecting(INSPECT, long_spec),
+        f"inspect, {ROWS:,} layers, with cycle collection": inspecting(COLLECTING, long_spec),
+        "inspect lenet5": inspecting(INSPECT, "lenet5"),
+        "inspect lenet5, with teardown": inspecting(TORN_DOWN, "lenet5"),
+    }
+    contenders = (
+        processes
+        | {
+            f"rich.table, {ROWS:,} rows": rich_table,
+            f"report.text.columns, {ROWS:,} rows": own_columns,
+            f"yaml.compose, {ROWS:,} layers": yaml_nodes,
+            f"language.parsing, {ROWS:,} layers": yaml_events,
+        }
+        | table_convolutions()
+    )
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(ROUNDS):
         for name, work in contenders.items():

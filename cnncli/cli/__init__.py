@@ -18,7 +18,7 @@ class ReaderLeftError(Exception):
 def program() -> NoReturn:
     """Run ``cnncli`` as a program of its own, and end the process.
 
-    Python would take apart every module at its end, which needs a sixth of the time of an ``inspect``. torch
+    Python would take apart every module at its end, which needs a tenth of the time of an ``inspect``. torch
     has threads and device memory to release, so it ends as usual.
     """
     code = _exit_code()
@@ -42,7 +42,7 @@ def main() -> NoReturn:
 def _exit_code() -> int:
     """Run the command that ``sys.argv`` names and return its exit code; its output is flushed."""
     # The values of an analysis are small, acyclic and live until the end: looking for cycles among
-    # them costs a third of the time. Training, which lives longer, switches the collector on again.
+    # them costs a quarter of the time. Training, which lives longer, switches the collector on again.
     gc.disable()
     _ready_streams()
     try:
