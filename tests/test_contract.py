@@ -171,11 +171,11 @@ def check_reads(case: Case) -> None:
     module = with_positive_weights(module_of(case, layer)).double().eval()
     inputs = values_for(case)
     inputs[0].requires_grad_()
-    reading = layer.readings(case.input_shape)[0]
-    if isinstance(reading, Reads):
-        READING[reading](case, module, inputs)
+    extent = layer.extents(case.input_shape)[0]
+    if isinstance(extent, Reads):
+        READING[extent](case, module, inputs)
     else:
-        check_windows(case, reading, module, inputs)
+        check_windows(case, extent, module, inputs)
 
 
 def check_all(case: Case, module: nn.Module, inputs: list[Tensor]) -> None:
@@ -493,7 +493,7 @@ def test_a_kind_that_reads_something_else_is_found_out(
     kind: str, arguments: str, shape: tuple[int, ...], lie: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = Case(kind, arguments, (shape,))
-    monkeypatch.setattr(type(case.layer), "readings", lambda *_: (lie,))
+    monkeypatch.setattr(type(case.layer), "extents", lambda *_: (lie,))
     with pytest.raises(AssertionError, match=kind):
         check_reads(case)
 

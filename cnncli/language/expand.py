@@ -32,7 +32,7 @@ from cnncli.language.description import (
 )
 from cnncli.language.document import Document
 from cnncli.language.heads import read_head
-from cnncli.language.names import Names, Place
+from cnncli.language.names import NodeNames, Place
 from cnncli.language.nodes import Written, kind_of, read_arguments, read_name, read_node, written_names
 from cnncli.language.readers import Count, Sizes, Whole
 from cnncli.language.scope import Argument, Scope, interpolate, named
@@ -69,7 +69,7 @@ class _Expansion:
         # Ordered, since messages list them; faulty blocks included, since their uses are not wrong too.
         named = templates if isinstance(templates, Entries) else ()
         self._known = dict.fromkeys((*vocabulary.kinds(), *named)).keys()
-        self._names = Names(self._known)
+        self._names = NodeNames(self._known)
         self._nodes: list[NodeSpec] = []
         self._groups: dict[str, str] = {}
         self._work = 0

@@ -53,7 +53,7 @@ class Place(NamedTuple):
         return self._replace(depth=self.depth + 1)
 
 
-class Names:
+class NodeNames:
     """Every name that can be referred to, and the node whose output it means."""
 
     def __init__(self, kinds: Collection[str]) -> None:

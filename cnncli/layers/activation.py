@@ -16,10 +16,10 @@ from cnncli.layers.kind import (
     EACH,
     Elementwise,
     Example,
+    Extent,
     FromInput,
     FromOutput,
     Layer,
-    Reading,
     Require,
     Shape,
     Tensors,
@@ -84,7 +84,7 @@ class PReLU(Layer):
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return product(output_shape)
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return EACH
 
 
@@ -181,7 +181,7 @@ class Softmax(FromOutput):
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return across_channels(input_shape)
 
 
@@ -195,5 +195,5 @@ class LogSoftmax(FromOutput):
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return across_channels(input_shape)

@@ -13,8 +13,8 @@ from cnncli.layers.kind import (
     ALL,
     EVERYWHERE,
     Example,
+    Extent,
     Layer,
-    Reading,
     Require,
     Shape,
     Tensors,
@@ -85,7 +85,7 @@ class Capsules(Layer):
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return self.macs(input_shape, output_shape)
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return ALL
 
 
@@ -97,7 +97,7 @@ class CapsuleReader(Weightless):
     def check(self, input_shape: Shape) -> Iterator[Require]:
         yield is_map(input_shape, self.keyword)
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return EVERYWHERE
 
 
@@ -132,7 +132,7 @@ class CapsuleMask(CapsuleReader):
     def output(self, input_shape: Shape) -> Shape:
         return input_shape
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         """Return ALL: any value may decide which capsule is the longest."""
         return ALL
 

@@ -11,8 +11,8 @@ from cnncli.language.readers import Count, Flag, Whole
 from cnncli.layers.kind import (
     ALL,
     Example,
+    Extent,
     Layer,
-    Reading,
     Require,
     Shape,
     Tensors,
@@ -64,7 +64,7 @@ class Linear(Layer):
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return self.macs(input_shape, output_shape) + (self.features if self.bias else 0)
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return ALL
 
 
@@ -106,5 +106,5 @@ class RBF(Weightless):
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return input_shape[0] * self.classes
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return ALL

@@ -75,7 +75,7 @@ EVERYWHERE: Final = Reads.EVERYWHERE
 EACH: Final = Reads.EACH
 SCRAMBLED: Final = Reads.SCRAMBLED
 
-Reading: TypeAlias = tuple[AnyWindow, ...] | Reads
+Extent: TypeAlias = tuple[AnyWindow, ...] | Reads
 """What an output reads of one input: a window along each spatial axis, or one of :class:`Reads`.
 
 With windows, output axis i belongs to input axis i, and a position reads all channels of its window. A kind
@@ -126,15 +126,15 @@ class Kind(Record, Generic[X]):
         """Return what every unit reads from the layer before, and its bias (LeCun et al., 1998)."""
         raise NotImplementedError
 
-    def windows(self, input_shape: X) -> Reading:
+    def windows(self, input_shape: X) -> Extent:
         """Return what an output position reads along each spatial axis, or one of :class:`Reads`."""
         raise NotImplementedError
 
-    def branches(self, input_shape: X) -> tuple[Reading, ...]:
+    def branches(self, input_shape: X) -> tuple[Extent, ...]:
         """Return the answer of :meth:`windows` for each input separately."""
         return (self.windows(input_shape),)
 
-    def readings(self, input_shape: X) -> tuple[Reading, ...]:
+    def extents(self, input_shape: X) -> tuple[Extent, ...]:
         """Return :meth:`branches`, checked: this is what the analyses call.
 
         Raises:
@@ -142,9 +142,9 @@ class Kind(Record, Generic[X]):
         """
         found = self.branches(input_shape)
         shapes: Any = input_shape if self.joins else (input_shape,)
-        for reading, shape in zip(found, shapes, strict=True):
-            if not _is_reading(reading, len(shape) - 1):
-                raise _no_reading(type(self), reading)
+        for extent, shape in zip(found, shapes, strict=True):
+            if not _is_extent(extent, len(shape) - 1):
+                raise _no_extent(type(self), extent)
         return found
 
     def under_shift(self, input_shape: X) -> UnderShift:
@@ -183,7 +183,7 @@ class Elementwise(Weightless):
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return self.work * product(output_shape)
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return EACH
 
 
@@ -195,18 +195,18 @@ class FromOutput(Elementwise):
     """Elementwise, with a derivative computed from the output, which autograd therefore saves."""
 
 
-def across_channels(input_shape: Shape) -> Reading:
+def across_channels(input_shape: Shape) -> Extent:
     """Return what a kind reads that mixes all channels of a position; for a vector, the whole input."""
     return (POINT,) * (len(input_shape) - 1) or ALL
 
 
-def _is_reading(answer: object, rank: int) -> bool:
+def _is_extent(answer: object, rank: int) -> bool:
     if isinstance(answer, tuple):
         return len(answer) == rank and all(isinstance(each, AnyWindow) for each in answer)
     return isinstance(answer, Reads)
 
 
-def _no_reading(kind: type[Kind[Any]], reading: object) -> CnncliError:
+def _no_extent(kind: type[Kind[Any]], extent: object) -> CnncliError:
     """Return the error of a plug-in whose ``windows`` or ``branches`` is wrong."""
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
     words = listing([word.name for word in Reads], last=" or ")
@@ -215,7 +215,7 @@ def _no_reading(kind: type[Kind[Any]], reading: object) -> CnncliError:
             "plug-in",
             f"kind '{kind.keyword}' does not say what its outputs read",
             expected=f"from 'windows': a tuple of one window for each spatial axis, or {words}",
-            received=shortened(repr(reading)),
+            received=shortened(repr(extent)),
             hint=f"correct {kind.__name__} in {file or kind.__module__}",
         )
     )

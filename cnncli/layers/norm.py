@@ -15,8 +15,8 @@ from cnncli.layers.kind import (
     EVERYWHERE,
     NONE,
     Example,
+    Extent,
     Layer,
-    Reading,
     Require,
     Shape,
     Tensors,
@@ -56,7 +56,7 @@ class Norm(Layer):
         """Five per value for computing and applying the statistics; two more for scale and shift."""
         return (_STATISTICS + 2 * self.affine) * product(output_shape)
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return EVERYWHERE
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
@@ -90,7 +90,7 @@ class BatchNorm(Norm):
         """Two per value for applying the running statistics; two more for scale and shift."""
         return (2 + 2 * self.affine) * product(output_shape)
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return EACH
 
 
@@ -116,7 +116,7 @@ class LayerNorm(Norm):
         shape = input_shape if self.over == "all" else (input_shape[0],)
         return {"weight": shape, "bias": shape} if self.affine else NONE
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return ALL if self.over == "all" else across_channels(input_shape)
 
     def under_shift(self, input_shape: Shape) -> UnderShift:
@@ -197,5 +197,5 @@ class LocalResponseNorm(Weightless):
         """Per value: the square, the sum over the channels, scale and constant, the power, the division."""
         return (self.size + 4) * product(output_shape)
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return (POINT,) * (len(input_shape) - 1)

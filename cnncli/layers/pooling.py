@@ -15,8 +15,8 @@ from cnncli.layers.geometry.window import AdaptiveWindow, Window, native_pads, p
 from cnncli.layers.kind import (
     EVERYWHERE,
     Example,
+    Extent,
     Layer,
-    Reading,
     Require,
     Shape,
     Tensors,
@@ -203,7 +203,7 @@ class GlobalPool(Weightless):
     def output(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *(1,) * (len(input_shape) - 1)) if self.keepdims else (input_shape[0],)
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return EVERYWHERE
 
     def under_shift(self, input_shape: Shape) -> UnderShift:

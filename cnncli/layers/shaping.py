@@ -17,8 +17,8 @@ from cnncli.layers.kind import (
     SCRAMBLED,
     Elementwise,
     Example,
+    Extent,
     Layer,
-    Reading,
     Require,
     Shape,
     Tensors,
@@ -68,7 +68,7 @@ class Flatten(View):
     def output(self, input_shape: Shape) -> Shape:
         return (product(input_shape),)
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return SCRAMBLED
 
 
@@ -108,7 +108,7 @@ class Reshape(View):
         rest = product(input_shape) // self._known()
         return tuple(rest if size == -1 else size for size in self.shape)
 
-    def windows(self, input_shape: Shape) -> Reading:
+    def windows(self, input_shape: Shape) -> Extent:
         return SCRAMBLED
 
 

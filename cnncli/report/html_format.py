@@ -48,8 +48,8 @@ def lines(page: Page) -> Iterator[Line]:
     yield Line(f'<div class="cnncli"><style>{_STYLE}</style>', "")
     if page.title:
         yield from _text(Text((page.title,), "title"))
-    if page.verdict is not None:
-        yield from _text(Text(page.verdict.lines, page.verdict.role))
+    if page.answer is not None:
+        yield from _text(Text(page.answer.lines, page.answer.role))
     yield from _blocks(page.lead)
     for section in page.sections(None):
         yield Line('<div class="section">', "")

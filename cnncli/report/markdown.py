@@ -23,8 +23,8 @@ def _parts(page: Page) -> Iterator[Iterator[str]]:
     """Yield the parts that need a blank line between them; Markdown would otherwise join text and table."""
     if page.title:
         yield iter([f"## {escape(page.title)}"])
-    if page.verdict is not None:
-        yield _emphasized(page.verdict.lines)
+    if page.answer is not None:
+        yield _emphasized(page.answer.lines)
     for section in (page.lead, *page.sections(None)):
         yield from _section(section)
 

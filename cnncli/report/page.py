@@ -1,4 +1,4 @@
-"""The output of a command before it has a format: a title, a verdict, tables, texts and data.
+"""The output of a command before it has a format: a title, an answer, tables, texts and data.
 
 A command builds a :class:`Page`; :mod:`cnncli.report.show` shows any page in any format.
 """
@@ -28,7 +28,7 @@ Section: TypeAlias = "tuple[Table | Text, ...]"
 """Blocks that belong together, with a blank line before the first and none between them."""
 
 
-class Verdict(NamedTuple):
+class Answer(NamedTuple):
     """The answer in a line or a few; ``good`` is None if nothing could be decided."""
 
     lines: tuple[str, ...]
@@ -41,9 +41,9 @@ class Verdict(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The answer of one command.
+    """What one command shows.
 
-    Title, verdict and ``lead`` come first, without blank lines between them, then the sections. What a page
+    Title, answer and ``lead`` come first, without blank lines between them, then the sections. What a page
     shows may depend on the columns of the screen (None: as many as it takes). ``data`` is the JSON document,
     with its schema. Both are functions, so that no format pays for another. ``measure`` is the most columns
     that wrapped text takes where the screen sets no limit.
@@ -52,7 +52,7 @@ class Page(NamedTuple):
     title: str
     sections: Callable[[int | None], Iterable[Section]]
     data: Callable[[], Mapping[str, Any]]
-    verdict: Verdict | None = None
+    answer: Answer | None = None
     lead: Section = ()
     measure: int = 100
 

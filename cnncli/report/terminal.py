@@ -29,7 +29,7 @@ STYLES: Final = {
 def lines(page: Page, width: int | None) -> Iterator[Line]:
     """Yield the lines that show a page on a screen of ``width`` columns; None: as many as it takes."""
     yield from _first(page, width)
-    gap = bool(page.title or page.verdict or page.lead)
+    gap = bool(page.title or page.answer or page.lead)
     for section in page.sections(width):
         if gap:
             yield Line("", "")
@@ -40,8 +40,8 @@ def lines(page: Page, width: int | None) -> Iterator[Line]:
 def _first(page: Page, width: int | None) -> Iterator[Line]:
     if page.title:
         yield from _text(Text((page.title,), "title"), page, width)
-    if page.verdict is not None:
-        yield from _text(Text(page.verdict.lines, page.verdict.role), page, width)
+    if page.answer is not None:
+        yield from _text(Text(page.answer.lines, page.answer.role), page, width)
     yield from _blocks(page.lead, page, width)
 
 

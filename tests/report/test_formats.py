@@ -33,7 +33,7 @@ from cnncli.language.sections import Budget
 from cnncli.layers import KINDS
 from cnncli.recipe.train import Train
 from cnncli.report import terminal
-from cnncli.report.page import Page, Text, Verdict
+from cnncli.report.page import Answer, Page, Text
 from cnncli.report.pages import (
     check,
     compare,
@@ -331,7 +331,7 @@ def test_what_formats_would_interpret_is_escaped() -> None:
     word = "<b>*x*_|`&amp;"
     table = Table((Column(word, [word]),))
     made = Page(
-        word, lambda _: [(table, Text((word,)))], lambda: {"schema": word}, Verdict((word,), good=None)
+        word, lambda _: [(table, Text((word,)))], lambda: {"schema": word}, Answer((word,), good=None)
     )
     assert parsed(text(made, "html")).texts == [word] * 5
     escaped = "\\<b\\>\\*x\\*\\_\\|\\`&amp;"
@@ -360,8 +360,8 @@ def test_no_format_pays_for_another() -> None:
         ("check several", "1 of 2 networks over budget", False),
     ],
 )
-def test_verdicts(name: str, words: str, good: bool | None) -> None:
-    assert page(name).verdict == Verdict((words,), good)
+def test_answers(name: str, words: str, good: bool | None) -> None:
+    assert page(name).answer == Answer((words,), good)
     assert words in text(page(name), width=80)
     assert parsed(text(page(name), "html")).texts[0 if not page(name).title else 1] == words
 

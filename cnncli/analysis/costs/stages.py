@@ -55,10 +55,10 @@ def axes(node: Node) -> list[tuple[AnyWindow, int]]:
 
     The sizes must be known: from formulas it may not be decidable whether a size changes.
     """
-    reading = node.layer.readings(node.input_shape)[0]
-    if node.layer.joins or not isinstance(reading, tuple):
+    extent = node.layer.extents(node.input_shape)[0]
+    if node.layer.joins or not isinstance(extent, tuple):
         return []
-    return [(window, whole(n)) for window, n in zip(reading, node.input_shapes[0][1:], strict=True)]
+    return [(window, whole(n)) for window, n in zip(extent, node.input_shapes[0][1:], strict=True)]
 
 
 def _levels(nodes: Sequence[Node]) -> Mapping[str, int]:

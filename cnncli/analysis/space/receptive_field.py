@@ -111,10 +111,10 @@ def receptive_fields(graph: Graph) -> Mapping[str, Field]:
 
 
 def _field(node: Node, inputs: Sequence[Field]) -> Field:
-    readings = node.layer.readings(node.input_shape)
-    if len(inputs) == 1 and readings[0] in (EACH, SCRAMBLED):
-        return inputs[0] if readings[0] is EACH else _scrambled(inputs[0])
-    along = list(zip(inputs, readings, node.input_shapes, strict=True))
+    extents = node.layer.extents(node.input_shape)
+    if len(inputs) == 1 and extents[0] in (EACH, SCRAMBLED):
+        return inputs[0] if extents[0] is EACH else _scrambled(inputs[0])
+    along = list(zip(inputs, extents, node.input_shapes, strict=True))
     uneven = next((field.uneven for field in inputs if field.uneven is not None), None)
     counts = whole_shape(node.output_shape[1:])
     read = [

@@ -74,9 +74,9 @@ def _along(node: Node, axis: int, found: Mapping[str, tuple[Shift, ...]]) -> Shi
         return Shift(lcm(*(answer.pixels for answer in answers)), 0)
     # An output that moves has the axes of the input: a layer that removes them makes it stay or breaks it.
     branches = [
-        _Branch(answer, reading if isinstance(reading, Reads) else reading[axis], whole(shape[axis + 1]))
-        for answer, reading, shape in zip(
-            answers, node.layer.readings(node.input_shape), node.input_shapes, strict=True
+        _Branch(answer, extent if isinstance(extent, Reads) else extent[axis], whole(shape[axis + 1]))
+        for answer, extent, shape in zip(
+            answers, node.layer.extents(node.input_shape), node.input_shapes, strict=True
         )
     ]
     return _meet(node, branches)

@@ -7,8 +7,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from cnncli.analysis.check import Verdict
-from cnncli.report import page as pages
-from cnncli.report.page import Page, Section, Text
+from cnncli.report.page import Answer, Page, Section, Text
 from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.numbers import exact
@@ -29,17 +28,17 @@ class Checked(NamedTuple):
 
 
 def page(checked: Sequence[Checked]) -> Page:
-    """Return the page; of several networks it also has a verdict on all of them."""
+    """Return the page; of several networks its answer is about all of them."""
     data = partial(_document, checked)
     if len(checked) == 1:
         (only,) = checked
-        verdict = pages.Verdict((_headline(only),), not only.over)
-        return Page("", _nothing, data, verdict, (_table(only.verdicts), *_heaviest(only)))
+        answer = Answer((_headline(only),), not only.over)
+        return Page("", _nothing, data, answer, (_table(only.verdicts), *_heaviest(only)))
     over = sum(bool(each.over) for each in checked)
     headline = (
         f"{over} of {len(checked)} networks over budget" if over else f"{len(checked)} networks within budget"
     )
-    return Page("", partial(_sections, checked), data, pages.Verdict((headline,), not over))
+    return Page("", partial(_sections, checked), data, Answer((headline,), not over))
 
 
 def _nothing(_: int | None) -> Iterator[Section]:

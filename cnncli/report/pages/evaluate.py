@@ -7,7 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
-from cnncli.report.page import Page, Section, Verdict
+from cnncli.report.page import Answer, Page, Section
 from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.numbers import percent
@@ -22,7 +22,7 @@ def page(name: str, data: str, classes: Sequence[str], figures: Evaluation) -> P
     accuracy = f"test accuracy {percent(figures.top1)}, loss {figures.loss:.6f}{top5}"
     title = f"{printable(name)}: {figures.count:,} images of {printable(data)}"
     document = partial(_document, name, data, classes, figures)
-    return Page(title, partial(_sections, classes, figures), document, Verdict((accuracy,), good=True))
+    return Page(title, partial(_sections, classes, figures), document, Answer((accuracy,), good=True))
 
 
 def _sections(classes: Sequence[str], figures: Evaluation, _: int | None) -> Iterator[Section]:

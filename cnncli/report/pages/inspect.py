@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cnncli.analysis.memory.totals import MemoryTotals
     from cnncli.analysis.sizes import ValidSizes
     from cnncli.report.text.amounts import Amount
-    from cnncli.report.text.formulas import Names
+    from cnncli.report.text.formulas import Abbreviations
     from cnncli.results.verify import Verification
 
 SCHEMA: Final = "cnncli.inspect/1"
@@ -207,10 +207,10 @@ def _formula_sections(
 ) -> Iterator[Section]:
     """Yield the table, the formulas for which it has no room, totals, and definitions of the names."""
     from cnncli.report.text.continuation import continuation  # noqa: PLC0415
-    from cnncli.report.text.formulas import Names, abbreviated  # noqa: PLC0415
+    from cnncli.report.text.formulas import Abbreviations, abbreviated  # noqa: PLC0415
     from cnncli.report.text.wrapping import INDENT  # noqa: PLC0415
 
-    names = Names(graph.unknowns)
+    names = Abbreviations(graph.unknowns)
     brief, figures = abbreviated(graph, costs, names)
     drawn = table(brief, figures, depth, totals=False)
     yield (drawn,)
@@ -218,7 +218,7 @@ def _formula_sections(
     yield (Text(tuple(_formula_notes(figures, formulas, names)), "note", INDENT),)
 
 
-def _formula_notes(figures: Costs, formulas: Formulas, names: Names) -> Iterator[str]:
+def _formula_notes(figures: Costs, formulas: Formulas, names: Abbreviations) -> Iterator[str]:
     from cnncli.report.text.formulas import explained  # noqa: PLC0415
 
     used = [row.figures for row in figures.rows if not row.node.training_only]
@@ -245,7 +245,7 @@ def _total(total: Figures, parts: Sequence[Figures], name: str) -> str:
     return unbroken(readable(value, [getattr(each, name) for each in parts]))
 
 
-def _memory(heading: str, amount: Amount, why_none: str, names: Names) -> str:
+def _memory(heading: str, amount: Amount, why_none: str, names: Abbreviations) -> str:
     from cnncli.report.text.amounts import full  # noqa: PLC0415
     from cnncli.report.text.wrapping import unbroken  # noqa: PLC0415
 

@@ -20,7 +20,7 @@ from cnncli.report.terminal import printable
 from cnncli.report.text.amounts import NONE, Short, column, full, peak_data, when, written_out
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.continuation import continuation
-from cnncli.report.text.formulas import Names, explained
+from cnncli.report.text.formulas import Abbreviations, explained
 from cnncli.report.text.json_values import number, shape_numbers
 from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import INDENT, unbroken
@@ -136,7 +136,7 @@ def _notes(report: MemoryReport) -> Iterator[str]:
 
 def _formula_sections(report: MemoryReport, found: ValidSizes, width: int | None) -> Iterator[Section]:
     """Yield the layers, formulas for which their table has no room, the parts, and definitions of names."""
-    names = Names(report.graph.unknowns)
+    names = Abbreviations(report.graph.unknowns)
     name, output, *figures = _layers_table(report, names.short).columns
     exactly = (each._replace(short_cells=None, optional=True) for each in figures)
     drawn = Table((name, output, *exactly))

@@ -11,7 +11,7 @@ from cnncli.analysis.space.claims import NO_ROOM
 from cnncli.graph import Graph
 from cnncli.layers import shape_text
 from cnncli.layers.geometry.sliding import axis_name
-from cnncli.report.page import Page, Section, Text, Verdict
+from cnncli.report.page import Answer, Page, Section, Text
 from cnncli.report.pages.spatial import ShiftView, answer
 from cnncli.report.pages.views import agreed
 from cnncli.report.terminal import printable
@@ -26,12 +26,12 @@ def page(graph: Graph, probe: Probe, settings: Mapping[str, Any]) -> Page:
     """Return the page; ``settings`` are those of the measurement."""
     title = f"{printable(graph.name)}: input {shape_text(graph.input)}"
     rank = len(graph.input) - 1
-    verdict = Verdict(tuple(_verdict(probe, rank)), probe.holds)
+    answer = Answer(tuple(_answer(probe, rank)), probe.holds)
     sections, data = partial(_sections, probe, rank), partial(_document, graph, probe, settings)
-    return Page(title, sections, data, verdict)
+    return Page(title, sections, data, answer)
 
 
-def _verdict(probe: Probe, rank: int) -> Iterator[str]:
+def _answer(probe: Probe, rank: int) -> Iterator[str]:
     predicted, measured = len(probe.predicted), len(probe.measured)
     for each in probe.wrong:
         yield f"{each.claim.node.name} does not move as predicted along {axis_name(each.claim.axis, rank)}"

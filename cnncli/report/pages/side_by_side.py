@@ -24,7 +24,7 @@ _SHORT: Final = {"linear": "FC", "localresponsenorm": "LRN"}
 
 Cells: TypeAlias = Sequence[str]
 
-Section: TypeAlias = "tuple[Cells, ...]"
+Band: TypeAlias = "tuple[Cells, ...]"
 """The rows between two rules, in parts that start at the same height in all columns."""
 
 
@@ -38,11 +38,11 @@ class Outline(NamedTuple):
 
     @property
     def width(self) -> int:
-        cells = (cell for section in self.sections(0) for part in section for cell in part)
+        cells = (cell for band in self.bands(0) for part in band for cell in part)
         return max(map(len, (self.heading, *cells)))
 
-    def sections(self, count: int) -> Iterator[Section]:
-        """Yield all sections from top to bottom, with at least ``count`` stages."""
+    def bands(self, count: int) -> Iterator[Band]:
+        """Yield all bands from top to bottom, with at least ``count`` stages."""
         missing = [((), ())] * (count - len(self.stages))
         yield from ((self.head,), *self.stages, *missing, (self.vectors,))
 
@@ -69,9 +69,9 @@ def _table(outlines: Sequence[Outline]) -> Table:
     most = max(len(each.stages) for each in outlines)
     rows: list[tuple[str, ...]] = []
     rules: set[int] = set()
-    for sections in zip(*(each.sections(most) for each in outlines), strict=True):
+    for bands in zip(*(each.bands(most) for each in outlines), strict=True):
         rules.add(len(rows))
-        for parts in zip(*sections, strict=True):
+        for parts in zip(*bands, strict=True):
             rows += zip_longest(*parts, fillvalue="")
     columns = zip(outlines, zip(*rows, strict=True), strict=True)
     return Table(tuple(Column(each.heading, cells) for each, cells in columns), rules=frozenset(rules - {0}))

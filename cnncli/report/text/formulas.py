@@ -14,7 +14,7 @@ from cnncli.report.pages.sizes import words
 from cnncli.report.text.wrapping import NO_BREAK
 
 
-class Names:
+class Abbreviations:
     """Names for the floor divisions of formulas, in order of appearance."""
 
     def __init__(self, taken: Iterable[str]) -> None:
@@ -61,7 +61,7 @@ class Names:
                 return name
 
 
-def abbreviated(graph: Graph, costs: Costs, names: Names) -> tuple[Graph, Costs]:
+def abbreviated(graph: Graph, costs: Costs, names: Abbreviations) -> tuple[Graph, Costs]:
     """Return graph and costs with names in place of floor divisions."""
     rows = tuple(
         Row(
@@ -78,7 +78,7 @@ def abbreviated(graph: Graph, costs: Costs, names: Names) -> tuple[Graph, Costs]
     return graph._replace(outputs=outputs), short
 
 
-def explained(names: Names, found: ValidSizes) -> Iterator[str]:
+def explained(names: Abbreviations, found: ValidSizes) -> Iterator[str]:
     """Yield the definitions of the names, and the sizes for which the formulas hold."""
     legend = [*names.legend()]
     if legend:

@@ -45,8 +45,8 @@ def _linear(layer: Kind[Any], node: Node) -> Kind[Any]:
             count_padding=True,
         )
     # Activations and normalizations that read one position, and do nothing if everything is positive.
-    (reading, *others) = node.layer.readings(node.input_shape)
-    by_itself = reading is EACH or reading == (POINT,) * (len(node.output_shape) - 1)
+    (extent, *others) = node.layer.extents(node.input_shape)
+    by_itself = extent is EACH or extent == (POINT,) * (len(node.output_shape) - 1)
     if by_itself and not others and node.kind not in ("conv", "shortcut", "channelshuffle", "convtranspose"):
         return Identity()
     # Padded positions read nothing.
@@ -67,7 +67,7 @@ def reached(graph: Graph, axis: int) -> Mapping[str, Tensor]:
     with torch.no_grad():
         for node in map(linear, graph.nodes):
             placed = all(
-                isinstance(each, tuple) or each is EACH for each in node.layer.readings(node.input_shape)
+                isinstance(each, tuple) or each is EACH for each in node.layer.extents(node.input_shape)
             )
             if placed and set(node.inputs) <= values.keys():
                 values[node.name] = module(node)(

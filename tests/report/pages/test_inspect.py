@@ -16,7 +16,7 @@ from cnncli.report import show
 from cnncli.report.pages.inspect import Asked, Formulas, page, table
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.continuation import continuation
-from cnncli.report.text.formulas import Names, abbreviated
+from cnncli.report.text.formulas import Abbreviations, abbreviated
 from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import unbroken, wrapped
 from tests.algebra.arithmetic import compute
@@ -48,7 +48,7 @@ def test_every_formula_fits_the_terminal(name: str, width: int, depth: int | Non
     assert max(map(len, found)) <= width
     if depth is None:
         graph = open_spec(spec, size=all_sizes).graph
-        _, short = abbreviated(graph, costs(graph), Names(graph.unknowns))
+        _, short = abbreviated(graph, costs(graph), Abbreviations(graph.unknowns))
         whole = "\n".join(found)
         for row in short.rows:
             if isinstance(row.figures.macs, Expr):
