@@ -64,6 +64,9 @@ class NodeNames:
         # Names that the spec writes, and their beginnings up to a dot: automatic names avoid both.
         self._written: set[str] = set()
         self._written_above: set[str] = set()
+        # By the part before the number, and whether it is for a layer: numbers from the first up to, not
+        # including, the second are taken.
+        self._taken: dict[tuple[str, bool], tuple[int, int]] = {}
         # The names of nodes, and the names that hold others, with the first node below each.
         self._placed: set[str] = set()
         self._holders: dict[str, str] = {}
@@ -106,12 +109,15 @@ class NodeNames:
         then taken if ``conv2.a`` is written. A kind that ends in a digit has an underscore before its
         number: ``relu6_1``.
         """
-        stem = f"{kind}_" if kind[-1:].isdigit() else kind
-        while True:
-            name = place.full(f"{stem}{place.counts[kind]}")
-            if self._is_free(name, is_layer=is_layer):
-                return name
-            place.counts[kind] += 1
+        stem = place.full(f"{kind}_" if kind[-1:].isdigit() else kind)
+        number = place.counts[kind]
+        # Without the numbers that are known to be taken, many written names would each be tried many times.
+        first, end = self._taken.get((stem, is_layer), (0, 0))
+        first, number = (first, end) if first <= number < end else (number, number)
+        while not self._is_free(f"{stem}{number}", is_layer=is_layer):
+            number += 1
+        self._taken[stem, is_layer] = first, number + 1
+        return f"{stem}{number}"
 
     def next_number(self, place: Place) -> str:
         """Return the next name in a numbered block that is not taken."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import count
 from random import Random
+from unittest.mock import patch
 
 import pytest
 
+from cnncli.language.names import NodeNames
 from tests.language.support import fault, faults, graph, kinds, layer, names, nodes, pointed, under
 
 
@@ -148,7 +151,7 @@ class TestName:
 
 
 class TestAutomaticNames:
-    """Numbers that would lead to a name that the spec writes are skipped."""
+    """The number of a node among those of its kind, or the next one whose name is not taken."""
 
     @pytest.mark.parametrize(
         ("layers", "expected"),
@@ -160,7 +163,13 @@ class TestAutomaticNames:
                 "relu, add: [[{tanh: , name: relu1}], {tanh: , name: add1}]",
                 ["relu2", "relu1", "add1", "add2"],
             ),
+            ("relu6, {relu6: , name: relu6_1}, relu6", ["relu6_2", "relu6_1", "relu6_3"]),
+            ("relu, {relu: , name: relu1}, relu, relu", ["relu2", "relu1", "relu3", "relu4"]),
             ("relu, {tanh: , name: relu1.a}", ["relu2", "relu1.a"]),
+            (
+                "relu, {relu: , repeat: 1}, {tanh: , name: relu1.a}, {tanh: , name: relu2.a}",
+                ["relu3", "relu2.0", "relu1.a", "relu2.a"],
+            ),
             ("{relu: , repeat: 2}, {tanh: , name: relu1.a}", ["relu1.0", "relu1.1", "relu1.a"]),
         ],
     )
@@ -207,10 +216,26 @@ class TestAutomaticNames:
         possible = [f"relu{n}" for n in range(1, 8)] + ["relu6_1", "relu6_2", "tanh1", "tanh2.a"]
         written: list[str | None] = [*random.sample(possible, 5), *([None] * 7)]
         random.shuffle(written)
-        layers = [f"{{{random.choice(kinds)}: {f', name: {name}' if name else ''}}}" for name in written]
-        found = names(f"layers: [{', '.join(layers)}]")
-        assert len(set(found)) == len(layers)
-        assert [name if name in written else None for name in found] == written
+        chosen = [random.choice(kinds) for _ in written]
+        layers = [
+            f"{{{kind}: {f', name: {name}' if name else ''}}}"
+            for kind, name in zip(chosen, written, strict=True)
+        ]
+        expected: list[str] = []
+        for place, (kind, name) in enumerate(zip(chosen, written, strict=True), 1):
+            stem = "relu6_" if kind == "relu6" else kind
+            numbered = (f"{stem}{number}" for number in count(chosen[:place].count(kind)))
+            taken = {*written, *expected, "tanh2" if "tanh2.a" in written else ""}  # layers hold no others
+            expected.append(name or next(each for each in numbered if each not in taken))
+        assert len(set(expected)) == len(layers)
+        assert names(f"layers: [{', '.join(layers)}]") == expected
+
+    def test_many_written_names_are_not_tried_again_for_each_node(self) -> None:
+        written = ", ".join(f"{{tanh: , name: relu{number}}}" for number in range(1, 3_001))
+        with patch.object(NodeNames, "_is_free", autospec=True, side_effect=NodeNames._is_free) as calls:
+            found = names(f"layers: [{written}, {', '.join(['relu'] * 3_000)}]")
+        assert found[-1] == "relu6000"
+        assert calls.call_count <= 3 * 3_000
 
     def test_a_reference_to_a_faulty_node_counts_in_the_same_way(self) -> None:
         found = fault("layers: [rleu, {tanh: , name: relu1}, {mish: , from: relu2}]")
