@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from cnncli.analysis.specs import catalog
+from cnncli.cli.app import application
 from cnncli.diagnostics import SpecError
 from cnncli.graph import open_text
 from cnncli.language.sections import Paper
@@ -92,6 +97,17 @@ def test_the_readmes_message_is_what_is_said() -> None:
     assert [each.text for each in error_lines(caught.value.diagnostics)] == [*said, ""]
 
 
+@pytest.mark.slow
+def test_the_readmes_program_runs(tmp_path: Path) -> None:
+    (code,) = blocks(ROOT / "README.md", "python")
+    ((expression, value),) = re.findall(r"^(arch\S+)  # (\d+); no torch so far$", code, re.MULTILINE)
+    checked = f'import sys\nassert {expression} == {value}\nassert "torch" not in sys.modules\n'
+    before, line, after = code.partition("net = ")
+    (tmp_path / "readme.py").write_text(f"{before}{checked}{line}{after}")
+    subprocess.run([sys.executable, "readme.py"], cwd=tmp_path, check=True)
+    assert (tmp_path / "runs" / "lenet5-1").is_dir()
+
+
 DOCUMENTS = (*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md")))
 
 
@@ -122,6 +138,40 @@ def test_documents_have_examples() -> None:
 def test_examples_are_what_a_terminal_shows(command: str, printed: str) -> None:
     said = [line.removeprefix("    ") for line in printed.splitlines()]
     assert first_difference(said, on_a_terminal(*command.split())) is None
+
+
+BARE: Final = sorted(
+    {
+        command
+        for path in DOCUMENTS
+        for command in re.findall(r"^    cnncli (.*?)(?: +#.*)?$", path.read_text("utf-8"), re.MULTILINE)
+        if not re.search(r"\b(?:SPEC|RUN)\b", command)
+    }
+)
+"""The commands that documents show without their output; forms of commands are not among them."""
+
+NOT_RUN: Final = {
+    "check models/ --budget limits.yaml": "needs files",
+    "train lenet5": "takes ten seconds; test_the_readmes_program_runs trains less",
+    "train lenet5 --set train.data=idx:/usr/share/datasets/fashion-mnist": "needs data",
+    "train --resume runs/lenet5-1 --set train.epochs=30": "needs a run",
+    "evaluate runs/lenet5-1": "needs a run",
+}
+
+
+def test_commands_that_are_not_run_are_in_a_document() -> None:
+    assert set(NOT_RUN) - set(BARE) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [command for command in BARE if command not in NOT_RUN])
+def test_commands_of_documents_work(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (spec,) = blocks(ROOT / "README.md", "yaml")
+    (tmp_path / "net.yaml").write_text(spec)
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(application(), shlex.split(command))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout
 
 
 def first_difference(said: list[str], shown: list[str]) -> str | None:
