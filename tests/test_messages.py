@@ -5,11 +5,14 @@ Each file under ``golden/`` holds a wrong spec and, after a line of dashes, what
 
 from __future__ import annotations
 
+import ast
+import re
 import unicodedata
 from pathlib import Path
 
 import pytest
 
+import cnncli
 from cnncli.diagnostics import CnncliError, Diagnostic, Location, Related, Source, usage_error
 from cnncli.graph import open_text
 from cnncli.report.messages import error_lines
@@ -32,6 +35,35 @@ def test_what_is_said_about_a_mistake(path: Path) -> None:
 
 def test_there_are_enough_of_them() -> None:
     assert len(list(GOLDEN.glob("*.txt"))) >= 15
+
+
+OPTION = re.compile(r"(?:^|[ '`]|(?<!var)\()--[a-z]")  # not a variable of a style sheet
+OF_COMMANDS = frozenset({"report/pages/fit.py", "report/pages/train.py", "language/overrides.py"})
+"""Files whose texts only the command line shows; overrides of Python calls are not called options."""
+
+
+def options_named(code: str) -> list[str]:
+    """The strings of a file, other than docstrings, that name an option of the command line."""
+    nodes = [*ast.walk(ast.parse(code))]
+    docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    texts = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in docstrings]
+    return [text.value for text in texts if isinstance(text.value, str) and OPTION.search(text.value)]
+
+
+def test_messages_below_the_command_line_name_settings_and_not_options() -> None:
+    folder = Path(cnncli.__file__).parent
+    found = {
+        path.relative_to(folder).as_posix(): options_named(path.read_text(encoding="utf-8"))
+        for path in folder.rglob("*.py")
+        if "cli" not in path.relative_to(folder).parts
+    }
+    assert {name: texts for name, texts in found.items() if texts and name not in OF_COMMANDS} == {}
+    assert all(found[name] for name in OF_COMMANDS)
+
+
+def test_an_option_in_a_message_is_noticed() -> None:
+    code = '"""Of ``--set``."""\nhint = f"a smaller --lr than {lr}"\nstyle = "color:var(--ink)"\n'
+    assert options_named(code) == ["a smaller --lr than "]
 
 
 def at(text: str, column: int, width: int = 1, line: int = 1) -> Location:

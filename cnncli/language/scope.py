@@ -284,7 +284,7 @@ def _undecided(error: Undecidable, scalar: Scalar) -> Diagnostic:
         scalar.location,
         "variables with numbers that decide it",
         f"{error.condition} holds for some values only",
-        "a variable that is not symbolic has the number that the spec or --set gives it",
+        "a variable that is not symbolic has the number that the spec or an override gives it",
     )
 
 

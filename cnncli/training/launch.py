@@ -157,7 +157,7 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
             f"{folder} has no weights to measure",
             expected="a run with at least one finished epoch",
             received=f"no {run.weights.name} (status: {run.record.status})",
-            hint=f"cnncli train --resume {folder}",
+            hint="resume the run, which continues until an epoch is finished",
         )
     graph = open_text(run.record.spec, name=str(run.spec)).graph
     where = choose_device(device)

@@ -130,7 +130,7 @@ def test_the_document() -> None:
 
 def test_no_room_is_said() -> None:
     text = run("probe", "small_resnet", "--samples", "1", "--pixels", "1")
-    assert "no room: every position sees a border; a larger --input makes room" in text
+    assert "no room: every position sees a border; a larger input makes room" in text
 
 
 @pytest.mark.parametrize("layers", ["[flatten, linear: 3]", "[{maxpool: 8}, flatten, linear: 3]"])

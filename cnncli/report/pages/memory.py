@@ -157,7 +157,9 @@ def _formula_notes(report: MemoryReport, short: Short) -> Iterator[str]:
 
 def _peak(heading: str, peak: Peak, short: Short) -> str:
     if len(peak.moments) > FEW:
-        return f"{heading} depends on the size; it is one of: {when(peak)} (--format json has all formulas)"
+        return (
+            f"{heading} depends on the size; it is one of: {when(peak)} (the JSON document has all formulas)"
+        )
     return unbroken(f"{heading} {full(peak, short)}: {when(peak)}")
 
 

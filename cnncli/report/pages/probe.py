@@ -48,7 +48,7 @@ def _sections(probe: Probe, rank: int, _: int | None) -> Iterator[Section]:
     if probe.found:
         yield (_maps(probe.found),)
     if any(each.claim.void == NO_ROOM for each in probe.found):
-        yield (Text((f"{NO_ROOM}: every position sees a border; a larger --input makes room",), "note"),)
+        yield (Text((f"{NO_ROOM}: every position sees a border; a larger input makes room",), "note"),)
     for name, changes in probe.changes.items():
         heading = f"relative change of {printable(name)} for an input shift of"
         yield Text((heading,), "note"), _changes(changes, rank)
