@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -10,7 +10,7 @@ from cnncli.analysis.check import Verdict
 from cnncli.report.page import Answer, Page, Section, Text
 from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
-from cnncli.report.text.numbers import exact
+from cnncli.report.text.numbers import exact, short
 
 SCHEMA: Final = "cnncli.check/1"
 
@@ -69,18 +69,28 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
     return Table(
         (
             Column("figure", [verdict.figure for verdict in verdicts]),
-            Column("limit", [exact(verdict.limit) for verdict in verdicts], right=True),
-            Column("network", [exact(verdict.actual) for verdict in verdicts], right=True),
-            Column("verdict", [_word(verdict) for verdict in verdicts]),
+            _numbers("limit", [verdict.limit for verdict in verdicts], rank=3),
+            _numbers("network", [verdict.actual for verdict in verdicts], rank=2),
+            Column(
+                "verdict",
+                [_word(verdict, exact) for verdict in verdicts],
+                short_cells=[_word(verdict, short) for verdict in verdicts],
+                rank=1,
+            ),
         )
     )
 
 
-def _word(verdict: Verdict) -> str:
+def _numbers(heading: str, values: Sequence[int], rank: int) -> Column:
+    cells = [exact(value) for value in values]
+    return Column(heading, cells, right=True, short_cells=[short(value) for value in values], rank=rank)
+
+
+def _word(verdict: Verdict, written: Callable[[int], str]) -> str:
     if verdict.within:
-        return f"ok, {exact(-verdict.excess)} left"
+        return f"ok, {written(-verdict.excess)} left"
     share = f" ({100 * verdict.excess / verdict.limit:,.1f} %)" if verdict.limit else ""
-    return f"OVER by {exact(verdict.excess)}{share}"
+    return f"OVER by {written(verdict.excess)}{share}"
 
 
 def _document(checked: Sequence[Checked]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def _table(networks: Sequence[Overview]) -> Table:
             Column("input", [shape_text(each.graph.input) for each in networks]),
             figure_column("parameters", figures, "params", rank=3),
             figure_column("MACs", figures, "macs", rank=2),
-            figure_column("neurons", figures, "neurons", rank=1),
+            figure_column("neurons", figures, "neurons", rank=1)._replace(optional=True),
             Column("depth", [exact(each.depth) for each in networks], right=True),
             Column("weights", [weights_text(each) for each in figures], right=True),
         )

@@ -64,7 +64,7 @@ def _table(step: Step, limits: Mapping[str, int]) -> Table:
                 )
                 for name, values in zip(names, figures, strict=True)
             ),
-            Column("", [_verdict(each, step, limits) for each in step.candidates]),
+            Column("", [_verdict(each, step, limits) for each in step.candidates], cut=True),
         )
     )
 

@@ -114,11 +114,11 @@ def _columns(
     figures = [row.figures for row in rows] + [figures for _, figures in sums]
     return (
         Column("name", [_name(row) for row in rows] + [name for name, _ in sums], cut=True),
-        Column("kind", [row.kind for row in rows] + blank),
+        Column("kind", [row.kind for row in rows] + blank, cut=True),
         Column("output", [shape_text(row.output_shape) for row in rows] + blank),
         *(column for view in views for column in view.columns([row.last for row in rows], len(blank))),
         *(
-            figure_column(heading, figures, name, rank)._replace(optional=optional)
+            figure_column(heading, figures, name, rank)._replace(optional=optional or name == "neurons")
             for heading, name, rank in _FIGURES
         ),
     )
@@ -158,11 +158,18 @@ def _dense_table(comparisons: Sequence[Comparison]) -> Table:
         f"{shape_text(each.node.input_shapes[0])} -> {shape_text(each.node.output_shape)}"
         for each in comparisons
     ]
+    weights = [each.weights for each in comparisons]
     dense = [each.dense_weights for each in comparisons]
     columns = (
         Column("name", [each.node.name for each in comparisons], cut=True),
-        Column("from -> to", shapes),
-        Column("weights", [exact(each.weights) for each in comparisons], right=True),
+        Column("from -> to", shapes, cut=True),
+        Column(
+            "weights",
+            [exact(n) for n in weights],
+            right=True,
+            short_cells=[short(n) for n in weights],
+            rank=2,
+        ),
         Column(
             "fully connected",
             [exact(n) for n in dense],

@@ -74,7 +74,9 @@ def _table(outlines: Sequence[Outline]) -> Table:
         for parts in zip(*bands, strict=True):
             rows += zip_longest(*parts, fillvalue="")
     columns = zip(outlines, zip(*rows, strict=True), strict=True)
-    return Table(tuple(Column(each.heading, cells) for each, cells in columns), rules=frozenset(rules - {0}))
+    return Table(
+        tuple(Column(each.heading, cells, cut=True) for each, cells in columns), rules=frozenset(rules - {0})
+    )
 
 
 def _outline(network: Overview, heading: str) -> Outline:

@@ -7,10 +7,13 @@ are a line of plain text each, so that widths are counted once and lines are joi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import NamedTuple
 
 GAP = "  "
 _ELLIPSIS = "…"
+_LEAST_WIDTHS = (12, 8)
+"""To which width columns are cut: each to the second only if the first is not enough for all of them."""
 
 
 class Column(NamedTuple):
@@ -116,10 +119,10 @@ def _fitted(columns: tuple[Column, ...], width: int | None) -> tuple[Column, ...
     for column in [fitted[index] for index in by_rank if columns[index].optional]:
         if length(fitted) > width:
             fitted.remove(column)
-    for index, column in enumerate(fitted):
-        surplus = length(fitted) - width
+    for least, index in product(_LEAST_WIDTHS, range(len(fitted))):
+        column, surplus = fitted[index], length(fitted) - width
         if column.cut and surplus > 0:
-            room = max(column.width - surplus, 12)
+            room = max(column.width - surplus, least)
             fitted[index] = column._replace(cells=[cut_middle(cell, room) for cell in column.cells])
     return tuple(fitted)
 
