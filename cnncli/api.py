@@ -15,7 +15,6 @@ from cnncli.analyzed import Layer, Origin
 from cnncli.architecture import Architecture, need_training
 from cnncli.diagnostics import usage_error
 from cnncli.graph import all_sizes
-from cnncli.language.input_size import parse_shape
 from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.layers.plugins import load_file
 from cnncli.recipe.devices import AUTO
@@ -218,7 +217,11 @@ def _architecture(
 def _size(size: Any) -> tuple[Dim, ...] | None:
     if size is None:
         return None
-    return parse_shape(size) if isinstance(size, str) else arguments.input_shape(size)
+    if not isinstance(size, str):
+        return arguments.input_shape(size)
+    from cnncli.language.input_size import parse_shape  # noqa: PLC0415
+
+    return parse_shape(size)
 
 
 def _unknown_sizes(size: Any) -> Any:

@@ -20,9 +20,9 @@ MAX_VALUES: Final = 300_000
 """The limit for scalars, lists and mappings, with aliases counted at every use."""
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_EXPRESSION: Final = re.compile(r"\w\[$")
+_EXPRESSION: Final = r"\w\[$"
 # Directives only serve tags. libyaml compares each with all before it: a file of them would take hours.
-_DIRECTIVE: Final = re.compile(r"(?:\A|[\n\r\x85\u2028\u2029])%(?!YAML\b)")
+_DIRECTIVE: Final = r"(?:\A|[\n\r\x85\u2028\u2029])%(?!YAML\b)"
 # The characters that YAML 1.1 does not allow. Compiling this set again would add 5 ms to every start.
 _UNREADABLE: Final = Reader.NON_PRINTABLE
 
@@ -218,7 +218,7 @@ def _refuse_unreadable(source: Source) -> None:
     if found is not None:
         message = f"YAML does not allow this character (U+{ord(found[0]):04X})"
         raise _error("yaml", message, _at_offset(source, found.start()), "plain UTF-8 text")
-    found = _DIRECTIVE.search(source.text)
+    found = re.search(_DIRECTIVE, source.text) if "%" in source.text else None
     if found is not None:
         where = _at_offset(source, found.end() - 1)
         raise _error("yaml", "YAML directives are not allowed", where, "a spec without '%' directives")
@@ -260,7 +260,7 @@ def _syntax_hint(where: Location) -> str:
     line = where.source.line(where.line)
     if "\t" in line[: where.column]:
         return "YAML indents with spaces, not tabs"
-    if _EXPRESSION.search(line[: where.column]):
+    if re.search(_EXPRESSION, line[: where.column]):
         return 'inside {...} an expression with brackets or commas needs quotes: repeat: "depths[0]"'
     if line.count("{") != line.count("}") or line.count("[") != line.count("]"):
         return "a bracket is not closed on this line"

@@ -33,7 +33,7 @@ MAX_TEXT: Final = 10_000
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+(_[0-9]+)*\Z")
 _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\Z")
-_INTERPOLATION: Final = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
+_INTERPOLATION: Final = r"\$(?:(\$)|\{(\w+)\}|(\w+))"
 _MAX_DIGITS: Final = 24
 TRUE_WORDS: Final = frozenset({"true", "yes", "on"})
 FALSE_WORDS: Final = frozenset({"false", "no", "off"})
@@ -217,7 +217,7 @@ def interpolate(scalar: Scalar, scope: Scope) -> str:
             # The error is this use of the variable, not the variable.
             raise SpecError(fault._replace(location=where)) from None
 
-    text = _INTERPOLATION.sub(replacement, scalar.text)
+    text = re.sub(_INTERPOLATION, replacement, scalar.text)
     if len(text) > MAX_TEXT:
         expected = f"at most {MAX_TEXT:,} characters"
         raise SpecError(Diagnostic("limit", "this string becomes too long", scalar.location, expected))
