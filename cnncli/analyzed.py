@@ -309,6 +309,8 @@ class Analyzed:
         """
         from cnncli.report.pages import inspect  # noqa: PLC0415
 
+        if verification is not None:
+            self._numeric("a comparison with torch")
         figures = self.costs(batch)
         depth = None if depth is None else arguments.whole("depth", depth)
         compared = self.fully_connected() if fully_connected else None

@@ -18,8 +18,8 @@ class ReaderLeftError(Exception):
 def program() -> NoReturn:
     """Run ``cnncli`` as a program of its own, and end the process.
 
-    Python would take apart every module at its end, which needs a tenth of the time of an ``inspect``. torch
-    has threads and device memory to release, so it ends as usual.
+    Python would take apart every module at its end, a seventh of the time of an ``inspect``. torch has threads
+    and device memory to release, so it ends as usual.
     """
     code = _exit_code()
     if "torch" in sys.modules:
@@ -41,8 +41,8 @@ def main() -> NoReturn:
 
 def _exit_code() -> int:
     """Run the command that ``sys.argv`` names and return its exit code; its output is flushed."""
-    # The values of an analysis are small, acyclic and live until the end: looking for cycles among
-    # them costs a quarter of the time. Training, which lives longer, switches the collector on again.
+    # The values of an analysis are small, acyclic and live until the end: looking for cycles among them
+    # costs more than a quarter of the time. Training, which lives longer, switches the collector on again.
     gc.disable()
     _ready_streams()
     try:

@@ -42,7 +42,7 @@ class Linear(Layer):
     def check(self, input_shape: Shape) -> Iterator[Require]:
         yield Require(
             len(input_shape) == 1,
-            "'linear' works on a vector",
+            "'linear' takes a vector",
             "a vector of features",
             f"a map {shape_text(input_shape)}",
             "put 'flatten' (all values) or 'globalavgpool' (one for each channel) before it",

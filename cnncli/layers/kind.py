@@ -259,10 +259,10 @@ def is_map(input_shape: Shape, kind: str, hint: str = "") -> Require:
     """Return the requirement that the input has spatial axes."""
     return Require(
         len(input_shape) > 1,
-        f"'{kind}' works on a map",
+        f"'{kind}' takes a map",
         "a shape such as (channels, height, width)",
         f"a vector of {input_shape[0]} features",
-        hint or "put layers that work on maps before 'flatten'",
+        hint or "move the layer before 'flatten'",
     )
 
 

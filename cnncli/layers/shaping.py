@@ -161,7 +161,7 @@ class PixelShuffle(Rearranging):
     def check(self, input_shape: Shape) -> Iterator[Require]:
         yield Require(
             len(input_shape) == 3,
-            "'pixelshuffle' works on images",
+            "'pixelshuffle' takes images",
             "a map of height and width",
             f"the shape {shape_text(input_shape)}",
         )

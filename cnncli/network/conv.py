@@ -77,7 +77,7 @@ _OWN: Final[dict[int, type[Any]]] = {1: OwnConv1d, 2: OwnConv2d, 3: OwnConv3d}
 class TableConv(_OwnConv):
     """Convolution with a kernel for each connection of a table, and zeros where there is no connection.
 
-    Multiplying by the zeros is faster than omitting them, for LeNet-5 on a CPU by a factor of at least five.
+    Multiplying by the zeros is faster than omitting them: on a CPU, for LeNet-5, three to five times.
     Kernels and zeros are joined with split and concatenate, because indexing is not deterministic on every
     device.
     """
