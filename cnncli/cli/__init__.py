@@ -18,8 +18,8 @@ class ReaderLeftError(Exception):
 def program() -> NoReturn:
     """Run ``cnncli`` as a program of its own, and end the process.
 
-    Python would take apart every module at its end, a seventh of the time of an ``inspect``. torch has threads
-    and device memory to release, so it ends as usual.
+    Python would take apart every module at its end, a seventh of the time of an ``inspect``. torch has
+    threads and device memory to release, so it ends as usual.
     """
     code = _exit_code()
     if "torch" in sys.modules:
