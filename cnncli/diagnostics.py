@@ -13,15 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-MAX_FAULTS: Final = 100
-"""Reading stops after this many errors: nobody fixes a hundred at once."""
+from cnncli.limits import MAX_CANDIDATES, MAX_FAULTS, MAX_QUOTED, MAX_REPORTS
 
 NO_FORMULA: Final = "no-formula"
 """The code of a diagnostic about a symbolic value where a number is needed."""
 
-_MAX_REPORTS: Final = 2_000
-_MAX_CANDIDATES: Final = 300
-_MAX_SHOWN: Final = 60
 _LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 
@@ -126,7 +122,7 @@ class Faults:
         """
         self._found.setdefault(_identity(fault), fault)
         self.reports += 1
-        if len(self._found) >= MAX_FAULTS or self.reports >= _MAX_REPORTS:
+        if len(self._found) >= MAX_FAULTS or self.reports >= MAX_REPORTS:
             message = "too many errors: reading stopped before the end of the file"
             raise LimitError(Diagnostic("limit", message))
 
@@ -167,10 +163,10 @@ def _place(fault: Diagnostic) -> tuple[bool, str, int, int]:
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate that ``word`` was most likely meant to be, or None if none is close."""
     length = len(word)
-    if length > _MAX_SHOWN:
+    if length > MAX_QUOTED:
         return None
     alike = (each for each in candidates if 2 * abs(len(each) - length) <= len(each) + length)
-    by_folded = {candidate.casefold(): candidate for candidate in islice(alike, _MAX_CANDIDATES)}
+    by_folded = {candidate.casefold(): candidate for candidate in islice(alike, MAX_CANDIDATES)}
     folded = word.casefold()
     # Swapped letters are the likeliest mistake; difflib rates vgg19 as close to vgg61 as vgg16.
     swapped = [candidate for candidate in by_folded if sorted(candidate) == sorted(folded)]
@@ -198,7 +194,7 @@ def listing(words: Sequence[str], limit: int = 12, *, last: str = " and ") -> st
     return f"{', '.join(words[:-1])}{last}{words[-1]}"
 
 
-def shortened(text: str, limit: int = _MAX_SHOWN) -> str:
+def shortened(text: str, limit: int = MAX_QUOTED) -> str:
     """Return the text, cut to a length that a message can quote."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 

@@ -18,8 +18,167 @@ class Limit(NamedTuple):
     most: int
 
 
+# -- the work of one question ----------------------------------------------------------------------------
+
 TERMS: Final = Limit("terms of formulas", 2_000_000)
 """Terms that the arithmetic of formulas visits or makes."""
 
 RESIDUES: Final = Limit("residue classes of sizes", 2_000_000)
 """Residue classes that are examined to decide conditions and to intersect sets of sizes."""
+
+# -- a YAML file -----------------------------------------------------------------------------------------
+
+MAX_FILE_BYTES: Final = 2 * 1024 * 1024
+"""The size of a file."""
+
+MAX_FILE_DEPTH: Final = 64
+"""Lists and mappings within one another."""
+
+MAX_FILE_VALUES: Final = 300_000
+"""Words, lists and mappings, with aliases counted at every use."""
+
+MAX_EXTENDS: Final = 16
+"""Files that extend one another."""
+
+# -- numbers, texts and expressions ----------------------------------------------------------------------
+
+MAX_SIZE: Final = 10**12
+"""A size along an axis, and whole numbers without a limit of their own."""
+
+MAX_AXES: Final = 3
+"""Spatial axes of a map."""
+
+MAX_DIGITS: Final = 24
+"""Characters of a whole number: longer ones exceed every limit."""
+
+MAX_QUANTITY: Final = 40
+"""Characters of a quantity such as ``1.2M``."""
+
+MAX_SIZE_TEXT: Final = 36
+"""Characters of one size in ``3x224x224``."""
+
+MAX_RATE: Final = 1e36
+"""Learning rates and the like: AdamW divides by as little as 0.1, and torch raises an error at 3.4e38."""
+
+MAX_EXPRESSION: Final = 500
+"""Characters of an expression."""
+
+MAX_MAGNITUDE: Final = 2**63
+"""A number that an expression computes, in either direction."""
+
+MAX_EXPONENT: Final = 64
+"""An exponent in an expression, in either direction."""
+
+MAX_LIST: Final = 10_000
+"""Values of a list that an expression computes, with the lists in it."""
+
+MAX_TERMS: Final = 200
+"""Terms of a formula that an expression computes."""
+
+MAX_DEGREE: Final = 8
+"""The degree of a formula that an expression computes."""
+
+MAX_CHAIN: Final = 32
+"""Names of which each needs the value of the next."""
+
+MAX_COMPUTED: Final = 400_000
+"""Characters of all expressions of a spec, all copies counted."""
+
+MAX_TEXT: Final = 10_000
+"""Characters of a text after ``$name`` is replaced."""
+
+MAX_TABLE_ROW: Final = 4096
+"""Input channels that one output channel of a convolution's table reads."""
+
+# -- what a spec expands to ------------------------------------------------------------------------------
+
+MAX_NODES: Final = 50_000
+"""Nodes of a graph."""
+
+MAX_BRANCHES: Final = 256
+"""Branches of a join."""
+
+MAX_BLOCK_DEPTH: Final = 40
+"""Blocks and branches within one another."""
+
+MAX_EXPANSION: Final = 1_000_000
+"""Nodes, uses of blocks, branches and arguments, all copies counted, weighted by their time."""
+
+MAX_NAME: Final = 200
+"""Characters of a name as written."""
+
+MAX_FULL_NAME: Final = 500
+"""Characters of the full name of a node, with those of the blocks around it."""
+
+# -- sizes, conditions and what fits ---------------------------------------------------------------------
+
+MAX_PERIOD: Final = 100_000
+"""The period of a set of sizes."""
+
+MAX_ISOLATED: Final = 100_000
+"""Single sizes of a set of sizes."""
+
+MAX_DECISION: Final = 200_000
+"""Residue classes times terms of one condition that is decided exactly: about a second."""
+
+MAX_PROOFS: Final = 100_000
+"""The same for all decisions of :mod:`cnncli.algebra.bounds` together. Past it, less is proved."""
+
+MAX_TRACK_PERIOD: Final = 4096
+"""Outputs after which what they read repeats."""
+
+MAX_TRIED: Final = 2048
+"""Values of a variable that ``fit`` tries one by one."""
+
+MAX_LAYERS_TRIED: Final = 20_000
+"""Layers of all networks that ``fit`` tries: a few seconds."""
+
+MAX_REFUSED: Final = 100
+"""Values in a row that a network refuses: larger ones, of a kernel for example, will be refused too."""
+
+MAX_PARTS: Final = 64
+"""Ranges of a variable on which a figure has different formulas."""
+
+MAX_STEPS: Final = 100_000
+"""Steps of the search for the largest value that satisfies a formula."""
+
+# -- messages and pages ----------------------------------------------------------------------------------
+
+MAX_FAULTS: Final = 100
+"""Errors of a file, after which reading stops: nobody fixes a hundred at once."""
+
+MAX_REPORTS: Final = 2_000
+"""Errors of a file with repetitions, such as those of every use of a block."""
+
+MAX_ERRORS_SHOWN: Final = 50
+"""Errors that are shown; the others are counted."""
+
+MAX_MESSAGE: Final = 300
+"""Characters of one part of a message."""
+
+MAX_QUOTED: Final = 60
+"""Characters of a text that a message quotes."""
+
+MAX_CANDIDATES: Final = 300
+"""Known words among which the one that was meant is looked for."""
+
+MAX_ORIGINS: Final = 8
+"""Inputs of a join of which a message shows the place."""
+
+MAX_SHAPE_TABLES: Final = 10
+"""Errors with a table of the shapes above them."""
+
+MAX_RESIDUES_SHOWN: Final = 8
+"""Residue classes of a set of sizes that are written out."""
+
+MAX_SIZES_SHOWN: Final = 12
+"""Single sizes of a set that are written out."""
+
+MAX_NOTES: Final = 5
+"""Notes of one kind below a table; the others are counted."""
+
+MAX_FILES_NAMED: Final = 20
+"""Files of a data set with errors; the others are counted."""
+
+MAX_TENSORS_NAMED: Final = 6
+"""Tensors of a file of weights that a message names; the others are counted."""

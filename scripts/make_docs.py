@@ -6,14 +6,17 @@ python scripts/make_docs.py --check    exit with 1 if one is out of date
 
 from __future__ import annotations
 
+import ast
 import inspect
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
+from cnncli import limits
 from cnncli.analysis.specs import Entry, catalog
+from cnncli.diagnostics import readable_bytes
 from cnncli.language import shipped
 from cnncli.language.sections import Paper
 from cnncli.layers import KINDS, Kind, shape_text
@@ -27,6 +30,7 @@ from cnncli.report.pages.specs import short_authors
 from cnncli.report.text.numbers import exact
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+_FIRST_OF_ANSWERS = "# -- sizes, conditions and what fits"
 
 
 def main() -> None:
@@ -42,12 +46,13 @@ def main() -> None:
 
 def pages() -> dict[Path, str]:
     """Return every generated page and its text."""
-    counting, training = DOCS / "counting.md", DOCS / "training.md"
+    counting, training, spec = DOCS / "counting.md", DOCS / "training.md", DOCS / "spec.md"
     return {
         DOCS / "layers.md": "\n".join(layers_page()) + "\n",
         DOCS / "networks.md": "\n".join(networks_page(catalog())) + "\n",
         counting: with_operations(counting.read_text("utf-8")),
         training: with_recipe(training.read_text("utf-8")),
+        spec: with_limits(spec.read_text("utf-8")),
     }
 
 
@@ -72,6 +77,30 @@ def with_recipe(text: str) -> str:
     text = with_table(text, "settings", ("setting", "meaning", "default", "form"), settings)
     text = with_table(text, "words", ("setting", "word", "meaning"), words)
     return with_table(text, "sources", ("source", "contents"), sources)
+
+
+def with_limits(text: str) -> str:
+    """Replace the table of the spec page."""
+    return with_table(text, "limits", ("limit", "of"), limit_rows())
+
+
+def limit_rows() -> Iterator[tuple[str, str]]:
+    """Yield how much of what is allowed, for every limit on specs, in the order of their file."""
+    source = inspect.getsource(limits).partition(_FIRST_OF_ANSWERS)[0]
+    statements = ast.parse(source).body
+    for assigned, described in pairwise(statements):
+        if isinstance(assigned, ast.AnnAssign) and isinstance(assigned.target, ast.Name):
+            value = getattr(limits, assigned.target.id)
+            assert isinstance(described, ast.Expr), f"{assigned.target.id} has no docstring"
+            text = " ".join(str(ast.literal_eval(described.value)).split()).replace("``", "`")
+            yield _most(assigned.target.id, value), f"{text[0].lower()}{text[1:]}".rstrip(".")
+
+
+def _most(name: str, value: Any) -> str:
+    number = value.most if isinstance(value, limits.Limit) else value
+    if name.endswith("_BYTES"):
+        return readable_bytes(number).replace(".0 ", " ")
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
 
 
 def with_table(text: str, name: str, heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

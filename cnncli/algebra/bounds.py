@@ -38,6 +38,7 @@ from cnncli.algebra.deciding import Domain, effort
 from cnncli.algebra.expression import Condition, Dim, Expr, symbol
 from cnncli.algebra.sizes import evaluate, product, summed, symbols_of
 from cnncli.algebra.terms import Floor, Symbol
+from cnncli.limits import MAX_PROOFS
 
 if TYPE_CHECKING:
     from cnncli.algebra.size_sets import SizeSet
@@ -47,8 +48,6 @@ _TRIED: Final = 32
 """Number of sizes at which the factor between two atoms is computed before it is proved for all."""
 
 _EXAMPLES: Final = (1, 7, 32, 224, 1_000, 1_000_000)
-_MOST_EFFORT: Final = 100_000
-"""Limit on the :func:`effort` of all exact decisions together: about a second. Past it, less is proved."""
 
 _BySymbols: TypeAlias = "Mapping[frozenset[str], list[Atom]]"
 
@@ -133,7 +132,7 @@ class _Judge:
     """Decide conditions exactly until a total effort is spent."""
 
     def __init__(self) -> None:
-        self._left = _MOST_EFFORT
+        self._left = MAX_PROOFS
 
     def holds(self, condition: bool | Condition, domain: Domain) -> bool:
         """Return whether the condition is proved for all sizes of a domain."""

@@ -11,7 +11,7 @@ from cnncli.algebra.sizes import evaluate, symbols_of
 if TYPE_CHECKING:
     from cnncli.algebra.expression import Expr
 
-_LIMIT: Final = 2**63
+_INT64_END: Final = 2**63
 """The smallest number that does not fit into a signed 64-bit integer."""
 
 
@@ -64,5 +64,5 @@ def _whole(name: str, number: Any) -> int:
 
 def _narrow(values: Any) -> Any:
     """Return an array of Python's integers with dtype int64 if all of them fit."""
-    fits = values.size == 0 or (values.max() < _LIMIT and values.min() >= -_LIMIT)
+    fits = values.size == 0 or (values.max() < _INT64_END and values.min() >= -_INT64_END)
     return values.astype("int64") if fits else values

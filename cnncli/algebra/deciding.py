@@ -35,20 +35,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import lcm
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cnncli.algebra.expression import Condition, deciding
 from cnncli.algebra.polynomials import Interval, both, coefficients_times, nonnegative, plus, times
-from cnncli.algebra.size_sets import ALL, MAX_ISOLATED, SizeSet, TooFineError, bounded, make
+from cnncli.algebra.size_sets import ALL, SizeSet, TooFineError, bounded, make
 from cnncli.algebra.sizes import symbols_of
 from cnncli.algebra.terms import Floor
+from cnncli.limits import MAX_DECISION, MAX_ISOLATED
 
 if TYPE_CHECKING:
     from cnncli.algebra.polynomials import Polynomial
     from cnncli.algebra.terms import Atom, Terms
-
-_MAX_WORK: Final = 200_000
-"""Largest number of residue classes times terms: about a second."""
 
 
 class Stretches(NamedTuple):
@@ -133,7 +131,7 @@ def stretches(condition: Condition) -> Stretches:
     (_,) = symbols_of(condition)
     terms = condition.expr.terms
     period = bounded(_modulus(terms, 1))
-    if effort(condition) > _MAX_WORK:
+    if effort(condition) > MAX_DECISION:
         raise TooFineError(f"{period:,} classes of {len(terms)} terms")
     classes: list[tuple[int, tuple[Interval, ...]]] = []
     for residue in range(period):

@@ -36,8 +36,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import lcm
 from typing import Final, NamedTuple
 
-MAX_PERIOD: Final = 100_000
-MAX_ISOLATED: Final = 100_000
+from cnncli.limits import MAX_ISOLATED, MAX_PERIOD
 
 
 class TooFineError(ValueError):

@@ -26,8 +26,8 @@ from typing import NamedTuple
 from cnncli.algebra import symbols_of
 from cnncli.algebra.size_sets import ALL, SizeSet, TooFineError
 from cnncli.graph import Bound, Graph
-from cnncli.language.readers import MAX_SIZE
 from cnncli.layers.geometry.sliding import axis_name
+from cnncli.limits import MAX_SIZE
 
 
 class Axis(NamedTuple):

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from cnncli.algebra import Condition, Dim, Expr, NoFormulaError, Undecidable
 from cnncli.diagnostics import Diagnostic, Faults, Location, Related, SpecError
 from cnncli.graph.graph import Graph, Node, Output
 from cnncli.graph.trace import shape_table
 from cnncli.language.description import INPUT, Description, NodeSpec, same_arguments
-from cnncli.language.readers import MAX_SIZE
 from cnncli.layers import KINDS, Kind, Require, Shape, shape_text
+from cnncli.limits import MAX_ORIGINS, MAX_SHAPE_TABLES, MAX_SIZE
 
 if TYPE_CHECKING:
     from cnncli.graph.unknowns import Unknowns
-
-_MAX_ORIGINS: Final = 8
-_MAX_TABLES: Final = 10
 
 
 def build(
@@ -164,7 +161,7 @@ class _Builder:
         shapes = [self._shapes[name] for name in inputs]
         self._tables += 1
         # A table examines every node, and nobody reads fifty tables.
-        table = shape_table(self._size, self._nodes, spec, shapes) if self._tables <= _MAX_TABLES else ""
+        table = shape_table(self._size, self._nodes, spec, shapes) if self._tables <= MAX_SHAPE_TABLES else ""
         return Diagnostic(
             "shape",
             f"{spec.name}: {requirement.message}",
@@ -180,7 +177,7 @@ class _Builder:
         """Return the shape and the location of each branch."""
         return tuple(
             Related(f"{name} outputs {shape_text(self._shapes[name])}", self._own[name].location)
-            for name in names[:_MAX_ORIGINS]
+            for name in names[:MAX_ORIGINS]
             if name in self._own
         )
 

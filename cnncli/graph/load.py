@@ -25,13 +25,13 @@ from cnncli.language.document import Document, from_source, load, read_source
 from cnncli.language.expand import expand
 from cnncli.language.fields import Record
 from cnncli.language.parsing import parse
-from cnncli.language.readers import MAX_AXES, MAX_SIZE
 from cnncli.language.scope import Scope
 from cnncli.language.sections import Budget, Paper
 from cnncli.language.tree import Entries, describe
 from cnncli.layers import KindVocabulary, Shape
 from cnncli.layers.geometry.sliding import axis_symbols
 from cnncli.layers.plugins import load_installed
+from cnncli.limits import MAX_AXES, MAX_SIZE
 from cnncli.recipe.train import Train
 
 if TYPE_CHECKING:

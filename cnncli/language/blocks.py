@@ -7,21 +7,13 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from typing import Final, NamedTuple
 
-from cnncli.diagnostics import (
-    MAX_FAULTS,
-    Diagnostic,
-    Faults,
-    Location,
-    SpecError,
-    did_you_mean,
-    nearest,
-    shortened,
-)
+from cnncli.diagnostics import Diagnostic, Faults, Location, SpecError, did_you_mean, nearest, shortened
 from cnncli.language.description import Vocabulary
 from cnncli.language.nodes import RESERVED, read_node, written_names
 from cnncli.language.readers import Flag
 from cnncli.language.scope import Argument, Scope, named
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
+from cnncli.limits import MAX_FAULTS
 
 _KEYS: Final = ("args", "layers", "numbered")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")

@@ -21,9 +21,10 @@ from cnncli.diagnostics import (
 )
 from cnncli.language import shipped
 from cnncli.language.files import SUFFIXES, checked_path, neighbors, resolved
-from cnncli.language.parsing import MAX_BYTES, parse
+from cnncli.language.parsing import parse
 from cnncli.language.scope import Scope, interpolate
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
+from cnncli.limits import MAX_EXTENDS, MAX_FILE_BYTES
 
 _SECTIONS: Final[dict[str, tuple[type, str]]] = {
     "name": (Scalar, "a string"),
@@ -38,7 +39,6 @@ _SECTIONS: Final[dict[str, tuple[type, str]]] = {
     "budget": (Entries, "a mapping from figures to their limits"),
     "paper": (Entries, "a mapping of authors, year, title and figures"),
 }
-_MAX_EXTENDS: Final = 16
 
 
 class Document(NamedTuple):
@@ -168,9 +168,9 @@ def read_source(path: str | Path) -> Source:
             raise usage_error(f"'{path}' is a folder", expected="a YAML file")
         with path.open("rb") as file:
             # The size that the file reports is not used: a device has none, and may never end.
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise usage_error(f"'{path}' is too large", expected=f"at most {MAX_BYTES // 2**20} MiB")
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            raise usage_error(f"'{path}' is too large", expected=f"at most {MAX_FILE_BYTES // 2**20} MiB")
         return Source(str(path), data.decode("utf-8-sig"))
     except FileNotFoundError:
         raise _missing(path) from None
@@ -231,9 +231,9 @@ def _base(
     if resolved(base) in chain:
         message = f"circular 'extends': '{written.text}' leads back to itself"
         raise SpecError(Diagnostic("extends", message, where, "a file that does not extend this one"))
-    if len(chain) > _MAX_EXTENDS:
+    if len(chain) > MAX_EXTENDS:
         message = "too many files extend one another"
-        raise SpecError(Diagnostic("limit", message, where, f"at most {_MAX_EXTENDS}"))
+        raise SpecError(Diagnostic("limit", message, where, f"at most {MAX_EXTENDS}"))
     try:
         source = read_source(base)
     except UsageError as error:

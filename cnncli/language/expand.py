@@ -38,11 +38,7 @@ from cnncli.language.readers import Count, Sizes, Whole
 from cnncli.language.scope import Argument, Scope, interpolate, named
 from cnncli.language.shorthand import read_shorthand, take_shorthand
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
-
-MAX_NODES: Final = 50_000
-MAX_BRANCHES: Final = 256
-MAX_WORK: Final = 1_000_000
-"""The limit for nodes, uses of blocks, branches and arguments, all copies counted, weighted by their time."""
+from cnncli.limits import MAX_BRANCHES, MAX_EXPANSION, MAX_NODES
 
 _ENTRY_WORK: Final = 5
 _NODE_WORK: Final = 5
@@ -291,7 +287,7 @@ class _Expansion:
             LimitError: there is too much work, or there are too many nodes.
         """
         self._work += work
-        if self._work > MAX_WORK or len(self._nodes) >= MAX_NODES:
+        if self._work > MAX_EXPANSION or len(self._nodes) >= MAX_NODES:
             expected = f"at most {MAX_NODES:,} layers"
             raise LimitError(
                 Diagnostic("limit", "the spec expands to too many layers", kind.location, expected)

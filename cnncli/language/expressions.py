@@ -14,17 +14,10 @@ from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from cnncli.algebra import Condition, Expr, Undecidable, degree, same
 from cnncli.diagnostics import NO_FORMULA
+from cnncli.limits import MAX_DEGREE, MAX_EXPONENT, MAX_EXPRESSION, MAX_LIST, MAX_MAGNITUDE, MAX_TERMS
 
 T = TypeVar("T")
 Result: TypeAlias = "int | float | bool | str | Expr | list[Result]"
-
-MAX_LENGTH: Final = 500
-MAX_LIST: Final = 10_000
-MAX_MAGNITUDE: Final = 2**63
-MAX_TERMS: Final = 200
-MAX_DEGREE: Final = 8
-"""The limit for formulas; powers of numbers are limited by :data:`MAX_MAGNITUDE`."""
-_MAX_EXPONENT: Final = 64
 
 
 def _equal(left: Result, right: Result) -> bool | Condition:
@@ -117,8 +110,8 @@ def evaluate(text: str, names: Names) -> Result:
         ExpressionError: the text is not an expression, uses syntax that is not allowed or an unknown name,
             or has no value (division by zero, too large).
     """
-    if len(text) > MAX_LENGTH:
-        expected = f"at most {MAX_LENGTH} characters"
+    if len(text) > MAX_EXPRESSION:
+        expected = f"at most {MAX_EXPRESSION} characters"
         raise ExpressionError("the expression is too long", 0, len(text), expected=expected)
     stripped = text.strip()
     shift = len(text) - len(text.lstrip())
@@ -220,8 +213,8 @@ class _Evaluator:
             raise self._error(node, "division by zero")
         if not isinstance(node.op, ast.Pow) or not isinstance(right, int | float):
             return
-        if not -_MAX_EXPONENT <= right <= _MAX_EXPONENT:
-            raise self._error(node.right, "the exponent is too large", f"at most {_MAX_EXPONENT}")
+        if not -MAX_EXPONENT <= right <= MAX_EXPONENT:
+            raise self._error(node.right, "the exponent is too large", f"at most {MAX_EXPONENT}")
         if isinstance(left, Expr) and degree(left) * right > MAX_DEGREE:
             raise self._too_long(node)
 

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar, dataclass_transform, overload
 
-from cnncli.diagnostics import MAX_FAULTS, Diagnostic, Location, SpecError, did_you_mean, nearest
+from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest
 from cnncli.language.readers import Reader
 from cnncli.language.scope import Argument
 from cnncli.language.tree import Entries
+from cnncli.limits import MAX_FAULTS
 
 T = TypeVar("T")
 D = TypeVar("D")

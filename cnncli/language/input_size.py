@@ -7,12 +7,11 @@ from typing import Final
 
 from cnncli.algebra import Dim, symbol
 from cnncli.diagnostics import UsageError, shortened, usage_error
-from cnncli.language.readers import MAX_AXES, MAX_SIZE
+from cnncli.limits import MAX_AXES, MAX_SIZE, MAX_SIZE_TEXT
 
 _SYMBOL: Final = re.compile("[A-WYZa-wyz]")
 """The beginning of a symbol; 'x' separates sizes."""
 _FORMULA: Final = re.compile(r"(?P<factor>\d*)\*?(?P<name>[A-WYZa-wyz]\w*)(?P<more>\+\d+)?\Z", re.ASCII)
-_MAX_LENGTH: Final = 36
 
 
 def parse_shape(text: str | None) -> tuple[Dim, ...] | None:
@@ -38,13 +37,13 @@ def _size(part: str, text: str) -> Dim:
         return _number(part, text)
     inner = part[1:-1] if part.startswith("(") and part.endswith(")") else part
     match = _FORMULA.match(inner)
-    if match is None or len(part) > _MAX_LENGTH:
+    if match is None or len(part) > MAX_SIZE_TEXT:
         raise _wrong(text, "a number, a symbol such as H, or a form such as 16k or (16k+4)", part)
     return int(match["factor"] or 1) * symbol(match["name"]) + int(match["more"] or 0)
 
 
 def _number(part: str, text: str) -> int:
-    if part.isdecimal() and len(part) <= _MAX_LENGTH and 1 <= int(part) <= MAX_SIZE:
+    if part.isdecimal() and len(part) <= MAX_SIZE_TEXT and 1 <= int(part) <= MAX_SIZE:
         return int(part)
     if not part:
         raise _wrong(text, "sizes with one x between them, such as 3x224x224 or 3xHxW; x cannot be a symbol")

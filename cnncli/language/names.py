@@ -11,9 +11,8 @@ from cnncli.diagnostics import Diagnostic, LimitError, Location, Related, SpecEr
 from cnncli.language.description import INPUT
 from cnncli.language.scope import Scope, interpolate
 from cnncli.language.tree import Scalar, Value, describe
+from cnncli.limits import MAX_BLOCK_DEPTH, MAX_FULL_NAME
 
-MAX_DEPTH: Final = 40
-MAX_LENGTH: Final = 500
 _NUMBER: Final = "#"
 
 
@@ -47,9 +46,9 @@ class Place(NamedTuple):
         Raises:
             LimitError: that is too deep.
         """
-        if self.depth >= MAX_DEPTH:
+        if self.depth >= MAX_BLOCK_DEPTH:
             message = "blocks and branches are nested too deeply"
-            raise LimitError(Diagnostic("limit", message, where, f"at most {MAX_DEPTH} levels"))
+            raise LimitError(Diagnostic("limit", message, where, f"at most {MAX_BLOCK_DEPTH} levels"))
         return self._replace(depth=self.depth + 1)
 
 
@@ -77,10 +76,10 @@ class NodeNames:
         Raises:
             SpecError: it is taken, or too long.
         """
-        if len(name) > MAX_LENGTH:
+        if len(name) > MAX_FULL_NAME:
             message = f"the name '{shortened(name)}' is too long"
             raise SpecError(
-                Diagnostic("name", message, where, f"at most {MAX_LENGTH} characters, blocks included")
+                Diagnostic("name", message, where, f"at most {MAX_FULL_NAME} characters, blocks included")
             )
         first = self._given_at.setdefault(name, where)
         if first is not where:

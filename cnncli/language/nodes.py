@@ -10,11 +10,11 @@ from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, ne
 from cnncli.language.reserved import MODULE_NAMES, PYTHON_WORDS, TRACED_NAMES
 from cnncli.language.scope import Argument, Scope, interpolate, named
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
+from cnncli.limits import MAX_NAME
 
 RESERVED: Final = ("name", "from", "repeat", "first")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)*\Z")
 _WORDS: Final = frozenset({"input", "identity"})
-_MAX_NAME: Final = 200
 
 
 class Written(NamedTuple):
@@ -87,8 +87,8 @@ def read_name(scalar: Scalar, scope: Scope) -> str:
         SpecError: it is not a name, or is reserved.
     """
     name = interpolate(scalar, scope)
-    if len(name) > _MAX_NAME:
-        expected = f"at most {_MAX_NAME} characters"
+    if len(name) > MAX_NAME:
+        expected = f"at most {MAX_NAME} characters"
         raise _fault("name", f"the name '{shortened(name, 40)}' is too long", scalar.location, expected)
     if not _NAME.match(name):
         expected = "letters, digits, '_' and '-', joined by dots"

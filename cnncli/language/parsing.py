@@ -13,11 +13,7 @@ from yaml.reader import Reader
 
 from cnncli.diagnostics import Diagnostic, Faults, Location, Related, Source, SpecError, lines_of
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
-
-MAX_BYTES: Final = 2 * 1024 * 1024
-MAX_DEPTH: Final = 64
-MAX_VALUES: Final = 300_000
-"""The limit for scalars, lists and mappings, with aliases counted at every use."""
+from cnncli.limits import MAX_FILE_BYTES, MAX_FILE_DEPTH, MAX_FILE_VALUES
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _EXPRESSION: Final = r"\w\[$"
@@ -34,9 +30,9 @@ def parse(source: Source, faults: Faults) -> Value:
         SpecError: the text is not YAML, contains a second document, a tag or a circular alias, or exceeds
             one of the limits above.
     """
-    if len(source.text) > MAX_BYTES:
+    if len(source.text) > MAX_FILE_BYTES:
         raise _error(
-            "limit", "the file is too large", Location(source, 1, 1), f"at most {MAX_BYTES // 2**20} MiB"
+            "limit", "the file is too large", Location(source, 1, 1), f"at most {MAX_FILE_BYTES // 2**20} MiB"
         )
     _refuse_unreadable(source)
     builder = _Builder(source, faults)
@@ -100,7 +96,7 @@ class _Builder:
         start, end = event.start_mark, event.end_mark
         width = end.column - start.column if end.line == start.line else 1
         self._values += 1
-        if self._values > MAX_VALUES:
+        if self._values > MAX_FILE_VALUES:
             self._count(0, self._at(event))
         plain = event.style is None or event.style == ""
         value = Scalar(event.value, plain, self.source, start.line + 1, start.column + 1, max(width, 1))
@@ -110,12 +106,12 @@ class _Builder:
 
     def _start(self, event: Any) -> None:
         self._refuse_tag(event)
-        if len(self._stack) >= MAX_DEPTH:
+        if len(self._stack) >= MAX_FILE_DEPTH:
             raise _error(
-                "limit", "the file is nested too deeply", self._at(event), f"at most {MAX_DEPTH} levels"
+                "limit", "the file is nested too deeply", self._at(event), f"at most {MAX_FILE_DEPTH} levels"
             )
         self._values += 1
-        if self._values > MAX_VALUES:
+        if self._values > MAX_FILE_VALUES:
             self._count(0, self._at(event))
         mark = event.start_mark
         is_mapping = isinstance(event, yaml.MappingStartEvent)
@@ -148,8 +144,8 @@ class _Builder:
     def _count(self, values: int, where: Location) -> None:
         """Count more values, written ones and those from aliases."""
         self._values += values
-        if self._values > MAX_VALUES:
-            expected = f"at most {MAX_VALUES:,} words, lists and mappings, with aliases expanded"
+        if self._values > MAX_FILE_VALUES:
+            expected = f"at most {MAX_FILE_VALUES:,} words, lists and mappings, with aliases expanded"
             raise _error("limit", "the file has too many values", where, expected)
 
     def _put(self, value: Value) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from cnncli.algebra import Dim, Expr, symbols_of
 from cnncli.diagnostics import (
@@ -17,12 +17,9 @@ from cnncli.diagnostics import (
 from cnncli.language.expressions import Result
 from cnncli.language.scope import FALSE_WORDS, TRUE_WORDS, Argument, compute, interpolate, number
 from cnncli.language.tree import Entries, Items, Scalar, describe
+from cnncli.limits import MAX_AXES, MAX_SIZE
 
 T = TypeVar("T")
-
-MAX_SIZE: Final = 10**12
-MAX_AXES: Final = 3
-"""The most spatial axes that a map has."""
 
 
 class Reader(Generic[T]):

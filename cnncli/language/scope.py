@@ -24,17 +24,13 @@ from cnncli.diagnostics import (
     did_you_mean,
     shortened,
 )
-from cnncli.language.expressions import MAX_LIST, ExpressionError, Result, evaluate, too_long
+from cnncli.language.expressions import ExpressionError, Result, evaluate, too_long
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
-
-MAX_CHAIN: Final = 32
-MAX_COMPUTED: Final = 400_000
-MAX_TEXT: Final = 10_000
+from cnncli.limits import MAX_CHAIN, MAX_COMPUTED, MAX_DIGITS, MAX_LIST, MAX_TEXT
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+(_[0-9]+)*\Z")
 _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\Z")
 _INTERPOLATION: Final = r"\$(?:(\$)|\{(\w+)\}|(\w+))"
-_MAX_DIGITS: Final = 24
 TRUE_WORDS: Final = frozenset({"true", "yes", "on"})
 FALSE_WORDS: Final = frozenset({"false", "no", "off"})
 
@@ -191,7 +187,7 @@ class Scope(Mapping[str, Argument]):
 def number(text: str) -> int | float | None:
     """Return the number that a text is, or None. ``1e-3`` and ``64_000`` are numbers."""
     if _INTEGER.match(text):
-        return int(text) if len(text) <= _MAX_DIGITS else None
+        return int(text) if len(text) <= MAX_DIGITS else None
     value = float(text) if _FLOAT.match(text) else math.inf
     return value if math.isfinite(value) else None
 

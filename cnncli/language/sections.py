@@ -9,11 +9,11 @@ from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Reader, Text, Whole
 from cnncli.language.scope import Argument, compute
 from cnncli.language.tree import Scalar
+from cnncli.limits import MAX_QUANTITY
 
 _QUANTITY: Final = re.compile(
     r"\s*([+-]?(?:[0-9][0-9_,]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]*)\s*\Z"
 )
-_MAX_LENGTH: Final = 40
 _COUNTS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
 _BYTES: Final = {
     "": 1,
@@ -52,7 +52,7 @@ class Quantity(Reader[int]):
 
     def amount(self, text: str) -> int | None:
         """Return the whole number that a text means, or None if it is not one."""
-        match = _QUANTITY.match(text) if len(text) <= _MAX_LENGTH else None
+        match = _QUANTITY.match(text) if len(text) <= MAX_QUANTITY else None
         factor = self._units.get(match[2].casefold()) if match else None
         if match is None or factor is None:
             return None

@@ -8,11 +8,10 @@ from cnncli.diagnostics import Diagnostic, SpecError
 from cnncli.language.readers import Reader, Sizes, Whole
 from cnncli.language.scope import Argument
 from cnncli.language.tree import Items
+from cnncli.limits import MAX_TABLE_ROW
 
 Table: TypeAlias = tuple[tuple[int, ...], ...]
 """For each output channel the input channels that it reads, counted from 0, in ascending order."""
-
-_MAX_READ = 4096  # input channels of one output channel: a mistake could otherwise exhaust the memory
 
 
 def connected(table: Table) -> int:
@@ -45,7 +44,7 @@ class TableReader(Reader[Table]):
     def _row(self, argument: Argument) -> tuple[int, ...]:
         if not isinstance(argument.value, Items):
             raise self.wrong(argument)
-        row = Sizes(Whole(0), _MAX_READ).read(argument)
+        row = Sizes(Whole(0), MAX_TABLE_ROW).read(argument)
         twice = [channel for channel in row if row.count(channel) > 1]
         if twice:
             message = f"a row of the table lists input channel {twice[0]} twice"

@@ -6,7 +6,7 @@ So a misspelled setting is an error of ``cnncli inspect`` already, with its plac
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from cnncli.diagnostics import Diagnostic, Faults, Location, Source, SpecError, usage_error
 from cnncli.language.fields import Record, arg
@@ -15,12 +15,10 @@ from cnncli.language.parsing import parse
 from cnncli.language.readers import Choice, Flag, Number, Weights, Whole
 from cnncli.language.scope import Argument, Scope
 from cnncli.language.tree import Entries
+from cnncli.limits import MAX_RATE
 from cnncli.recipe.data import RESIZE_RULES, SourceText
 from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.schedules import SCHEDULES
-
-_LARGEST: Final = 1e36
-"""AdamW divides by as little as 0.1, and torch raises an error where 32-bit numbers end, at 3.4e38."""
 
 
 class Train(Record):
@@ -36,11 +34,11 @@ class Train(Record):
     epochs: int = arg(Whole(1), "passes over the training images", default=10)
     batch: int = arg(Whole(1), "images in each step", default=128)
     optimizer: str = arg(Choice(*OPTIMIZERS), "the optimizer", default="sgd")
-    lr: float = arg(Number(0, _LARGEST, above=True), "peak learning rate", default=0.05)
+    lr: float = arg(Number(0, MAX_RATE, above=True), "peak learning rate", default=0.05)
     momentum: float = arg(Number(0, 1), "momentum of sgd", default=0.9)
     nesterov: bool = arg(Flag(), "whether sgd uses Nesterov's form of momentum", default=False)
     weight_decay: float = arg(
-        Number(0, _LARGEST),
+        Number(0, MAX_RATE),
         "weight decay of tensors with more than one axis: not of biases and scales",
         default=5e-4,
     )

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, takewhile
 
 from cnncli.diagnostics import CnncliError, Diagnostic, Location, shortened
+from cnncli.limits import MAX_ERRORS_SHOWN, MAX_MESSAGE
 from cnncli.report.terminal import Screen, printable, wrapped_lines
 from cnncli.report.text.columns import Line
 
-_MAX_SHOWN = 50
 _EXCERPT = 100
 _LEAST_EXCERPT = 10
-_MAX_LENGTH = 300
 
 
 def show_error(screen: Screen, error: CnncliError) -> None:
@@ -23,9 +22,9 @@ def show_error(screen: Screen, error: CnncliError) -> None:
 
 def error_lines(diagnostics: Sequence[Diagnostic], width: int | None = None) -> Iterator[Line]:
     """Yield the lines that show diagnostics, in order, on a screen of ``width`` columns; None: no limit."""
-    for diagnostic in diagnostics[:_MAX_SHOWN]:
+    for diagnostic in diagnostics[:MAX_ERRORS_SHOWN]:
         yield from _diagnostic(diagnostic, width)
-    hidden = len(diagnostics) - _MAX_SHOWN
+    hidden = len(diagnostics) - MAX_ERRORS_SHOWN
     if len(diagnostics) > 1:
         rest = f", {hidden} of them not shown" if hidden > 0 else ""
         yield Line(f"{len(diagnostics)} errors{rest}", "error")
@@ -56,7 +55,7 @@ def _diagnostic(diagnostic: Diagnostic, width: int | None) -> Iterator[Line]:
 
 def _clean(text: str) -> str:
     """Return the text on one line of readable length, without control characters."""
-    return printable(shortened(text, _MAX_LENGTH))
+    return printable(shortened(text, MAX_MESSAGE))
 
 
 def _excerpt(where: Location, width: int | None) -> Iterator[Line]:

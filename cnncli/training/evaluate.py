@@ -15,8 +15,8 @@ from cnncli.training.data.normalization import Normalization
 from cnncli.training.tasks.criteria import FORMULAS
 from cnncli.training.tasks.objective import by_head
 
-_MOST_IMAGES = 1024
-_MOST_VALUES = 1 << 22
+_BATCH_IMAGES = 1024
+_BATCH_VALUES = 1 << 22
 
 
 def evaluate(
@@ -75,7 +75,7 @@ def evaluate_feed(
 
 def evaluation_bounds(count: int, image_values: int) -> list[tuple[int, int]]:
     """Return the batches of an evaluation: at most 1,024 images and about four million input values each."""
-    batch = min(_MOST_IMAGES, max(1, _MOST_VALUES // image_values))
+    batch = min(_BATCH_IMAGES, max(1, _BATCH_VALUES // image_values))
     return [(start, min(start + batch, count)) for start in range(0, count, batch)]
 
 

@@ -111,14 +111,14 @@ def test_pieces_make_the_same_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     network, split = small_network(), few_digits().test
     whole = evaluate(network, split, PLAIN, CPU, "cross_entropy")
-    monkeypatch.setattr(module, "_MOST_IMAGES", 7)
+    monkeypatch.setattr(module, "_BATCH_IMAGES", 7)
     pieces = evaluate(network, split, PLAIN, CPU, "cross_entropy")
     assert pieces.confusion == whole.confusion
     assert pieces.loss == pytest.approx(whole.loss, rel=1e-6)
 
 
 def test_an_evaluation_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_IMAGES", 20)
+    monkeypatch.setattr(module, "_BATCH_IMAGES", 20)
     told: list[tuple[int, int]] = []
 
     def stop(done: int, batches: int) -> bool:

@@ -20,17 +20,13 @@ from cnncli.analysis.memory.peaks import Peaks
 from cnncli.analysis.memory.usage import memory
 from cnncli.diagnostics import NO_FORMULA, SpecError, usage_error
 from cnncli.graph import Opened
+from cnncli.limits import MAX_LAYERS_TRIED, MAX_PARTS, MAX_REFUSED, MAX_STEPS, MAX_TRIED
 
 LAYERS: Final = "layers"
 MEMORY: Final = "memory"
 """The figures that can be limited: those of a budget, and the peak memory of training."""
 
-MAX_TRIED: Final = 2048
-_MAX_LAYERS_TRIED: Final = 20_000  # in all networks together: a few seconds
-_MAX_REFUSED: Final = 100  # in a row: larger values, of a kernel for example, will not be accepted either
 _SHOWN: Final = ("params", "macs")
-_MAX_PARTS: Final = 64
-_MAX_STEPS: Final = 100_000
 
 Amounts: TypeAlias = Mapping[str, tuple[Dim, ...]]
 """For each figure the formulas whose maximum it is."""
@@ -167,8 +163,8 @@ def _parts(task: Task, variable: str, values: Mapping[str, int]) -> Iterator[_Pa
     while pending:
         sizes = pending.pop()
         looked += 1
-        if looked > _MAX_PARTS:
-            raise TooFineError(f"more than {_MAX_PARTS} parts with different formulas")
+        if looked > MAX_PARTS:
+            raise TooFineError(f"more than {MAX_PARTS} parts with different formulas")
         domain = Domain({variable: sizes})
         try:
             with domain.applied():
@@ -216,7 +212,7 @@ def _largest(part: _Part) -> int | None:
     if endless:
         return None
     value = part.accepted.at_most(max([part.accepted.last(), *(each.last() for each in part.conditions)]))
-    for _ in range(_MAX_STEPS):
+    for _ in range(MAX_STEPS):
         if value is None:
             return 0
         lower: int | None = value
@@ -238,7 +234,7 @@ def _tried(task: Task, variable: str, values: Mapping[str, int], own: int) -> Fi
     fitting: list[int] = []
     layers = number = refused = 0
     reason = ""
-    while number < MAX_TRIED and layers < _MAX_LAYERS_TRIED and (refused < _MAX_REFUSED or number < own):
+    while number < MAX_TRIED and layers < MAX_LAYERS_TRIED and (refused < MAX_REFUSED or number < own):
         number += 1
         try:
             opened = task.network({**values, variable: number})

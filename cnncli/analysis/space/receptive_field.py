@@ -31,13 +31,14 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from cnncli.algebra import whole_shape
-from cnncli.analysis.space.tracks import MAX_PERIOD, Hull, PeriodError, Track, hull_at, joined, largest
+from cnncli.analysis.space.tracks import Hull, PeriodError, Track, hull_at, joined, largest
 from cnncli.diagnostics import Diagnostic, LimitError
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
 from cnncli.layers import EACH, SCRAMBLED
 from cnncli.layers.geometry.sliding import axis_name
 from cnncli.layers.geometry.window import POINT, AnyWindow
+from cnncli.limits import MAX_TRACK_PERIOD
 
 _SELF: Final = Track(1, ((0, 0),))
 
@@ -216,6 +217,6 @@ def _listed(steps: Sequence[Fraction]) -> str:
 
 def _too_long(node: Node) -> LimitError:
     message = f"{node.name}: the pattern of what its positions read is too long"
-    expected = f"a pattern that repeats within {MAX_PERIOD} positions"
+    expected = f"a pattern that repeats within {MAX_TRACK_PERIOD} positions"
     hint = "use smaller strides and upsampling factors"
     return LimitError(Diagnostic("limit", message, node.location, expected, hint=hint))

@@ -35,18 +35,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from math import gcd, lcm
-from typing import Final, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from cnncli.layers.geometry.window import AnyWindow
+from cnncli.limits import MAX_TRACK_PERIOD
 
 Hull: TypeAlias = "tuple[int, int] | None"
 """First and last input position that is read; None if none is."""
 
-MAX_PERIOD: Final = 4096
-
 
 class PeriodError(ValueError):
-    """The period of what is read is longer than :data:`MAX_PERIOD` positions."""
+    """The period of what is read is longer than :data:`MAX_TRACK_PERIOD` positions."""
 
 
 class Track(NamedTuple):
@@ -180,6 +179,6 @@ def _union(hulls: Sequence[Hull]) -> Hull:
 
 
 def _check(period: int) -> int:
-    if period > MAX_PERIOD:
+    if period > MAX_TRACK_PERIOD:
         raise PeriodError
     return period

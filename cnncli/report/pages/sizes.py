@@ -12,6 +12,7 @@ from cnncli.algebra.size_sets import ALL, SizeSet
 from cnncli.analysis.sizes import Axis, Near, ValidSizes
 from cnncli.graph import Bound, Graph
 from cnncli.layers import shape_text
+from cnncli.limits import MAX_RESIDUES_SHOWN, MAX_SIZES_SHOWN
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.terminal import printable
 from cnncli.report.text.json_values import shape_numbers
@@ -20,8 +21,6 @@ from cnncli.report.text.numbers import exact
 SCHEMA: Final = "cnncli.sizes/1"
 
 _EXAMPLES: Final = 3
-_MAX_RESIDUES: Final = 8
-_MAX_ISOLATED: Final = 12
 
 
 def page(graph: Graph, found: ValidSizes, params: Dim, nearest: Mapping[str, Near]) -> Page:
@@ -70,8 +69,8 @@ def words(sizes: SizeSet) -> str:
     if sizes == ALL:
         return "any"
     if not sizes.tails:
-        shown = ", ".join(map(str, sizes.isolated[:_MAX_ISOLATED]))
-        more = len(sizes.isolated) - _MAX_ISOLATED
+        shown = ", ".join(map(str, sizes.isolated[:MAX_SIZES_SHOWN]))
+        more = len(sizes.isolated) - MAX_SIZES_SHOWN
         return f"only {shown}" + (f" and {exact(more)} more" if more > 0 else "")
     examples = ", ".join(map(str, islice(sizes.upwards(), _EXAMPLES)))
     return f"{examples}, ... ({_rule(sizes)})"
@@ -86,10 +85,10 @@ def _rule(sizes: SizeSet) -> str:
         residue = tails[0][0]
         rule = f"multiples of {period} from {least}" if not residue else f"{period}k + {residue} from {least}"
     else:
-        residues = ", ".join(str(residue) for residue, _ in tails[:_MAX_RESIDUES])
-        dots = ", ..." if len(tails) > _MAX_RESIDUES else ""
+        residues = ", ".join(str(residue) for residue, _ in tails[:MAX_RESIDUES_SHOWN])
+        dots = ", ..." if len(tails) > MAX_RESIDUES_SHOWN else ""
         rule = f"n mod {period} one of {residues}{dots}; from {least}"
-    return f"{rule}; and {', '.join(map(str, sizes.isolated[:_MAX_ISOLATED]))}" if sizes.isolated else rule
+    return f"{rule}; and {', '.join(map(str, sizes.isolated[:MAX_SIZES_SHOWN]))}" if sizes.isolated else rule
 
 
 def _near(near: Near) -> str:

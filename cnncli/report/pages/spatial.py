@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from cnncli.analysis.space.receptive_field import Field
 from cnncli.analysis.space.shifts import Shift
 from cnncli.language.description import INPUT
+from cnncli.limits import MAX_NOTES
 from cnncli.report.pages.views import agreed
 from cnncli.report.text.columns import Column
 
 _UNEVEN = "~"
 _NONE = "-"
-_MOST_NOTES = 5
 
 
 class FieldView(NamedTuple):
@@ -33,10 +33,10 @@ class FieldView(NamedTuple):
     def notes(self) -> Iterator[str]:
         """Yield the nodes from which on positions read parts of the input with different shapes."""
         found = dict.fromkeys(field.uneven for field in self.fields.values() if field.uneven is not None)
-        for uneven in list(found)[:_MOST_NOTES]:
+        for uneven in list(found)[:MAX_NOTES]:
             yield f"{_UNEVEN} {uneven.node}: {uneven.reason}"
-        if len(found) > _MOST_NOTES:
-            yield f"{_UNEVEN} and likewise at {len(found) - _MOST_NOTES} other nodes"
+        if len(found) > MAX_NOTES:
+            yield f"{_UNEVEN} and likewise at {len(found) - MAX_NOTES} other nodes"
 
     def document(self, node: str) -> dict[str, Any]:
         """Return ``receptive_field``: size, jump and center along every axis; null for the whole input."""
@@ -71,10 +71,10 @@ class ShiftView(NamedTuple):
             yield "shift 4 -> 0: if the input moves by 4 pixels, the output stays the same"
         breaks = dict.fromkeys(shift.broken for each in self.shifts.values() for shift in each)
         found = [each for each in breaks if each is not None]
-        for each in found[:_MOST_NOTES]:
+        for each in found[:MAX_NOTES]:
             yield f"{each.node} ends shift equivariance: {each.reason}"
-        if len(found) > _MOST_NOTES:
-            yield f"and so do {len(found) - _MOST_NOTES} other nodes"
+        if len(found) > MAX_NOTES:
+            yield f"and so do {len(found) - MAX_NOTES} other nodes"
 
     def document(self, node: str) -> dict[str, Any]:
         """Return ``shift``: pixels and moves along every axis; null, with ``broken``, if there are none."""

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 
 from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.layers import shape_text
+from cnncli.limits import MAX_TENSORS_NAMED
 from cnncli.training.runs.files import write_tensors
-
-_MOST_NAMED = 6
 
 
 def network_tensors(network: nn.Module) -> dict[str, Tensor]:
@@ -90,16 +89,16 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
     missing = [name for name in state if name not in tensors]
     unexpected = [name for name in tensors if name not in state]
     if missing:
-        faults.append(f"{len(missing)} missing: {listing(missing, _MOST_NAMED)}")
+        faults.append(f"{len(missing)} missing: {listing(missing, MAX_TENSORS_NAMED)}")
     if unexpected:
-        faults.append(f"{len(unexpected)} unexpected: {listing(unexpected, _MOST_NAMED)}")
+        faults.append(f"{len(unexpected)} unexpected: {listing(unexpected, MAX_TENSORS_NAMED)}")
     reshaped = [
         f"{name} is {_form(tensors[name])} instead of {_form(value)}"
         for name, value in state.items()
         if name in tensors and _form(tensors[name]) != _form(value)
     ]
     if reshaped:
-        faults.append(f"{len(reshaped)} of another shape: {listing(reshaped, _MOST_NAMED)}")
+        faults.append(f"{len(reshaped)} of another shape: {listing(reshaped, MAX_TENSORS_NAMED)}")
     if faults:
         raise usage_error(
             f"the weights in {where} are not this network's: {'; '.join(faults)}",

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import torch
 
 from cnncli.diagnostics import Diagnostic, UsageError, listing, usage_error
+from cnncli.limits import MAX_FILES_NAMED
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.holdout import held_out
 from cnncli.training.data.sources.pictures import SUFFIXES, Pictures
 
 _TEST_NAMES = ("test", "val", "valid", "validation")
-_MOST_FAULTS = 20
 
 
 class _Files(NamedTuple):
@@ -150,7 +150,7 @@ def _files(
         paths += images
         labels += [numbers[name]] * len(images)
     if faults:
-        raise UsageError(faults[:_MOST_FAULTS])
+        raise UsageError(faults[:MAX_FILES_NAMED])
     return _Files(tuple(paths), tuple(labels)), ignored
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, usage_error
 from cnncli.layers import shape_text
+from cnncli.limits import MAX_FILES_NAMED
 from cnncli.training.data.resize import conform, resize_images, resize_notes
 from cnncli.training.data.room import ensure_memory
 
@@ -26,7 +27,6 @@ _GRAY = {"1", "L", "LA", "La"}
 _COLOR = {"RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "CMYK", "YCbCr", "HSV", "LAB"}
 _TRANSPARENT = {"LA", "La", "PA", "RGBA", "RGBa"}
 _ORIENTATION = 0x0112  # the EXIF tag for the rotation of a photograph
-_MOST_FAULTS = 20
 _AHEAD = 256  # images decoded before those in front of them are stored
 
 
@@ -180,10 +180,10 @@ def _shape_for_vector(first: Path, features: int) -> tuple[int, int, int]:
 
 
 def _cut(faults: list[Diagnostic]) -> list[Diagnostic]:
-    if len(faults) <= _MOST_FAULTS:
+    if len(faults) <= MAX_FILES_NAMED:
         return faults
-    more = Diagnostic("usage", f"and {len(faults) - _MOST_FAULTS} more files")
-    return [*faults[:_MOST_FAULTS], more]
+    more = Diagnostic("usage", f"and {len(faults) - MAX_FILES_NAMED} more files")
+    return [*faults[:MAX_FILES_NAMED], more]
 
 
 def _notes(changes: Counter[str], total: int) -> tuple[str, ...]:
