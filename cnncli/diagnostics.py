@@ -11,12 +11,18 @@ import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from cnncli.limits import MAX_CANDIDATES, MAX_FAULTS, MAX_QUOTED, MAX_REPORTS
+from cnncli.limits import MAX_CANDIDATES, MAX_FAULTS, MAX_NOTES, MAX_QUOTED, MAX_REPORTS
+
+Level: TypeAlias = Literal["error", "warning", "note"]
+"""How bad it is: without a result, a result that is probably not the intended one, or worth knowing."""
 
 NO_FORMULA: Final = "no-formula"
 """The code of a diagnostic about a symbolic value where a number is needed."""
+
+BATCH_IN_INPUT: Final = "batch-in-input"
+"""The code of a diagnostic about an input size that seems to begin with a batch size."""
 
 _LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
@@ -63,7 +69,7 @@ class Diagnostic(NamedTuple):
 
     ``code`` is stable and for machines (``unknown-argument``, ``shape``); ``expected`` and ``received`` are
     short phrases; ``hint`` says what to try; ``detail`` is preformatted text, such as the table of shapes
-    up to the layer that fails.
+    up to the layer that fails. An ``error`` is raised; warnings and notes accompany a result.
     """
 
     code: str
@@ -74,10 +80,14 @@ class Diagnostic(NamedTuple):
     hint: str = ""
     related: tuple[Related, ...] = ()
     detail: str = ""
+    level: Level = "error"
 
 
 class CnncliError(ValueError):
-    """An error that the user can fix, with one or more diagnostics in the order of the file."""
+    """An error that the user can fix, with one or more diagnostics in the order of the file.
+
+    Warnings and notes, which may explain the errors, come after them.
+    """
 
     def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]) -> None:
         found = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
@@ -107,10 +117,14 @@ def usage_error(message: str, *, expected: str = "", received: str = "", hint: s
 
 
 class Faults:
-    """The errors of a file, collected while reading continues."""
+    """The errors of a file, collected while reading continues, and its warnings and notes.
+
+    Only errors are iterated over and counted.
+    """
 
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], Diagnostic] = {}
+        self._notes: dict[tuple[object, ...], Diagnostic] = {}
         self.reports = 0
         """How many errors were added, repetitions included."""
 
@@ -130,6 +144,18 @@ class Faults:
         """Add several errors, as :meth:`add` does."""
         for fault in faults:
             self.add(fault)
+
+    def note(self, *notes: Diagnostic) -> None:
+        """Add warnings and notes, which do not stop the reading; one that is already known is ignored."""
+        for note in notes:
+            assert note.level != "error", note
+            if len(self._notes) < MAX_NOTES:
+                self._notes.setdefault(_identity(note), note)
+
+    @property
+    def notes(self) -> tuple[Diagnostic, ...]:
+        """The warnings, then the notes, each by their place in the file."""
+        return tuple(sorted(self._notes.values(), key=lambda note: (note.level != "warning", *_place(note))))
 
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(self._found.values())

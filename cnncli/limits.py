@@ -144,6 +144,9 @@ MAX_STEPS: Final = 100_000
 
 # -- messages and pages ----------------------------------------------------------------------------------
 
+MAX_NOTES: Final = 100
+"""Warnings and notes about a spec: further ones are left out."""
+
 MAX_FAULTS: Final = 100
 """Errors of a file, after which reading stops: nobody fixes a hundred at once."""
 

@@ -33,7 +33,8 @@ def command(
     load_plugins(plugin or ())
 
     def checked(file: str) -> pages.Checked:
-        return pages.Checked(file, load(file, input=input_size, overrides=overrides or ()).check(budget))
+        network = load(file, input=input_size, overrides=overrides or ())
+        return pages.Checked(file, network.check(budget), network.graph.notes)
 
     found, wrong = for_each(select(specs).files, checked)
     if found:

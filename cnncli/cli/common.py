@@ -10,7 +10,7 @@ from typing import Annotated, Final, ParamSpec, TypeAlias, TypeVar
 import typer
 
 from cnncli.cli import ReaderLeftError
-from cnncli.diagnostics import CnncliError
+from cnncli.diagnostics import BATCH_IN_INPUT, CnncliError
 from cnncli.recipe.devices import DEVICE_FORMS
 from cnncli.report.messages import show_error
 from cnncli.report.terminal import errors
@@ -88,7 +88,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except CnncliError as error:
-            show_error(errors(), error)
+            show_error(errors(), _with_batch_option(error) if "batch" in kwargs else error)
             raise typer.Exit(WRONG) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
@@ -97,6 +97,14 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             raise ReaderLeftError from error
 
     return run
+
+
+def _with_batch_option(error: CnncliError) -> CnncliError:
+    """Return the error; of an input size that begins with a batch size, with the option for that."""
+    return type(error)(
+        each._replace(hint=f"{each.hint}, use --batch") if each.code == BATCH_IN_INPUT else each
+        for each in error.diagnostics
+    )
 
 
 def for_each(files: Iterable[str], action: Callable[[str], T]) -> tuple[list[T], int]:

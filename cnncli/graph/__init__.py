@@ -1,7 +1,8 @@
 """The graph that every analysis and the torch network share, and how a spec becomes one."""
 
 from cnncli.graph.graph import Bound, Graph, Node, Output
-from cnncli.graph.load import Opened, Size, all_sizes, open_spec, open_text, read_budget, read_train
+from cnncli.graph.input import Size
+from cnncli.graph.load import Opened, all_sizes, open_spec, open_text, read_budget, read_train
 
 __all__ = [
     "Bound",

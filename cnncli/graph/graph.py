@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnncli.algebra import Condition, symbols_of
-from cnncli.diagnostics import Location, Source
+from cnncli.diagnostics import Diagnostic, Location, Source
 from cnncli.layers import Kind, Shape, Tensors
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class Graph(NamedTuple):
     The input is not a node. ``groups`` maps prefixes of dotted names to what they are (a block, a number of
     copies), for tables that fold. ``bounds`` are the conditions that layers impose on symbols, in the layers'
     order; shapes and costs are valid where all of them hold. ``variables`` are the symbols that are variables
-    of the spec, and ``domain`` contains the sizes that satisfy the bounds.
+    of the spec, and ``domain`` contains the sizes that satisfy the bounds. ``notes`` are warnings and notes
+    about the spec, which commands show with the network.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Graph(NamedTuple):
     bounds: tuple[Bound, ...] = ()
     variables: tuple[str, ...] = ()
     domain: Domain | None = None
+    notes: tuple[Diagnostic, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Graph {self.name}: input {self.input}, {len(self.nodes)} nodes>"

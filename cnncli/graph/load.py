@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from cnncli.algebra import Dim, symbol, symbols_of
+from cnncli.algebra import symbol, symbols_of
 from cnncli.diagnostics import (
     Diagnostic,
     Faults,
@@ -20,6 +20,7 @@ from cnncli.diagnostics import (
 )
 from cnncli.graph.build import build
 from cnncli.graph.graph import Graph
+from cnncli.graph.input import Size, check_size, input_shape
 from cnncli.language.description import Description
 from cnncli.language.document import Document, from_source, load, read_source
 from cnncli.language.expand import expand
@@ -31,16 +32,12 @@ from cnncli.language.tree import Entries, describe
 from cnncli.layers import KindVocabulary, Shape
 from cnncli.layers.geometry.sliding import axis_symbols
 from cnncli.layers.plugins import load_installed
-from cnncli.limits import MAX_AXES, MAX_SIZE
 from cnncli.recipe.train import Train
 
 if TYPE_CHECKING:
     from cnncli.algebra.deciding import Domain
 
 R = TypeVar("R", bound=Record)
-
-Size: TypeAlias = "Sequence[Dim] | Callable[[Shape], Shape] | None"
-"""The input size to use: this one, one computed from the spec's, or (None) the spec's."""
 
 
 class Opened(NamedTuple):
@@ -104,8 +101,7 @@ def all_sizes(size: Shape) -> Shape:
 
 
 def _open(read: Callable[[Faults], Document], size: Size, domain: Domain | None) -> Opened:
-    if not callable(size):
-        _check_size(size)
+    check_size(size)
     faults = Faults()
     fatal: tuple[Diagnostic, ...] = ()
     try:
@@ -115,16 +111,8 @@ def _open(read: Callable[[Faults], Document], size: Size, domain: Domain | None)
     except (SpecError, LimitError) as error:
         fatal = error.diagnostics
     found = (*faults.in_order(), *fatal)
-    raise ShapeError(found) if all(fault.code == "shape" for fault in found) else SpecError(found)
-
-
-def _check_size(size: Sequence[Dim] | None) -> None:
-    if size is None:
-        return
-    known = [n for n in size if isinstance(n, int)]
-    if not (1 <= len(size) <= 1 + MAX_AXES and all(1 <= n <= MAX_SIZE for n in known)):
-        expected = "[features], or [channels, ...] with one to three sizes, each at least 1"
-        raise usage_error("not an input size", expected=expected, received=f"{list(size)}")
+    kind = ShapeError if all(fault.code == "shape" for fault in found) else SpecError
+    raise kind((*found, *faults.notes))
 
 
 def _read(document: Document, size: Size, domain: Domain | None, faults: Faults) -> Opened | None:
@@ -143,30 +131,24 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
     _check_losses(document, graph, faults)
     if len(faults):
         return None
+    graph = graph._replace(notes=faults.notes)
     return Opened(document, graph, train, budget, paper, frozenset(in_numbers))
 
 
 def _graph(document: Document, size: Size, domain: Domain | None, faults: Faults) -> Graph | None:
     if not document.unknown:
         description = _expand(document, faults)
-        return build(description, _input(description.input, size), faults)
+        return build(description, input_shape(description, size, faults), faults)
     # Imported here because few commands need it.
     from cnncli.graph.unknowns import Unknowns  # noqa: PLC0415
 
     unknowns = Unknowns(domain)
     with unknowns.domain.applied():
         description = _expand(document, faults)
-    wanted = _input(description.input, size)
+    wanted = input_shape(description, size, faults)
     if size is not None:
         _refuse_twice(document.unknown, wanted)
     return build(description, wanted, faults, unknowns)
-
-
-def _input(own: Shape, size: Size) -> Shape:
-    """Return the input shape, from ``size`` if given, otherwise the spec's; () if the spec's is faulty."""
-    if callable(size):
-        return size(own) if own else ()
-    return tuple(size) if size is not None else own
 
 
 def _refuse_twice(variables: Iterable[str], size: Shape) -> None:
@@ -192,6 +174,7 @@ def _expand(document: Document, faults: Faults) -> Description:
     if any(fault.code == "unknown-kind" for fault in found) and _plugins_help(faults):
         return expand(document, vocabulary, faults)
     faults.extend(found)
+    faults.note(*found.notes)
     if isinstance(description, LimitError):
         raise description
     return description

@@ -14,6 +14,7 @@ from cnncli.diagnostics import (
     Source,
     SpecError,
     UsageError,
+    counted,
     did_you_mean,
     nearest,
     shortened,
@@ -210,8 +211,16 @@ def _merged(
         return sections, at_fault
     assert isinstance(written, Scalar)
     base, below = _base(written, path, chain, faults)
+    _note_other_axes(base.get("input"), sections.get("input"), faults)
     # Without a name of its own, a spec has the name of its file, not that of its base.
     return base.without("name").merged(sections).without("extends"), at_fault | below
+
+
+def _note_other_axes(base: Value | None, own: Value | None, faults: Faults) -> None:
+    """Note that an input has another number of axes than the base's: rare, but written on purpose."""
+    if isinstance(base, Items) and isinstance(own, Items) and len(base) != len(own):
+        message = f"the input has {counted(len(own), 'number')}, that of the base has {len(base)}"
+        faults.note(Diagnostic("input", message, own.location, level="note"))
 
 
 def _base(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from cnncli.algebra import Dim, symbol
+from cnncli.algebra import Dim, is_symbol, symbol
 from cnncli.diagnostics import UsageError, shortened, usage_error
 from cnncli.limits import MAX_AXES, MAX_SIZE, MAX_SIZE_TEXT
 
@@ -39,6 +39,8 @@ def _size(part: str, text: str) -> Dim:
     match = _FORMULA.match(inner)
     if match is None or len(part) > MAX_SIZE_TEXT:
         raise _wrong(text, "a number, a symbol such as H, or a form such as 16k or (16k+4)", part)
+    if not is_symbol(match["name"]):
+        raise _wrong(text, "a symbol that is not a Python keyword, such as H", match["name"])
     return int(match["factor"] or 1) * symbol(match["name"]) + int(match["more"] or 0)
 
 

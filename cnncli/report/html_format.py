@@ -15,15 +15,16 @@ from cnncli.report.text.columns import Column, Fold, Line, Table
 
 _STYLE: Final = """
 .cnncli{--ink:#1f2328;--dim:#59636e;--line:#d1d9e0;--paper:#fff;--title:#0550ae;--good:#116329;--bad:#a40e26;
+--warn:#7d4e00;
 background:var(--paper);color:var(--ink);padding:.8em 1em;overflow-x:auto;text-align:left;
 font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 @media(prefers-color-scheme:dark){.cnncli{--ink:#d1d7e0;--dim:#9198a1;--line:#3d444d;--paper:#0d1117;
---title:#79c0ff;--good:#56d364;--bad:#ff7b72}}
+--title:#79c0ff;--good:#56d364;--bad:#ff7b72;--warn:#e3b341}}
 .cnncli p{margin:0;white-space:pre-wrap;max-width:100ch;font:inherit;color:inherit}
 .cnncli .wrap{padding-left:4ch;text-indent:-4ch}
 .cnncli .title{font-weight:bold;color:var(--title)}.cnncli .heading{font-weight:bold}
 .cnncli .note{color:var(--dim)}.cnncli .good{font-weight:bold;color:var(--good)}
-.cnncli .error{font-weight:bold;color:var(--bad)}
+.cnncli .error{font-weight:bold;color:var(--bad)}.cnncli .warning{color:var(--warn)}
 .cnncli .section{margin-top:1em}.cnncli .grid{width:max-content}
 .cnncli table,.cnncli thead,.cnncli tbody{display:block;margin:0;border:0;font:inherit;color:inherit}
 .cnncli tr,.cnncli summary{display:grid;grid-template-columns:var(--columns);column-gap:2ch;border:0;

@@ -22,18 +22,21 @@ def show_error(screen: Screen, error: CnncliError) -> None:
 
 def error_lines(diagnostics: Sequence[Diagnostic], width: int | None = None) -> Iterator[Line]:
     """Yield the lines that show diagnostics, in order, on a screen of ``width`` columns; None: no limit."""
-    for diagnostic in diagnostics[:MAX_ERRORS_SHOWN]:
+    errors = [each for each in diagnostics if each.level == "error"]
+    notes = [each for each in diagnostics if each.level != "error"]
+    for diagnostic in (*errors[:MAX_ERRORS_SHOWN], *notes[:MAX_ERRORS_SHOWN]):
         yield from _diagnostic(diagnostic, width)
-    hidden = len(diagnostics) - MAX_ERRORS_SHOWN
-    if len(diagnostics) > 1:
+    hidden = len(errors) - MAX_ERRORS_SHOWN
+    if len(errors) > 1:
         rest = f", {hidden} of them not shown" if hidden > 0 else ""
-        yield Line(f"{len(diagnostics)} errors{rest}", "error")
+        yield Line(f"{len(errors)} errors{rest}", "error")
 
 
 def _diagnostic(diagnostic: Diagnostic, width: int | None) -> Iterator[Line]:
     where = diagnostic.location
     prefix = f"{_clean(str(where))}: " if where is not None else ""
-    yield from wrapped_lines(f"{prefix}error: {_clean(diagnostic.message)}", "error", width)
+    level = diagnostic.level
+    yield from wrapped_lines(f"{prefix}{level}: {_clean(diagnostic.message)}", level, width)
     if where is not None:
         yield from _excerpt(where, width)
     parts = (

@@ -12,7 +12,7 @@ from cnncli.report.text.columns import Table
 
 
 class Text(NamedTuple):
-    """Lines of one role: ``note``, ``heading``, ``good``, ``error``, or none for plain text.
+    """Lines of one role: ``note``, ``heading``, ``good``, ``warning``, ``error``, or none for plain text.
 
     Lines that are too long for the screen are wrapped, and their continuations start with ``indent``. If it
     is None, lines stay as they are where the screen sets no limit, and are otherwise indented by their own

@@ -20,6 +20,7 @@ STYLES: Final = {
     "total": "bold",
     "title": "bold cyan",
     "note": "dim",
+    "warning": "yellow",
     "error": "bold red",
     "good": "bold green",
     "caret": "red",

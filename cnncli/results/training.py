@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
+from cnncli.diagnostics import Diagnostic
+
 Reading: TypeAlias = "Callable[[int, int], None] | None"
 """Called with (images read, of how many) while a folder of images is read."""
 
@@ -96,8 +98,8 @@ class Evaluated(NamedTuple):
 class Introduction(NamedTuple):
     """What a training is about to do, shown before the first step.
 
-    A run that is resumed has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the
-    next.
+    ``notes`` are about the data, ``spec_notes`` about the spec. A run that is resumed has finished
+    ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Introduction(NamedTuple):
     classes: int
     input_shape: tuple[int, ...]
     notes: tuple[str, ...]
+    spec_notes: tuple[Diagnostic, ...]
     optimizer: str
     lr: float
     schedule: str

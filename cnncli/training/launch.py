@@ -61,6 +61,7 @@ class Launch:
             classes=len(dataset.classes),
             input_shape=dataset.input_shape,
             notes=dataset.notes,
+            spec_notes=self.graph.notes,
             optimizer=settings.optimizer,
             lr=settings.lr,
             schedule=settings.schedule,

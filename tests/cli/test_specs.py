@@ -68,6 +68,7 @@ def test_json() -> None:
         "spec": str(SPECS / "vgg" / "vgg11.yaml"),
         "input": [3, 224, 224],
         "batch": 1,
+        "notes": [],
         "depth": 11,
         "shipped_as": "vgg11",
         "family": "vgg",

@@ -189,6 +189,7 @@ def test_every_module_of_pages_is_here() -> None:
     helpers = {
         "__init__",
         "side_by_side",
+        "notes",
         "spatial",
         "views",
         "verify",

@@ -7,7 +7,9 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from cnncli.analysis.check import Verdict
+from cnncli.diagnostics import Diagnostic
 from cnncli.report.page import Answer, Page, Section, Text
+from cnncli.report.pages import notes
 from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.numbers import exact, short
@@ -16,10 +18,11 @@ SCHEMA: Final = "cnncli.check/1"
 
 
 class Checked(NamedTuple):
-    """A spec and its verdicts, one for each limit."""
+    """A spec, its verdicts, one for each limit, and the warnings and notes about it."""
 
     spec: str
     verdicts: Sequence[Verdict]
+    notes: Sequence[Diagnostic] = ()
 
     @property
     def over(self) -> list[Verdict]:
@@ -33,7 +36,8 @@ def page(checked: Sequence[Checked]) -> Page:
     if len(checked) == 1:
         (only,) = checked
         answer = Answer((_headline(only),), not only.over)
-        return Page("", _nothing, data, answer, (_table(only.verdicts), *_heaviest(only)))
+        about = partial(_notes, only)
+        return Page("", about, data, answer, (_table(only.verdicts), *_heaviest(only)))
     over = sum(bool(each.over) for each in checked)
     headline = (
         f"{over} of {len(checked)} networks over budget" if over else f"{len(checked)} networks within budget"
@@ -41,8 +45,8 @@ def page(checked: Sequence[Checked]) -> Page:
     return Page("", partial(_sections, checked), data, Answer((headline,), not over))
 
 
-def _nothing(_: int | None) -> Iterator[Section]:
-    return iter(())
+def _notes(checked: Checked, _: int | None) -> Iterator[Section]:
+    return notes.sections(checked.notes)
 
 
 def _sections(checked: Sequence[Checked], _: int | None) -> Iterator[Section]:
@@ -50,6 +54,7 @@ def _sections(checked: Sequence[Checked], _: int | None) -> Iterator[Section]:
     for each in checked:
         headline = Text((_headline(each),), "error" if each.over else "good")
         yield headline, _table(each.verdicts), *_heaviest(each)
+        yield from notes.sections(each.notes)
 
 
 def _headline(checked: Checked) -> str:
@@ -105,6 +110,7 @@ def _network_data(checked: Checked) -> dict[str, Any]:
     return {
         "spec": checked.spec,
         "within": not checked.over,
+        "notes": notes.document(checked.notes),
         "limits": [
             {
                 "figure": verdict.figure,

@@ -10,6 +10,7 @@ from typing import Any, Final
 from cnncli.analysis.costs.overview import Overview
 from cnncli.layers import shape_text
 from cnncli.report.page import Page, Section, Text
+from cnncli.report.pages import notes
 from cnncli.report.pages.inspect import figure_column, layers_data, summary_data, weights_text
 from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
@@ -32,6 +33,7 @@ def _sections(networks: Sequence[Overview], batch: int, layers: bool, width: int
     yield (_table(networks),)
     if batch > 1:
         yield (Text((f"MACs and neurons of a batch of {exact(batch)}",), "note"),)
+    yield from notes.sections([note for each in networks for note in each.graph.notes])
 
 
 def _table(networks: Sequence[Overview]) -> Table:

@@ -16,6 +16,7 @@ from cnncli.graph import Graph
 from cnncli.language.description import OUTPUT
 from cnncli.layers import shape_text
 from cnncli.report.page import Page, Section, Text
+from cnncli.report.pages import notes
 from cnncli.report.pages.views import View
 from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Fold, Table
@@ -92,6 +93,7 @@ def _sections(graph: Graph, costs: Costs, asked: Asked, _: int | None) -> Iterat
         from cnncli.report.pages import verify  # noqa: PLC0415
 
         yield from verify.sections(asked.verification)
+    yield from notes.sections(graph.notes)
 
 
 def table(
@@ -223,6 +225,7 @@ def _formula_sections(
     yield (drawn,)
     yield from ((rest,) for rest in continuation(drawn, width))
     yield (Text(tuple(_formula_notes(figures, formulas, names)), "note", INDENT),)
+    yield from notes.sections(graph.notes)
 
 
 def _formula_notes(figures: Costs, formulas: Formulas, names: Abbreviations) -> Iterator[str]:
@@ -286,6 +289,7 @@ def summary_data(graph: Graph, costs: Costs, batch: int) -> dict[str, Any]:
         "spec": graph.source.name,
         "input": shape_numbers(graph.input),
         "batch": batch,
+        "notes": notes.document(graph.notes),
         **totals,
     }
 

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as LiveProgress
 
 from cnncli.layers import shape_text
+from cnncli.report.pages import notes
 from cnncli.report.terminal import Screen, printable
 from cnncli.report.text.numbers import percent
 from cnncli.results.training import Epoch, Introduction, Progress, Trained
@@ -120,6 +121,9 @@ def introduce(screen: Screen, about: Introduction) -> None:
     screen.line(how, "note")
     for line in _continued(about):
         screen.line(line, "note")
+    for block in notes.texts(about.spec_notes):
+        for line in block.lines:
+            screen.line(line, block.role)
     screen.line()
     screen.flush()
 
