@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from cnncli.limits import MAX_CANDIDATES, MAX_FAULTS, MAX_NOTES, MAX_QUOTED, MAX_REPORTS
+from cnncli.limits import MAX_CANDIDATES, MAX_FAULTS, MAX_QUOTED, MAX_REPORTS, MAX_SPEC_NOTES
 
 Level: TypeAlias = Literal["error", "warning", "note"]
 """How bad it is: without a result, a result that is probably not the intended one, or worth knowing."""
@@ -149,7 +149,7 @@ class Faults:
         """Add warnings and notes, which do not stop the reading; one that is already known is ignored."""
         for note in notes:
             assert note.level != "error", note
-            if len(self._notes) < MAX_NOTES:
+            if len(self._notes) < MAX_SPEC_NOTES:
                 self._notes.setdefault(_identity(note), note)
 
     @property

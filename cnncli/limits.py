@@ -144,7 +144,7 @@ MAX_STEPS: Final = 100_000
 
 # -- messages and pages ----------------------------------------------------------------------------------
 
-MAX_NOTES: Final = 100
+MAX_SPEC_NOTES: Final = 100
 """Warnings and notes about a spec: further ones are left out."""
 
 MAX_FAULTS: Final = 100

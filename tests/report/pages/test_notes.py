@@ -9,7 +9,7 @@ import pytest
 
 from cnncli.cli.app import application
 from cnncli.diagnostics import Diagnostic, Faults
-from cnncli.limits import MAX_NOTES
+from cnncli.limits import MAX_SPEC_NOTES
 from cnncli.report.messages import error_lines
 from cnncli.report.pages import notes
 from cnncli.report.pages.train import introduce
@@ -117,9 +117,9 @@ def test_warnings_come_first_and_repetitions_are_dropped() -> None:
 
 def test_a_flood_of_notes_is_cut() -> None:
     found = Faults()
-    for number in range(2 * MAX_NOTES):
+    for number in range(2 * MAX_SPEC_NOTES):
         found.note(Diagnostic("x", f"note {number}", level="note"))
-    assert len(found.notes) == MAX_NOTES
+    assert len(found.notes) == MAX_SPEC_NOTES
 
 
 def test_only_errors_are_counted_as_errors() -> None:
