@@ -185,3 +185,11 @@ MAX_FILES_NAMED: Final = 20
 
 MAX_TENSORS_NAMED: Final = 6
 """Tensors of a file of weights that a message names; the others are counted."""
+
+# -- the folder of a run ---------------------------------------------------------------------------------
+
+MAX_RECORD_BYTES: Final = 32 << 20
+"""Bytes of the ``run.json`` of a run: its spec, and the names of its classes."""
+
+MAX_ENVIRONMENTS: Final = 10_000
+"""Changes of the machine that a run records."""

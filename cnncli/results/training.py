@@ -99,7 +99,7 @@ class Introduction(NamedTuple):
     """What a training is about to do, shown before the first step.
 
     ``notes`` are about the data, ``spec_notes`` about the spec. A run that is resumed has finished
-    ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next.
+    ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next; ``moved`` is what has changed on the machine since then, as ``threads: 4, before 1``.
     """
 
     name: str
@@ -112,6 +112,7 @@ class Introduction(NamedTuple):
     input_shape: tuple[int, ...]
     notes: tuple[str, ...]
     spec_notes: tuple[Diagnostic, ...]
+    moved: tuple[str, ...]
     optimizer: str
     lr: float
     schedule: str

@@ -14,6 +14,7 @@ from cnncli.algebra import whole_shape
 from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.graph import Graph, Opened, open_text
 from cnncli.language.writer import to_yaml
+from cnncli.layers import shape_text
 from cnncli.network import Network, build_network
 from cnncli.recipe.train import Train, with_overrides
 from cnncli.results.training import Evaluated, Evaluation, Introduction, Reading, Trained
@@ -24,6 +25,8 @@ from cnncli.training.device import choose_device
 from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import seed_weights, train
 from cnncli.training.observer import Observer
+from cnncli.training.runs.checkpoint import Position
+from cnncli.training.runs.environment import changes, current_environment
 from cnncli.training.runs.resuming import check_position, check_resumable
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.runs.weights import load_weights
@@ -42,15 +45,13 @@ class Launch:
     settings: Train
     run: Run
     device: torch.device
+    position: Position
 
     @property
     def introduction(self) -> Introduction:
-        """What is about to happen.
-
-        Raises:
-            UsageError: the checkpoint of the run is damaged.
-        """
-        dataset, settings, position = self.dataset, self.settings, self.run.position
+        """What is about to happen."""
+        dataset, settings, position = self.dataset, self.settings, self.position
+        before, now = self.run.record.environments[-1], current_environment(self.device)
         return Introduction(
             name=self.graph.name,
             device=str(self.device),
@@ -62,6 +63,7 @@ class Launch:
             input_shape=dataset.input_shape,
             notes=dataset.notes,
             spec_notes=self.graph.notes,
+            moved=changes(before, now),
             optimizer=settings.optimizer,
             lr=settings.lr,
             schedule=settings.schedule,
@@ -120,7 +122,7 @@ def begin(
         dataset=dataset,
         device=where,
     )
-    return Launch(graph, network, dataset, settings, run, where)
+    return Launch(graph, network, dataset, settings, run, where, Position())
 
 
 def resume(
@@ -137,13 +139,14 @@ def resume(
     settings = with_overrides(run.record.settings, overrides)
     if data is not None:
         settings = settings.replaced({"data": data})
-    check_position(run.position, settings.epochs)
-    graph = open_text(run.record.spec, name=str(run.spec)).graph
+    position = run.position
+    check_position(position, settings.epochs)
+    graph = _recorded_graph(run)
     where = choose_device(device)
     dataset = load(settings.data, whole_shape(graph.input), settings.resize, reading)
     check_resumable(run, spec=run.record.spec, settings=settings, dataset=dataset)
     seed_weights(settings.seed)
-    return Launch(graph, build_network(graph), dataset, settings, run, where)
+    return Launch(graph, build_network(graph), dataset, settings, run, where, position)
 
 
 def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading = None) -> Evaluated:
@@ -160,7 +163,8 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
             received=f"no {run.weights.name} (status: {run.record.status})",
             hint="resume the run, which continues until an epoch is finished",
         )
-    graph = open_text(run.record.spec, name=str(run.spec)).graph
+    graph = _recorded_graph(run)
+    check_classes(heads_of(graph), len(run.record.data.classes))
     where = choose_device(device)
     settings = run.record.settings
     source = data if data is not None else settings.data
@@ -171,6 +175,22 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
     network.to(where)
     figures = evaluate(network, dataset.test, run.record.normalization, where, _main_criterion(graph))
     return Evaluated(run.record.name, dataset.name, dataset.classes, _sound(figures))
+
+
+def _recorded_graph(run: Run) -> Graph:
+    """Return the graph of the spec in the record of a run.
+
+    Raises:
+        CnncliError: it is not a spec, or one for other data than the record says.
+    """
+    graph = open_text(run.record.spec, name=str(run.spec)).graph
+    if graph.input != run.record.data.input:
+        raise usage_error(
+            f"{run.folder} is damaged: its spec and its data disagree",
+            expected=f"images of {shape_text(graph.input)}",
+            received=shape_text(run.record.data.input),
+        )
+    return graph
 
 
 def evaluate_module(

@@ -20,7 +20,7 @@ from cnncli.training.interrupts import Interrupts
 from cnncli.training.monitor import Monitor
 from cnncli.training.observer import Observer, Silent
 from cnncli.training.optimization.optimizers import set_learning_rate
-from cnncli.training.runs.checkpoint import Position
+from cnncli.training.runs.checkpoint import Checkpoint, Position
 from cnncli.training.runs.resuming import check_position
 from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State, make_plan, make_state
@@ -80,7 +80,7 @@ def train(
         checkpoint = run.read_checkpoint()
         plan = make_plan(network, heads, dataset, settings, run.record.normalization, device)
         if checkpoint is not None:
-            _check_position(checkpoint.position, plan)
+            _check_checkpoint(checkpoint, plan)
         state = make_state(network, plan, checkpoint)
         run.begin(settings, dataset, device)
         run.reset_metrics(state.history)
@@ -93,7 +93,13 @@ def train(
         return loop.run_epochs()
 
 
-def _check_position(position: Position, plan: Plan) -> None:
+def _check_checkpoint(checkpoint: Checkpoint, plan: Plan) -> None:
+    """Check that the position of a checkpoint exists in a plan, and that its figures are possible there.
+
+    Raises:
+        UsageError: they are not.
+    """
+    position = checkpoint.position
     check_position(position, plan.settings.epochs)
     if position.batches > len(plan.bounds):
         raise usage_error(
@@ -101,6 +107,9 @@ def _check_position(position: Position, plan: Plan) -> None:
             expected=f"at most {len(plan.bounds)} batches",
             received=str(position.batches),
         )
+    sizes = torch.tensor([end - start for start, end in plan.bounds[: position.batches]])
+    if bool(((checkpoint.correct < 0) | (checkpoint.correct > sizes)).any()):
+        raise usage_error("the checkpoint is damaged: it counts more or fewer images than a batch has")
 
 
 @dataclass(eq=False, slots=True)

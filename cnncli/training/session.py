@@ -137,7 +137,7 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
     if checkpoint is None:
         torch.manual_seed(derived_seed(plan.settings.seed, "training"))
         return state
-    restore_optimizer(optimizer, network, checkpoint.optimizer)
+    restore_optimizer(optimizer, network, checkpoint.optimizer, plan.settings)
     restore_random(checkpoint.random, plan.device)
     done = checkpoint.position.batches
     state.losses[:done] = checkpoint.losses

@@ -137,6 +137,9 @@ def _continued(about: Introduction) -> Iterator[str]:
         yield f"continues in epoch {done + 1} of {about.epochs}, after batch {batches}"
     elif done:
         yield f"continues after epoch {done} of {about.epochs}"
+    if about.moved and done < about.epochs:
+        yield f"another machine or software than before: {printable('; '.join(about.moved))}"
+        yield "so its last digits may differ from those of a run that was never interrupted"
 
 
 def conclude(screen: Screen, trained: Trained) -> None:

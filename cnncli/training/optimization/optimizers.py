@@ -29,6 +29,13 @@ def _adamw(groups: Groups, settings: Train) -> Optimizer:
 
 BUILDERS: Final[Mapping[str, Callable[[Groups, Train], Optimizer]]] = {"sgd": _sgd, "adamw": _adamw}
 
+_STEP: Final = "step"
+KEPT: Final[Mapping[str, Callable[[Train], frozenset[str]]]] = {
+    "sgd": lambda settings: frozenset({"momentum_buffer"} if settings.momentum else ()),
+    "adamw": lambda _: frozenset({_STEP, "exp_avg", "exp_avg_sq"}),
+}
+"""The names of what an optimizer keeps for each parameter after its first step."""
+
 
 def build_optimizer(network: nn.Module, settings: Train) -> Optimizer:
     """Return the optimizer of the settings, for the trainable parameters.
@@ -67,24 +74,39 @@ def optimizer_tensors(optimizer: Optimizer, network: nn.Module) -> dict[str, Ten
     }
 
 
-def restore_optimizer(optimizer: Optimizer, network: nn.Module, tensors: dict[str, Tensor]) -> None:
+def restore_optimizer(
+    optimizer: Optimizer, network: nn.Module, tensors: dict[str, Tensor], settings: Train
+) -> None:
     """Restore the state that :func:`optimizer_tensors` returned, in a newly built optimizer.
 
     Raises:
-        UsageError: a tensor has another shape than its parameter.
+        UsageError: it is not the state of this optimizer for these parameters.
     """
     names = {parameter: name for name, parameter in _trainable(network)}
     ordered = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    keys = KEPT[settings.optimizer](settings)
     state: dict[int, dict[str, Tensor]] = {}
     for index, parameter in enumerate(ordered):
-        prefix = f"{names[parameter]}/"
-        found = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-        if any(value.ndim and value.shape != parameter.shape for value in found.values()):
-            raise usage_error(f"the checkpoint's optimizer state for {names[parameter]} has another shape")
-        if found:
-            state[index] = found
+        wanted = {key: f"{names[parameter]}/{key}" for key in keys}
+        found = {key: tensors[name] for key, name in wanted.items() if name in tensors}
+        if not found:  # before the first step, or a parameter that no output depends on
+            continue
+        if found.keys() != keys:
+            raise usage_error(f"the checkpoint's optimizer state for {names[parameter]} is not complete")
+        for key, value in found.items():
+            _check_state(wanted[key], value, torch.Size() if key == _STEP else parameter.shape)
+        state[index] = found
+    if sum(map(len, state.values())) != len(tensors):
+        raise usage_error("the checkpoint has optimizer state that belongs to none of the parameters")
     # torch moves each tensor to its parameter's device, except for step counters.
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _check_state(name: str, value: Tensor, shape: torch.Size) -> None:
+    if value.shape != shape:
+        raise usage_error(f"the checkpoint's optimizer state for {name} has another shape")
+    if value.dtype != torch.float32 or not bool(torch.isfinite(value).all()):
+        raise usage_error(f"the checkpoint's optimizer state for {name} is not of finite 32-bit numbers")
 
 
 def _trainable(network: nn.Module) -> list[tuple[str, nn.Parameter]]:

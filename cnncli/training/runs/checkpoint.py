@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -15,9 +13,15 @@ from cnncli.diagnostics import usage_error
 from cnncli.results.training import Epoch
 from cnncli.training.device import BACKENDS
 from cnncli.training.runs.files import write_tensors
-from cnncli.training.runs.weights import read_metadata, read_tensors
+from cnncli.training.runs.values import DamagedError, members, number, several, whole
+from cnncli.training.runs.weights import read_tensors
 
-_SCHEMA = "cnncli.checkpoint/1"
+_SCHEMA: Final = "cnncli.checkpoint/1"
+_SHORTEST: Final = 1e-9
+"""Seconds: what the clock resolves."""
+_LONGEST: Final = 1e10
+_SLOWEST: Final = 1e-9
+_LARGEST_FIGURE: Final = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,74 +68,78 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read what :func:`write_checkpoint` wrote.
 
     Raises:
-        UsageError: the file is missing, damaged or not a checkpoint.
+        UsageError: the file is missing, damaged, changed or not a checkpoint.
     """
     tensors, metadata = read_tensors(path)
-    with _checked(path, metadata):
-        return _parse(tensors, metadata)
-
-
-def read_position(path: Path) -> Position:
-    """Return the position in a checkpoint, without reading its tensors.
-
-    Raises:
-        UsageError: the file is missing, damaged or not a checkpoint.
-    """
-    metadata = read_metadata(path)
-    with _checked(path, metadata):
-        return _position(metadata)
-
-
-@contextmanager
-def _checked(path: Path, metadata: dict[str, Any]) -> Iterator[None]:
-    """Check the schema; errors inside the context mean that the file is damaged."""
     if metadata.get("schema") != _SCHEMA:
         received = str(metadata.get("schema", "no schema"))
         raise usage_error(f"{path} is not a checkpoint", expected=_SCHEMA, received=received)
     try:
-        yield
-    except (KeyError, TypeError, ValueError) as error:
+        return _parse(tensors, metadata)
+    except DamagedError as error:
         raise usage_error(f"{path} is damaged: {error}", expected=f"a complete {_SCHEMA}") from error
 
 
 def _parse(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> Checkpoint:
+    members(metadata, "the checkpoint", ("schema", "position", "history"))
+    position = _position(metadata["position"])
+    history = several(metadata["history"], "history", _epoch)
+    if [each.epoch for each in history] != [*range(1, position.epochs + 1)]:
+        raise DamagedError(f"it has figures of {len(history)} epochs after {position.epochs} epochs")
     groups: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}, "random": {}}
     for key, value in tensors.items():
         group, slash, name = key.partition("/")
         if slash:
+            if group not in groups:
+                raise DamagedError(f"it has an unknown tensor {key}")
             groups[group][name] = value
-    checkpoint = Checkpoint(
-        position=_position(metadata),
-        history=tuple(Epoch(**each) for each in metadata["history"]),
-        losses=tensors["losses"],
-        correct=tensors["correct"],
+    if "cpu" not in groups["random"]:
+        raise DamagedError("it has no random state")
+    return Checkpoint(
+        position=position,
+        history=history,
+        losses=_figures(tensors, "losses", position, torch.float32),
+        correct=_figures(tensors, "correct", position, torch.int64),
         **groups,
     )
-    _check(checkpoint)
-    return checkpoint
 
 
-def _position(metadata: dict[str, Any]) -> Position:
-    position = Position(**metadata["position"])
-    counts = (position.epochs, position.batches)
-    if not all(type(each) is int and each >= 0 for each in counts):
-        raise ValueError("its position is not valid")
-    return position
+def _position(value: Any) -> Position:
+    found = members(value, "position", Position.__slots__)
+    epochs, batches = whole(found["epochs"], "position.epochs"), whole(found["batches"], "position.batches")
+    least, most = (_SHORTEST, _LONGEST) if batches else (0.0, 0.0)
+    return Position(epochs, batches, number(found["seconds"], "position.seconds", least, most))
 
 
-def _check(checkpoint: Checkpoint) -> None:
-    """Raise a ValueError unless the parts of a checkpoint agree with each other."""
-    position = checkpoint.position
-    numbers = [position.seconds, *(value for each in checkpoint.history for value in asdict(each).values())]
-    if not all(type(value) in (int, float) for value in numbers):
-        raise ValueError("its figures are not numbers")
-    if [each.epoch for each in checkpoint.history] != [*range(1, position.epochs + 1)]:
-        raise ValueError(f"it has figures of {len(checkpoint.history)} epochs after {position.epochs} epochs")
-    for name, figures in (("losses", checkpoint.losses), ("correct", checkpoint.correct)):
-        if figures.shape != (position.batches,):
-            raise ValueError(f"{name} must have {position.batches} values")
-    if "cpu" not in checkpoint.random:
-        raise ValueError("it has no random state")
+def _epoch(value: Any, name: str) -> Epoch:
+    found = members(value, name, Epoch.__slots__)
+
+    def share(key: str) -> float:
+        return number(found[key], f"{name}.{key}", 0, 1)
+
+    def figure(key: str, least: float = 0.0, most: float = _LARGEST_FIGURE) -> float:
+        return number(found[key], f"{name}.{key}", least, most)
+
+    return Epoch(
+        epoch=whole(found["epoch"], f"{name}.epoch", 1),
+        lr=figure("lr"),
+        train_loss=figure("train_loss", -_LARGEST_FIGURE),
+        train_accuracy=share("train_accuracy"),
+        test_loss=figure("test_loss", -_LARGEST_FIGURE),
+        test_accuracy=share("test_accuracy"),
+        seconds=figure("seconds", _SHORTEST, _LONGEST),
+        images_per_second=figure("images_per_second", _SLOWEST),
+    )
+
+
+def _figures(tensors: dict[str, Tensor], name: str, position: Position, dtype: torch.dtype) -> Tensor:
+    """Return the figures of the batches of an unfinished epoch, which are finite."""
+    found = tensors.get(name)
+    if found is None or found.dtype != dtype or found.shape != (position.batches,):
+        raise DamagedError(f"{name} must have {position.batches} values of type {dtype}")
+    if not bool(torch.isfinite(found).all()):
+        raise DamagedError(f"{name} has values that are not finite")
+    return found
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:

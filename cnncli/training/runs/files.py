@@ -1,80 +1,163 @@
-"""Writing files so that a crash at any moment leaves either the old or the new content, never a mixture."""
+"""Reading and writing the files of a run, whose folder may come from a stranger.
+
+A write that is killed leaves either the old or the new content, never a mixture. No link is followed, and
+nothing but a regular file is read: otherwise a link in a folder from elsewhere could replace any file of the
+person who resumes the run in it.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Final
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import CnncliError, Diagnostic, usage_error
+
+METADATA: Final = "cnncli"
+DIGEST: Final = "sha256"
+"""The keys in the header of a safetensors file: JSON values, and the digest of them and the tensors."""
+
+# Windows has no such flags; a link in a folder is found by check_regular there.
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+
+
+def check_regular(path: Path) -> None:
+    """Check that ``path``, if anything has this name, is a regular file.
+
+    Raises:
+        UsageError: it is a link, a folder or a device.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise usage_error(f"cannot read {path}: {error.strerror}") from error
+    if not stat.S_ISREG(mode):
+        kind = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise usage_error(
+            f"{path} is not a regular file",
+            expected="a folder with files of its own, as cnncli train creates it",
+            received=kind,
+            hint="links in a run folder are never followed: they could lead to any file",
+        )
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """Return the content of a regular file of at most ``most`` bytes.
+
+    Raises:
+        UsageError: it cannot be read, is not a regular file, or is larger.
+    """
+    check_regular(path)
+    try:
+        handle = os.open(path, os.O_RDONLY | _NO_LINK | _NO_WAIT | _BINARY)
+        with os.fdopen(handle, "rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise usage_error(f"cannot read {path}: {error.strerror}") from error
+    if len(content) > most:
+        raise usage_error(f"{path} is too large", expected=f"at most {most:,} bytes")
+    return content
 
 
 def write_text(path: Path, content: str) -> None:
     """Replace the content of ``path`` with a text in UTF-8, atomically.
 
     Raises:
-        UsageError: the file cannot be written.
+        CnncliError: the file cannot be written.
     """
-    _replace(path, lambda temporary: _write_bytes(temporary, content.encode()))
+    _write_bytes(path, content.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
     """Replace the content of ``path`` with indented JSON, atomically."""
     content = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # A file name that is not UTF-8 contains lone surrogates in Python; JSON has the same escape for them.
-    _replace(path, lambda temporary: _write_bytes(temporary, content.encode(errors="backslashreplace")))
+    _write_bytes(path, content.encode(errors="backslashreplace"))
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Replace the content of ``path`` with a safetensors file, atomically.
+
+    Metadata and digest are in the header of the file itself: a digest in another file would be that of the
+    old content if the process is killed between the two writes.
 
     Args:
         path: the file.
         tensors: on the CPU, contiguous, none sharing memory with another.
-        metadata: JSON values, stored under the key ``cnncli`` of the file's header.
+        metadata: JSON values.
     """
-    header = {"cnncli": json.dumps(metadata, allow_nan=False)}
+    text = json.dumps(metadata, allow_nan=False)
+    header = {METADATA: text, DIGEST: digest(text, tensors)}
 
-    def write(temporary: Path) -> None:
+    def write(temporary: Path, file: BinaryIO) -> None:
         # safetensors creates files that only their owner can read: set the permissions of any new file.
-        temporary.unlink(missing_ok=True)
-        temporary.touch()
-        mode = stat.S_IMODE(temporary.stat().st_mode)
-        save_file(tensors, temporary, header)
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        save_file(dict(tensors), temporary, header)
         temporary.chmod(mode)
 
     _replace(path, write)
 
 
+def digest(metadata: str, tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of a text, and of the names, types, shapes and bytes of tensors on the CPU."""
+    found = hashlib.sha256(metadata.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        found.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
 def append_line(path: Path, line: str) -> None:
     """Append a line to ``path`` and wait until it is on the disk."""
+    check_regular(path)
     try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK | _NO_WAIT | _BINARY
+        with os.fdopen(os.open(path, flags, 0o666), "ab") as file:
+            file.write(f"{line}\n".encode())
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise usage_error(f"cannot write {path}: {error.strerror}") from error
+        raise _unwritable(path, error.strerror) from error
 
 
-def is_temporary(path: Path) -> bool:
-    """Return whether ``path`` was left behind by a write that was killed."""
-    return path.name.startswith(".") and path.name.endswith(".partial")
+def temporary_of(path: Path) -> Path:
+    """Return the name under which a new content of ``path`` is written."""
+    return path.with_name(f".{path.name}.partial")
 
 
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    # The same name each time, so the next write overwrites what a killed one left behind.
-    temporary = path.with_name(f".{path.name}.partial")
+def _write_bytes(path: Path, content: bytes) -> None:
+    def write(_: Path, file: BinaryIO) -> None:
+        file.write(content)
+
+    _replace(path, write)
+
+
+def _replace(path: Path, write: Callable[[Path, BinaryIO], None]) -> None:
+    # The same name each time, so the next write removes what a killed one left behind.
+    temporary = temporary_of(path)
+    check_regular(path)
+    check_regular(temporary)
     try:
+        temporary.unlink(missing_ok=True)
         try:
-            write(temporary)
+            # O_EXCL: a file that is new, never one that a link of this name leads to.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY
+            with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
+                write(temporary, file)
             _sync(temporary, os.O_RDWR)
             temporary.replace(path)
         except BaseException:
@@ -84,11 +167,11 @@ def _replace(path: Path, write: Callable[[Path], None]) -> None:
             _sync(path.parent, os.O_RDONLY)
     except (OSError, SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise usage_error(f"cannot write {path}: {reason}", hint="the previous content was kept") from error
+        raise _unwritable(path, reason, "the previous content was kept") from error
 
 
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+def _unwritable(path: Path, reason: str | None, hint: str = "") -> CnncliError:
+    return CnncliError(Diagnostic("unwritable", f"cannot write {path}: {reason}", hint=hint))
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import math
-import platform
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import torch
 
-import cnncli
 from cnncli.diagnostics import CnncliError, usage_error
+from cnncli.limits import MAX_ENVIRONMENTS, MAX_RECORD_BYTES
 from cnncli.recipe.train import Train, settings_from_json, settings_json
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.normalization import Normalization, measure
+from cnncli.training.runs.environment import Environment, current_environment, read_environment
+from cnncli.training.runs.files import DIGEST, read_bytes
+from cnncli.training.runs.values import DamagedError, members, number, parse_json, several, text, whole
 
-SCHEMA = "cnncli.run/1"
+SCHEMA: Final = "cnncli.run/1"
+
+_SMALLEST_DEVIATION: Final = 1e-30
+_LARGEST_MEAN: Final = 1e30
+"""Images have values from 0 to 1; with these bounds a normalized one is a finite 32-bit number."""
 
 Status = Literal["running", "interrupted", "diverged", "finished"]
 
@@ -41,29 +48,33 @@ class RunRecord:
     """The content of ``run.json``.
 
     ``spec`` is the text of the resolved spec, as in ``spec.yaml``, so this file, which is written first and
-    atomically, suffices to resume. ``status`` remains "running" after a crash.
+    atomically, suffices to resume. ``status`` remains "running" after a crash. ``environments`` has where the
+    run was started, and where it was resumed if that was different.
     """
 
     name: str
     status: Status
-    device: str
+    environments: tuple[Environment, ...]
     settings: Train
     data: DataRecord
     normalization: Normalization
     spec: str
     created: str
-    versions: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the record as JSON values, with the schema first."""
+        """Return the record as JSON values, with the schema first and the digest of all others last."""
         values = {
+            "environments": [asdict(each) for each in self.environments],
             "settings": settings_json(self.settings),
             "data": asdict(self.data),
             "normalization": asdict(self.normalization),
         }
-        return {"schema": SCHEMA} | {
-            each.name: values.get(each.name, getattr(self, each.name)) for each in fields(self)
-        }
+        record = {each.name: values.get(each.name, getattr(self, each.name)) for each in fields(self)}
+        return sealed({"schema": SCHEMA} | record)
+
+    def computed_in(self, now: Environment) -> tuple[Environment, ...]:
+        """Return the environments of the run if it continues in this one."""
+        return self.environments if self.environments[-1] == now else (*self.environments, now)
 
 
 def new_record(name: str, spec: str, settings: Train, dataset: Dataset, device: torch.device) -> RunRecord:
@@ -71,7 +82,7 @@ def new_record(name: str, spec: str, settings: Train, dataset: Dataset, device: 
     return RunRecord(
         name=name,
         status="running",
-        device=str(device),
+        environments=(current_environment(device),),
         settings=settings.replaced({"data": dataset.name}),
         data=DataRecord(
             source=dataset.name,
@@ -85,83 +96,103 @@ def new_record(name: str, spec: str, settings: Train, dataset: Dataset, device: 
         normalization=measure(dataset.train.images),
         spec=spec,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=current_versions(),
     )
 
 
-def current_versions() -> dict[str, str]:
-    """Return the versions that results may depend on."""
-    return {"cnncli": cnncli.__version__, "torch": torch.__version__, "python": platform.python_version()}
+def sealed(value: dict[str, Any]) -> dict[str, Any]:
+    """Return JSON values together with their digest, in place of the one that they have."""
+    bare = {key: each for key, each in value.items() if key != DIGEST}
+    return bare | {DIGEST: hashlib.sha256(json.dumps(bare, sort_keys=True).encode()).hexdigest()}
 
 
 def read_record(path: Path) -> RunRecord:
     """Read ``run.json``.
 
     Raises:
-        UsageError: the file is missing, damaged or from another version of the format.
+        UsageError: the file is missing, damaged, changed or from another version of the format.
     """
+    content = read_bytes(path, MAX_RECORD_BYTES)
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        value = parse_json(content.decode())
+    except (ValueError, RecursionError) as error:
         raise usage_error(
             f"cannot read {path}: {error}", expected="a folder that cnncli train created"
         ) from error
-    if not isinstance(value, dict) or value.pop("schema", None) != SCHEMA:
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         raise usage_error(f"{path} does not describe a run", expected=f'"schema": "{SCHEMA}"')
     try:
+        if value != sealed(value):
+            raise DamagedError("its digest is not that of its content")
         return _parse(value)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (DamagedError, CnncliError) as error:
         why = error.diagnostics[0].message if isinstance(error, CnncliError) else error
-        raise usage_error(f"{path} is damaged: {why}", expected=f"a complete {SCHEMA}") from error
+        raise usage_error(
+            f"{path} is damaged: {why}",
+            expected=f"a complete {SCHEMA}, as cnncli train wrote it",
+            hint="a run's settings cannot be changed: start a new run",
+        ) from error
 
 
 def _parse(value: dict[str, Any]) -> RunRecord:
+    names = [each.name for each in fields(RunRecord)]
+    members(value, "the run", ("schema", *names, DIGEST))
     if value["status"] not in get_args(Status):
-        raise ValueError(f"status {value['status']!r}")
-    for name in ("spec", "name", "device", "created"):
-        if not isinstance(value[name], str):
-            raise TypeError(f"{name} is not a string")
+        raise DamagedError(f"status {value['status']!r}")
+    environments = several(value["environments"], "environments", read_environment)
+    if not 1 <= len(environments) <= MAX_ENVIRONMENTS:
+        raise DamagedError(f"environments has {len(environments)} items")
+    settings = value["settings"]
+    if not isinstance(settings, dict):
+        raise DamagedError("settings is not a mapping")
     data = _data(value["data"])
-    parsed: dict[str, Any] = {
-        "settings": settings_from_json(_mapping(value["settings"], "settings")),
-        "data": data,
-        "normalization": _normalization(value["normalization"], data.input),
-    }
-    return RunRecord(**(value | parsed))
+    return RunRecord(
+        name=text(value["name"], "name"),
+        status=value["status"],
+        environments=environments,
+        settings=settings_from_json(settings),
+        data=data,
+        normalization=_normalization(value["normalization"], data.input),
+        spec=text(value["spec"], "spec"),
+        created=_moment(value["created"]),
+    )
 
 
 def _data(value: Any) -> DataRecord:
-    parsed: dict[str, Any] = {
-        key: tuple(each) if isinstance(each, list) else each for key, each in _mapping(value, "data").items()
-    }
-    data = DataRecord(**parsed)
-    texts = (data.source, data.fingerprint, *_several(data.classes), *_several(data.notes))
-    if not all(isinstance(each, str) for each in texts):
-        raise TypeError("source, classes, notes and fingerprint must be strings")
-    numbers = (data.train_images, data.test_images, *_several(data.input))
-    if not data.input or not all(type(each) is int and each > 0 for each in numbers):
-        raise TypeError("input, train_images and test_images must be whole numbers above 0")
+    found = members(value, "data", DataRecord.__slots__)
+    data = DataRecord(
+        source=text(found["source"], "data.source"),
+        input=several(found["input"], "data.input", partial(whole, least=1)),
+        classes=several(found["classes"], "data.classes", text),
+        train_images=whole(found["train_images"], "data.train_images", 1),
+        test_images=whole(found["test_images"], "data.test_images", 1),
+        notes=several(found["notes"], "data.notes", text),
+        fingerprint=text(found["fingerprint"], "data.fingerprint"),
+    )
+    if not data.input:
+        raise DamagedError("data.input is empty")
+    if not data.classes:
+        raise DamagedError("data.classes is empty")
     return data
 
 
 def _normalization(value: Any, input_shape: tuple[int, ...]) -> Normalization:
     """Return mean and deviation for each channel of the input (a single one of each for a vector)."""
-    mean, std = (tuple(map(float, value[name])) for name in ("mean", "std"))
+    found = members(value, "normalization", Normalization.__slots__)
+    mean = several(
+        found["mean"], "mean", lambda each, name: number(each, name, -_LARGEST_MEAN, _LARGEST_MEAN)
+    )
+    std = several(
+        found["std"], "std", lambda each, name: number(each, name, _SMALLEST_DEVIATION, _LARGEST_MEAN)
+    )
     channels = input_shape[0] if len(input_shape) > 1 else 1
     if len(mean) != channels or len(std) != channels:
-        raise ValueError(f"normalization must have {channels} means and deviations")
-    if not all(map(math.isfinite, (*mean, *std))) or min(std) <= 0:
-        raise ValueError("normalization needs finite means and deviations above 0")
+        raise DamagedError(f"normalization must have {channels} means and deviations")
     return Normalization(mean, std)
 
 
-def _mapping(value: Any, name: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError(f"{name} is not a mapping")
-    return value
-
-
-def _several(value: Any) -> tuple[Any, ...]:
-    if not isinstance(value, tuple):
-        raise TypeError(f"{value!r} is not a list")
-    return value
+def _moment(value: Any) -> str:
+    try:
+        datetime.fromisoformat(text(value, "created"))
+    except ValueError as error:
+        raise DamagedError("created is not a time") from error
+    return text(value, "created")

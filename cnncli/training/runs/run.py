@@ -2,7 +2,8 @@
 
 It contains ``run.json``, ``spec.yaml``, ``metrics.jsonl``, ``weights.safetensors`` and
 ``checkpoint.safetensors``. The checkpoint determines how far the training is: it is written
-before the metrics and the weights that follow from it, and resuming rewrites those two.
+before the metrics and the weights that follow from it, and resuming rewrites those two. Every file that is
+read back has a digest inside. The folder itself may be a link, since its name was typed; its files may not.
 """
 
 from __future__ import annotations
@@ -15,29 +16,33 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import nn
 
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import listing, usage_error
 from cnncli.recipe.train import Train
 from cnncli.results.training import Epoch
 from cnncli.training.data.dataset import Dataset
-from cnncli.training.runs.checkpoint import (
-    Checkpoint,
-    Position,
-    read_checkpoint,
-    read_position,
-    write_checkpoint,
-)
-from cnncli.training.runs.files import append_line, is_temporary, write_json, write_text
-from cnncli.training.runs.record import RunRecord, Status, current_versions, new_record, read_record
+from cnncli.training.runs.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
+from cnncli.training.runs.environment import current_environment
+from cnncli.training.runs.files import append_line, check_regular, temporary_of, write_json, write_text
+from cnncli.training.runs.record import RunRecord, Status, new_record, read_record
 from cnncli.training.runs.weights import save_weights
 
 if sys.platform != "win32":
     import fcntl
 
-DEFAULT_PARENT = Path("runs")
+DEFAULT_PARENT: Final = Path("runs")
+
+RECORD: Final = "run.json"
+SPEC: Final = "spec.yaml"
+METRICS: Final = "metrics.jsonl"
+WEIGHTS: Final = "weights.safetensors"
+CHECKPOINT: Final = "checkpoint.safetensors"
+FILES: Final = (RECORD, SPEC, METRICS, WEIGHTS, CHECKPOINT)
+"""The names of all files of a run."""
 
 
 @dataclass(slots=True)
@@ -50,39 +55,58 @@ class Run:
     @property
     def weights(self) -> Path:
         """The network's state dict after the last epoch, or the last batch of an interrupted run."""
-        return self.folder / "weights.safetensors"
+        return self.folder / WEIGHTS
 
     @property
     def checkpoint(self) -> Path:
         """Everything that resuming needs."""
-        return self.folder / "checkpoint.safetensors"
+        return self.folder / CHECKPOINT
 
     @property
     def metrics(self) -> Path:
         """One JSON line for each whole epoch: :class:`~cnncli.results.training.Epoch`."""
-        return self.folder / "metrics.jsonl"
+        return self.folder / METRICS
 
     @property
     def spec(self) -> Path:
         """The resolved spec."""
-        return self.folder / "spec.yaml"
+        return self.folder / SPEC
 
     def set_status(self, status: Status) -> None:
         """Write ``status`` to ``run.json``."""
         self._record(replace(self.record, status=status))
 
     def read_checkpoint(self) -> Checkpoint | None:
-        """Return the last checkpoint; None if the run was stopped before it wrote one."""
-        return read_checkpoint(self.checkpoint) if self.checkpoint.exists() else None
+        """Return the last checkpoint; None if the run was stopped before it wrote one.
+
+        Raises:
+            UsageError: it is damaged, or was deleted.
+        """
+        if self.checkpoint.exists():
+            return read_checkpoint(self.checkpoint)
+        # A checkpoint is written before everything that follows from it.
+        followed = [path.name for path in (self.metrics, self.weights) if _has_content(path)]
+        if followed or self.record.status != "running":
+            received = listing(followed) or f"the status '{self.record.status}'"
+            raise usage_error(
+                f"{self.checkpoint} is missing, so the run cannot be resumed",
+                expected="the checkpoint that the rest of the folder follows from",
+                received=f"{received} without it",
+                hint="start a new run; the weights of this one can still be evaluated"
+                if self.weights.exists()
+                else "start a new run",
+            )
+        return None
 
     @property
     def position(self) -> Position:
         """How far the last checkpoint is.
 
         Raises:
-            UsageError: it is damaged.
+            UsageError: it is damaged, or was deleted.
         """
-        return read_position(self.checkpoint) if self.checkpoint.exists() else Position()
+        checkpoint = self.read_checkpoint()
+        return Position() if checkpoint is None else checkpoint.position
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Make ``checkpoint`` the state that resuming continues from."""
@@ -101,15 +125,14 @@ class Run:
         write_text(self.metrics, "".join(f"{_line(metrics)}\n" for metrics in history))
 
     def begin(self, settings: Train, dataset: Dataset, device: torch.device) -> None:
-        """Record that the run is running: the device, the number of epochs, the place of the data."""
+        """Record that the run is running: where, for how many epochs, from which place the data comes."""
         self._record(
             replace(
                 self.record,
                 status="running",
-                device=str(device),
+                environments=self.record.computed_in(current_environment(device)),
                 settings=settings.replaced({"data": dataset.name}),
                 data=replace(self.record.data, source=dataset.name),
-                versions=current_versions(),
             )
         )
         # A crash after run.json was written may have left spec.yaml out.
@@ -140,7 +163,7 @@ class Run:
             os.close(handle)
 
     def _record(self, record: RunRecord) -> None:
-        write_json(self.folder / "run.json", record.as_json())
+        write_json(self.folder / RECORD, record.as_json())
         self.record = record
 
 
@@ -174,7 +197,7 @@ def create_run(
             f"cannot create the run folder {error.filename or folder}: {error.strerror}"
         ) from error
     run = Run(made, record)
-    write_json(made / "run.json", record.as_json())
+    write_json(made / RECORD, record.as_json())
     write_text(run.spec, spec)
     return run
 
@@ -183,13 +206,16 @@ def open_run(folder: Path) -> Run:
     """Open an existing run, to resume or evaluate it.
 
     Raises:
-        UsageError: ``folder`` is not the folder of a run.
+        UsageError: ``folder`` is not the folder of a run, or contains a link in place of a file.
     """
-    if not (folder / "run.json").is_file():
+    for name in FILES:
+        check_regular(folder / name)
+        check_regular(temporary_of(folder / name))
+    if not (folder / RECORD).is_file():
         received = "a folder without run.json" if folder.is_dir() else "no such folder"
         expected = "a folder that cnncli train created"
         raise usage_error(f"{folder} is not a run", expected=expected, received=received)
-    return Run(folder, read_record(folder / "run.json"))
+    return Run(folder, read_record(folder / RECORD))
 
 
 def _numbered(name: str) -> Path:
@@ -207,13 +233,20 @@ def _numbered(name: str) -> Path:
 
 def _empty(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    if any(not is_temporary(path) for path in folder.iterdir()):
+    # A run that was killed while it wrote its first file leaves only this behind.
+    begun = temporary_of(folder / RECORD)
+    check_regular(begun)
+    if any(path.name != begun.name for path in folder.iterdir()):
         raise usage_error(
             f"{folder} is not empty",
             expected="a new or an empty folder: runs are never overwritten",
-            hint="resume the run in it, or choose another folder" if (folder / "run.json").is_file() else "",
+            hint="resume the run in it, or choose another folder" if (folder / RECORD).is_file() else "",
         )
     return folder
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _file_name(name: str) -> str:

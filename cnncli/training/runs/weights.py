@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,8 @@ from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_TENSORS_NAMED
 from cnncli.training.runs.files import write_tensors
+from cnncli.training.runs.files import DIGEST, METADATA, check_regular, digest, write_tensors
+from cnncli.training.runs.values import parse_json
 
 
 def network_tensors(network: nn.Module) -> dict[str, Tensor]:
@@ -33,49 +32,36 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """Load the weights in ``path`` into a network.
 
     Raises:
-        UsageError: the file is missing or damaged, or its tensors are not the network's; names all that are
-            missing, unexpected or of another shape. The network is not changed.
+        UsageError: the file is missing, damaged or changed, or its tensors are not the network's; names all
+            that are missing, unexpected or of another shape. The network is not changed.
     """
     tensors, _ = read_tensors(path)
     fill(network, tensors, str(path))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors of a safetensors file, on the CPU, and cnncli's metadata in it ({} if none).
+    """Return the tensors of a file that :func:`~.files.write_tensors` wrote, on the CPU, and its metadata.
 
     Raises:
-        UsageError: the file is missing or damaged.
+        UsageError: the file is missing or not a regular one, or is not what was written.
     """
-    with _opened(path) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, _metadata(file)  # noqa: SIM118 - not a mapping
-
-
-def read_metadata(path: Path) -> dict[str, Any]:
-    """Return cnncli's metadata in a safetensors file ({} if none), without reading its tensors.
-
-    Raises:
-        UsageError: the file is missing or damaged.
-    """
-    with _opened(path) as file:
-        return _metadata(file)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    if not path.is_file():
+    check_regular(path)
+    if not path.exists():
         raise usage_error(f"no such file: {path}")
     try:
         with safe_open(path, framework="pt") as file:
-            yield file
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            header = file.metadata() or {}
+        metadata = parse_json(header.get(METADATA, "{}"))
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise usage_error(f"cannot read {path}: {error}", expected="a safetensors file") from error
-
-
-def _metadata(file: Any) -> dict[str, Any]:
-    metadata = json.loads((file.metadata() or {}).get("cnncli", "{}"))
-    if not isinstance(metadata, dict):
-        raise ValueError("its metadata is not a mapping")  # noqa: TRY004 - handled like all other damage
-    return metadata
+    if header.get(DIGEST) != digest(header.get(METADATA, ""), tensors) or not isinstance(metadata, dict):
+        raise usage_error(
+            f"{path} is damaged: its digest is not that of its content",
+            expected="the file as cnncli train wrote it",
+            received=f"another content under {DIGEST} {header[DIGEST]}" if DIGEST in header else "no digest",
+        )
+    return tensors, metadata
 
 
 def fill(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:

@@ -71,7 +71,7 @@ def test_state_travels_by_name(chosen: dict[str, Any]) -> None:
     twin = small_network()
     twin.load_state_dict(network.state_dict())
     twin_optimizer = build_optimizer(twin, settings(**chosen))
-    restore_optimizer(twin_optimizer, twin, tensors)
+    restore_optimizer(twin_optimizer, twin, tensors, settings(**chosen))
     for seed in (2, 3):
         a_step(network, optimizer, seed)
         a_step(twin, twin_optimizer, seed)

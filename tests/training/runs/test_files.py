@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cnncli.diagnostics import UsageError
+from cnncli.diagnostics import CnncliError
 from cnncli.training.runs import files
 
 
@@ -25,11 +25,11 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
     files.write_json(path, {"a": 1})
     files.write_tensors(tensors, {"x": torch.ones(2)}, {})
     monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(UsageError, match=r"cannot write .*a\.json: No space left"):
+    with pytest.raises(CnncliError, match=r"cannot write .*a\.json: No space left"):
         files.write_json(path, {"a": 2})
-    with pytest.raises(UsageError, match=r"cannot write .*b\.safetensors: No space left"):
+    with pytest.raises(CnncliError, match=r"cannot write .*b\.safetensors: No space left"):
         files.write_tensors(tensors, {"x": torch.zeros(2)}, {})
-    with pytest.raises(UsageError, match=r"cannot write .*c: No space left"):
+    with pytest.raises(CnncliError, match=r"cannot write .*c: No space left"):
         files.append_line(tmp_path / "c", "line")
     assert json.loads(path.read_text()) == {"a": 1}
     assert load_file(tensors)["x"].tolist() == [1, 1]
@@ -37,12 +37,12 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
 
 
 def test_what_cannot_be_written_is_a_message(tmp_path: Path) -> None:
-    for path in (tmp_path / "no" / "such", tmp_path):
-        with pytest.raises(UsageError, match="cannot write"):
+    for path, message in ((tmp_path / "no" / "such", "cannot write"), (tmp_path, "not a regular file")):
+        with pytest.raises(CnncliError, match=message):
             files.write_text(path, "x")
-        with pytest.raises(UsageError, match="cannot write"):
+        with pytest.raises(CnncliError, match=message):
             files.write_tensors(path, {"x": torch.ones(1)}, {})
-        with pytest.raises(UsageError, match="cannot write"):
+        with pytest.raises(CnncliError, match=message):
             files.append_line(path, "x")
     assert list(tmp_path.iterdir()) == []
 
@@ -78,9 +78,3 @@ def test_lines_are_added(tmp_path: Path) -> None:
     files.append_line(tmp_path / "a", "one")
     files.append_line(tmp_path / "a", "zwölf")
     assert (tmp_path / "a").read_bytes() == "one\nzwölf\n".encode()
-
-
-def test_leftovers_are_recognized() -> None:
-    assert files.is_temporary(Path("x/.run.json.partial"))
-    assert not files.is_temporary(Path("x/run.json"))
-    assert not files.is_temporary(Path("x/.hidden"))

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 
 import cnncli
 from cnncli.diagnostics import UsageError
-from cnncli.training.runs.files import write_tensors
+from cnncli.training.runs.files import digest, write_tensors
+from cnncli.training.runs.record import sealed
 from cnncli.training.runs.run import create_run, open_run
 from cnncli.training.runs.weights import read_tensors
 from tests.training.support import CPU, SPEC, begin, few_digits, resume, run_whole, settings
@@ -29,19 +30,18 @@ def test_run_json_has_everything_a_run_was_started_with(tmp_path: Path) -> None:
     begin(tmp_path / "run", settings(losses={"aux": 0.5}))
     found = json.loads((tmp_path / "run" / "run.json").read_text())
     assert found["schema"] == "cnncli.run/1"
-    assert (found["name"], found["status"], found["device"], found["spec"]) == (
-        "small",
-        "running",
-        "cpu",
-        SPEC,
-    )
+    assert (found["name"], found["status"], found["spec"]) == ("small", "running", SPEC)
     assert found["settings"]["losses"] == {"aux": 0.5}
     assert found["settings"]["lr"] == 0.05
     assert found["data"]["source"] == "digits"
     assert found["data"]["classes"] == list("0123456789")
     assert (found["data"]["train_images"], found["data"]["test_images"]) == (200, 60)
-    assert found["versions"]["cnncli"] == cnncli.__version__
-    assert found["versions"]["torch"] == torch.__version__
+    (environment,) = found["environments"]
+    assert environment["device"] == "cpu"
+    assert environment["threads"] == torch.get_num_threads()
+    assert environment["instructions"] == torch.backends.cpu.get_cpu_capability()
+    assert environment["torch"] == torch.__version__
+    assert environment["cnncli"] == cnncli.__version__
     assert (tmp_path / "run" / "spec.yaml").read_text() == SPEC
 
 
@@ -111,13 +111,16 @@ def within(section: str, **values: Any) -> Callable[[dict[str, Any]], Any]:
         (changed(schema="cnncli.run/2"), "does not describe a run"),
         (changed(status="asleep"), "is damaged: status 'asleep'"),
         (changed(spec=None), "is damaged: spec is not a string"),
-        (changed(surprise=1), "is damaged"),
-        (changed(data={}), "is damaged"),
+        (changed(surprise=1), "the run has an unknown key 'surprise'"),
+        (changed(data={}), "data has no source"),
         (changed(settings={"lrr": 1}), "is damaged: 'train' has no setting 'lrr'"),
-        (changed(normalization={"mean": ["a"], "std": [1]}), "is damaged"),
+        (changed(normalization={"mean": ["a"], "std": [1]}), r"mean\[0\] is not a number"),
+        (changed(normalization={"mean": [True], "std": [1]}), r"mean\[0\] is not a number"),
+        (changed(environments=[]), "environments has 0 items"),
+        (changed(created="yesterday"), "created is not a time"),
         (changed(normalization={"mean": [0, 0], "std": [1, 1]}), "must have 1 means and deviations"),
-        (changed(normalization={"mean": [0], "std": [0]}), "deviations above 0"),
-        (changed(normalization={"mean": [10**400], "std": [1]}), "is damaged"),
+        (changed(normalization={"mean": [0], "std": [0]}), r"std\[0\] is not a number from 1e-30"),
+        (changed(normalization={"mean": [10**400], "std": [1]}), r"mean\[0\] is not a number"),
         (within("settings", data=3), "is damaged: unknown data source '3'"),
         (within("settings", resize=[]), "is damaged: .*resize"),
         (within("settings", batch="many"), "is damaged: .*many"),
@@ -125,13 +128,13 @@ def within(section: str, **values: Any) -> Callable[[dict[str, Any]], Any]:
         (within("settings", schedule="x"), "is damaged: .*schedule"),
         (within("settings", optimizer=None), "is damaged: .*optimizer"),
         (within("settings", losses=[1]), "is damaged: .*losses"),
-        (within("data", classes=None), "None is not a list"),
-        (within("data", classes=[1, 2]), "classes, notes and fingerprint must be strings"),
-        (within("data", input=["a"]), "must be whole numbers above 0"),
+        (within("data", classes=None), "classes is not a list"),
+        (within("data", classes=[1, 2]), r"data.classes\[0\] is not a string"),
+        (within("data", input=["a"]), r"data.input\[0\] is not a whole number of 1 or more"),
         (changed(data=None), "data is not a mapping"),
         (changed(settings=[]), "settings is not a mapping"),
         (dict.clear, "does not describe a run"),
-        (lambda record: record.pop("name"), "is damaged"),
+        (lambda record: record.pop("name"), "the run has no name"),
     ],
 )
 def test_damaged_record(tmp_path: Path, change: Callable[[dict[str, Any]], Any], message: str) -> None:
@@ -139,7 +142,7 @@ def test_damaged_record(tmp_path: Path, change: Callable[[dict[str, Any]], Any],
     path = tmp_path / "run" / "run.json"
     record = json.loads(path.read_text())
     change(record)
-    path.write_text(json.dumps(record))
+    path.write_text(json.dumps(sealed(record)))
     with pytest.raises(UsageError, match=message):
         open_run(tmp_path / "run")
 
@@ -160,9 +163,13 @@ def test_damaged_checkpoint_is_a_message(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read"):
         resume(tmp_path / "run", settings())
     save_file({"x": torch.ones(1)}, path)
+    with pytest.raises(UsageError, match="its digest is not that of its content") as caught:
+        resume(tmp_path / "run", settings())
+    assert caught.value.diagnostics[0].received == "no digest"
+    write_tensors(path, {"x": torch.ones(1)}, {})
     with pytest.raises(UsageError, match="is not a checkpoint"):
         resume(tmp_path / "run", settings())
-    save_file({"x": torch.ones(1)}, path, {"cnncli": '{"schema": "cnncli.checkpoint/1"}'})
+    write_tensors(path, {"x": torch.ones(1)}, {"schema": "cnncli.checkpoint/1"})
     with pytest.raises(UsageError, match="is damaged"):
         resume(tmp_path / "run", settings())
 
@@ -211,7 +218,7 @@ def test_checkpoint_beyond_the_end_of_an_epoch(tmp_path: Path) -> None:
     run_whole(tmp_path / "run", settings(epochs=1))
     path = open_run(tmp_path / "run").checkpoint
     tensors, metadata = read_tensors(path)
-    metadata["position"]["batches"] = 99
+    metadata["position"] |= {"batches": 99, "seconds": 1.0}
     figures = {"losses": torch.zeros(99), "correct": torch.zeros(99, dtype=torch.int64)}
     write_tensors(path, tensors | figures, metadata)
     with pytest.raises(UsageError, match="after batch 99"):
@@ -220,6 +227,8 @@ def test_checkpoint_beyond_the_end_of_an_epoch(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("metadata", ["[]", "{", "[" * 100_000])
 def test_metadata_that_is_not_a_mapping(tmp_path: Path, metadata: str) -> None:
-    save_file({"x": torch.ones(1)}, tmp_path / "x.safetensors", {"cnncli": metadata})
-    with pytest.raises(UsageError, match="cannot read"):
+    tensors = {"x": torch.ones(1)}
+    header = {"cnncli": metadata, "sha256": digest(metadata, tensors)}
+    save_file(tensors, tmp_path / "x.safetensors", header)
+    with pytest.raises(UsageError, match=r"cannot read|is damaged"):
         read_tensors(tmp_path / "x.safetensors")

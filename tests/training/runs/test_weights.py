@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from cnncli.diagnostics import UsageError
+from cnncli.training.runs.files import write_tensors
 from cnncli.training.runs.weights import load_weights, read_tensors, save_weights
 from tests.training.support import same_weights, small_network
 
@@ -42,7 +43,7 @@ def test_every_disagreement_is_named_and_nothing_is_changed(tmp_path: Path) -> N
     tensors["extra"] = torch.ones(1)
     tensors["5.weight"] = torch.ones(10, 7)
     tensors["0.weight"] = tensors["0.weight"].double() + 1
-    save_file(tensors, tmp_path / "w")
+    write_tensors(tmp_path / "w", tensors, {})
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with pytest.raises(UsageError) as caught:
         load_weights(network, tmp_path / "w")
