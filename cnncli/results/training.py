@@ -99,7 +99,8 @@ class Introduction(NamedTuple):
     """What a training is about to do, shown before the first step.
 
     ``notes`` are about the data, ``spec_notes`` about the spec. A run that is resumed has finished
-    ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next; ``moved`` is what has changed on the machine since then, as ``threads: 4, before 1``.
+    ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next; ``moved`` is what has changed
+    on the machine since then, as ``threads: 4, before 1``.
     """
 
     name: str

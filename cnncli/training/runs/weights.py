@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_TENSORS_NAMED
-from cnncli.training.runs.files import write_tensors
 from cnncli.training.runs.files import DIGEST, METADATA, check_regular, digest, write_tensors
 from cnncli.training.runs.values import parse_json
 

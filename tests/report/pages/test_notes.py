@@ -88,6 +88,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         classes=10,
         input_shape=(1, 8, 8),
         notes=(),
+        moved=(),
         spec_notes=(Diagnostic("x", "odd", hint="try", level="warning"),),
         optimizer="sgd",
         lr=0.1,

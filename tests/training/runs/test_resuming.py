@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
+import cnncli
 from cnncli.diagnostics import CnncliError, UsageError
+from cnncli.report.pages.train import introduce
+from cnncli.report.terminal import output
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.files import write_tensors
 from cnncli.training.runs.resuming import check_position, check_resumable
+from cnncli.training.runs.run import open_run
 from tests.training.support import SPEC, begin, few_digits, resume, settings
 
 
@@ -57,3 +62,24 @@ def test_the_position_is_that_of_the_checkpoint(tmp_path: Path) -> None:
     write_tensors(run.checkpoint, {}, metadata)
     with pytest.raises(UsageError, match=r"position.epochs is not a whole number of 0 or more"):
         _ = run.position
+
+
+def test_another_number_of_threads_is_recorded_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The order of sums depends on it, so a resumed run may end with other bits."""
+    spec = tmp_path / "net.yaml"
+    spec.write_text("input: [1, 8, 8]\nlayers: [flatten, linear: 10]\ntrain: {data: digits, epochs: 1}\n")
+    threads = torch.get_num_threads()
+    cnncli.load(spec).train(run=tmp_path / "run", device="cpu")
+    try:
+        torch.set_num_threads(threads + 1)
+        launch = cnncli.resume(tmp_path / "run", overrides=["train.epochs=2"], device="cpu")
+        assert launch.introduction.moved == (f"threads: {threads + 1}, before {threads}",)
+        introduce(output(), launch.introduction)
+        assert f"threads: {threads + 1}, before {threads}" in capsys.readouterr().out
+        launch.start()
+    finally:
+        torch.set_num_threads(threads)
+    record = open_run(tmp_path / "run").record
+    assert [each.threads for each in record.environments] == [threads, threads + 1]
