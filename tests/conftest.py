@@ -27,3 +27,9 @@ def at_the_root() -> Iterator[None]:
     os.chdir(ROOT)
     yield
     os.chdir(before)
+
+
+@pytest.fixture(autouse=True)
+def on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages are compared on one line, however long the paths in them; tests of widths set their own."""
+    monkeypatch.setenv("COLUMNS", "2000")

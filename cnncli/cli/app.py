@@ -63,5 +63,7 @@ def application(commands: Iterable[str] = COMMANDS) -> typer.Typer:
     )
     app.callback()(_options)
     for name in commands:
-        app.command(name)(guarded(import_module(f"cnncli.cli.{name}").command))
+        command = import_module(f"cnncli.cli.{name}").command
+        # typer would cut a first line that is too long for the list of commands.
+        app.command(name, short_help=command.__doc__.partition("\n")[0])(guarded(command))
     return app

@@ -114,10 +114,13 @@ def for_each(files: Iterable[str], action: Callable[[str], T]) -> tuple[list[T],
     """
     results: list[T] = []
     code = 0
+    screen = errors()
     for file in files:
         try:
             results.append(action(file))
         except CnncliError as error:
-            show_error(errors(), error)
+            if code:
+                screen.line()
+            show_error(screen, error)
             code = WRONG
     return results, code

@@ -8,6 +8,7 @@ from itertools import accumulate, takewhile
 
 from cnncli.diagnostics import CnncliError, Diagnostic, Location, shortened
 from cnncli.limits import MAX_ERRORS_SHOWN, MAX_MESSAGE
+from cnncli.report.page import MEASURE
 from cnncli.report.terminal import Screen, printable, wrapped_lines
 from cnncli.report.text.columns import Line
 
@@ -17,18 +18,24 @@ _LEAST_EXCERPT = 10
 
 def show_error(screen: Screen, error: CnncliError) -> None:
     """Show every diagnostic of an error, and their number."""
-    screen.lines(error_lines(error.diagnostics, screen.width))
+    screen.lines(error_lines(error.diagnostics, screen.width or MEASURE))
 
 
 def error_lines(diagnostics: Sequence[Diagnostic], width: int | None = None) -> Iterator[Line]:
-    """Yield the lines that show diagnostics, in order, on a screen of ``width`` columns; None: no limit."""
+    """Yield the lines that show diagnostics, in order, with a blank line between them; notes come last.
+
+    They are wrapped to ``width`` columns; None: not at all.
+    """
     errors = [each for each in diagnostics if each.level == "error"]
     notes = [each for each in diagnostics if each.level != "error"]
-    for diagnostic in (*errors[:MAX_ERRORS_SHOWN], *notes[:MAX_ERRORS_SHOWN]):
+    for number, diagnostic in enumerate((*errors[:MAX_ERRORS_SHOWN], *notes[:MAX_ERRORS_SHOWN])):
+        if number:
+            yield Line("", "")
         yield from _diagnostic(diagnostic, width)
     hidden = len(errors) - MAX_ERRORS_SHOWN
     if len(errors) > 1:
         rest = f", {hidden} of them not shown" if hidden > 0 else ""
+        yield Line("", "")
         yield Line(f"{len(errors)} errors{rest}", "error")
 
 
@@ -53,7 +60,6 @@ def _diagnostic(diagnostic: Diagnostic, width: int | None) -> Iterator[Line]:
         yield from _excerpt(related.location, width)
     for line in diagnostic.detail.splitlines():
         yield from wrapped_lines(f"    {printable(line)}", "note", width)
-    yield Line("", "")
 
 
 def _clean(text: str) -> str:

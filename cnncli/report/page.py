@@ -6,17 +6,19 @@ A command builds a :class:`Page`; :mod:`cnncli.report.show` shows any page in an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from cnncli.report.text.columns import Table
+
+MEASURE: Final = 100
+"""The columns to which text is wrapped where the screen sets no limit."""
 
 
 class Text(NamedTuple):
     """Lines of one role: ``note``, ``heading``, ``good``, ``warning``, ``error``, or none for plain text.
 
-    Lines that are too long for the screen are wrapped, and their continuations start with ``indent``. If it
-    is None, lines stay as they are where the screen sets no limit, and are otherwise indented by their own
-    indent and a little more.
+    Lines that are too long are wrapped, and their continuations start with ``indent``. If it is None, they
+    are indented by the line's own indent and a little more.
     """
 
     lines: tuple[str, ...]
@@ -43,10 +45,10 @@ class Answer(NamedTuple):
 class Page(NamedTuple):
     """What one command shows.
 
-    Title, answer and ``lead`` come first, without blank lines between them, then the sections. What a page
-    shows may depend on the columns of the screen (None: as many as it takes). ``data`` is the JSON document,
-    with its schema. Both are functions, so that no format pays for another. ``measure`` is the most columns
-    that wrapped text takes where the screen sets no limit.
+    Title, answer and ``lead`` come first, without blank lines between them, then the sections. How a page
+    arranges its tables may depend on the columns (None: as many as they take). ``data`` is the JSON document,
+    with its schema. Both are functions, so that no format pays for another. ``measure`` is the number of
+    columns where the screen sets no limit.
     """
 
     title: str
@@ -54,7 +56,7 @@ class Page(NamedTuple):
     data: Callable[[], Mapping[str, Any]]
     answer: Answer | None = None
     lead: Section = ()
-    measure: int = 100
+    measure: int = MEASURE
 
     def __repr__(self) -> str:
         return f"<Page {self.title!r}>"

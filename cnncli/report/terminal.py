@@ -2,16 +2,21 @@
 
 rich decides what a terminal can show; it is imported only where there is one, so that a pipe does
 not wait for it.
+
+A terminal, or ``COLUMNS`` wherever it is set, limits the columns of everything: numbers are shortened, names
+cut, and columns left out. A pipe without ``COLUMNS`` sets no limit: text is wrapped to the page's measure and
+tables are folded to it where they can be, but nothing is shortened or left out.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from typing import IO, Final
 
-from cnncli.report.page import Page, Section, Text
+from cnncli.report.page import MEASURE, Page, Section, Text
 from cnncli.report.text.columns import Line, render
 
 STYLES: Final = {
@@ -25,13 +30,14 @@ STYLES: Final = {
     "good": "bold green",
     "caret": "red",
 }
+_LEAST_WIDTH: Final = 20
 
 
 def lines(page: Page, width: int | None) -> Iterator[Line]:
-    """Yield the lines that show a page on a screen of ``width`` columns; None: as many as it takes."""
+    """Yield the lines that show a page on a screen of ``width`` columns; None: it sets no limit."""
     yield from _first(page, width)
     gap = bool(page.title or page.answer or page.lead)
-    for section in page.sections(width):
+    for section in page.sections(width or page.measure):
         if gap:
             yield Line("", "")
         yield from _blocks(section, page, width)
@@ -52,7 +58,7 @@ def _blocks(section: Section, page: Page, width: int | None) -> Iterator[Line]:
 
 
 def _text(block: Text, page: Page, width: int | None) -> Iterator[Line]:
-    limit = width if block.indent is None else width or page.measure
+    limit = width or page.measure
     return (line for text in block.lines for line in wrapped_lines(text, block.role, limit, block.indent))
 
 
@@ -76,8 +82,11 @@ class Screen:
 
     @property
     def width(self) -> int | None:
-        """The columns of the terminal; None where lines may have any length."""
-        return shutil.get_terminal_size().columns if self.is_terminal else None
+        """The columns of ``COLUMNS``, otherwise of the terminal; None where there is neither."""
+        given = os.environ.get("COLUMNS", "")
+        if given.isdecimal() and int(given):
+            return max(int(given), _LEAST_WIDTH)
+        return max(shutil.get_terminal_size().columns, _LEAST_WIDTH) if self.is_terminal else None
 
     def flush(self) -> None:
         """Write out everything shown so far."""
@@ -85,7 +94,7 @@ class Screen:
 
     def line(self, text: str = "", role: str = "") -> None:
         """Show one line, or several if it is too long for the screen."""
-        self.lines(wrapped_lines(text, role, self.width) if text else (Line("", ""),))
+        self.lines(wrapped_lines(text, role, self.width or MEASURE) if text else (Line("", ""),))
 
     def lines(self, lines: Iterable[Line]) -> None:
         """Show lines in the styles of their roles."""

@@ -310,5 +310,4 @@ class TestFaults:
             "    input        3x8x8\n"
             "    relu1        3x8x8\n"
             "    pair1.conv1  does not fit 3x8x8\n"
-            "\n"
         )

@@ -177,5 +177,4 @@ def test_a_shape_fault_says_where_the_branches_come_from() -> None:
         "    relu1  4x8x8\n"
         "    conv2  5x8x8\n"
         "    add1   does not fit 4x8x8 and 5x8x8\n"
-        "\n"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -178,10 +178,11 @@ def blocks(shown: Page, width: int | None = None) -> list[Table | Text]:
     return [block for section in (shown.lead, *shown.sections(width)) for block in section]
 
 
-def cells(shown: Page) -> list[str]:
-    """The text of every cell."""
+def cells(shown: Page, without: Sequence[str] = ()) -> list[str]:
+    """The text of every cell, except in columns with one of the headings ``without``."""
     tables = [block for block in blocks(shown) if isinstance(block, Table)]
-    return [cell for table in tables for column in table.columns for cell in column.cells]
+    columns = [column for table in tables for column in table.columns if column.heading not in without]
+    return [cell for column in columns for cell in column.cells]
 
 
 def test_every_module_of_pages_is_here() -> None:
@@ -224,7 +225,10 @@ def test_texts_are_wrapped_on_any_terminal(name: str, width: int) -> None:
 @every_page
 def test_a_pipe_gets_every_cell_whole(name: str) -> None:
     shown = text(page(name))
-    assert not [cell for cell in cells(page(name)) if cell not in shown]
+    folded = " ".join(shown.split())  # formulas are folded into tables of their own, and into lines
+    # Each layer's neurons are the product of its output: where those are formulas, only the total is shown.
+    without = ["neurons"] if "where h1 =" in shown else []
+    assert [cell for cell in cells(page(name), without) if " ".join(cell.split()) not in folded] == []
     assert NO_BREAK not in shown
     assert "\n\n\n" not in shown
     assert not shown.startswith("\n")

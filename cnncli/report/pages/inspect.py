@@ -214,16 +214,15 @@ def _factor(factor: float) -> str:
 def _formula_sections(
     graph: Graph, costs: Costs, depth: int | None, formulas: Formulas, width: int | None
 ) -> Iterator[Section]:
-    """Yield the table, the formulas for which it has no room, totals, and definitions of the names."""
-    from cnncli.report.text.continuation import continuation  # noqa: PLC0415
+    """Yield the table, folded, totals, and definitions of the names."""
+    from cnncli.report.text.continuation import folded  # noqa: PLC0415
     from cnncli.report.text.formulas import Abbreviations, abbreviated  # noqa: PLC0415
     from cnncli.report.text.wrapping import INDENT  # noqa: PLC0415
 
     names = Abbreviations(graph.unknowns)
     brief, figures = abbreviated(graph, costs, names)
     drawn = table(brief, figures, depth, totals=False)
-    yield (drawn,)
-    yield from ((rest,) for rest in continuation(drawn, width))
+    yield from ((part,) for part in folded(drawn, width))
     yield (Text(tuple(_formula_notes(figures, formulas, names)), "note", INDENT),)
     yield from notes.sections(graph.notes)
 

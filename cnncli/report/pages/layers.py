@@ -28,18 +28,14 @@ def page(name: str, kind: type[Kind[Any]]) -> Page:
     return Page(name, partial(_sections, name, kind), partial(_kind_data, name, kind), measure=_MEASURE)
 
 
-def _families(kinds: Mapping[str, type[Kind[Any]]], columns: int | None) -> Iterator[Section]:
+def _families(kinds: Mapping[str, type[Kind[Any]]], _: int | None) -> Iterator[Section]:
     families: dict[str, list[str]] = {}
     for name, kind in kinds.items():
         families.setdefault(kind.family, []).append(name)
     width = max(map(len, kinds))
-    room = min(columns or _MEASURE, _MEASURE) - width - 4
     for family, names in families.items():
-        lines = []
-        for name in names:
-            text = _quoted(first_sentence(kinds[name]))
-            lines.append(f"  {name:<{width}}  {textwrap.shorten(text, room, placeholder='...')}")
-        yield Text((family,), "heading"), Text(tuple(lines))
+        lines = [f"  {name:<{width}}  {_quoted(first_sentence(kinds[name]))}" for name in names]
+        yield Text((family,), "heading"), Text(tuple(lines), indent=" " * (width + 4))
     yield (Text(("cnncli layers KIND shows one of them.",), "note"),)
 
 

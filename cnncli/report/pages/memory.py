@@ -19,7 +19,7 @@ from cnncli.report.page import Page, Section, Text
 from cnncli.report.terminal import printable
 from cnncli.report.text.amounts import NONE, Short, column, full, peak_data, when, written_out
 from cnncli.report.text.columns import Column, Table
-from cnncli.report.text.continuation import continuation
+from cnncli.report.text.continuation import folded
 from cnncli.report.text.formulas import Abbreviations, explained
 from cnncli.report.text.json_values import number, shape_numbers
 from cnncli.report.text.numbers import exact
@@ -135,13 +135,12 @@ def _notes(report: MemoryReport) -> Iterator[str]:
 
 
 def _formula_sections(report: MemoryReport, found: ValidSizes, width: int | None) -> Iterator[Section]:
-    """Yield the layers, formulas for which their table has no room, the parts, and definitions of names."""
+    """Yield the layers in a folded table, the parts, and definitions of names."""
     names = Abbreviations(report.graph.unknowns)
     name, output, *figures = _layers_table(report, names.short).columns
     exactly = (each._replace(short_cells=None, optional=True) for each in figures)
     drawn = Table((name, output, *exactly))
-    yield (drawn,)
-    yield from ((rest,) for rest in continuation(drawn, width))
+    yield from ((part,) for part in folded(drawn, width))
     notes = (*_formula_notes(report, names.short), *explained(names, found), *_notes(report))
     yield (Text(notes, "note", INDENT),)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +17,7 @@ from cnncli.layers import shape_text
 from cnncli.report.pages import notes
 from cnncli.report.terminal import Screen, printable
 from cnncli.report.text.numbers import percent
+from cnncli.report.text.wrapping import NO_BREAK
 from cnncli.results.training import Epoch, Introduction, Progress, Trained
 
 _HEADING = "epoch      lr     train loss  accuracy   test loss  accuracy   images/s"
@@ -146,8 +149,13 @@ def conclude(screen: Screen, trained: Trained) -> None:
     """Show how a training ended, and what to do next."""
     screen.line()
     if trained.status == "interrupted":
-        screen.line(f"interrupted; resume with: cnncli train --resume {trained.run}", "note")
+        screen.line(f"interrupted; resume with: {_typed('train --resume', trained.run)}", "note")
         return
     last = trained.history[-1]
     screen.line(f"test accuracy {percent(last.test_accuracy)}, loss {last.test_loss:.6f}", "good")
-    screen.line(f"measure it again with: cnncli evaluate {trained.run}", "note")
+    screen.line(f"measure it again with: {_typed('evaluate', trained.run)}", "note")
+
+
+def _typed(command: str, run: Path) -> str:
+    """Return a command on a run as it can be copied into a shell: quoted, and on one line."""
+    return f"cnncli {command} {shlex.quote(str(run))}".replace(" ", NO_BREAK)

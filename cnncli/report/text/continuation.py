@@ -1,4 +1,4 @@
-"""Formulas for which a table has no room: shown below it, in tables with the layers' names again."""
+"""Folding of wide tables: formulas without room are shown below, in tables with the layers' names again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ _FROM_OUTPUT = "neurons"
 """The product of the output's sizes, which the table does show."""
 
 
-def continuation(drawn: Table, width: int | None) -> Iterator[Table]:
-    """Yield what a table of ``width`` leaves out, for the layers where it is not zero.
+def folded(drawn: Table, width: int | None) -> Iterator[Table]:
+    """Yield the table without the columns for which ``width`` has no room, then those columns.
 
-    One table if that fits, otherwise one for each figure, with wrapped formulas.
+    They are shown for the layers where they are not zero: in one table if that fits, otherwise in one for
+    each figure, with wrapped formulas.
     """
-    missing = [column for column in left_out(drawn, width) if column.heading != _FROM_OUTPUT]
+    no_room = left_out(drawn, width)
+    yield drawn._replace(columns=tuple(column for column in drawn.columns if column not in no_room))
+    missing = [column for column in no_room if column.heading != _FROM_OUTPUT]
     if width is None or not missing:
         return
     together = _where_any((drawn.columns[0], *missing))

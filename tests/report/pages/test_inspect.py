@@ -15,7 +15,7 @@ from cnncli.graph import Graph, Size, all_sizes, open_spec
 from cnncli.report import show
 from cnncli.report.pages.inspect import Asked, Formulas, page, table
 from cnncli.report.text.columns import Column, Table
-from cnncli.report.text.continuation import continuation
+from cnncli.report.text.continuation import folded
 from cnncli.report.text.formulas import Abbreviations, abbreviated
 from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import unbroken, wrapped
@@ -75,7 +75,7 @@ def test_totals_mean_what_the_numbers_say(name: str, square: bool) -> None:
 
 
 def test_unets_layers_and_totals() -> None:
-    wide, narrow = shown("unet.yaml"), shown("unet.yaml", 80)
+    wide, narrow = shown("unet.yaml", 400), shown("unet.yaml", 80)
     assert any("64x(h1 - 2)x(w1 - 2)" in line and "64*(h1 - 2)*(w1 - 2)" in line for line in wide)
     assert "bottom.conv.1      9,438,208        9437184*(h4 - 8)*(w4 - 8)" in narrow
     assert not any(line.startswith("maxpool1") and line.endswith("0") for line in narrow)
@@ -102,8 +102,8 @@ def test_alexnets_windows_are_counted_as_a_product() -> None:
 def test_what_has_room_is_shown_once() -> None:
     graph = open_spec(SPECS / "resnet/resnet50.yaml", size=all_sizes).graph
     drawn = table(graph, costs(graph), None, totals=False)
-    assert list(continuation(drawn, None)) == []
-    assert list(continuation(drawn, 400)) == []
+    assert list(folded(drawn, None)) == [drawn]
+    assert list(folded(drawn, 400)) == [drawn]
 
 
 def test_where_no_table_has_room_every_figure_has_its_own() -> None:
@@ -118,7 +118,8 @@ def test_where_no_table_has_room_every_figure_has_its_own() -> None:
             Column("neurons", ["16*H*W", "16", "4"], right=True, rank=1, optional=True),
         )
     )
-    params, macs = continuation(drawn, 33)
+    kept, params, macs = folded(drawn, 33)
+    assert [column.heading for column in kept.columns] == ["name", "output"]
     assert [column.cells for column in params.columns] == [["a.long.name", "c"], ["12*(H - 1) + 4", "7"]]
     assert [column.cells for column in macs.columns] == [
         ["a.long.name", ""],
