@@ -101,6 +101,9 @@ MAX_BRANCHES: Final = 256
 MAX_BLOCK_DEPTH: Final = 40
 """Blocks and branches within one another."""
 
+MAX_RENAMINGS: Final = 10
+"""Expansions of a spec until no automatic name has the place of a written one; their work is added up."""
+
 MAX_EXPANSION: Final = 1_000_000
 """Nodes, uses of blocks, branches and arguments, all copies counted, weighted by their time."""
 

@@ -7,7 +7,8 @@ reported too.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import Final
 
 from cnncli.algebra import Dim
@@ -38,7 +39,7 @@ from cnncli.language.readers import Count, Sizes, Whole
 from cnncli.language.scope import Argument, Scope, interpolate, named
 from cnncli.language.shorthand import read_shorthand, take_shorthand
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
-from cnncli.limits import MAX_BRANCHES, MAX_EXPANSION, MAX_NODES
+from cnncli.limits import MAX_BRANCHES, MAX_EXPANSION, MAX_NODES, MAX_RENAMINGS
 
 _ENTRY_WORK: Final = 5
 _NODE_WORK: Final = 5
@@ -49,14 +50,34 @@ _BRANCH_WORK: Final = 5
 def expand(document: Document, vocabulary: Vocabulary, faults: Faults) -> Description:
     """Return the nodes of a document. Errors are added to ``faults``.
 
+    A written name may be found only after an automatic name has taken its place, since names inside a block
+    depend on those around it. The document is then expanded again, and the automatic name steps aside.
+
     Raises:
         LimitError: the expansion exceeds a limit.
     """
-    return _Expansion(document, vocabulary, faults).run()
+    written: set[str] = set()
+    work = 0
+    for _ in range(MAX_RENAMINGS):
+        found = Faults()
+        expansion = _Expansion(document, vocabulary, found, written, work)
+        try:
+            description = expansion.run()
+        except LimitError:
+            faults.extend(found)
+            raise
+        if not expansion.names.late:
+            break
+        written |= expansion.names.late
+        work = expansion.work
+    faults.extend(found)
+    return description
 
 
 class _Expansion:
-    def __init__(self, document: Document, vocabulary: Vocabulary, faults: Faults) -> None:
+    def __init__(
+        self, document: Document, vocabulary: Vocabulary, faults: Faults, written: Iterable[str], work: int
+    ) -> None:
         self._document = document
         self._vocabulary = vocabulary
         self._faults = faults
@@ -65,10 +86,10 @@ class _Expansion:
         # Ordered, since messages list them; faulty blocks included, since their uses are not wrong too.
         named = templates if isinstance(templates, Entries) else ()
         self._known = dict.fromkeys((*vocabulary.kinds(), *named)).keys()
-        self._names = NodeNames(self._known)
+        self.names = NodeNames(self._known, written)
         self._nodes: list[NodeSpec] = []
         self._groups: dict[str, str] = {}
-        self._work = 0
+        self.work = work
         self._used: set[str] = set()
         self._scopes: dict[tuple[object, ...], Scope] = {}
         self._defaults = read_defaults(document, vocabulary, faults)
@@ -79,7 +100,7 @@ class _Expansion:
         size = self._input_size()
         heads_at = document.section("heads")
         if isinstance(heads_at, Entries):
-            self._names.reserve(heads_at.keys_at.values(), place)
+            self.names.reserve(heads_at.keys_at.values(), place)
         last = self._trunk(place)
         heads = self._heads(place, last)
         for block in self._blocks.values():
@@ -101,7 +122,7 @@ class _Expansion:
     def _trunk(self, place: Place) -> str | None:
         layers = self._document.section("layers")
         if isinstance(layers, Items) and len(layers):
-            self._names.reserve(written_names(layers), place)
+            self.names.reserve(written_names(layers), place)
             return self._sequence(layers, place, INPUT)
         self._missing("layers", layers, "layers: a list of layers")
         return None
@@ -143,13 +164,13 @@ class _Expansion:
         result: str | None = None
         try:
             name = self._name(written, place)
-            source = self._names.resolve(written.source, place) if written.source is not None else current
+            source = self.names.resolve(written.source, place) if written.source is not None else current
             if written.kind.text in self._blocks or written.kind.text in self._vocabulary.kinds():
                 result = self._copies_of(written, name, place, source)
         except SpecError as error:
             self._faults.extend(error.diagnostics)
         if name is not None:
-            self._names.define(name, result)
+            self.names.define(name, result)
         return result
 
     def _leave_name(self, value: Value, place: Place) -> None:
@@ -159,20 +180,21 @@ class _Expansion:
         place.counts[kind] += 1
         name = value.get("name") if isinstance(value, Entries) else None
         if isinstance(name, Scalar):
-            self._names.leave(place.full(name.text))
+            self.names.leave(place.full(name.text))
         else:
-            self._names.leave(self._names.automatic(kind, place, is_layer=kind not in self._blocks))
+            self.names.leave(self.names.automatic(kind, place, is_layer=kind not in self._blocks))
 
     def _name(self, written: Written, place: Place) -> str | None:
         """Return the full name, or None in a numbered block."""
         kind = written.kind
         if written.name is not None:
             name = read_name(written.name, place.scope)
-            return self._names.claim(place.full(name), written.name.location)
+            return self.names.claim(place.full(name), written.name.location)
         if place.numbered:
             return None
         is_layer = kind.text not in self._blocks and written.repeat is None
-        return self._names.claim(self._names.automatic(kind.text, place, is_layer=is_layer), kind.location)
+        automatic = self.names.automatic(kind.text, place, is_layer=is_layer)
+        return self.names.claim(automatic, kind.location, automatic=True)
 
     def _copies_of(self, written: Written, name: str | None, place: Place, current: str | None) -> str | None:
         given = self._given(written, written.value, place)
@@ -188,17 +210,27 @@ class _Expansion:
         if name is not None:
             self._groups[name] = f"{written.kind.text} x{count}"
         reported = 0
+        copies = self._copy_names(written, name)
         for index in range(count):
             before = self._faults.reports
-            copy = self._names.claim(f"{name}.{index}", written.kind.location) if name is not None else None
+            copy = next(copies)
             current = self._copy(written.kind, given if index else first, copy, place, current)
             if copy is not None:
-                self._names.define(copy, current)
+                self.names.define(copy, current)
             reported += self._faults.reports > before
             if reported > 1:
                 # The remaining copies would have the same errors.
                 return None
         return current
+
+    def _copy_names(self, written: Written, name: str | None) -> Iterator[str | None]:
+        """Yield the names of the copies; None in a numbered block."""
+        if name is None:
+            yield from repeat(None)
+            return
+        where = written.kind.location
+        for each in self.names.copies(name, is_layer=written.kind.text not in self._blocks):
+            yield self.names.claim(each, where, automatic=True)
 
     def _given(self, written: Written, value: Value | None, place: Place) -> dict[str, Argument]:
         kind = written.kind.text
@@ -242,7 +274,7 @@ class _Expansion:
         )
         if name is not None:
             self._groups.setdefault(name, block.name)
-        self._names.reserve(block.names, inner)
+        self.names.reserve(block.names, inner)
         return self._sequence(block.layers, inner, current)
 
     def _bound(self, block: Block, given: Mapping[str, Argument], where: Location) -> Scope:
@@ -273,12 +305,12 @@ class _Expansion:
         return result
 
     def _numbered(self, place: Place, kind: Scalar) -> str:
-        return self._names.claim(self._names.next_number(place), kind.location)
+        return self.names.claim(self.names.next_number(place), kind.location, automatic=True)
 
     def _node(self, node: NodeSpec) -> None:
-        self._names.place(node.name)
+        self.names.place(node.name)
         self._nodes.append(node)
-        self._names.define(node.name, node.name)
+        self.names.define(node.name, node.name)
 
     def _count(self, work: int, kind: Scalar) -> None:
         """Count more work.
@@ -286,8 +318,8 @@ class _Expansion:
         Raises:
             LimitError: there is too much work, or there are too many nodes.
         """
-        self._work += work
-        if self._work > MAX_EXPANSION or len(self._nodes) >= MAX_NODES:
+        self.work += work
+        if self.work > MAX_EXPANSION or len(self._nodes) >= MAX_NODES:
             expected = f"at most {MAX_NODES:,} layers"
             raise LimitError(
                 Diagnostic("limit", "the spec expands to too many layers", kind.location, expected)
@@ -303,7 +335,7 @@ class _Expansion:
         if owner is None:
             full = self._numbered(place, kind)
         else:
-            full = self._names.claim(f"{owner}_{key}", layer.location)
+            full = self.names.claim(self.names.derived(owner, key), layer.location, automatic=True)
         self._node(NodeSpec(full, layer.kind, arguments, (current,), layer.location, place.uses))
         return full
 
@@ -341,7 +373,7 @@ class _Expansion:
         try:
             if not value.is_null and interpolate(value, place.scope) == "identity":
                 return current
-            return self._names.resolve(value, place)
+            return self.names.resolve(value, place)
         except SpecError as error:
             self._faults.extend(error.diagnostics)
             return None
@@ -357,7 +389,7 @@ class _Expansion:
         for key, value in section.items():
             try:
                 where = section.keys_at[key]
-                name = self._names.claim(read_name(where, trunk.scope), where.location)
+                name = self.names.claim(read_name(where, trunk.scope), where.location)
                 heads[name] = self._head(name, value, trunk, last)
             except SpecError as error:
                 self._faults.extend(error.diagnostics)
@@ -369,8 +401,8 @@ class _Expansion:
 
     def _head(self, name: str, value: Value, trunk: Place, last: str | None) -> HeadSpec:
         written = read_head(name, value, trunk.scope, self._faults)
-        start = self._names.resolve(written.source, trunk) if written.source is not None else last
+        start = self.names.resolve(written.source, trunk) if written.source is not None else last
         self._groups[name] = "head"
         inner = trunk._replace(prefix=name, counts=Counter())
-        self._names.reserve(written_names(written.layers), inner)
+        self.names.reserve(written_names(written.layers), inner)
         return HeadSpec(self._sequence(written.layers, inner, start), written.training_only)

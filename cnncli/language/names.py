@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain, count
 from typing import Final, NamedTuple
 
 from cnncli.diagnostics import Diagnostic, LimitError, Location, Related, SpecError, did_you_mean, shortened
@@ -53,9 +54,13 @@ class Place(NamedTuple):
 
 
 class NodeNames:
-    """Every name that can be referred to, and the node whose output it means."""
+    """Every name that can be referred to, and the node whose output it means.
 
-    def __init__(self, kinds: Collection[str]) -> None:
+    Written names take precedence: an automatic name is never one that the spec writes. ``written`` are full
+    names that are known to be written from an earlier expansion (:attr:`late`).
+    """
+
+    def __init__(self, kinds: Collection[str], written: Iterable[str] = ()) -> None:
         self._kinds = kinds
         # None: the node is faulty, so nodes that read it are not reported.
         self._nodes: dict[str, str | None] = {INPUT: INPUT}
@@ -63,19 +68,28 @@ class NodeNames:
         # Names that the spec writes, and their beginnings up to a dot: automatic names avoid both.
         self._written: set[str] = set()
         self._written_above: set[str] = set()
+        self._automatic: set[str] = set()
+        self.late: set[str] = set()
+        """Written names that came after an automatic name had taken their place."""
         # By the part before the number, and whether it is for a layer: numbers from the first up to, not
         # including, the second are taken.
         self._taken: dict[tuple[str, bool], tuple[int, int]] = {}
         # The names of nodes, and the names that hold others, with the first node below each.
         self._placed: set[str] = set()
         self._holders: dict[str, str] = {}
+        for name in written:
+            self._reserve(name, "")
 
-    def claim(self, name: str, where: Location) -> str:
+    def claim(self, name: str, where: Location, *, automatic: bool = False) -> str:
         """Reserve a name and return it.
 
         Raises:
             SpecError: it is taken, or too long.
         """
+        if automatic:
+            self._automatic.add(name)
+        elif name in self._automatic or any(each in self._automatic for each in self._layers_above(name)):
+            self.late.add(name)
         if len(name) > MAX_FULL_NAME:
             message = f"the name '{shortened(name)}' is too long"
             raise SpecError(
@@ -96,10 +110,12 @@ class NodeNames:
         """
         for scalar in names:
             with suppress(SpecError):
-                name = interpolate(scalar, place.scope)
-                self._written.add(place.full(name))
-                dots = (end for end, character in enumerate(name) if character == ".")
-                self._written_above.update(place.full(name[:end]) for end in dots)
+                self._reserve(interpolate(scalar, place.scope), place.prefix)
+
+    def _reserve(self, name: str, prefix: str) -> None:
+        start = f"{prefix}." if prefix else ""
+        self._written.add(start + name)
+        self._written_above.update(start + each for each in _above(name))
 
     def automatic(self, kind: str, place: Place, *, is_layer: bool) -> str:
         """Return ``conv2`` for the second node of a kind, or the next name after it that is not taken.
@@ -125,6 +141,17 @@ class NodeNames:
             if self._is_free(name, is_layer=True):
                 return name
 
+    def copies(self, name: str, *, is_layer: bool) -> Iterator[str]:
+        """Yield ``name.0``, ``name.1``, ... without those that are taken."""
+        numbered = (f"{name}.{number}" for number in count())
+        return (each for each in numbered if self._is_free(each, is_layer=is_layer))
+
+    def derived(self, owner: str, key: str) -> str:
+        """Return ``owner_key``, or if that is taken, with the first number from 2 on that is not."""
+        name = f"{owner}_{key}"
+        numbered = (f"{name}_{number}" for number in count(2))
+        return next(each for each in chain((name,), numbered) if self._is_free(each, is_layer=True))
+
     def _is_free(self, name: str, *, is_layer: bool) -> bool:
         taken = name in self._written or name in self._given_at
         return not taken and not (is_layer and name in self._written_above)
@@ -136,8 +163,7 @@ class NodeNames:
             SpecError: another node's name begins with it, or it begins with another node's: a module that
                 computes something cannot hold others that it does not call.
         """
-        above = [name[:end] for end, character in enumerate(name) if character == "."]
-        layer = next((each for each in above if each in self._placed), None)
+        layer = next(self._layers_above(name), None)
         if layer is not None:
             message = f"'{name}' would be inside '{layer}', a layer, which cannot contain others"
             raise self._conflict(message, name, layer)
@@ -145,8 +171,11 @@ class NodeNames:
             message = f"'{name}' is a layer and cannot contain others, but another name begins with '{name}.'"
             raise self._conflict(message, name, self._holders[name])
         self._placed.add(name)
-        for each in above:
+        for each in _above(name):
             self._holders.setdefault(each, name)
+
+    def _layers_above(self, name: str) -> Iterator[str]:
+        return (each for each in _above(name) if each in self._placed)
 
     def _conflict(self, message: str, name: str, other: str) -> SpecError:
         related = (Related(f"'{other}' is here", self._given_at[other]),)
@@ -190,3 +219,8 @@ class NodeNames:
         """Return the names as they can be written here, the latest first."""
         inside = f"{prefix}." if prefix else ""
         return [name.removeprefix(inside) for name in reversed(self._nodes)]
+
+
+def _above(name: str) -> Iterator[str]:
+    """Yield the beginnings of a name up to a dot."""
+    return (name[:end] for end, character in enumerate(name) if character == ".")
