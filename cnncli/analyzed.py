@@ -44,6 +44,7 @@ class Layer(NamedTuple):
     macs: Dim
     flops: Dim
     neurons: Dim
+    values: Dim
     connections: Dim
     line: int
     training_only: bool
@@ -178,7 +179,7 @@ class Analyzed:
         return type(self)(self._origin, size, self._overrides, names)
 
     def costs(self, batch: int = 1) -> Costs:
-        """Return parameters, MACs, FLOPs, neurons and connections of each layer, and their totals."""
+        """Return parameters, MACs, FLOPs, neurons, values and connections of each layer, and their totals."""
         from cnncli.analysis.costs.figures import costs  # noqa: PLC0415
 
         return costs(self.graph, arguments.whole("batch", batch))

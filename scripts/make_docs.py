@@ -205,7 +205,8 @@ def _figures(entry: Entry) -> Iterator[str]:
     parameters = f"{exact(costs.totals.params)} parameters"
     if graph.has_training_only:
         parameters += f" ({exact(costs.training_totals.params)} with training-only heads)"
-    yield f"- Here: {parameters}, {exact(costs.totals.macs)} MACs, depth {exact(depth)}"
+    work = f"{exact(costs.totals.macs)} MACs, {exact(costs.totals.neurons)} neurons"
+    yield f"- Here: {parameters}, {work}, depth {exact(depth)}"
 
 
 def _header(path: Path) -> str:

@@ -40,6 +40,8 @@ BATCH = 2
 # Kinds that pick one of the values they read: it takes many inputs to see all that may be picked.
 PICKING = ("maxpool", "minpool", "medianpool", "globalmaxpool", "adaptivemaxpool")
 MULTIPLYING = ("conv", "convtranspose", "linear", "shortcut", "capsules")
+# Kinds that sum weighted inputs without multiply-accumulates of learned weights, as LeNet-5's paper counts.
+SUMMING = ("subsample", "rbf")
 
 
 def node_of(case: Case, layer: Kind[Any] | None = None) -> Node:
@@ -130,7 +132,7 @@ def with_symbols(inputs: tuple[tuple[int, ...], ...]) -> tuple[tuple[Shape, ...]
 
 def figures(layer: Kind[Any], input_shape: Any) -> dict[str, tuple[Dim, ...]]:
     output_shape = layer.output(input_shape)
-    rules = ("macs", "operations", "connections")
+    rules = ("macs", "operations", "neurons", "connections")
     costs = {rule: (getattr(layer, rule)(input_shape, output_shape),) for rule in rules}
     return {"output": output_shape, **costs, **layer.parameters(input_shape), **layer.buffers(input_shape)}
 
@@ -153,6 +155,17 @@ def check_torch(case: Case) -> None:
     macs = layer.macs(case.input_shape, output_shape)
     assert 2 * BATCH * computed_macs(node_of(case)) == counter.get_total_flops(), case
     assert macs == 0 or case.kind in MULTIPLYING, case
+
+
+def check_neurons(case: Case) -> None:
+    """Check that the outputs of layers that sum weighted inputs are neurons, and no others.
+
+    ``check_torch`` compares the multiply-accumulates with torch's.
+    """
+    output_shape = case.layer.output(case.input_shape)
+    sums = case.layer.macs(case.input_shape, output_shape) > 0 or case.kind in SUMMING
+    neurons = case.layer.neurons(case.input_shape, output_shape)
+    assert neurons == (prod(output_shape) if sums else 0), case
 
 
 def shapes_of(tensors: Iterator[tuple[str, Tensor]]) -> dict[str, tuple[int, ...]]:
@@ -388,6 +401,7 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     check_requirements,
     check_symbolic,
     check_torch,
+    check_neurons,
     check_reads,
     check_saved,
     check_sharing,

@@ -17,7 +17,7 @@ DIFFERS = 1
 """Exit code if a figure differs from torch's for no known reason."""
 
 Batch: TypeAlias = Annotated[
-    int, typer.Option(min=1, metavar="N", help="Batch size; multiplies MACs, FLOPs and neurons.")
+    int, typer.Option(min=1, metavar="N", help="Batch size; multiplies MACs, FLOPs, neurons and values.")
 ]
 Depth: TypeAlias = Annotated[
     int | None,

@@ -80,7 +80,8 @@ class Budget(Record):
     params: int | None = arg(Quantity(), "learnable numbers", default=None)
     macs: int | None = arg(Quantity(), "multiply-accumulates of one sample", default=None)
     flops: int | None = arg(Quantity(), "floating-point operations of one sample", default=None)
-    neurons: int | None = arg(Quantity(), "neurons of all layers", default=None)
+    neurons: int | None = arg(Quantity(), "outputs of layers that sum weighted inputs", default=None)
+    values: int | None = arg(Quantity(), "outputs of all layers", default=None)
     buffers: int | None = arg(Quantity(), "stored numbers that are not learned", default=None)
     layers: int | None = arg(Quantity(), "nodes of the graph", default=None)
     weights_size: int | None = arg(

@@ -19,7 +19,7 @@ from cnncli.layers.kind import (
     Extent,
     FromInput,
     FromOutput,
-    Layer,
+    Neuronless,
     Require,
     Shape,
     Tensors,
@@ -57,7 +57,7 @@ class LeakyReLU(FromInput):
 
 
 @layer("prelu", activation=True)
-class PReLU(Layer):
+class PReLU(Neuronless):
     """x where it is positive, a learned slope times x elsewhere (He et al., 2015)."""
 
     shared: bool = arg(Flag(), "learn one slope for all channels instead of one for each", default=False)
@@ -73,9 +73,6 @@ class PReLU(Layer):
 
     def parameters(self, input_shape: Shape) -> Tensors:
         return {"weight": (1 if self.shared else input_shape[0],)}
-
-    def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        return 0
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """A comparison and a multiplication per value."""

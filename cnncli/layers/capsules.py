@@ -14,9 +14,9 @@ from cnncli.layers.kind import (
     EVERYWHERE,
     Example,
     Extent,
-    Layer,
     Require,
     Shape,
+    Summing,
     Tensors,
     UnderShift,
     Weightless,
@@ -28,7 +28,7 @@ _SQUASH = 3  # operations for each value of a capsule: the square, the addition 
 
 
 @layer("capsules")
-class Capsules(Layer):
+class Capsules(Summing):
     """Capsules with routing by agreement (Sabour, Frosst and Hinton, 2017, equations 1 to 3, procedure 1).
 
     At every position, each group of ``reads`` input channels is a capsule u. Squashed to

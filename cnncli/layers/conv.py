@@ -13,9 +13,9 @@ from cnncli.layers.geometry.sliding import axis_name, make_windows, windows_fit
 from cnncli.layers.geometry.window import TransposedWindow, Window, native_pads, placements
 from cnncli.layers.kind import (
     Example,
-    Layer,
     Require,
     Shape,
+    Summing,
     Tensors,
     along,
     axes_match,
@@ -38,7 +38,7 @@ def _groups_divide(kind: str, groups: Dim, channels: Dim, out_channels: Dim) -> 
 
 
 @layer("conv")
-class Conv(Layer):
+class Conv(Summing):
     """Convolution: every output channel sums one kernel per input channel, and adds its bias.
 
     a[k, i, j] = b[k] + sum over c, p, q of w[k, c, p, q] x[c, si + dp, sj + dq].
@@ -170,7 +170,7 @@ def mirrored_pads_fit(
 
 
 @layer("convtranspose")
-class ConvTranspose(Layer):
+class ConvTranspose(Summing):
     """Transposed convolution: every input position adds a scaled copy of the kernel to the output.
 
     The output has (n - 1)s - pads + k' + output_padding positions along an axis. Multiply-accumulates

@@ -10,13 +10,13 @@ from cnncli.language.fields import arg
 from cnncli.language.readers import Count, Flag, Whole
 from cnncli.layers.kind import (
     ALL,
+    NONE,
     Example,
     Extent,
-    Layer,
     Require,
     Shape,
+    Summing,
     Tensors,
-    Weightless,
     shape_text,
 )
 from cnncli.layers.prototypes import DIGITS, SIZE
@@ -24,7 +24,7 @@ from cnncli.layers.registry import layer
 
 
 @layer("linear")
-class Linear(Layer):
+class Linear(Summing):
     """Fully connected: every output is a weighted sum of all inputs, plus its bias: a = W h + b.
 
     The input must be a vector: ``flatten`` or ``globalavgpool`` turns a map into one.
@@ -69,7 +69,7 @@ class Linear(Layer):
 
 
 @layer("rbf")
-class RBF(Weightless):
+class RBF(Summing):
     """Euclidean radial basis functions: y[i] = sum over j of (x[j] - w[i, j])^2 (LeCun et al., 1998).
 
     The prototypes w are fixed: pictures of the ten digits, 7 wide and 12 high, with +1 for ink and -1 for
@@ -96,8 +96,14 @@ class RBF(Weightless):
     def output(self, input_shape: Shape) -> Shape:
         return (self.classes,)
 
+    def parameters(self, input_shape: Shape) -> Tensors:
+        return NONE
+
     def buffers(self, input_shape: Shape) -> Tensors:
         return {"prototypes": (self.classes, input_shape[0])}
+
+    def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return 0
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """A difference, a square and an addition per input and class, minus one addition per class."""

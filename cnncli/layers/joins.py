@@ -75,6 +75,9 @@ class Join(Kind[Shapes]):
     def macs(self, input_shape: Shapes, output_shape: Shape) -> Dim:
         return 0
 
+    def neurons(self, input_shape: Shapes, output_shape: Shape) -> Dim:
+        return 0
+
     def connections(self, input_shape: Shapes, output_shape: Shape) -> Dim:
         return 0
 

@@ -122,6 +122,10 @@ class Kind(Record, Generic[X]):
         """Return the floating-point operations for one sample besides two for each multiply-accumulate."""
         raise NotImplementedError
 
+    def neurons(self, input_shape: X, output_shape: Shape) -> Dim:
+        """Return the outputs that are neurons: those that sum weighted inputs."""
+        raise NotImplementedError
+
     def connections(self, input_shape: X, output_shape: Shape) -> Dim:
         """Return what every unit reads from the layer before, and its bias (LeCun et al., 1998)."""
         raise NotImplementedError
@@ -156,14 +160,28 @@ class Layer(Kind[Shape]):
     """A kind with one input."""
 
 
-class Weightless(Layer):
-    """A layer without parameters and multiply-accumulates."""
+class Summing(Layer):
+    """A layer that sums weighted inputs: every output is a neuron."""
 
-    def parameters(self, input_shape: Shape) -> Tensors:
-        return NONE
+    def neurons(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return product(output_shape)
+
+
+class Neuronless(Layer):
+    """A layer that moves, combines or scales the outputs of neurons and has none itself."""
 
     def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return 0
+
+    def neurons(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return 0
+
+
+class Weightless(Neuronless):
+    """A layer without neurons and parameters."""
+
+    def parameters(self, input_shape: Shape) -> Tensors:
+        return NONE
 
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return 0

@@ -16,7 +16,7 @@ from cnncli.layers.kind import (
     NONE,
     Example,
     Extent,
-    Layer,
+    Neuronless,
     Require,
     Shape,
     Tensors,
@@ -30,7 +30,7 @@ from cnncli.layers.registry import layer
 _STATISTICS = 5  # mean, centering, square, mean of squares, scaling: one operation each per value
 
 
-class Norm(Layer):
+class Norm(Neuronless):
     """Normalizations with a learned scale and shift."""
 
     eps: float = arg(Number(0, above=True), "added to the variance", default=1e-5)
@@ -45,9 +45,6 @@ class Norm(Layer):
 
     def parameters(self, input_shape: Shape) -> Tensors:
         return {"weight": (input_shape[0],), "bias": (input_shape[0],)} if self.affine else NONE
-
-    def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        return 0
 
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return 2 * product(output_shape) if self.affine else 0

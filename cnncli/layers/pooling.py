@@ -16,9 +16,9 @@ from cnncli.layers.kind import (
     EVERYWHERE,
     Example,
     Extent,
-    Layer,
     Require,
     Shape,
+    Summing,
     Tensors,
     UnderShift,
     Weightless,
@@ -139,7 +139,7 @@ class AvgPool(Pool):
 
 
 @layer("subsample")
-class Subsample(Layer):
+class Subsample(Summing):
     """Trainable subsampling: the sum of each neighborhood times a coefficient, plus a bias.
 
     Coefficient and bias are learned, one of each for every channel. Initially the coefficient is 1 over the

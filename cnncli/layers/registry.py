@@ -13,7 +13,7 @@ from cnncli.recipe.criteria import CRITERIA
 K = TypeVar("K", bound=type[Kind[Any]])
 
 KINDS: Final[dict[str, type[Kind[Any]]]] = {}
-_RULES: Final = ("check", "output", "parameters", "macs", "operations", "connections", "windows")
+_RULES: Final = ("check", "output", "parameters", "macs", "operations", "neurons", "connections", "windows")
 _WORDS: Final[dict[str, dict[str, str]]] = {key: {} for key in SHORTHAND}
 
 

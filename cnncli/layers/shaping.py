@@ -324,6 +324,9 @@ class Shortcut(Layer):
         """A projection's batch normalization: four per output."""
         return 4 * product(output_shape) if self.projects(input_shape) else 0
 
+    def neurons(self, input_shape: Shape, output_shape: Shape) -> Dim:
+        return product(output_shape) if self.projects(input_shape) else 0
+
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return (
             self.macs(input_shape, output_shape) + 2 * product(output_shape)

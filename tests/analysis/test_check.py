@@ -26,12 +26,19 @@ def test_a_limit_may_be_reached_but_not_passed() -> None:
 
 def test_every_figure_can_be_limited() -> None:
     budget = Budget(
-        params=61_706, macs=416_520, flops=852_370, neurons=15_002, buffers=0, layers=12, weights_size=246_824
+        params=61_706,
+        macs=416_520,
+        flops=852_370,
+        neurons=6_518,
+        values=15_002,
+        buffers=0,
+        layers=12,
+        weights_size=246_824,
     )
     verdicts = check(LENET5, budget)
     assert [verdict.figure for verdict in verdicts] == list(Budget.arguments)
     assert all(verdict.within for verdict in verdicts)
-    assert [verdict.excess for verdict in verdicts] == [0] * 7
+    assert [verdict.excess for verdict in verdicts] == [0] * 8
 
 
 def test_nothing_is_checked_that_has_no_limit() -> None:

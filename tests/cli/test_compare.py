@@ -99,7 +99,7 @@ def test_a_family_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_json_has_exact_numbers(folder: Path) -> None:
     first, second = document("lenet5", folder / "good.yaml")
     assert (first["name"], first["input"], first["depth"], first["batch"]) == ("lenet5", [1, 32, 32], 5, 1)
-    totals = {"params": 61_706, "macs": 416_520, "neurons": 15_002, "weights_size": 246_824}
+    totals = {"params": 61_706, "macs": 416_520, "neurons": 6_518, "values": 15_002, "weights_size": 246_824}
     assert totals.items() <= first["totals"].items()
     assert second["spec"] == str(folder / "good.yaml")
     single = json.loads(runner.invoke(application(), ["inspect", "lenet5", "--format", "json"]).stdout)

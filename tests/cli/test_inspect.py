@@ -30,8 +30,8 @@ def inspect(*arguments: str) -> str:
 def test_the_table() -> None:
     text = inspect("specs/lenet5.yaml")
     assert "lenet5: input 1x32x32" in text
-    assert "conv1               conv     6x28x28          156  117,600    4,704" in text
-    assert "total                                      61,706  416,520   15,002" in text
+    assert "conv1               conv     6x28x28          156  117,600    4,704   4,704" in text
+    assert "total                                      61,706  416,520    6,518  15,002" in text
     assert "trainable parameters 61,706   buffers 0" in text
     assert "FLOPs 852,370   weights 0.25 MB" in text
 
@@ -56,9 +56,12 @@ def test_json() -> None:
         "macs": 117_600,
         "flops": 239_904,
         "neurons": 4_704,
+        "values": 4_704,
         "connections": 122_304,
     }
     assert (second["name"], second["inputs"]) == ("conv1_activation", ["conv1"])
+    assert (second["neurons"], second["values"]) == (0, 4_704)
+    assert (totals["neurons"], totals["values"]) == (6_518, 15_002)
 
 
 @pytest.mark.slow
@@ -109,8 +112,8 @@ def test_folding() -> None:
 
 def test_markdown() -> None:
     text = inspect("specs/lenet5.yaml", "--format", "markdown", "--fully-connected")
-    assert "| name | kind | output | parameters | MACs | neurons |" in text
-    assert "| conv1 | conv | 6x28x28 | 156 | 117,600 | 4,704 |" in text
+    assert "| name | kind | output | parameters | MACs | neurons | values |" in text
+    assert "| conv1 | conv | 6x28x28 | 156 | 117,600 | 4,704 | 4,704 |" in text
     assert "| **total** |" in text
     assert "| conv1 | 1x32x32 -\\> 6x28x28 | 150 | 4,816,896 | 32,113x |" in text
 

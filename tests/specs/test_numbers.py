@@ -128,8 +128,24 @@ def test_lecture_question_fully_connected() -> None:
 def test_lecture_question_convolutional() -> None:
     name = "lecture/convolutional"
     assert params(name) == [416, 6_416, 6_416, 692_240]
-    rows = [row for row in figures(name).rows if row.node.kind in ("conv", "linear")]
+    found = figures(name)
+    rows = [row for row in found.rows if row.figures.neurons]
     assert [row.figures.neurons for row in rows] == [57_600, 50_176, 43_264, 16]
+    assert found.totals.neurons == 151_056
+    # The convolutions again as one vector.
+    assert found.totals.values == 151_056 + 43_264
+
+
+def test_alexnets_neurons() -> None:
+    """The paper says 650,000; its caption has 253,440 in the first layer, where 55x55x96 is 290,400."""
+    maps = 55 * 55 * 96 + 27 * 27 * 256 + 2 * 13 * 13 * 384 + 13 * 13 * 256
+    assert figures("alexnet_2012").totals.neurons == maps + 4096 + 4096 + 1000 == 659_272
+
+
+def test_lenets_neurons_in_1998() -> None:
+    """C1, S2, C3, S4, C5, F6 and the output; not their activations."""
+    maps = 6 * 28 * 28 + 6 * 14 * 14 + 16 * 10 * 10 + 16 * 5 * 5
+    assert figures("lenet5_1998").totals.neurons == maps + 120 + 84 + 10
 
 
 def test_lecture_one_layer_has_too_many_weights() -> None:

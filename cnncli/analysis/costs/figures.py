@@ -20,8 +20,9 @@ class Figures(NamedTuple):
     """The figures of a node, or the sums for several.
 
     ``params``: learnable numbers; ``buffers``: numbers that are stored but not learned; ``macs``:
-    multiply-accumulates; ``flops``: 2 x MACs plus all other arithmetic operations; ``neurons``: values of the
-    output; ``connections``: what every unit reads, and its bias (LeCun et al., 1998).
+    multiply-accumulates; ``flops``: 2 x MACs plus all other arithmetic operations; ``neurons``: outputs of
+    layers that sum weighted inputs; ``values``: all outputs; ``connections``: what every unit reads, and its
+    bias (LeCun et al., 1998).
     """
 
     params: Dim = 0
@@ -29,6 +30,7 @@ class Figures(NamedTuple):
     macs: Dim = 0
     flops: Dim = 0
     neurons: Dim = 0
+    values: Dim = 0
     connections: Dim = 0
 
     @property
@@ -77,7 +79,8 @@ def node_figures(node: Node) -> Figures:
         buffers=numbers(node.buffers),
         macs=macs,
         flops=2 * macs + layer.operations(*shapes),
-        neurons=product(node.output_shape),
+        neurons=layer.neurons(*shapes),
+        values=product(node.output_shape),
         connections=layer.connections(*shapes),
     )
 

@@ -34,14 +34,22 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "cnncli.inspect/1"
 _MARK: Final = "*"
-_FIGURES: Final = (("parameters", "params", 3), ("MACs", "macs", 2), ("neurons", "neurons", 1))
+_FIGURES: Final = (
+    ("parameters", "params", 4),
+    ("MACs", "macs", 3),
+    ("neurons", "neurons", 2),
+    ("values", "values", 1),
+)
 """Heading, name and rank of the columns that every table has."""
+_ALWAYS: Final = ("params", "macs")
+"""The figures for which a table of numbers always has room."""
 _TOTALS: Final = (
     ("parameters", "params"),
     ("buffers", "buffers"),
     ("MACs", "macs"),
     ("FLOPs", "flops"),
     ("neurons", "neurons"),
+    ("values", "values"),
     ("weights in bytes", "weights_size"),
 )
 
@@ -99,7 +107,7 @@ def _sections(graph: Graph, costs: Costs, asked: Asked, _: int | None) -> Iterat
 def table(
     graph: Graph, costs: Costs, depth: int | None, views: Sequence[View] = (), *, totals: bool = True
 ) -> Table:
-    """Return name, kind, output, views, parameters, MACs and neurons of every layer, and the totals.
+    """Return name, kind, output, views, parameters, MACs, neurons and values of every layer, and the totals.
 
     On a narrow screen the figures make room for the views, and for formulas.
     """
@@ -120,7 +128,7 @@ def _columns(
         Column("output", [shape_text(row.output_shape) for row in rows] + blank),
         *(column for view in views for column in view.columns([row.last for row in rows], len(blank))),
         *(
-            figure_column(heading, figures, name, rank)._replace(optional=optional or name == "neurons")
+            figure_column(heading, figures, name, rank)._replace(optional=optional or name not in _ALWAYS)
             for heading, name, rank in _FIGURES
         ),
     )
@@ -321,6 +329,7 @@ def _totals_data(figures: Figures) -> dict[str, int | str]:
         "macs": number(figures.macs),
         "flops": number(figures.flops),
         "neurons": number(figures.neurons),
+        "values": number(figures.values),
         "connections": number(figures.connections),
         "weights_size": number(figures.weights_size),
     }

@@ -9,8 +9,8 @@ from cnncli.report.text.columns import GAP, Column, Table, left_out, length
 from cnncli.report.text.wrapping import unbroken, wrapped
 
 _NOTHING = ("0", NONE)
-_FROM_OUTPUT = "neurons"
-"""The product of the output's sizes, which the table does show."""
+_FROM_OUTPUT = ("neurons", "values")
+"""The product of the output's sizes, which the table does show, or 0."""
 
 
 def folded(drawn: Table, width: int | None) -> Iterator[Table]:
@@ -21,7 +21,7 @@ def folded(drawn: Table, width: int | None) -> Iterator[Table]:
     """
     no_room = left_out(drawn, width)
     yield drawn._replace(columns=tuple(column for column in drawn.columns if column not in no_room))
-    missing = [column for column in no_room if column.heading != _FROM_OUTPUT]
+    missing = [column for column in no_room if column.heading not in _FROM_OUTPUT]
     if width is None or not missing:
         return
     together = _where_any((drawn.columns[0], *missing))

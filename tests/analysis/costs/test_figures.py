@@ -49,13 +49,13 @@ def test_each_figure_of_a_small_network() -> None:
         """
     )
     # 3 kernels of 2x2 over 2 channels at 4x4 places; 48 values.
-    assert figures["conv1"] == Figures(27, 0, 24 * 16, 2 * 24 * 16 + 48, 48, 24 * 16 + 48)
-    assert figures["conv1_norm"] == Figures(6, 6, 0, 4 * 48, 48, 2 * 48)
-    assert figures["conv1_activation"] == Figures(0, 0, 0, 48, 48, 0)
+    assert figures["conv1"] == Figures(27, 0, 24 * 16, 2 * 24 * 16 + 48, 48, 48, 24 * 16 + 48)
+    assert figures["conv1_norm"] == Figures(6, 6, 0, 4 * 48, 0, 48, 2 * 48)
+    assert figures["conv1_activation"] == Figures(0, 0, 0, 48, 0, 48, 0)
     # Three comparisons for each of 3x2x2 outputs.
-    assert figures["maxpool1"] == Figures(0, 0, 0, 36, 12, 0)
-    assert figures["flatten1"] == Figures(0, 0, 0, 0, 12, 0)
-    assert figures["linear1"] == Figures(48, 0, 48, 96, 4, 48)
+    assert figures["maxpool1"] == Figures(0, 0, 0, 36, 0, 12, 0)
+    assert figures["flatten1"] == Figures(0, 0, 0, 0, 0, 12, 0)
+    assert figures["linear1"] == Figures(48, 0, 48, 96, 4, 4, 48)
 
 
 def test_grouped_and_transposed_macs() -> None:

@@ -69,8 +69,10 @@ def test_totals_mean_what_the_numbers_say(name: str, square: bool) -> None:
     for short, floor in re.findall(r"(\w\d+) = (.+?//\d+)(?=,| )", flat):
         sizes[short] = compute(floor, at)
     totals = costs(open_spec(spec, size=(channels, 240, 240)).graph).totals
-    for heading, expected in [("MACs", totals.macs), ("FLOPs", totals.flops), ("neurons", totals.neurons)]:
-        (written,) = re.findall(rf"{heading} (\d.*?) (?:FLOPs|neurons|weights)", flat)
+    following = {"MACs": "FLOPs", "FLOPs": "neurons", "neurons": "values", "values": "weights"}
+    for heading, after in following.items():
+        expected = getattr(totals, heading.casefold())
+        (written,) = re.findall(rf"{heading} (\d.*?) {after}", flat)
         assert compute(written, sizes) == evaluate(expected, at)
 
 
@@ -115,7 +117,7 @@ def test_where_no_table_has_room_every_figure_has_its_own() -> None:
             Column(
                 "MACs", ["1234*(H - 2)*(W - 2) + 5678*h1*w1", "0", "0"], right=True, rank=2, optional=True
             ),
-            Column("neurons", ["16*H*W", "16", "4"], right=True, rank=1, optional=True),
+            Column("values", ["16*H*W", "16", "4"], right=True, rank=1, optional=True),
         )
     )
     kept, params, macs = folded(drawn, 33)
