@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, Self, TypeVar
 
 from cnncli import arguments
 from cnncli.algebra import Dim, symbols_of
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import LimitError, usage_error
 from cnncli.graph import Graph, Opened, all_sizes, open_spec, open_text
 from cnncli.layers import shape_text
 from cnncli.recipe.dtypes import DEFAULT_DTYPE
 from cnncli.recipe.train import Train
+from cnncli.work import metered
 
 if TYPE_CHECKING:
     from cnncli.analysis.check import Verdict
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from cnncli.report.page import Page
     from cnncli.report.pages.views import View
     from cnncli.results.verify import Verification
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Layer(NamedTuple):
@@ -62,6 +68,21 @@ class Origin(NamedTuple):
         return open_text(self.text, name=str(self.name), **how)
 
 
+def question(method: Callable[P, T]) -> Callable[P, T]:
+    """Give each call of an analysis its budget of work; an error without a place is about the network."""
+
+    @functools.wraps(method)
+    def asked(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            with metered():
+                return method(*args, **kwargs)
+        except LimitError as error:
+            network: Any = args[0]
+            raise error.at(network.name, network._opened.document.start) from None
+
+    return asked
+
+
 _FROZEN: Final = "an Architecture is frozen; load another one, or call symbolic()"
 
 
@@ -75,6 +96,7 @@ class Analyzed:
     _overrides: tuple[str, ...]
     _opened: Opened
 
+    @metered()
     def __init__(
         self, origin: Origin, size: Any, overrides: tuple[str, ...], unknown: Sequence[str] = ()
     ) -> None:
@@ -178,24 +200,28 @@ class Analyzed:
         names = (*self.graph.variables, *arguments.words("variables", variables))
         return type(self)(self._origin, size, self._overrides, names)
 
+    @question
     def costs(self, batch: int = 1) -> Costs:
         """Return parameters, MACs, FLOPs, neurons, values and connections of each layer, and their totals."""
         from cnncli.analysis.costs.figures import costs  # noqa: PLC0415
 
         return costs(self.graph, arguments.whole("batch", batch))
 
+    @question
     def overview(self, batch: int = 1) -> Overview:
         """Return the network's costs and its depth."""
         from cnncli.analysis.costs.overview import overview  # noqa: PLC0415
 
         return overview(self.graph, arguments.whole("batch", batch))
 
+    @question
     def fully_connected(self) -> tuple[Comparison, ...]:
         """Compare the weights of each layer with those of a fully connected layer of the same shapes."""
         from cnncli.analysis.costs.fully_connected import compare  # noqa: PLC0415
 
         return compare(self._numeric("a comparison with fully connected layers"))
 
+    @question
     def memory(
         self,
         batch: int = 1,
@@ -223,30 +249,35 @@ class Analyzed:
             self.graph, train, arguments.whole("batch", batch), arguments.text("dtype", dtype), fit_into
         )
 
+    @question
     def sizes(self) -> ValidSizes:
         """Return the input sizes that are accepted along each axis, and the layers that decide this."""
         from cnncli.analysis.sizes import valid_sizes  # noqa: PLC0415
 
         return valid_sizes((self if self.graph.unknowns else self.symbolic()).graph)
 
+    @question
     def nearest_sizes(self, size: int) -> Mapping[str, Near]:
         """Return the accepted sizes nearest to ``size``, along each axis."""
         from cnncli.analysis.sizes import near  # noqa: PLC0415
 
         return near(self.sizes().axes, arguments.whole("size", size))
 
+    @question
     def receptive_field(self) -> Mapping[str, Field]:
         """Return the receptive field of each node: size, jump and center along each axis of the input."""
         from cnncli.analysis.space.receptive_field import receptive_fields  # noqa: PLC0415
 
         return receptive_fields(self._numeric("a receptive field"))
 
+    @question
     def shifts(self) -> Mapping[str, tuple[Shift, ...]]:
         """Return the smallest shifts of the input that only shift each node's output (equivariance)."""
         from cnncli.analysis.space.shifts import shifts  # noqa: PLC0415
 
         return shifts(self._numeric("shift equivariance"))
 
+    @question
     def check(self, budget: str | Path | Mapping[str, int | str] | None = None) -> tuple[Verdict, ...]:
         """Return a verdict for each limit of a budget: the spec's own, a file's, or ``{"params": "62k"}``.
 
@@ -263,6 +294,7 @@ class Analyzed:
             raise usage_error(f"'{self._origin.name}' has no budget", hint=hint)
         return verdicts
 
+    @question
     def fit(self, *variables: str, output: str | None = None, **limits: int | str) -> Search:
         """Find the largest values of variables, one after another, for which limits hold.
 
@@ -291,6 +323,7 @@ class Analyzed:
             self._reopened, str(self._origin.name), names, limits, self._overrides, file, self._input
         )
 
+    @question
     def page(
         self,
         batch: int = 1,

@@ -11,7 +11,7 @@ import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from cnncli.limits import MAX_CANDIDATES, MAX_FAULTS, MAX_QUOTED, MAX_REPORTS, MAX_SPEC_NOTES
 
@@ -101,6 +101,17 @@ class SpecError(CnncliError):
 
 class LimitError(CnncliError):
     """A limit was exceeded: reading stops, since later results would be meaningless."""
+
+    def at(self, name: str, where: Location) -> Self:
+        """Return the same error about a node, unless it already has a place."""
+        return type(self)(
+            each if each.location else each._replace(message=f"{name}: {each.message}", location=where)
+            for each in self.diagnostics
+        )
+
+
+class WorkError(LimitError):
+    """A question has used up its budget (:mod:`cnncli.work`): whatever else it asks would fail too."""
 
 
 class ShapeError(SpecError):

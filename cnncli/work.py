@@ -2,6 +2,10 @@
 
 Code that may take long calls :func:`spend` with what it is about to do; the budget belongs to the enclosing
 :func:`metered` block, one for each question about a spec. Outside of such a block nothing is counted.
+
+A question is a call of a method of :class:`cnncli.analyzed.Analyzed`, from loading on, or the rendering of
+a page; questions within a question share its budget. Where an error has no place, the loop over the nodes
+gives it that of the node (:meth:`~cnncli.diagnostics.LimitError.at`).
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-from cnncli.diagnostics import Diagnostic, LimitError, Location
+from cnncli.diagnostics import Diagnostic, Location, WorkError
 from cnncli.limits import Limit
 
 _SPENT: Final[ContextVar[Counter[str] | None]] = ContextVar("work", default=None)
@@ -41,7 +45,7 @@ def spend(limit: Limit, amount: int = 1, where: Location | None = None, *, hint:
         hint: what to change in the spec.
 
     Raises:
-        LimitError: the question has cost more than the limit.
+        WorkError: the question has cost more than the limit.
     """
     spent = _SPENT.get()
     if spent is None:
@@ -49,4 +53,4 @@ def spend(limit: Limit, amount: int = 1, where: Location | None = None, *, hint:
     spent[limit.of] += amount
     if spent[limit.of] > limit.most:
         message = f"this takes too much work: more than {limit.most:,} {limit.of}"
-        raise LimitError(Diagnostic("limit", message, where, hint=hint))
+        raise WorkError(Diagnostic("limit", message, where, hint=hint))

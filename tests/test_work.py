@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cnncli.diagnostics import LimitError
+import cnncli
+from cnncli.analyzed import Analyzed
+from cnncli.diagnostics import LimitError, Location, Source, WorkError
 from cnncli.limits import Limit
 from cnncli.work import metered, spend
 
@@ -47,3 +49,32 @@ def test_nothing_is_counted_outside_of_a_question() -> None:
         spend(STEPS, 10)
         with pytest.raises(LimitError):
             spend(STEPS)
+
+
+def test_an_error_without_a_place_gets_that_of_a_node() -> None:
+    where = Location(Source("a.yaml", ""), 3, 5)
+    with metered(), pytest.raises(LimitError) as caught:
+        spend(STEPS, 11)
+    placed = caught.value.at("conv1", where)
+    assert isinstance(placed, WorkError)
+    assert str(placed).startswith("a.yaml:3:5: conv1: this takes too much work")
+    assert placed.at("conv2", where._replace(line=9)).diagnostics == placed.diagnostics
+
+
+UNMETERED = {"compile", "evaluate", "probe", "symbolic", "train", "verify"}
+"""They load again, or measure with torch."""
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, value in vars(Analyzed).items() if callable(value) and not name.startswith("_")]
+)
+def test_every_analysis_is_a_question(name: str) -> None:
+    """``metered`` wraps what it decorates."""
+    assert hasattr(getattr(Analyzed, name), "__wrapped__") is (name not in UNMETERED), name
+
+
+def test_loading_is_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnncli.algebra.terms.TERMS", Limit("terms of formulas", 60))
+    assert cnncli.load("lenet5").costs().totals.params == 61706
+    with pytest.raises(WorkError, match=r"lenet5.yaml:\d+:\d+: \w+: .* more than 60 terms of formulas"):
+        cnncli.load("lenet5", symbolic=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from cnncli.algebra.expression import Condition, Dim, Expr, NoFormulaError, Undecidable, same, symbol
 from cnncli.algebra.sizes import (
+    Sum,
     ceil_div,
     degree,
     evaluate,
@@ -28,6 +29,7 @@ __all__ = [
     "Dim",
     "Expr",
     "NoFormulaError",
+    "Sum",
     "Undecidable",
     "ceil_div",
     "degree",

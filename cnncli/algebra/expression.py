@@ -110,7 +110,7 @@ class Expr:
     def __add__(self, other: Dim) -> Dim:
         if not isinstance(other, (int, Expr)):
             return NotImplemented
-        return _dim(add(self._terms, _terms(other)))
+        return from_terms(add(self._terms, _terms(other)))
 
     __radd__ = __add__
 
@@ -120,17 +120,17 @@ class Expr:
     def __sub__(self, other: Dim) -> Dim:
         if not isinstance(other, (int, Expr)):
             return NotImplemented
-        return _dim(add(self._terms, scale(_terms(other), -1)))
+        return from_terms(add(self._terms, scale(_terms(other), -1)))
 
     def __rsub__(self, other: Dim) -> Dim:
         return -self + other
 
     def __mul__(self, other: Dim) -> Dim:
         if isinstance(other, int):
-            return _dim(scale(self._terms, int(other)))
+            return from_terms(scale(self._terms, int(other)))
         if not isinstance(other, Expr):
             return NotImplemented
-        return _dim(multiply(self._terms, other._terms))
+        return from_terms(multiply(self._terms, other._terms))
 
     __rmul__ = __mul__
 
@@ -142,7 +142,7 @@ class Expr:
         power = constant(1)
         for _ in range(exponent):
             power = multiply(power, self._terms)
-        return _dim(power)
+        return from_terms(power)
 
     def __floordiv__(self, divisor: Dim) -> Dim:
         if isinstance(divisor, Expr):
@@ -150,7 +150,7 @@ class Expr:
             return _quotient(self, divisor)
         if not isinstance(divisor, int):
             return NotImplemented
-        return _dim(floor_divide(self._terms, divisor))
+        return from_terms(floor_divide(self._terms, divisor))
 
     def __rfloordiv__(self, dividend: int) -> Dim:
         return _quotient(dividend, self)
@@ -291,7 +291,7 @@ def _terms(value: Dim) -> Terms:
     return value.terms if isinstance(value, Expr) else constant(int(value))
 
 
-def _dim(terms: Terms) -> Dim:
+def from_terms(terms: Terms) -> Dim:
     """Return the expression with these terms, or an int if they are constant."""
     return Expr(terms) if any(terms) else terms.get((), 0)
 
@@ -305,4 +305,4 @@ def _quotient(dividend: Dim, divisor: Expr) -> Dim:
     quotient = divide(_terms(dividend), divisor.terms)
     if quotient is None:
         raise NoFormulaError(f"({dividend})//({divisor}) divides by an unknown")
-    return _dim(quotient)
+    return from_terms(quotient)

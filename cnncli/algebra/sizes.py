@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING, overload
 
-from cnncli.algebra.expression import Condition, Dim, Expr, decided
-from cnncli.algebra.terms import Floor, Symbol, atoms
+from cnncli.algebra.expression import Condition, Dim, Expr, decided, from_terms
+from cnncli.algebra.terms import Floor, Symbol, add, add_to, atoms, constant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cnncli.algebra.terms import Atom, Terms
+    from cnncli.algebra.terms import Atom, Monomial, Terms
 
 
 @overload
@@ -34,10 +34,34 @@ def product(dims: Iterable[Dim]) -> Dim:
 
 def summed(dims: Iterable[Dim]) -> Dim:
     """Return the sum; 0 for no terms."""
-    result: Dim = 0
+    total = Sum()
     for dim in dims:
-        result = result + dim
-    return result
+        total.add(dim)
+    return total.value
+
+
+class Sum:
+    """A sum that changes: unlike repeated addition, a change takes no longer the more terms there are."""
+
+    __slots__ = ("_number", "_terms")
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._terms: dict[Monomial, int] = {}
+
+    def add(self, dim: Dim, times: int = 1) -> None:
+        """Add a multiple of a size; -1 subtracts it."""
+        if isinstance(dim, int):
+            self._number += times * dim
+        else:
+            add_to(self._terms, dim.terms, times)
+
+    @property
+    def value(self) -> Dim:
+        """The sum so far."""
+        if not self._terms:
+            return self._number
+        return from_terms(add(self._terms, constant(self._number)))
 
 
 def smallest(dims: Iterable[Dim]) -> Dim:

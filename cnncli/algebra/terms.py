@@ -12,6 +12,9 @@ from itertools import groupby
 from keyword import iskeyword
 from typing import TYPE_CHECKING
 
+from cnncli.limits import TERMS
+from cnncli.work import spend
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -88,19 +91,33 @@ def constant(value: int) -> Terms:
 
 def add(left: Terms, right: Terms) -> Terms:
     """Return left + right."""
+    spend(TERMS, len(left) + len(right))
     total = dict(left)
     for monomial, coefficient in right.items():
         total[monomial] = total.get(monomial, 0) + coefficient
     return _without_zeros(total)
 
 
+def add_to(total: dict[Monomial, int], terms: Terms, times: int) -> None:
+    """Add a multiple of these terms to a total that nothing else uses, in place."""
+    spend(TERMS, len(terms))
+    for monomial, coefficient in terms.items():
+        number = total.get(monomial, 0) + times * coefficient
+        if number:
+            total[monomial] = number
+        else:
+            del total[monomial]
+
+
 def scale(terms: Terms, factor: int) -> Terms:
     """Return terms * factor."""
+    spend(TERMS, len(terms))
     return {monomial: factor * coefficient for monomial, coefficient in terms.items()} if factor else {}
 
 
 def multiply(left: Terms, right: Terms) -> Terms:
     """Return left * right, expanded."""
+    spend(TERMS, len(left) * len(right))
     total: dict[Monomial, int] = {}
     for monomial, coefficient in left.items():
         for other, factor in right.items():
@@ -128,6 +145,7 @@ def divide(dividend: Terms, divisor: Terms) -> Terms | None:
 
 def ordered(terms: Terms) -> list[tuple[Monomial, int]]:
     """Return the terms in reading order: highest degree first, then by atoms, the constant last."""
+    spend(TERMS, len(terms))
     return sorted(terms.items(), key=lambda term: (-len(term[0]), [atom.order for atom in term[0]]))
 
 

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from cnncli.algebra import Condition, Dim, Expr, NoFormulaError, Undecidable
-from cnncli.diagnostics import Diagnostic, Faults, Location, Related, SpecError
+from cnncli.diagnostics import Diagnostic, Faults, LimitError, Location, Related, SpecError
 from cnncli.graph.graph import Graph, Node, Output
 from cnncli.graph.trace import shape_table
 from cnncli.language.description import INPUT, Description, NodeSpec, same_arguments
@@ -64,6 +64,8 @@ class _Builder:
             except SpecError as error:
                 reported.add((spec.location, *spec.uses))
                 self._faults.extend(_with_uses(each, spec) for each in error.diagnostics)
+            except LimitError as error:
+                raise error.at(spec.name, spec.location) from None
 
     def _require_input(self) -> None:
         """Require that input sizes that are formulas of variables are at least 1."""

@@ -15,6 +15,7 @@ from cnncli.diagnostics import (
     Source,
     SpecError,
     UsageError,
+    WorkError,
     did_you_mean,
     usage_error,
 )
@@ -77,6 +78,7 @@ def open_spec(
         ShapeError: the same, if all errors are about shapes.
         UsageError: the file cannot be read; ``size`` or an override is wrong; one of ``unknown`` is not an
             integer variable, or has the name of an unknown size.
+        WorkError: the spec takes too much work.
     """
     return _open(lambda faults: load(path, overrides, faults, unknown), size, domain)
 
@@ -108,6 +110,8 @@ def _open(read: Callable[[Faults], Document], size: Size, domain: Domain | None)
         opened = _read(read(faults), size, domain, faults)
         if opened is not None:
             return opened
+    except WorkError as error:
+        raise WorkError((*faults.in_order(), *error.diagnostics)) from None
     except (SpecError, LimitError) as error:
         fatal = error.diagnostics
     found = (*faults.in_order(), *fatal)

@@ -9,6 +9,7 @@ from cnncli.report import terminal
 from cnncli.report.page import Page
 from cnncli.report.terminal import Screen, output
 from cnncli.report.text.columns import Line
+from cnncli.work import metered
 
 Renderer: TypeAlias = "Callable[[Page, int | None], Iterator[Line]]"
 """The lines that show a page on a screen of some columns; None: as many as it takes."""
@@ -44,9 +45,11 @@ FORMATS: Final[Mapping[str, Renderer]] = {
 def show(page: Page, form: str = "table", screen: Screen | None = None) -> None:
     """Show a page in one of :data:`FORMATS`, on standard output unless a screen is given."""
     screen = screen or output()
-    screen.lines(FORMATS[form](page, screen.width))
+    with metered():
+        screen.lines(FORMATS[form](page, screen.width))
 
 
 def text(page: Page, form: str = "table", width: int | None = None) -> str:
     """Return a page in one of :data:`FORMATS` as text."""
-    return "".join(f"{line.text}\n" for line in FORMATS[form](page, width))
+    with metered():
+        return "".join(f"{line.text}\n" for line in FORMATS[form](page, width))

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from cnncli.algebra import Dim, product, summed
+from cnncli.diagnostics import LimitError
 from cnncli.graph import Graph, Node
 from cnncli.layers import Tensors
 from cnncli.recipe.dtypes import DEFAULT_DTYPE, ITEMSIZES
@@ -63,11 +64,19 @@ class Costs(NamedTuple):
 def costs(graph: Graph, batch: int = 1) -> Costs:
     """Compute the figures of every node and of the whole graph, for a batch."""
     with graph.decided():
-        rows = tuple(Row(node, _times(batch, node_figures(node))) for node in graph.nodes)
+        rows = tuple(Row(node, _times(batch, _placed_figures(node))) for node in graph.nodes)
     everything = total(row.figures for row in rows)
     if not graph.has_training_only:
         return Costs(rows, everything, everything)
     return Costs(rows, total(row.figures for row in rows if not row.node.training_only), everything)
+
+
+def _placed_figures(node: Node) -> Figures:
+    """Compute the figures of one node; an error of too much work is at the node."""
+    try:
+        return node_figures(node)
+    except LimitError as error:
+        raise error.at(node.name, node.location) from None
 
 
 def node_figures(node: Node) -> Figures:

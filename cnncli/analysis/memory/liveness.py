@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-from cnncli.algebra import Dim, NoFormulaError, Undecidable
+from cnncli.algebra import Dim, NoFormulaError, Sum, Undecidable, summed
 from cnncli.analysis.costs.figures import numbers
-from cnncli.diagnostics import Diagnostic, Location, SpecError
+from cnncli.diagnostics import Diagnostic, LimitError, Location, SpecError
 from cnncli.graph import Graph, Node
 from cnncli.graph.schedule import Schedule, schedule
 from cnncli.language.description import INPUT
@@ -34,14 +34,29 @@ class Bytes(NamedTuple):
 
     def plus(self, *others: Bytes) -> Bytes:
         """Return the sum of all of them."""
+        if len(others) > 2:
+            return Bytes(*map(summed, zip(self, *others, strict=True)))
         once, each = self
         for other in others:
             once, each = once + other.once, each + other.each
         return Bytes(once, each)
 
-    def minus(self, other: Bytes) -> Bytes:
-        """Return the amount without the other."""
-        return Bytes(self.once - other.once, self.each - other.each)
+
+class _Total:
+    """A sum of amounts that changes."""
+
+    def __init__(self) -> None:
+        self._once, self._each = Sum(), Sum()
+
+    def add(self, amount: Bytes, times: int = 1) -> None:
+        """Add a multiple of an amount; -1 subtracts it."""
+        self._once.add(amount.once, times)
+        self._each.add(amount.each, times)
+
+    @property
+    def now(self) -> Bytes:
+        """The sum so far."""
+        return Bytes(self._once.value, self._each.value)
 
 
 class Snapshot(NamedTuple):
@@ -77,6 +92,8 @@ def ask(graph: Graph, nodes: Iterable[Node], question: Callable[[Node, AnyRule],
 
                 fault = formula_fault(node, f"the memory of '{node.kind}'", error)
                 faults.setdefault(node.location, fault)
+            except LimitError as error:
+                raise error.at(node.name, node.location) from None
     if faults:
         raise SpecError(faults.values())
     return answers
@@ -111,16 +128,24 @@ class _LiveValues:
             self.owner[node.name] = self.owner[node.inputs[0]] if shares else node.name
             if not shares:
                 self.size[node.name] = in_bytes(room(node.output_shape), itemsize)
-        self.now = Bytes()
+        self._total = _Total()
         self._reasons: Counter[str] = Counter()
 
-    def retain(self, *names: str) -> None:
-        """Add a reason to keep these values."""
+    @property
+    def now(self) -> Bytes:
+        """The memory of all values that are live."""
+        return self._total.now
+
+    def retain(self, *names: str) -> list[Bytes]:
+        """Add a reason to keep these values; return the amounts of those that were not live before."""
+        added: list[Bytes] = []
         for name in names:
             owner = self.owner[name]
             if not self._reasons[owner]:
-                self.now = self.now.plus(self.size[owner])
+                self._total.add(self.size[owner])
+                added.append(self.size[owner])
             self._reasons[owner] += 1
+        return added
 
     def release(self, *names: str) -> None:
         """Remove a reason to keep these values; one without a reason is freed."""
@@ -128,7 +153,7 @@ class _LiveValues:
             owner = self.owner[name]
             self._reasons[owner] -= 1
             if not self._reasons[owner]:
-                self.now = self.now.minus(self.size[owner])
+                self._total.add(self.size[owner], -1)
 
 
 def inference(graph: Graph, itemsize: int) -> Iterator[Snapshot]:
@@ -170,22 +195,20 @@ class Training:
         live.retain(INPUT)
         saved = {}
         for node in self._plan.nodes:
-            before = live.now
-            live.retain(*self._names(node))
-            saved[node.name] = live.now.minus(before).plus(self._own[node.name])
+            saved[node.name] = self._own[node.name].plus(*live.retain(*self._names(node)))
         return saved
 
     def forward(self) -> Iterator[Snapshot]:
         """Yield the moments of the forward pass."""
-        live, kept = self._live_values(), Bytes()
+        live, kept = self._live_values(), _Total()
         released = self._plan.released()
         working = ask(self._graph, self._plan.nodes, _working)
         live.retain(INPUT, INPUT)
         for node in self._plan.nodes:
             fresh = self._fresh(node, working[node.name])
-            yield from (Snapshot(node.name, live.now.plus(kept, each)) for each in fresh)
+            yield from (Snapshot(node.name, live.now.plus(kept.now, each)) for each in fresh)
             live.retain(node.name, *self._names(node))
-            kept = kept.plus(self._own[node.name])
+            kept.add(self._own[node.name])
             live.release(*released.get(node.name, ()))
 
     def backward(self) -> Iterator[Snapshot]:
@@ -193,18 +216,19 @@ class Training:
         live = self._live_values()
         live.retain(INPUT, *self._plan.outputs.values())
         nodes = [node for node in self._plan.nodes if node.name in self._differentiated]
+        kept = _Total()
         for node in nodes:
             live.retain(*self._names(node))
-        kept = Bytes().plus(*(self._own[node.name] for node in nodes))
+            kept.add(self._own[node.name])
         outputs = [name for name in self._plan.outputs.values() if name in self._differentiated]
         gradients = _Gradients(dict.fromkeys(outputs), self._sizes(live), self._differentiated)
         for node in reversed(nodes):
             saved = self._saved[node.name]
-            during = live.now.plus(kept, gradients.backward(node, saved, self._itemsize))
+            during = live.now.plus(kept.now, gradients.backward(node, saved, self._itemsize))
             making = (in_bytes(space, self._itemsize) for space in (Space(), *saved.making))
             yield from (Snapshot(node.name, during.plus(more)) for more in making)
             live.release(*self._names(node))
-            kept = kept.minus(self._own[node.name])
+            kept.add(self._own[node.name], -1)
 
     def outputs(self) -> Bytes:
         """Return the bytes of the network's input and outputs, which the caller keeps until the step ends."""
@@ -267,14 +291,16 @@ class _Gradients:
         self._sizes = sizes
         self._differentiated = differentiated
         self._tensor = {name: number for number, name in enumerate(outputs)}
-        self._bytes = {number: sizes[name] for name, number in self._tensor.items()}
-        self._users = Counter([*self._bytes])
-        self._weights: Dim = 0
-        self._made = len(self._bytes)
+        self._size = {number: sizes[name] for name, number in self._tensor.items()}
+        self._users = Counter([*self._size])
+        self._total = _Total()
+        for size in self._size.values():
+            self._total.add(size)
+        self._made = len(self._size)
 
     def backward(self, node: Node, saved: Saved, itemsize: int) -> Bytes:
         """Run a node backward; return the gradients live when those of its inputs have just been computed."""
-        self._weights = self._weights + itemsize * numbers(node.parameters)
+        self._total.add(Bytes(itemsize * numbers(node.parameters)))
         arrived = self._tensor.pop(node.name)
         added = Bytes()
         for place, name in enumerate(node.inputs):
@@ -282,7 +308,7 @@ class _Gradients:
                 handed = place in saved.handed
                 added = added if handed or name not in self._tensor else added.plus(self._sizes[name])
                 self._arrive(name, arrived if handed else None)
-        during = Bytes(self._weights).plus(added, *self._bytes.values())
+        during = self._total.now.plus(added)
         self._leave(arrived)
         return during
 
@@ -296,11 +322,12 @@ class _Gradients:
             self._made += 1
             self._tensor[name] = self._made
             self._users[self._made] = 1
-            self._bytes[self._made] = self._sizes[name]
+            self._size[self._made] = self._sizes[name]
+            self._total.add(self._sizes[name])
             if before is not None:
                 self._leave(before)
 
     def _leave(self, tensor: int) -> None:
         self._users[tensor] -= 1
         if not self._users[tensor]:
-            del self._bytes[tensor]
+            self._total.add(self._size.pop(tensor), -1)

@@ -108,6 +108,8 @@ def receptive_fields(graph: Graph) -> Mapping[str, Field]:
             fields[node.name] = _field(node, [fields[name] for name in node.inputs])
         except PeriodError:
             raise _too_long(node) from None
+        except LimitError as error:
+            raise error.at(node.name, node.location) from None
     return fields
 
 

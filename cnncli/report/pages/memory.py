@@ -10,7 +10,6 @@ from cnncli.algebra import Dim
 from cnncli.analysis.memory.peaks import FEW, Peak
 from cnncli.analysis.memory.report import Fits, MemoryReport
 from cnncli.analysis.memory.usage import Row
-from cnncli.analysis.sizes import ValidSizes
 from cnncli.diagnostics import readable_bytes
 from cnncli.layers import shape_text
 from cnncli.recipe.optimizers import OPTIMIZERS
@@ -35,9 +34,7 @@ def _as_it_is(dim: Dim) -> Dim:
 def page(report: MemoryReport) -> Page:
     """Return the page; formulas where sizes are unknown."""
     if report.graph.unknowns:
-        from cnncli.analysis.sizes import valid_sizes  # noqa: PLC0415 - numbers do not need it
-
-        sections = partial(_formula_sections, report, valid_sizes(report.graph))
+        sections = partial(_formula_sections, report)
         return Page(f"{_title(report)}, in bytes", sections, partial(_document, report))
     return Page(_title(report), partial(_sections, report), partial(_document, report))
 
@@ -134,8 +131,11 @@ def _notes(report: MemoryReport) -> Iterator[str]:
 # -- formulas --------------------------------------------------------------------------------------
 
 
-def _formula_sections(report: MemoryReport, found: ValidSizes, width: int | None) -> Iterator[Section]:
+def _formula_sections(report: MemoryReport, width: int | None) -> Iterator[Section]:
     """Yield the layers in a folded table, the parts, and definitions of names."""
+    from cnncli.analysis.sizes import valid_sizes  # noqa: PLC0415 - numbers do not need it
+
+    found = valid_sizes(report.graph)
     names = Abbreviations(report.graph.unknowns)
     name, output, *figures = _layers_table(report, names.short).columns
     exactly = (each._replace(short_cells=None, optional=True) for each in figures)
