@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any, Final
 
 import typer
+from typer._click.exceptions import NoArgsIsHelpError, UsageError
 from typer.core import TyperGroup
 
 import cnncli
-from cnncli.cli.common import guarded
+from cnncli.cli.common import fail, guarded
 from cnncli.cli.optional import spelled_out
+from cnncli.cli.words import refuse_file_names
+from cnncli.diagnostics import CnncliError, usage_error
 
 COMMANDS: Final = (
     "inspect",
@@ -32,7 +36,34 @@ class _Commands(TyperGroup):
     """The commands; ``--symbolic`` needs no value, for which typer has no option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, spelled_out(args))
+        with _shown_mistakes():
+            refuse_file_names(args)
+            return super().parse_args(ctx, spelled_out(args))
+
+    def invoke(self, ctx: Any) -> Any:
+        with _shown_mistakes():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _shown_mistakes() -> Iterator[None]:
+    """Show mistakes in the words of a command line as all others, instead of raising them.
+
+    typer would quote a word as it is, with whatever controls a terminal or a log.
+
+    Raises:
+        Exit: with the code 2.
+    """
+    try:
+        yield
+    except NoArgsIsHelpError:
+        raise
+    except UsageError as error:
+        message = error.format_message()
+        hint = f"{error.ctx.command_path} --help" if error.ctx is not None else ""
+        fail(usage_error(message[:1].lower() + message[1:].removesuffix("."), hint=hint))
+    except CnncliError as error:
+        fail(error)
 
 
 def _show_version(wanted: bool) -> None:

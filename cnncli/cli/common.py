@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Annotated, Final, ParamSpec, TypeAlias, TypeVar
+from typing import Annotated, Final, NoReturn, ParamSpec, TypeAlias, TypeVar
 
 import typer
 
 from cnncli.cli import ReaderLeftError
+from cnncli.cli.words import permit_plugins
 from cnncli.diagnostics import BATCH_IN_INPUT, CnncliError
 from cnncli.recipe.devices import DEVICE_FORMS
 from cnncli.report.messages import show_error
@@ -86,10 +87,10 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
+            permit_plugins(kwargs.get("plugin"))
             command(*args, **kwargs)
         except CnncliError as error:
-            show_error(errors(), _with_batch_option(error) if "batch" in kwargs else error)
-            raise typer.Exit(WRONG) from None
+            fail(_with_batch_option(error) if "batch" in kwargs else error)
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError as error:
@@ -97,6 +98,16 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             raise ReaderLeftError from error
 
     return run
+
+
+def fail(error: CnncliError) -> NoReturn:
+    """Show an error and end the command.
+
+    Raises:
+        Exit: with the code 2.
+    """
+    show_error(errors(), error)
+    raise typer.Exit(WRONG) from None
 
 
 def _with_batch_option(error: CnncliError) -> CnncliError:

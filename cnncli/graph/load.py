@@ -17,6 +17,7 @@ from cnncli.diagnostics import (
     UsageError,
     WorkError,
     did_you_mean,
+    listing,
     usage_error,
 )
 from cnncli.graph.build import build
@@ -187,10 +188,15 @@ def _expand(document: Document, faults: Faults) -> Description:
 def _plugins_help(faults: Faults) -> bool:
     """Return whether installed plug-ins add kinds; report a broken one with the errors of the file."""
     try:
-        return load_installed()
+        found = load_installed()
     except UsageError as error:
         faults.extend(error.diagnostics)
         return False
+    if found.skipped:
+        message = f"plug-ins in the working folder are not loaded: {listing(found.skipped)}"
+        hint = "install them in another folder, or name their file as a plug-in"
+        faults.note(Diagnostic("plugin", message, hint=hint, level="warning"))
+    return found.added
 
 
 def _section(record: type[R], document: Document, faults: Faults, in_numbers: set[str]) -> R | None:

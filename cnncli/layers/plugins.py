@@ -8,19 +8,33 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cnncli.diagnostics import UsageError, usage_error
 from cnncli.layers.registry import KINDS
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP: Final = "cnncli.layers"
 _LOADED: Final[dict[Path, bytes]] = {}
 """The files that were loaded, with their contents."""
 
 
-def load_installed() -> bool:
-    """Import what installed packages offer under ``cnncli.layers``; return whether kinds were added.
+class Installed(NamedTuple):
+    """Whether installed packages added kinds, and which plug-ins were skipped."""
+
+    added: bool
+    skipped: Sequence[str]
+
+
+def load_installed() -> Installed:
+    """Import what installed packages offer under ``cnncli.layers``.
+
+    ``python -m cnncli`` and ``PYTHONPATH=.`` put the working folder among those of the packages. Whatever
+    calls itself installed there is skipped: a checkout of someone else's would run it.
 
     Raises:
         UsageError: one of them cannot be imported.
@@ -29,12 +43,16 @@ def load_installed() -> bool:
     from importlib.metadata import entry_points  # noqa: PLC0415
 
     before = len(KINDS)
+    skipped: list[str] = []
     for entry in entry_points(group=GROUP):
+        if _lies_here(entry):
+            skipped.append(entry.name)
+            continue
         try:
             entry.load()
         except (Exception, SystemExit) as error:
             raise _broken(entry.name, error) from error
-    return len(KINDS) > before
+    return Installed(len(KINDS) > before, skipped)
 
 
 def load_file(path: str) -> None:
@@ -65,6 +83,17 @@ def load_file(path: str) -> None:
     except (Exception, SystemExit) as error:
         raise _broken(path, error) from error
     _LOADED[place] = content
+
+
+def _lies_here(entry: EntryPoint) -> bool:
+    """Return whether the package of an entry point lies in the working folder, outside of the environment."""
+    if entry.dist is None:
+        return False
+    import site  # noqa: PLC0415
+
+    folder = Path(str(entry.dist.locate_file(""))).resolve()
+    environment = (Path(sys.prefix).resolve(), Path(site.getuserbase()).resolve())
+    return folder.is_relative_to(Path.cwd()) and not any(map(folder.is_relative_to, environment))
 
 
 def _is_python(file: Path) -> bool:

@@ -85,8 +85,8 @@ def test_markdown(tmp_path: Path) -> None:
     [
         (("--fit-into", "lots"), "'lots' is not an amount of memory"),
         (("--fit-into", "10 kB"), "not even one sample fits"),
-        (("--batch", "0"), "Invalid value for '--batch'"),
-        (("--batch", "many"), "Invalid value for '--batch'"),
+        (("--batch", "0"), "invalid value for '--batch'"),
+        (("--batch", "many"), "invalid value for '--batch'"),
         (("--set", "train.optimizer=adam"), "sgd or adamw"),
         (("--set", "train.momentum=2"), "a number from 0 to 1"),
         (("--dtype", "int8"), "int8"),

@@ -178,8 +178,8 @@ def test_the_weights_of_a_run(tmp_path: Path) -> None:
     [
         (["nowhere.yaml"], "no such file: 'nowhere.yaml'"),
         (["small"], "nothing to shift"),
-        (["lenet5", "--pixels", "0"], "Invalid value for '--pixels'"),
-        (["lenet5", "--samples", "0"], "Invalid value for '--samples'"),
+        (["lenet5", "--pixels", "0"], "invalid value for '--pixels'"),
+        (["lenet5", "--samples", "0"], "invalid value for '--samples'"),
         (["lenet5", "--weights", "nowhere"], "nowhere is not a run"),
         (["lenet5", "--input", "1x4x4"], "larger than its input"),
     ],
