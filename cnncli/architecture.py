@@ -11,7 +11,7 @@ from cnncli.diagnostics import usage_error
 from cnncli.graph import read_train
 from cnncli.language.overrides import section_of
 from cnncli.recipe.devices import AUTO
-from cnncli.recipe.train import Train, with_overrides
+from cnncli.recipe.train import Train
 
 if TYPE_CHECKING:
     from torch import nn
@@ -104,7 +104,7 @@ class Architecture(Analyzed):
             data: a source such as "idx:DIR" (:mod:`cnncli.recipe.data`); the spec's own by default.
             run: the folder; ``runs/NAME-N`` by default.
             device: "auto", a device such as "cpu" (:mod:`cnncli.recipe.devices`), or a ``torch.device``.
-            settings_file: a YAML file of settings that replaces the spec's ``train`` section.
+            settings_file: a YAML file of settings, over those of the spec's ``train`` section.
             reading: called with (images read, of how many).
             settings: training settings, such as ``epochs=5, lr=0.1``.
 
@@ -119,7 +119,7 @@ class Architecture(Analyzed):
         chosen = changed.settings
         if settings_file is not None:
             texts = [text for text in changed._overrides if section_of(text) == Train.keyword]
-            chosen = with_overrides(read_train(settings_file), texts)
+            chosen = read_train(settings_file, changed._opened.document, texts)
         if data is not None:
             chosen = chosen.replaced({"data": arguments.text("data", data)})
         folder = None if run is None else arguments.path("run", run)

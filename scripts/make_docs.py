@@ -23,7 +23,7 @@ from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.recipe.data import RESIZE_RULES, SOURCES
 from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.schedules import SCHEDULES
-from cnncli.recipe.train import Train
+from cnncli.recipe.train import Train, default_texts
 from cnncli.report.markdown import escape, markdown_row
 from cnncli.report.pages.layers import default_text, operations
 from cnncli.report.pages.specs import short_authors
@@ -65,7 +65,7 @@ def with_operations(text: str) -> str:
 def with_recipe(text: str) -> str:
     """Replace the tables of the training page."""
     settings = [
-        (f"`{name}`", each.help, f"`{default_text(each.default)}`", each.reader.expected)
+        (f"`{name}`", each.help, ", ".join(_defaults(name)), each.reader.expected)
         for name, each in Train.arguments.items()
     ]
     words = [
@@ -77,6 +77,12 @@ def with_recipe(text: str) -> str:
     text = with_table(text, "settings", ("setting", "meaning", "default", "form"), settings)
     text = with_table(text, "words", ("setting", "word", "meaning"), words)
     return with_table(text, "sources", ("source", "contents"), sources)
+
+
+def _defaults(name: str) -> Iterator[str]:
+    """Yield the defaults of a setting of training, each with the optimizer that it is for."""
+    for optimizer, value in default_texts(name):
+        yield f"`{default_text(value)}`{f' for {optimizer}' if optimizer else ''}"
 
 
 def with_limits(text: str) -> str:

@@ -33,7 +33,7 @@ Resumed: TypeAlias = Annotated[
 ]
 Settings: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="A YAML file of settings, instead of the spec's 'train' section."),
+    typer.Option(metavar="FILE", help="A YAML file of settings, over those of the spec's 'train' section."),
 ]
 
 

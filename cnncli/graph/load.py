@@ -238,18 +238,34 @@ def read_budget(path: str | Path) -> Budget:
     return _read_file(Budget, path)
 
 
-def read_train(path: str | Path) -> Train:
-    """Read the settings in a YAML file: a mapping of settings, or a mapping with a ``train`` section.
+def read_train(path: str | Path, document: Document, overrides: Iterable[str] = ()) -> Train:
+    """Read the settings in a YAML file over those of a spec, and ``train.NAME=VALUE`` texts over both.
+
+    The file is a mapping of settings, or a mapping with a ``train`` section. What it does not say is as in
+    the spec.
 
     Raises:
         CnncliError: the file cannot be read or is empty, or a setting is unknown or wrong.
     """
-    return _read_file(Train, path)
+    from cnncli.language.overrides import overridden  # noqa: PLC0415 - few commands have such a file
+
+    faults = Faults()
+    chosen = _section_of_file(Train, path, faults)
+    own = document.section(Train.keyword)
+    merged = own.merged(chosen) if isinstance(own, Entries) else chosen
+    root = Entries({Train.keyword: merged}, document.entries.keys_at, document.entries.place)
+    section = overridden(root, overrides, faults)[Train.keyword]
+    assert isinstance(section, Entries)
+    return _read_section(Train, section, document.scope, faults)
 
 
 def _read_file(record: type[R], path: str | Path) -> R:
     """Read a file that contains one section, with or without its keyword at the top."""
     faults = Faults()
+    return _read_section(record, _section_of_file(record, path, faults), Scope(), faults)
+
+
+def _section_of_file(record: type[R], path: str | Path, faults: Faults) -> Entries:
     section = record.keyword
     root = parse(read_source(path), faults)
     entries = root.get(section, root) if isinstance(root, Entries) else root
@@ -257,8 +273,12 @@ def _read_file(record: type[R], path: str | Path) -> R:
         expected = f"a mapping with some of {', '.join(record.arguments)}"
         message = f"this file has no '{section}' section"
         raise SpecError(Diagnostic(section, message, entries.location, expected, describe(entries)))
+    return entries
+
+
+def _read_section(record: type[R], entries: Entries, scope: Scope, faults: Faults) -> R:
     try:
-        read = record.read_entries(entries, Scope())
+        read = record.read_entries(entries, scope)
     except SpecError as error:
         faults.extend(error.diagnostics)
     if len(faults):

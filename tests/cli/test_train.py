@@ -79,15 +79,15 @@ def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> N
     assert json.loads(text)["layers"][0]["output"] == [3, 6, 6]
 
 
-def test_settings_from_a_file_replace_the_specs_own(spec: Path, tmp_path: Path) -> None:
+def test_settings_from_a_file_go_over_the_specs_own(spec: Path, tmp_path: Path) -> None:
     chosen = tmp_path / "settings.yaml"
     for text in ("epochs: 1\nlr: 0.02\n", "train: {epochs: 1, lr: 0.02}\n"):
         chosen.write_text(text)
         run = tmp_path / text[:3]
         code, shown, errors = call("train", spec, "--settings", chosen, "--set", "train.seed=3", "--run", run)
         assert code == 0, errors
-        # The batch of 64 was the spec's; 128 is the default.
-        assert "sgd, lr 0.02 (cosine schedule), batch 128, seed 3" in shown
+        # The batch of 64 is the spec's; 128 would be the default.
+        assert "sgd, lr 0.02 (cosine schedule), batch 64, seed 3" in shown
         assert "1/1" in shown
     for text in ("", "epoch: 1", "[1]", "epochs: 0"):
         chosen.write_text(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -154,7 +155,8 @@ class TestReading:
             open_spec(path)
 
     def test_an_empty_path_is_not_the_working_directory(self) -> None:
-        for read in (open_spec, read_budget, read_train):
+        document = open_text("input: [1]\nlayers: [identity]").document
+        for read in (open_spec, read_budget, partial(read_train, document=document)):
             with pytest.raises(UsageError, match="the path of the file is empty"):
                 read("")
 

@@ -78,8 +78,8 @@ class TestVariables:
 class TestSettings:
     @pytest.mark.parametrize("text", [PLAIN, TRAINED], ids=["no section", "a section"])
     def test_settings_by_path(self, text: str) -> None:
-        train = opened(text, "train.lr=0.25", "train.optimizer=adamw", "train.nesterov=yes").train
-        assert (train.lr, train.optimizer, train.nesterov) == (0.25, "adamw", True)
+        train = opened(text, "train.lr=0.25", "train.optimizer=sgd", "train.nesterov=yes").train
+        assert (train.lr, train.optimizer, train.nesterov) == (0.25, "sgd", True)
 
     def test_other_settings_stay(self) -> None:
         assert opened(TRAINED, "train.lr=0.25").train.epochs == 3

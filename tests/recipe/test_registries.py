@@ -14,7 +14,7 @@ from cnncli.recipe.criteria import CRITERIA, DEFAULT_CRITERION
 from cnncli.recipe.data import RESIZE_RULES, SOURCES
 from cnncli.recipe.devices import DEVICES
 from cnncli.recipe.dtypes import DEFAULT_DTYPE, ITEMSIZES
-from cnncli.recipe.optimizers import OPTIMIZERS, is_decayed
+from cnncli.recipe.optimizers import OF_OPTIMIZER, OPTIMIZERS, is_decayed
 from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.train import Train
 from cnncli.training.data.load import LOADERS
@@ -58,13 +58,25 @@ def test_the_default_type_is_torchs() -> None:
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values())
 def test_settings_of_an_optimizer_are_settings(optimizer: Any) -> None:
-    assert set(optimizer.settings) <= Train.arguments.keys()
+    assert set(optimizer.defaults) <= set(OF_OPTIMIZER) <= Train.arguments.keys()
+    assert {"lr", "weight_decay"} <= set(optimizer.defaults)
+    chosen = Train(optimizer=optimizer.name)
+    assert {name: getattr(chosen, name) for name in optimizer.defaults} == optimizer.defaults
+    assert all(getattr(chosen, name) is None for name in OF_OPTIMIZER if name not in optimizer.defaults)
+
+
+def test_the_defaults_of_adamw_are_torchs() -> None:
+    assert OPTIMIZERS["adamw"].defaults == {
+        name: torch.optim.AdamW([torch.zeros(1)]).defaults[name] for name in ("lr", "weight_decay")
+    }
 
 
 CHOICES = [
-    {"optimizer": name, "momentum": momentum, "weight_decay": decay, "lr": 0.1}
+    {"optimizer": name, "weight_decay": decay, "lr": 0.1} | momentum
     for name in OPTIMIZERS
-    for momentum in (0.0, 0.9)
+    for momentum in (
+        [{"momentum": 0.0}, {"momentum": 0.9}] if "momentum" in OPTIMIZERS[name].defaults else [{}]
+    )
     for decay in (0.0, 0.5)
 ]
 SHAPES = ((7,), (3, 5), (2, 3, 5), (2, 2, 3, 3))

@@ -92,6 +92,49 @@ def test_settings_that_torch_cannot_use(text: str, place: int, message: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", (0.05, 5e-4, 0.9, False)),
+        ("optimizer: sgd", (0.05, 5e-4, 0.9, False)),
+        ("optimizer: adamw", (1e-3, 0.01, None, None)),
+        ("optimizer: adamw, lr: 0.02", (0.02, 0.01, None, None)),
+        ("optimizer: adamw, lr: null, momentum: null", (1e-3, 0.01, None, None)),
+        ("momentum: null, lr: 1", (1.0, 5e-4, 0.9, False)),
+    ],
+)
+def test_defaults_are_those_of_the_optimizer(text: str, expected: tuple[object, ...]) -> None:
+    found = open_text(f"{SPEC}train: {{{text}}}\n").train
+    assert (found.lr, found.weight_decay, found.momentum, found.nesterov) == expected
+    assert settings_from_json(json.loads(json.dumps(settings_json(found)))) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [("optimizer: adamw, momentum: 0.9", 27), ("nesterov: true, optimizer: adamw", 9)],
+)
+def test_a_setting_that_the_optimizer_does_not_have(text: str, column: int) -> None:
+    with pytest.raises(SpecError) as caught:
+        open_text(f"{SPEC}train: {{{text}}}\n")
+    (fault,) = caught.value.diagnostics
+    assert fault.message.startswith("adamw has no setting '")
+    assert fault.expected == "settings of adamw: lr and weight_decay"
+    assert fault.location is not None
+    assert (fault.location.line, fault.location.column) == (3, column)
+
+
+def test_another_optimizer_takes_nothing_of_the_former_ones() -> None:
+    found = Train(lr=0.3, momentum=0.5, epochs=3).replaced({"optimizer": "adamw"})
+    assert found == Train(optimizer="adamw", epochs=3)
+
+
+def test_an_unknown_optimizer_is_the_only_error() -> None:
+    with pytest.raises(SpecError) as caught:
+        open_text(f"{SPEC}train: {{optimizer: adam, momentum: 0.9}}\n")
+    (fault,) = caught.value.diagnostics
+    assert fault.message.startswith("'optimizer' cannot be 'adam'")
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("train.nesterov=1", "'nesterov' cannot be '1'"),

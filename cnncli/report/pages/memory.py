@@ -12,8 +12,6 @@ from cnncli.analysis.memory.report import Fits, MemoryReport
 from cnncli.analysis.memory.usage import Row
 from cnncli.diagnostics import readable_bytes
 from cnncli.layers import shape_text
-from cnncli.recipe.optimizers import OPTIMIZERS
-from cnncli.recipe.train import Train
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.terminal import printable
 from cnncli.report.text.amounts import NONE, Short, column, full, peak_data, when, written_out
@@ -42,13 +40,9 @@ def page(report: MemoryReport) -> Page:
 def _title(report: MemoryReport) -> str:
     """Return the title: network, input, batch size, dtype and optimizer."""
     settings = report.settings
-    momentum = f", momentum {settings.momentum:g}" if _has_momentum(settings) else ""
+    momentum = "" if settings.momentum is None else f", momentum {settings.momentum:g}"
     how = f"batch of {exact(report.batch)}, {report.dtype}, {settings.optimizer}{momentum}"
     return f"{printable(report.graph.name)}: input {shape_text(report.graph.input)}, {how}"
-
-
-def _has_momentum(settings: Train) -> bool:
-    return "momentum" in OPTIMIZERS[settings.optimizer].settings
 
 
 def _sections(report: MemoryReport, _: int | None) -> Iterator[Section]:
@@ -187,7 +181,7 @@ def _document(report: MemoryReport) -> dict[str, Any]:
         "batch": batch,
         "dtype": report.dtype,
         "optimizer": settings.optimizer,
-        "momentum": settings.momentum if _has_momentum(settings) else None,
+        "momentum": settings.momentum,
         "inference": held | peak_data(report.inference_peak),
         "training": held | learning | peak_data(report.training_peak),
         "layers": [_layer_data(row, report) for row in memory.rows],

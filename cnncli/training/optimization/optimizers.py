@@ -19,7 +19,8 @@ Groups: TypeAlias = list[dict[str, Any]]
 
 def _sgd(groups: Groups, settings: Train) -> Optimizer:
     """Return SGD, which adds decay * weight to the gradient."""
-    return SGD(groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.nesterov)
+    momentum, nesterov = settings.momentum or 0.0, bool(settings.nesterov)
+    return SGD(groups, lr=settings.lr, momentum=momentum, nesterov=nesterov)
 
 
 def _adamw(groups: Groups, settings: Train) -> Optimizer:

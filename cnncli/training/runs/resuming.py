@@ -63,7 +63,7 @@ def differences(recorded: Train, settings: Train) -> list[str]:
     """Return the differences that would change the result of a resumed run, as ``lr: 0.1, not 0.2``."""
     before, now = settings_json(recorded), settings_json(settings)
     return [
-        f"{name}: {before[name]}, not {value}"
+        f"{name}: {before.get(name)}, not {value}"
         for name, value in now.items()
-        if name not in _MAY_CHANGE and before[name] != value
+        if name not in _MAY_CHANGE and before.get(name) != value
     ]
