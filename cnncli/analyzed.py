@@ -54,6 +54,7 @@ class Layer(NamedTuple):
     connections: Dim
     line: int
     training_only: bool
+    unused: bool
 
 
 class Origin(NamedTuple):
@@ -182,6 +183,7 @@ class Analyzed:
                 *figures,
                 node.location.line,
                 node.training_only,
+                node.unused,
             )
             for node, figures in self.costs().rows
         )

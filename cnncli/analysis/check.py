@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cnncli.algebra import whole
-from cnncli.analysis.costs.figures import Costs, Figures, Row
+from cnncli.analysis.costs.figures import Costs, Row
 from cnncli.diagnostics import did_you_mean, usage_error
 from cnncli.graph import read_budget
 from cnncli.language.sections import Budget, Quantity
@@ -23,12 +23,16 @@ LIMITS: Final[Mapping[str, Quantity]] = {
 
 
 class Verdict(NamedTuple):
-    """One limit: the figure's name, the limit, the network's figure, and the heaviest layers."""
+    """One limit: the figure's name, the limit, the network's figure, and the heaviest layers.
+
+    ``unused`` is the part of the figure that belongs to layers that lead to no output.
+    """
 
     figure: str
     limit: int
     actual: int
     heaviest: tuple[tuple[str, int], ...]
+    unused: int = 0
 
     @property
     def within(self) -> bool:
@@ -77,13 +81,14 @@ def check(costs: Costs, budget: Budget) -> tuple[Verdict, ...]:
     limits = {name: getattr(budget, name) for name in Budget.arguments}
     deployed = [row for row in costs.rows if not row.node.training_only]
     return tuple(
-        _verdict(name, limit, costs.totals, deployed) for name, limit in limits.items() if limit is not None
+        _verdict(name, limit, costs, deployed) for name, limit in limits.items() if limit is not None
     )
 
 
-def _verdict(figure: str, limit: int, totals: Figures, rows: list[Row]) -> Verdict:
+def _verdict(figure: str, limit: int, costs: Costs, rows: list[Row]) -> Verdict:
     if figure == "layers":
-        return Verdict(figure, limit, len(rows), ())
+        return Verdict(figure, limit, len(rows), (), sum(row.node.unused for row in rows))
     weights = [(row.node.name, whole(getattr(row.figures, figure))) for row in rows]
     heaviest = sorted(weights, key=lambda pair: -pair[1])[:_HEAVIEST]
-    return Verdict(figure, limit, whole(getattr(totals, figure)), tuple(pair for pair in heaviest if pair[1]))
+    actual, unused = (whole(getattr(each, figure)) for each in (costs.totals, costs.unused_totals))
+    return Verdict(figure, limit, actual, tuple(pair for pair in heaviest if pair[1]), unused)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnncli.algebra import Condition, Dim, Expr, NoFormulaError, Undecidable
 from cnncli.diagnostics import Diagnostic, Faults, LimitError, Location, Related, SpecError
 from cnncli.graph.graph import Graph, Node, Output
+from cnncli.graph.roles import mark, warnings
 from cnncli.graph.trace import shape_table
 from cnncli.language.description import INPUT, Description, NodeSpec, same_arguments
 from cnncli.layers import KINDS, Kind, Require, Shape, shape_text
@@ -90,7 +91,8 @@ class _Builder:
             for name, head in description.heads.items()
             if head.node is not None
         }
-        nodes = _mark_training_only(self._nodes, outputs)
+        nodes = mark(self._nodes, outputs)
+        self._faults.note(*warnings(nodes))
         graph = Graph(description.name, description.source, self._size, nodes, outputs, description.groups)
         if self._unknown is None:
             return graph
@@ -203,24 +205,3 @@ def _with_uses(fault: Diagnostic, spec: NodeSpec) -> Diagnostic:
     """Add to a fault the block uses that led to its node."""
     uses = tuple(Related("in the block used here", where) for where in reversed(spec.uses))
     return fault._replace(related=(*fault.related, *uses))
-
-
-def _mark_training_only(nodes: Sequence[Node], outputs: Mapping[str, Output]) -> tuple[Node, ...]:
-    """Mark the nodes on which only training-only heads depend.
-
-    A node that no output depends on at all is not marked: it runs whenever the network does.
-    """
-    if not any(output.training_only for output in outputs.values()):
-        return tuple(nodes)
-    deployed = _ancestors(nodes, {output.node for output in outputs.values() if not output.training_only})
-    training = _ancestors(nodes, {output.node for output in outputs.values() if output.training_only})
-    only = training - deployed
-    return tuple(node._replace(training_only=True) if node.name in only else node for node in nodes)
-
-
-def _ancestors(nodes: Sequence[Node], wanted: set[str]) -> set[str]:
-    needed = set(wanted)
-    for node in reversed(nodes):
-        if node.name in needed:
-            needed.update(node.inputs)
-    return needed

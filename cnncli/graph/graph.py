@@ -19,7 +19,7 @@ class Node(NamedTuple):
     """One layer in the graph: its kind and arguments, its inputs, its output shape for one sample.
 
     ``inputs`` are names of earlier nodes, or ``input``; ``training_only`` is whether only training-only heads
-    depend on it.
+    depend on it, ``unused`` whether no output does: it runs and is stored with the network all the same.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Node(NamedTuple):
     buffers: Tensors
     location: Location
     training_only: bool = False
+    unused: bool = False
 
     def __repr__(self) -> str:
         return f"<Node {self.name}: {self.kind}, {self.input_shape} -> {self.output_shape}>"
@@ -106,3 +107,8 @@ class Graph(NamedTuple):
     def has_training_only(self) -> bool:
         """Whether some nodes exist in training only."""
         return any(node.training_only for node in self.nodes)
+
+    @property
+    def has_unused(self) -> bool:
+        """Whether some nodes lead to no output."""
+        return any(node.unused for node in self.nodes)

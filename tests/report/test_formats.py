@@ -226,8 +226,8 @@ def test_texts_are_wrapped_on_any_terminal(name: str, width: int) -> None:
 def test_a_pipe_gets_every_cell_whole(name: str) -> None:
     shown = text(page(name))
     folded = " ".join(shown.split())  # formulas are folded into tables of their own, and into lines
-    # Each layer's neurons are the product of its output: where those are formulas, only the total is shown.
-    without = ["neurons"] if "where h1 =" in shown else []
+    # Neurons and values are the product of an output: where those are formulas, only the totals are shown.
+    without = ["neurons", "values"] if "where h1 =" in shown else []
     assert [cell for cell in cells(page(name), without) if " ".join(cell.split()) not in folded] == []
     assert NO_BREAK not in shown
     assert "\n\n\n" not in shown

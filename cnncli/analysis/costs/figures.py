@@ -50,12 +50,14 @@ class Row(NamedTuple):
 class Costs(NamedTuple):
     """All rows, and their totals: of the deployed network, and of the network in training.
 
-    The two differ by the training-only heads.
+    The two differ by the training-only heads. ``unused_totals`` are those of nodes that lead to no output,
+    which are part of both.
     """
 
     rows: tuple[Row, ...]
     totals: Figures
     training_totals: Figures
+    unused_totals: Figures = Figures()
 
     def __repr__(self) -> str:
         return f"<Costs of {len(self.rows)} layers: {self.totals}>"
@@ -65,10 +67,10 @@ def costs(graph: Graph, batch: int = 1) -> Costs:
     """Compute the figures of every node and of the whole graph, for a batch."""
     with graph.decided():
         rows = tuple(Row(node, _times(batch, _placed_figures(node))) for node in graph.nodes)
-    everything = total(row.figures for row in rows)
-    if not graph.has_training_only:
-        return Costs(rows, everything, everything)
-    return Costs(rows, total(row.figures for row in rows if not row.node.training_only), everything)
+    everything = deployed = total(row.figures for row in rows)
+    if graph.has_training_only:
+        deployed = total(row.figures for row in rows if not row.node.training_only)
+    return Costs(rows, deployed, everything, total(row.figures for row in rows if row.node.unused))
 
 
 def _placed_figures(node: Node) -> Figures:

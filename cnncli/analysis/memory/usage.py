@@ -37,8 +37,8 @@ class Row(NamedTuple):
 class Memory(NamedTuple):
     """The memory of a network, for one dtype and one optimizer.
 
-    ``state`` is the optimizer's, ``image`` the network's input, ``saved`` what autograd keeps besides the
-    input.
+    ``gradients`` and the optimizer's ``state`` are those of layers that lead to an output, ``image`` the
+    network's input, ``saved`` what autograd keeps besides the input.
     """
 
     rows: tuple[Row, ...]
@@ -63,21 +63,23 @@ def memory(graph: Graph, itemsize: int, settings: Train) -> Memory:
     """
     weights = itemsize * summed(numbers(node.parameters) for node in graph.nodes)
     buffers = itemsize * summed(numbers(node.buffers) for node in graph.nodes)
-    state = OPTIMIZERS[settings.optimizer].state(settings) * weights
+    # What leads to no output gets no gradient, and torch's optimizers pass it over.
+    gradients = itemsize * summed(numbers(node.parameters) for node in graph.nodes if not node.unused)
+    state = OPTIMIZERS[settings.optimizer].state(settings) * gradients
     training = Training(graph, itemsize)
     saved = training.saved()
     image = in_bytes(room(graph.input), itemsize)
     by_node = inference_moments(graph, itemsize)
     model = Bytes(weights + buffers)
-    forward, backward = model.plus(Bytes(weights + state)), model.plus(Bytes(state))
-    stepping = Bytes(weights + state + itemsize * _scratch(graph, settings)).plus(model, training.outputs())
+    forward, backward = model.plus(Bytes(gradients + state)), model.plus(Bytes(state))
+    stepping = Bytes(gradients + state + itemsize * _scratch(graph, settings)).plus(model, training.outputs())
     return Memory(
         rows=tuple(
             _row(node, itemsize, by_node.get(node.name, ()), saved[node.name]) for node in graph.nodes
         ),
         weights=weights,
         buffers=buffers,
-        gradients=weights,
+        gradients=gradients,
         state=state,
         image=image,
         saved=Bytes().plus(*saved.values()),
@@ -138,5 +140,6 @@ def _scratch(graph: Graph, settings: Train) -> Dim:
     An upper bound: torch updates tensors with weight decay first, and then those without.
     """
     optimizer = OPTIMIZERS[settings.optimizer]
-    shapes = (shape for node in graph.nodes for shape in node.parameters.values())
+    trained = (node for node in graph.nodes if not node.unused)
+    shapes = (shape for node in trained for shape in node.parameters.values())
     return summed(optimizer.scratch(settings, is_decayed(len(shape))) * product(shape) for shape in shapes)

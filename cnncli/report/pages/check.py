@@ -71,11 +71,13 @@ def _heaviest(checked: Checked) -> Iterator[Text]:
 
 
 def _table(verdicts: Sequence[Verdict]) -> Table:
+    unused = [verdict.unused for verdict in verdicts]
     return Table(
         (
             Column("figure", [verdict.figure for verdict in verdicts]),
-            _numbers("limit", [verdict.limit for verdict in verdicts], rank=3),
-            _numbers("network", [verdict.actual for verdict in verdicts], rank=2),
+            _numbers("limit", [verdict.limit for verdict in verdicts], rank=4),
+            _numbers("network", [verdict.actual for verdict in verdicts], rank=3),
+            *((_numbers("without output", unused, rank=2),) if any(unused) else ()),
             Column(
                 "verdict",
                 [_word(verdict, exact) for verdict in verdicts],
@@ -116,6 +118,7 @@ def _network_data(checked: Checked) -> dict[str, Any]:
                 "figure": verdict.figure,
                 "limit": verdict.limit,
                 "actual": verdict.actual,
+                "unused": verdict.unused,
                 "within": verdict.within,
                 "heaviest": [{"layer": name, "amount": amount} for name, amount in verdict.heaviest],
             }

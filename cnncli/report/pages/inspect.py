@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "cnncli.inspect/1"
 _MARK: Final = "*"
+_UNUSED: Final = "!"
 _FIGURES: Final = (
     ("parameters", "params", 4),
     ("MACs", "macs", 3),
@@ -146,6 +147,8 @@ def _sums(graph: Graph, costs: Costs) -> Iterator[tuple[str, Figures]]:
     yield "total", costs.totals
     if graph.has_training_only:
         yield f"{_MARK} with training heads", costs.training_totals
+    if graph.has_unused:
+        yield f"{_UNUSED} without output", costs.unused_totals
 
 
 def _summary(graph: Graph, costs: Costs, views: Sequence[View]) -> Iterator[str]:
@@ -155,6 +158,8 @@ def _summary(graph: Graph, costs: Costs, views: Sequence[View]) -> Iterator[str]
     yield f"FLOPs {exact(totals.flops)}   weights {weights_text(totals)}"
     if graph.has_training_only:
         yield f"{_MARK} exists in training only; not part of the total"
+    if graph.has_unused:
+        yield f"{_UNUSED} leads to no output; part of the total: it runs and is stored with the network"
     if list(graph.outputs) != [OUTPUT]:
         outputs = (f"{name} {shape_text(output.shape)}" for name, output in graph.outputs.items())
         yield f"outputs: {', '.join(outputs)}"
@@ -193,7 +198,9 @@ def _dense_table(comparisons: Sequence[Comparison]) -> Table:
 
 
 def _name(row: FoldedRow) -> str:
-    return f"{row.name} {_MARK}" if row.training_only else row.name
+    if row.training_only or row.unused:
+        return f"{row.name} {_MARK if row.training_only else _UNUSED}"
+    return row.name
 
 
 def figure_column(heading: str, figures: Sequence[Figures], name: str, rank: int) -> Column:
@@ -245,6 +252,9 @@ def _formula_notes(figures: Costs, formulas: Formulas, names: Abbreviations) -> 
     if figures.totals != figures.training_totals:
         trained = [row.figures for row in figures.rows]
         yield f"parameters with training heads {_total(figures.training_totals, trained, 'params')}"
+    unused = [row.figures for row in figures.rows if row.node.unused]
+    if unused:
+        yield f"parameters without output {_total(figures.unused_totals, unused, 'params')}"
     memory = formulas.memory
     yield _memory("saved for backward in bytes", memory.saved, memory.why_not_saved, names)
     yield _memory("inference peak in bytes", memory.peak, memory.why_no_peak, names)
@@ -291,6 +301,8 @@ def summary_data(graph: Graph, costs: Costs, batch: int) -> dict[str, Any]:
     totals = {"totals": _totals_data(costs.totals)}
     if graph.has_training_only:
         totals["training_totals"] = _totals_data(costs.training_totals)
+    if graph.has_unused:
+        totals["unused_totals"] = _totals_data(costs.unused_totals)
     return {
         "name": graph.name,
         "spec": graph.source.name,
@@ -347,6 +359,8 @@ def _layer_data(row: Row, dense: Mapping[str, Comparison], views: Sequence[View]
     }
     if node.training_only:
         layer["training_only"] = True
+    if node.unused:
+        layer["unused"] = True
     compared = dense.get(node.name)
     if compared is not None:
         layer["fully_connected"] = {

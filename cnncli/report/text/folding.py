@@ -20,6 +20,7 @@ class FoldedRow(NamedTuple):
     output_shape: Shape
     figures: Figures
     training_only: bool
+    unused: bool
     last: str
     size: int = 1
 
@@ -69,7 +70,8 @@ def _prefix(row: Row, depth: int) -> str:
 
 def _alone(row: Row) -> FoldedRow:
     node = row.node
-    return FoldedRow(node.name, node.kind, node.output_shape, row.figures, node.training_only, node.name)
+    marks = (node.training_only, node.unused)
+    return FoldedRow(node.name, node.kind, node.output_shape, row.figures, *marks, node.name)
 
 
 def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int) -> FoldedRow:
@@ -79,5 +81,5 @@ def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int) -> Folded
     name = _prefix(rows[0], depth)
     kind = groups.get(name, first.kind if first.name == name else "group")
     figures = total(row.figures for row in rows)
-    training_only = all(row.node.training_only for row in rows)
-    return FoldedRow(name, kind, last.output_shape, figures, training_only, last.name, len(rows))
+    marks = all(row.node.training_only for row in rows), all(row.node.unused for row in rows)
+    return FoldedRow(name, kind, last.output_shape, figures, *marks, last.name, len(rows))

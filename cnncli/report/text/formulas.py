@@ -74,7 +74,7 @@ def abbreviated(graph: Graph, costs: Costs, names: Abbreviations) -> tuple[Graph
         name: output._replace(shape=_shape(output.shape, names.short))
         for name, output in graph.outputs.items()
     }
-    short = Costs(rows, _figures(costs.totals, names.short), _figures(costs.training_totals, names.short))
+    short = Costs(rows, *(_figures(each, names.short) for each in costs[1:]))
     return graph._replace(outputs=outputs), short
 
 
