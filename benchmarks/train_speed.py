@@ -35,6 +35,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from cnncli.graph import open_spec
+from cnncli.graph.heads import heads_of
 from cnncli.network import build_network
 from cnncli.recipe.train import Train
 from cnncli.training.data.dataset import Dataset, Split
@@ -42,7 +43,6 @@ from cnncli.training.data.load import load
 from cnncli.training.data.normalization import Normalization, measure
 from cnncli.training.loop import seed_weights, train
 from cnncli.training.runs.run import create_run
-from cnncli.training.tasks.heads import heads_of
 
 BATCH = 128
 LR = 0.05

@@ -22,6 +22,7 @@ from cnncli.diagnostics import (
 )
 from cnncli.graph.build import build
 from cnncli.graph.graph import Graph
+from cnncli.graph.heads import remarks
 from cnncli.graph.input import Size, check_size, input_shape
 from cnncli.language.description import Description
 from cnncli.language.document import Document, from_source, load, read_source
@@ -136,6 +137,8 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
     _check_losses(document, graph, faults)
     if len(faults):
         return None
+    if not graph.unknowns:
+        faults.note(*remarks(graph))
     graph = graph._replace(notes=faults.notes)
     return Opened(document, graph, train, budget, paper, frozenset(in_numbers))
 

@@ -34,6 +34,7 @@ _PLAIN = (Example("", ((6, 5, 4),)), Example("", ((7,),)))
 class ReLU(FromOutput):
     """max(x, 0) (Nair and Hinton, 2010)."""
 
+    bounds = "0 or more"
     work = 1
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -42,6 +43,7 @@ class ReLU(FromOutput):
 class ReLU6(FromInput):
     """min(max(x, 0), 6) (Howard et al., MobileNets, 2017)."""
 
+    bounds = "from 0 to 6"
     work = 2
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -91,6 +93,7 @@ class ELU(FromInput):
 
     alpha: float = arg(Number(0), "minus the limit for large negative values", default=1.0, main=True)
 
+    bounds = "above minus alpha"
     work = 4
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -99,6 +102,7 @@ class ELU(FromInput):
 class GELU(FromInput):
     """x * (1 + erf(x / sqrt(2))) / 2 (Hendrycks and Gimpel, 2016)."""
 
+    bounds = "-0.17 or more"
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -107,6 +111,7 @@ class GELU(FromInput):
 class SiLU(FromInput):
     """x * sigmoid(x) (Elfwing, Uchibe and Doya, 2017)."""
 
+    bounds = "-0.28 or more"
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -115,6 +120,7 @@ class SiLU(FromInput):
 class Mish(FromInput):
     """x * tanh(log(1 + exp(x))) (Misra, 2019)."""
 
+    bounds = "-0.31 or more"
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -123,6 +129,7 @@ class Mish(FromInput):
 class Sigmoid(FromOutput):
     """1 / (1 + exp(-x))."""
 
+    bounds = "from 0 to 1"
     work = 4
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -131,6 +138,7 @@ class Sigmoid(FromOutput):
 class HardSigmoid(FromInput):
     """min(max(x + 3, 0), 6) / 6 (Howard et al., MobileNetV3, 2019)."""
 
+    bounds = "from 0 to 1"
     work = 4
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -139,6 +147,7 @@ class HardSigmoid(FromInput):
 class HardSwish(FromInput):
     """x * min(max(x + 3, 0), 6) / 6 (Howard et al., MobileNetV3, 2019)."""
 
+    bounds = "-0.375 or more"
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -147,6 +156,7 @@ class HardSwish(FromInput):
 class Tanh(FromOutput):
     """The hyperbolic tangent."""
 
+    bounds = "from -1 to 1"
     work = 1
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -155,6 +165,7 @@ class Tanh(FromOutput):
 class ScaledTanh(Elementwise):
     """1.7159 tanh(2x/3), which has f(1) = 1 and f(-1) = -1 (LeCun et al., 1998)."""
 
+    bounds = "from -1.7159 to 1.7159"
     work = 3
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -163,6 +174,7 @@ class ScaledTanh(Elementwise):
 class Softplus(FromInput):
     """log(1 + exp(x))."""
 
+    bounds = "0 or more"
     work = 3
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -172,9 +184,11 @@ class Softmax(FromOutput):
     """exp(x - m) divided by its sum across channels or features: positive values that add up to 1.
 
     m is the largest of them; subtracting it does not change the result but keeps the exponentials in range.
-    The cross-entropy loss includes softmax, so a network that is to be trained ends in its logits.
+    A network that ends in softmax is trained with the logarithm of these probabilities, computed from the
+    layer before.
     """
 
+    criterion = "probabilities"
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 

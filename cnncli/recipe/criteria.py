@@ -18,6 +18,7 @@ CRITERIA: Final[Mapping[str, Criterion]] = {
     each.name: each
     for each in (
         Criterion("cross_entropy", "cross-entropy of logits", smooths=True),
+        Criterion("probabilities", "cross-entropy of probabilities", smooths=True),
         Criterion("distance", "distances, the smallest for the predicted class (LeCun et al., 1998)"),
         Criterion("margin", "lengths of capsules (Sabour, Frosst and Hinton, 2017)"),
     )

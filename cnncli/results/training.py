@@ -17,15 +17,17 @@ Reading: TypeAlias = "Callable[[int, int], None] | None"
 class Epoch:
     """The figures of one epoch, a line of ``metrics.jsonl``.
 
-    ``epoch`` counts from 1. ``train_loss`` and ``train_accuracy`` are means over the epoch's images, measured
-    when each was trained on, while the weights were changing; the loss is the minimized one, with label
-    smoothing and all heads. ``test_loss`` and ``test_accuracy`` are measured on the held-out data after the
-    epoch (:func:`cnncli.training.evaluate.evaluate`). ``lr`` is the learning rate of the last step;
+    ``epoch`` counts from 1. ``objective`` is what is minimized, with label smoothing and all heads;
+    ``train_loss`` and ``train_accuracy`` are of the main head, without smoothing. These three are means over
+    the epoch's images, measured when each was trained on, while the weights were changing. ``test_loss`` and
+    ``test_accuracy`` are the same as these two, of the held-out data after the epoch
+    (:func:`cnncli.training.evaluate.evaluate`). ``lr`` is the learning rate of the last step;
     ``seconds`` is the training time without the evaluation, and ``images_per_second`` follows from it.
     """
 
     epoch: int
     lr: float
+    objective: float
     train_loss: float
     train_accuracy: float
     test_loss: float

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from cnncli.algebra import whole_shape
-from cnncli.diagnostics import counted, listing, usage_error
+from cnncli.diagnostics import CnncliError, counted, listing, usage_error
 from cnncli.graph import Graph, Opened, open_text
+from cnncli.graph.heads import NOT_PROBABILITIES, heads_of, main_head, remarks, with_logits
 from cnncli.language.writer import to_yaml
 from cnncli.layers import shape_text
 from cnncli.network import Network, build_network
@@ -31,7 +32,6 @@ from cnncli.training.runs.resuming import check_position, check_resumable
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import check_trainable
-from cnncli.training.tasks.heads import heads_of, main_head
 from cnncli.training.tasks.objective import check_classes, check_vectors
 
 
@@ -106,7 +106,7 @@ def begin(
     Raises:
         CnncliError: spec, data and settings do not match, or the folder is not empty.
     """
-    graph = opened.graph
+    graph = _trained(opened.graph)
     where = choose_device(device)
     heads = heads_of(graph)
     check_vectors(heads)
@@ -178,7 +178,7 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
 
 
 def _recorded_graph(run: Run) -> Graph:
-    """Return the graph of the spec in the record of a run.
+    """Return the graph of the spec in the record of a run, as it is trained.
 
     Raises:
         CnncliError: it is not a spec, or one for other data than the record says.
@@ -190,7 +190,19 @@ def _recorded_graph(run: Run) -> Graph:
             expected=f"images of {shape_text(graph.input)}",
             received=shape_text(run.record.data.input),
         )
-    return graph
+    return _trained(graph)
+
+
+def _trained(graph: Graph) -> Graph:
+    """Return a graph as it is trained and evaluated: with logits in place of probabilities.
+
+    Raises:
+        CnncliError: an output has probabilities that no loss can be computed from.
+    """
+    faults = [each for each in remarks(graph) if each.code == NOT_PROBABILITIES]
+    if faults:
+        raise CnncliError(each._replace(level="error") for each in faults)
+    return with_logits(graph)
 
 
 def evaluate_module(

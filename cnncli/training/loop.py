@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cnncli.diagnostics import usage_error
+from cnncli.graph.heads import Heads
 from cnncli.recipe.train import Train
 from cnncli.results.training import Epoch, Evaluation, Progress, Trained
 from cnncli.training.data.batches import derived_seed
@@ -24,7 +25,6 @@ from cnncli.training.runs.checkpoint import Checkpoint, Position
 from cnncli.training.runs.resuming import check_position
 from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State, make_plan, make_state
-from cnncli.training.tasks.heads import Heads
 
 
 def seed_weights(seed: int) -> None:
@@ -63,7 +63,7 @@ def train(
 
     Args:
         network: created after :func:`seed_weights`; it is trained in place and ends on ``device``.
-        heads: its outputs, from :func:`~cnncli.training.tasks.heads.heads_of`.
+        heads: its outputs, from :func:`~cnncli.graph.heads.heads_of`.
         dataset: what to learn from, and the held-out part to measure on after every epoch.
         settings: how to train.
         run: created by :func:`~cnncli.training.runs.run.create_run` for these settings and data, or opened
@@ -187,7 +187,7 @@ class _Loop:
         if now - self.reported < self.intervals.report:
             return
         self.reported = now
-        loss, accuracy = self.monitor.means()
+        means = self.monitor.means()
         self.observer.progressed(
             Progress(
                 phase=phase,
@@ -195,8 +195,8 @@ class _Loop:
                 epochs=self.plan.settings.epochs,
                 batch=done,
                 batches=batches,
-                loss=loss,
-                accuracy=accuracy,
+                loss=means.loss,
+                accuracy=means.accuracy,
                 lr=self.rate,
                 images_per_second=self.images_per_second,
             )
@@ -205,13 +205,14 @@ class _Loop:
     def finish_epoch(self, evaluation: Evaluation) -> None:
         """Record a complete epoch: first the checkpoint, then what follows from it."""
         state, position = self.state, self.state.position
-        loss, accuracy = self.monitor.means()
+        means = self.monitor.means()
         self.monitor.check_evaluation(evaluation.loss)
         metrics = Epoch(
             epoch=position.epochs + 1,
             lr=self.plan.rate(position.epochs, position.batches - 1),
-            train_loss=loss,
-            train_accuracy=accuracy,
+            objective=means.objective,
+            train_loss=means.loss,
+            train_accuracy=means.accuracy,
             test_loss=evaluation.loss,
             test_accuracy=evaluation.top1,
             seconds=position.seconds,
@@ -237,9 +238,10 @@ class _Loop:
 
 def step(plan: Plan, state: State, images: Tensor, labels: Tensor, batch: int) -> None:
     """Train on one batch; its figures stay on the device, so nothing waits for them."""
-    loss, scores = plan.objective(state.network(images), labels)
+    objective, loss, scores = plan.objective(state.network(images), labels)
     state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    objective.backward()
     state.optimizer.step()
-    state.losses[batch] = loss.detach()
+    state.objectives[batch] = objective.detach()
+    state.losses[batch] = loss
     state.correct[batch] = (scores.argmax(1) == labels).sum()

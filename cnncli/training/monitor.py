@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -11,6 +12,14 @@ from cnncli.diagnostics import CnncliError, Diagnostic
 from cnncli.training.optimization.optimizers import all_finite
 from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State
+
+
+class Means(NamedTuple):
+    """Means over the images of an epoch so far: what is minimized, and the main head's figures."""
+
+    objective: float
+    loss: float
+    accuracy: float
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -21,22 +30,25 @@ class Monitor:
     state: State
     run: Run
 
-    def means(self) -> tuple[float, float]:
-        """Return loss and accuracy over the images of the epoch so far; waits for the device.
+    def means(self) -> Means:
+        """Return the means over the images of the epoch so far; waits for the device.
 
         Raises:
-            CnncliError: the loss of a batch is not finite.
+            CnncliError: the objective of a batch is not finite.
         """
         done = self.state.position.batches
         if done == 0:
-            return 0.0, 0.0
+            return Means(0.0, 0.0, 0.0)
         sizes = torch.tensor([end - start for start, end in self.plan.bounds[:done]], dtype=torch.float64)
-        losses = self.state.losses[:done].cpu().to(torch.float64)
-        bad = (~torch.isfinite(losses)).nonzero().flatten().tolist()
+        objectives, losses = (
+            figures[:done].cpu().to(torch.float64) for figures in (self.state.objectives, self.state.losses)
+        )
+        bad = (~torch.isfinite(objectives + losses)).nonzero().flatten().tolist()
         if bad:
-            raise self._diverged(f"the loss became {float(losses[bad[0]])}", bad[0])
+            raise self._diverged(f"the loss became {float(objectives[bad[0]] + losses[bad[0]])}", bad[0])
         images = float(sizes.sum())
-        return float(losses @ sizes) / images, int(self.state.correct[:done].sum()) / images
+        correct = int(self.state.correct[:done].sum())
+        return Means(float(objectives @ sizes) / images, float(losses @ sizes) / images, correct / images)
 
     def check_evaluation(self, loss: float) -> None:
         """Check the held-out loss after an epoch.

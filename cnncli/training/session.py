@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from cnncli.graph.heads import Heads
 from cnncli.recipe.train import Train
 from cnncli.results.training import Epoch
 from cnncli.training.data.batches import Feed, batch_bounds, derived_seed, epoch_order, fits
@@ -17,7 +18,6 @@ from cnncli.training.optimization.optimizers import build_optimizer, optimizer_t
 from cnncli.training.optimization.schedule import learning_rate
 from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
 from cnncli.training.runs.weights import fill, network_tensors
-from cnncli.training.tasks.heads import Heads
 from cnncli.training.tasks.objective import Objective, build_objective, check_single_images
 
 
@@ -52,12 +52,14 @@ class Plan:
 class State:
     """What changes: the network, the optimizer, the position.
 
-    ``losses`` (float32) and ``correct`` (int64) have one value for each batch of an epoch, on the device, so
-    that no batch waits for its own figures; those from ``position.batches`` on have no meaning.
+    ``objectives`` and ``losses`` (float32) and ``correct`` (int64) have one value for each batch of an epoch,
+    on the device, so that no batch waits for its own figures; those from ``position.batches`` on have no
+    meaning.
     """
 
     network: nn.Module
     optimizer: Optimizer
+    objectives: Tensor
     losses: Tensor
     correct: Tensor
     position: Position
@@ -72,6 +74,7 @@ class State:
             network=network_tensors(self.network),
             optimizer=optimizer_tensors(self.optimizer, self.network),
             random=random_states(device),
+            objectives=self.objectives[:done].to("cpu", copy=True),
             losses=self.losses[:done].to("cpu", copy=True),
             correct=self.correct[:done].to("cpu", copy=True),
         )
@@ -129,6 +132,7 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
     state = State(
         network=network,
         optimizer=optimizer,
+        objectives=torch.zeros(len(plan.bounds), dtype=torch.float32, device=plan.device),
         losses=torch.zeros(len(plan.bounds), dtype=torch.float32, device=plan.device),
         correct=torch.zeros(len(plan.bounds), dtype=torch.int64, device=plan.device),
         position=Position(),
@@ -140,6 +144,7 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
     restore_optimizer(optimizer, network, checkpoint.optimizer, plan.settings)
     restore_random(checkpoint.random, plan.device)
     done = checkpoint.position.batches
+    state.objectives[:done] = checkpoint.objectives
     state.losses[:done] = checkpoint.losses
     state.correct[:done] = checkpoint.correct
     state.position, state.history = checkpoint.position, checkpoint.history

@@ -9,8 +9,8 @@ from cnncli.algebra import whole, whole_shape
 from cnncli.analysis import check as budgets
 from cnncli.diagnostics import UsageError
 from cnncli.graph import open_spec
+from cnncli.graph.heads import heads_of
 from cnncli.network import build_network
-from cnncli.training.tasks.heads import heads_of
 from cnncli.training.tasks.objective import build_objective, by_head
 from tests.specs.support import COMPUTED, NAMES, SPECS, figures, graph, opened
 

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from cnncli.graph.heads import Head
 from cnncli.recipe.train import Train
 from cnncli.results.training import Epoch, Progress, Trained
 from cnncli.training.data import load as data
@@ -20,7 +21,6 @@ from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.loop import Intervals, seed_weights, train
 from cnncli.training.observer import Observer
 from cnncli.training.runs.run import Run, create_run, open_run
-from cnncli.training.tasks.heads import Head
 
 CPU = torch.device("cpu")
 SPEC = "name: small\n"
@@ -115,7 +115,15 @@ def same_weights(left: nn.Module, right: nn.Module) -> bool:
 def figures(history: tuple[Epoch, ...]) -> list[tuple[float, ...]]:
     """What must be the same however often a run was stopped: all but the times."""
     return [
-        (each.epoch, each.lr, each.train_loss, each.train_accuracy, each.test_loss, each.test_accuracy)
+        (
+            each.epoch,
+            each.lr,
+            each.objective,
+            each.train_loss,
+            each.train_accuracy,
+            each.test_loss,
+            each.test_accuracy,
+        )
         for each in history
     ]
 

@@ -37,7 +37,8 @@ class Position:
 class Checkpoint:
     """The state of a training between two batches; all tensors are on the CPU.
 
-    ``losses`` (float32) and ``correct`` (int64) have one value for each finished batch of the current epoch;
+    ``objectives`` and ``losses`` (float32) and ``correct`` (int64) have one value for each finished batch of
+    the current epoch;
     ``history`` has one entry for each whole epoch. ``random`` has the states of torch's generators:
     ``cpu``, and the device's if it has its own.
     """
@@ -47,13 +48,14 @@ class Checkpoint:
     network: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     random: dict[str, Tensor]
+    objectives: Tensor
     losses: Tensor
     correct: Tensor
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint, replacing ``path`` atomically."""
-    tensors = {"losses": checkpoint.losses, "correct": checkpoint.correct}
+    tensors = {name: getattr(checkpoint, name) for name in ("objectives", "losses", "correct")}
     for group in ("network", "optimizer", "random"):
         tensors |= {f"{group}/{name}": value for name, value in getattr(checkpoint, group).items()}
     metadata = {
@@ -98,6 +100,7 @@ def _parse(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> Checkpoint:
     return Checkpoint(
         position=position,
         history=history,
+        objectives=_figures(tensors, "objectives", position, torch.float32),
         losses=_figures(tensors, "losses", position, torch.float32),
         correct=_figures(tensors, "correct", position, torch.int64),
         **groups,
@@ -123,6 +126,7 @@ def _epoch(value: Any, name: str) -> Epoch:
     return Epoch(
         epoch=whole(found["epoch"], f"{name}.epoch", 1),
         lr=figure("lr"),
+        objective=figure("objective", -_LARGEST_FIGURE),
         train_loss=figure("train_loss", -_LARGEST_FIGURE),
         train_accuracy=share("train_accuracy"),
         test_loss=figure("test_loss", -_LARGEST_FIGURE),

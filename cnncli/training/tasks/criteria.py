@@ -33,6 +33,17 @@ def _cross_entropy(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
     return functional.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
 
 
+def _probabilities(values: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+    """Return -(1 - s) log p[label] - s times the mean of log p, for probabilities that are given as such.
+
+    One that was rounded to 0 counts as the smallest normal number; where a loss is computed from the values
+    before softmax (:func:`cnncli.graph.heads.with_logits`), there is no such bound.
+    """
+    logarithms = values.clamp(min=torch.finfo(values.dtype).tiny).log()
+    losses = functional.nll_loss(logarithms, labels, reduction="none")
+    return (1 - smoothing) * losses - smoothing * logarithms.mean(1)
+
+
 def _unchanged(values: Tensor) -> Tensor:
     return values
 
@@ -62,6 +73,7 @@ def _margin(lengths: Tensor, labels: Tensor, _: float) -> Tensor:
 
 FORMULAS: Final[Mapping[str, Formulas]] = {
     "cross_entropy": Formulas(_cross_entropy, _unchanged),
+    "probabilities": Formulas(_probabilities, _unchanged),
     "distance": Formulas(_distance, torch.neg),
     "margin": Formulas(_margin, _unchanged),
 }

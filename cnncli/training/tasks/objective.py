@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from cnncli.diagnostics import counted, did_you_mean, listing, usage_error
+from cnncli.graph.heads import Heads, head_name, main_head
 from cnncli.language.description import OUTPUT
 from cnncli.layers import shape_text
 from cnncli.recipe.criteria import CRITERIA
 from cnncli.recipe.train import Train
 from cnncli.training.tasks.criteria import FORMULAS
-from cnncli.training.tasks.heads import Heads, main_head
+
+
+class Measured(NamedTuple):
+    """The ``objective`` of a batch, which is minimized, and the main head's ``loss`` and ``scores``.
+
+    Objective and loss are means over the batch; the loss is without label smoothing, as in an evaluation, so
+    that the two can be compared. The scores are [n, classes].
+    """
+
+    objective: Tensor
+    loss: Tensor
+    scores: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +44,19 @@ class Objective:
         """The criterion of the main head."""
         return self.criteria[self.main]
 
-    def __call__(self, output: Tensor | dict[str, Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss (a scalar, mean over the batch) and the main head's scores [n, classes]."""
+    def __call__(self, output: Tensor | dict[str, Tensor], labels: Tensor) -> Measured:
+        """Return what a batch is trained on, and the figures of its main head."""
         outputs = by_head(output)
         terms = [
             self.weights.get(head, 1.0)
             * FORMULAS[self.criteria[head]].losses(values, labels, self.label_smoothing).mean()
             for head, values in outputs.items()
         ]
-        loss = terms[0] if len(terms) == 1 else torch.stack(terms).sum()
-        return loss, FORMULAS[self.main_criterion].scores(outputs[self.main])
+        objective = terms[0] if len(terms) == 1 else torch.stack(terms).sum()
+        values, formulas = outputs[self.main].detach(), FORMULAS[self.main_criterion]
+        alone = len(terms) == 1 and self.weights.get(self.main, 1.0) == 1 and not self.label_smoothing
+        loss = objective.detach() if alone else formulas.losses(values, labels, 0.0).mean()
+        return Measured(objective, loss, formulas.scores(values))
 
 
 def by_head(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
@@ -77,7 +93,7 @@ def _check_smoothing(smoothing: float, criteria: Mapping[str, str]) -> None:
         head, name = others[0]
         smoothing_ones = [each.name for each in CRITERIA.values() if each.smooths]
         raise usage_error(
-            f"label_smoothing has no effect on {_name(head)}, whose criterion is '{name}'",
+            f"label_smoothing has no effect on {head_name(head)}, whose criterion is '{name}'",
             expected=f"label_smoothing: 0, or a head trained with {listing(smoothing_ones, last=' or ')}",
             received=f"label_smoothing: {smoothing:g}",
         )
@@ -135,7 +151,7 @@ def check_vectors(heads: Heads) -> None:
 def _check_vector(head: str, shape: tuple[int, ...]) -> None:
     if len(shape) != 1:
         raise usage_error(
-            f"{_name(head)} outputs {shape_text(shape)}",
+            f"{head_name(head)} outputs {shape_text(shape)}",
             expected="a vector with one value for each class",
             hint="end the network with flatten or globalavgpool, and a linear layer",
         )
@@ -144,13 +160,10 @@ def _check_vector(head: str, shape: tuple[int, ...]) -> None:
 def _check_outputs(head: str, shape: tuple[int, ...], classes: int) -> None:
     _check_vector(head, shape)
     if shape != (classes,):
+        outputs = counted(shape[0], "output")
         raise usage_error(
-            f"{_name(head)} has {counted(shape[0], 'output')}, but the data has {counted(classes, 'class')}",
+            f"{head_name(head)} has {outputs}, but the data has {counted(classes, 'class')}",
             expected=counted(classes, "output"),
-            received=counted(shape[0], "output"),
+            received=outputs,
             hint=f"set classes={classes}, if the spec has this variable",
         )
-
-
-def _name(head: str) -> str:
-    return "the network" if head == OUTPUT else f"head '{head}'"

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from cnncli.diagnostics import UsageError
+from cnncli.graph.heads import Head, Heads
 from cnncli.recipe.train import Train
 from cnncli.training.data.batches import epoch_order
 from cnncli.training.data.dataset import Dataset
@@ -20,10 +21,11 @@ from cnncli.training.loop import train
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import check_trainable
-from cnncli.training.tasks.heads import Head, Heads
 from tests.training.support import (
     CPU,
     HEADS,
+    TWO_HEADS,
+    TwoHeads,
     assert_same_result,
     begin,
     few_digits,
@@ -143,3 +145,16 @@ def test_mistakes_are_found_before_a_folder_is_created(heads: Heads, chosen: Tra
     check_trainable(small_network(), HEADS, few_digits(), settings())
     with pytest.raises(UsageError, match=message):
         check_trainable(small_network(), heads, few_digits(), chosen)
+
+
+def test_training_loss_and_test_loss_are_the_same_quantity(tmp_path: Path) -> None:
+    """At a rate of almost 0 nothing is learned, so on the same images they are equal."""
+    whole = few_digits()
+    same = Dataset(whole.name, whole.classes, whole.train, whole.train)
+    chosen = settings(epochs=1, lr=1e-30, losses={"aux": 0.3, "main": 2.0}, label_smoothing=0.2)
+    torch.manual_seed(0)
+    run = begin(tmp_path / "run", chosen, same)
+    (epoch,) = train(TwoHeads(), TWO_HEADS, same, chosen, run, device=CPU).history
+    assert epoch.train_loss == pytest.approx(epoch.test_loss, rel=1e-5)
+    assert epoch.train_accuracy == epoch.test_accuracy
+    assert epoch.objective > 1.5 * epoch.train_loss

@@ -219,7 +219,11 @@ def test_checkpoint_beyond_the_end_of_an_epoch(tmp_path: Path) -> None:
     path = open_run(tmp_path / "run").checkpoint
     tensors, metadata = read_tensors(path)
     metadata["position"] |= {"batches": 99, "seconds": 1.0}
-    figures = {"losses": torch.zeros(99), "correct": torch.zeros(99, dtype=torch.int64)}
+    figures = {
+        "objectives": torch.zeros(99),
+        "losses": torch.zeros(99),
+        "correct": torch.zeros(99, dtype=torch.int64),
+    }
     write_tensors(path, tensors | figures, metadata)
     with pytest.raises(UsageError, match="after batch 99"):
         resume(tmp_path / "run", settings())

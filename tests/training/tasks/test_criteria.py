@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cnncli.diagnostics import UsageError
 from cnncli.graph import open_text
+from cnncli.graph.heads import Head, heads_of
 from cnncli.layers import KINDS, layer
 from cnncli.layers.shaping import Identity
 from cnncli.network import build_network
@@ -17,7 +18,6 @@ from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.evaluate import evaluate
 from cnncli.training.tasks.criteria import FORMULAS
-from cnncli.training.tasks.heads import Head, heads_of
 from cnncli.training.tasks.objective import build_objective
 from tests.training.support import CPU, settings
 
@@ -27,7 +27,9 @@ DISTANCES = torch.tensor([[3.0, 90.0, 160.0], [90.0, 120.0, 110.0], [0.5, 0.25, 
 
 
 def test_a_kind_with_another_criterion_is_refused() -> None:
-    with pytest.raises(TypeError, match="unknown criterion 'hinge'; known: cross_entropy, distance, margin"):
+    with pytest.raises(
+        TypeError, match="unknown criterion 'hinge'; known: cross_entropy, probabilities, distance, margin"
+    ):
 
         @layer("never_there")
         class Hinge(Identity):
@@ -58,6 +60,27 @@ def test_the_last_layer_that_computes_anything_decides(after: str, criterion: st
 def test_an_output_that_is_the_input_is_taken_for_logits() -> None:
     graph = open_text("input: [10]\nlayers: [identity]").graph
     assert heads_of(graph) == {"output": Head((10,), "cross_entropy")}
+
+
+PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.0, 1.0, 0.0]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_the_loss_of_probabilities_is_that_of_their_logits(smoothing: float) -> None:
+    logits = torch.randn(3, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = FORMULAS["probabilities"].losses(logits.softmax(1), LABELS, smoothing)
+    wanted = FORMULAS["cross_entropy"].losses(logits, LABELS, smoothing)
+    torch.testing.assert_close(found, wanted)
+    assert torch.equal(FORMULAS["probabilities"].scores(PROBABILITIES).argmax(1), LABELS)
+
+
+def test_a_probability_of_zero_has_a_finite_loss() -> None:
+    values = PROBABILITIES.float().requires_grad_()
+    losses = FORMULAS["probabilities"].losses(values, torch.tensor([0, 2, 0]), 0.1)
+    losses.sum().backward()
+    assert torch.isfinite(losses).all()
+    assert values.grad is not None
+    assert torch.isfinite(values.grad).all()
 
 
 def test_distance_is_equation_9_of_lecun() -> None:
@@ -99,7 +122,8 @@ def test_the_last_layer_chooses_the_criterion_of_a_training() -> None:
     assert objective.main_criterion == "distance"
     images = torch.randn(3, 1, 12, 7)
     output = network(images)
-    loss, scores = objective(output, LABELS)
+    minimized, loss, scores = objective(output, LABELS)
+    assert minimized.item() == loss.item()
     assert loss.item() == pytest.approx(FORMULAS["distance"].losses(output, LABELS, 0.0).mean().item())
     assert torch.equal(scores, -output)
 

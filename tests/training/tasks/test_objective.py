@@ -6,8 +6,8 @@ from torch import nn
 from torch.nn import functional
 
 from cnncli.diagnostics import UsageError
+from cnncli.graph.heads import Head, main_head
 from cnncli.training.session import check_trainable
-from cnncli.training.tasks.heads import Head, main_head
 from cnncli.training.tasks.objective import build_objective, check_classes, check_single_images
 from tests.training.support import (
     HEADS,
@@ -26,10 +26,11 @@ def test_one_head_is_cross_entropy() -> None:
     logits = torch.randn(6, 10, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(6)
     objective = build_objective(HEADS, settings(), 10)
-    loss, main = objective(logits, labels)
+    minimized, loss, main = objective(logits, labels)
+    assert minimized.item() == loss.item()
     own = -logits.double().log_softmax(1)[torch.arange(6), labels].mean()
     assert loss.item() == pytest.approx(own.item(), rel=1e-6)
-    assert main is logits
+    assert torch.equal(main, logits)
 
 
 def test_label_smoothing() -> None:
@@ -38,7 +39,9 @@ def test_label_smoothing() -> None:
     objective = build_objective(HEADS, settings(label_smoothing=0.2), 10)
     targets = 0.8 * functional.one_hot(labels, 10) + 0.2 / 10
     expected = -(targets * logits.log_softmax(1)).sum(1).mean()
-    assert objective(logits, labels)[0].item() == pytest.approx(expected.item(), rel=1e-6)
+    minimized, loss, _ = objective(logits, labels)
+    assert minimized.item() == pytest.approx(expected.item(), rel=1e-6)
+    assert loss.item() == pytest.approx(functional.cross_entropy(logits, labels).item(), rel=1e-6)
 
 
 def test_heads_are_weighed_and_the_first_outside_of_training_is_main() -> None:
@@ -47,11 +50,12 @@ def test_heads_are_weighed_and_the_first_outside_of_training_is_main() -> None:
     assert objective.main == "main"
     images, labels = torch.randn(4, *SHAPE), torch.tensor([1, 2, 3, 4])
     output = network.train()(images)
-    loss, main = objective(output, labels)
-    expected = 0.3 * functional.cross_entropy(output["aux"], labels)
-    expected = expected + functional.cross_entropy(output["main"], labels)
-    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
-    assert main is output["main"]
+    minimized, loss, main = objective(output, labels)
+    of_main = functional.cross_entropy(output["main"], labels)
+    expected = 0.3 * functional.cross_entropy(output["aux"], labels) + of_main
+    assert minimized.item() == pytest.approx(expected.item(), rel=1e-6)
+    assert loss.item() == pytest.approx(of_main.item(), rel=1e-6)
+    assert torch.equal(main, output["main"])
 
 
 def test_looking_at_a_network_does_not_touch_it() -> None:

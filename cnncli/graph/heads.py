@@ -1,0 +1,196 @@
+"""The outputs of a network as a training sees them: what trains each, and what it is computed from.
+
+Cross-entropy takes logits. A network that ends in softmax, as lectures and papers draw it, is trained on the
+values before it (:func:`with_logits`): the loss of these is the logarithm of the softmax, computed without an
+exponential that is too large, and the same class is the likeliest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+from cnncli.algebra import product, whole_shape
+from cnncli.diagnostics import Diagnostic
+from cnncli.graph.graph import Graph, Node
+from cnncli.language.description import OUTPUT
+from cnncli.layers.activation import LogSoftmax, Softmax
+from cnncli.layers.joins import Add, Concat
+from cnncli.layers.pooling import GlobalAvgPool
+from cnncli.layers.regularization import Regularizing
+from cnncli.layers.shaping import Identity
+from cnncli.recipe.criteria import DEFAULT_CRITERION
+
+NOT_PROBABILITIES: Final = "not-probabilities"
+"""The code of a diagnostic about a softmax at the end from which no loss can be computed."""
+
+BOUNDED_LOGITS: Final = "bounded-logits"
+"""The code of a diagnostic about an output whose activation leaves out some logits."""
+
+
+class Head(NamedTuple):
+    """An output: its shape for one sample, the name of its criterion, and whether it is for training only."""
+
+    shape: tuple[int, ...]
+    criterion: str = DEFAULT_CRITERION
+    training_only: bool = False
+
+
+Heads: TypeAlias = Mapping[str, Head]
+"""Every output by its name; a network without heads has one, ``output``."""
+
+
+def heads_of(graph: Graph) -> Heads:
+    """Return the heads of a network, in the order of its outputs."""
+    nodes = {node.name: node for node in graph.nodes}
+    return {
+        name: Head(whole_shape(out.shape), _criterion(out.node, nodes), out.training_only)
+        for name, out in graph.outputs.items()
+    }
+
+
+def main_head(heads: Heads) -> str:
+    """Return the name of the head whose accuracy is reported: the first one in inference."""
+    return next(name for name, head in heads.items() if not head.training_only)
+
+
+def head_name(head: str) -> str:
+    """Return what messages call a head."""
+    return "the network" if head == OUTPUT else f"head '{head}'"
+
+
+def with_logits(graph: Graph) -> Graph:
+    """Return the graph with every softmax at the end replaced by the identity, where nothing else reads it.
+
+    The names and parameters of all nodes remain, so weights of one are weights of the other.
+    """
+    nodes = {node.name: node for node in graph.nodes}
+    readers = _readers(graph)
+    removed = set()
+    for output in graph.outputs.values():
+        path = _path(output.node, nodes)
+        last = path[-1] if path else None
+        alone = all(readers[node.name] == 1 for node in path)
+        if last is not None and alone and isinstance(last.layer, Softmax | LogSoftmax):
+            removed.add(last.name)
+    kept = (
+        node._replace(kind=Identity.keyword, layer=Identity()) if node.name in removed else node
+        for node in graph.nodes
+    )
+    return graph._replace(nodes=tuple(kept)) if removed else graph
+
+
+def remarks(graph: Graph) -> Iterator[Diagnostic]:
+    """Yield what a training with cross-entropy would not expect of the outputs, with the place of each.
+
+    Outputs that are maps, a single value, or as many values as the input (a reconstruction), are not those of
+    a classifier.
+    """
+    nodes = {node.name: node for node in graph.nodes}
+    for name, output in graph.outputs.items():
+        if len(output.shape) != 1 or output.shape[0] in (1, product(graph.input)):
+            continue
+        path = _path(output.node, nodes)
+        last = path[-1] if path else None
+        if last is None:
+            continue
+        if isinstance(last.layer, Softmax | LogSoftmax):
+            yield from _softmax_remarks(name, path, last)
+        elif isinstance(last.layer, Add | Concat) and _joins_probabilities(last, nodes):
+            yield Diagnostic(
+                BOUNDED_LOGITS,
+                f"{head_name(name)} ends in '{last.kind}' of probabilities",
+                last.location,
+                "logits, which cross-entropy takes, of any size and sign",
+                hint=f"move softmax after '{last.kind}'",
+                level="warning",
+            )
+        elif last.layer.bounds:
+            yield Diagnostic(
+                BOUNDED_LOGITS,
+                f"{head_name(name)} ends in '{last.kind}', whose values are {last.layer.bounds}",
+                last.location,
+                "logits, which cross-entropy takes, of any size and sign",
+                hint="end in the layer before it, or in softmax",
+                level="warning",
+            )
+
+
+def _softmax_remarks(head: str, path: tuple[Node, ...], last: Node) -> Iterator[Diagnostic]:
+    dropping = next((node for node in path[:-1] if not _moves(node)), None)
+    if dropping is not None:
+        yield Diagnostic(
+            NOT_PROBABILITIES,
+            f"{head_name(head)} has '{dropping.kind}' after '{last.kind}'",
+            dropping.location,
+            "probabilities that add up to 1 in training too",
+            hint=f"move '{dropping.kind}' before '{last.kind}'",
+            level="warning",
+        )
+    classes, values = last.output_shape[0], product(path[0].output_shape)
+    if classes != values:
+        yield Diagnostic(
+            NOT_PROBABILITIES,
+            f"{head_name(head)} has {values} values, but its '{last.kind}' is over {classes} channels",
+            last.location,
+            "probabilities of all classes, which add up to 1",
+            hint=f"flatten before '{last.kind}'",
+            level="warning",
+        )
+
+
+def _joins_probabilities(node: Node, nodes: Mapping[str, Node]) -> bool:
+    paths = (_path(name, nodes) for name in node.inputs)
+    return any(path and isinstance(path[-1].layer, Softmax) for path in paths)
+
+
+def _criterion(name: str, nodes: Mapping[str, Node]) -> str:
+    """Return the criterion of the last layer that computes anything.
+
+    The mean of probabilities over all positions is one of them too.
+    """
+    path = _path(name, nodes)
+    if not path:
+        return DEFAULT_CRITERION
+    if isinstance(path[-1].layer, GlobalAvgPool):
+        before = _path(path[-1].inputs[0], nodes)
+        if before and isinstance(before[-1].layer, Softmax):
+            return Softmax.criterion
+    return path[-1].layer.criterion
+
+
+def _path(name: str, nodes: Mapping[str, Node]) -> tuple[Node, ...]:
+    """Return the nodes from an output back to the last one that computes anything, or that joins.
+
+    Layers that only move values, such as ``reshape``, or act in training only, such as ``dropout``, compute
+    nothing. If no layer computes anything, the result is empty.
+    """
+    path = []
+    node = nodes.get(name)
+    while node is not None:
+        path.append(node)
+        if node.layer.joins or not _computes_nothing(node):
+            return tuple(path)
+        node = nodes.get(node.inputs[0])
+    return ()
+
+
+def _computes_nothing(node: Node) -> bool:
+    return node.layer.operations(node.input_shape, node.output_shape) == 0
+
+
+def _moves(node: Node) -> bool:
+    """Return whether a node that computes nothing moves its values in training too."""
+    return not isinstance(node.layer, Regularizing)
+
+
+def _readers(graph: Graph) -> Mapping[str, int]:
+    """Return for every node how many nodes and outputs read it."""
+    readers = dict.fromkeys((node.name for node in graph.nodes), 0)
+    for name in (
+        *(name for node in graph.nodes for name in node.inputs),
+        *(output.node for output in graph.outputs.values()),
+    ):
+        if name in readers:
+            readers[name] += 1
+    return readers
