@@ -32,6 +32,7 @@ from cnncli.language.parsing import parse
 from cnncli.language.scope import Scope
 from cnncli.language.sections import Budget, Paper
 from cnncli.language.tree import Entries, describe
+from cnncli.language.usage import note_unread
 from cnncli.layers import KindVocabulary, Shape
 from cnncli.layers.geometry.sliding import axis_symbols
 from cnncli.layers.plugins import load_installed
@@ -139,6 +140,7 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
         return None
     if not graph.unknowns:
         faults.note(*remarks(graph))
+    _note_unused(document, faults)
     graph = graph._replace(notes=faults.notes)
     return Opened(document, graph, train, budget, paper, frozenset(in_numbers))
 
@@ -218,6 +220,20 @@ def _section(record: type[R], document: Document, faults: Faults, in_numbers: se
             return None
     in_numbers.add(record.keyword)
     return _section(record, document._replace(scope=document.numbers, unknown=()), faults, in_numbers)
+
+
+def _note_unused(document: Document, faults: Faults) -> None:
+    """Note the variables that this file, or an override, sets and that nothing reads.
+
+    A variable of a base may be read there only: this file can replace the layers that did.
+    """
+    variables = document.section("vars")
+    read = document.scope.read
+    if not isinstance(variables, Entries) or read >= variables.keys():
+        return
+    own = {name for name, key in variables.keys_at.items() if key.location.source is document.source}
+    mine = own | document.overridden
+    note_unread([name for name in variables if name in mine - read], document.entries, faults)
 
 
 def _check_losses(document: Document, graph: Graph, faults: Faults) -> None:

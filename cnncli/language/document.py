@@ -25,6 +25,7 @@ from cnncli.language.files import SUFFIXES, checked_path, neighbors, resolved
 from cnncli.language.parsing import parse
 from cnncli.language.scope import Scope, interpolate
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
+from cnncli.language.usage import check_new_variables
 from cnncli.limits import MAX_EXTENDS, MAX_FILE_BYTES
 
 _SECTIONS: Final[dict[str, tuple[type, str]]] = {
@@ -47,7 +48,7 @@ class Document(NamedTuple):
 
     ``at_fault`` are sections with the wrong form or a misspelled name: they are missing, but were already
     reported. ``unknown`` are the variables that are symbols in ``scope``; in ``numbers`` they have the
-    numbers of the spec.
+    numbers of the spec. ``overridden`` are the names that overrides set.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Document(NamedTuple):
     at_fault: frozenset[str]
     numbers: Scope
     unknown: tuple[str, ...] = ()
+    overridden: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return f"<Document {self.source.name}: {', '.join(self.entries)}>"
@@ -111,7 +113,8 @@ def _document(
     name = _name(entries, source, numbers, faults)
     if unknown:
         scope = Scope.with_unknown(_checked_unknown(own, unknown, numbers, source), unknown)
-    return Document(name, source, entries, scope, at_fault, numbers, tuple(dict.fromkeys(unknown)))
+    names = frozenset(text.partition("=")[0].strip() for text in given)
+    return Document(name, source, entries, scope, at_fault, numbers, tuple(dict.fromkeys(unknown)), names)
 
 
 def _checked_unknown(own: Entries | None, unknown: Sequence[str], scope: Scope, source: Source) -> Entries:
@@ -213,7 +216,9 @@ def _merged(
     base, below = _base(written, path, chain, faults)
     _note_other_axes(base.get("input"), sections.get("input"), faults)
     # Without a name of its own, a spec has the name of its file, not that of its base.
-    return base.without("name").merged(sections).without("extends"), at_fault | below
+    merged = base.without("name").merged(sections).without("extends")
+    check_new_variables(base, sections, merged, faults)
+    return merged, at_fault | below
 
 
 def _note_other_axes(base: Value | None, own: Value | None, faults: Faults) -> None:

@@ -16,6 +16,8 @@ from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 from cnncli.limits import MAX_FILE_BYTES, MAX_FILE_DEPTH, MAX_FILE_VALUES
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_WITH_LAYERS: Final = frozenset({"layers", "heads", "blocks"})
+"""The sections in which layers are written."""
 _EXPRESSION: Final = r"\w\[$"
 # Directives only serve tags. libyaml compares each with all before it: a file of them would take hours.
 _DIRECTIVE: Final = r"(?:\A|[\n\r\x85\u2028\u2029])%(?!YAML\b)"
@@ -139,7 +141,17 @@ class _Builder:
             message = f"'*{name}' refers to a value that contains it"
             raise _error("alias", message, self._at(event), "an anchor on a value that ends before its alias")
         self._count(value.size, self._at(event))
+        if self._is_among_layers() and _has_mapping(value):
+            message = f"'*{name}' makes new layers with weights of their own, as '&{name}' does"
+            self._faults.note(Diagnostic("alias", message, self._at(event), level="note"))
         self._put(value)
+
+    def _is_among_layers(self) -> bool:
+        """Return whether the next value is in a list in a section with layers: a layer, or a branch."""
+        if len(self._stack) < 2 or self._stack[-1].is_mapping or not self._stack[0].is_mapping:
+            return False
+        section = self._stack[0].values[-1]
+        return isinstance(section, Scalar) and section.text in _WITH_LAYERS
 
     def _count(self, values: int, where: Location) -> None:
         """Count more values, written ones and those from aliases."""
@@ -203,6 +215,11 @@ class _Builder:
         start, end = event.start_mark, event.end_mark
         width = end.column - start.column if end.line == start.line else 1
         return Location(self.source, start.line + 1, start.column + 1, max(width, 1))
+
+
+def _has_mapping(value: Value) -> bool:
+    """Return whether a value is or contains a mapping, as layers with arguments do."""
+    return isinstance(value, Entries) or (isinstance(value, Items) and any(map(_has_mapping, value)))
 
 
 def _error(code: str, message: str, where: Location, expected: str, hint: str = "") -> SpecError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -30,7 +31,7 @@ from cnncli.limits import MAX_CHAIN, MAX_COMPUTED, MAX_DIGITS, MAX_LIST, MAX_TEX
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+(_[0-9]+)*\Z")
 _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\Z")
-_INTERPOLATION: Final = r"\$(?:(\$)|\{(\w+)\}|(\w+))"
+INTERPOLATION: Final = r"\$(?:(\$)|\{(\w+)\}|(\w+))"
 TRUE_WORDS: Final = frozenset({"true", "yes", "on"})
 FALSE_WORDS: Final = frozenset({"false", "no", "off"})
 
@@ -72,6 +73,7 @@ class Scope(Mapping[str, Argument]):
         self._own: dict[str, Argument] = dict(values or {})
         self._parent = parent
         self._results: dict[str, Result] = {}
+        self._read: set[str] = set()
         self._unknown: frozenset[str] = frozenset()
         self._shared: _Shared = parent._shared if parent is not None else _Shared()
 
@@ -114,6 +116,11 @@ class Scope(Mapping[str, Argument]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    @property
+    def read(self) -> AbstractSet[str]:
+        """The names of this scope whose values were needed so far."""
+        return self._read
+
     def result(self, name: str) -> Result:
         """Return the value of a name in an expression.
 
@@ -155,6 +162,7 @@ class Scope(Mapping[str, Argument]):
     @contextmanager
     def _reads(self, name: str) -> Iterator[None]:
         """Note that a name is being evaluated, to detect one that needs its own value."""
+        self._read.add(name)
         key = (id(self), name)
         where = self._own[name].location
         reading = self._shared.reading
@@ -213,7 +221,7 @@ def interpolate(scalar: Scalar, scope: Scope) -> str:
             # The error is this use of the variable, not the variable.
             raise SpecError(fault._replace(location=where)) from None
 
-    text = re.sub(_INTERPOLATION, replacement, scalar.text)
+    text = re.sub(INTERPOLATION, replacement, scalar.text)
     if len(text) > MAX_TEXT:
         expected = f"at most {MAX_TEXT:,} characters"
         raise SpecError(Diagnostic("limit", "this string becomes too long", scalar.location, expected))
