@@ -28,7 +28,7 @@ def no_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_columns")
 def test_a_pipe_shortens_no_number_and_leaves_out_nothing() -> None:
     heading = next(line for line in lines("inspect", "resnet50", "--receptive-field") if "kind" in line)
-    assert heading.split()[-3:] == ["parameters", "MACs", "neurons"]
+    assert heading.split()[-4:] == ["parameters", "MACs", "neurons", "values"]
     total = next(line for line in lines("inspect", "resnet50") if line.startswith("total"))
     assert "25,557,032" in total
 

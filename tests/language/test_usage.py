@@ -92,7 +92,7 @@ def test_an_override_of_one_that_nothing_uses(tmp_path: Path) -> None:
 
 
 def test_an_override_of_one_that_does_not_exist() -> None:
-    for how in ({"overrides": "clases=5"}, {"overrides": {"clases": 5}}, {"clases": 5}):
+    for how in ({"overrides": "n_classes=5"}, {"overrides": {"n_classes": 5}}, {"n_classes": 5}):
         with pytest.raises(UsageError) as caught:
             cnncli.loads(BASE, **how)
         assert caught.value.diagnostics[0].hint == "did you mean 'classes'?"
@@ -114,11 +114,11 @@ def misspelled(path: Path) -> Diagnostic:
 
 
 def test_a_misspelled_variable_of_a_base(tmp_path: Path) -> None:
-    found = misspelled(files(tmp_path, own="extends: resnet18\nvars: {clases: 5}"))
-    assert found.message == "'clases' is not a variable of the base, and nothing uses it"
+    found = misspelled(files(tmp_path, own="extends: resnet18\nvars: {n_classes: 5}"))
+    assert found.message == "'n_classes' is not a variable of the base, and nothing uses it"
     assert found.hint == "did you mean 'classes'?"
     assert found.location is not None
-    assert under(found.location) == "clases"
+    assert under(found.location) == "n_classes"
 
 
 def test_a_base_without_variables(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_base_without_variables(tmp_path: Path) -> None:
 
 
 def test_in_the_middle_of_a_chain(tmp_path: Path) -> None:
-    middle = "extends: base.yaml\nvars: {clases: 5}"
+    middle = "extends: base.yaml\nvars: {n_classes: 5}"
     own = files(tmp_path, base=BASE, middle=middle, own="extends: middle.yaml\nvars: {width: 2}")
     found = misspelled(own)
     assert found.location is not None
