@@ -196,3 +196,8 @@ MAX_RECORD_BYTES: Final = 32 << 20
 
 MAX_ENVIRONMENTS: Final = 10_000
 """Changes of the machine that a run records."""
+
+# -- data ------------------------------------------------------------------------------------------------
+
+MAX_PICTURE_PIXELS: Final = 1 << 27
+"""Pixels of one image file, 11,585 x 11,585; decoding them takes 3.5 GiB, which must be available too."""

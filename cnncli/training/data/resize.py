@@ -17,6 +17,8 @@ from cnncli.training.data.room import ensure_memory
 
 _CHUNK_VALUES: Final = 1 << 24
 """Values that are 32-bit floats at a time: 64 MiB."""
+_LUMA_VALUES: Final = 1 << 20
+"""Values that are 32-bit integers at a time."""
 
 
 def conform(images: Tensor, shape: tuple[int, ...], resize: str) -> tuple[Tensor, tuple[str, ...]]:
@@ -31,7 +33,7 @@ def conform(images: Tensor, shape: tuple[int, ...], resize: str) -> tuple[Tensor
         resize: a name in :data:`RULES`.
 
     Raises:
-        UsageError: the images cannot be converted to that shape.
+        UsageError: the images cannot be converted to that shape, or memory does not suffice.
     """
     received = tuple(images.shape[1:])
     if received == shape:
@@ -40,6 +42,9 @@ def conform(images: Tensor, shape: tuple[int, ...], resize: str) -> tuple[Tensor
         return _flattened(images, shape[0])
     if len(shape) == 3 and len(received) == 3:
         what = f"{shape_text(received)} images"
+        needed = len(images) * math.prod(shape)
+        needed += min(_step(received, shape), len(images)) * resizing_memory(received, shape)
+        ensure_memory(needed, f"{len(images)} images of {shape_text(shape)}")
         return resize_images(images, shape, resize), resize_notes(what, received, shape, resize)
     raise usage_error(
         f"the data has the shape {shape_text(received)}, but the spec's input is {shape_text(shape)}",
@@ -78,22 +83,37 @@ def resize_images(images: Tensor, shape: tuple[int, ...], resize: str) -> Tensor
         uint8 [N, *shape]; the argument itself if it already has that shape.
 
     Raises:
-        UsageError: channels cannot be converted, images are too large to pad, or memory does not suffice.
+        UsageError: channels cannot be converted, or images are too large to pad.
     """
     received = tuple(images.shape[1:])
     if received == shape:
         return images
     _check_channels(received[0], shape[0])
     rule = RULES[resize]
-    ensure_memory(len(images) * math.prod(shape), f"{len(images)} images of {shape_text(shape)}")
+    step = _step(received, shape)
     resized = torch.empty((len(images), *shape), dtype=torch.uint8)
-    step = max(1, _CHUNK_VALUES // max(math.prod(received), math.prod(shape)))
     for start in range(0, len(images), step):
         chunk = images[start : start + step]
         if shape[0] == 1 and received[0] == 3:
             chunk = _luma(chunk)
         resized[start : start + step] = rule(chunk, shape[1:])  # one channel broadcasts to all
     return resized
+
+
+def _step(received: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    """Return how many images to resize at a time."""
+    return max(1, _CHUNK_VALUES // max(math.prod(received), math.prod(shape)))
+
+
+def resizing_memory(received: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    """Return the bytes that :func:`resize_images` takes at most for one image, besides the bytes of both.
+
+    Interpolation works along the rows first, so between the two there are images of the old height and the
+    new width.
+    """
+    channels = min(received[0], shape[0])
+    pixels = received[1] * received[2] + received[1] * shape[2] + 2 * shape[1] * shape[2]
+    return 4 * channels * pixels + (received[0] != channels) * received[1] * received[2]
 
 
 def resize_notes(
@@ -123,9 +143,12 @@ def _check_channels(received: int, wanted: int) -> None:
 
 def _luma(images: Tensor) -> Tensor:
     """Return gray [N, 1, H, W] of color [N, 3, H, W]: 0.299 R + 0.587 G + 0.114 B, in fixed point."""
-    red, green, blue = images.to(torch.int32).split(1, dim=1)
-    gray: Tensor = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
-    return gray.to(torch.uint8)
+    gray = images.new_empty((len(images), 1, *images.shape[2:]))
+    rows = max(1, _LUMA_VALUES // max(1, images[:, :, :1].numel()))
+    for start in range(0, images.shape[2], rows):
+        red, green, blue = images[:, :, start : start + rows].to(torch.int32).split(1, dim=1)
+        gray[:, :, start : start + rows] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
+    return gray
 
 
 def _stretched(images: Tensor, size: tuple[int, ...]) -> Tensor:

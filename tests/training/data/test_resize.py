@@ -98,8 +98,11 @@ def test_signals_are_not_resized() -> None:
 
 def test_too_little_memory_is_an_error_before_it_is_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "available_memory", lambda: 10 * 2**20)
-    with pytest.raises(UsageError, match=r"300 images of 1x256x256 would take 18\.8 MiB of memory"):
-        resize_images(torch.zeros((300, 1, 2, 2), dtype=torch.uint8), (1, 256, 256), "stretch")
+    # 18.8 MiB of bytes, and the floats of 256 images at a time: 2 images of 256x256, rows of 2x256, and 2x2.
+    needed = 300 * 256 * 256 + 256 * 4 * (2 * 256 * 256 + 2 * 256 + 2 * 2)
+    with pytest.raises(UsageError, match="300 images of 1x256x256 would take") as caught:
+        conform(torch.zeros((300, 1, 2, 2), dtype=torch.uint8), (1, 256, 256), "stretch")
+    assert caught.value.diagnostics[0].received == readable_bytes(needed)
 
 
 def test_available_memory_is_plausible() -> None:

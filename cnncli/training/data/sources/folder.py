@@ -12,7 +12,8 @@ from cnncli.diagnostics import Diagnostic, UsageError, listing, usage_error
 from cnncli.limits import MAX_FILES_NAMED
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.holdout import held_out
-from cnncli.training.data.sources.pictures import SUFFIXES, Pictures
+from cnncli.training.data.sources.decoding import FORMATS
+from cnncli.training.data.sources.pictures import Pictures
 
 _TEST_NAMES = ("test", "val", "valid", "validation")
 
@@ -146,7 +147,7 @@ def _files(
         images = [path for path in files if _is_image(path)]
         ignored += [path for path in files if not _is_image(path) and not path.name.startswith(".")]
         if not images:
-            faults.append(Diagnostic("usage", f"{folder / name} has no images", expected=", ".join(SUFFIXES)))
+            faults.append(Diagnostic("usage", f"{folder / name} has no images", expected=", ".join(FORMATS)))
         paths += images
         labels += [numbers[name]] * len(images)
     if faults:
@@ -155,7 +156,7 @@ def _files(
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in FORMATS and not path.name.startswith(".") and path.is_file()
 
 
 def _ignored_notes(ignored: Sequence[Path]) -> tuple[str, ...]:

@@ -7,12 +7,15 @@ byte), the number of axes, each axis as a big-endian 32-bit number, then the val
 from __future__ import annotations
 
 import gzip
+import math
+import os
 import re
 import struct
 import zlib
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,6 +35,8 @@ _TYPES = {
     0x0E: "64-bit float",
 }
 _UNSIGNED_BYTE = 0x08
+_DEFLATE_RATIO = 1032  # of deflate: 258 bytes for 2 bits
+_CHUNK = 1 << 20
 _AXES = {"images": 3, "labels": 1}
 _EXPECTED = "train-images-idx3-ubyte, train-labels-idx1-ubyte and the same for t10k, each with or without .gz"
 
@@ -92,6 +97,7 @@ def _part(images: Path, labels: Path) -> Part:
             expected="one label for each image",
             hint=f"both files in {images.parent} must come from the same data set",
         )
+    ensure_memory(8 * len(numbers), f"{labels}: {counted(len(numbers), 'label')}")
     return Part(pixels.unsqueeze(1), numbers.to(torch.int64))
 
 
@@ -110,18 +116,21 @@ def read(path: Path, what: str) -> Tensor:
     """
     try:
         with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
             zipped = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             if not zipped:
-                return _values(file, path, what)
+                return _values(file, path, what, size)
             with gzip.GzipFile(fileobj=file) as stream:
-                return _values(stream, path, what)
+                return _values(stream, path, what, size * _DEFLATE_RATIO)
     except EOFError as error:
         raise _damaged(path, "the gzip stream ends early") from error
     except (gzip.BadGzipFile, zlib.error) as error:
         raise _damaged(path, str(error)) from error
     except OSError as error:
         raise usage_error(f"cannot read {path}: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise usage_error(f"{path} does not fit into memory") from error
 
 
 class _Stream(Protocol):
@@ -130,8 +139,29 @@ class _Stream(Protocol):
     def read(self, size: int, /) -> bytes:
         """Return ``size`` bytes, or fewer at the end."""
 
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        """Fill a part of ``buffer`` and return how many bytes, 0 at the end."""
 
-def _values(stream: _Stream, path: Path, what: str) -> Tensor:
+
+def _values(stream: _Stream, path: Path, what: str, most: int) -> Tensor:
+    """Return the values of a stream that has at most ``most`` bytes."""
+    shape = _shape(stream, path, what)
+    count = math.prod(shape)
+    stated = f"the header states {shape_text(shape)} = {count} values"
+    if count > most:
+        raise _damaged(path, f"{stated}, but the file holds at most {most:,} bytes")
+    if count == 0:
+        raise usage_error(f"{path} is empty", expected="at least one value", received=shape_text(shape))
+    ensure_memory(count, f"{path}: {shape_text(shape)} bytes")
+    values = np.empty(count, dtype=np.uint8)
+    done = _filled(stream, values.data)
+    if done < count or stream.read(1):
+        raise _damaged(path, f"{stated}, but it has {done if done < count else 'more'}")
+    return torch.from_numpy(values).reshape(shape)
+
+
+def _shape(stream: _Stream, path: Path, what: str) -> tuple[int, ...]:
+    """Return the shape that the header states."""
     head = stream.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES:
         raise usage_error(
@@ -145,22 +175,21 @@ def _values(stream: _Stream, path: Path, what: str) -> Tensor:
             expected=f"unsigned bytes on {_AXES[what]} axes",
             received=f"{_TYPES[head[2]]} values on {head[3]} axes",
         )
-    sizes_bytes = stream.read(4 * head[3])
-    if len(sizes_bytes) < 4 * head[3]:
+    sizes = stream.read(4 * head[3])
+    if len(sizes) < 4 * head[3]:
         raise _damaged(path, "the header is incomplete")
-    shape = struct.unpack(f">{head[3]}I", sizes_bytes)
-    count = 1
-    for size in shape:
-        count *= size
-    ensure_memory(count, f"{path}: {shape_text(shape)} bytes")
-    # One byte more than stated shows whether there are too many, without reading them all.
-    values = stream.read(count + 1)
-    if len(values) != count:
-        received = f"{len(values)}" if len(values) < count else "more"
-        raise _damaged(path, f"the header states {shape_text(shape)} = {count} values, but it has {received}")
-    if count == 0:
-        raise usage_error(f"{path} is empty", expected="at least one value", received=shape_text(shape))
-    return torch.frombuffer(bytearray(values), dtype=torch.uint8).reshape(shape)
+    return struct.unpack(f">{head[3]}I", sizes)
+
+
+def _filled(stream: _Stream, buffer: memoryview) -> int:
+    """Read until ``buffer`` is full or the stream ends; return the number of bytes."""
+    done = 0
+    while done < len(buffer):
+        read = stream.readinto(buffer[done : done + _CHUNK])
+        if not read:
+            break
+        done += read
+    return done
 
 
 def _damaged(path: Path, why: str) -> UsageError:

@@ -1,4 +1,4 @@
-"""Decoding image files into one tensor of bytes, several at a time; notes count each kind of conversion."""
+"""Image files as one tensor of bytes, decoded several at a time; notes count each kind of conversion."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
-from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, usage_error
+from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, shortened, usage_error
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_FILES_NAMED
-from cnncli.training.data.resize import conform, resize_images, resize_notes
-from cnncli.training.data.room import ensure_memory
+from cnncli.training.data.resize import conform, resize_images, resize_notes, resizing_memory
+from cnncli.training.data.room import Room, available_memory, ensure_memory
+from cnncli.training.data.sources.decoding import (
+    Remarks,
+    decoded,
+    decoding_memory,
+    named,
+    opened,
+)
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
-
-_GRAY = {"1", "L", "LA", "La"}
-_COLOR = {"RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "CMYK", "YCbCr", "HSV", "LAB"}
-_TRANSPARENT = {"LA", "La", "PA", "RGBA", "RGBa"}
-_ORIENTATION = 0x0112  # the EXIF tag for the rotation of a photograph
-_AHEAD = 256  # images decoded before those in front of them are stored
+_AHEAD: Final = 256
+"""Images decoded before those in front of them are counted."""
 
 
-class _Picture(NamedTuple):
-    """The pixels of a file, uint8 [C, H, W] with C 1 or 3, and how they were converted."""
+class _Done(NamedTuple):
+    """What was done to an image, and what its decoder warned about."""
 
-    pixels: Tensor
     changes: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 class Pictures(NamedTuple):
@@ -75,100 +76,82 @@ class Pictures(NamedTuple):
             UsageError: with one diagnostic for each file that cannot be read or converted.
         """
         images = torch.empty((len(self.paths), *self.shape), dtype=torch.uint8)
+        available = available_memory()
+        room = Room(None if available is None else available - images.nbytes)
+        remarks = Remarks()
         faults: list[Diagnostic] = []
         changes: Counter[str] = Counter()
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            for index, picture in enumerate(_in_order(pool, self._one, self.paths)):
-                if isinstance(picture, CnncliError):
-                    faults += picture.diagnostics
+        warned: list[str] = []
+
+        def read_one(index: int) -> _Done | CnncliError:
+            return self._read_one(self.paths[index], images[index], room, remarks)
+
+        with remarks.kept(), ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            for index, done in enumerate(_in_order(pool, read_one, len(self.paths))):
+                if isinstance(done, CnncliError):
+                    faults += done.diagnostics
                 else:
-                    images[index] = picture.pixels
-                    changes.update(picture.changes)
+                    changes.update(done.changes)
+                    warned += [f"{self.paths[index]}: {remark}" for remark in done.remarks[:1]]
                 if progress is not None:
                     progress(index + 1, len(self.paths))
         if faults:
             raise UsageError(_cut(faults))
-        notes = _notes(changes, len(self.paths))
+        notes = (*_notes(changes, len(self.paths)), *_warnings(warned))
         if self.flat:
             flattened, note = conform(images, (math.prod(self.shape),), self.resize)
             return flattened, (*notes, *note)
         return images, notes
 
-    def _one(self, path: Path) -> _Picture | CnncliError:
-        """Return the image of a file, converted; or an error, to be reported together with others."""
+    def _read_one(self, path: Path, place: Tensor, room: Room, remarks: Remarks) -> _Done | CnncliError:
+        """Read a file into its ``place``, uint8 [*shape]; return an error to report it with others."""
         try:
-            picture = _decode(path)
-            received = tuple(picture.pixels.shape)
-            if self.flat and received[1:] != self.shape[1:]:
-                ours, first = shape_text(received[1:]), shape_text(self.shape[1:])
-                raise usage_error(
-                    f"has {ours} pixels, but the first image has {first}",
-                    hint="a spec whose input is a vector needs images of one size",
-                )
-            pixels = resize_images(picture.pixels.unsqueeze(0), self.shape, self.resize)[0]
+            with (
+                remarks.of_this_thread() as heard,
+                named(path),
+                opened(path) as image,
+                room.reserved(self._memory(image), f"decoding {image.width} x {image.height} pixels"),
+            ):
+                pixels, changes = decoded(image)
+                image.close()
+                received = tuple(pixels.shape)
+                self._check_size(received)
+                place[...] = resize_images(pixels.unsqueeze(0), self.shape, self.resize)[0]
         except CnncliError as error:
-            return UsageError(
-                found._replace(message=f"{path}: {found.message}") for found in error.diagnostics
-            )
+            return error
         # Sizes may differ from file to file, so the notes do not name the original size.
-        done = resize_notes("", received, self.shape, self.resize)
-        return _Picture(pixels, (*picture.changes, *(note.strip() for note in done)))
+        resized = resize_notes("", received, self.shape, self.resize)
+        return _Done((*changes, *(note.strip() for note in resized)), tuple(heard))
+
+    def _memory(self, image: Image.Image) -> int:
+        """Return the bytes that reading an opened image takes at most."""
+        turns = ((3, image.height, image.width), (3, image.width, image.height))  # rotated or not
+        resizing = max(resizing_memory(turn, self.shape) for turn in turns)
+        return decoding_memory(image) + resizing + math.prod(self.shape)
+
+    def _check_size(self, received: tuple[int, ...]) -> None:
+        if self.flat and received[1:] != self.shape[1:]:
+            ours, first = shape_text(received[1:]), shape_text(self.shape[1:])
+            raise usage_error(
+                f"has {ours} pixels, but the first image has {first}",
+                hint="a spec whose input is a vector needs images of one size",
+            )
 
 
 def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[Path], _Picture | CnncliError], paths: tuple[Path, ...]
-) -> Iterator[_Picture | CnncliError]:
-    """Yield as ``map`` does, but decode only a limited number of images ahead."""
-    for start in range(0, len(paths), _AHEAD):
-        yield from pool.map(work, paths[start : start + _AHEAD])
-
-
-def _decode(path: Path) -> _Picture:
-    try:
-        with Image.open(path) as opened:
-            opened.load()
-            return _pixels(opened)
-    except UnidentifiedImageError as error:
-        raise usage_error("not an image that can be read") from error
-    except Image.DecompressionBombError as error:
-        raise usage_error(f"too large: {error}") from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        if isinstance(error, CnncliError):
-            raise
-        raise usage_error(f"cannot be read: {error}") from error
-
-
-def _pixels(image: Image.Image) -> _Picture:
-    changes = []
-    if image.getexif().get(_ORIENTATION, 1) != 1:
-        image = ImageOps.exif_transpose(image)
-        changes.append("rotated according to EXIF")
-    if getattr(image, "n_frames", 1) > 1:
-        changes.append("with several frames, of which the first was used")
-    if image.mode in _TRANSPARENT or "transparency" in image.info:
-        changes.append("with transparency, which was removed")
-    if image.mode.startswith("I;16"):
-        changes.append("of 16 bits, rounded to 8")
-        values = np.asarray(image).astype(np.uint32)
-        array = ((values + 128) // 257).astype(np.uint8)
-    elif image.mode in _GRAY:
-        array = np.array(image.convert("L"))
-    elif image.mode in _COLOR:
-        # Through RGBA, because Pillow warns when a palette's transparency is lost directly.
-        array = np.array((image.convert("RGBA") if "transparency" in image.info else image).convert("RGB"))
-    else:
-        raise usage_error(f"pixels of mode {image.mode}", expected="gray or color of 8 or 16 bits")
-    pixels = torch.from_numpy(array)
-    return _Picture(pixels.unsqueeze(0) if pixels.ndim == 2 else pixels.movedim(-1, 0), tuple(changes))
+    pool: ThreadPoolExecutor, work: Callable[[int], _Done | CnncliError], count: int
+) -> Iterator[_Done | CnncliError]:
+    """Yield the results for 0, 1, ... in this order, but work only a limited number ahead."""
+    for start in range(0, count, _AHEAD):
+        yield from pool.map(work, range(start, min(start + _AHEAD, count)))
 
 
 def _shape_for_vector(first: Path, features: int) -> tuple[int, int, int]:
-    try:
-        channels, height, width = _decode(first).pixels.shape
-    except CnncliError as error:
-        raise UsageError(
-            found._replace(message=f"{first}: {found.message}") for found in error.diagnostics
-        ) from error
+    remarks = Remarks()
+    with remarks.kept(), remarks.of_this_thread(), named(first), opened(first) as image:
+        what = f"decoding {image.width} x {image.height} pixels"
+        ensure_memory(decoding_memory(image), what)
+        channels, height, width = decoded(image).pixels.shape
     if channels * height * width != features:
         raise usage_error(
             f"{first} has {channels * height * width} values, but the spec's input is a vector of {features}",
@@ -192,3 +175,11 @@ def _notes(changes: Counter[str], total: int) -> tuple[str, ...]:
         f"{'all' if count == total else count} images {change}" if count != 1 else f"1 image {change}"
         for change, count in changes.most_common()
     )
+
+
+def _warnings(warned: list[str]) -> tuple[str, ...]:
+    """Return a line about the images that decoders warned about, with the first warning."""
+    if not warned:
+        return ()
+    images = "1 image" if len(warned) == 1 else f"{len(warned)} images"
+    return (f"{images} may be damaged, as the decoder warned: {shortened(warned[0], 200)}",)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import os
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,7 +81,7 @@ PIXELS = numbers(6, 5, 4).tobytes()
         (HEADER + PIXELS[:-1], "states 6x5x4 = 120 values, but it has 119"),
         (HEADER + PIXELS + b"x", "states 6x5x4 = 120 values, but it has more"),
         (struct.pack(">BBBB3I", 0, 0, 8, 3, 0, 5, 4), "is empty"),
-        (struct.pack(">BBBB3I", 0, 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**31) + PIXELS, "of memory"),
+        (struct.pack(">BBBB3I", 0, 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**31) + PIXELS, "holds at most 136 bytes"),
         (gzip.compress(HEADER + PIXELS, mtime=0)[:-9], "is damaged: the gzip stream ends early"),
         (gzip.compress(HEADER + PIXELS, mtime=0)[:30] + bytes(30), "is damaged: "),
         (gzip.compress(HEADER + PIXELS, mtime=0)[:-8] + bytes(8), "is damaged: "),
@@ -150,6 +151,34 @@ def test_class_without_images_is_noted(tmp_path: Path) -> None:
     found = load(f"idx:{tmp_path}", (1, 5, 4), "stretch")
     assert found.classes == ("0", "1", "2", "3", "4")
     assert found.notes == ("no training image is labeled 0 and 3",)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_memory_is_that_of_the_values_once(tmp_path: Path, zipped: bool) -> None:
+    path, count = tmp_path / IMAGES, 2**24
+    content = struct.pack(">BBBB3I", 0, 0, 8, 3, count, 1, 1) + bytes(count)
+    path.write_bytes(gzip.compress(content, 1) if zipped else content)
+    del content
+    tracemalloc.start()
+    try:
+        assert len(idx.read(path, "images")) == count
+        assert tracemalloc.get_traced_memory()[1] < count + 2**22
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_memory_that_the_file_cannot_fill_is_not_allocated(tmp_path: Path, zipped: bool) -> None:
+    path = tmp_path / IMAGES
+    content = struct.pack(">BBBB3I", 0, 0, 8, 3, 2**20, 2**5, 2**5) + bytes(100)
+    path.write_bytes(gzip.compress(content) if zipped else content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UsageError, match="= 1073741824 values, but the file holds at most"):
+            idx.read(path, "images")
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cnncli.diagnostics import UsageError
+from cnncli.training.data import room
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import load
 from cnncli.training.data.sources import npz
@@ -134,7 +136,8 @@ X = numbers(6, 5, 4)
         ({"y_train": np.array([0, 1, 2, 0, 1, 2**63], dtype=np.uint64)}, "more than 64 bits"),
         ({"y_test": np.array([0, 1, 3])}, "the held-out data has the label 3"),
         ({"layout": np.array("NHWC?")}, "unknown layout"),
-        ({"x_train": np.array([[{}] * 4] * 6, dtype=object)}, "cannot read"),
+        ({"x_train": np.array([[{}] * 4] * 6, dtype=object)}, "x_train is not an array of numbers"),
+        ({"layout": np.array(["channels", "last"])}, "unknown layout .*received 2"),
     ],
 )
 def test_wrong_arrays(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -174,14 +177,49 @@ def npy(shape: str) -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
 
 
-@pytest.mark.parametrize("content", [b"", b"no array", npy("(10,"), npy("(-1,)"), npy(f"({10**30},)")])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"no array", npy("(10,"), npy("(-1,)"), npy(f"({10**30},)"), npy("(0, 10**30)")),
+        *(npy("(True, 8)") + bytes(8), npy("(2, 3)") + bytes(5), npy("(2, 3)") + bytes(7)),
+        npy("()").replace(b"|u1", b"|V9"),
+    ],
+)
 def test_archives_without_arrays(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "data.npz"
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("x_train", "y_train", "x_test", "y_test"):
             archive.writestr(f"{name}.npy", content)
-    with pytest.raises(UsageError, match=r"cannot read|is not an array"):
+    with pytest.raises(UsageError, match=r"cannot read|is not an array|x_train is damaged"):
         load(f"npz:{path}", (1, 5, 4), "stretch")
+
+
+def test_what_an_archive_unpacks_to_is_compared_before_it_is_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "data.npz"
+    zeros = np.zeros((2**14, 64, 64), dtype=np.uint8)
+    labels = np.zeros(2**14, dtype=int)
+    np.savez_compressed(path, x_train=zeros, y_train=labels, x_test=zeros[:1], y_test=labels[:1])
+    assert path.stat().st_size < 2**18
+    monkeypatch.setattr(room, "available_memory", lambda: 2**26)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UsageError, match=r"data\.npz, unpacked, would take 64\.1 MiB of memory"):
+            load(f"npz:{path}", (1, 64, 64), "stretch")
+        assert tracemalloc.get_traced_memory()[1] < 2**21
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compressions_are_refused(tmp_path: Path, compression: int) -> None:
+    path = tmp_path / "data.npz"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(f"{name}.npy", npy("(2, 2)") + bytes(4))
+    with pytest.raises(UsageError, match="x_train has an unknown compression"):
+        load(f"npz:{path}", (1, 2, 2), "stretch")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")

@@ -1,0 +1,211 @@
+"""One image file: what it promises, its pixels, and what was wrong with it, in words.
+
+An image file can come from anywhere. Only the formats of :data:`FORMATS` are tried, whatever the name of the
+file says; its size is compared before anything is decoded; and whatever a decoder raises or warns about is
+reported with the name of the file.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from cnncli.diagnostics import CnncliError, UsageError, usage_error
+from cnncli.limits import MAX_PICTURE_PIXELS
+
+FORMATS: Final[Mapping[str, str]] = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+    ".pbm": "PPM",
+}
+"""Pillow's name for the format of each suffix. A JPEG that is named .png is read, other formats never are."""
+
+_HELD: Final = {"WEBP": 24}
+_HELD_OTHERS: Final = 14
+"""Bytes for each pixel of an opened image and what it becomes, rounded up; the tests measure them."""
+
+_TRIED = tuple(dict.fromkeys(FORMATS.values()))
+_GRAY = {"1", "L", "LA", "La"}
+_COLOR = {"RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "CMYK", "YCbCr", "HSV", "LAB"}
+_TRANSPARENT = {"LA", "La", "PA", "RGBA", "RGBa"}
+_ORIENTATION = 0x0112  # the EXIF tag for the rotation of a photograph
+_TILE = (0x0142, 0x0143)  # the TIFF tags for the width and the height of a tile
+
+
+class Picture(NamedTuple):
+    """The pixels of a file, uint8 [C, H, W] with C 1 or 3, and how they were converted."""
+
+    pixels: Tensor
+    changes: tuple[str, ...]
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Report whatever happens within the block as an error in words about the file.
+
+    Raises:
+        UsageError: something did.
+    """
+    try:
+        yield
+    except CnncliError as error:
+        raise UsageError(
+            found._replace(message=f"{path}: {found.message}") for found in error.diagnostics
+        ) from error
+    except UnidentifiedImageError as error:
+        readable = ", ".join(_TRIED)
+        raise usage_error(f"{path}: not an image that can be read", expected=f"one of {readable}") from error
+    except MemoryError as error:
+        raise usage_error(f"{path}: does not fit into memory") from error
+    except Exception as error:  # decoders raise anything: TypeError, AttributeError, struct.error, ...
+        reason = str(error) or type(error).__name__
+        raise usage_error(f"{path}: cannot be read: {reason}") from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image file without decoding it.
+
+    Raises:
+        UsageError: it has too many pixels.
+        Exception: what Pillow raises if the file is not an image.
+    """
+    try:
+        image = Image.open(path, formats=_TRIED)
+    except Image.DecompressionBombError as error:
+        raise usage_error(f"too large: {error}", expected=f"at most {MAX_PICTURE_PIXELS:,} pixels") from error
+    with image:
+        promised = promised_pixels(image)
+        if promised > MAX_PICTURE_PIXELS:
+            raise usage_error(
+                f"too large: {image.width} x {image.height} pixels",
+                expected=f"at most {MAX_PICTURE_PIXELS:,} pixels",
+                received=f"{promised:,} pixels",
+            )
+        yield image
+
+
+def promised_pixels(image: Image.Image) -> int:
+    """Return how many pixels decoding an opened image makes: its own, or those of a larger tile of a TIFF."""
+    tags: Mapping[int, int] = getattr(image, "tag_v2", {})
+    width, height = (tags.get(tag, 0) for tag in _TILE)
+    return max(image.width * image.height, width * height)
+
+
+def decoding_memory(image: Image.Image) -> int:
+    """Return the bytes that an opened image and its pixels take at most, until the image is closed."""
+    return promised_pixels(image) * _HELD.get(image.format or "", _HELD_OTHERS)
+
+
+def decoded(image: Image.Image) -> Picture:
+    """Return the pixels of an opened image.
+
+    EXIF orientation is applied, transparency is removed and 16 bits are rounded to 8; of several frames the
+    first is used.
+
+    Raises:
+        UsageError: the pixels are neither gray nor color.
+        Exception: what Pillow raises if the file is damaged.
+    """
+    image.load()
+    changes = []
+    if image.getexif().get(_ORIENTATION, 1) in range(2, 9):
+        changes.append("rotated according to EXIF")
+    if getattr(image, "is_animated", False):
+        changes.append("with several frames, of which the first was used")
+    if image.mode in _TRANSPARENT or "transparency" in image.info:
+        changes.append("with transparency, which was removed")
+    if image.mode.startswith("I;16"):
+        changes.append("of 16 bits, rounded to 8")
+    ImageOps.exif_transpose(image, in_place=True)
+    pixels = torch.from_numpy(_array(image))
+    return Picture(pixels.unsqueeze(0) if pixels.ndim == 2 else pixels.movedim(-1, 0), tuple(changes))
+
+
+def _array(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return the pixels as uint8 [H, W] or [H, W, 3]."""
+    if image.mode.startswith("I;16"):
+        values = np.minimum(np.asarray(image), 65535 - 128)  # so that no sum exceeds 16 bits
+        return np.asarray((values + 128) // 257, dtype=np.uint8)
+    if image.mode in _GRAY:
+        return np.array(image if image.mode == "L" else image.convert("L"))
+    if image.mode not in _COLOR:
+        raise usage_error(f"pixels of mode {image.mode}", expected="gray or color of 8 or 16 bits")
+    if "transparency" in image.info:
+        image = image.convert("RGBA")  # Pillow warns when a palette's transparency is lost directly
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+class Remarks:
+    """What decoders warn about while images are read: kept, by thread, and never printed.
+
+    Warnings of other parts of the program go where they would go otherwise.
+    """
+
+    def __init__(self) -> None:
+        self._heard = threading.local()
+
+    @contextmanager
+    def of_this_thread(self) -> Iterator[list[str]]:
+        """Yield the list to which the remarks of this thread are added within the block."""
+        found: list[str] = []
+        self._heard.remarks = found
+        try:
+            yield found
+        finally:
+            del self._heard.remarks
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the remarks of all threads within the block."""
+        handler, logger = _Handler(self._add), logging.getLogger("PIL")
+        with warnings.catch_warnings():
+            others = warnings.showwarning
+
+            def show(message: Warning | str, *rest: Any, **named: Any) -> None:
+                if not self._add(str(message)):
+                    others(message, *rest, **named)
+
+            warnings.filterwarnings("always", module=rf"PIL\b|{__name__}")
+            warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `opened` decides
+            warnings.showwarning = show
+            logger.addHandler(handler)
+            try:
+                yield
+            finally:
+                logger.removeHandler(handler)
+
+    def _add(self, remark: str) -> bool:
+        """Add a remark to the list of this thread, if it reads an image; return whether it does."""
+        remarks: list[str] | None = getattr(self._heard, "remarks", None)
+        if remarks is None:
+            return False
+        remarks.append(remark)
+        return True
+
+
+class _Handler(logging.Handler):
+    def __init__(self, add: Callable[[str], object]) -> None:
+        super().__init__(logging.WARNING)
+        self._add = add
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._add(record.getMessage())

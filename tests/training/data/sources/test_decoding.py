@@ -1,0 +1,297 @@
+"""Image files that are not what they seem."""
+
+from __future__ import annotations
+
+import io
+import logging
+import struct
+import subprocess
+import sys
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
+
+from cnncli.diagnostics import UsageError
+from cnncli.limits import MAX_PICTURE_PIXELS
+from cnncli.training.data.sources import decoding, pictures
+from cnncli.training.data.sources.decoding import FORMATS
+from cnncli.training.data.sources.pictures import Pictures
+
+ROOT = Path(__file__).parents[4]
+SMALL = Image.new("RGB", (4, 4), (200, 30, 90))
+
+
+def read(*paths: Path, shape: tuple[int, ...] = (3, 4, 4)) -> tuple[Any, tuple[str, ...]]:
+    return Pictures.prepare(paths, shape, "stretch").read(None)
+
+
+def message(path: Path) -> str:
+    with pytest.raises(UsageError) as caught:
+        read(path)
+    assert len(caught.value.diagnostics) == 1
+    found = caught.value.diagnostics[0].message
+    assert found.startswith(f"{path}: ")
+    return found.removeprefix(f"{path}: ")
+
+
+def test_postscript_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow starts Ghostscript for a file whose content is PostScript, whatever its name."""
+    started: list[Any] = []
+    for name in ("Popen", "check_call", "run", "call", "check_output"):
+        monkeypatch.setattr(subprocess, name, lambda *words, **_: started.append(words))
+    path = tmp_path / "photo.png"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n")
+    Image.init()
+    with Image.open(path) as image:
+        assert image.format == "EPS"  # so it would be
+    assert message(path) == "not an image that can be read"
+    assert started == []
+
+
+def saved(name: str) -> bytes | None:
+    """Return a small image in a format of Pillow; None if Pillow cannot write it, or not read it back."""
+    content = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            SMALL.save(content, name)
+            Image.open(content).load()
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None
+    return content.getvalue()
+
+
+def test_only_the_formats_of_the_suffixes_are_tried(tmp_path: Path) -> None:
+    Image.init()
+    others = {name: saved(name) for name in set(Image.SAVE) - set(FORMATS.values()) - {"MPO"}}
+    written = {name: content for name, content in others.items() if content is not None}
+    assert {"DDS", "ICO", "SGI", "TGA", "PCX"} <= set(written)
+    for name, content in written.items():
+        (tmp_path / f"{name}.png").write_bytes(content)
+        assert message(tmp_path / f"{name}.png") == "not an image that can be read"
+
+
+def test_a_photograph_with_the_wrong_suffix_is_read(tmp_path: Path) -> None:
+    SMALL.save(tmp_path / "a.png", "JPEG", quality=100, subsampling=0)
+    SMALL.save(tmp_path / "b.jpg", "PNG")
+    images, notes = read(tmp_path / "a.png", tmp_path / "b.jpg")
+    assert images[:, :, 0, 0].float().sub(images.new_tensor([200, 30, 90]).float()).abs().max() <= 2
+    assert notes == ()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TypeError("Missing dimensions"),
+        NotImplementedError("Unimplemented pixel format"),
+        AttributeError("'NoneType' object has no attribute 'read'"),
+        subprocess.CalledProcessError(1, "gs"),
+        struct.error("unpack requires 4 bytes"),
+        RecursionError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        AssertionError(),
+    ],
+)
+def test_whatever_a_decoder_raises_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    SMALL.save(tmp_path / "a.png")
+
+    def load(_: Image.Image) -> None:
+        raise error
+
+    monkeypatch.setattr(PngImageFile, "getexif", load)
+    assert message(tmp_path / "a.png") == f"cannot be read: {str(error) or type(error).__name__}"
+
+
+def test_a_second_frame_without_a_size_is_not_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    SMALL.save(path)
+    content = bytearray(path.read_bytes())
+    start = struct.unpack("<I", content[4:8])[0]
+    entries = struct.unpack("<H", content[start : start + 2])[0]
+    next_frame = start + 2 + 12 * entries
+    content[next_frame : next_frame + 4] = struct.pack("<I", len(content))
+    path.write_bytes(content + struct.pack("<HI", 0, 0))
+    images, notes = read(path)
+    assert images[0, :, 0, 0].tolist() == [200, 30, 90]
+    assert notes == ("1 image with several frames, of which the first was used",)
+
+
+def test_other_errors_of_the_system_are_not_hidden(tmp_path: Path) -> None:
+    assert "No such file" in message(tmp_path / "gone.png")
+
+
+def exif_that_ends_early(path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "a maker of cameras"
+    SMALL.save(path, exif=exif.tobytes()[:-8])
+
+
+def test_warnings_are_counted_and_never_printed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    for number in range(3):
+        exif_that_ends_early(tmp_path / f"{number}.jpg")
+    SMALL.save(tmp_path / "fine.jpg")
+    warnings.simplefilter("always")
+    _, notes = read(*sorted(tmp_path.iterdir()))
+    assert len(notes) == 1
+    assert notes[0].startswith(f"3 images may be damaged, as the decoder warned: {tmp_path}/0.jpg: ")
+    assert list(recwarn) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_pillow_logs_is_not_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("PIL.TiffImagePlugin")
+
+    def exif(_: Image.Image) -> Image.Exif:
+        logger.error("More samples per pixel than can be decoded: %s", 9)
+        return Image.Exif()
+
+    SMALL.save(tmp_path / "a.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PngImageFile, "getexif", exif)
+        _, notes = read(tmp_path / "a.png")
+    assert notes[0].endswith("a.png: More samples per pixel than can be decoded: 9")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_warnings_of_other_threads_go_where_they_went() -> None:
+    remarks = decoding.Remarks()
+    shown: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, *_: shown.append(str(message))
+        with remarks.kept():
+            warnings.warn("of the program", UserWarning, stacklevel=1)
+            with remarks.of_this_thread() as heard:
+                warnings.warn_explicit("of Pillow", UserWarning, "PIL/Image.py", 1, "PIL.Image")
+        warnings.warn("after it", UserWarning, stacklevel=1)
+    assert heard == ["of Pillow"]
+    assert shown == ["of the program", "after it"]
+
+
+def png(width: int, height: int) -> bytes:
+    """A PNG whose header states a size, and whose data is a few bytes."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("side", [11_586, 12_900, 40_000])
+def test_a_picture_of_too_many_pixels_is_refused_by_its_header(tmp_path: Path, side: int) -> None:
+    assert side**2 > MAX_PICTURE_PIXELS
+    (tmp_path / "a.png").write_bytes(png(side, side))
+    assert message(tmp_path / "a.png").startswith("too large: ")
+
+
+def tiff(**tags: int) -> bytes:
+    """A TIFF of 4 x 4 gray pixels with further tags."""
+    names = {"width": 256, "height": 257, "bits": 258, "photometric": 262, "tile_width": 322}
+    names |= {"tile_height": 323, "offset": 324, "count": 325}
+    values = {"width": 4, "height": 4, "bits": 8, "photometric": 1} | tags
+    entries = sorted((names[name], value) for name, value in values.items())
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + bytes(4 + 16)
+
+
+def test_a_tile_is_as_large_as_it_says(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff(tile_width=20_000, tile_height=16_000, offset=8, count=16))
+    with Image.open(tmp_path / "a.tif") as image:
+        assert image.size == (4, 4)
+        assert decoding.promised_pixels(image) == 320_000_000
+    assert message(tmp_path / "a.tif") == "too large: 4 x 4 pixels"
+
+
+def test_a_picture_for_which_memory_does_not_suffice_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").write_bytes(png(4000, 4000))
+    monkeypatch.setattr(pictures, "available_memory", lambda: 300 * 2**20)
+    assert message(tmp_path / "a.png").startswith("decoding 4000 x 4000 pixels would take ")
+
+
+def test_rows_between_two_interpolations_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image of one column for a wide input: first every row becomes wide, 4 bytes for each value."""
+    (tmp_path / "a.png").write_bytes(png(1, 1_000_000))
+    monkeypatch.setattr(pictures, "available_memory", lambda: 2**33)
+    with pytest.raises(UsageError, match=r"would take 11\.2 GiB of memory"):
+        read(tmp_path / "a.png", shape=(3, 10, 1000))
+
+
+PEAK = """
+import os, sys
+from pathlib import Path
+import torch
+from cnncli.training.data.sources import pictures
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+def measure(path, shape):
+    found = pictures.Pictures.prepare((path,), shape, "stretch")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is what is used now
+    before = peak()
+    found.read(None)
+    with pictures.opened(path) as image:
+        print(peak() - before, found._memory(image), path.name, shape, flush=True)
+
+torch.set_num_threads(1)
+small, *paths = map(Path, sys.argv[1:])
+pictures.Pictures.prepare((small,), (1, 9, 9), "stretch").read(None)
+for shape in (3, 8, 8), (1, 8, 8), (3, 1000, 8):
+    for path in paths:
+        child = os.fork()  # with nothing left behind by the one before
+        if child == 0:
+            measure(path, shape)
+            os._exit(0)
+        os.waitpid(child, 0)
+"""
+
+SIDE = 2000
+ROTATED = Image.Exif()
+ROTATED[0x0112] = 6
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peaks are those of Linux")
+def test_no_picture_takes_more_than_is_checked(tmp_path: Path) -> None:
+    forms: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("small.png", "RGB", {}),
+        ("color.png", "RGB", {}),
+        ("palette.png", "P", {"transparency": 0}),
+        ("deep.png", "I;16", {}),
+        ("print.jpg", "CMYK", {}),
+        ("rotated.jpg", "RGB", {"exif": ROTATED, "progressive": True}),
+        ("gray.jpg", "L", {"exif": ROTATED}),
+        ("transparent.webp", "RGBA", {"lossless": True}),
+        ("few.gif", "P", {}),
+        ("lab.tif", "LAB", {}),
+        ("deflated.tif", "RGB", {"compression": "tiff_deflate"}),
+    )
+    for name, mode, options in forms:
+        side = 8 if name == "small.png" else SIDE
+        Image.new(mode, (side, side)).save(tmp_path / name, **options)
+    command = [sys.executable, "-c", PEAK, *(str(tmp_path / name) for name, _, _ in forms)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stderr == ""
+    measured = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    assert len(measured) == 3 * (len(forms) - 1)
+    assert max(int(peak) / int(promised) for peak, promised, _ in measured) > 0.7  # it is measured
+    above = [line for line in done.stdout.splitlines() if int(line.split()[0]) > int(line.split()[1])]
+    assert above == []
