@@ -74,6 +74,9 @@ class Vocabulary(Protocol):
     def arguments(self, kind: str) -> Collection[str]:
         """Return all arguments of the kind, shorthand included."""
 
+    def inherits(self, kind: str) -> Mapping[str, Collection[str]]:
+        """Return the kinds whose defaults apply to a kind too, each with the arguments concerned."""
+
     def is_join(self, kind: str) -> bool:
         """Return whether the kind has branches."""
 

@@ -284,10 +284,21 @@ class _Expansion:
             self._scopes[key] = block.bind(given, self._document.scope, where)
         return self._scopes[key]
 
+    def _defaults_of(self, kind: str) -> dict[str, Argument]:
+        """Return the default arguments of a kind, those of the kinds that it contains included."""
+        own = self._defaults.get(kind, {})
+        if not self._defaults:
+            return own
+        contained: dict[str, Argument] = {}
+        for other, names in self._vocabulary.inherits(kind).items():
+            defaults = self._defaults.get(other, {})
+            contained |= {name: defaults[name] for name in names if name in defaults}
+        return contained | own
+
     def _kind(
         self, kind: Scalar, given: dict[str, Argument], name: str | None, place: Place, current: str | None
     ) -> str | None:
-        arguments = self._defaults.get(kind.text, {}) | given
+        arguments = self._defaults_of(kind.text) | given
         self._count(_NODE_WORK + len(arguments), kind)
         shorthand = take_shorthand(arguments) if self._vocabulary.takes_shorthand(kind.text) else {}
         inputs: tuple[str | None, ...] = (current,)
@@ -331,7 +342,7 @@ class _Expansion:
         layer = read_shorthand(key, argument, self._vocabulary)
         if layer is None:
             return current
-        arguments = self._defaults.get(layer.kind, {}) | layer.arguments
+        arguments = self._defaults_of(layer.kind) | layer.arguments
         if owner is None:
             full = self._numbered(place, kind)
         else:

@@ -47,7 +47,13 @@ def arg(reader: Reader[Any], text: str, *, default: object = REQUIRED, main: boo
     return Arg(reader, text, default, main=main)
 
 
-@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(arg,))
+def same_arg(record: type[Record], name: str) -> Any:
+    """Declare a field like that of another record, which this one contains in some way."""
+    declared = record.arguments[name]
+    return Arg(declared.reader, declared.help, declared.default, main=False)
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(arg, same_arg))
 class Record:
     """A frozen value whose fields are declared with :func:`arg`.
 

@@ -81,6 +81,9 @@ class Conv(Summing):
         Example("{channels: 4, kernel: 5, stride: 3}", ((2, 40),)),
         Example("{channels: 4, kernel: 3, padding: {top: 1, left: 2}}", ((2, 7, 6),)),
         Example("{channels: 3, kernel: 3, padding: 1}", ((2, 5, 6, 7),)),
+        Example(
+            "{channels: 2, kernel: 3, padding: 1, padding_mode: constant, padding_value: 0.5}", ((2, 4, 5),)
+        ),
         Example("{channels: 3, kernel: 2, table: [[0, 1], [2], [0, 1, 3]]}", ((4, 6, 5),)),
         Example("{channels: 2, kernel: [3, 2], stride: 2, padding: same, flip: true}", ((3, 6, 7),)),
     )

@@ -90,6 +90,8 @@ class Kind(Record, Generic[X]):
     joins: ClassVar[bool] = False
     shorthand: ClassVar[bool] = False
     """Whether its arguments may include ``norm`` and ``activation``."""
+    inherits: ClassVar[Mapping[str, Collection[str]]] = {}
+    """The kinds that a layer of this kind contains, with its arguments to which their ``defaults`` apply."""
     examples: ClassVar[tuple[Example, ...]] = ()
     criterion: ClassVar[str] = DEFAULT_CRITERION
     """What trains an output that a layer of this kind computes (:data:`~cnncli.recipe.criteria.CRITERIA`)."""

@@ -63,6 +63,9 @@ class KindVocabulary:
     def arguments(self, kind: str) -> Collection[str]:
         return KINDS[kind].words()
 
+    def inherits(self, kind: str) -> Mapping[str, Collection[str]]:
+        return KINDS[kind].inherits
+
     def is_join(self, kind: str) -> bool:
         declared = KINDS.get(kind)
         return declared is not None and declared.joins

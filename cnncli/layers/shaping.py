@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import ClassVar
 
 from cnncli.algebra import Dim, ceil_div, product, same
-from cnncli.language.fields import arg
+from cnncli.language.fields import arg, same_arg
 from cnncli.language.readers import Choice, Count, Number, PerAxis, Sizes, Whole
 from cnncli.layers.conv import mirrored_pads_fit
 from cnncli.layers.geometry.padding import MODES, Edges, Padding
@@ -29,6 +29,7 @@ from cnncli.layers.kind import (
     padding_axes,
     shape_text,
 )
+from cnncli.layers.norm import BatchNorm
 from cnncli.layers.registry import layer
 
 
@@ -268,19 +269,25 @@ class Pad(Rearranging):
 class Shortcut(Layer):
     """The shortcut of a residual unit: the identity if shapes agree (He et al., 2015, section 3.3).
 
-    Otherwise ``project`` (option B) is a 1x1 convolution without bias and a batch normalization;
-    ``pad`` (option A) takes every ``stride``-th position and appends channels of zeros.
+    Otherwise ``project`` (option B) is a 1x1 convolution without bias and a batch normalization, to which the
+    spec's ``defaults`` of ``batchnorm`` apply; ``pad`` (option A) takes every ``stride``-th position and
+    appends channels of zeros.
     """
 
     channels: Dim = arg(Count(), "number of output channels", main=True)
     stride: int = arg(Whole(1), "step along every axis", default=1)
     mode: str = arg(Choice("project", "pad"), "what to do if shapes differ", default="project")
+    eps: float = same_arg(BatchNorm, "eps")
+    affine: bool = same_arg(BatchNorm, "affine")
+    momentum: float = same_arg(BatchNorm, "momentum")
 
+    inherits: ClassVar[Mapping[str, Collection[str]]] = {"batchnorm": ("eps", "affine", "momentum")}
     examples: ClassVar[tuple[Example, ...]] = (
         Example("16", ((16, 8, 8),)),
         Example("{channels: 32, stride: 2}", ((16, 9, 8),)),
         Example("{channels: 32, stride: 2, mode: pad}", ((16, 9, 8),)),
         Example("{channels: 8}", ((4, 9),)),
+        Example("{channels: 8, eps: 0.001, momentum: 0.01, affine: false}", ((4, 5, 3),)),
         Example("{channels: 8, stride: 2}", ((4, 5, 4, 3),)),
     )
 
@@ -311,7 +318,8 @@ class Shortcut(Layer):
             return NONE
         ones = (1,) * (len(input_shape) - 1)
         own = (self.channels,)
-        return {"0.weight": (self.channels, input_shape[0], *ones), "1.weight": own, "1.bias": own}
+        scales = {"1.weight": own, "1.bias": own} if self.affine else {}
+        return {"0.weight": (self.channels, input_shape[0], *ones)} | scales
 
     def buffers(self, input_shape: Shape) -> Tensors:
         own = (self.channels,)
@@ -321,18 +329,16 @@ class Shortcut(Layer):
         return input_shape[0] * product(output_shape) if self.projects(input_shape) else 0
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        """A projection's batch normalization: four per output."""
-        return 4 * product(output_shape) if self.projects(input_shape) else 0
+        """A projection's batch normalization: two per output, and two more for scale and shift."""
+        return (2 + 2 * self.affine) * product(output_shape) if self.projects(input_shape) else 0
 
     def neurons(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return product(output_shape) if self.projects(input_shape) else 0
 
     def connections(self, input_shape: Shape, output_shape: Shape) -> Dim:
-        return (
-            self.macs(input_shape, output_shape) + 2 * product(output_shape)
-            if self.projects(input_shape)
-            else 0
-        )
+        if not self.projects(input_shape):
+            return 0
+        return self.macs(input_shape, output_shape) + 2 * self.affine * product(output_shape)
 
     def windows(self, input_shape: Shape) -> tuple[AnyWindow, ...]:
         return (Window(1, self.stride),) * (len(input_shape) - 1)

@@ -159,4 +159,5 @@ def shortcut(layer: Shortcut, input_shape: Sizes) -> nn.Module:
         return StridedIdentity(layer.stride, whole(layer.channels) - input_shape[0], len(input_shape) - 1)
     conv = by_rank(CONV, input_shape)(input_shape[0], layer.channels, 1, stride=layer.stride, bias=False)
     initialize(conv, input_shape[0])
-    return nn.Sequential(conv, by_rank(BATCH_NORM, input_shape)(layer.channels))
+    norm = by_rank(BATCH_NORM, input_shape)
+    return nn.Sequential(conv, norm(layer.channels, layer.eps, layer.momentum, affine=layer.affine))

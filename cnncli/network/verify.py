@@ -1,4 +1,4 @@
-"""Compare the analysis with torch: shapes, parameters and costs of each node, and why figures differ.
+"""Compare the analysis with torch: shapes, parameters, settings and costs of each node, and why they differ.
 
 Nothing is computed: the network is built on the meta device. Costs are compared with torch's FLOP counter,
 which counts two operations for each multiply-accumulate, and with torchinfo. A difference is explained only
@@ -24,6 +24,7 @@ from cnncli.layers.conv import Conv
 from cnncli.layers.table import connected
 from cnncli.network.network import Network, build_network
 from cnncli.network.registry import arguments
+from cnncli.network.settings import settings
 from cnncli.results.verify import Compared, Verification
 
 # Group normalization refuses batches that leave it a single value to normalize, even in inference.
@@ -109,6 +110,7 @@ def _run(graph: Graph, network: Network) -> dict[str, _Ran | str]:
 def _node_rows(node: Node, module: nn.Module, outcomes: Mapping[str, _Ran | str]) -> Iterator[Compared]:
     yield from _tensor_rows(node.name, "parameter", node.parameters, _shapes_of(module.named_parameters()))
     yield from _tensor_rows(node.name, "buffer", node.buffers, _shapes_of(module.named_buffers()))
+    yield from _setting_rows(node, module)
     outcome = outcomes.get(node.name)
     if outcome is None:
         return
@@ -132,6 +134,17 @@ def _tensor_rows(
         if name in ours or not name.endswith(_COUNTER):
             shapes = [shape_text(each[name]) if name in each else "none" for each in (ours, theirs)]
             yield Compared(node, f"{what} {name}", *shapes)
+
+
+def _setting_rows(node: Node, module: nn.Module) -> Iterator[Compared]:
+    try:
+        found = [*settings(node.layer, node.input_shape, module)]
+    except (AttributeError, TypeError, ValueError, IndexError) as error:
+        # A module of another kind than this node's has other attributes.
+        yield Compared(node.name, "settings", node.kind, f"unlike one of this kind: {error}")
+        return
+    for name, ours, theirs in found:
+        yield Compared(node.name, f"setting {name}", str(ours), str(theirs))
 
 
 def _totals(graph: Graph, network: Network) -> Iterator[Compared]:
