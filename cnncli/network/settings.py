@@ -39,7 +39,7 @@ Reader: TypeAlias = Callable[[Any, Sizes, Any], Iterator[Setting]]
 
 
 def settings(layer: Kind[Any], input_shape: Sizes, module: nn.Module) -> Iterator[Setting]:
-    """Yield the settings to compare: those of the kind's readers, or those with the same name on both sides."""
+    """Yield the settings to compare: those of its readers, or those of one name on both sides."""
     readers = [reader for kind, reader in _READERS.items() if isinstance(layer, kind)]
     for reader in readers:
         yield from reader(layer, input_shape, module)
