@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO_RUN ?= build/demo
+CASES ?= 1000000
 
 BIN := $(VENV)/bin
 CNNCLI := $(BIN)/cnncli
@@ -22,7 +23,7 @@ help:
 	@echo "make types     mypy"
 	@echo "make prose     spelling and wording"
 	@echo "make test      lint, types, prose and the whole test suite"
-	@echo "make campaign  the slow random and exhaustive checks"
+	@echo "make campaign  the slow random and exhaustive checks; CASES=1000000 random command lines"
 	@echo "make bench     the side-by-side measurements under benchmarks/"
 	@echo "make clean     remove the environment, caches and demo output"
 
@@ -66,6 +67,7 @@ test: lint types prose
 
 campaign: $(VENV)/.dev
 	$(PYTEST) -m campaign
+	$(BIN)/python -m tests.campaign --cases $(CASES)
 
 bench: $(VENV)/.dev
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done

@@ -1,0 +1,94 @@
+"""The rounds of a campaign: the cases of one share a corpus, to which it adds for the next."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.campaign import shrink
+from tests.campaign.case import Case
+from tests.campaign.judge import Fault
+from tests.campaign.pool import run_chunks, runner
+from tests.campaign.produce import produce
+from tests.campaign.sandbox import Limits, Program
+from tests.campaign.tally import Tally
+from tests.campaign.worker import Chunk, Report
+
+SLOW = frozenset({"time", "waiting", "memory", "killed"})
+"""Kinds of faults that take long to see again: cases with them are not made small."""
+
+
+class Plan(NamedTuple):
+    """How the cases are run; none of it but ``round`` changes what they are."""
+
+    jobs: int = 1
+    round: int = 10_000
+    """Cases of a round. A campaign that is stopped keeps its whole rounds."""
+    chunk: int = 500
+    """Cases that one process runs."""
+    limits: Limits = Limits()
+
+
+class Finding(NamedTuple):
+    """A fault, and the first case that has it."""
+
+    number: int
+    case: Case
+    fault: Fault
+
+
+def campaign(tally: Tally, cases: int, plan: Plan, program: Program, folder: Path) -> None:
+    """Run rounds until the tally has this many cases; the folder is up to date after each."""
+    with tempfile.TemporaryDirectory(prefix="campaign-") as lanes:
+        while tally.cases < cases:
+            stop = min(cases, (tally.cases // plan.round + 1) * plan.round)
+            new = run_round(tally, stop, plan, program, Path(lanes))
+            tally.save(folder)
+            say(f"{tally.cases:,} cases, {len(tally.corpus):,} in the corpus, {tally.faulty:,} faulty")
+            for finding in new:
+                target = keep(finding, plan, program, folder / "found", Path(lanes) / "alone")
+                say(f"  {finding.fault.kind}: {finding.fault.key}: {target}")
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def run_round(tally: Tally, stop: int, plan: Plan, program: Program, lanes: Path) -> list[Finding]:
+    """Run the cases up to before ``stop``; return the faults that are new."""
+    corpus, known = tuple(tally.corpus), frozenset(tally.features)
+    chunks = [
+        Chunk(start, min(start + plan.chunk, stop), tally.seed, corpus, known)
+        for start in range(tally.cases, stop, plan.chunk)
+    ]
+    # In the order of their numbers, so that the corpus does not depend on which process was faster.
+    reports = sorted(run_chunks(chunks, plan.jobs, lanes, runner(program, plan.limits)), key=_number)
+    new: list[Finding] = []
+    for report in reports:
+        new += (
+            Finding(report.number, produce(tally.seed, report.number, corpus), fault)
+            for fault in tally.add(report)
+        )
+        if tally.reaches_more(report):
+            tally.corpus.append(produce(tally.seed, report.number, corpus).text)
+    return new
+
+
+def _number(report: Report) -> int:
+    return report.number
+
+
+def keep(finding: Finding, plan: Plan, program: Program, found: Path, lane: Path) -> Path:
+    """Write a case with a new fault, as small as it can be made, into the folder of findings."""
+    number, case, fault = finding
+
+    def fails(smaller: Case) -> bool:
+        seen = shrink.alone(smaller, number, program, lane, plan.limits)
+        return any((each.kind, each.key) == (fault.kind, fault.key) for each in seen)
+
+    if fault.kind not in SLOW:
+        case = shrink.shrunk(case, fails)
+    return shrink.save(case, fault, found, number)
