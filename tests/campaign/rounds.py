@@ -16,8 +16,8 @@ from tests.campaign.sandbox import Limits, Program
 from tests.campaign.tally import Tally
 from tests.campaign.worker import Chunk, Report
 
-SLOW = frozenset({"time", "waiting", "memory", "killed"})
-"""Kinds of faults that take long to see again: cases with them are not made small."""
+SHRINKING = 20.0
+"""Seconds of CPU time that may be spent on making a case small, as far as its own time foretells."""
 
 
 class Plan(NamedTuple):
@@ -37,6 +37,8 @@ class Finding(NamedTuple):
     number: int
     case: Case
     fault: Fault
+    seconds: float
+    """The CPU time of the case; 0 if the case ended its process."""
 
 
 def campaign(tally: Tally, cases: int, plan: Plan, program: Program, folder: Path) -> None:
@@ -69,7 +71,7 @@ def run_round(tally: Tally, stop: int, plan: Plan, program: Program, lanes: Path
     new: list[Finding] = []
     for report in reports:
         new += (
-            Finding(report.number, produce(tally.seed, report.number, corpus), fault)
+            Finding(report.number, produce(tally.seed, report.number, corpus), fault, report.seconds)
             for fault in tally.add(report)
         )
         if tally.reaches_more(report):
@@ -83,12 +85,12 @@ def _number(report: Report) -> int:
 
 def keep(finding: Finding, plan: Plan, program: Program, found: Path, lane: Path) -> Path:
     """Write a case with a new fault, as small as it can be made, into the folder of findings."""
-    number, case, fault = finding
+    number, case, fault, _ = finding
 
     def fails(smaller: Case) -> bool:
         seen = shrink.alone(smaller, number, program, lane, plan.limits)
         return any((each.kind, each.key) == (fault.kind, fault.key) for each in seen)
 
-    if fault.kind not in SLOW:
-        case = shrink.shrunk(case, fails)
-    return shrink.save(case, fault, found, number)
+    seconds = finding.seconds or plan.limits.seconds
+    small = shrink.shrunk(case, fails, tries=min(shrink.TRIES, int(SHRINKING / seconds)))
+    return shrink.save(small, fault, found, number)
