@@ -87,6 +87,9 @@ MAX_COMPUTED: Final = 400_000
 MAX_TEXT: Final = 10_000
 """Characters of a text after ``$name`` is replaced."""
 
+MAX_LINE: Final = 1_000
+"""Characters of a text that is not a name, such as the title of a paper."""
+
 MAX_TABLE_ROW: Final = 4096
 """Input channels that one output channel of a convolution's table reads."""
 
@@ -147,6 +150,9 @@ MAX_STEPS: Final = 100_000
 
 # -- messages and pages ----------------------------------------------------------------------------------
 
+MAX_OUTPUT: Final = 1_000_000
+"""Bytes of the page that a command prints, unless the environment allows more, and of its messages."""
+
 MAX_SPEC_NOTES: Final = 100
 """Warnings and notes about a spec: further ones are left out."""
 
@@ -190,6 +196,9 @@ MAX_TENSORS_NAMED: Final = 6
 """Tensors of a file of weights that a message names; the others are counted."""
 
 # -- the folder of a run ---------------------------------------------------------------------------------
+
+MAX_FOLDER_BYTES: Final = 200
+"""Bytes of the network's name in that of the folder."""
 
 MAX_RECORD_BYTES: Final = 32 << 20
 """Bytes of the ``run.json`` of a run: its spec, and the names of its classes."""

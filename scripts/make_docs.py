@@ -24,9 +24,10 @@ from cnncli.recipe.data import RESIZE_RULES, SOURCES
 from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.train import Train, default_texts
-from cnncli.report.markdown import escape, markdown_row
+from cnncli.report.markdown import markdown_row
 from cnncli.report.pages.layers import default_text, operations
 from cnncli.report.pages.specs import short_authors
+from cnncli.report.text.escapes import markdown
 from cnncli.report.text.numbers import exact
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -179,7 +180,7 @@ def _overview(entries: Sequence[Entry]) -> Iterator[str]:
 def _overview_cells(entry: Entry) -> tuple[str, ...]:
     # markdown_table would escape the link.
     paper, found = entry.paper, entry.overview
-    published = (str(paper.year), escape(short_authors(paper))) if paper is not None else ("", "")
+    published = (str(paper.year), markdown(short_authors(paper))) if paper is not None else ("", "")
     figures = (exact(found.costs.totals.params), exact(found.costs.totals.macs), exact(found.depth))
     return (f"[{entry.name}](#{entry.name})", *published, *figures, shape_text(found.graph.input))
 
@@ -194,19 +195,19 @@ def _network(entry: Entry) -> Iterator[str]:
         yield ""
     yield from _figures(entry)
     yield ""
-    yield escape(_header(entry.path))
+    yield markdown(_header(entry.path))
     yield ""
     yield f"[specs/{file}](../specs/{file})"
 
 
 def _citation(paper: Paper) -> str:
-    return f"{escape(paper.authors)}, *{escape(paper.title)}*, {paper.year}."
+    return f"{markdown(paper.authors)}, *{markdown(paper.title)}*, {paper.year}."
 
 
 def _figures(entry: Entry) -> Iterator[str]:
     """Yield the figures that the paper states, and those that cnncli computes."""
     if entry.paper is not None and entry.paper.figures:
-        yield f"- The paper: {escape(entry.paper.figures)}"
+        yield f"- The paper: {markdown(entry.paper.figures)}"
     graph, costs, depth = entry.overview
     parameters = f"{exact(costs.totals.params)} parameters"
     if graph.has_training_only:

@@ -12,6 +12,7 @@ from typer._click.exceptions import NoArgsIsHelpError, UsageError
 from typer.core import TyperGroup
 
 import cnncli
+from cnncli.cli import ReaderLeftError
 from cnncli.cli.common import fail, guarded
 from cnncli.cli.optional import spelled_out
 from cnncli.cli.words import refuse_file_names
@@ -36,26 +37,30 @@ class _Commands(TyperGroup):
     """The commands; ``--symbolic`` needs no value, for which typer has no option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        with _shown_mistakes():
+        with _in_our_words():
             refuse_file_names(args)
             return super().parse_args(ctx, spelled_out(args))
 
     def invoke(self, ctx: Any) -> Any:
-        with _shown_mistakes():
+        with _in_our_words():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _shown_mistakes() -> Iterator[None]:
-    """Show mistakes in the words of a command line as all others, instead of raising them.
+def _in_our_words() -> Iterator[None]:
+    """Show mistakes in a command line as all others, and end where nobody reads the output any more.
 
-    typer would quote a word as it is, with whatever controls a terminal or a log.
+    typer would quote a word as it is, with whatever controls a terminal or a log, and end a command without
+    a reader with 1, which means that a network is over its budget.
 
     Raises:
-        Exit: with the code 2.
+        Exit: with the code 2, after a mistake.
+        ReaderLeftError: the output was closed.
     """
     try:
         yield
+    except BrokenPipeError as error:
+        raise ReaderLeftError from error
     except NoArgsIsHelpError:
         raise
     except UsageError as error:

@@ -9,7 +9,6 @@ from typing import Annotated, Final, NoReturn, ParamSpec, TypeAlias, TypeVar
 
 import typer
 
-from cnncli.cli import ReaderLeftError
 from cnncli.cli.words import permit_plugins
 from cnncli.diagnostics import BATCH_IN_INPUT, CnncliError
 from cnncli.recipe.devices import DEVICE_FORMS
@@ -93,9 +92,6 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             fail(_with_batch_option(error) if "batch" in kwargs else error)
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError as error:
-            # typer would exit with 1, which means that a network is over its budget.
-            raise ReaderLeftError from error
 
     return run
 

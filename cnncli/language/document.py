@@ -26,7 +26,7 @@ from cnncli.language.parsing import parse
 from cnncli.language.scope import Scope, interpolate
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 from cnncli.language.usage import check_new_variables
-from cnncli.limits import MAX_EXTENDS, MAX_FILE_BYTES
+from cnncli.limits import MAX_EXTENDS, MAX_FILE_BYTES, MAX_NAME
 
 _SECTIONS: Final[dict[str, tuple[type, str]]] = {
     "name": (Scalar, "a string"),
@@ -152,9 +152,11 @@ def _name(entries: Entries, source: Source, scope: Scope, faults: Faults) -> str
     if isinstance(written, Scalar):
         try:
             name = interpolate(written, scope)
-            if name.strip():
+            if name.strip() and len(name) <= MAX_NAME:
                 return name
-            faults.add(Diagnostic("name", "the name of the network is empty", written.location, "a name"))
+            fault = "too long" if name.strip() else "empty"
+            expected = f"at most {MAX_NAME} characters" if name.strip() else "a name"
+            faults.add(Diagnostic("name", f"the name of the network is {fault}", written.location, expected))
         except SpecError as error:
             faults.extend(error.diagnostics)
     return Path(source.name).stem

@@ -17,7 +17,7 @@ from cnncli.diagnostics import (
 from cnncli.language.expressions import Result
 from cnncli.language.scope import FALSE_WORDS, TRUE_WORDS, Argument, compute, interpolate, number
 from cnncli.language.tree import Entries, Items, Scalar, describe
-from cnncli.limits import MAX_AXES, MAX_SIZE
+from cnncli.limits import MAX_AXES, MAX_LINE, MAX_SIZE
 
 T = TypeVar("T")
 
@@ -164,7 +164,10 @@ class Text(Reader[str]):
         value = argument.value
         if not isinstance(value, Scalar) or value.is_null:
             raise self.wrong(argument)
-        return interpolate(value, argument.scope)
+        text = interpolate(value, argument.scope)
+        if len(text) > MAX_LINE:
+            raise self.wrong(argument, f"{len(text):,} characters", f"at most {MAX_LINE:,} are read")
+        return text
 
 
 class Choice(Reader[str]):

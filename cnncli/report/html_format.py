@@ -7,11 +7,11 @@ counted in characters, so that the tables within and beside a fold line up.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Final
 
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.text.columns import Column, Fold, Line, Table
+from cnncli.report.text.escapes import html
 
 _STYLE: Final = """
 .cnncli{--ink:#1f2328;--dim:#59636e;--line:#d1d9e0;--paper:#fff;--title:#0550ae;--good:#116329;--bad:#a40e26;
@@ -68,7 +68,7 @@ def _text(block: Text) -> Iterator[Line]:
     """Yield a paragraph for each line; the browser wraps it, with the indent that a screen gives it."""
     classes = " ".join(filter(None, (block.role, "wrap" if block.indent else "")))
     attribute = f' class="{classes}"' if classes else ""
-    return (Line(f"<p{attribute}>{_escaped(line)}</p>", "") for line in block.lines)
+    return (Line(f"<p{attribute}>{html(line)}</p>", "") for line in block.lines)
 
 
 def _table(table: Table) -> Iterator[str]:
@@ -126,10 +126,6 @@ def _plain(table: Table, rows: Sequence[Sequence[str]], first: int, end: int) ->
 
 def _cells(tag: str, cells: Sequence[str], columns: Sequence[Column]) -> str:
     return "".join(
-        f"<{tag}{' class=r' if column.right else ''}>{_escaped(cell)}</{tag}>"
+        f"<{tag}{' class=r' if column.right else ''}>{html(cell)}</{tag}>"
         for cell, column in zip(cells, columns, strict=True)
     )
-
-
-def _escaped(text: str) -> str:
-    return escape(text, quote=False)

@@ -9,8 +9,9 @@ from itertools import accumulate, takewhile
 from cnncli.diagnostics import CnncliError, Diagnostic, Location, shortened
 from cnncli.limits import MAX_ERRORS_SHOWN, MAX_MESSAGE
 from cnncli.report.page import MEASURE
-from cnncli.report.terminal import Screen, printable, wrapped_lines
+from cnncli.report.terminal import Screen, wrapped_lines
 from cnncli.report.text.columns import Line
+from cnncli.report.text.escapes import printable
 
 _EXCERPT = 100
 _LEAST_EXCERPT = 10
@@ -18,7 +19,7 @@ _LEAST_EXCERPT = 10
 
 def show_error(screen: Screen, error: CnncliError) -> None:
     """Show every diagnostic of an error, and their number."""
-    screen.lines(error_lines(error.diagnostics, screen.width or MEASURE))
+    screen.first_lines(error_lines(error.diagnostics, screen.width or MEASURE))
 
 
 def error_lines(diagnostics: Sequence[Diagnostic], width: int | None = None) -> Iterator[Line]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
+from cnncli.diagnostics import counted, usage_error
 from cnncli.report import terminal
 from cnncli.report.page import Page
-from cnncli.report.terminal import Screen, output
+from cnncli.report.terminal import ALLOW_OUTPUT, Screen, most_output, output
 from cnncli.report.text.columns import Line
 from cnncli.work import metered
 
@@ -43,10 +44,30 @@ FORMATS: Final[Mapping[str, Renderer]] = {
 
 
 def show(page: Page, form: str = "table", screen: Screen | None = None) -> None:
-    """Show a page in one of :data:`FORMATS`, on standard output unless a screen is given."""
+    """Show a page in one of :data:`FORMATS`, on standard output unless a screen is given.
+
+    Raises:
+        UsageError: it is larger than what one command may print; nothing has been shown.
+    """
     screen = screen or output()
     with metered():
-        screen.lines(FORMATS[form](page, screen.width))
+        screen.lines(_within_limit(FORMATS[form](page, screen.width), form))
+
+
+def _within_limit(lines: Iterator[Line], form: str) -> list[Line]:
+    most, taken = most_output(), 0
+    kept: list[Line] = []
+    for line in lines:
+        taken += line.bytes
+        if taken > most:
+            raise usage_error(
+                f"the output in the format '{form}' is too large",
+                expected=f"at most {most:,} bytes from one command",
+                received=f"more: its first {counted(len(kept), 'line')} take that much",
+                hint=f"{ALLOW_OUTPUT}=100MB in the environment allows more",
+            )
+        kept.append(line)
+    return kept
 
 
 def text(page: Page, form: str = "table", width: int | None = None) -> str:

@@ -16,8 +16,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import IO, Final
 
+from cnncli.diagnostics import usage_error
+from cnncli.limits import MAX_OUTPUT
 from cnncli.report.page import MEASURE, Page, Section, Text
 from cnncli.report.text.columns import Line, render
+from cnncli.report.text.escapes import shown
 
 STYLES: Final = {
     "heading": "bold",
@@ -30,6 +33,8 @@ STYLES: Final = {
     "good": "bold green",
     "caret": "red",
 }
+ALLOW_OUTPUT: Final = "CNNCLI_MAX_OUTPUT"
+"""The environment variable that allows more output than :data:`cnncli.limits.MAX_OUTPUT`."""
 _LEAST_WIDTH: Final = 20
 
 
@@ -78,6 +83,7 @@ class Screen:
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
+        self._taken = 0
         self.is_terminal = stream.isatty()
 
     @property
@@ -96,10 +102,21 @@ class Screen:
         """Show one line, or several if it is too long for the screen."""
         self.lines(wrapped_lines(text, role, self.width or MEASURE) if text else (Line("", ""),))
 
+    def first_lines(self, lines: Iterable[Line]) -> None:
+        """Show lines until those shown in this way are too many; then say once that others are left out."""
+        kept: list[Line] = []
+        for line in lines:
+            if self._taken > MAX_OUTPUT:
+                break
+            self._taken += line.bytes
+            left_out = Line(f"further messages are left out: more than {MAX_OUTPUT:,} bytes", "note")
+            kept.append(line if self._taken <= MAX_OUTPUT else left_out)
+        self.lines(kept)
+
     def lines(self, lines: Iterable[Line]) -> None:
         """Show lines in the styles of their roles."""
         if not self.is_terminal:
-            self._stream.write("".join([f"{line.text}\n" for line in lines]))
+            self._stream.write("".join([f"{shown(line.text)}\n" for line in lines]))
             return
         from rich.console import Console  # noqa: PLC0415
         from rich.text import Text as Styled  # noqa: PLC0415
@@ -109,9 +126,28 @@ class Screen:
             style = STYLES.get(line.role)
             if style is None:
                 # Most lines: rich would take longer to print ten thousand of them than to compute them.
-                self._stream.write(f"{line.text}\n")
+                self._stream.write(f"{shown(line.text)}\n")
             else:
-                console.print(Styled(line.text, style=style), soft_wrap=True)
+                console.print(Styled(shown(line.text), style=style), soft_wrap=True)
+
+
+def most_output() -> int:
+    """Return how many bytes the page of a command may have.
+
+    Raises:
+        UsageError: :data:`ALLOW_OUTPUT` is not a size.
+    """
+    allowed = os.environ.get(ALLOW_OUTPUT, "")
+    if not allowed:
+        return MAX_OUTPUT
+    from cnncli.language.sections import Quantity  # noqa: PLC0415 - rarely needed
+
+    size = Quantity(of_bytes=True)
+    amount = size.amount(allowed)
+    if amount is None:
+        message = f"the environment variable {ALLOW_OUTPUT} is not a size"
+        raise usage_error(message, expected=size.expected, received=allowed)
+    return amount
 
 
 def output() -> Screen:
@@ -122,8 +158,3 @@ def output() -> Screen:
 def errors() -> Screen:
     """Return standard error."""
     return Screen(sys.stderr)
-
-
-def printable(text: str) -> str:
-    """Return the text without characters that could control a terminal; a tab becomes a space."""
-    return "".join(c if c.isprintable() else " " if c == "\t" else "�" for c in text)

@@ -10,8 +10,8 @@ from cnncli.analysis.check import Verdict
 from cnncli.diagnostics import Diagnostic
 from cnncli.report.page import Answer, Page, Section, Text
 from cnncli.report.pages import notes
-from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
+from cnncli.report.text.escapes import printable
 from cnncli.report.text.numbers import exact, short
 
 SCHEMA: Final = "cnncli.check/1"

@@ -12,8 +12,8 @@ from cnncli.layers import shape_text
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.pages import notes
 from cnncli.report.pages.inspect import figure_column, layers_data, summary_data, weights_text
-from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
+from cnncli.report.text.escapes import printable
 from cnncli.report.text.numbers import exact
 
 SCHEMA: Final = "cnncli.compare/1"

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, Final
 
 from cnncli.report.page import Answer, Page, Section
-from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
+from cnncli.report.text.escapes import printable
 from cnncli.report.text.numbers import percent
 from cnncli.results.training import ClassFigures, Evaluation
 

@@ -11,8 +11,8 @@ from cnncli.analysis.fit.solving import MEMORY, Candidate, Fitted
 from cnncli.diagnostics import listing, readable_bytes
 from cnncli.layers import shape_text
 from cnncli.report.page import Page, Section, Text
-from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
+from cnncli.report.text.escapes import printable
 from cnncli.report.text.json_values import shape_numbers
 from cnncli.report.text.numbers import exact, short
 from cnncli.report.text.wrapping import INDENT, unbroken

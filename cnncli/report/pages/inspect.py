@@ -18,8 +18,8 @@ from cnncli.layers import shape_text
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.pages import notes
 from cnncli.report.pages.views import View
-from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Fold, Table
+from cnncli.report.text.escapes import printable
 from cnncli.report.text.folding import FoldedRow, fold, stretches
 from cnncli.report.text.json_values import number, shape_numbers
 from cnncli.report.text.numbers import exact, megabytes, short

@@ -13,10 +13,10 @@ from cnncli.analysis.memory.usage import Row
 from cnncli.diagnostics import readable_bytes
 from cnncli.layers import shape_text
 from cnncli.report.page import Page, Section, Text
-from cnncli.report.terminal import printable
 from cnncli.report.text.amounts import NONE, Short, column, full, peak_data, when, written_out
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.continuation import folded
+from cnncli.report.text.escapes import printable
 from cnncli.report.text.formulas import Abbreviations, explained
 from cnncli.report.text.json_values import number, shape_numbers
 from cnncli.report.text.numbers import exact

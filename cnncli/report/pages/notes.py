@@ -7,7 +7,7 @@ from typing import Any
 
 from cnncli.diagnostics import Diagnostic
 from cnncli.report.page import Section, Text
-from cnncli.report.terminal import printable
+from cnncli.report.text.escapes import printable
 
 _INDENT = "      "
 

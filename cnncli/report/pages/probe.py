@@ -14,8 +14,8 @@ from cnncli.layers.geometry.sliding import axis_name
 from cnncli.report.page import Answer, Page, Section, Text
 from cnncli.report.pages.spatial import ShiftView, answer
 from cnncli.report.pages.views import agreed
-from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
+from cnncli.report.text.escapes import printable
 from cnncli.report.text.json_values import shape_numbers
 from cnncli.results.probe import Change, Found, Probe
 

@@ -14,7 +14,7 @@ from cnncli.graph import Bound, Graph
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_RESIDUES_SHOWN, MAX_SIZES_SHOWN
 from cnncli.report.page import Page, Section, Text
-from cnncli.report.terminal import printable
+from cnncli.report.text.escapes import printable
 from cnncli.report.text.json_values import shape_numbers
 from cnncli.report.text.numbers import exact
 

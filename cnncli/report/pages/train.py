@@ -15,7 +15,8 @@ from rich.progress import Progress as LiveProgress
 
 from cnncli.layers import shape_text
 from cnncli.report.pages import notes
-from cnncli.report.terminal import Screen, printable
+from cnncli.report.terminal import Screen
+from cnncli.report.text.escapes import printable
 from cnncli.report.text.numbers import percent
 from cnncli.report.text.wrapping import NO_BREAK
 from cnncli.results.training import Epoch, Introduction, Progress, Trained

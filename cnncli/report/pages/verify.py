@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from cnncli.report.page import Section, Text
-from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column, Table
+from cnncli.report.text.escapes import printable
 from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import INDENT
 from cnncli.results.verify import Compared, Verification

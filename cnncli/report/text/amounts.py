@@ -8,8 +8,8 @@ from typing import Any, Final, TypeAlias
 from cnncli.algebra import Dim
 from cnncli.analysis.memory.peaks import FEW, STEP, Peak
 from cnncli.diagnostics import listing, readable_bytes
-from cnncli.report.terminal import printable
 from cnncli.report.text.columns import Column
+from cnncli.report.text.escapes import printable
 from cnncli.report.text.json_values import number
 from cnncli.report.text.numbers import exact
 

@@ -66,6 +66,12 @@ class Line(NamedTuple):
     text: str
     role: str
 
+    @property
+    def bytes(self) -> int:
+        """The bytes of the line and its end."""
+        text = self.text
+        return (len(text) if text.isascii() else len(text.encode(errors="replace"))) + 1
+
 
 def render(table: Table, width: int | None) -> Iterator[Line]:
     """Yield the lines of a table, at most ``width`` characters long; None: as long as they need to be."""

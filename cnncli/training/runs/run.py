@@ -22,6 +22,7 @@ import torch
 from torch import nn
 
 from cnncli.diagnostics import listing, usage_error
+from cnncli.limits import MAX_FOLDER_BYTES
 from cnncli.recipe.train import Train
 from cnncli.results.training import Epoch
 from cnncli.training.data.dataset import Dataset
@@ -251,7 +252,8 @@ def _has_content(path: Path) -> bool:
 
 def _file_name(name: str) -> str:
     safe = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)
-    return safe.strip(".") or "run"
+    # Names of files have at most 255 bytes, and a number follows.
+    return safe.encode()[:MAX_FOLDER_BYTES].decode(errors="ignore").strip(".") or "run"
 
 
 def _line(metrics: Epoch) -> str:

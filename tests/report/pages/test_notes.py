@@ -127,4 +127,4 @@ def test_only_errors_are_counted_as_errors() -> None:
     texts = [
         line.text for line in error_lines([Diagnostic("x", "wrong"), Diagnostic("y", "odd", level="warning")])
     ]
-    assert texts == ["error: wrong", "", "warning: odd", ""]
+    assert texts == ["error: wrong", "", "warning: odd"]
