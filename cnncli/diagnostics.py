@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
-from cnncli.limits import MAX_CANDIDATES, MAX_FAULTS, MAX_QUOTED, MAX_REPORTS, MAX_SPEC_NOTES
+from cnncli.limits import MAX_CANDIDATES, MAX_FAULTS, MAX_LOOKED_AT, MAX_QUOTED, MAX_REPORTS, MAX_SPEC_NOTES
 
 Level: TypeAlias = Literal["error", "warning", "note"]
 """How bad it is: without a result, a result that is probably not the intended one, or worth knowing."""
@@ -38,8 +38,11 @@ class Source(NamedTuple):
 
     def line(self, number: int) -> str:
         """Return the line with this number, counted from 1 as YAML does; empty beyond the end."""
-        lines = lines_of(self.text)
-        return lines[number - 1] if 1 <= number <= len(lines) else ""
+        starts = line_starts(self.text)
+        if not 1 <= number <= len(starts):
+            return ""
+        end = starts[number] if number < len(starts) else len(self.text)
+        return lines_of(self.text[starts[number - 1] : end])[0]
 
 
 class Location(NamedTuple):
@@ -202,8 +205,14 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     length = len(word)
     if length > MAX_QUOTED:
         return None
-    alike = (each for each in candidates if 2 * abs(len(each) - length) <= len(each) + length)
-    by_folded = {candidate.casefold(): candidate for candidate in islice(alike, MAX_CANDIDATES)}
+    looked = islice(candidates, MAX_LOOKED_AT)
+    alike = (each for each in looked if 2 * abs(len(each) - length) <= len(each) + length)
+    return _nearest(word, tuple(islice(alike, MAX_CANDIDATES)))
+
+
+@functools.lru_cache(maxsize=256)  # the copies of a faulty layer all ask the same
+def _nearest(word: str, candidates: tuple[str, ...]) -> str | None:
+    by_folded = {candidate.casefold(): candidate for candidate in candidates}
     folded = word.casefold()
     # Swapped letters are the likeliest mistake; difflib rates vgg19 as close to vgg61 as vgg16.
     swapped = [candidate for candidate in by_folded if sorted(candidate) == sorted(folded)]
@@ -215,10 +224,12 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
 
 def did_you_mean(word: str, candidates: Iterable[str], known_as: str = "known names") -> str:
     """Return a hint with the nearest candidate, or with a short list of all; empty without candidates."""
-    known = list(candidates)
+    known = list(islice(candidates, MAX_LOOKED_AT))
     match = nearest(word, known)
     if match is not None:
         return f"did you mean '{match}'?"
+    if len(known) == MAX_LOOKED_AT:
+        return f"{known_as}: {', '.join(known[:12])} and many more"
     return f"{known_as}: {listing(known, last=', ')}" if known else ""
 
 
@@ -258,9 +269,10 @@ def lines_of(text: str) -> list[str]:
     return _LINE_BREAK.split(text)
 
 
-def line_starts(text: str) -> list[int]:
+@functools.lru_cache(maxsize=4)  # every error of a file shows a line of it
+def line_starts(text: str) -> tuple[int, ...]:
     """Return the offset in the text at which each of :func:`lines_of` begins."""
-    return [0, *(each.end() for each in _LINE_BREAK.finditer(text))]
+    return (0, *(each.end() for each in _LINE_BREAK.finditer(text)))
 
 
 def _one_line(diagnostic: Diagnostic) -> str:

@@ -26,6 +26,12 @@ TERMS: Final = Limit("terms of formulas", 2_000_000)
 RESIDUES: Final = Limit("residue classes of sizes", 2_000_000)
 """Residue classes that are examined to decide conditions and to intersect sets of sizes."""
 
+CHARACTERS: Final = Limit("characters of expressions and strings, all copies counted", 1_000_000)
+"""Characters of the expressions that are computed, and of the texts in which ``$name`` is replaced."""
+
+VALUES: Final = Limit("values of lists, all copies counted", 1_000_000)
+"""Values of the lists that are computed, compared, or read as a table."""
+
 # -- a YAML file -----------------------------------------------------------------------------------------
 
 MAX_FILE_BYTES: Final = 2 * 1024 * 1024
@@ -80,9 +86,6 @@ MAX_DEGREE: Final = 8
 
 MAX_CHAIN: Final = 32
 """Names of which each needs the value of the next."""
-
-MAX_COMPUTED: Final = 400_000
-"""Characters of all expressions of a spec, all copies counted."""
 
 MAX_TEXT: Final = 10_000
 """Characters of a text after ``$name`` is replaced."""
@@ -171,8 +174,14 @@ MAX_MESSAGE: Final = 300
 MAX_QUOTED: Final = 60
 """Characters of a text that a message quotes."""
 
+MAX_LOOKED_AT: Final = 3_000
+"""Known words that are looked at for the one that was meant."""
+
 MAX_CANDIDATES: Final = 300
-"""Known words among which the one that was meant is looked for."""
+"""Words of about the same length among them, which are compared with the one that is written."""
+
+MAX_RELATED: Final = 12
+"""Places besides its own that are shown of an error, such as uses of blocks; the others are counted."""
 
 MAX_ORIGINS: Final = 8
 """Inputs of a join of which a message shows the place."""
@@ -205,6 +214,9 @@ MAX_RECORD_BYTES: Final = 32 << 20
 
 MAX_ENVIRONMENTS: Final = 10_000
 """Changes of the machine that a run records."""
+
+MAX_THREADS: Final = 1 << 20
+"""Threads that a run may have been computed with, as its record says."""
 
 # -- data ------------------------------------------------------------------------------------------------
 

@@ -14,10 +14,18 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, Protocol
 
 from cnncli.diagnostics import Diagnostic, Location, WorkError
 from cnncli.limits import Limit
+
+
+class Located(Protocol):
+    """What has a place in a spec."""
+
+    @property
+    def location(self) -> Location: ...
+
 
 _SPENT: Final[ContextVar[Counter[str] | None]] = ContextVar("work", default=None)
 
@@ -35,13 +43,13 @@ def metered() -> Iterator[None]:
         _SPENT.reset(token)
 
 
-def spend(limit: Limit, amount: int = 1, where: Location | None = None, *, hint: str = "") -> None:
+def spend(limit: Limit, amount: int = 1, where: Location | Located | None = None, *, hint: str = "") -> None:
     """Add to the work of the current question.
 
     Args:
         limit: what is counted, and how much of it a question may cost.
         amount: how much of it is about to be done.
-        where: the place in the spec that needs it, if it is known.
+        where: the place in the spec that needs it, or a value or a node with a place, if there is one.
         hint: what to change in the spec.
 
     Raises:
@@ -53,4 +61,5 @@ def spend(limit: Limit, amount: int = 1, where: Location | None = None, *, hint:
     spent[limit.of] += amount
     if spent[limit.of] > limit.most:
         message = f"this takes too much work: more than {limit.most:,} {limit.of}"
-        raise WorkError(Diagnostic("limit", message, where, hint=hint))
+        place = where if where is None or isinstance(where, Location) else where.location
+        raise WorkError(Diagnostic("limit", message, place, hint=hint))

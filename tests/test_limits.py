@@ -14,7 +14,7 @@ from tests.copies import ROOT
 
 PACKAGE = ROOT / "cnncli"
 HOME = PACKAGE / "limits.py"
-NAMED = re.compile(r"_?(MAX|MOST|LIMIT|LARGEST|LONGEST)(_[A-Z_]+)?\Z")
+NAMED = re.compile(r"_?(MAX|MOST|LIMIT)(_[A-Z_]+)?\Z")
 
 
 def defined(source: str) -> Iterator[str]:

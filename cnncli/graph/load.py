@@ -37,6 +37,7 @@ from cnncli.layers import KindVocabulary, Shape
 from cnncli.layers.geometry.sliding import axis_symbols
 from cnncli.layers.plugins import load_installed
 from cnncli.recipe.train import Train
+from cnncli.work import metered
 
 if TYPE_CHECKING:
     from cnncli.algebra.deciding import Domain
@@ -105,6 +106,7 @@ def all_sizes(size: Shape) -> Shape:
     return (*size[:1], *map(symbol, axis_symbols(len(size) - 1)))
 
 
+@metered()
 def _open(read: Callable[[Faults], Document], size: Size, domain: Domain | None) -> Opened:
     check_size(size)
     faults = Faults()
@@ -114,6 +116,7 @@ def _open(read: Callable[[Faults], Document], size: Size, domain: Domain | None)
         if opened is not None:
             return opened
     except WorkError as error:
+        # Not an error of this spec alone: what tries several must not take it for one that is refused.
         raise WorkError((*faults.in_order(), *error.diagnostics)) from None
     except (SpecError, LimitError) as error:
         fatal = error.diagnostics
@@ -257,6 +260,7 @@ def read_budget(path: str | Path) -> Budget:
     return _read_file(Budget, path)
 
 
+@metered()
 def read_train(path: str | Path, document: Document, overrides: Iterable[str] = ()) -> Train:
     """Read the settings in a YAML file over those of a spec, and ``train.NAME=VALUE`` texts over both.
 
@@ -278,6 +282,7 @@ def read_train(path: str | Path, document: Document, overrides: Iterable[str] = 
     return _read_section(Train, section, document.scope, faults)
 
 
+@metered()
 def _read_file(record: type[R], path: str | Path) -> R:
     """Read a file that contains one section, with or without its keyword at the top."""
     faults = Faults()

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from cnncli.algebra import Condition, Expr, Undecidable, degree, same
-from cnncli.diagnostics import NO_FORMULA
-from cnncli.limits import MAX_DEGREE, MAX_EXPONENT, MAX_EXPRESSION, MAX_LIST, MAX_MAGNITUDE, MAX_TERMS
+from cnncli.diagnostics import NO_FORMULA, Location
+from cnncli.limits import MAX_DEGREE, MAX_EXPONENT, MAX_EXPRESSION, MAX_LIST, MAX_MAGNITUDE, MAX_TERMS, VALUES
+from cnncli.work import spend
 
 T = TypeVar("T")
 Result: TypeAlias = "int | float | bool | str | Expr | list[Result]"
@@ -92,23 +93,27 @@ class Names(Protocol):
 
 def too_long(results: list[Result]) -> bool:
     """Return whether a list, together with the lists in it, has more values than allowed."""
+    return _values(results) > MAX_LIST
+
+
+def _values(results: list[Result]) -> int:
+    """Return how many values a list has, together with the lists in it; of a list that is too long, some."""
     pending: list[list[Result]] = [results]
     count = 0
-    while pending:
+    while pending and count <= MAX_LIST:
         current = pending.pop()
         count += len(current)
-        if count > MAX_LIST:
-            return True
         pending.extend(each for each in current if isinstance(each, list))
-    return False
+    return count
 
 
-def evaluate(text: str, names: Names) -> Result:
-    """Return the value of an expression.
+def evaluate(text: str, names: Names, where: Location | None = None) -> Result:
+    """Return the value of an expression; ``where`` is its place.
 
     Raises:
         ExpressionError: the text is not an expression, uses syntax that is not allowed or an unknown name,
             or has no value (division by zero, too large).
+        WorkError: too much has been computed for this spec.
     """
     if len(text) > MAX_EXPRESSION:
         expected = f"at most {MAX_EXPRESSION} characters"
@@ -117,7 +122,7 @@ def evaluate(text: str, names: Names) -> Result:
     shift = len(text) - len(text.lstrip())
     tree = _parse(stripped, shift)
     try:
-        return _Evaluator(names, stripped, shift).value(tree.body)
+        return _Evaluator(names, stripped, shift, where).value(tree.body)
     except RecursionError:
         raise ExpressionError("the expression is nested too deeply", 0, len(text)) from None
 
@@ -137,8 +142,9 @@ def _parse(text: str, shift: int) -> ast.Expression:
 
 
 class _Evaluator:
-    def __init__(self, names: Names, text: str, shift: int) -> None:
+    def __init__(self, names: Names, text: str, shift: int, where: Location | None) -> None:
         self._names = names
+        self._where = where
         self._text = text
         self._shift = shift
 
@@ -241,6 +247,8 @@ class _Evaluator:
         rule = _COMPARISONS.get(type(op))
         if rule is None:
             raise self._unsupported(node)
+        if isinstance(left, list) and isinstance(right, list):
+            spend(VALUES, min(_values(left), _values(right)), self._where)
         try:
             return bool(rule(left, right))
         except Undecidable:

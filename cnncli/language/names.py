@@ -215,10 +215,10 @@ class NodeNames:
         message = f"no node above is named '{name}'"
         raise SpecError(Diagnostic("unknown-node", message, value.location, hint=hint))
 
-    def _within(self, prefix: str) -> list[str]:
-        """Return the names as they can be written here, the latest first."""
+    def _within(self, prefix: str) -> Iterator[str]:
+        """Yield the names as they can be written here, the latest first."""
         inside = f"{prefix}." if prefix else ""
-        return [name.removeprefix(inside) for name in reversed(self._nodes)]
+        return (name.removeprefix(inside) for name in reversed(self._nodes))
 
 
 def _above(name: str) -> Iterator[str]:

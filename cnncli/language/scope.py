@@ -18,7 +18,6 @@ from cnncli.algebra import Undecidable, symbol
 from cnncli.diagnostics import (
     NO_FORMULA,
     Diagnostic,
-    LimitError,
     Location,
     Related,
     SpecError,
@@ -27,10 +26,11 @@ from cnncli.diagnostics import (
 )
 from cnncli.language.expressions import ExpressionError, Result, evaluate, too_long
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
-from cnncli.limits import MAX_CHAIN, MAX_COMPUTED, MAX_DIGITS, MAX_LIST, MAX_TEXT
+from cnncli.limits import CHARACTERS, MAX_CHAIN, MAX_DIGITS, MAX_EXPRESSION, MAX_LIST, MAX_TEXT, VALUES
+from cnncli.work import spend
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+(_[0-9]+)*\Z")
-_FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\Z")
+_FLOAT: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\Z")
 INTERPOLATION: Final = r"\$(?:(\$)|\{(\w+)\}|(\w+))"
 TRUE_WORDS: Final = frozenset({"true", "yes", "on"})
 FALSE_WORDS: Final = frozenset({"false", "no", "off"})
@@ -53,19 +53,6 @@ def named(name: str, value: Value, scope: Scope) -> Argument:
     return Argument(value, scope, Scalar(name, True, *value.location))
 
 
-class _Shared:
-    """State that a scope shares with its descendants.
-
-    ``reading`` are the names being evaluated; ``characters`` is the total length of computed expressions.
-    """
-
-    __slots__ = ("characters", "reading")
-
-    def __init__(self) -> None:
-        self.reading: set[tuple[int, str]] = set()
-        self.characters = 0
-
-
 class Scope(Mapping[str, Argument]):
     """Names and the arguments bound to them; other names are looked up in ``parent``."""
 
@@ -74,8 +61,10 @@ class Scope(Mapping[str, Argument]):
         self._parent = parent
         self._results: dict[str, Result] = {}
         self._read: set[str] = set()
+        self._texts: dict[str, str] = {}
         self._unknown: frozenset[str] = frozenset()
-        self._shared: _Shared = parent._shared if parent is not None else _Shared()
+        # The names that are being evaluated, in this scope and all that share its outermost parent.
+        self._reading: set[tuple[int, str]] = parent._reading if parent is not None else set()
 
     @classmethod
     def of(cls, entries: Entries, parent: Scope | None = None) -> Scope:
@@ -156,8 +145,10 @@ class Scope(Mapping[str, Argument]):
         if not isinstance(argument.value, Scalar):
             message = f"'{name}' is used in a string but is {describe(argument.value)}"
             raise SpecError(Diagnostic("text", message, argument.location, expected="a word or a number"))
-        with self._reads(name):
-            return interpolate(argument.value, argument.scope)
+        if name not in self._texts:
+            with self._reads(name):
+                self._texts[name] = interpolate(argument.value, argument.scope)
+        return self._texts[name]
 
     @contextmanager
     def _reads(self, name: str) -> Iterator[None]:
@@ -165,7 +156,7 @@ class Scope(Mapping[str, Argument]):
         self._read.add(name)
         key = (id(self), name)
         where = self._own[name].location
-        reading = self._shared.reading
+        reading = self._reading
         if key in reading:
             expected = "a value that can be computed without it"
             raise SpecError(Diagnostic("circular", f"'{name}' refers back to itself", where, expected))
@@ -183,17 +174,16 @@ class Scope(Mapping[str, Argument]):
 
         Raises:
             ExpressionError: it has no value.
-            LimitError: too much has been computed for this spec.
+            WorkError: too much has been computed for this spec.
         """
-        self._shared.characters += len(text)
-        if self._shared.characters > MAX_COMPUTED:
-            expected = f"at most {MAX_COMPUTED:,} characters of expressions, all copies counted"
-            raise LimitError(Diagnostic("limit", "this spec has too many expressions", where, expected))
-        return evaluate(text, self)
+        spend(CHARACTERS, len(text), where)
+        return evaluate(text, self, where)
 
 
 def number(text: str) -> int | float | None:
     """Return the number that a text is, or None. ``1e-3`` and ``64_000`` are numbers."""
+    if len(text) > MAX_EXPRESSION:
+        return None
     if _INTEGER.match(text):
         return int(text) if len(text) <= MAX_DIGITS else None
     value = float(text) if _FLOAT.match(text) else math.inf
@@ -222,6 +212,7 @@ def interpolate(scalar: Scalar, scope: Scope) -> str:
             raise SpecError(fault._replace(location=where)) from None
 
     text = re.sub(INTERPOLATION, replacement, scalar.text)
+    spend(CHARACTERS, len(scalar.text) + len(text), scalar)
     if len(text) > MAX_TEXT:
         expected = f"at most {MAX_TEXT:,} characters"
         raise SpecError(Diagnostic("limit", "this string becomes too long", scalar.location, expected))
@@ -236,7 +227,10 @@ def compute(argument: Argument) -> Result:
     """
     value, scope, _ = argument
     if isinstance(value, Items):
+        spend(VALUES, len(value), value)
         results: list[Result] = [compute(Argument(each, scope)) for each in value]
+        # The lists in it, which are looked at again.
+        spend(VALUES, sum(len(each) for each in results if isinstance(each, list)), value)
         if too_long(results):
             expected = f"at most {MAX_LIST:,} values"
             raise SpecError(Diagnostic("limit", "this list becomes too long", value.location, expected))

@@ -9,10 +9,10 @@ from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Reader, Text, Whole
 from cnncli.language.scope import Argument, compute
 from cnncli.language.tree import Scalar
-from cnncli.limits import MAX_QUANTITY
+from cnncli.limits import MAX_EXPRESSION, MAX_QUANTITY
 
 _QUANTITY: Final = re.compile(
-    r"\s*([+-]?(?:[0-9][0-9_,]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]*)\s*\Z"
+    r"([+-]?(?:[0-9][0-9_,]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]*)\Z"
 )
 _COUNTS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
 _BYTES: Final = {
@@ -52,7 +52,7 @@ class Quantity(Reader[int]):
 
     def amount(self, text: str) -> int | None:
         """Return the whole number that a text means, or None if it is not one."""
-        match = _QUANTITY.match(text) if len(text) <= MAX_QUANTITY else None
+        match = _QUANTITY.match(text.strip()) if len(text) <= MAX_QUANTITY else None
         factor = self._units.get(match[2].casefold()) if match else None
         if match is None or factor is None:
             return None
@@ -68,7 +68,7 @@ class Quantity(Reader[int]):
 
 def _is_quantity(text: str) -> bool:
     """Return whether the text has the form of a quantity, and so is not an expression."""
-    return _QUANTITY.match(text) is not None
+    return len(text) <= MAX_EXPRESSION and _QUANTITY.match(text.strip()) is not None
 
 
 class Budget(Record):

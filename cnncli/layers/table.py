@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TypeAlias
 
 from cnncli.diagnostics import Diagnostic, SpecError
 from cnncli.language.readers import Reader, Sizes, Whole
 from cnncli.language.scope import Argument
 from cnncli.language.tree import Items
-from cnncli.limits import MAX_TABLE_ROW
+from cnncli.limits import MAX_TABLE_ROW, VALUES
+from cnncli.work import spend
 
 Table: TypeAlias = tuple[tuple[int, ...], ...]
 """For each output channel the input channels that it reads, counted from 0, in ascending order."""
@@ -44,9 +46,10 @@ class TableReader(Reader[Table]):
     def _row(self, argument: Argument) -> tuple[int, ...]:
         if not isinstance(argument.value, Items):
             raise self.wrong(argument)
-        row = Sizes(Whole(0), MAX_TABLE_ROW).read(argument)
-        twice = [channel for channel in row if row.count(channel) > 1]
-        if twice:
-            message = f"a row of the table lists input channel {twice[0]} twice"
+        spend(VALUES, len(argument.value), argument)
+        row = sorted(Sizes(Whole(0), MAX_TABLE_ROW).read(argument))
+        twice = next((channel for channel, following in pairwise(row) if channel == following), None)
+        if twice is not None:
+            message = f"a row of the table lists input channel {twice} twice"
             raise SpecError(Diagnostic("value", message, argument.location, "each channel at most once"))
-        return tuple(sorted(row))
+        return tuple(row)

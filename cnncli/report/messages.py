@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, takewhile
 
-from cnncli.diagnostics import CnncliError, Diagnostic, Location, shortened
-from cnncli.limits import MAX_ERRORS_SHOWN, MAX_MESSAGE
+from cnncli.diagnostics import CnncliError, Diagnostic, Location, counted, shortened
+from cnncli.limits import MAX_ERRORS_SHOWN, MAX_MESSAGE, MAX_RELATED
 from cnncli.report.page import MEASURE
 from cnncli.report.terminal import Screen, wrapped_lines
 from cnncli.report.text.columns import Line
@@ -55,10 +55,13 @@ def _diagnostic(diagnostic: Diagnostic, width: int | None) -> Iterator[Line]:
     for label, text in parts:
         if text:
             yield from wrapped_lines(f"{label}{_clean(text)}", "", width, " " * len(label))
-    for related in diagnostic.related:
+    for related in diagnostic.related[:MAX_RELATED]:
         text = f"  {_clean(related.message)}: {_clean(str(related.location))}"
         yield from wrapped_lines(text, "note", width)
         yield from _excerpt(related.location, width)
+    hidden = len(diagnostic.related) - MAX_RELATED
+    if hidden > 0:
+        yield from wrapped_lines(f"  and {counted(hidden, 'more place')}", "note", width)
     for line in diagnostic.detail.splitlines():
         yield from wrapped_lines(f"    {printable(line)}", "note", width)
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 
 import cnncli
+from cnncli.limits import MAX_THREADS
 from cnncli.training.runs.values import members, text, whole
-
-_MAX_THREADS: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def read_environment(value: Any, name: str) -> Environment:
         device=text(found["device"], f"{name}.device"),
         processor=text(found["processor"], f"{name}.processor"),
         instructions=text(found["instructions"], f"{name}.instructions"),
-        threads=whole(found["threads"], f"{name}.threads", 1, _MAX_THREADS),
+        threads=whole(found["threads"], f"{name}.threads", 1, MAX_THREADS),
         torch=text(found["torch"], f"{name}.torch"),
         python=text(found["python"], f"{name}.python"),
         cnncli=text(found["cnncli"], f"{name}.cnncli"),
