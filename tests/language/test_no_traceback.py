@@ -181,7 +181,9 @@ def check_written_back(opened: Opened) -> None:
     """The text that a run keeps means the same network."""
     again = open_text(to_yaml(opened.document))
     assert [node[:8] for node in again.graph.nodes] == [node[:8] for node in opened.graph.nodes]
-    assert again.graph._replace(nodes=(), source=opened.graph.source) == opened.graph._replace(nodes=())
+    assert [note.message for note in again.graph.notes] == [note.message for note in opened.graph.notes]
+    same = again.graph._replace(nodes=(), source=opened.graph.source, notes=opened.graph.notes)
+    assert same == opened.graph._replace(nodes=())
     assert (again.train, again.budget) == (opened.train, opened.budget)
 
 
