@@ -64,8 +64,8 @@ def nested_faults() -> str:
     return f"{HEAD}{lines}blocks:\n{blocks}  b38:\n    layers:\n{wrong}layers: [b0]\n"
 
 
-def misspelt_name() -> str:
-    """A misspelt name among tens of thousands of long ones, in a block that is used many times."""
+def misspelled_name() -> str:
+    """A misspelled name among tens of thousands of long ones, in a block that is used many times."""
     names = "".join(f"  a_long_name_of_a_variable_{number:06}: 1\n" for number in range(30_000))
     return f"{HEAD}vars:\n{names}" + uses(f"{{n: 1}}\n    {convolution('a_long_name_of_a_varable_7')}", 1900)
 
@@ -92,7 +92,7 @@ SPECS: Final[Mapping[str, str]] = {
     "a block of a list": block_of_a_list(),
     "a table of aliases": table_of_aliases(),
     "faults below blocks": nested_faults(),
-    "a misspelt name": misspelt_name(),
+    "a misspelled name": misspelled_name(),
     "sums of many branches": joins("add"),
     "concatenations of many branches": joins("concat"),
     "a power of powers": f'{HEAD}vars: {{a: "9**63**63**63"}}\n{convolution("a")}',
