@@ -288,9 +288,9 @@ class Analyzed:
         """
         from cnncli.analysis import check  # noqa: PLC0415
 
-        self._numeric("a budget")
+        graph = self._numeric("a budget")
         limits = self._opened.budget if budget is None else check.read(arguments.budget(budget))
-        verdicts = check.check(self.costs(), limits)
+        verdicts = check.check(graph, limits, self.settings)
         if not verdicts:
             hint = "write limits under 'budget:' in the spec, or give a file of limits"
             raise usage_error(f"'{self._origin.name}' has no budget", hint=hint)
@@ -303,8 +303,8 @@ class Analyzed:
         Args:
             variables: names of variables of the spec.
             output: a new file to which the changed spec is written.
-            limits: the most that figures may be: ``params="1M"``, ``memory="8GiB"``; the spec's own budget by
-                default.
+            limits: the most that figures may be: ``params="1M"``, ``training_memory="8GiB"``; by default the
+                spec's own budget.
 
         Raises:
             UsageError: no value fits, all values fit, or an argument is wrong.

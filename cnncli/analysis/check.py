@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cnncli.algebra import whole
-from cnncli.analysis.costs.figures import Costs, Row
+from cnncli.analysis.costs.figures import Costs, costs
+from cnncli.analysis.limited import DEPTH, LAYERS, LIMITS, amounts, batch_of, moments
 from cnncli.diagnostics import did_you_mean, usage_error
-from cnncli.graph import read_budget
+from cnncli.graph import Graph, read_budget
 from cnncli.language.sections import Budget, Quantity
+from cnncli.recipe.train import Train
+
+if TYPE_CHECKING:
+    from cnncli.analysis.memory.peaks import Moment
 
 _HEAVIEST: Final = 3
-
-LIMITS: Final[Mapping[str, Quantity]] = {
-    name: argument.reader
-    for name, argument in Budget.arguments.items()
-    if isinstance(argument.reader, Quantity)
-}
-"""The figures that a budget can limit, with the reader of each limit."""
 
 
 class Verdict(NamedTuple):
     """One limit: the figure's name, the limit, the network's figure, and the heaviest layers.
 
-    ``unused`` is the part of the figure that belongs to layers that lead to no output.
+    ``unused`` is the part of the figure that belongs to layers that lead to no output. ``batch`` is what a
+    figure of memory is for; its heaviest layer is the one that runs at the peak.
     """
 
     figure: str
@@ -33,6 +32,7 @@ class Verdict(NamedTuple):
     actual: int
     heaviest: tuple[tuple[str, int], ...]
     unused: int = 0
+    batch: int | None = None
 
     @property
     def within(self) -> bool:
@@ -76,19 +76,39 @@ def read_limits(limits: Mapping[str, int | str], figures: Mapping[str, Quantity]
     return read
 
 
-def check(costs: Costs, budget: Budget) -> tuple[Verdict, ...]:
-    """Return one verdict for each limit that the budget sets, without training-only layers."""
+def check(graph: Graph, budget: Budget, settings: Train) -> tuple[Verdict, ...]:
+    """Return one verdict for each limit that the budget sets, without training-only layers.
+
+    ``settings`` have the batch and the optimizer of the memory of training.
+    """
     limits = {name: getattr(budget, name) for name in Budget.arguments}
-    deployed = [row for row in costs.rows if not row.node.training_only]
+    found = costs(graph)
     return tuple(
-        _verdict(name, limit, costs, deployed) for name, limit in limits.items() if limit is not None
+        _verdict(name, limit, graph, found, settings) for name, limit in limits.items() if limit is not None
     )
 
 
-def _verdict(figure: str, limit: int, costs: Costs, rows: list[Row]) -> Verdict:
-    if figure == "layers":
-        return Verdict(figure, limit, len(rows), (), sum(row.node.unused for row in rows))
+def _verdict(figure: str, limit: int, graph: Graph, found: Costs, settings: Train) -> Verdict:
+    batch = batch_of(figure, settings)
+    if batch is not None:
+        return _memory_verdict(figure, limit, batch, moments(figure, graph, settings))
+    actual = max(map(whole, amounts(figure, graph, found, settings)))
+    if figure == LAYERS:
+        return Verdict(figure, limit, actual, (), sum(node.unused for node in graph.nodes))
+    if figure == DEPTH:
+        return Verdict(figure, limit, actual, ())
+    rows = [row for row in found.rows if not row.node.training_only]
     weights = [(row.node.name, whole(getattr(row.figures, figure))) for row in rows]
     heaviest = sorted(weights, key=lambda pair: -pair[1])[:_HEAVIEST]
-    actual, unused = (whole(getattr(each, figure)) for each in (costs.totals, costs.unused_totals))
+    unused = whole(getattr(found.unused_totals, figure))
     return Verdict(figure, limit, actual, tuple(pair for pair in heaviest if pair[1]), unused)
+
+
+def _memory_verdict(figure: str, limit: int, batch: int, live: Sequence[Moment]) -> Verdict:
+    """Return the verdict of a memory, with the layer that runs at the peak unless the optimizer does."""
+    # Imported here because few budgets limit memory.
+    from cnncli.analysis.memory.usage import bytes_at, peak_moment  # noqa: PLC0415
+
+    peak = peak_moment(live, batch)
+    actual = bytes_at(peak.live, batch)
+    return Verdict(figure, limit, actual, ((peak.node, actual),) if peak.node else (), batch=batch)

@@ -28,6 +28,9 @@ def command(
 ) -> None:
     """Check networks against their budgets.
 
+    Limits: params, macs, flops, neurons, values, buffers, layers (all rows of the table), depth (as papers
+    count), weights_size, memory (of inference, batch of 1), training_memory; docs/counting.md defines them.
+
     Exits with 0 if all are within their budgets, 1 if one is over, 2 on errors.
     """
     load_plugins(plugin or ())

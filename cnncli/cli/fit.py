@@ -23,7 +23,7 @@ def command(
         typer.Option(
             "--limit",
             metavar="FIGURE=LIMIT",
-            help="params=1M, macs=2G, memory=8GiB; default: the spec's budget.",
+            help="params=1M, macs=2G, training_memory=8GiB; default: the spec's budget.",
         ),
     ] = None,
     input_size: InputSize = None,
@@ -37,7 +37,8 @@ def command(
     """Find the largest value of a variable within a budget.
 
     Solved exactly where figures are polynomials, otherwise by search. A limit on memory applies to the peak
-    of a training step in 32-bit numbers, with the spec's batch size or that of --set train.batch=64.
+    of inference in 32-bit numbers with a batch of 1, a limit on training_memory to that of a training step
+    with the spec's batch size or that of --set train.batch=64.
     """
     from cnncli.report.pages.fit import page
 

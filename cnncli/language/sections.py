@@ -33,6 +33,7 @@ class Quantity(Reader[int]):
     """A readable whole number: ``1.2M``, ``60k``, ``1_000_000``; of bytes also ``512 KiB``, ``1.5 MB``."""
 
     def __init__(self, *, of_bytes: bool = False) -> None:
+        self.of_bytes = of_bytes
         self._units = _BYTES if of_bytes else _COUNTS
         self.expected = (
             "a size such as 512 KiB or 1.5 MB" if of_bytes else "a number such as 1.2M, 60k or 61706"
@@ -83,9 +84,20 @@ class Budget(Record):
     neurons: int | None = arg(Quantity(), "outputs of layers that sum weighted inputs", default=None)
     values: int | None = arg(Quantity(), "outputs of all layers", default=None)
     buffers: int | None = arg(Quantity(), "stored numbers that are not learned", default=None)
-    layers: int | None = arg(Quantity(), "nodes of the graph", default=None)
+    layers: int | None = arg(
+        Quantity(), "layers of every kind, also activations and reshapes: rows of the table", default=None
+    )
+    depth: int | None = arg(
+        Quantity(), "most layers with MACs on a path: 18 for ResNet-18, 16 for VGG-16", default=None
+    )
     weights_size: int | None = arg(
         Quantity(of_bytes=True), "bytes of parameters and buffers as 32-bit numbers", default=None
+    )
+    memory: int | None = arg(
+        Quantity(of_bytes=True), "bytes at the peak of inference, for a batch of 1", default=None
+    )
+    training_memory: int | None = arg(
+        Quantity(of_bytes=True), "bytes at the peak of a training step, for the batch of train:", default=None
     )
 
 

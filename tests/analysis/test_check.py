@@ -5,20 +5,23 @@ from __future__ import annotations
 import pytest
 
 from cnncli.analysis.check import check
-from cnncli.analysis.costs.figures import costs
+from cnncli.analysis.memory.report import memory_report
 from cnncli.diagnostics import SpecError
 from cnncli.graph import open_spec, open_text
 from cnncli.language.sections import Budget, Quantity
+from cnncli.recipe.train import Train
 from tests.specs.support import SPECS
 
-LENET5 = costs(open_spec(SPECS / "lenet5.yaml").graph)
+# The weights, the input and, while the first activation runs, its input and output.
+LIVE = 246_824 + 4 * (32 * 32 + 2 * 6 * 28 * 28)
+LENET5 = open_spec(SPECS / "lenet5.yaml").graph
 
 
 def test_a_limit_may_be_reached_but_not_passed() -> None:
-    (exactly,) = check(LENET5, Budget(params=61_706))
+    (exactly,) = check(LENET5, Budget(params=61_706), Train())
     assert exactly.within
     assert exactly.excess == 0
-    (over,) = check(LENET5, Budget(params=61_705))
+    (over,) = check(LENET5, Budget(params=61_705), Train())
     assert not over.within
     assert over.excess == 1
     assert over.heaviest == (("linear1", 48_120), ("linear2", 10_164), ("conv2", 2_416))
@@ -33,16 +36,77 @@ def test_every_figure_can_be_limited() -> None:
         values=15_002,
         buffers=0,
         layers=12,
+        depth=5,
         weights_size=246_824,
+        memory=LIVE,
+        training_memory=memory_report(LENET5, Train(), 8, "float32", None).training_peak(),
     )
-    verdicts = check(LENET5, budget)
+    verdicts = check(LENET5, budget, Train(batch=8))
     assert [verdict.figure for verdict in verdicts] == list(Budget.arguments)
     assert all(verdict.within for verdict in verdicts)
-    assert [verdict.excess for verdict in verdicts] == [0] * 8
+    assert [verdict.excess for verdict in verdicts] == [0] * 11
+
+
+def test_memory_is_that_of_one_image_or_of_a_training_step() -> None:
+    """The same bytes as ``cnncli memory``, and the layer that runs at the peak."""
+    settings = Train(batch=8)
+    report = memory_report(LENET5, settings, 1, "float32", None)
+    steps = memory_report(LENET5, settings, 8, "float32", None)
+    inference, training = check(LENET5, Budget(memory=1, training_memory=1), settings)
+    assert (inference.actual, inference.batch) == (report.inference_peak(), 1)
+    assert (training.actual, training.batch) == (steps.training_peak(), 8)
+    (peak,) = report.inference_peak.moments
+    assert inference.heaviest == ((peak.node, inference.actual),)
+
+
+DEPTHS = {
+    "lenet5": 5,
+    "alexnet_2012": 8,
+    "vgg/vgg11": 11,
+    "vgg/vgg16": 16,
+    "vgg/vgg19": 19,
+    "inception/googlenet": 22,
+    "resnet/resnet18": 18,
+    "resnet/resnet34": 34,
+    "resnet/resnet50": 50,
+    "resnet/resnet101": 101,
+    "resnet/resnet152": 152,
+    "resnet_cifar/resnet20": 20,
+    "resnet_cifar/resnet110": 110,
+}
+"""As the names and the papers say."""
+
+
+@pytest.mark.parametrize("name", DEPTHS)
+def test_depth_is_the_number_of_layers_that_papers_give(name: str) -> None:
+    graph = open_spec(SPECS / f"{name}.yaml").graph
+    exactly, over = (
+        verdict
+        for limit in (DEPTHS[name], DEPTHS[name] - 1)
+        for verdict in check(graph, Budget(depth=limit), Train())
+    )
+    assert exactly.within
+    assert not over.within
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        # Eight convolutions, five poolings, an adaptive pooling, flatten and three linear layers; an
+        # activation after each but the last, and two dropouts.
+        ("vgg/vgg11", 8 + 5 + 1 + 1 + 3 + 10 + 2),
+        # Convolution, normalization, activation and pooling; eight units of two convolutions, normalizations
+        # and activations, a shortcut and a sum; pooling and a linear layer.
+        ("resnet/resnet18", 4 + 8 * 8 + 2),
+    ],
+)
+def test_layers_are_all_of_them(name: str, layers: int) -> None:
+    (verdict,) = check(open_spec(SPECS / f"{name}.yaml").graph, Budget(layers=layers), Train())
+    assert verdict.excess == 0
 
 
 def test_nothing_is_checked_that_has_no_limit() -> None:
-    assert check(LENET5, Budget()) == ()
+    assert check(LENET5, Budget(), Train()) == ()
 
 
 def test_heads_for_training_do_not_count() -> None:
@@ -53,7 +117,7 @@ def test_heads_for_training_do_not_count() -> None:
         heads: {main: [linear: 2], extra: {layers: [linear: 100], training_only: true}}
         """
     ).graph
-    (params, layers) = check(costs(graph), Budget(params=30, layers=2))
+    (params, layers) = check(graph, Budget(params=30, layers=2), Train())
     assert (params.actual, layers.actual) == (20 + 10, 2)
 
 

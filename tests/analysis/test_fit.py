@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from cnncli.algebra.deciding import Domain
-from cnncli.analysis.check import LIMITS
+from cnncli.analysis.costs.depth import depth
 from cnncli.analysis.costs.figures import costs
-from cnncli.analysis.fit.solving import LAYERS, MEMORY, Fitted, Task, candidate, fit
+from cnncli.analysis.fit.solving import Fitted, Task, candidate, fit
+from cnncli.analysis.limited import DEPTH, LAYERS, LIMITS, MEMORY, TRAINING_MEMORY
 from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.diagnostics import ShapeError, SpecError, UsageError
 from cnncli.graph import Opened, open_spec, open_text
@@ -21,7 +22,7 @@ from tests.specs.support import SPECS
 from tests.steps import at_most
 
 QUICK = 16
-FIGURES = (*LIMITS, MEMORY)
+FIGURES = tuple(LIMITS)
 OUTCOMES = {"found": 9, "endless": 6, "refused": 1}
 """What becomes of those."""
 CAMPAIGN = 2_000
@@ -45,10 +46,14 @@ def figures(text: str, width: int) -> Mapping[str, int] | None:
     except SpecError:
         return None  # a shape that does not fit, or no channels at all
     totals = costs(graph).totals
-    moment = peak_moment(memory(graph, 4, SETTINGS).training, SETTINGS.batch)
-    own = {name: getattr(totals, name) for name in FIGURES if name not in (LAYERS, MEMORY)}
-    own[LAYERS] = sum(not node.training_only for node in graph.nodes)
-    return own | {MEMORY: bytes_at(moment.live, SETTINGS.batch)}
+    used = memory(graph, 4, SETTINGS)
+    peaks = {MEMORY: (used.inference, 1), TRAINING_MEMORY: (used.training, SETTINGS.batch)}
+    layers = sum(not node.training_only for node in graph.nodes)
+    return (
+        {name: getattr(totals, name) for name in FIGURES if name not in (LAYERS, DEPTH, *peaks)}
+        | {LAYERS: layers, DEPTH: depth(graph)}
+        | {name: bytes_at(peak_moment(found, batch).live, batch) for name, (found, batch) in peaks.items()}
+    )
 
 
 def searched(text: str, limits: Mapping[str, int], end: int) -> tuple[int | None, int | None, int | None]:
@@ -256,7 +261,7 @@ def test_what_others_would_get_wrong(text: str, limits: Mapping[str, int], value
 @pytest.mark.slow
 def test_the_batch_may_depend_on_the_variable() -> None:
     text = HEADER + "  - conv: {channels: w, kernel: 1}\ntrain: {batch: w}\n"
-    limits = {"memory": 60_000}
+    limits = {"training_memory": 60_000}
 
     def network(
         values: Mapping[str, int], unknown: Sequence[str] = (), domain: Domain | None = None
@@ -289,8 +294,8 @@ def test_refused_values_may_be_many() -> None:
             "params",
             "1 + (w%2==0) + 2*(w%3==0) + 3*(w%5==0) + 4*(w%7==0) + 5*(w%11==0) + (w%13==0) + (w%17==0)",
         ),
-        ("memory", "w//7 + w//11 + w//13 + w//17 + w//19 + 1"),
-        ("memory", "((w + w//2 + 1)**4 + 1) * ((w + w//3 + 1)**4 + 1)"),
+        ("training_memory", "w//7 + w//11 + w//13 + w//17 + w//19 + 1"),
+        ("training_memory", "((w + w//2 + 1)**4 + 1) * ((w + w//3 + 1)**4 + 1)"),
     ],
 )
 def test_hard_formulas_take_a_limited_number_of_steps(figure: str, channels: str) -> None:
@@ -309,7 +314,7 @@ def test_peaks_of_many_periods_take_a_limited_number_of_steps() -> None:
     layer = "  - conv: {{channels: 'w//{} + 1', kernel: 1}}\n  - relu\n"
     chain = "".join(layer.format(divisor) for divisor in (7, 11, 13, 16) * 5)
     with at_most(40_000_000):
-        found = fitted(HEADER + chain, "w", memory=2**20)
+        found = fitted(HEADER + chain, "w", training_memory=2**20)
     assert found.value is not None
 
 

@@ -39,10 +39,12 @@ def test_the_largest_width_stands_between_its_neighbors() -> None:
 
 
 def test_on_a_terminal_of_eighty_columns() -> None:
-    lines = on_a_terminal(*UNET, "--limit", "macs=1T", "--limit", "memory=64GiB", "--set", "train.batch=2")
+    limits = ("--limit", "macs=1T", "--limit", "training_memory=64GiB")
+    lines = on_a_terminal(*UNET, *limits, "--set", "train.batch=2")
     assert max(map(len, lines)) <= 80
     assert any(
-        "within params 7,000,000, macs 1,000,000,000,000 and memory 64.0 GiB" in line for line in lines
+        "within params 7,000,000, macs 1,000,000,000,000 and training_memory 64.0 GiB" in line
+        for line in lines
     )
 
 
@@ -92,7 +94,7 @@ def test_as_json() -> None:
         (("unet", "--vary", "width", "--vary", "width"), "is given twice"),
         (("unet", "--vary", "width", "--set", "width=3"), "cannot be both set and varied"),
         (("unet", "--vary", "width", "--limit", "parms=1M"), "did you mean 'params'?"),
-        (("unet", "--vary", "width", "--limit", "depth=3"), "'depth' cannot be limited"),
+        (("unet", "--vary", "width", "--limit", "stages=3"), "'stages' cannot be limited"),
         (("unet", "--vary", "width", "--limit", "params=much"), "a number such as 1.2M"),
         (("unet", "--vary", "width", "--limit", "memory=4x"), "a size such as 512 KiB"),
         (("unet", "--vary", "width", "--limit", "params=1", "--limit", "params=2"), "already has a limit"),
@@ -102,7 +104,7 @@ def test_as_json() -> None:
         ),
         (("unet", "--vary", "width", "--limit", "buffers=1"), "'width' has no largest value"),
         (
-            ("unet", "--vary", "width", "--limit", "memory=1GiB", "--set", "train.batch=0"),
+            ("unet", "--vary", "width", "--limit", "training_memory=1GiB", "--set", "train.batch=0"),
             "a whole number of 1 or more",
         ),
         (("small_resnet", "--vary", "depth", "--limit", "params=0"), "no value of 'depth'"),

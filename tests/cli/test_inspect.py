@@ -61,7 +61,7 @@ def test_json() -> None:
     }
     assert (second["name"], second["inputs"]) == ("conv1_activation", ["conv1"])
     assert (second["neurons"], second["values"]) == (0, 4_704)
-    assert (totals["neurons"], totals["values"]) == (6_518, 15_002)
+    assert (totals["neurons"], totals["values"], totals["layers"]) == (6_518, 15_002, 12)
 
 
 @pytest.mark.slow

@@ -102,7 +102,7 @@ def test_costs_and_budgets_count_them_apart() -> None:
     found = costs(open_text(SIDE).graph)
     assert found.unused_totals.params == C2 + 64
     assert found.totals.params == C2 + 64 + 32 + 170
-    params, layers = check(found, Budget(params=300, layers=9))
+    params, layers = check(open_text(SIDE).graph, Budget(params=300, layers=9), Train())
     assert (params.actual, params.unused, params.within) == (found.totals.params, C2 + 64, False)
     assert (layers.actual, layers.unused) == (5, 2)
 

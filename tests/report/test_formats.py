@@ -90,7 +90,7 @@ def accepted(name: str) -> Page:
 
 def checked(*names: str, macs: int) -> Page:
     budget = Budget(macs=macs, params=10**9)
-    return check.page([check.Checked(name, check_budget(costs(network(name)), budget)) for name in names])
+    return check.page([check.Checked(name, check_budget(network(name), budget, Train())) for name in names])
 
 
 def fitted(written: Written | None) -> Page:

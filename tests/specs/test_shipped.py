@@ -39,7 +39,7 @@ def test_there_are_specs() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_keeps_a_budget_that_is_not_idle(name: str) -> None:
-    verdicts = budgets.check(figures(name), opened(name).budget)
+    verdicts = budgets.check(opened(name).graph, opened(name).budget, opened(name).train)
     assert verdicts
     for verdict in verdicts:
         assert verdict.within, f"{verdict.figure}: {verdict.actual:,} of {verdict.limit:,}"

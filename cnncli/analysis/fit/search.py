@@ -7,12 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cnncli.algebra import Dim
-from cnncli.analysis.check import LIMITS, read_limits
-from cnncli.analysis.fit.solving import MEMORY, Candidate, Fitted, Task, candidate, fit
+from cnncli.analysis.check import read_limits
+from cnncli.analysis.fit.solving import Candidate, Fitted, Task, candidate, fit
 from cnncli.analysis.fit.writing import check_new, write_with
+from cnncli.analysis.limited import LIMITS
 from cnncli.diagnostics import SpecError, UsageError, listing, readable_bytes, usage_error
 from cnncli.graph import Graph, Opened
-from cnncli.language.sections import Budget, Quantity
+from cnncli.language.sections import Budget
 
 if TYPE_CHECKING:
     from cnncli.algebra.deciding import Domain
@@ -83,7 +84,7 @@ def search(
     _check_names(variables, settings)
     if output is not None:
         check_new(output, size)
-    wanted = read_limits(limits, {**LIMITS, MEMORY: Quantity(of_bytes=True)})
+    wanted = read_limits(limits, LIMITS)
     varied = _Varied(reopen, own_budget=not wanted)
     own = varied({})
     task = Task(varied, wanted or _own_limits(spec, own.budget))
@@ -225,4 +226,4 @@ def _nothing(task: Task, name: str, fitted: Fitted, values: Mapping[str, int]) -
 
 
 def _amount(figure: str, value: int) -> str:
-    return readable_bytes(value) if figure in (MEMORY, "weights_size") else f"{value:,}"
+    return readable_bytes(value) if LIMITS[figure].of_bytes else f"{value:,}"

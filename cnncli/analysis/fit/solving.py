@@ -15,16 +15,11 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 from cnncli.algebra import Condition, Dim, Undecidable, whole
 from cnncli.algebra.deciding import Domain, Stretches, solve, stretches
 from cnncli.algebra.size_sets import ALL, SizeSet, TooFineError
-from cnncli.analysis.costs.figures import BYTES_PER_NUMBER, costs
-from cnncli.analysis.memory.peaks import Peaks
-from cnncli.analysis.memory.usage import memory
+from cnncli.analysis.costs.figures import costs
+from cnncli.analysis.limited import TRAINING_MEMORY, amounts
 from cnncli.diagnostics import NO_FORMULA, SpecError, usage_error
 from cnncli.graph import Opened
 from cnncli.limits import MAX_LAYERS_TRIED, MAX_PARTS, MAX_REFUSED, MAX_STEPS, MAX_TRIED
-
-LAYERS: Final = "layers"
-MEMORY: Final = "memory"
-"""The figures that can be limited: those of a budget, and the peak memory of training."""
 
 _SHOWN: Final = ("params", "macs")
 
@@ -42,7 +37,7 @@ class MakeNetwork(Protocol):
 
 
 class Task(NamedTuple):
-    """A network, and limits on figures of a budget, or on :data:`MEMORY`."""
+    """A network, and limits on figures of a budget."""
 
     network: MakeNetwork
     limits: Mapping[str, int]
@@ -122,8 +117,8 @@ def candidate(task: Task, variable: str, value: int, values: Mapping[str, int]) 
         SpecError: the network does not accept it.
     """
     opened = task.network({**values, variable: value})
-    amounts = _amounts(opened, tuple(dict.fromkeys((*_SHOWN, *task.limits))))
-    figures = {name: max(map(whole, each)) for name, each in amounts.items()}
+    found = _amounts(opened, tuple(dict.fromkeys((*_SHOWN, *task.limits))))
+    figures = {name: max(map(whole, each)) for name, each in found.items()}
     return Candidate(value, figures, opened.train.batch)
 
 
@@ -134,19 +129,10 @@ def _amounts(opened: Opened, figures: Sequence[str]) -> Amounts:
         _NeedsNumberError: they depend on settings that cannot be symbolic.
     """
     graph, settings = opened.graph, opened.train
-    totals = costs(graph).totals
-    found: dict[str, tuple[Dim, ...]] = {}
-    for name in figures:
-        if name == LAYERS:
-            found[name] = (sum(not node.training_only for node in graph.nodes),)
-        elif name != MEMORY:
-            found[name] = (getattr(totals, name),)
-        elif settings.keyword in opened.in_numbers:
-            raise _NeedsNumberError
-        else:
-            moments = memory(graph, BYTES_PER_NUMBER, settings).training
-            found[name] = Peaks(graph, settings.batch).of(moments).amounts
-    return found
+    if TRAINING_MEMORY in figures and settings.keyword in opened.in_numbers:
+        raise _NeedsNumberError
+    found = costs(graph)
+    return {name: amounts(name, graph, found, settings) for name in figures}
 
 
 def _parts(task: Task, variable: str, values: Mapping[str, int]) -> Iterator[_Part]:
@@ -239,7 +225,7 @@ def _tried(task: Task, variable: str, values: Mapping[str, int], own: int) -> Fi
         try:
             opened = task.network({**values, variable: number})
             layers += len(opened.graph.nodes)
-            amounts = _amounts(opened, tuple(task.limits))
+            found = _amounts(opened, tuple(task.limits))
         except SpecError as error:
             # Shapes that do not fit, an argument out of bounds, too many layers.
             reason = reason or f"with {variable}={number}: {error.diagnostics[0].message}"
@@ -247,7 +233,7 @@ def _tried(task: Task, variable: str, values: Mapping[str, int], own: int) -> Fi
             continue
         refused = 0
         accepted.append(number)
-        if all(max(map(whole, amounts[name])) <= most for name, most in task.limits.items()):
+        if all(max(map(whole, found[name])) <= most for name, most in task.limits.items()):
             fitting.append(number)
     if not accepted:
         message = f"the network accepts no value of '{variable}' from 1 to {number}"

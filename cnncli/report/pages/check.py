@@ -74,7 +74,7 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
     unused = [verdict.unused for verdict in verdicts]
     return Table(
         (
-            Column("figure", [verdict.figure for verdict in verdicts]),
+            Column("figure", [_figure(verdict) for verdict in verdicts]),
             _numbers("limit", [verdict.limit for verdict in verdicts], rank=4),
             _numbers("network", [verdict.actual for verdict in verdicts], rank=3),
             *((_numbers("without output", unused, rank=2),) if any(unused) else ()),
@@ -86,6 +86,11 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
             ),
         )
     )
+
+
+def _figure(verdict: Verdict) -> str:
+    """Return the name of a figure; of memory, with the batch that it is for."""
+    return f"{verdict.figure} (batch {exact(verdict.batch)})" if verdict.batch else verdict.figure
 
 
 def _numbers(heading: str, values: Sequence[int], rank: int) -> Column:
@@ -119,6 +124,7 @@ def _network_data(checked: Checked) -> dict[str, Any]:
                 "limit": verdict.limit,
                 "actual": verdict.actual,
                 "unused": verdict.unused,
+                "batch": verdict.batch,
                 "within": verdict.within,
                 "heaviest": [{"layer": name, "amount": amount} for name, amount in verdict.heaviest],
             }

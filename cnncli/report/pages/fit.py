@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any, Final
 
 from cnncli.analysis.fit.search import Search, Step
-from cnncli.analysis.fit.solving import MEMORY, Candidate, Fitted
+from cnncli.analysis.fit.solving import Candidate, Fitted
+from cnncli.analysis.limited import LIMITS, MEMORY, TRAINING_MEMORY
 from cnncli.diagnostics import listing, readable_bytes
 from cnncli.layers import shape_text
 from cnncli.report.page import Page, Section, Text
@@ -18,15 +19,15 @@ from cnncli.report.text.numbers import exact, short
 from cnncli.report.text.wrapping import INDENT, unbroken
 
 SCHEMA: Final = "cnncli.fit/1"
-_WEIGHTS: Final = "weights_size"
 
 
 def page(found: Search) -> Page:
     """Return the page: the limits, and for each variable its candidates and how they were found."""
     title = f"{printable(found.graph.name)}: input {shape_text(found.graph.input)}"
     limits = [f"{name} {amount(name, most)}" for name, most in found.limits.items()]
-    samples = f", in training with a batch of {exact(batch(found))}" if MEMORY in found.limits else ""
-    lead = Text((f"within {listing(limits)}{samples}",), indent=INDENT)
+    samples = {MEMORY: 1, TRAINING_MEMORY: batch(found)}
+    of = [f"{name} with a batch of {exact(size)}" for name, size in samples.items() if name in found.limits]
+    lead = Text((f"within {listing(limits)}{f' ({listing(of)})' if of else ''}",), indent=INDENT)
     return Page(title, partial(_sections, found), partial(_document, found), lead=(lead,))
 
 
@@ -94,7 +95,7 @@ def _notes(fitted: Fitted) -> Iterator[str]:
 
 def amount(name: str, value: int, *, brief: bool = False) -> str:
     """Return a figure as text, bytes with a unit."""
-    if name in (MEMORY, _WEIGHTS):
+    if LIMITS[name].of_bytes:
         return readable_bytes(value)
     return short(value) if brief else exact(value)
 

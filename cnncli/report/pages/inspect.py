@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cnncli.algebra import Dim
 from cnncli.analysis.costs.figures import Costs, Figures, Row
+from cnncli.analysis.limited import layers
 from cnncli.diagnostics import listing
 from cnncli.graph import Graph
 from cnncli.language.description import OUTPUT
@@ -292,13 +293,13 @@ def _document(graph: Graph, costs: Costs, batch: int, asked: Asked) -> dict[str,
         from cnncli.report.pages import verify  # noqa: PLC0415
 
         whole["verify"] = verify.document(asked.verification)
-    layers = layers_data(costs, asked.comparisons or (), asked.views)
-    return whole | {"layers": layers, "outputs": outputs}
+    rows = layers_data(costs, asked.comparisons or (), asked.views)
+    return whole | {"layers": rows, "outputs": outputs}
 
 
 def summary_data(graph: Graph, costs: Costs, batch: int) -> dict[str, Any]:
     """Return the keys of a document that describe the whole network."""
-    totals = {"totals": _totals_data(costs.totals)}
+    totals = {"totals": {"layers": layers(graph)} | _totals_data(costs.totals)}
     if graph.has_training_only:
         totals["training_totals"] = _totals_data(costs.training_totals)
     if graph.has_unused:
