@@ -10,7 +10,7 @@ import argparse
 import os
 from pathlib import Path
 
-from tests.campaign import page, sandbox
+from tests.campaign import page, sandbox, trained
 from tests.campaign.rounds import Plan, campaign, say
 from tests.campaign.tally import restored
 
@@ -35,7 +35,9 @@ def main() -> None:
         page.write(given.page, tally)
         return
     try:
-        campaign(tally, given.cases, Plan(given.jobs), sandbox.cnncli(), folder)
+        program = sandbox.cnncli()
+        plan = Plan(given.jobs, base=trained.base(folder / "base", program))
+        campaign(tally, given.cases, plan, program, folder)
     except KeyboardInterrupt:
         say("stopped: the cases of the unfinished round are not counted")
         tally = restored(folder, given.seed)

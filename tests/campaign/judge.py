@@ -11,14 +11,16 @@ import cnncli
 from cnncli.diagnostics import lines_of
 from tests.campaign.case import Case
 from tests.campaign.sandbox import Done, Limits
+from tests.campaign.trained import NOT_RUN
 
 ANSWERED = "answered"
 OVER = "over budget"
 REFUSED = "refused, with the place"
 UNPLACED = "refused, about no place"
-OUTCOMES = (ANSWERED, OVER, REFUSED, UNPLACED)
 FAULTY = "faulty"
 
+SKIPPED = "not run: too large"
+OUTCOMES = (ANSWERED, OVER, REFUSED, UNPLACED, SKIPPED)
 SECOND_CODES: Mapping[str, str] = {"check": OVER}
 """What exit code 1 of a command means, where it may occur."""
 
@@ -41,6 +43,8 @@ class Fault(NamedTuple):
 
 def outcome(done: Done) -> str:
     """Return the name of what a command without faults did."""
+    if done.code == NOT_RUN:
+        return SKIPPED
     if done.code == 0:
         return ANSWERED
     if done.code == 1:
@@ -52,6 +56,8 @@ def faults(case: Case, done: Done, limits: Limits) -> Iterator[Fault]:
     """Yield everything that a command should not have done."""
     if done.raised:
         yield raised_fault(done.raised)
+        return
+    if done.code == NOT_RUN:
         return
     yield from _code_faults(case, done)
     if done.written > limits.output:
@@ -116,7 +122,7 @@ def _text_faults(case: Case, done: Done) -> Iterator[Fault]:
         if case.form in ("markdown", "html") and name == "stdout" and _LIVE_MARKUP in text:
             yield Fault("live markup", where, _excerpt(text, text.index(_LIVE_MARKUP)))
     found = _ENDLESS.search(done.out)
-    if found and not _ENDLESS.search(given) and case.command not in ("layers", "specs"):
+    if found and not _ENDLESS.search(given) and case.command not in ("layers", "specs", "train"):
         yield Fault("not finite", f"{case.command} {case.form}", _excerpt(done.out, found.start()))
 
 

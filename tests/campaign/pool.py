@@ -64,7 +64,7 @@ class _Worker:
                 self.next += 1
 
     def _ended(self, status: int) -> Report:
-        case = produce(self.chunk.seed, self.next, self.chunk.corpus)
+        case = produce(self.next, self.chunk.material)
         fault = ended(status, stack_file(self.folder))
         return Report(self.next, case.command, case.form, FAULTY, 0.0, (fault,))
 

@@ -1,16 +1,17 @@
-"""The n-th case of a campaign: it follows from the seed, its number and the corpus of its round alone."""
+"""The n-th case of a campaign: it follows from the seed, its number and the material of its round alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from tests.campaign import grammar
 from tests.campaign.case import Case
 from tests.campaign.commands import command_line
 from tests.campaign.mutate import mutated
 from tests.campaign.seeds import seeds
+from tests.campaign.trained import trained_case
 
 BASE: Final = b"""\
 input: [1, 16, 16]
@@ -20,12 +21,34 @@ layers:
   - flatten
   - linear: classes
 """
+ROW: Final = 500
+ROWS: Final = 25
+"""Rows of cases; the last row in each of these groups computes with torch."""
+
 BUDGET: Final = "params: 1M\nmacs: 60k\nweights_size: 512 KiB\ndepth: 9\n"
 
 
-def produce(seed: int, number: int, corpus: Sequence[str]) -> Case:
-    """Return a case. ``corpus`` has the specs that reached something new in earlier rounds."""
-    random = Random(f"{seed}/{number}")  # noqa: S311 -- chance to repeat, not to keep secret
+class Material(NamedTuple):
+    """What the cases of a round are made from, besides the seeds."""
+
+    seed: int
+    corpus: tuple[str, ...] = ()
+    """The specs that reached something new in earlier rounds."""
+    base: Mapping[str, bytes] = {}
+    """Data and a run, as files by their paths; without them no case computes with torch."""
+
+
+def is_trained(number: int, material: Material) -> bool:
+    """Return whether a case computes with torch: such cases come in rows, since importing it takes long."""
+    return bool(material.base) and number // ROW % ROWS == ROWS - 1
+
+
+def produce(number: int, material: Material) -> Case:
+    """Return the case of a number."""
+    random = Random(f"{material.seed}/{number}")  # noqa: S311 -- chance to repeat, not to keep secret
+    if is_trained(number, material):
+        return trained_case(random, material.base, (*seeds(), *material.corpus))
+    corpus = material.corpus
     text = spec(random, corpus)
     arguments = command_line(random, text)
     files: dict[str, bytes] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,24 +12,26 @@ from tests.campaign import shrink
 from tests.campaign.case import Case
 from tests.campaign.judge import Fault
 from tests.campaign.pool import run_chunks, runner
-from tests.campaign.produce import produce
+from tests.campaign.produce import ROW, Material, is_trained, produce
 from tests.campaign.sandbox import Limits, Program
 from tests.campaign.tally import Tally
-from tests.campaign.worker import Chunk, Report
+from tests.campaign.worker import TRAINED, Chunk, Report
 
 SHRINKING = 20.0
 """Seconds of CPU time that may be spent on making a case small, as far as its own time foretells."""
 
 
 class Plan(NamedTuple):
-    """How the cases are run; none of it but ``round`` changes what they are."""
+    """How the cases are run; only ``round`` and ``base`` change what they are."""
 
     jobs: int = 1
     round: int = 10_000
     """Cases of a round. A campaign that is stopped keeps its whole rounds."""
-    chunk: int = 500
+    chunk: int = ROW
     """Cases that one process runs."""
     limits: Limits = Limits()
+    base: Mapping[str, bytes] = {}
+    """What the cases that compute with torch start from."""
 
 
 class Finding(NamedTuple):
@@ -61,9 +64,9 @@ def say(text: str) -> None:
 
 def run_round(tally: Tally, stop: int, plan: Plan, program: Program, lanes: Path) -> list[Finding]:
     """Run the cases up to before ``stop``; return the faults that are new."""
-    corpus, known = tuple(tally.corpus), frozenset(tally.features)
+    material, known = Material(tally.seed, tuple(tally.corpus), plan.base), frozenset(tally.features)
     chunks = [
-        Chunk(start, min(start + plan.chunk, stop), tally.seed, corpus, known)
+        Chunk(start, min(start + plan.chunk, stop), material, known)
         for start in range(tally.cases, stop, plan.chunk)
     ]
     # In the order of their numbers, so that the corpus does not depend on which process was faster.
@@ -71,11 +74,11 @@ def run_round(tally: Tally, stop: int, plan: Plan, program: Program, lanes: Path
     new: list[Finding] = []
     for report in reports:
         new += (
-            Finding(report.number, produce(tally.seed, report.number, corpus), fault, report.seconds)
+            Finding(report.number, produce(report.number, material), fault, report.seconds)
             for fault in tally.add(report)
         )
         if tally.reaches_more(report):
-            tally.corpus.append(produce(tally.seed, report.number, corpus).text)
+            tally.corpus.append(produce(report.number, material).text)
     return new
 
 
@@ -87,8 +90,10 @@ def keep(finding: Finding, plan: Plan, program: Program, found: Path, lane: Path
     """Write a case with a new fault, as small as it can be made, into the folder of findings."""
     number, case, fault, _ = finding
 
+    limits = TRAINED if is_trained(number, Material(0, (), plan.base)) else plan.limits
+
     def fails(smaller: Case) -> bool:
-        seen = shrink.alone(smaller, number, program, lane, plan.limits)
+        seen = shrink.alone(smaller, number, program, lane, limits)
         return any((each.kind, each.key) == (fault.kind, fault.key) for each in seen)
 
     seconds = finding.seconds or plan.limits.seconds

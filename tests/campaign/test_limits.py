@@ -15,6 +15,7 @@ import pytest
 from tests.campaign.case import Case
 from tests.campaign.judge import ANSWERED, FAULTY
 from tests.campaign.pool import run_chunks, runner
+from tests.campaign.produce import Material
 from tests.campaign.rounds import Plan, campaign
 from tests.campaign.sandbox import Limits, Program
 from tests.campaign.shrink import alone, shrunk
@@ -84,7 +85,7 @@ def test_memory_counts_for_each_case(tmp_path: Path) -> None:
         kept.append(bytearray(2**25))
         return answer()
 
-    chunk = Chunk(0, 5, 1, (), frozenset())
+    chunk = Chunk(0, 5, Material(1))
     reports = [*run_chunks([chunk], 1, tmp_path, runner(keeps, LIMITS))]
     assert [report.outcome for report in reports] == [ANSWERED] * 5
 
@@ -96,7 +97,7 @@ def test_the_cases_after_one_that_ends_its_process_are_run(tmp_path: Path) -> No
             os._exit(0)
         return answer()
 
-    chunks = [Chunk(start, start + 20, 1, (), frozenset()) for start in range(0, 60, 20)]
+    chunks = [Chunk(start, start + 20, Material(1)) for start in range(0, 60, 20)]
     reports = sorted(run_chunks(chunks, 2, tmp_path, runner(ends_often, LIMITS)))
     assert [report.number for report in reports] == [*range(60)]
     assert {report.command for report in reports if report.outcome == FAULTY} == {"memory"}

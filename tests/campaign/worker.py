@@ -6,18 +6,22 @@ import faulthandler
 import gc
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.campaign.case import Case
 from tests.campaign.coverage import arcs, message_forms
 from tests.campaign.judge import FAULTY, Fault, faults, outcome
-from tests.campaign.produce import produce
+from tests.campaign.produce import Material, is_trained, produce
 from tests.campaign.sandbox import OVER_TIME, Done, Limits, Program, run
+from tests.campaign.trained import import_torch, within_size
 
 TRACED: Final = 20
-"""Every case of this number is run twice: its arcs are recorded, and both runs must give the same."""
+"""One case in this many is run twice, if it is not one that computes with torch."""
+
+TRAINED: Final = Limits(seconds=20, memory=2 * 2**30, waiting=180)
+"""For cases that compute with torch."""
 
 _COLLECT: Final = 50
 _TRACED_LIMITS: Final = Limits(seconds=120, waiting=600)
@@ -48,13 +52,13 @@ def from_line(line: bytes) -> Report:
 
 
 class Chunk(NamedTuple):
-    """The cases from ``start`` to before ``stop``, for which the corpus is the same."""
+    """The cases from ``start`` to before ``stop``, made from the same material."""
 
     start: int
     stop: int
-    seed: int
-    corpus: Sequence[str]
-    known: frozenset[int]
+    material: Material
+    known: frozenset[int] = frozenset()
+    """What earlier rounds have reached."""
 
 
 def work(chunk: Chunk, program: Program, folder: Path, pipe: int, limits: Limits) -> None:
@@ -62,8 +66,12 @@ def work(chunk: Chunk, program: Program, folder: Path, pipe: int, limits: Limits
     enter(folder)
     known = set(chunk.known)
     for number in range(chunk.start, chunk.stop):
-        case = produce(chunk.seed, number, chunk.corpus)
-        report = run_case(number, case, program, limits)
+        case = produce(number, chunk.material)
+        if is_trained(number, chunk.material):
+            import_torch()
+            report = run_case(number, case, within_size(program), TRAINED, traced=False)
+        else:
+            report = run_case(number, case, program, limits, traced=number % TRACED == 0)
         new = {*report.features} - known
         known |= new
         os.write(pipe, report._replace(features=tuple(sorted(new))).line())
@@ -86,14 +94,14 @@ def stack_file(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.stack")
 
 
-def run_case(number: int, case: Case, program: Program, limits: Limits) -> Report:
-    """Run a case, twice if it is one of those whose arcs are recorded."""
+def run_case(number: int, case: Case, program: Program, limits: Limits, *, traced: bool = False) -> Report:
+    """Run a case; twice if its arcs are to be recorded, and then both runs must do the same."""
     here = Path()
     case.write(here)
     done = run(program, case.arguments, limits)
     found = [*faults(case, done, limits)]
     features = message_forms(done.err)
-    if number % TRACED == 0 and done.seconds < _QUICK and not done.raised:
+    if traced and done.seconds < _QUICK and not done.raised:
         case.write(here)
         with arcs() as reached:
             again = run(program, case.arguments, _TRACED_LIMITS)
