@@ -6,6 +6,7 @@ Everything is computed in float64, where rounding is far below any real differen
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -119,7 +120,7 @@ def _changes(graph: Graph, network: Network, most: int, samples: int) -> dict[st
                     sums[name][pixels - 1][axis] += change / samples
     return {
         name: tuple(
-            Change(pixels, tuple(None if value != value else value for value in along))  # noqa: PLR0124 - nan
+            Change(pixels, tuple(value if math.isfinite(value) else None for value in along))
             for pixels, along in enumerate(rows, start=1)
         )
         for name, rows in sums.items()

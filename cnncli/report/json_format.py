@@ -15,8 +15,9 @@ def lines(page: Page) -> Iterator[Line]:
 
     Letters of all scripts are written as they are, and what could control a terminal or a log as an escape.
     """
+    encoder = json.JSONEncoder(indent=2, ensure_ascii=False, allow_nan=False)
     line: list[str] = []
-    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(page.data()):
+    for piece in encoder.iterencode(page.data()):
         end, broken, start = piece.partition("\n")
         line.append(end)
         if broken:

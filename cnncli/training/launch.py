@@ -227,11 +227,14 @@ def evaluate_module(
 
 
 def _sound(figures: Evaluation) -> Evaluation:
-    """Return figures of outputs that are numbers.
+    """Return figures that are finite numbers.
 
     Raises:
-        UsageError: some output is not a number.
+        UsageError: some output is not a number, or so large that its loss is infinite.
     """
+    if math.isinf(figures.loss):
+        message = "outputs of the network are so large that the loss is infinite"
+        raise usage_error(message, expected="a finite loss", hint="did the training diverge?")
     if math.isnan(figures.loss):
         message = "outputs of the network are not numbers, so they predict nothing"
         raise usage_error(message, expected="finite weights", hint="did the training diverge?")

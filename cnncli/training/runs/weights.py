@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
@@ -64,10 +65,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def fill(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
-    """Copy ``tensors`` into the state of a network, after checking that they match it.
+    """Copy ``tensors`` into the state of a network, after checking that they match it and are finite.
 
     Raises:
-        UsageError: names the tensors that do not match; none is copied.
+        UsageError: names the tensors that do not match, or have values that are not finite; none is copied.
     """
     state = network.state_dict()
     faults = []
@@ -90,6 +91,13 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
             expected=f"the {len(state)} tensors of the network",
             received=counted(len(tensors), "tensor"),
             hint="was the spec changed since they were saved?",
+        )
+    unsound = [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
+    if unsound:
+        raise usage_error(
+            f"the weights in {where} are not finite: {listing(unsound, MAX_TENSORS_NAMED)}",
+            expected="finite numbers, as cnncli train saves them",
+            received=f"infinite values or NaN in {len(unsound)} of {counted(len(tensors), 'tensor')}",
         )
     network.load_state_dict(tensors)
 

@@ -74,3 +74,15 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
 def test_missing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file"):
         load_weights(small_network(), tmp_path / "w")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    network, other = small_network(), small_network()
+    network.state_dict()["5.bias"][3] = value
+    network.state_dict()["1.running_var"][0] = value
+    save_weights(network, tmp_path / "w", epochs=0, batches=0)
+    before = {name: tensor.clone() for name, tensor in other.state_dict().items()}
+    with pytest.raises(UsageError, match=r"not finite: 1\.running_var and 5\.bias .*NaN in 2 of 9 tensors"):
+        load_weights(other, tmp_path / "w")
+    assert all(torch.equal(before[name], tensor) for name, tensor in other.state_dict().items())
