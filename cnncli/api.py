@@ -183,7 +183,9 @@ def resume(
 def evaluate(
     run: str | Path, data: str | None = None, *, device: Any = AUTO, reading: Reading = None
 ) -> Evaluated:
-    """Evaluate the weights of a run on held-out data: the run's own, or other data with the same classes.
+    """Evaluate the weights of a run on its held-out data, or on all of other data (its test part if it has one).
+
+    Classes are matched by name; ``notes`` of the result say what was measured.
 
     Raises:
         CnncliError: the folder is not a run, it has no weights yet, or the data has other classes.

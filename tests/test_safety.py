@@ -1,4 +1,4 @@
-"""Nothing loads code from data: a stranger's spec, weights or data set must be safe to open.
+"""Nothing loads code from data: a stranger's spec, weights or data set must be safe to open. JSON is JSON.
 
 Like the test of the architecture, the checker is a function over source text, and a second test
 proves that each of its rules can fail.
@@ -29,7 +29,10 @@ FORBIDDEN = frozenset(
 )
 
 # Calls that are safe with this keyword given as this literal.
-SAFE_ONLY_WITH = {"torch.load": ("weights_only", True)}
+SAFE_ONLY_WITH: dict[str, tuple[str, bool]] = {"torch.load": ("weights_only", True)}
+
+# Functions that write NaN and Infinity, which are not JSON, unless this keyword is given as this literal.
+SAFE_ONLY_WITH |= {f"json.{name}": ("allow_nan", False) for name in ("dump", "dumps", "JSONEncoder")}
 
 # Calls that are safe unless this keyword is there and is not this literal.
 SAFE_UNLESS = {"numpy.load": ("allow_pickle", False)}
@@ -133,6 +136,9 @@ def test_nothing_in_the_package_runs_code_from_data() -> None:
         "from torch import load as read\nread(path)",
         "import torch\nread = torch.load",
         "import torch\ntorch.hub.load(repo, model)",
+        "import json\njson.dumps(value)",
+        "import json\njson.JSONEncoder(indent=2)",
+        "import json\njson.dump(value, file, allow_nan=True)",
         "import numpy as np\nnp.load(path, allow_pickle=True)",
         "import numpy as np\nnp.load(path, allow_pickle=flag)",
     ],
@@ -150,6 +156,7 @@ def test_each_rule_can_fail(source: str) -> None:
         "import torch\ntorch.load(path, weights_only=True)",
         "import numpy as np\nnp.load(path)",
         "import numpy as np\nnp.load(path, allow_pickle=False)",
+        "import json\njson.dumps(value, indent=2, allow_nan=False)",
         "import yaml\nyaml.safe_load(text)",
         "import yaml\nyaml.compose(text, Loader=yaml.SafeLoader)",
         "from safetensors.torch import load_file\nload_file(path)",

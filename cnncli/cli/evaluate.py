@@ -18,7 +18,7 @@ def command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of the run.", show_default=False)],
     data: Annotated[
         str | None,
-        typer.Option(metavar="SOURCE", help=f"Other data: {SOURCE_FORMS}."),
+        typer.Option(metavar="SOURCE", help=f"Other data, all of it or its test part: {SOURCE_FORMS}."),
     ] = None,
     device: Device = AUTO,
     form: Form = Format.table,

@@ -149,7 +149,9 @@ def settings_from_json(recorded: Mapping[str, Any], overrides: Iterable[str] = (
 
     # JSON is YAML, so it is read as a spec is; but unlike a text in a spec, a path may contain a $.
     faults = Faults()
-    root = literal(parse(Source("settings", json.dumps({Train.keyword: dict(recorded)})), faults))
+    root = literal(
+        parse(Source("settings", json.dumps({Train.keyword: dict(recorded)}, allow_nan=False)), faults)
+    )
     assert isinstance(root, Entries)
     section = overridden(root, overrides, faults)[Train.keyword]
     if faults:

@@ -89,12 +89,16 @@ class Evaluation:
 
 
 class Evaluated(NamedTuple):
-    """The figures of a network on held-out data, with the names of the network, the data and its classes."""
+    """The figures of a network on data, with the names of the network, the data and the network's classes.
+
+    ``notes`` say which images were measured, which classes have none, and what was done to the images.
+    """
 
     name: str
     data: str
     classes: tuple[str, ...]
     figures: Evaluation
+    notes: tuple[str, ...]
 
 
 class Introduction(NamedTuple):
@@ -111,7 +115,7 @@ class Introduction(NamedTuple):
     data: str
     train_count: int
     test_count: int
-    classes: int
+    classes: tuple[str, ...]
     input_shape: tuple[int, ...]
     notes: tuple[str, ...]
     spec_notes: tuple[Diagnostic, ...]

@@ -20,8 +20,8 @@ from cnncli.network import Network, build_network
 from cnncli.recipe.train import Train, with_overrides
 from cnncli.results.training import Evaluated, Evaluation, Introduction, Reading, Trained
 from cnncli.training.data import normalization
-from cnncli.training.data.dataset import Dataset
-from cnncli.training.data.load import load
+from cnncli.training.data.dataset import Dataset, Measured
+from cnncli.training.data.load import held_out_part, load, load_measured, resolved
 from cnncli.training.device import choose_device
 from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import seed_weights, train
@@ -59,7 +59,7 @@ class Launch:
             data=settings.data,
             train_count=dataset.train.count,
             test_count=dataset.test.count,
-            classes=len(dataset.classes),
+            classes=dataset.classes,
             input_shape=dataset.input_shape,
             notes=dataset.notes,
             spec_notes=self.graph.notes,
@@ -150,7 +150,9 @@ def resume(
 
 
 def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading = None) -> Evaluated:
-    """Measure the weights of a run on the held-out part of its data, or of other data.
+    """Measure the weights of a run on the held-out part of its data, or on other data.
+
+    Of other data all images are measured, or its test part if it has parts; its classes are matched by name.
 
     Raises:
         CnncliError: there is no such run, it has no weights yet, or the data has other classes.
@@ -166,15 +168,43 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
     graph = _recorded_graph(run)
     check_classes(heads_of(graph), len(run.record.data.classes))
     where = choose_device(device)
-    settings = run.record.settings
-    source = data if data is not None else settings.data
-    dataset = load(source, whole_shape(graph.input), settings.resize, reading)
-    _check_classes(dataset, run.record.data.classes)
+    found = _to_measure(run, data, whole_shape(graph.input), reading)
+    split = found.labeled_as(run.record.data.classes)
     network = build_network(graph)
     load_weights(network, run.weights)
     network.to(where)
-    figures = evaluate(network, dataset.test, run.record.normalization, where, _main_criterion(graph))
-    return Evaluated(run.record.name, dataset.name, dataset.classes, _sound(figures))
+    figures = evaluate(network, split, run.record.normalization, where, _main_criterion(graph))
+    return _evaluated(run.record.name, found, run.record.data.classes, figures)
+
+
+def _to_measure(run: Run, data: str | None, shape: tuple[int, ...], reading: Reading) -> Measured:
+    """Return the images to measure a run on: never those that it was trained on, if the data is its own.
+
+    Raises:
+        UsageError: the data cannot be read or has other classes.
+    """
+    recorded, resize = run.record.data, run.record.settings.resize
+    if data is None or resolved(data) == recorded.source:
+        return held_out_part(load(recorded.source, shape, resize, reading))
+    found = load_measured(data, shape, resize, recorded.classes, reading)
+    dataset = found.as_dataset()
+    if dataset is not None and dataset.fingerprint() == recorded.fingerprint:
+        return held_out_part(dataset)
+    return found
+
+
+def _evaluated(name: str, found: Measured, classes: tuple[str, ...], figures: Evaluation) -> Evaluated:
+    """Return the figures with what was measured.
+
+    Raises:
+        UsageError: they are not finite.
+    """
+    absent = [each for each, of_class in zip(classes, figures.classes, strict=True) if not of_class.count]
+    notes = [f"measured {found.what} of {found.name}"]
+    if absent:
+        has = "has" if len(absent) == 1 else "have"
+        notes.append(f"{len(absent)} of {counted(len(classes), 'class')} {has} no images: {listing(absent)}")
+    return Evaluated(name, found.name, classes, _sound(figures), (*notes, *found.notes))
 
 
 def _recorded_graph(run: Run) -> Graph:
@@ -223,7 +253,7 @@ def evaluate_module(
     figures = evaluate(
         network, dataset.test, normalization.measure(dataset.train.images), device, _main_criterion(graph)
     )
-    return Evaluated(graph.name, dataset.name, dataset.classes, _sound(figures))
+    return _evaluated(graph.name, held_out_part(dataset), dataset.classes, figures)
 
 
 def _sound(figures: Evaluation) -> Evaluation:
@@ -273,12 +303,3 @@ def _shapes(network: nn.Module) -> dict[str, torch.Size]:
 def _main_criterion(graph: Graph) -> str:
     heads = heads_of(graph)
     return heads[main_head(heads)].criterion
-
-
-def _check_classes(dataset: Dataset, expected: tuple[str, ...]) -> None:
-    if dataset.classes != expected:
-        raise usage_error(
-            "the data has other classes than the network was trained on",
-            expected=f"{counted(len(expected), 'class')}: {listing(expected)}",
-            received=f"{counted(len(dataset.classes), 'class')}: {listing(dataset.classes)}",
-        )

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
-from cnncli.report.page import Answer, Page, Section
+from cnncli.report.page import Answer, Page, Section, Text
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
 from cnncli.report.text.numbers import percent
@@ -16,13 +16,20 @@ from cnncli.results.training import ClassFigures, Evaluation
 SCHEMA: Final = "cnncli.evaluate/1"
 
 
-def page(name: str, data: str, classes: Sequence[str], figures: Evaluation) -> Page:
-    """Return the page of the network ``name``, measured on ``data`` with these classes."""
+def page(
+    name: str, data: str, classes: Sequence[str], figures: Evaluation, notes: Sequence[str] = ()
+) -> Page:
+    """Return the page of the network ``name`` of these classes, measured on ``data``; ``notes`` say how."""
     top5 = f", top-5 {percent(figures.top5)}" if figures.top5 is not None else ""
     accuracy = f"test accuracy {percent(figures.top1)}, loss {figures.loss:.6f}{top5}"
     title = f"{printable(name)}: {figures.count:,} images of {printable(data)}"
-    document = partial(_document, name, data, classes, figures)
-    return Page(title, partial(_sections, classes, figures), document, Answer((accuracy,), good=True))
+    document = partial(_document, name, data, classes, figures, notes)
+    answer = Answer((accuracy,), good=True)
+    return Page(title, partial(_sections, classes, figures), document, answer, _lead(notes))
+
+
+def _lead(notes: Sequence[str]) -> Section:
+    return (Text(tuple(printable(note) for note in notes), "note"),) if notes else ()
 
 
 def _sections(classes: Sequence[str], figures: Evaluation, _: int | None) -> Iterator[Section]:
@@ -46,11 +53,14 @@ def _ratio(share: float | None) -> str:
     return "-" if share is None else percent(share)
 
 
-def _document(name: str, data: str, classes: Sequence[str], figures: Evaluation) -> dict[str, Any]:
+def _document(
+    name: str, data: str, classes: Sequence[str], figures: Evaluation, notes: Sequence[str]
+) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "name": name,
         "data": data,
+        "notes": list(notes),
         "images": figures.count,
         "loss": figures.loss,
         "top1": figures.top1,

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as LiveProgress
 
+from cnncli.diagnostics import counted, listing
 from cnncli.layers import shape_text
 from cnncli.report.pages import notes
 from cnncli.report.terminal import Screen
@@ -117,7 +118,9 @@ def introduce(screen: Screen, about: Introduction) -> None:
     screen.line(f"{printable(about.name)} on {about.device}, run folder {about.folder}", "title")
     counts = f"{about.train_count:,} images to train on, {about.test_count:,} held out"
     shape = shape_text(about.input_shape)
-    screen.line(f"{printable(about.data)}: {counts}, {about.classes} classes, input {shape}")
+    classes = counted(len(about.classes), "class")
+    screen.line(f"{printable(about.data)}: {counts}, {classes}, input {shape}")
+    screen.line(f"  classes: {printable(listing(about.classes))}", "note")
     for note in about.notes:
         screen.line(f"  {printable(note)}", "note")
     rate = f"lr {about.lr:g} ({about.schedule} schedule)"

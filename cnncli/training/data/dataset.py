@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -58,6 +59,50 @@ class Dataset:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Measured:
+    """Labeled images to measure a network on.
+
+    ``classes`` are the names of the classes that the images have, which the labels number. ``what`` says
+    which images of the source ``name`` they are: ``all 300 images``. ``held`` are the indices of those that
+    a training on the same source holds out, if it makes that choice itself.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    split: Split
+    what: str
+    notes: tuple[str, ...] = ()
+    held: tuple[int, ...] | None = None
+
+    def as_dataset(self) -> Dataset | None:
+        """Return what a training on the same source uses; None if the source has parts of its own."""
+        if self.held is None:
+            return None
+        is_held = torch.zeros(self.split.count, dtype=torch.bool)
+        is_held[list(self.held)] = True
+        train, test = (
+            Split(self.split.images[part], self.split.labels[part]) for part in (~is_held, is_held)
+        )
+        return Dataset(self.name, self.classes, train, test, self.notes)
+
+    def labeled_as(self, known: Sequence[str]) -> Split:
+        """Return the images with labels that number the classes ``known``, by their names.
+
+        Raises:
+            UsageError: a class is not among them.
+        """
+        unknown = [name for name in self.classes if name not in known]
+        if unknown:
+            raise usage_error(
+                f"{self.name} has classes that the network was not trained on: {listing(unknown)}",
+                expected=f"only {listing(known)}",
+                received=listing(self.classes),
+            )
+        numbers = torch.tensor([known.index(name) for name in self.classes], dtype=torch.int64)
+        return Split(self.split.images, numbers[self.split.labels])
+
+
 def check_labels(labels: Tensor, images: int, where: str) -> None:
     """Check that there is a label for each image, at least one image, and no negative label.
 
@@ -77,6 +122,12 @@ def check_labels(labels: Tensor, images: int, where: str) -> None:
     lowest = int(labels.min())
     if lowest < 0:
         raise usage_error(f"{where} has a negative label", expected="labels from 0", received=str(lowest))
+
+
+def named_labels(labels: Tensor) -> tuple[tuple[str, ...], Tensor]:
+    """Return the names of the classes that occur in labels 0, 1, 2, ..., and the labels as their numbers."""
+    present, numbered = labels.unique(return_inverse=True)
+    return tuple(map(str, present.tolist())), numbered
 
 
 def numbered_classes(train: Tensor, test: Tensor, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

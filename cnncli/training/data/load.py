@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import counted, usage_error
 from cnncli.recipe.data import Source, parse_source
 from cnncli.results.training import Reading
-from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.dataset import Dataset, Measured
 from cnncli.training.data.sources import digits, folder, idx, npz
+
+_Read = TypeVar("_Read", Dataset, Measured)
 
 
 class Request(NamedTuple):
-    """What a source gets: its path (``.`` for a source without one), the input's shape, the resize rule."""
+    """What a source gets: its path (``.`` for a source without one), the input's shape, the resize rule.
+
+    ``classes`` are those that a network distinguishes, if it is to be measured.
+    """
 
     path: Path
     shape: tuple[int, ...]
     resize: str
     reading: Reading
+    classes: tuple[str, ...] = ()
 
 
 LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
@@ -28,6 +34,14 @@ LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
     "folder": lambda request: folder.load(request.path, request.shape, request.resize, request.reading),
     "npz": lambda request: npz.load(request.path, request.shape, request.resize),
 }
+MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
+    "idx": lambda request: idx.measure(request.path, request.shape, request.resize),
+    "folder": lambda request: folder.measure(
+        request.path, request.shape, request.resize, request.classes, request.reading
+    ),
+    "npz": lambda request: npz.measure(request.path, request.shape, request.resize),
+}
+"""The sources that can be read without a training part; of the others the held-out part is measured."""
 
 
 def load(source: str, input_shape: tuple[int, ...], resize: str, reading: Reading = None) -> Dataset:
@@ -42,10 +56,49 @@ def load(source: str, input_shape: tuple[int, ...], resize: str, reading: Readin
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec.
     """
+    return _read(source, LOADERS, (input_shape, resize, reading, ()))
+
+
+def load_measured(
+    source: str, input_shape: tuple[int, ...], resize: str, classes: tuple[str, ...], reading: Reading = None
+) -> Measured:
+    """Read data to measure a network of these classes on: its test part if it has parts, otherwise all of it.
+
+    Raises:
+        UsageError: the source does not exist, is damaged or does not match the spec.
+    """
+    kind, _ = parse_source(source)
+    if kind.name in MEASURERS:
+        return _read(source, MEASURERS, (input_shape, resize, reading, classes))
+    dataset = load(source, input_shape, resize, reading)
+    return held_out_part(dataset)
+
+
+def held_out_part(dataset: Dataset) -> Measured:
+    """Return the held-out part of a data set, to measure a network on."""
+    what = f"the {counted(dataset.test.count, 'held-out image')}"
+    return Measured(dataset.name, dataset.classes, dataset.test, what, dataset.notes)
+
+
+def resolved(source: str) -> str:
+    """Return a source with an absolute path, as :class:`Dataset` and :class:`Measured` name it.
+
+    Raises:
+        UsageError: it does not exist.
+    """
+    kind, place = parse_source(source)
+    return f"{kind.name}:{_existing(place, kind)}" if kind.place else kind.name
+
+
+def _read(
+    source: str,
+    readers: Mapping[str, Callable[[Request], _Read]],
+    how: tuple[tuple[int, ...], str, Reading, tuple[str, ...]],
+) -> _Read:
     kind, place = parse_source(source)
     path = _existing(place, kind) if kind.place else Path()
     try:
-        return LOADERS[kind.name](Request(path, input_shape, resize, reading))
+        return readers[kind.name](Request(path, *how))
     except OSError as error:
         # What the sources do not report themselves: a folder without permission, a loop of links.
         where = error.filename if error.filename is not None else path

@@ -116,7 +116,7 @@ def digest(metadata: str, tensors: Mapping[str, Tensor]) -> str:
     found = hashlib.sha256(metadata.encode())
     for name in sorted(tensors):
         tensor = tensors[name]
-        found.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        found.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)], allow_nan=False).encode())
         found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 

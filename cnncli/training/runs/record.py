@@ -102,7 +102,9 @@ def new_record(name: str, spec: str, settings: Train, dataset: Dataset, device: 
 def sealed(value: dict[str, Any]) -> dict[str, Any]:
     """Return JSON values together with their digest, in place of the one that they have."""
     bare = {key: each for key, each in value.items() if key != DIGEST}
-    return bare | {DIGEST: hashlib.sha256(json.dumps(bare, sort_keys=True).encode()).hexdigest()}
+    return bare | {
+        DIGEST: hashlib.sha256(json.dumps(bare, sort_keys=True, allow_nan=False).encode()).hexdigest()
+    }
 
 
 def read_record(path: Path) -> RunRecord:

@@ -85,7 +85,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         data="digits",
         train_count=9,
         test_count=1,
-        classes=10,
+        classes=("a", "b"),
         input_shape=(1, 8, 8),
         notes=(),
         moved=(),

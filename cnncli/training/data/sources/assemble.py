@@ -6,7 +6,14 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from cnncli.training.data.dataset import Dataset, Split, check_labels, numbered_classes
+from cnncli.training.data.dataset import (
+    Dataset,
+    Measured,
+    Split,
+    check_labels,
+    named_labels,
+    numbered_classes,
+)
 from cnncli.training.data.resize import conform
 
 
@@ -44,3 +51,22 @@ def assemble(
         test=Split(test_images, test.labels),
         notes=tuple(all_notes),
     )
+
+
+def assemble_measured(
+    name: str,
+    part: Part,
+    what: str,
+    input_shape: tuple[int, ...],
+    resize: str,
+    notes: tuple[str, ...] = (),
+) -> Measured:
+    """Return images to measure a network on, whose labels are numbers; ``what`` says which they are.
+
+    Raises:
+        UsageError: labels do not match the images, or images cannot be converted to the spec's input.
+    """
+    check_labels(part.labels, len(part.images), f"{name}: {what}")
+    classes, labels = named_labels(part.labels)
+    images, conversions = conform(part.images, input_shape, resize)
+    return Measured(name, classes, Split(images, labels), what, (*notes, *conversions))

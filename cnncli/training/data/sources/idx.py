@@ -21,9 +21,9 @@ from torch import Tensor
 
 from cnncli.diagnostics import UsageError, counted, listing, usage_error
 from cnncli.layers import shape_text
-from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.dataset import Dataset, Measured
 from cnncli.training.data.room import ensure_memory
-from cnncli.training.data.sources.assemble import Part, assemble
+from cnncli.training.data.sources.assemble import Part, assemble, assemble_measured
 
 _FILE = re.compile(r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<what>images|labels)[-.]idx\d-ubyte(\.gz)?")
 _TYPES = {
@@ -48,9 +48,24 @@ def load(folder: Path, input_shape: tuple[int, ...], resize: str) -> Dataset:
         UsageError: files are missing, damaged or contradict each other.
     """
     files = _find(folder)
+    _check_complete(folder, files, ("train", "test"))
     train = _part(files["train", "images"], files["train", "labels"])
     test = _part(files["test", "images"], files["test", "labels"])
     return assemble(f"idx:{folder}", train, test, input_shape, resize)
+
+
+def measure(folder: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
+    """Read the two files of the test part, or those of the training part if there are no others.
+
+    Raises:
+        UsageError: files are missing, damaged or contradict each other.
+    """
+    files = _find(folder)
+    part = "train" if files and not any(each == "test" for each, _ in files) else "test"
+    _check_complete(folder, files, (part,))
+    found = _part(files[part, "images"], files[part, "labels"])
+    what = f"the {counted(len(found.labels), 'image')} of its {part} files"
+    return assemble_measured(f"idx:{folder}", found, what, input_shape, resize)
 
 
 def _find(folder: Path) -> dict[tuple[str, str], Path]:
@@ -73,13 +88,21 @@ def _find(folder: Path) -> dict[tuple[str, str], Path]:
             expected="one data set per folder",
             received=f"{len(prefixes)} data sets",
         )
-    wanted = [(part, what) for part in ("train", "test") for what in ("images", "labels")]
+    return found
+
+
+def _check_complete(folder: Path, found: dict[tuple[str, str], Path], parts: tuple[str, ...]) -> None:
+    """Check that there are images and labels of all ``parts``.
+
+    Raises:
+        UsageError: names those that are missing.
+    """
+    wanted = [(part, what) for part in parts for what in ("images", "labels")]
     missing = [f"{part} {what}" for part, what in wanted if (part, what) not in found]
     if missing:
         raise usage_error(
             f"{folder} has no file for {listing(missing)}", expected=_EXPECTED, received=_content(folder)
         )
-    return found
 
 
 def _content(folder: Path) -> str:

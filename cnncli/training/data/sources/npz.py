@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,13 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnncli.diagnostics import UsageError, listing, usage_error
+from cnncli.diagnostics import UsageError, counted, listing, usage_error
 from cnncli.layers import shape_text
-from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.dataset import Dataset, Measured
 from cnncli.training.data.room import ensure_memory
-from cnncli.training.data.sources.assemble import Part, assemble
+from cnncli.training.data.sources.assemble import Part, assemble, assemble_measured
 
 _NAMES = ("x_train", "y_train", "x_test", "y_test")
+_PARTS = ("train", "test")
 _LAYOUTS = ("channels first", "channels last")
 _CHUNK_VALUES = 1 << 24
 _FORM = "an .npz file of plain arrays, as numpy.savez writes it"
@@ -40,19 +42,37 @@ def load(path: Path, input_shape: tuple[int, ...], resize: str) -> Dataset:
     Raises:
         UsageError: the file is damaged or contains something else.
     """
-    arrays = _read(path)
+    arrays = _read(path, _PARTS)
+    (train, train_notes), (test, test_notes) = (_part(arrays, part, path, input_shape) for part in _PARTS)
+    return assemble(f"npz:{path}", train, test, input_shape, resize, (*train_notes, *test_notes))
+
+
+def measure(path: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
+    """Read ``x_test`` and ``y_test``, or the arrays of the training part if there are no others.
+
+    Raises:
+        UsageError: the file is damaged or contains something else.
+    """
+    arrays = _read(path, ("test",), instead="train")
+    part = "test" if "x_test" in arrays else "train"
+    found, notes = _part(arrays, part, path, input_shape)
+    what = f"the {counted(len(found.labels), 'image')} of its array x_{part}"
+    return assemble_measured(f"npz:{path}", found, what, input_shape, resize, notes)
+
+
+def _part(
+    arrays: dict[str, Array], part: str, path: Path, input_shape: tuple[int, ...]
+) -> tuple[Part, tuple[str, ...]]:
+    """Return the images and labels of a part, and notes; its arrays are removed to free their memory."""
     layout = _stated_layout(arrays, path)
-    parts = []
-    notes: list[str] = []
-    for images_name, labels_name in (("x_train", "y_train"), ("x_test", "y_test")):
-        images, note = _as_bytes(arrays[images_name], f"{path}: {images_name}")
-        notes += note
-        images = _channels_first(images, input_shape, layout, f"{path}: {images_name}")
-        parts.append(Part(images, _labels(arrays[labels_name], f"{path}: {labels_name}")))
-    return assemble(f"npz:{path}", parts[0], parts[1], input_shape, resize, tuple(notes))
+    where = f"{path}: x_{part}"
+    images, notes = _as_bytes(arrays.pop(f"x_{part}"), where)
+    images = _channels_first(images, input_shape, layout, where)
+    return Part(images, _labels(arrays.pop(f"y_{part}"), f"{path}: y_{part}")), tuple(notes)
 
 
-def _read(path: Path) -> dict[str, Array]:
+def _read(path: Path, parts: Sequence[str], instead: str = "") -> dict[str, Array]:
+    """Return the arrays of ``parts``; if there are none of them, those of the part ``instead``."""
     if not path.is_file():  # reading a pipe could block forever
         raise usage_error(f"cannot read {path}: it is not a file", expected=_FORM)
     try:
@@ -64,7 +84,7 @@ def _read(path: Path) -> dict[str, Array]:
             if start != b"PK":
                 raise usage_error(f"cannot read {path}: it is not a zip archive", expected=_FORM)
             with zipfile.ZipFile(file) as archive:
-                return _arrays(archive, path)
+                return _arrays(archive, path, parts, instead)
     except UsageError:
         raise
     except MemoryError as error:
@@ -74,17 +94,21 @@ def _read(path: Path) -> dict[str, Array]:
         raise usage_error(f"cannot read {path}: {reason}", expected=_FORM) from error
 
 
-def _arrays(archive: zipfile.ZipFile, path: Path) -> dict[str, Array]:
+def _arrays(archive: zipfile.ZipFile, path: Path, parts: Sequence[str], instead: str) -> dict[str, Array]:
     """Return the arrays of the archive that are used, after checking what all of them promise to take."""
     files = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
-    missing = [name for name in _NAMES if name not in files]
+    names = [f"{what}_{part}" for part in parts for what in "xy"]
+    if instead and not any(name in files for name in names):
+        others = [f"{what}_{instead}" for what in "xy"]
+        names = others if all(name in files for name in others) else names
+    missing = [name for name in names if name not in files]
     if missing:
         raise usage_error(
             f"{path} has no array {listing(missing)}",
-            expected=listing(_NAMES),
+            expected=listing(names),
             received=listing([*files]) or "no arrays",
         )
-    wanted = {name: files[name] for name in (*_NAMES, "layout") if name in files}
+    wanted = {name: files[name] for name in (*names, "layout") if name in files}
     sizes = {name: _promised(archive, file, f"{path}: {name}") for name, file in wanted.items()}
     ensure_memory(sum(sizes.values()), f"{path}, unpacked,")
     arrays = {}

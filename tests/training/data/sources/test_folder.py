@@ -13,7 +13,7 @@ from PIL import Image
 
 from cnncli.diagnostics import UsageError
 from cnncli.training.data import room
-from cnncli.training.data.load import load
+from cnncli.training.data.load import load, load_measured
 from cnncli.training.data.resize import resize_images
 from cnncli.training.runs.files import write_json
 
@@ -177,7 +177,7 @@ def test_a_second_held_out_part_is_noted(tmp_path: Path) -> None:
     pets(tmp_path)
     (tmp_path / "val").mkdir()
     found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
-    assert found.notes == (f"{tmp_path.resolve() / 'val'} is not used: test is the held-out part",)
+    assert found.notes == (f"val in {tmp_path.resolve()} is not used",)
 
 
 def test_class_missing_from_the_held_out_part_is_fine(tmp_path: Path) -> None:
@@ -250,3 +250,176 @@ def test_names_that_are_not_text(tmp_path: Path) -> None:
     assert found.classes == ("cat", "d\udcf6g")
     write_json(tmp_path / "run.json", list(found.classes))
     assert json.loads((tmp_path / "run.json").read_text()) == ["cat", "d\udcf6g"]
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("Train", "Test"), ("TRAINING", "testing"), ("trn", "tst"), ("train", "dev"), ("train", "Valid")],
+)
+def test_parts_have_many_names(tmp_path: Path, train: str, test: str) -> None:
+    pets(tmp_path, test=test)
+    (tmp_path / "train").rename(tmp_path / "parts")
+    (tmp_path / "parts").rename(tmp_path / train)
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    assert found.classes == ("cat", "dog")
+    assert (found.train.count, found.test.count) == (10, 10)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (["Train/0.png", "bus/0.png"], "has a folder 'Train', but not its counterpart .* another name"),
+        (["train/a/0.png", "Training/a/0.png", "test/a/0.png"], "for one part: Training and train"),
+        (
+            ["train/train/cat/0.png", "test/test/cat/0.png"],
+            "train has folders for parts, not for classes: train",
+        ),
+        (["train/cat/0.png", "test/cat/0.png"], "train has only one class: cat"),
+        (["seg_a/cat/0.png", "seg_a/dog/0.png"], "has only one class: seg_a"),
+        (
+            [
+                "a/cat/0.png",
+                "a/dog/x/0.png",
+                "a/fox/0.png",
+                "b/dog/0.png",
+                "b/fox/1.png",
+                "c/0.png",
+                "c/1.png",
+            ],
+            "a and b have folders of the same names: dog and fox",
+        ),
+        (
+            ["train/a/x/0.png", "train/a/y/0.png", "train/b/x/0.png", "train/b/y/0.png", "test/a/0.png"],
+            "train: a and b have folders of the same names: x and y",
+        ),
+    ],
+)
+def test_parts_are_not_taken_for_classes(tmp_path: Path, made: list[str], message: str) -> None:
+    for name in made:
+        picture(tmp_path / name, 1)
+    with pytest.raises(UsageError, match=message):
+        load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+
+
+def test_classes_may_be_called_train_and_have_folders(tmp_path: Path) -> None:
+    """The class ``train`` of CIFAR-100; one folder ``images`` in every class, as in Tiny ImageNet."""
+    for part in ("train", "test"):
+        for name in ("bus", "train"):
+            picture(tmp_path / part / name / "images" / "0.png", 1)
+            picture(tmp_path / part / name / f"of_{name}" / "0.png", 1)
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    assert found.classes == ("bus", "train")
+    assert found.train.labels.tolist() == [0, 0, 1, 1]
+    assert found.notes == ()
+
+
+def test_other_folders_beside_the_parts_are_noted(tmp_path: Path) -> None:
+    pets(tmp_path)
+    (tmp_path / "pred").mkdir()
+    (tmp_path / "val").mkdir()
+    (tmp_path / ".cache").mkdir()
+    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    assert found.notes == (f"pred and val in {tmp_path.resolve()} are not used",)
+
+
+def test_links_to_folders_are_followed_and_noted(tmp_path: Path) -> None:
+    data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    pets(data)
+    for number in range(3):
+        picture(elsewhere / "more" / f"{number}.png", number)
+        picture(elsewhere / "fox" / f"{number}.png", number)
+    (data / "train" / "cat" / "more").symlink_to(elsewhere / "more")
+    (data / "train" / "fox").symlink_to(elsewhere / "fox")
+    found = load(f"folder:{data}", (3, 6, 5), "stretch")
+    assert found.classes == ("cat", "dog", "fox")
+    assert found.train.labels.tolist() == [0] * 8 + [1] * 5 + [2] * 3
+    linked = data.resolve() / "train"
+    assert found.notes == (
+        f"2 folders reached through links: {linked / 'cat' / 'more'} and {linked / 'fox'}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [("cat/loop", "train"), ("cat/loop", "train/cat"), ("fox", "train/dog"), ("cat/t", "test/cat")],
+)
+def test_a_folder_that_is_reached_twice_is_refused(tmp_path: Path, link: str, target: str) -> None:
+    pets(tmp_path)
+    (tmp_path / "train" / link).symlink_to(tmp_path / target)
+    with pytest.raises(UsageError, match="are the same folder, so its images would count twice"):
+        load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+
+
+def test_hidden_folders_are_not_read(tmp_path: Path) -> None:
+    pets(tmp_path)
+    picture(tmp_path / "train" / "cat" / ".ipynb_checkpoints" / "0-checkpoint.png", 1)
+    assert load(f"folder:{tmp_path}", (3, 6, 5), "stretch").train.count == 10
+
+
+KNOWN = ("bird", "cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("within", "count", "what"),
+    [
+        ("", 10, "the 10 images in its folder 'test'"),
+        ("test", 10, "all 10 images"),
+        ("train", 10, "all 10 images"),
+    ],
+)
+def test_what_is_measured(tmp_path: Path, within: str, count: int, what: str) -> None:
+    pets(tmp_path)
+    (tmp_path / "train" / "cat" / "unread.png").write_text("x")
+    if within == "train":
+        (tmp_path / "train" / "cat" / "unread.png").unlink()
+    found = load_measured(f"folder:{tmp_path / within}", (3, 6, 5), "stretch", KNOWN)
+    assert (found.split.count, found.what) == (count, what)
+    assert found.classes == ("cat", "dog")
+    assert found.labeled_as(KNOWN).labels.tolist() == [1] * 5 + [2] * 5
+
+
+@pytest.mark.parametrize("part", ["test", "Validation", "train"])
+def test_a_single_part_is_measured(tmp_path: Path, part: str) -> None:
+    pets(tmp_path, test=None)
+    (tmp_path / part).mkdir()
+    for name in ("cat", "dog"):
+        (tmp_path / name).rename(tmp_path / part / name)
+    found = load_measured(f"folder:{tmp_path}", (3, 6, 5), "stretch", KNOWN)
+    assert found.what == f"the 10 images in its folder '{part}'"
+    assert found.as_dataset() is None
+
+
+def test_all_of_a_folder_without_parts_is_measured(tmp_path: Path) -> None:
+    pets(tmp_path, test=None)
+    (tmp_path / "bird").mkdir()
+    found = load_measured(f"folder:{tmp_path}", (3, 6, 5), "stretch", KNOWN)
+    assert (found.what, found.classes) == ("all 10 images", ("cat", "dog"))
+    (tmp_path / "bird").rmdir()
+    dataset = found.as_dataset()
+    assert dataset is not None
+    assert dataset.fingerprint() == load(f"folder:{tmp_path}", (3, 6, 5), "stretch").fingerprint()
+
+
+def test_a_class_with_the_name_of_a_part_is_measured(tmp_path: Path) -> None:
+    picture(tmp_path / "train" / "0.png", 1)
+    found = load_measured(f"folder:{tmp_path}", (3, 6, 5), "stretch", ("bus", "train"))
+    assert (found.what, found.classes) == ("all 1 image", ("train",))
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (["fox/0.png", "cat/0.png"], "classes that the network was not trained on: fox"),
+        (["test/Cat/0.png"], r"test has classes .* Cat .*expected only bird, cat and dog"),
+        (["cat/"], "has no images"),
+        ([], "has no folders"),
+    ],
+)
+def test_what_cannot_be_measured(tmp_path: Path, made: list[str], message: str) -> None:
+    for name in made:
+        if name.endswith("/"):
+            (tmp_path / name).mkdir()
+        else:
+            picture(tmp_path / name, 1)
+    with pytest.raises(UsageError, match=message):
+        load_measured(f"folder:{tmp_path}", (3, 6, 5), "stretch", KNOWN)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import struct
 import tracemalloc
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from cnncli.diagnostics import UsageError
-from cnncli.training.data.load import load
+from cnncli.training.data.load import load, load_measured
 from cnncli.training.data.sources import idx
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -187,3 +188,30 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         os.mkfifo(tmp_path / f"{name}-ubyte")
     with pytest.raises(UsageError, match="has no file for train images"):
         load(f"idx:{tmp_path}", (1, 4, 3), "stretch")
+
+
+@pytest.mark.parametrize(
+    ("kept", "what", "count"),
+    [
+        ("train-|t10k-", "the 4 images of its test files", 4),
+        ("t10k-", "the 4 images of its test files", 4),
+        ("train-", "the 6 images of its train files", 6),
+    ],
+)
+def test_what_is_measured(tmp_path: Path, kept: str, what: str, count: int) -> None:
+    family(tmp_path)
+    for path in tmp_path.iterdir():
+        if not re.match(kept, path.name):
+            path.unlink()
+    found = load_measured(f"idx:{tmp_path}", (1, 5, 4), "stretch", tuple("0123456789"))
+    assert (found.what, found.split.count, found.classes) == (what, count, ("0", "1", "2"))
+    with pytest.raises(UsageError, match="classes that the network was not trained on: 1"):
+        found.labeled_as(("0", "2"))
+    assert found.labeled_as(("2", "1", "0")).labels.tolist() == [2, 1, 0, 2, 1, 0][:count]
+
+
+def test_half_a_part_is_not_measured(tmp_path: Path) -> None:
+    family(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte").unlink()
+    with pytest.raises(UsageError, match="has no file for test labels"):
+        load_measured(f"idx:{tmp_path}", (1, 5, 4), "stretch", ("0", "1", "2"))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cnncli.diagnostics import UsageError
 from cnncli.training.data import room
 from cnncli.training.data.dataset import Dataset
-from cnncli.training.data.load import load
+from cnncli.training.data.load import load, load_measured
 from cnncli.training.data.sources import npz
 
 Array = NDArray[Any]
@@ -227,3 +227,26 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "data.npz")
     with pytest.raises(UsageError, match="it is not a file"):
         load(f"npz:{tmp_path / 'data.npz'}", (1, 5, 4), "stretch")
+
+
+@pytest.mark.parametrize(
+    ("left_out", "what", "count"),
+    [
+        ((), "the 3 images of its array x_test", 3),
+        (("x_train", "y_train"), "the 3 images of its array x_test", 3),
+        (("x_test", "y_test"), "the 6 images of its array x_train", 6),
+    ],
+)
+def test_what_is_measured(tmp_path: Path, left_out: tuple[str, ...], what: str, count: int) -> None:
+    labels = {"y_test": np.array([7, 2, 7]), "y_train": np.array([7, 2, 7, 2, 7, 7])}
+    arrays: dict[str, Any] = {"x_train": X, "x_test": X[:3]} | labels
+    np.savez(tmp_path / "a.npz", **{name: array for name, array in arrays.items() if name not in left_out})
+    found = load_measured(f"npz:{tmp_path / 'a.npz'}", (1, 5, 4), "stretch", tuple("0123456789"))
+    assert (found.what, found.split.count, found.classes) == (what, count, ("2", "7"))
+    assert found.labeled_as(tuple("0123456789")).labels.tolist() == [7, 2, 7, 2, 7, 7][:count]
+
+
+def test_half_a_part_is_not_measured(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=X, y_train=np.zeros(6, dtype=int), x_test=X)
+    with pytest.raises(UsageError, match="has no array y_test"):
+        load_measured(f"npz:{tmp_path / 'a.npz'}", (1, 5, 4), "stretch", ("0",))

@@ -1,0 +1,320 @@
+"""What a folder of images contains: parts, classes, and the files of each class.
+
+A folder has parts (``train``, ``test``), each with a folder for each class, or it has the folders of the
+classes itself. Which is the case follows from the names alone, so names that could mean either are errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from cnncli.diagnostics import Diagnostic, UsageError, counted, listing, usage_error
+from cnncli.limits import MAX_FILES_NAMED
+from cnncli.training.data.holdout import held_out
+from cnncli.training.data.sources.decoding import FORMATS
+
+Role: TypeAlias = Literal["train", "test", "val"]
+
+PART_NAMES: Final[Mapping[Role, tuple[str, ...]]] = {
+    "train": ("train", "training", "trn"),
+    "test": ("test", "testing", "tst"),
+    "val": ("val", "valid", "validation", "dev"),
+}
+"""The names of the parts, in any case."""
+
+_ROLES: Final = {name: role for role, names in PART_NAMES.items() for name in names}
+_TESTS: Final = listing([*PART_NAMES["test"], *PART_NAMES["val"]], last=" or ")
+
+
+class Files(NamedTuple):
+    """Paths and the class of each."""
+
+    paths: tuple[Path, ...]
+    labels: tuple[int, ...]
+
+
+class Layout(NamedTuple):
+    """What to train on: the names of the classes, the files of both parts, and notes."""
+
+    classes: tuple[str, ...]
+    train: Files
+    test: Files
+    notes: tuple[str, ...]
+
+
+class Measurable(NamedTuple):
+    """What to measure: the classes that have images, the files, and what part of the folder they are.
+
+    ``held`` are the files that a training on this folder would hold out; None if it has parts of its own.
+    """
+
+    classes: tuple[str, ...]
+    files: Files
+    part: str
+    held: tuple[int, ...] | None
+    notes: tuple[str, ...]
+
+
+def for_training(folder: Path) -> Layout:
+    """Return the classes and files of a folder, to train on.
+
+    Raises:
+        UsageError: it is not clear what the classes are, a class has no images or is only in the held-out
+            part, or a folder is reached twice.
+    """
+    parts = _parts(folder)
+    test = parts.get("test") or parts.get("val")
+    if "train" in parts and test is not None:
+        return _two_parts(folder, parts["train"], test)
+    if parts:
+        there = next(iter(parts.values())).name
+        raise usage_error(
+            f"{folder} has a folder '{there}', but not its counterpart",
+            expected=f"train and {_TESTS}, or one folder for each class",
+            received=there,
+            hint=f"if '{there}' is a class, give its folder another name",
+        )
+    return _one_part(folder)
+
+
+def for_measuring(folder: Path, known: Sequence[str]) -> Measurable:
+    """Return the files of a folder to measure a network of the classes ``known`` on.
+
+    These are the files of its test part, or of its validation part if it has no test part; if it has no
+    parts, or only one for training, all there are. Classes may be absent.
+
+    Raises:
+        UsageError: there are no images, or a folder is not one of the known classes.
+    """
+    names = [path.name for path in _subfolders(folder)]
+    parts = {} if set(names) <= set(known) else _parts(folder)
+    place = parts.get("test") or parts.get("val") or parts.get("train") or folder
+    walk = _Walk()
+    classes = _classes(place)
+    unknown = [name for name in classes if name not in known]
+    if unknown:
+        raise usage_error(
+            f"{place} has classes that the network was not trained on: {listing(unknown)}",
+            expected=f"only {listing(known)}",
+            received=listing(classes),
+        )
+    files = walk.files(place, classes, {name: number for number, name in enumerate(classes)})
+    if not files.paths:
+        raise usage_error(f"{place} has no images", expected=", ".join(FORMATS))
+    present = sorted(set(files.labels))
+    numbers = {label: number for number, label in enumerate(present)}
+    files = Files(files.paths, tuple(numbers[label] for label in files.labels))
+    names_of_present = tuple(classes[label] for label in present)
+    unused = [] if place == folder else [path.name for path in _subfolders(folder) if path != place]
+    notes = (*_unused_notes(folder, unused), *walk.notes())
+    if place == folder:
+        return Measurable(names_of_present, files, "", _held(folder, files), notes)
+    return Measurable(names_of_present, files, place.name, None, notes)
+
+
+def _parts(folder: Path) -> dict[Role, Path]:
+    """Return the folders in ``folder`` that have the name of a part.
+
+    Raises:
+        UsageError: several have names of the same part.
+    """
+    found: dict[Role, Path] = {}
+    for path in _subfolders(folder):
+        role = _ROLES.get(path.name.casefold())
+        if role is None:
+            continue
+        if role in found:
+            both = listing([found[role].name, path.name])
+            raise usage_error(f"{folder} has two folders for one part: {both}", expected="one of them")
+        found[role] = path
+    return found
+
+
+def _two_parts(folder: Path, train: Path, test: Path) -> Layout:
+    classes = _classes(train)
+    named_as_parts = [name for name in classes if name.casefold() in _ROLES]
+    if len(named_as_parts) == len(classes):
+        raise usage_error(
+            f"{train} has folders for parts, not for classes: {listing(classes)}",
+            expected="one folder for each class",
+            received=listing(classes),
+            hint="was an archive unpacked into a folder of its own name? move the folders of the classes up",
+        )
+    unknown = [name for name in _classes(test) if name not in classes]
+    if unknown:
+        raise usage_error(
+            f"{test} has classes that {train} does not have: {listing(unknown)}",
+            expected=f"only {listing(classes)}",
+            received=listing(unknown),
+        )
+    walk = _Walk()
+    numbers = {name: number for number, name in enumerate(classes)}
+    train_files = walk.files(train, classes, numbers, every=True)
+    test_files = walk.files(test, [path.name for path in _subfolders(test)], numbers, every=True)
+    _check_classes(train, classes, train_files)
+    unused = [path.name for path in _subfolders(folder) if path not in (train, test)]
+    notes = (*_unused_notes(folder, unused), *walk.notes())
+    return Layout(classes, train_files, test_files, notes)
+
+
+def _one_part(folder: Path) -> Layout:
+    classes = _classes(folder)
+    walk = _Walk()
+    files = walk.files(folder, classes, {name: number for number, name in enumerate(classes)}, every=True)
+    _check_classes(folder, classes, files)
+    counts = [files.labels.count(label) for label in range(len(classes))]
+    lonely = [name for name, count in zip(classes, counts, strict=True) if count < 2]
+    if lonely:
+        raise usage_error(
+            f"{folder}: a fifth of one image cannot be held out; classes with one image: {listing(lonely)}",
+            expected="at least two images of each class",
+        )
+    held = set(_held(folder, files))
+    note = f"{len(held)} of {len(files.paths)} images held out, a fixed fifth of each class"
+    kept = [index for index in range(len(files.paths)) if index not in held]
+    notes = (note, *walk.notes())
+    return Layout(classes, _chosen(files, kept), _chosen(files, sorted(held)), notes)
+
+
+def _chosen(files: Files, indices: Iterable[int]) -> Files:
+    paths, labels = zip(*((files.paths[index], files.labels[index]) for index in indices), strict=True)
+    return Files(paths, labels)
+
+
+def _held(folder: Path, files: Files) -> tuple[int, ...]:
+    keys = [path.relative_to(folder).as_posix() for path in files.paths]
+    return tuple(held_out(files.labels, keys))
+
+
+def _check_classes(folder: Path, classes: Sequence[str], files: Files) -> None:
+    """Check that folders are classes, and not the parts of a data set under names of their own.
+
+    Raises:
+        UsageError: there is only one, or two of them have several folders with the same names.
+    """
+    if len(classes) == 1:
+        raise usage_error(
+            f"{folder} has only one class: {classes[0]}",
+            expected="one folder for each of two or more classes",
+            received=classes[0],
+        )
+    below: list[set[str]] = [set() for _ in classes]
+    for path, label in zip(files.paths, files.labels, strict=True):
+        inner = path.relative_to(folder).parts
+        if len(inner) > 2:
+            below[label].add(inner[1])
+    nested = [(name, names) for name, names in zip(classes, below, strict=True) if len(names) > 1]
+    for index, (name, names) in enumerate(nested):
+        for other, others in nested[index + 1 :]:
+            shared = sorted(names & others)
+            if len(shared) > 1:
+                raise usage_error(
+                    f"{folder}: {name} and {other} have folders of the same names: {listing(shared, 6)}",
+                    expected="one folder for each class",
+                    received=f"folders that look like parts of the data: {listing(classes)}",
+                    hint="call the parts train and test; or, if they are classes, merge the folders in them",
+                )
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise usage_error(f"{folder} is not a folder", expected="a folder with one folder for each class")
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _classes(folder: Path) -> tuple[str, ...]:
+    names = tuple(path.name for path in _subfolders(folder))
+    if not names:
+        raise usage_error(
+            f"{folder} has no folders",
+            expected="one folder for each class",
+            received=listing(sorted(path.name for path in folder.iterdir()), limit=4) or "an empty folder",
+        )
+    return names
+
+
+class _Walk:
+    """Finds images below folders, through links too, and notes what it leaves out."""
+
+    def __init__(self) -> None:
+        self._reached: dict[tuple[int, int], Path] = {}
+        self._ignored: list[Path] = []
+        self._linked: list[Path] = []
+
+    def files(
+        self, place: Path, names: Sequence[str], numbers: Mapping[str, int], *, every: bool = False
+    ) -> Files:
+        """Return the images in the folders ``names`` of ``place``, by the number of the name.
+
+        Raises:
+            UsageError: a folder is reached twice, or, with ``every``, a folder has no images.
+        """
+        paths: list[Path] = []
+        labels: list[int] = []
+        faults: list[Diagnostic] = []
+        for name in names:
+            images = self._images(place / name)
+            if every and not images:
+                message = f"{place / name} has no images"
+                faults.append(Diagnostic("usage", message, expected=", ".join(FORMATS)))
+            paths += images
+            labels += [numbers[name]] * len(images)
+        if faults:
+            raise UsageError(faults[:MAX_FILES_NAMED])
+        return Files(tuple(paths), tuple(labels))
+
+    def notes(self) -> tuple[str, ...]:
+        """Return a line about the links that were followed, and one about the files that were not used."""
+        notes = []
+        if self._linked:
+            folders = f"{counted(len(self._linked), 'folder')} reached through links"
+            notes.append(f"{folders}: {listing([str(path) for path in self._linked], limit=3)}")
+        if self._ignored:
+            names = listing([path.name for path in self._ignored], limit=3)
+            are = "is not an image and was" if len(self._ignored) == 1 else "are not images and were"
+            notes.append(f"{counted(len(self._ignored), 'file')} {are} not used: {names}")
+        return tuple(notes)
+
+    def _images(self, folder: Path) -> list[Path]:
+        """Return the images at any depth below a folder, sorted."""
+        images: list[Path] = []
+        pending = [folder]
+        while pending:
+            place = pending.pop()
+            self._reach(place)
+            for path in sorted(place.iterdir()):
+                if path.name.startswith("."):
+                    continue
+                if path.is_dir():
+                    pending.append(path)
+                elif path.suffix.lower() in FORMATS and path.is_file():
+                    images.append(path)
+                else:  # a broken link or a pipe is neither a file nor a folder
+                    self._ignored.append(path)
+        return sorted(images)
+
+    def _reach(self, folder: Path) -> None:
+        """Note a folder.
+
+        Raises:
+            UsageError: another path led to the same folder, so its images would count twice.
+        """
+        status = folder.stat()
+        first = self._reached.setdefault((status.st_dev, status.st_ino), folder)
+        if first != folder:
+            raise usage_error(
+                f"{folder} and {first} are the same folder, so its images would count twice",
+                expected="each folder once",
+                hint="remove the link",
+            )
+        if folder.is_symlink():
+            self._linked.append(folder)
+
+
+def _unused_notes(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    are = "is" if len(names) == 1 else "are"
+    return (f"{listing(names, limit=6)} in {folder} {are} not used",)

@@ -1,0 +1,148 @@
+"""``cnncli evaluate``: what is measured, and what it says of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from cnncli.cli.app import application
+from cnncli.graph import open_spec
+from cnncli.network import build_network
+from cnncli.training.runs.weights import load_weights, save_weights
+
+SPEC = """
+input: [1, 6, 6]
+layers: [flatten, linear: 3]
+train: {epochs: 1, batch: 8, data: "folder:%s"}
+"""
+NAMES = ("bird", "cat", "dog")
+
+
+def call(*arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(application(), [*map(str, arguments)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def pictures(folder: Path, count: int, first: int = 0) -> None:
+    folder.mkdir(parents=True)
+    for number in range(first, first + count):
+        pixels = np.random.default_rng([number, *folder.name.encode()]).integers(0, 256, (6, 6), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the data ``pets`` of three classes with ten images each, and a run on them."""
+    root = tmp_path_factory.mktemp("trained")
+    for name in NAMES:
+        pictures(root / "pets" / name, 10)
+    (root / "net.yaml").write_text(SPEC % (root / "pets"), encoding="utf-8")
+    code, _, errors = call("train", root / "net.yaml", "--run", root / "run", "--device", "cpu")
+    assert code == 0, errors
+    return root
+
+
+def document(*arguments: object) -> dict[str, Any]:
+    code, text, errors = call("evaluate", *arguments, "--device", "cpu", "--format", "json")
+    assert code == 0, errors
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def test_the_first_lines_of_train_name_the_classes(trained: Path, tmp_path: Path) -> None:
+    code, text, _ = call("train", trained / "net.yaml", "--run", tmp_path / "run", "--device", "cpu")
+    assert code == 0
+    assert "3 classes, input 1x6x6\n  classes: bird, cat and dog\n" in text
+
+
+def test_its_own_data_is_measured_on_the_held_out_part(trained: Path) -> None:
+    expected = f"measured the 6 held-out images of folder:{trained / 'pets'}"
+    own = document(trained / "run")
+    assert own["notes"][0] == expected
+    assert document(trained / "run", "--data", f"folder:{trained / 'pets'}") == own
+    code, text, _ = call("evaluate", trained / "run", "--device", "cpu")
+    assert code == 0
+    assert expected.replace(" ", "") in "".join(text.split())
+
+
+def test_its_own_data_in_another_place_is_recognized(trained: Path, tmp_path: Path) -> None:
+    """Otherwise most of the images would be those that it was trained on."""
+    shutil.copytree(trained / "pets", tmp_path / "moved")
+    own = document(trained / "run")
+    moved = document(trained / "run", "--data", f"folder:{tmp_path / 'moved'}")
+    assert moved["notes"][0] == f"measured the 6 held-out images of folder:{tmp_path / 'moved'}"
+    assert moved["confusion"] == own["confusion"]
+
+
+def test_all_of_other_data_is_measured(trained: Path, tmp_path: Path) -> None:
+    for name in ("dog", "bird"):
+        pictures(tmp_path / name, 5, first=20)
+    found = document(trained / "run", "--data", f"folder:{tmp_path}")
+    assert found["images"] == 10
+    assert found["notes"] == [
+        f"measured all 10 images of folder:{tmp_path}",
+        "1 of 3 classes has no images: cat",
+    ]
+    assert [(each["name"], each["count"]) for each in found["classes"]] == [
+        ("bird", 5),
+        ("cat", 0),
+        ("dog", 5),
+    ]
+    assert [sum(row) for row in found["confusion"]] == [5, 0, 5]
+
+
+def test_the_test_part_is_measured(trained: Path, tmp_path: Path) -> None:
+    pictures(tmp_path / "Test" / "cat", 4)
+    alone = document(trained / "run", "--data", f"folder:{tmp_path}")
+    pictures(tmp_path / "train" / "cat", 3)
+    beside = document(trained / "run", "--data", f"folder:{tmp_path}")
+    for found in (alone, beside):
+        assert found["images"] == 4
+        assert found["notes"][0] == f"measured the 4 images in its folder 'Test' of folder:{tmp_path}"
+
+
+def test_unknown_classes_are_named(trained: Path, tmp_path: Path) -> None:
+    pictures(tmp_path / "fox", 4)
+    code, _, errors = call("evaluate", trained / "run", "--data", f"folder:{tmp_path}")
+    assert code == 2
+    assert "the network was not trained on: fox" in " ".join(errors.split())
+    code, _, errors = call("evaluate", trained / "run", "--data", "digits")
+    assert code == 2
+    assert "digits has classes that the network was not trained on: 0, 1," in " ".join(errors.split())
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_weights_that_are_not_finite_are_an_error(
+    trained: Path, tmp_path: Path, value: str, form: str
+) -> None:
+    shutil.copytree(trained / "run", tmp_path / "run")
+    weights = tmp_path / "run" / "weights.safetensors"
+    network = build_network(open_spec(str(tmp_path / "run" / "spec.yaml")).graph)
+    load_weights(network, weights)
+    next(network.parameters()).data[0, 0] = float(value)
+    save_weights(network, weights, epochs=1, batches=0)
+    code, text, errors = call("evaluate", tmp_path / "run", "--device", "cpu", "--format", form)
+    assert (code, text) == (2, "")
+    assert "not finite: linear1.weight" in " ".join(errors.split())
+
+
+def test_a_loss_that_overflows_is_an_error(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained / "run", tmp_path / "run")
+    weights = tmp_path / "run" / "weights.safetensors"
+    network = build_network(open_spec(str(tmp_path / "run" / "spec.yaml")).graph)
+    torch.nn.init.zeros_(network.get_parameter("linear1.weight"))
+    network.get_parameter("linear1.bias").data[:] = torch.tensor([3e38, -3e38, 0])
+    save_weights(network, weights, epochs=1, batches=0)
+    code, text, errors = call("evaluate", tmp_path / "run", "--device", "cpu", "--format", "json")
+    assert (code, text) == (2, "")
+    assert "the loss is infinite" in " ".join(errors.split())
