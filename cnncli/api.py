@@ -183,9 +183,10 @@ def resume(
 def evaluate(
     run: str | Path, data: str | None = None, *, device: Any = AUTO, reading: Reading = None
 ) -> Evaluated:
-    """Evaluate the weights of a run on its held-out data, or on all of other data (its test part if it has one).
+    """Evaluate the weights of a run on its held-out data, or on other data.
 
-    Classes are matched by name; ``notes`` of the result say what was measured.
+    Of other data its test part is measured, or all of it if it has none. Classes are matched by name, and
+    ``notes`` of the result say what was measured.
 
     Raises:
         CnncliError: the folder is not a run, it has no weights yet, or the data has other classes.
