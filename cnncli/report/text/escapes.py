@@ -78,5 +78,5 @@ def _markdown_escape(found: re.Match[str]) -> str:
 def _json_escape(character: str) -> str:
     """Return an escape of four digits; of a character beyond the first plane, two of them."""
     if ord(character) > 0x7F:
-        return json.dumps(character)[1:-1]
+        return json.dumps(character, allow_nan=False)[1:-1]
     return f"\\u{ord(character):04x}"
