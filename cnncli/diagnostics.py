@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice, pairwise
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
 from cnncli.limits import MAX_CANDIDATES, MAX_FAULTS, MAX_LOOKED_AT, MAX_QUOTED, MAX_REPORTS, MAX_SPEC_NOTES
@@ -24,6 +24,7 @@ NO_FORMULA: Final = "no-formula"
 BATCH_IN_INPUT: Final = "batch-in-input"
 """The code of a diagnostic about an input size that seems to begin with a batch size."""
 
+_LISTED: Final = 20
 _LINE_BREAK: Final = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 
@@ -200,37 +201,103 @@ def _place(fault: Diagnostic) -> tuple[bool, str, int, int]:
     return False, where.source.name, where.line, where.column
 
 
-def nearest(word: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate that ``word`` was most likely meant to be, or None if none is close."""
-    length = len(word)
-    if length > MAX_QUOTED:
-        return None
+def nearest(word: str, candidates: Collection[str]) -> str | None:
+    """Return the candidate that ``word`` was most likely meant to be, or None if none is close.
+
+    Names of other frameworks count as ours (:mod:`cnncli.foreign`).
+    """
+    return next(iter(_meant(word, candidates)), None)
+
+
+def _meant(word: str, candidates: Collection[str]) -> tuple[str, ...]:
+    """Return the candidates that ``word`` may have been meant to be: several only for a foreign name."""
+    from cnncli import foreign  # noqa: PLC0415 - needed only after a mistake
+
+    for form in (foreign.plain, foreign.bare):
+        name = form(word)
+        same = next((each for each in _of_length(len(name), candidates) if form(each) == name), None)
+        if same is not None:
+            return (same,)
+    if len(word) > MAX_QUOTED or foreign.missing(word, candidates):
+        return ()
+    called = foreign.ours(word, candidates)
+    if called or foreign.omitted(word):
+        return called
+    slip = _alike(word.casefold(), _of_length(len(word), candidates))
+    if slip:
+        return slip
+    theirs = _alike(foreign.bare(word), foreign.beginning(foreign.bare(word)[:3], candidates), 0.6)
+    return foreign.ours(theirs[0], candidates) if theirs else ()
+
+
+def _of_length(length: int, candidates: Iterable[str]) -> tuple[str, ...]:
+    """Return the first candidates whose length is not too different from this one."""
     looked = islice(candidates, MAX_LOOKED_AT)
     alike = (each for each in looked if 2 * abs(len(each) - length) <= len(each) + length)
-    return _nearest(word, tuple(islice(alike, MAX_CANDIDATES)))
+    return tuple(islice(alike, MAX_CANDIDATES))
 
 
 @functools.lru_cache(maxsize=256)  # the copies of a faulty layer all ask the same
-def _nearest(word: str, candidates: tuple[str, ...]) -> str | None:
+def _alike(word: str, candidates: tuple[str, ...], least: float = 0.4) -> tuple[str, ...]:
+    """Return the candidate from which a word differs by a slip, if there is one.
+
+    ``least`` is the share of pairs of letters that they have in common, if more than one letter differs.
+    """
     by_folded = {candidate.casefold(): candidate for candidate in candidates}
-    folded = word.casefold()
     # Swapped letters are the likeliest mistake; difflib rates vgg19 as close to vgg61 as vgg16.
-    swapped = [candidate for candidate in by_folded if sorted(candidate) == sorted(folded)]
+    swapped = [candidate for candidate in by_folded if sorted(candidate) == sorted(word)]
     import difflib  # noqa: PLC0415 - takes 1.6 ms, needed only after a mistake
 
-    found = difflib.get_close_matches(folded, swapped or by_folded, n=1, cutoff=0.6)
-    return by_folded[found[0]] if found else None
+    close = difflib.get_close_matches(word, swapped or by_folded, n=3, cutoff=0.6)
+    return tuple(by_folded[each] for each in close if swapped or _is_slip(word, each, least))[:1]
 
 
-def did_you_mean(word: str, candidates: Iterable[str], known_as: str = "known names") -> str:
-    """Return a hint with the nearest candidate, or with a short list of all; empty without candidates."""
-    known = list(islice(candidates, MAX_LOOKED_AT))
-    match = nearest(word, known)
-    if match is not None:
-        return f"did you mean '{match}'?"
-    if len(known) == MAX_LOOKED_AT:
-        return f"{known_as}: {', '.join(known[:12])} and many more"
-    return f"{known_as}: {listing(known, last=', ')}" if known else ""
+def _is_slip(word: str, candidate: str, least: float) -> bool:
+    """Return whether a word of similar letters may be the other: one letter differs, or few pairs do.
+
+    Similar letters do not decide it: ``dense`` and ``noise`` have as many in common as ``aa`` and ``a``.
+    """
+    short, long = sorted((word, candidate), key=len)
+    if len(short) == len(long):
+        other = len(short) >= 4 and sum(map(str.__ne__, short, long)) == 1
+    else:
+        other = any(long[:gap] + long[gap + 1 :] == short for gap in range(len(long)))
+    return other or (len(short) >= 4 and long.startswith(short)) or _common(word, candidate) >= least
+
+
+def did_you_mean(
+    word: str, candidates: Collection[str], known_as: str = "known names", *, omits: bool = False
+) -> str:
+    """Return a hint with the nearest candidate, or with a list of all, the nearest first.
+
+    A name for which we have nothing gets what to do instead; ``omits`` is whether the word is an argument, of
+    which some are not needed here. Empty without candidates.
+    """
+    from cnncli import foreign  # noqa: PLC0415 - needed only after a mistake
+
+    meant = [f"'{each}'" for each in _meant(word, candidates)]
+    if meant:
+        return f"did you mean {listing(meant, last=' or ')}?"
+    advice = foreign.missing(word, candidates) or (foreign.omitted(word) if omits else "")
+    if advice or not candidates:
+        return advice
+    known = tuple(islice(candidates, MAX_LOOKED_AT))
+    first = known if len(known) <= _LISTED else _by_nearness(word, known[:MAX_CANDIDATES])
+    rest = len(known) - _LISTED
+    more = " and many more" if len(known) == MAX_LOOKED_AT else f" and {rest} more" if rest > 0 else ""
+    return f"{known_as}: {listing(first[:_LISTED], _LISTED, last=', ')}{more}"
+
+
+@functools.lru_cache(maxsize=256)
+def _by_nearness(word: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the candidates, those first that have the most pairs of letters in common with a word."""
+    return tuple(sorted(candidates, key=lambda each: -_common(word, each)))
+
+
+def _common(word: str, other: str) -> float:
+    """Return the share of pairs of neighboring letters that two words have in common."""
+    first, second = ({*map("".join, pairwise(each.casefold()))} for each in (word, other))
+    return 2 * len(first & second) / (len(first) + len(second) or 1)
 
 
 def listing(words: Sequence[str], limit: int = 12, *, last: str = " and ") -> str:

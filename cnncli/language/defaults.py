@@ -40,6 +40,6 @@ def _of_kind(
     for name in [name for name in given if name not in known]:
         where = (given.pop(name).key or kind).location
         message = f"'{kind.text}' has no argument '{name}'"
-        hint = did_you_mean(name, known, "arguments")
+        hint = did_you_mean(name, known, "arguments", omits=True)
         faults.add(Diagnostic("unknown-argument", message, where, hint=hint))
     return given

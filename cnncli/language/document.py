@@ -28,7 +28,7 @@ from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 from cnncli.language.usage import check_new_variables
 from cnncli.limits import MAX_EXTENDS, MAX_FILE_BYTES, MAX_NAME
 
-_SECTIONS: Final[dict[str, tuple[type, str]]] = {
+SECTIONS: Final[dict[str, tuple[type, str]]] = {
     "name": (Scalar, "a string"),
     "extends": (Scalar, "the file to start from, relative to this one"),
     "input": (Items, "a list: [channels, height, width] or [features]"),
@@ -264,13 +264,13 @@ def _checked_sections(root: Entries, faults: Faults) -> tuple[Entries, frozenset
     good: dict[str, Value] = {}
     at_fault: set[str] = set()
     for key, value in root.items():
-        if key not in _SECTIONS:
+        if key not in SECTIONS:
             message = f"unknown section '{shortened(key)}'"
-            hint = did_you_mean(key, _SECTIONS, "sections")
+            hint = did_you_mean(key, SECTIONS, "sections")
             faults.add(Diagnostic("unknown-section", message, root.keys_at[key].location, hint=hint))
-            at_fault.add(nearest(key, _SECTIONS) or key)
+            at_fault.add(nearest(key, SECTIONS) or key)
             continue
-        form, expected = _SECTIONS[key]
+        form, expected = SECTIONS[key]
         if isinstance(value, form) and not (isinstance(value, Scalar) and value.is_null):
             good[key] = value
             continue

@@ -120,6 +120,8 @@ class Record:
         faults: list[Diagnostic] = []
         values: dict[str, Any] = {}
         for name, argument in written.items():
+            if len(faults) > MAX_FAULTS:
+                break
             declared = cls.arguments.get(name)
             if declared is None:
                 faults.append(cls._unknown(name, argument))
@@ -128,8 +130,6 @@ class Record:
                 values[name] = declared.reader.read(argument)
             except SpecError as error:
                 faults.extend(_with_form(each, argument, declared) for each in error.diagnostics)
-            if len(faults) > MAX_FAULTS:
-                break
         if not written.keys() >= cls.required:
             faults.extend(cls._missing(written, where))
         if faults:
@@ -145,7 +145,7 @@ class Record:
     @classmethod
     def _unknown(cls, name: str, argument: Argument) -> Diagnostic:
         where = argument.key.location if argument.key is not None else argument.location
-        hint = did_you_mean(name, cls.words(), f"{cls.member}s") or f"it has no {cls.member}s"
+        hint = did_you_mean(name, cls.words(), f"{cls.member}s", omits=True) or f"it has no {cls.member}s"
         if name.count(")") > name.count("("):
             hint = 'YAML splits an unquoted expression at its comma; quote it: "min(a, b)"'
         message = f"'{cls.keyword}' has no {cls.member} '{name}'"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from itertools import chain, count
+from itertools import chain, count, islice
 from typing import Final, NamedTuple
 
 from cnncli.diagnostics import Diagnostic, LimitError, Location, Related, SpecError, did_you_mean, shortened
 from cnncli.language.description import INPUT
 from cnncli.language.scope import Scope, interpolate
 from cnncli.language.tree import Scalar, Value, describe
-from cnncli.limits import MAX_BLOCK_DEPTH, MAX_FULL_NAME
+from cnncli.limits import MAX_BLOCK_DEPTH, MAX_FULL_NAME, MAX_LOOKED_AT
 
 _NUMBER: Final = "#"
 
@@ -215,10 +215,10 @@ class NodeNames:
         message = f"no node above is named '{name}'"
         raise SpecError(Diagnostic("unknown-node", message, value.location, hint=hint))
 
-    def _within(self, prefix: str) -> Iterator[str]:
-        """Yield the names as they can be written here, the latest first."""
+    def _within(self, prefix: str) -> list[str]:
+        """Return the latest names as they can be written here, the last one first."""
         inside = f"{prefix}." if prefix else ""
-        return (name.removeprefix(inside) for name in reversed(self._nodes))
+        return [name.removeprefix(inside) for name in islice(reversed(self._nodes), MAX_LOOKED_AT)]
 
 
 def _above(name: str) -> Iterator[str]:

@@ -161,6 +161,8 @@ def _extra_key(entries: Entries, kind: str, key: str, known: Collection[str]) ->
 def _check_kind(kind: Scalar, known: Collection[str]) -> None:
     if kind.text not in known:
         hint = did_you_mean(kind.text, known, "kinds and blocks")
+        if kind.text.startswith("$"):
+            hint = "a variable cannot be a kind; a block can, and a file that extends this one can replace it"
         raise _fault(
             "unknown-kind", f"unknown kind of layer '{shortened(kind.text)}'", kind.location, hint=hint
         )
