@@ -130,7 +130,7 @@ def _attach(root: nn.Module, name: str, module: nn.Module) -> None:
     *path, last = name.split(".")
     owner = root
     for part in path:
-        if part not in dict(owner.named_children()):
+        if not isinstance(getattr(owner, part, None), nn.Module):
             owner.add_module(part, Group())
         owner = owner.get_submodule(part)
     owner.add_module(last, module)

@@ -17,6 +17,7 @@ from cnncli.language.reserved import MODULE_NAMES, TRACED_NAMES
 from cnncli.layers import KINDS, Example, FromInput, layer
 from cnncli.network import Network, build_network
 from tests.network.support import HEADS, RESIDUAL, SKIPS, example, graph_of, network_of
+from tests.steps import at_most
 
 # -- names -----------------------------------------------------------------------------------------
 
@@ -223,6 +224,17 @@ def test_a_chain_of_any_length_keeps_two_tensors() -> None:
         network(torch.randn(1, 2, 8))
     assert len(watch.alive) == 80
     assert max(map(len, watch.alive)) == 2
+
+
+def test_building_takes_steps_in_proportion_to_the_nodes() -> None:
+    def steps(count: int) -> int:
+        unit = "input: [3]\nblocks: {unit: {layers: [relu, tanh]}}"
+        graph = open_text(f"{unit}\nlayers:\n  - {{unit: , repeat: {count}}}").graph
+        with at_most(10_000_000) as counted:
+            build_network(graph, "meta")
+        return counted.taken
+
+    assert steps(400) < 2.2 * steps(200)
 
 
 def test_a_node_that_nothing_reads_runs_and_is_let_go_of() -> None:
