@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cnncli.diagnostics import ShapeError
 from cnncli.graph import open_text
-from cnncli.language.readers import Choice, Count, Flag, Number, PerAxis, Reader, Sizes, Whole
+from cnncli.language.readers import Choice, Count, Flag, Number, PerAxis, PerAxisOrNull, Reader, Sizes, Whole
 from cnncli.layers import KINDS, Kind
 from cnncli.layers.geometry.padding import Edges, PaddingReader
 from cnncli.layers.table import TableReader
@@ -80,6 +80,11 @@ def draw_per_axis(draw: Draw, minimum: int, rank: int) -> Any:
     return draw(st.one_of(size, st.lists(size, min_size=max(rank, 1), max_size=max(rank, 1))))
 
 
+def draw_sizes(draw: Draw, rank: int) -> Any:
+    sizes = st.lists(st.sampled_from((None, 1, 2, 3)), min_size=max(rank, 1), max_size=max(rank, 1))
+    return draw(st.one_of(st.integers(1, 3), sizes.filter(any)))
+
+
 def draw_edges(draw: Draw, _: Reader[Any], rank: int) -> Any:
     form = draw(st.sampled_from(("amounts", "sides") if rank == 2 else ("amounts",)))
     if form == "amounts":
@@ -109,6 +114,7 @@ def draw_table(draw: Draw, *_: Any) -> Any:
 DRAW: Mapping[type[Reader[Any]], Callable[[Draw, Any, int], Any]] = {
     Whole: lambda draw, reader, _: draw(st.sampled_from([n for n in (1, 2, 3, 4, 6) if n >= reader.minimum])),
     Count: lambda draw, *_: draw(st.sampled_from((1, 2, 3, 4, 6))),
+    PerAxisOrNull: lambda draw, _, rank: draw_sizes(draw, rank),
     PerAxis: lambda draw, reader, rank: draw_per_axis(draw, reader.item.minimum, rank),
     Number: draw_number,
     Flag: lambda draw, *_: draw(st.booleans()),
@@ -149,4 +155,6 @@ def flow(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {flow(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
         return f"[{', '.join(map(flow, value))}]"
+    if value is None:
+        return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -220,6 +220,27 @@ class PerAxis(Reader["int | tuple[int, ...]"]):
         return tuple(self.item.check(argument, result) for argument, result in parts)
 
 
+class PerAxisOrNull(Reader["int | tuple[int | None, ...]"]):
+    """A whole number for all spatial axes, or a list with one for each, some but not all of them null."""
+
+    def __init__(self) -> None:
+        self.numbers = PerAxis()
+        self.expected = f"{self.numbers.expected}, some of which may be null"
+
+    def read(self, argument: Argument) -> int | tuple[int | None, ...]:
+        value = argument.value
+        parts = [*value] if isinstance(value, Items) else []
+        blank = [isinstance(each, Scalar) and each.is_null for each in parts]
+        if not any(blank):
+            return self.numbers.read(argument)
+        if all(blank) or len(parts) > MAX_AXES:
+            raise self.wrong(argument)
+        sizes = (argument._replace(value=each) for each in parts)
+        return tuple(
+            None if null else self.numbers.item.read(size) for null, size in zip(blank, sizes, strict=True)
+        )
+
+
 class Sizes(Reader["tuple[T, ...]"]):
     """A list of whole numbers or formulas."""
 

@@ -27,6 +27,7 @@ Tensors: TypeAlias = Mapping[str, Shape]
 NONE: Tensors = {}
 
 X = TypeVar("X")
+N = TypeVar("N", bound=int | None)
 
 
 class Require(NamedTuple):
@@ -272,7 +273,7 @@ def is_point(sizes: tuple[Dim, ...]) -> bool:
     return not any(known(n > 1) for n in sizes) and all(same(n, 1) for n in sizes)
 
 
-def along(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
+def along(value: int | tuple[N, ...], rank: int) -> tuple[N | int, ...]:
     """Return one number for each axis, from one for all axes or one for each."""
     return (value,) * rank if isinstance(value, int) else value
 
@@ -288,7 +289,9 @@ def is_map(input_shape: Shape, kind: str, hint: str = "") -> Require:
     )
 
 
-def axes_match(input_shape: Shape, kind: str, **arguments: int | tuple[int, ...] | None) -> Iterator[Require]:
+def axes_match(
+    input_shape: Shape, kind: str, **arguments: int | tuple[int | None, ...] | None
+) -> Iterator[Require]:
     """Yield the requirements that lists with one number for each axis have the right length."""
     rank = len(input_shape) - 1
     for name, value in arguments.items():

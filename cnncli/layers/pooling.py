@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from cnncli.algebra import Dim, product
 from cnncli.language.fields import arg
-from cnncli.language.readers import Flag, PerAxis
+from cnncli.language.readers import Flag, PerAxis, PerAxisOrNull
 from cnncli.layers.geometry.padding import VALID, Padding, PaddingReader
 from cnncli.layers.geometry.sliding import make_windows, windows_fit
-from cnncli.layers.geometry.window import AdaptiveWindow, Window, native_pads, placements
+from cnncli.layers.geometry.window import POINT, AdaptiveWindow, Window, native_pads, placements
 from cnncli.layers.kind import (
     EVERYWHERE,
     Example,
@@ -59,9 +59,9 @@ class Pool(Weightless):
         yield from padding_axes(input_shape, self.keyword, self.padding.axes())
         for window in self.windows(input_shape):
             most = max(window.before, window.after)
-            expected = f"at most half of the kernel: {window.kernel // 2}"
+            expected = f"at most half of the kernel: {window.extent // 2}"
             message = f"the padding of '{self.keyword}' is too large: a window could lie outside the input"
-            yield Require(most <= window.kernel // 2, message, expected, str(most), argument="padding")
+            yield Require(most <= window.extent // 2, message, expected, str(most), argument="padding")
         yield from windows_fit(input_shape, self.windows(input_shape), self.keyword)
 
     def windows(self, input_shape: Shape) -> tuple[Window, ...]:
@@ -82,7 +82,47 @@ class Pool(Weightless):
 
 @layer("maxpool")
 class MaxPool(Pool):
-    """Max-pooling: the largest value of each neighborhood; padded positions are ignored."""
+    """Max-pooling: the largest value of each neighborhood; padded positions are ignored.
+
+    With a dilation d the positions of a neighborhood are d apart, and it spans d(k - 1) + 1 positions.
+    """
+
+    dilation: int | tuple[int, ...] = arg(
+        PerAxis(), "step between the positions of a neighborhood", default=1
+    )
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        *Pool.examples,
+        Example("{kernel: 3, stride: 1, dilation: 2}", ((4, 9, 8),)),
+        Example("{kernel: [2, 3], stride: 2, dilation: [3, 1], padding: 1, ceil_mode: true}", ((2, 9, 8),)),
+        Example("{kernel: 3, stride: 2, dilation: 2, padding: half}", ((2, 9, 7),)),
+        Example("{kernel: 2, stride: 1, dilation: 3, padding: same}", ((2, 7),)),
+        Example("{kernel: 2, dilation: 2}", ((2, 4, 5, 6),)),
+    )
+
+    def check(self, input_shape: Shape) -> Iterator[Require]:
+        yield is_map(input_shape, "maxpool")
+        yield from axes_match(input_shape, "maxpool", dilation=self.dilation)
+        yield from super().check(input_shape)
+        for window, n in zip(self.windows(input_shape), input_shape[1:], strict=True):
+            # Padded windows cover the input's first or last position, so one of d neighbors is read.
+            if window.dilation > 1 and (window.same or window.before or window.after):
+                message = "the dilation of 'maxpool' is too large: a window could miss the whole input"
+                expected = f"at least {window.dilation} positions, as many as the dilation"
+                yield Require(n >= window.dilation, message, expected, str(n), argument="dilation")
+
+    def windows(self, input_shape: Shape) -> tuple[Window, ...]:
+        stride = self.kernel if self.stride is None else self.stride
+        rank, ceil_mode = len(input_shape) - 1, self.ceil_mode
+        return make_windows(rank, self.kernel, stride, self.padding, self.dilation, ceil_mode=ceil_mode)
+
+    def is_native(self, input_shape: Shape) -> bool:
+        """Return whether torch's own layer can compute it: that pads by half of the undilated kernel."""
+        windows = self.windows(input_shape)
+        pads = native_pads(windows)
+        return pads is not None and all(
+            pad <= window.kernel // 2 for pad, window in zip(pads, windows, strict=True)
+        )
 
     def operations(self, input_shape: Shape, output_shape: Shape) -> Dim:
         """One comparison fewer per output than the neighborhood has positions."""
@@ -232,7 +272,9 @@ class GlobalMaxPool(GlobalPool):
 class AdaptivePool(Weightless):
     """Pooling to a fixed output size, with windows spread evenly over the input."""
 
-    size: int | tuple[int, ...] = arg(PerAxis(), "output size along each axis", main=True)
+    size: int | tuple[int | None, ...] = arg(
+        PerAxisOrNull(), "output size along each axis; null leaves an axis as it is", main=True
+    )
 
     examples: ClassVar[tuple[Example, ...]] = (
         Example("6", ((4, 13, 13),)),
@@ -240,14 +282,23 @@ class AdaptivePool(Weightless):
         Example("7", ((2, 3, 5),)),
         Example("4", ((3, 9),)),
         Example("2", ((3, 5, 4, 3),)),
+        Example("[null, 1]", ((4, 7, 6),)),
+        Example("[2, null]", ((4, 7, 6),)),
+        Example("[null, 2, null]", ((2, 3, 5, 4),)),
     )
 
     def check(self, input_shape: Shape) -> Iterator[Require]:
         yield is_map(input_shape, self.keyword)
         yield from axes_match(input_shape, self.keyword, size=self.size)
 
-    def windows(self, input_shape: Shape) -> tuple[AdaptiveWindow, ...]:
-        return tuple(AdaptiveWindow(size) for size in along(self.size, len(input_shape) - 1))
+    def sizes(self, input_shape: Shape) -> tuple[Dim, ...]:
+        """Return the output size along each axis."""
+        wanted = along(self.size, len(input_shape) - 1)
+        return tuple(n if size is None else size for size, n in zip(wanted, input_shape[1:], strict=True))
+
+    def windows(self, input_shape: Shape) -> tuple[AdaptiveWindow | Window, ...]:
+        sizes = along(self.size, len(input_shape) - 1)
+        return tuple(POINT if size is None else AdaptiveWindow(size) for size in sizes)
 
     def output(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
@@ -255,7 +306,8 @@ class AdaptivePool(Weightless):
     def covered(self, input_shape: Shape) -> Dim:
         """Return the number of positions in all windows together, over all channels."""
         return input_shape[0] * product(
-            window.total(n) for window, n in zip(self.windows(input_shape), input_shape[1:], strict=True)
+            window.total(n) if isinstance(window, AdaptiveWindow) else n
+            for window, n in zip(self.windows(input_shape), input_shape[1:], strict=True)
         )
 
 

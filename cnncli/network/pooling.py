@@ -58,6 +58,7 @@ class Sliding(nn.Module):
         super().__init__()
         self.kernel = [window.kernel for window in windows]
         self.stride = [window.stride for window in windows]
+        self.dilation = [window.dilation for window in windows]
         self.frames = frames_by_size(windows)
         self.border = border
 
@@ -73,7 +74,7 @@ class Maximum(Sliding):
         super().__init__(windows, -torch.inf)
 
     def forward(self, x: Tensor) -> Tensor:
-        return _max_pool(self.framed(x), self.kernel, self.stride)
+        return _max_pool(self.framed(x), self.kernel, self.stride, self.dilation)
 
 
 class Minimum(Sliding):
@@ -83,7 +84,7 @@ class Minimum(Sliding):
         super().__init__(windows, -torch.inf)
 
     def forward(self, x: Tensor) -> Tensor:
-        return -_max_pool(self.framed(-x), self.kernel, self.stride)
+        return -_max_pool(self.framed(-x), self.kernel, self.stride, self.dilation)
 
 
 class Median(Sliding):
@@ -118,12 +119,12 @@ class Mean(Sliding):
         )
 
 
-def _max_pool(x: Tensor, kernel: list[int], stride: list[int]) -> Tensor:
+def _max_pool(x: Tensor, kernel: list[int], stride: list[int], dilation: list[int]) -> Tensor:
     if len(kernel) == 1:
-        return torch.max_pool1d(x, kernel, stride)
+        return torch.max_pool1d(x, kernel, stride, 0, dilation)
     if len(kernel) == 2:
-        return torch.max_pool2d(x, kernel, stride)
-    return torch.max_pool3d(x, kernel, stride)
+        return torch.max_pool2d(x, kernel, stride, 0, dilation)
+    return torch.max_pool3d(x, kernel, stride, 0, dilation)
 
 
 def _avg_pool(x: Tensor, kernel: list[int], stride: list[int]) -> Tensor:
@@ -199,7 +200,8 @@ def maxpool(layer: MaxPool, input_shape: Sizes) -> nn.Module:
     native = _native(layer, input_shape)
     if native is None:
         return Maximum(layer.windows(input_shape))
-    module: nn.Module = by_rank(_MAX, input_shape)(**native)
+    dilation = along(layer.dilation, len(input_shape) - 1)
+    module: nn.Module = by_rank(_MAX, input_shape)(**native, dilation=dilation)
     return module
 
 

@@ -17,7 +17,7 @@ from cnncli.layers import Kind, activation, norm, regularization
 from cnncli.layers.conv import Conv, ConvTranspose
 from cnncli.layers.geometry.window import Window, native_pads
 from cnncli.layers.kind import along
-from cnncli.layers.pooling import AvgPool, Pool, Subsample
+from cnncli.layers.pooling import AvgPool, MaxPool, Pool, Subsample
 from cnncli.layers.shaping import ChannelShuffle, Crop, Pad, PixelShuffle, Shortcut, Upsample
 from cnncli.network.norm import ChannelNorm
 from cnncli.network.padding import frames_by_size, pads_by_size
@@ -123,6 +123,9 @@ def _pool(layer: Pool | Subsample, input_shape: Sizes, module: Any) -> Iterator[
     kernel = module.kernel_size if native else module.kernel
     yield Setting("kernel", [each.kernel for each in windows], [*_along(kernel, len(windows))])
     yield Setting("stride", [each.stride for each in windows], [*_along(module.stride, len(windows))])
+    if isinstance(layer, MaxPool):
+        theirs = _along(module.dilation, len(windows))
+        yield Setting("dilation", [each.dilation for each in windows], [*theirs])
     if native:
         ours: object = (native_pads(windows), any(each.ceil_mode and not each.same for each in windows))
         yield Setting("padding", ours, (_along(module.padding, len(windows)), module.ceil_mode))

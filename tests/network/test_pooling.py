@@ -12,7 +12,10 @@ import pytest
 import torch
 from scipy import ndimage
 from torch import Tensor, nn
+from torch.nn import functional
 
+from cnncli.algebra import symbol
+from cnncli.diagnostics import ShapeError, SpecError
 from cnncli.graph import open_text
 from cnncli.layers.geometry.window import Window
 from cnncli.layers.pooling import Pool
@@ -56,7 +59,7 @@ def seen(x: Tensor, windows: tuple[Window, ...]) -> Iterator[tuple[tuple[int, ..
         for window, n, place in zip(windows, sizes, position, strict=True):
             before, after = window.pads(n)
             start = place * window.stride - before
-            spans.append([i for i in range(start, start + window.kernel) if i < n + after])
+            spans.append([i for i in range(start, start + window.extent, window.dilation) if i < n + after])
         for index in itertools.product(*spans):
             if all(0 <= i < n for i, n in zip(index, sizes, strict=True)):
                 inside.append(float(x[index]))
@@ -168,3 +171,71 @@ def test_pooling_after_symmetric_padding_is_scipys_filter(kind: str) -> None:
     padded = run("pad: {amount: 1, mode: symmetric}", x[None, None])
     ours = run(f"{kind}: {{kernel: 3, stride: 1}}", padded)[0, 0]
     assert np.allclose(ours.numpy(), theirs, atol=1e-12)
+
+
+DILATED = [
+    "kernel: 3, stride: 1, dilation: 2",
+    "kernel: 2, stride: 2, dilation: 3, padding: 1, ceil_mode: true",
+    "kernel: 3, stride: 2, dilation: 2, padding: half",
+    "kernel: 2, stride: 1, dilation: 4, padding: same",
+    "kernel: 2, stride: 1, dilation: 4, padding: 2",
+]
+
+
+@pytest.mark.parametrize("arguments", DILATED)
+@pytest.mark.parametrize("sizes", [(9,), (8, 7), (6, 5, 7)])
+def test_every_dilated_window_has_its_maximum(arguments: str, sizes: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, *sizes, dtype=torch.float64)
+    layer = f"maxpool: {{{arguments}}}"
+    y = run(layer, x)
+    for position, inside, _ in seen(x[1, 2], windows_of(layer, (3, *sizes))):
+        assert y[(1, 2, *position)].item() == max(inside), (layer, position)
+
+
+def test_a_dilated_window_never_misses_the_input() -> None:
+    """Kernel 2, dilation 4, two pads: on three positions a window would read -2 and 2, on one only pads."""
+    layer = "maxpool: {kernel: 2, stride: 1, dilation: 4, padding: 2}"
+    with pytest.raises(ShapeError, match="could miss the whole input") as caught:
+        open_text(f"input: [1, 3]\nlayers:\n  - {layer}\n")
+    assert caught.value.diagnostics[0].expected == "at least 4 positions, as many as the dilation"
+    for n in range(4, 12):
+        assert torch.isfinite(run(layer, torch.randn(1, 1, n))).all(), n
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "output"),
+    [
+        ("adaptiveavgpool: [null, 1]", (2, 5, 7), (2, 5, 1)),
+        ("adaptivemaxpool: [3, null]", (2, 5, 7), (2, 3, 7)),
+        ("adaptiveavgpool: [null, 2, null]", (2, 3, 4, 5), (2, 3, 2, 5)),
+    ],
+)
+def test_an_axis_without_a_size_is_left_alone(
+    layer: str, shape: tuple[int, ...], output: tuple[int, ...]
+) -> None:
+    graph = open_text(f"input: {list(shape)}\nlayers:\n  - {layer}\n").graph
+    assert graph.nodes[0].output_shape == output
+    x = torch.randn(2, *shape, dtype=torch.float64)
+    y = run(layer, x)
+    kind, _, sizes = layer.partition(": ")
+    functions: dict[tuple[str, int], Any] = {
+        ("adaptiveavgpool", 2): functional.adaptive_avg_pool2d,
+        ("adaptivemaxpool", 2): functional.adaptive_max_pool2d,
+        ("adaptiveavgpool", 3): functional.adaptive_avg_pool3d,
+    }
+    wanted = [None if word == "null" else int(word) for word in sizes.strip("[]").split(", ")]
+    assert torch.equal(y, functions[kind, len(shape) - 1](x, wanted))
+
+
+def test_some_axis_has_a_size() -> None:
+    for sizes in ("[null, null]", "null", "[null]"):
+        with pytest.raises(SpecError, match="size"):
+            open_text(f"input: [2, 5, 7]\nlayers:\n  - adaptiveavgpool: {{size: {sizes}}}\n")
+
+
+def test_unknown_sizes_pass_an_axis_that_is_left_alone() -> None:
+    text = "input: [2, 5, 7]\nlayers:\n  - adaptiveavgpool: [null, 1]\n"
+    height = symbol("H")
+    graph = open_text(text, size=(2, height, symbol("W"))).graph
+    assert graph.nodes[0].output_shape == (2, height, 1)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnncli.language.readers import Choice, Count, Flag, Number, PerAxis, Sizes, Whole
+from cnncli.language.readers import Choice, Count, Flag, Number, PerAxis, PerAxisOrNull, Sizes, Whole
 from cnncli.layers import KINDS, Kind
 from cnncli.layers.geometry.padding import Edges, Padding, PaddingReader
 from cnncli.layers.table import TableReader
@@ -37,6 +37,8 @@ def others(reader: Any, value: Any, rank: int) -> Iterator[Any]:
         yield from (Padding(amounts=((0, 1), (1, 0))[:rank]), Padding("same"), Padding(amounts=((1, 1),)))
     elif isinstance(reader, TableReader):
         yield tuple(tuple(channel ^ 1 for channel in row) for row in value or ((0,), (1,), (0,)))
+    elif isinstance(reader, PerAxisOrNull):
+        yield from (1, 2, 3)
     elif isinstance(reader, Sizes):
         yield tuple(reversed(value))
     else:

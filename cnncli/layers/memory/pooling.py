@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from cnncli.algebra import product
+from cnncli.algebra import product, same
 from cnncli.layers.kind import Shape, along
 from cnncli.layers.memory.rules import KeepsNothing, MemoryRule, Needs, rule
 from cnncli.layers.memory.spaces import INPUT, NOTHING, Saved, Space, less, room, together
@@ -159,7 +159,7 @@ class AdaptiveAvgPoolMemory(MemoryRule[AdaptiveAvgPool, Shape]):
     """The input; nothing for a single window, for which torch computes the mean."""
 
     def saved(self, input_shape: Shape, output_shape: Shape, needs: Needs) -> Saved:
-        return NOTHING if set(along(self.layer.size, len(input_shape) - 1)) == {1} else INPUT
+        return NOTHING if all(same(n, 1) for n in self.layer.sizes(input_shape)) else INPUT
 
 
 @rule(AdaptiveMaxPool)
