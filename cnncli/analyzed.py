@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, Self, TypeV
 from cnncli import arguments
 from cnncli.algebra import Dim, symbols_of
 from cnncli.diagnostics import LimitError, usage_error
-from cnncli.graph import Graph, Opened, all_sizes, open_spec, open_text
+from cnncli.graph import Graph, Opened, all_sizes, open_again, open_spec, open_text
 from cnncli.layers import shape_text
 from cnncli.recipe.dtypes import DEFAULT_DTYPE
 from cnncli.recipe.train import Train
@@ -395,4 +395,4 @@ class Analyzed:
         return network, opened.train, opened.budget, opened.paper
 
     def _reopened(self, overrides: Sequence[str], **how: Any) -> Opened:
-        return self._origin.open(size=self._input, overrides=(*self._overrides, *overrides), **how)
+        return open_again(self._opened.document, size=self._input, overrides=overrides, **how)

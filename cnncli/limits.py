@@ -23,6 +23,9 @@ class Limit(NamedTuple):
 TERMS: Final = Limit("terms of formulas", 2_000_000)
 """Terms that the arithmetic of formulas visits or makes."""
 
+LAYERS: Final = Limit("layers", 60_000)
+"""Layers of all graphs that are built, such as those that ``fit`` tries."""
+
 RESIDUES: Final = Limit("residue classes of sizes", 2_000_000)
 """Residue classes that are examined to decide conditions and to intersect sets of sizes."""
 
@@ -31,6 +34,9 @@ CHARACTERS: Final = Limit("characters of expressions and strings, all copies cou
 
 VALUES: Final = Limit("values of lists, all copies counted", 1_000_000)
 """Values of the lists that are computed, compared, or read as a table."""
+
+HULLS: Final = Limit("stretches that receptive fields consist of", 500_000)
+"""Stretches of the input that are computed for one output of one path, to find what a node reads."""
 
 # -- a YAML file -----------------------------------------------------------------------------------------
 
@@ -53,6 +59,9 @@ MAX_SIZE: Final = 10**12
 
 MAX_AXES: Final = 3
 """Spatial axes of a map."""
+
+MAX_EXACT: Final = 10**200
+"""A number in a formula, a receptive field or a shift: products of strides grow with every layer."""
 
 MAX_DIGITS: Final = 24
 """Characters of a whole number: longer ones exceed every limit."""
@@ -98,8 +107,8 @@ MAX_TABLE_ROW: Final = 4096
 
 # -- what a spec expands to ------------------------------------------------------------------------------
 
-MAX_NODES: Final = 50_000
-"""Nodes of a graph."""
+MAX_NODES: Final = 25_000
+"""Nodes of a graph: the deepest networks that were ever trained have 10,000 layers and their activations."""
 
 MAX_BRANCHES: Final = 256
 """Branches of a join."""
@@ -140,7 +149,7 @@ MAX_TRIED: Final = 2048
 """Values of a variable that ``fit`` tries one by one."""
 
 MAX_LAYERS_TRIED: Final = 20_000
-"""Layers of all networks that ``fit`` tries: a few seconds."""
+"""Layers of all networks that ``fit`` tries one by one, and values of their specs by their time: seconds."""
 
 MAX_REFUSED: Final = 100
 """Values in a row that a network refuses: larger ones, of a kernel for example, will be refused too."""

@@ -32,21 +32,35 @@ SizeSet(period=1, tails=(), isolated=(2, 4, 5, 6, 7, 9))
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from math import lcm
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cnncli.algebra.expression import Condition, deciding
-from cnncli.algebra.polynomials import Interval, both, coefficients_times, nonnegative, plus, times
+from cnncli.algebra.expression import Condition, Expr, deciding
+from cnncli.algebra.polynomials import (
+    Interval,
+    both,
+    coefficients_times,
+    first_where,
+    nonnegative,
+    plus,
+    times,
+)
 from cnncli.algebra.size_sets import ALL, SizeSet, TooFineError, bounded, make
-from cnncli.algebra.sizes import symbols_of
+from cnncli.algebra.sizes import evaluate, symbols_of
 from cnncli.algebra.terms import Floor
-from cnncli.limits import MAX_DECISION, MAX_ISOLATED
+from cnncli.limits import MAX_DECISION, MAX_ISOLATED, RESIDUES
+from cnncli.work import spend
 
 if TYPE_CHECKING:
     from cnncli.algebra.polynomials import Polynomial
     from cnncli.algebra.terms import Atom, Terms
+
+
+_ONE_SIDED: Final = 20
+"""Residue classes that would take as long as a condition that is decided by a bisection."""
 
 
 class Stretches(NamedTuple):
@@ -128,18 +142,68 @@ def stretches(condition: Condition) -> Stretches:
     Raises:
         TooFineError: the period is too large to examine every class.
     """
-    (_,) = symbols_of(condition)
+    (name,) = symbols_of(condition)
     terms = condition.expr.terms
+    direction = _direction(terms) if condition.relation == ">=" else 0
+    if direction:
+        spend(RESIDUES, _ONE_SIDED)
+        return _one_sided(condition.expr, name, direction)
     period = bounded(_modulus(terms, 1))
     if effort(condition) > MAX_DECISION:
         raise TooFineError(f"{period:,} classes of {len(terms)} terms")
+    spend(RESIDUES, period * len(terms))
+    in_class = _linear(terms, name, period) if _is_linear(terms) else partial(_in_class, terms, period)
     classes: list[tuple[int, tuple[Interval, ...]]] = []
     for residue in range(period):
-        polynomial = _in_class(terms, period, residue, {})
-        found = _holds(polynomial, condition.relation, 0 if residue else 1)
+        found = _holds(in_class(residue), condition.relation, 0 if residue else 1)
         if found:
             classes.append((residue, tuple(found)))
     return Stretches(period, tuple(classes))
+
+
+def _direction(terms: Terms) -> int:
+    """Return 1 if these terms only rise with the unknown, -1 if they only fall, 0 if that is not obvious."""
+    signs = {
+        (1 if coefficient > 0 else -1) * (_atom_direction(*monomial) if len(monomial) == 1 else 0)
+        for monomial, coefficient in terms.items()
+        if monomial
+    }
+    return signs.pop() if len(signs) == 1 else 0
+
+
+def _atom_direction(atom: Atom) -> int:
+    return _direction(atom.numerator) if isinstance(atom, Floor) else 1
+
+
+def _one_sided(expr: Expr, name: str, direction: int) -> Stretches:
+    """Return where an expression that only rises or only falls is nonnegative: from a size on, or up to it.
+
+    No period is needed, so the strides of a deep network may multiply to any number.
+    """
+
+    def holds(n: int) -> bool:
+        return evaluate(expr, {name: n}) >= 0
+
+    if direction > 0:
+        return Stretches(1, ((0, ((first_where(holds, 1, None) or 1, None),)),))
+    end = first_where(lambda n: not holds(n), 1, None) or 1
+    return Stretches(1, ((0, ((1, end - 1),)),) if end > 1 else ())
+
+
+def _is_linear(terms: Terms) -> bool:
+    """Return whether no atoms are multiplied with each other."""
+    return all(
+        len(monomial) <= 1
+        and all(not isinstance(each, Floor) or _is_linear(each.numerator) for each in monomial)
+        for monomial in terms
+    )
+
+
+def _linear(terms: Terms, name: str, period: int) -> Callable[[int], Polynomial]:
+    """Return what :func:`_in_class` computes, for terms that are linear in m, from their values."""
+    expr = Expr(terms)
+    slope = evaluate(expr, {name: period}) - evaluate(expr, {name: 0})
+    return lambda residue: [evaluate(expr, {name: residue}), slope]
 
 
 def _holds(polynomial: Polynomial, relation: str, start: int) -> list[Interval]:
@@ -159,8 +223,11 @@ def _atom_modulus(atom: Atom, times_: int) -> int:
     return _modulus(atom.numerator, times_ * atom.divisor) if isinstance(atom, Floor) else times_
 
 
-def _in_class(terms: Terms, period: int, residue: int, known: dict[Atom, Polynomial]) -> Polynomial:
-    """Return these terms as a polynomial in m, for n = period * m + residue."""
+def _in_class(
+    terms: Terms, period: int, residue: int, known: dict[Atom, Polynomial] | None = None
+) -> Polynomial:
+    """Return these terms as a polynomial in m, for n = period * m + residue; ``known`` are atoms so far."""
+    known = {} if known is None else known
     total: Polynomial = []
     for monomial, coefficient in terms.items():
         value: Polynomial = [coefficient]
@@ -191,6 +258,7 @@ class Domain:
     def __init__(self, sizes: Mapping[str, SizeSet] | None = None) -> None:
         self._sizes: dict[str, SizeSet] = dict(sizes or {})
         self._known: set[Condition] = set()
+        self._solved: tuple[Condition, SizeSet] | None = None
         self.undecided: list[Condition] = []
 
     def sizes(self, symbol: str) -> SizeSet:
@@ -206,7 +274,7 @@ class Domain:
             return None
         (symbol,) = symbols
         try:
-            remaining = self.sizes(symbol) & solve(condition)
+            remaining = self.sizes(symbol) & self._solve(condition)
         except TooFineError:
             return None
         if remaining == self.sizes(symbol):
@@ -225,11 +293,17 @@ class Domain:
             return None
         (symbol,) = symbols
         try:
-            own = solve(condition)
+            own = self._solve(condition)
             self._sizes[symbol] = self.sizes(symbol) & own
         except TooFineError:
             return None
         return own
+
+    def _solve(self, condition: Condition) -> SizeSet:
+        """Solve a condition; what cannot be decided is usually assumed next."""
+        if self._solved is None or self._solved[0] != condition:
+            self._solved = condition, solve(condition)
+        return self._solved[1]
 
     @contextmanager
     def applied(self) -> Iterator[None]:

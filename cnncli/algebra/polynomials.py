@@ -110,15 +110,15 @@ def _monotone(rising: Sequence[Interval], start: int) -> list[tuple[int, int | N
 def _part(polynomial: Polynomial, first: int, last: int | None, *, rises: bool) -> list[Interval]:
     """Return where the polynomial is nonnegative on an interval on which it is monotone."""
     if rises:
-        begin = _first(lambda m: value(polynomial, m) >= 0, first, last)
+        begin = first_where(lambda m: value(polynomial, m) >= 0, first, last)
         return [] if begin is None else [(begin, last)]
-    end = _first(lambda m: value(polynomial, m) < 0, first, last)
+    end = first_where(lambda m: value(polynomial, m) < 0, first, last)
     if end is None:
         return [(first, last)]
     return [(first, end - 1)] if end > first else []
 
 
-def _first(holds: Callable[[int], bool], first: int, last: int | None) -> int | None:
+def first_where(holds: Callable[[int], bool], first: int, last: int | None) -> int | None:
     """Return the first m at which a condition holds, if it holds from there to the end of the interval.
 
     On an unbounded interval the condition holds eventually: a monotone polynomial that is not constant

@@ -32,11 +32,12 @@ The paper uses 572. The sizes nearest to 500 are:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from math import lcm
 from typing import Final, NamedTuple
 
-from cnncli.limits import MAX_ISOLATED, MAX_PERIOD
+from cnncli.limits import MAX_ISOLATED, MAX_PERIOD, RESIDUES
+from cnncli.work import spend
 
 
 class TooFineError(ValueError):
@@ -56,10 +57,13 @@ class SizeSet(NamedTuple):
     isolated: tuple[int, ...]
 
     def __contains__(self, size: object) -> bool:
-        if not isinstance(size, int):
-            return False
-        first = dict(self.tails).get(size % self.period)
-        return (first is not None and size >= first) or size in self.isolated
+        return isinstance(size, int) and self._lookup()(size)
+
+    def _lookup(self) -> Callable[[int], bool]:
+        """Return a function that answers for many sizes."""
+        spend(RESIDUES, len(self.tails) + len(self.isolated))
+        tails, single, period = dict(self.tails), frozenset(self.isolated), self.period
+        return lambda size: size >= tails.get(size % period, size + 1) or size in single
 
     def __bool__(self) -> bool:
         return bool(self.tails or self.isolated)
@@ -75,15 +79,16 @@ class SizeSet(NamedTuple):
         if self == ALL:
             return other
         period = bounded(lcm(self.period, other.period))
-        own, others = dict(self.tails), dict(other.tails)
-        tails = {
-            residue: first_at(
-                residue, period, max(own[residue % self.period], others[residue % other.period])
-            )
-            for residue in range(period)
-            if residue % self.period in own and residue % other.period in others
-        }
-        single = {n for n in self.isolated if n in other} | {n for n in other.isolated if n in self}
+        few, many = sorted((self, other), key=lambda each: len(each.tails) * (period // each.period))
+        spend(RESIDUES, len(few.tails) * (period // few.period) + len(many.tails))
+        starts = dict(many.tails)
+        tails: dict[int, int] = {}
+        for own, first in few.tails:
+            for residue in range(own, period, few.period):
+                start = starts.get(residue % many.period)
+                if start is not None:
+                    tails[residue] = first_at(residue, period, max(first, start))
+        single = {*filter(other._lookup(), self.isolated), *filter(self._lookup(), other.isolated)}
         return make(period, tails, single)
 
     def __sub__(self, other: SizeSet) -> SizeSet:
@@ -93,9 +98,11 @@ class SizeSet(NamedTuple):
             TooFineError: the common period is too large, or there are too many single sizes.
         """
         period = bounded(lcm(self.period, other.period))
-        own, others = dict(self.tails), dict(other.tails)
+        spend(RESIDUES, period + len(self.isolated))
+        own, others, inside = dict(self.tails), dict(other.tails), other._lookup()
+        last = _last_in_class(other.isolated, period)
         tails: dict[int, int] = {}
-        single = {n for n in self.isolated if n not in other}
+        single = {n for n in self.isolated if not inside(n)}
         for residue in range(period):
             first = own.get(residue % self.period)
             if first is None:
@@ -104,12 +111,12 @@ class SizeSet(NamedTuple):
             end = others.get(residue % other.period)
             if end is None:
                 # The tail begins after the last single size of the other set in this class.
-                end = max((n + 1 for n in other.isolated if n % period == residue), default=first)
+                end = last.get(residue, first - 1) + 1
                 tails[residue] = first_at(residue, period, max(first, end))
             before = range(first, end, period)
             if len(single) + len(before) > MAX_ISOLATED:
                 raise TooFineError(f"more than {MAX_ISOLATED:,} single sizes")
-            single.update(n for n in before if n not in other)
+            single.update(n for n in before if not inside(n))
         return make(period, tails, single)
 
     def moved(self, by: int) -> SizeSet:
@@ -134,12 +141,14 @@ class SizeSet(NamedTuple):
 
     def at_most(self, size: int) -> int | None:
         """Return the largest size that is at most ``size``, or None."""
+        spend(RESIDUES, len(self.tails) + len(self.isolated))
         found = [n for n in self.isolated if n <= size]
         found += [size - (size - residue) % self.period for residue, first in self.tails if first <= size]
         return max(found, default=None)
 
     def at_least(self, size: int) -> int | None:
         """Return the smallest size that is at least ``size``, or None."""
+        spend(RESIDUES, len(self.tails) + len(self.isolated))
         found = [n for n in self.isolated if n >= size]
         found += [first_at(residue, self.period, max(size, first)) for residue, first in self.tails]
         return min(found, default=None)
@@ -157,6 +166,7 @@ def make(period: int, tails: Mapping[int, int], isolated: Iterable[int]) -> Size
         TooFineError: there are too many classes or single sizes.
     """
     single = set(isolated)
+    spend(RESIDUES, len(tails) + len(single))
     grown = {residue: _grown(first, period, single) for residue, first in tails.items()}
     smaller = _smallest_period(bounded(period), grown.keys())
     starts: dict[int, int] = {}
@@ -179,8 +189,14 @@ def bounded(period: int) -> int:
         TooFineError: it is larger.
     """
     if period > MAX_PERIOD:
-        raise TooFineError(f"a period of {period:,}")
+        # The period itself may have thousands of digits.
+        raise TooFineError(f"a period of more than {MAX_PERIOD:,}")
     return period
+
+
+def _last_in_class(sizes: Iterable[int], period: int) -> Mapping[int, int]:
+    """Return the last of some ascending sizes in each residue class."""
+    return {n % period: n for n in sizes}
 
 
 def _grown(first: int, period: int, single: set[int]) -> int:

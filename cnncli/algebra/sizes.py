@@ -87,6 +87,11 @@ def degree(value: Expr) -> int:
     return max(map(len, value.terms))
 
 
+def largest_number(value: Expr) -> int:
+    """Return the largest number written in an expression, in its floor divisions too, without its sign."""
+    return _largest_number(value.terms)
+
+
 def whole(value: Dim) -> int:
     """Return a size that must be a number here.
 
@@ -138,6 +143,12 @@ def symbols_of(value: Dim | Condition) -> frozenset[str]:
         return frozenset()
     expr = value.expr if isinstance(value, Condition) else value
     return frozenset(_names(expr.terms))
+
+
+def _largest_number(terms: Terms) -> int:
+    floors = [atom for atom in {*atoms(terms)} if isinstance(atom, Floor)]
+    inside = (number for floor in floors for number in (floor.divisor, _largest_number(floor.numerator)))
+    return max((*map(abs, terms.values()), *inside))
 
 
 def _evaluate(terms: Terms, sizes: Mapping[str, int], known: dict[Atom, int]) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import groupby
 from keyword import iskeyword
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cnncli.limits import TERMS
 from cnncli.work import spend
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     Monomial = tuple["Atom", ...]
     Terms = Mapping[Monomial, int]
+
+
+_EACH: Final = 4
+"""An operation takes about as long as this many terms, even if it has fewer."""
 
 
 class Atom:
@@ -91,7 +95,7 @@ def constant(value: int) -> Terms:
 
 def add(left: Terms, right: Terms) -> Terms:
     """Return left + right."""
-    spend(TERMS, len(left) + len(right))
+    spend(TERMS, len(left) + len(right) + _EACH)
     total = dict(left)
     for monomial, coefficient in right.items():
         total[monomial] = total.get(monomial, 0) + coefficient
@@ -100,7 +104,7 @@ def add(left: Terms, right: Terms) -> Terms:
 
 def add_to(total: dict[Monomial, int], terms: Terms, times: int) -> None:
     """Add a multiple of these terms to a total that nothing else uses, in place."""
-    spend(TERMS, len(terms))
+    spend(TERMS, len(terms) + _EACH)
     for monomial, coefficient in terms.items():
         number = total.get(monomial, 0) + times * coefficient
         if number:
@@ -111,13 +115,13 @@ def add_to(total: dict[Monomial, int], terms: Terms, times: int) -> None:
 
 def scale(terms: Terms, factor: int) -> Terms:
     """Return terms * factor."""
-    spend(TERMS, len(terms))
+    spend(TERMS, len(terms) + _EACH)
     return {monomial: factor * coefficient for monomial, coefficient in terms.items()} if factor else {}
 
 
 def multiply(left: Terms, right: Terms) -> Terms:
     """Return left * right, expanded."""
-    spend(TERMS, len(left) * len(right))
+    spend(TERMS, len(left) * len(right) + _EACH)
     total: dict[Monomial, int] = {}
     for monomial, coefficient in left.items():
         for other, factor in right.items():
@@ -145,7 +149,7 @@ def divide(dividend: Terms, divisor: Terms) -> Terms | None:
 
 def ordered(terms: Terms) -> list[tuple[Monomial, int]]:
     """Return the terms in reading order: highest degree first, then by atoms, the constant last."""
-    spend(TERMS, len(terms))
+    spend(TERMS, len(terms) + _EACH)
     return sorted(terms.items(), key=lambda term: (-len(term[0]), [atom.order for atom in term[0]]))
 
 

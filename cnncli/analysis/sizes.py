@@ -81,20 +81,28 @@ def _sizes_of(graph: Graph, symbol: str) -> tuple[SizeSet, tuple[Bound, ...]]:
 
 
 def _axis_sizes(bounds: Sequence[Bound]) -> tuple[SizeSet, tuple[Bound, ...]]:
+    """Return the sizes in all sets, and the bounds needed for that: the later ones, if there is a choice.
+
+    The sets from each bound on are intersected once, from the last one backwards.
+    """
     sets = [bound.sizes for bound in bounds if bound.sizes is not None]
     whole = reduce(and_, sets, ALL)
-    needed = list(range(len(sets)))
-    for index in range(len(sets)):
-        rest = [each for each in needed if each != index]
-        if _all_of([sets[each] for each in rest]) == whole:
-            needed = rest
-    return whole, tuple(bounds[index] for index in needed)
+    after: list[SizeSet | None] = [ALL]
+    for each in reversed(sets):
+        after.append(_common(each, after[-1]))
+    kept: SizeSet | None = ALL
+    needed: list[Bound] = []
+    for bound, own, rest in zip(bounds, sets, reversed(after[:-1]), strict=True):
+        if _common(kept, rest) != whole:
+            kept = _common(kept, own)
+            needed.append(bound)
+    return whole, tuple(needed)
 
 
-def _all_of(sets: Sequence[SizeSet]) -> SizeSet | None:
-    """Return the sizes in all of the sets; None if their common period is too large."""
+def _common(one: SizeSet | None, other: SizeSet | None) -> SizeSet | None:
+    """Return the sizes in both sets; None if their common period is too large, or if one of them is None."""
     try:
-        return reduce(and_, sets, ALL)
+        return one & other if one is not None and other is not None else None
     except TooFineError:
         return None
 

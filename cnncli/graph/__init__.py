@@ -2,7 +2,7 @@
 
 from cnncli.graph.graph import Bound, Graph, Node, Output
 from cnncli.graph.input import Size
-from cnncli.graph.load import Opened, all_sizes, open_spec, open_text, read_budget, read_train
+from cnncli.graph.load import Opened, all_sizes, open_again, open_spec, open_text, read_budget, read_train
 
 __all__ = [
     "Bound",
@@ -12,6 +12,7 @@ __all__ = [
     "Output",
     "Size",
     "all_sizes",
+    "open_again",
     "open_spec",
     "open_text",
     "read_budget",

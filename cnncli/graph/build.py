@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from cnncli.algebra import Condition, Dim, Expr, NoFormulaError, Undecidable
+from cnncli.algebra import Condition, Dim, Expr, NoFormulaError, Undecidable, largest_number
 from cnncli.diagnostics import Diagnostic, Faults, LimitError, Location, Related, SpecError
 from cnncli.graph.graph import Graph, Node, Output
 from cnncli.graph.roles import mark, warnings
 from cnncli.graph.trace import shape_table
 from cnncli.language.description import INPUT, Description, NodeSpec, same_arguments
 from cnncli.layers import KINDS, Kind, Require, Shape, shape_text
-from cnncli.limits import MAX_ORIGINS, MAX_SHAPE_TABLES, MAX_SIZE
+from cnncli.limits import LAYERS, MAX_EXACT, MAX_ORIGINS, MAX_SHAPE_TABLES, MAX_SIZE
+from cnncli.work import spend
 
 if TYPE_CHECKING:
     from cnncli.graph.unknowns import Unknowns
+
+
+_TOO_LONG: Final = Require(
+    False,
+    "the formula of its output has a number that is too large",
+    f"at most {len(str(MAX_EXACT)) - 1} digits",
+    hint="use fewer layers with a stride, or an input size in numbers",
+)
 
 
 def build(
@@ -61,6 +70,7 @@ class _Builder:
             if reported and (spec.location, *spec.uses) in reported:
                 continue
             try:
+                spend(LAYERS)
                 self._add(spec)
             except SpecError as error:
                 reported.add((spec.location, *spec.uses))
@@ -125,6 +135,8 @@ class _Builder:
             # Sizes that double from layer to layer would soon have too many digits to print.
             too_large = Require(False, "the output is too large", f"at most {MAX_SIZE:.0e} along an axis")
             raise SpecError(self._shape_fault(spec, too_large))
+        if any(map(_is_too_long, output_shape)):
+            raise SpecError(self._shape_fault(spec, _TOO_LONG))
         self._shapes[spec.name] = output_shape
         node = Node(
             spec.name,
@@ -190,6 +202,11 @@ def _is_too_large(dim: Dim) -> bool:
     """Return whether a size, or a coefficient of a formula, is above the largest allowed size."""
     most = dim if isinstance(dim, int) else max(map(abs, dim.terms.values()))
     return most > MAX_SIZE
+
+
+def _is_too_long(dim: Dim) -> bool:
+    """Return whether a formula has a number, such as a product of strides, with too many digits."""
+    return isinstance(dim, Expr) and largest_number(dim) > MAX_EXACT
 
 
 def _formulas(layer: Kind[Any]) -> Iterator[Require]:

@@ -25,7 +25,7 @@ from cnncli.graph.graph import Graph
 from cnncli.graph.heads import remarks
 from cnncli.graph.input import Size, check_size, input_shape
 from cnncli.language.description import Description
-from cnncli.language.document import Document, from_source, load, read_source
+from cnncli.language.document import Document, from_source, load, read_source, varied
 from cnncli.language.expand import expand
 from cnncli.language.fields import Record
 from cnncli.language.parsing import parse
@@ -99,6 +99,18 @@ def open_text(
     """Read a spec from a text, as :func:`open_spec` does from a file; ``extends`` is not available."""
     source = Source(name, text.removeprefix("\ufeff"))
     return _open(lambda faults: from_source(source, overrides, faults, unknown), size, domain)
+
+
+def open_again(
+    document: Document,
+    *,
+    size: Size = None,
+    overrides: Iterable[str] = (),
+    unknown: Sequence[str] = (),
+    domain: Domain | None = None,
+) -> Opened:
+    """Read an opened spec with more overrides, as :func:`open_spec` does, but not its files again."""
+    return _open(lambda faults: varied(document, overrides, faults, unknown), size, domain)
 
 
 def all_sizes(size: Shape) -> Shape:

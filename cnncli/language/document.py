@@ -96,10 +96,26 @@ def from_source(
     return _document(source, overrides, faults, None, unknown)
 
 
+def varied(
+    document: Document, overrides: Iterable[str], faults: Faults, unknown: Sequence[str] = ()
+) -> Document:
+    """Return a document with more overrides and other symbolic variables; its files are not read again."""
+    return _completed(document, overrides, faults, unknown)
+
+
 def _document(
     source: Source, overrides: Iterable[str], faults: Faults, path: Path | None, unknown: Sequence[str]
 ) -> Document:
     entries, at_fault = _merged(source, path, (), faults)
+    read = Document("", source, entries, Scope(), at_fault, Scope())
+    return _completed(read, overrides, faults, unknown)
+
+
+def _completed(
+    document: Document, overrides: Iterable[str], faults: Faults, unknown: Sequence[str]
+) -> Document:
+    """Apply overrides to the sections of a document, and evaluate its variables and its name."""
+    source, entries = document.source, document.entries
     given = list(overrides)
     if given:
         # Imported here because few commands are given any.
@@ -113,8 +129,9 @@ def _document(
     name = _name(entries, source, numbers, faults)
     if unknown:
         scope = Scope.with_unknown(_checked_unknown(own, unknown, numbers, source), unknown)
-    names = frozenset(text.partition("=")[0].strip() for text in given)
-    return Document(name, source, entries, scope, at_fault, numbers, tuple(dict.fromkeys(unknown)), names)
+    names = frozenset(text.partition("=")[0].strip() for text in given) | document.overridden
+    symbols = tuple(dict.fromkeys(unknown))
+    return Document(name, source, entries, scope, document.at_fault, numbers, symbols, names)
 
 
 def _checked_unknown(own: Entries | None, unknown: Sequence[str], scope: Scope, source: Source) -> Entries:

@@ -6,6 +6,7 @@ Composing nodes first would take longer by itself, and recurse: deep nesting cou
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import yaml
@@ -71,20 +72,11 @@ class _Builder:
         self._stack: list[_Open] = []
         self._anchors: dict[str, Value | None] = {}
         self._documents = 0
-        self._actions: dict[type, Any] = {
-            yaml.ScalarEvent: self._scalar,
-            yaml.SequenceStartEvent: self._start,
-            yaml.MappingStartEvent: self._start,
-            yaml.SequenceEndEvent: self._end,
-            yaml.MappingEndEvent: self._end,
-            yaml.AliasEvent: self._alias,
-            yaml.DocumentStartEvent: self._document,
-        }
 
     def take(self, event: Any) -> None:
-        action = self._actions.get(type(event))
+        action = _ACTIONS.get(type(event))
         if action is not None:
-            action(event)
+            action(self, event)
 
     def _document(self, event: Any) -> None:
         self._documents += 1
@@ -220,6 +212,18 @@ class _Builder:
 def _has_mapping(value: Value) -> bool:
     """Return whether a value is or contains a mapping, as layers with arguments do."""
     return isinstance(value, Entries) or (isinstance(value, Items) and any(map(_has_mapping, value)))
+
+
+# Functions, not bound methods, which would be part of a cycle.
+_ACTIONS: Final[dict[type, Callable[[_Builder, Any], None]]] = {
+    yaml.ScalarEvent: _Builder._scalar,
+    yaml.SequenceStartEvent: _Builder._start,
+    yaml.MappingStartEvent: _Builder._start,
+    yaml.SequenceEndEvent: _Builder._end,
+    yaml.MappingEndEvent: _Builder._end,
+    yaml.AliasEvent: _Builder._alias,
+    yaml.DocumentStartEvent: _Builder._document,
+}
 
 
 def _error(code: str, message: str, where: Location, expected: str, hint: str = "") -> SpecError:

@@ -57,7 +57,9 @@ class Scope(Mapping[str, Argument]):
     """Names and the arguments bound to them; other names are looked up in ``parent``."""
 
     def __init__(self, values: Mapping[str, Argument] | None = None, parent: Scope | None = None) -> None:
-        self._own: dict[str, Argument] = dict(values or {})
+        self._given: Mapping[str, Argument] = values or {}
+        # Bound to this scope itself: an Argument of each would be part of a cycle.
+        self._written: Mapping[str, Value] = {}
         self._parent = parent
         self._results: dict[str, Result] = {}
         self._read: set[str] = set()
@@ -70,7 +72,7 @@ class Scope(Mapping[str, Argument]):
     def of(cls, entries: Entries, parent: Scope | None = None) -> Scope:
         """Return a scope in which every entry may refer to every other."""
         scope = cls(parent=parent)
-        scope._own = {name: Argument(value, scope) for name, value in entries.items()}
+        scope._written = entries
         return scope
 
     @classmethod
@@ -87,20 +89,27 @@ class Scope(Mapping[str, Argument]):
     ) -> Scope:
         """Return the scope of a block's use: the given arguments, and defaults that may refer to them."""
         scope = cls(given, parent)
-        scope._own |= {name: Argument(value, scope) for name, value in defaults.items()}
+        scope._written = defaults
         return scope
 
     def __getitem__(self, name: str) -> Argument:
-        if name in self._own:
-            return self._own[name]
+        own = self._bound(name)
+        if own is not None:
+            return own
         if self._parent is None:
             raise KeyError(name)
         return self._parent[name]
 
+    def _bound(self, name: str) -> Argument | None:
+        """Return what a name is bound to in this scope itself, or None."""
+        value = self._written.get(name)
+        return Argument(value, self) if value is not None else self._given.get(name)
+
     def __iter__(self) -> Iterator[str]:
-        yield from self._own
+        own = {**self._given, **self._written}
+        yield from own
         if self._parent is not None:
-            yield from (name for name in self._parent if name not in self._own)
+            yield from (name for name in self._parent if name not in own)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -117,13 +126,14 @@ class Scope(Mapping[str, Argument]):
             KeyError: the name is not bound.
             SpecError: its own text has no value, or refers back to itself.
         """
-        if name not in self._own:
+        own = self._bound(name)
+        if own is None:
             if self._parent is None:
                 raise KeyError(name)
             return self._parent.result(name)
         if name not in self._results:
             with self._reads(name):
-                self._results[name] = compute(self._own[name])
+                self._results[name] = compute(own)
         return self._results[name]
 
     def text(self, name: str) -> str:
@@ -133,11 +143,11 @@ class Scope(Mapping[str, Argument]):
             KeyError: the name is not bound.
             SpecError: it is bound to a list or a mapping, is symbolic, or refers back to itself.
         """
-        if name not in self._own:
+        argument = self._bound(name)
+        if argument is None:
             if self._parent is None:
                 raise KeyError(name)
             return self._parent.text(name)
-        argument = self._own[name]
         if name in self._unknown:
             message = f"'{name}' is symbolic but used in a string"
             hint = f"in a formula write {name} without the dollar sign; a string needs its number"
@@ -155,7 +165,7 @@ class Scope(Mapping[str, Argument]):
         """Note that a name is being evaluated, to detect one that needs its own value."""
         self._read.add(name)
         key = (id(self), name)
-        where = self._own[name].location
+        where = self[name].location
         reading = self._reading
         if key in reading:
             expected = "a value that can be computed without it"

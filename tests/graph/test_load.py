@@ -96,7 +96,7 @@ def test_arguments_are_checked_even_where_shapes_are_not_known() -> None:
 
 @pytest.mark.slow
 def test_sizes_do_not_grow_without_limit() -> None:
-    found = fault("layers: [{upsample: 2, repeat: 40000}]")
+    found = fault("layers: [{upsample: 2, repeat: 20000}]")
     assert found.message == "upsample1.36: the output is too large"
 
 

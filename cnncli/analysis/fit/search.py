@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from cnncli.algebra import Dim
 from cnncli.analysis.check import read_limits
@@ -17,6 +17,10 @@ from cnncli.language.sections import Budget
 
 if TYPE_CHECKING:
     from cnncli.algebra.deciding import Domain
+
+
+_VALUES_PER_LAYER: Final = 200
+"""Values of a spec that are read in the time in which a layer is added."""
 
 
 class Step(NamedTuple):
@@ -87,7 +91,8 @@ def search(
     wanted = read_limits(limits, LIMITS)
     varied = _Varied(reopen, own_budget=not wanted)
     own = varied({})
-    task = Task(varied, wanted or _own_limits(spec, own.budget))
+    reading = own.document.entries.size // _VALUES_PER_LAYER
+    task = Task(varied, wanted or _own_limits(spec, own.budget), reading)
     found = Search(own.graph, task.limits, _fit_all(task, own, variables))
     if output is None:
         return found

@@ -37,10 +37,14 @@ class MakeNetwork(Protocol):
 
 
 class Task(NamedTuple):
-    """A network, and limits on figures of a budget."""
+    """A network, and limits on figures of a budget.
+
+    ``reading`` is how long it takes to read its spec once more, in layers that would take as long.
+    """
 
     network: MakeNetwork
     limits: Mapping[str, int]
+    reading: int = 0
 
 
 class Candidate(NamedTuple):
@@ -222,6 +226,7 @@ def _tried(task: Task, variable: str, values: Mapping[str, int], own: int) -> Fi
     reason = ""
     while number < MAX_TRIED and layers < MAX_LAYERS_TRIED and (refused < MAX_REFUSED or number < own):
         number += 1
+        layers += task.reading
         try:
             opened = task.network({**values, variable: number})
             layers += len(opened.graph.nodes)

@@ -31,6 +31,7 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from cnncli.algebra import whole_shape
+from cnncli.analysis.space.large import too_large
 from cnncli.analysis.space.tracks import Hull, PeriodError, Track, hull_at, joined, largest
 from cnncli.diagnostics import Diagnostic, LimitError
 from cnncli.graph import Graph, Node
@@ -38,7 +39,7 @@ from cnncli.language.description import INPUT
 from cnncli.layers import EACH, SCRAMBLED
 from cnncli.layers.geometry.sliding import axis_name
 from cnncli.layers.geometry.window import POINT, AnyWindow
-from cnncli.limits import MAX_TRACK_PERIOD
+from cnncli.limits import MAX_EXACT, MAX_TRACK_PERIOD
 
 _SELF: Final = Track(1, ((0, 0),))
 
@@ -100,17 +101,25 @@ def receptive_fields(graph: Graph) -> Mapping[str, Field]:
     """Return the receptive field of every node, by its name.
 
     Raises:
-        LimitError: what the positions of a node read does not repeat soon enough.
+        LimitError: what the positions of a node read does not repeat soon enough, or is too far apart.
     """
     fields = {INPUT: Field(tuple(_axis((_SELF,), range(n), n) for n in whole_shape(graph.input[1:])))}
     for node in graph.nodes:
         try:
-            fields[node.name] = _field(node, [fields[name] for name in node.inputs])
+            field = _field(node, [fields[name] for name in node.inputs])
         except PeriodError:
             raise _too_long(node) from None
         except LimitError as error:
             raise error.at(node.name, node.location) from None
+        if any(_is_too_large(axis) for axis in field.axes or ()):
+            raise too_large(node, "its receptive field")
+        fields[node.name] = field
     return fields
+
+
+def _is_too_large(axis: Axis) -> bool:
+    """Return whether the numbers of a receptive field are above what is allowed."""
+    return max(axis.size, *(track.advance for track in axis.tracks)) > MAX_EXACT
 
 
 def _field(node: Node, inputs: Sequence[Field]) -> Field:

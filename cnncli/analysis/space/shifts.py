@@ -15,10 +15,12 @@ from math import gcd, lcm
 from typing import NamedTuple
 
 from cnncli.algebra import whole
+from cnncli.analysis.space.large import too_large
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
 from cnncli.layers import Reads, UnderShift
 from cnncli.layers.geometry.window import AdaptiveWindow, AnyWindow
+from cnncli.limits import MAX_EXACT
 
 
 class Break(NamedTuple):
@@ -57,11 +59,17 @@ class _Branch(NamedTuple):
 
 
 def shifts(graph: Graph) -> Mapping[str, tuple[Shift, ...]]:
-    """Return the shift of every node along every axis of the input, by its name."""
+    """Return the shift of every node along every axis of the input, by its name.
+
+    Raises:
+        LimitError: one has too many digits.
+    """
     rank = len(graph.input) - 1
     found = {INPUT: (Shift(1, 1),) * rank}
     for node in graph.nodes:
         found[node.name] = tuple(_along(node, axis, found) for axis in range(rank))
+        if any(max(shift.pixels, shift.moves) > MAX_EXACT for shift in found[node.name]):
+            raise too_large(node, "the shift of its output")
     return found
 
 

@@ -38,7 +38,8 @@ from math import gcd, lcm
 from typing import NamedTuple, TypeAlias
 
 from cnncli.layers.geometry.window import AnyWindow
-from cnncli.limits import MAX_TRACK_PERIOD
+from cnncli.limits import HULLS, MAX_TRACK_PERIOD
+from cnncli.work import spend
 
 Hull: TypeAlias = "tuple[int, int] | None"
 """First and last input position that is read; None if none is."""
@@ -89,7 +90,7 @@ class Track(NamedTuple):
         """
         period, advance = window.cycle(n)
         turns = self.period // gcd(self.period, advance)
-        _check(period * turns)
+        spend(HULLS, _check(period * turns))
         hulls = tuple(self._under(window.reads(position, n)) for position in range(period * turns))
         return Track(self.advance * (advance * turns // self.period), hulls).reduced()
 
@@ -152,6 +153,7 @@ def largest(tracks: Sequence[Track], count: int) -> int:
     """
     period = common_period(tracks)
     positions = {*range(min(period, count)), *range(max(count - period, 0), count)}
+    spend(HULLS, len(positions) * len(tracks))
     hulls = [hull_at(tracks, position) for position in positions]
     return max((hull[1] - hull[0] + 1 for hull in hulls if hull is not None), default=0)
 
@@ -167,6 +169,7 @@ def common_period(tracks: Sequence[Track]) -> int:
 
 def _both(one: Track, other: Track) -> Track:
     period = common_period((one, other))
+    spend(HULLS, 2 * period)
     hulls = map(_union, zip(one.over(period), other.over(period), strict=True))
     return Track(int(one.jump * period), tuple(hulls)).reduced()
 
