@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from cnncli.cli.exit_codes import INTERRUPTED, READER_LEFT, UNWRITABLE
+
 
 class ReaderLeftError(Exception):
     """The reader of the output closed it, as in ``cnncli inspect ... | head``."""
@@ -48,15 +50,15 @@ def _exit_code() -> int:
     try:
         return _run()
     except KeyboardInterrupt:
-        return 130  # before there was a command that handles it
+        return INTERRUPTED  # before there was a command that handles it
     except (OSError, ReaderLeftError) as error:
         # What remains in the buffer cannot be written, and Python would fail again when it flushes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError | ReaderLeftError):
-            return 141
+            return READER_LEFT
         with suppress(OSError):  # stderr may be the stream that is full
             sys.stderr.write(f"error: {error}\n")
-        return 2
+        return UNWRITABLE
 
 
 def _ready_streams() -> None:

@@ -8,11 +8,9 @@ import typer
 
 from cnncli.api import load, load_plugins, select
 from cnncli.cli.common import Form, Format, InputSize, Overrides, Plugins, SpecWords, for_each
+from cnncli.cli.exit_codes import NOT_MET
 from cnncli.report.pages import check as pages
 from cnncli.report.show import show
-
-OVER = 1
-"""Exit code if a network is over its budget."""
 
 
 def command(
@@ -42,6 +40,6 @@ def command(
     found, wrong = for_each(select(specs).files, checked)
     if found:
         show(pages.page(found), form)
-    code = max(wrong, OVER if any(each.over for each in found) else 0)
+    code = max(wrong, NOT_MET if any(each.over for each in found) else 0)
     if code:
         raise typer.Exit(code)

@@ -9,17 +9,12 @@ from typing import Annotated, Final, NoReturn, ParamSpec, TypeAlias, TypeVar
 
 import typer
 
+from cnncli.cli.exit_codes import INTERRUPTED, OF_DIAGNOSTICS, WRONG
 from cnncli.cli.words import permit_plugins
 from cnncli.diagnostics import BATCH_IN_INPUT, CnncliError
 from cnncli.recipe.devices import DEVICE_FORMS
 from cnncli.report.messages import show_error
 from cnncli.report.terminal import errors
-
-WRONG: Final = 2
-"""Exit code for a wrong spec or a wrong command line."""
-
-INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C, as in shells: 1 means that a network is over its budget."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,7 +76,7 @@ Form: TypeAlias = Annotated[Format, typer.Option("--format", help="Output format
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """Return the command, showing its errors and exiting with 2 instead of raising them; 130 after Ctrl-C."""
+    """Return the command, showing its errors and exiting with their code instead of raising them."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -100,10 +95,10 @@ def fail(error: CnncliError) -> NoReturn:
     """Show an error and end the command.
 
     Raises:
-        Exit: with the code 2.
+        Exit: with its code (:mod:`cnncli.cli.exit_codes`).
     """
     show_error(errors(), error)
-    raise typer.Exit(WRONG) from None
+    raise typer.Exit(OF_DIAGNOSTICS.get(error.diagnostics[0].code, WRONG)) from None
 
 
 def _with_batch_option(error: CnncliError) -> CnncliError:

@@ -8,6 +8,7 @@ import typer
 
 from cnncli.api import evaluate, load_plugins, need_training
 from cnncli.cli.common import Device, Form, Format, Plugins
+from cnncli.interrupts import EndingAtOnce
 from cnncli.recipe.data import SOURCE_FORMS
 from cnncli.recipe.devices import AUTO
 from cnncli.report.show import show
@@ -30,9 +31,10 @@ def command(
     """
     load_plugins(plugin or ())
     need_training()
-    from cnncli.report.pages.evaluate import page
-    from cnncli.report.pages.train import reading
+    with EndingAtOnce():
+        from cnncli.report.pages.evaluate import page
+        from cnncli.report.pages.train import reading
 
-    with reading(output()) as progress:
-        found = evaluate(run, data, device=device, reading=progress)
+        with reading(output()) as progress:
+            found = evaluate(run, data, device=device, reading=progress)
     show(page(*found), form)

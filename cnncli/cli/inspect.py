@@ -9,12 +9,10 @@ import typer
 
 from cnncli.api import load, load_plugins, select, spec_names
 from cnncli.cli.common import Form, Format, InputShape, OptionalSpecWords, Overrides, Plugins, for_each
+from cnncli.cli.exit_codes import NOT_MET
 from cnncli.cli.optional import variables
 from cnncli.diagnostics import listing, nearest, usage_error
 from cnncli.report.show import show
-
-DIFFERS = 1
-"""Exit code if a figure differs from torch's for no known reason."""
 
 Batch: TypeAlias = Annotated[
     int, typer.Option(min=1, metavar="N", help="Batch size; multiplies MACs, FLOPs, neurons and values.")
@@ -90,7 +88,7 @@ def command(
     found = network.verify() if verify else None
     show(network.page(batch, depth=depth, verification=found, **views), form)
     if found is not None and not found.ok:
-        raise typer.Exit(DIFFERS)
+        raise typer.Exit(NOT_MET)  # a figure differs from torch's for no known reason
 
 
 def _variables(symbolic: str | None) -> list[str]:

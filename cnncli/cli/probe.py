@@ -7,11 +7,9 @@ from typing import Annotated
 import typer
 
 from cnncli.api import load
-from cnncli.cli.common import WRONG, Form, Format, InputSize, Overrides, Plugins, SpecPath
+from cnncli.cli.common import Form, Format, InputSize, Overrides, Plugins, SpecPath
+from cnncli.cli.exit_codes import NOT_MET, WRONG
 from cnncli.report.show import show
-
-DEVIATES = 1
-"""Exit code if a map does not move as predicted."""
 
 
 def command(
@@ -42,4 +40,4 @@ def command(
     show(page(network.graph, found, {"seed": seed, "samples": samples, "weights": weights}), form)
     if not found.holds:
         # What was not measured is not confirmed.
-        raise typer.Exit(WRONG if found.holds is None else DEVIATES)
+        raise typer.Exit(WRONG if found.holds is None else NOT_MET)

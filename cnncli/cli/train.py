@@ -9,7 +9,9 @@ import typer
 
 from cnncli.api import load, load_plugins, need_training, resume
 from cnncli.cli.common import Device, Overrides, Plugins
+from cnncli.cli.exit_codes import SIGNALED
 from cnncli.diagnostics import usage_error
+from cnncli.interrupts import EndingAtOnce
 from cnncli.recipe.data import SOURCE_FORMS
 from cnncli.recipe.devices import AUTO
 from cnncli.report.terminal import output
@@ -59,21 +61,23 @@ def command(
             raise usage_error("--resume takes spec, settings and folder from the run", hint=hint)
     elif spec is None:
         raise usage_error("nothing to train", expected="a spec, or --resume RUN")
-    network = load(spec, overrides=overrides or ()) if spec is not None else None
-    need_training()
-    from cnncli.report.pages.train import TrainingView, conclude, introduce, reading
+    with EndingAtOnce() as ending:
+        network = load(spec, overrides=overrides or ()) if spec is not None else None
+        need_training()
+        from cnncli.report.pages.train import TrainingView, conclude, introduce, reading
 
-    screen = output()
-    with reading(screen) as progress:
-        if network is not None:
-            launch = network.begin(data, run=run, device=device, settings_file=settings, reading=progress)
-        else:
-            launch = resume(
-                str(resumed), overrides=overrides or (), data=data, device=device, reading=progress
-            )
-    introduce(screen, launch.introduction)
-    with TrainingView(screen) as view:
-        trained = launch.start(view)
-    conclude(screen, trained)
+        screen = output()
+        with reading(screen) as progress:
+            if network is not None:
+                launch = network.begin(data, run=run, device=device, settings_file=settings, reading=progress)
+                ending.before = launch.interrupted
+            else:
+                launch = resume(
+                    str(resumed), overrides=overrides or (), data=data, device=device, reading=progress
+                )
+        introduce(screen, launch.introduction)
+        with TrainingView(screen) as view:
+            trained = launch.start(view, report_every=view.interval)
+        conclude(screen, trained)
     if trained.signal is not None:
-        raise typer.Exit(128 + trained.signal)
+        raise typer.Exit(SIGNALED + trained.signal)

@@ -24,7 +24,7 @@ from cnncli.training.data.dataset import Dataset, Measured
 from cnncli.training.data.load import held_out_part, load, load_measured, resolved
 from cnncli.training.device import choose_device
 from cnncli.training.evaluate import evaluate
-from cnncli.training.loop import seed_weights, train
+from cnncli.training.loop import Intervals, seed_weights, train
 from cnncli.training.observer import Observer
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.environment import changes, current_environment
@@ -74,8 +74,17 @@ class Launch:
             finished_batches=position.batches,
         )
 
-    def start(self, observer: Observer | None = None) -> Trained:
+    def interrupted(self) -> None:
+        """Record that the training was ended before the loop could do so."""
+        if self.run.record.status == "running":
+            self.run.set_status("interrupted")
+
+    def start(self, observer: Observer | None = None, *, report_every: float = 0.1) -> Trained:
         """Train until the last epoch, or until an interrupt.
+
+        Args:
+            observer: receives the progress.
+            report_every: seconds between two reports within an epoch; each waits for the device.
 
         Raises:
             CnncliError: the training diverges, or a file cannot be written.
@@ -88,6 +97,7 @@ class Launch:
             self.run,
             device=self.device,
             observer=observer,
+            intervals=Intervals(report=report_every),
         )
 
 

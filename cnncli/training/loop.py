@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from cnncli.diagnostics import usage_error
 from cnncli.graph.heads import Heads
+from cnncli.interrupts import Interrupts
 from cnncli.recipe.train import Train
 from cnncli.results.training import Epoch, Evaluation, Progress, Trained
 from cnncli.training.data.batches import derived_seed
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.device import BACKENDS
 from cnncli.training.evaluate import evaluate_feed
-from cnncli.training.interrupts import Interrupts
 from cnncli.training.monitor import Monitor
 from cnncli.training.observer import Observer, Silent
 from cnncli.training.optimization.optimizers import set_learning_rate
@@ -54,9 +54,9 @@ def train(
     """Train ``network`` in ``run``, from its checkpoint or from the beginning.
 
     The same seed on the same CPU gives bit-for-bit the same weights and figures, whether or not the training
-    was interrupted and resumed. The first SIGINT or SIGTERM finishes the current batch, saves, and returns; a
-    second SIGINT raises KeyboardInterrupt. A checkpoint is written at the beginning, after every epoch, and
-    within epochs at intervals.
+    was interrupted and resumed. The first of :data:`cnncli.interrupts.SIGNALS` finishes the current batch,
+    saves, and returns; a second SIGINT raises KeyboardInterrupt. A checkpoint is written at the beginning,
+    after every epoch, and within epochs at intervals.
 
     A finished run continues if ``settings.epochs`` is larger than before; from there on, the schedule is that
     of the new number of epochs.
@@ -164,6 +164,8 @@ class _Loop:
             set_learning_rate(state.optimizer, self.rate)
             step(plan, state, images, labels, batch)
             elapsed = time.perf_counter() - begun
+            if state.start is None:
+                state.start = state.losses[0].clone()
             state.position = Position(epoch, batch + 1, before + elapsed)
             self.images_per_second = (plan.bounds[batch][1] - plan.bounds[first][0]) / elapsed
             self.after_batch()
@@ -184,7 +186,7 @@ class _Loop:
     def report_if_due(self, phase: Literal["train", "evaluate"], done: int, batches: int) -> None:
         """Report the progress, unless that was done a moment ago."""
         now = time.monotonic()
-        if now - self.reported < self.intervals.report:
+        if now - self.reported < self.intervals.report or self.interrupts.received is not None:
             return
         self.reported = now
         means = self.monitor.means()
@@ -206,7 +208,7 @@ class _Loop:
         """Record a complete epoch: first the checkpoint, then what follows from it."""
         state, position = self.state, self.state.position
         means = self.monitor.means()
-        self.monitor.check_evaluation(evaluation.loss)
+        self.monitor.check_epoch(evaluation.loss)
         metrics = Epoch(
             epoch=position.epochs + 1,
             lr=self.plan.rate(position.epochs, position.batches - 1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 
@@ -12,6 +12,10 @@ from cnncli.diagnostics import CnncliError, Diagnostic
 from cnncli.training.optimization.optimizers import all_finite
 from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State
+
+_FAR: Final = 10
+_END: Final = 0.1
+"""The share of an epoch, its last batches, that is compared with the beginning of the training."""
 
 
 class Means(NamedTuple):
@@ -50,14 +54,24 @@ class Monitor:
         correct = int(self.state.correct[:done].sum())
         return Means(float(objectives @ sizes) / images, float(losses @ sizes) / images, correct / images)
 
-    def check_evaluation(self, loss: float) -> None:
-        """Check the held-out loss after an epoch.
+    def check_epoch(self, held_out: float) -> None:
+        """Check the held-out loss after an epoch, and the loss at the end of its training.
 
         Raises:
-            CnncliError: it is not finite.
+            CnncliError: the former is not finite, or the latter is far larger than it was in the beginning.
         """
-        if not math.isfinite(loss):
-            raise self._diverged(f"the held-out loss became {loss}", self._last)
+        if not math.isfinite(held_out):
+            raise self._diverged(f"the held-out loss became {held_out}", self._last)
+        assert self.state.start is not None
+        losses = self.state.losses[-math.ceil(len(self.state.losses) * _END) :]
+        loss, start = float(losses.mean()), float(self.state.start)
+        most = _FAR * max(start, self.plan.objective.chance)
+        if loss > most:
+            raise self._diverged(
+                f"the loss became {loss:.4g}, after {start:.4g} with the initial weights",
+                self._last,
+                expected=f"at most {_FAR} times that of the initial weights or of guessing, {most:.4g}",
+            )
 
     def check_state(self) -> None:
         """Check everything that a checkpoint would contain.
@@ -74,7 +88,7 @@ class Monitor:
         """The last batch, from 0; also 0 before the first one."""
         return max(0, self.state.position.batches - 1)
 
-    def _diverged(self, what: str, batch: int) -> CnncliError:
+    def _diverged(self, what: str, batch: int, expected: str = "a finite number") -> CnncliError:
         """Set the status of the run and return the error."""
         self.run.set_status("diverged")
         epoch, batches = self.state.position.epochs, len(self.plan.bounds)
@@ -84,7 +98,7 @@ class Monitor:
             Diagnostic(
                 "diverged",
                 f"{what} in {place}, at a learning rate of {rate:g}",
-                expected="a finite number",
+                expected=expected,
                 hint="start a new run with a smaller train.lr or a longer train.warmup; "
                 f"{self.run.checkpoint} has the last good state",
             )

@@ -54,7 +54,7 @@ class State:
 
     ``objectives`` and ``losses`` (float32) and ``correct`` (int64) have one value for each batch of an epoch,
     on the device, so that no batch waits for its own figures; those from ``position.batches`` on have no
-    meaning.
+    meaning. ``start`` is the loss of the first batch of the training, a scalar, None before it.
     """
 
     network: nn.Module
@@ -64,6 +64,7 @@ class State:
     correct: Tensor
     position: Position
     history: tuple[Epoch, ...]
+    start: Tensor | None
 
     def snapshot(self, device: torch.device) -> Checkpoint:
         """Return a copy of everything, on the CPU."""
@@ -71,6 +72,7 @@ class State:
         return Checkpoint(
             position=self.position,
             history=self.history,
+            start=None if self.start is None else float(self.start),
             network=network_tensors(self.network),
             optimizer=optimizer_tensors(self.optimizer, self.network),
             random=random_states(device),
@@ -137,6 +139,7 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
         correct=torch.zeros(len(plan.bounds), dtype=torch.int64, device=plan.device),
         position=Position(),
         history=(),
+        start=None,
     )
     if checkpoint is None:
         torch.manual_seed(derived_seed(plan.settings.seed, "training"))
@@ -148,4 +151,5 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
     state.losses[:done] = checkpoint.losses
     state.correct[:done] = checkpoint.correct
     state.position, state.history = checkpoint.position, checkpoint.history
+    state.start = None if checkpoint.start is None else torch.tensor(checkpoint.start, device=plan.device)
     return state

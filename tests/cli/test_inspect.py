@@ -204,7 +204,7 @@ def test_a_closed_stream_is_not_an_error(closed: str) -> None:
 @pytest.mark.parametrize("command", ["inspect specs/lenet5.yaml", "layers conv", "--version"])
 def test_a_full_disk_is_told_in_one_line(command: str) -> None:
     result = bash(f"cnncli {command} >/dev/full")
-    assert result.returncode == 2
+    assert result.returncode == 4
     assert result.stderr == "error: [Errno 28] No space left on device\n"
 
 

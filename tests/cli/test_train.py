@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import signal
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cnncli.cli.app import application
+from cnncli.cli.exit_codes import DIVERGED, INTERRUPTED, NOT_MET, READER_LEFT, UNWRITABLE, WRONG
 
 runner = CliRunner()
 SPEC = """
@@ -260,3 +263,33 @@ def test_a_network_without_classes_is_refused_before_data_is_read(
     code, _, errors = call("train", "faster_rcnn", "--run", tmp_path / "run")
     assert code == 2
     assert "head 'scores' outputs 18x37x62" in errors
+
+
+def no_space(_handle: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_each_end_has_its_exit_code(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, _, errors = call("train", spec, "--run", tmp_path / "a", "--set", "train.lr=1e30")
+    assert code == DIVERGED
+    assert json.loads((tmp_path / "a" / "run.json").read_text())["status"] == "diverged"
+    code, _, errors = call("train", spec, "--run", tmp_path / "b", "--set", "train.lr=50")
+    assert code == DIVERGED, errors
+    monkeypatch.setattr(os, "fsync", no_space)
+    code, _, errors = call("train", spec, "--run", tmp_path / "c")
+    assert code == UNWRITABLE
+    assert "No space left" in errors
+    assert call("train", spec, "--set", "train.epoch=1")[0] == WRONG
+    assert len({0, NOT_MET, WRONG, DIVERGED, UNWRITABLE, INTERRUPTED, READER_LEFT}) == 7
+
+
+def test_a_log_has_a_line_at_intervals(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here at every batch: usually they are seconds apart."""
+    monkeypatch.setattr("cnncli.report.pages.train._LOG_SECONDS", 0.0)
+    code, text, errors = call("train", spec, "--run", tmp_path / "run", "--device", "cpu")
+    assert code == 0, errors
+    batches = re.findall(
+        r"^epoch ([12])/2: batch (\d+) of 23, loss \d+\.\d{4}, .* images/s$", text, re.MULTILINE
+    )
+    assert batches == [(epoch, str(batch)) for epoch in "12" for batch in range(1, 24)]
+    assert "epoch 1/2: testing, batch 0 of 1" in text

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from cnncli.diagnostics import UsageError
+from cnncli.interrupts import Interrupts
 from cnncli.training import extras
 from cnncli.training.data.batches import fits
 from cnncli.training.device import BACKENDS, Backend, choose_device
-from cnncli.training.interrupts import Interrupts
 from cnncli.training.runs.checkpoint import random_states, restore_random
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
@@ -21,6 +22,10 @@ from cnncli.report.text.escapes import printable
 from cnncli.report.text.numbers import percent
 from cnncli.report.text.wrapping import NO_BREAK
 from cnncli.results.training import Epoch, Introduction, Progress, Trained
+
+_LIVE_SECONDS: Final = 0.1
+_LOG_SECONDS: Final = 30.0
+"""How often progress within an epoch is shown: on a terminal, and in the lines of a log."""
 
 _HEADING = "epoch      lr     train loss  accuracy   test loss  accuracy   images/s"
 
@@ -44,6 +49,11 @@ class TrainingView:
                 transient=True,
             )
 
+    @property
+    def interval(self) -> float:
+        """The seconds between two reports that are worth showing."""
+        return _LOG_SECONDS if self._live is None else _LIVE_SECONDS
+
     def __enter__(self) -> Self:
         if self._live is not None:
             self._live.start()
@@ -56,8 +66,9 @@ class TrainingView:
             self._live.stop()
 
     def progressed(self, progress: Progress) -> None:
-        """Update the live line."""
+        """Update the live line; in a log, add a line."""
         if self._live is None:
+            self._print(progress_line(progress))
             return
         word = "training" if progress.phase == "train" else "testing "
         description = f"{word} {progress.epoch}/{progress.epochs}"
@@ -90,9 +101,9 @@ class TrainingView:
 
 @contextmanager
 def reading(screen: Screen) -> Iterator[Callable[[int, int], None] | None]:
-    """Show a live line while data is read; yield a function of (done, total), or None without a terminal."""
+    """Show a live line while data is read, or lines of a log; yield a function of (done, total)."""
     if not screen.is_terminal:
-        yield None
+        yield _Log(screen).reading
         return
     columns = (
         TextColumn("reading images"),
@@ -103,6 +114,32 @@ def reading(screen: Screen) -> Iterator[Callable[[int, int], None] | None]:
     with LiveProgress(*columns, console=Console(highlight=False), transient=True) as live:
         task = live.add_task("", total=None)
         yield lambda done, count: live.update(task, completed=done, total=count)
+
+
+class _Log:
+    """Lines about the reading of data, as seldom as those of a training."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._shown = time.monotonic()
+
+    def reading(self, done: int, count: int) -> None:
+        now = time.monotonic()
+        if now - self._shown < _LOG_SECONDS:
+            return
+        self._shown = now
+        self._screen.line(f"reading images: {done:,} of {count:,}")
+        self._screen.flush()
+
+
+def progress_line(progress: Progress) -> str:
+    """Return how far an epoch is, as a line of a log."""
+    where = f"epoch {progress.epoch}/{progress.epochs}"
+    done = f"{progress.batch:,} of {progress.batches:,}"
+    if progress.phase == "evaluate":
+        return f"{where}: testing, batch {done}"
+    figures = f"loss {progress.loss:.4f}, accuracy {percent(progress.accuracy)}"
+    return f"{where}: batch {done}, {figures}, {progress.images_per_second:,.0f} images/s"
 
 
 def epoch_line(metrics: Epoch, epochs: int) -> str:

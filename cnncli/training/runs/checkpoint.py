@@ -39,12 +39,14 @@ class Checkpoint:
 
     ``objectives`` and ``losses`` (float32) and ``correct`` (int64) have one value for each finished batch of
     the current epoch;
-    ``history`` has one entry for each whole epoch. ``random`` has the states of torch's generators:
+    ``history`` has one entry for each whole epoch. ``start`` is the loss of the first batch of the training;
+    None before it. ``random`` has the states of torch's generators:
     ``cpu``, and the device's if it has its own.
     """
 
     position: Position
     history: tuple[Epoch, ...]
+    start: float | None
     network: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     random: dict[str, Tensor]
@@ -61,6 +63,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     metadata = {
         "schema": _SCHEMA,
         "position": asdict(checkpoint.position),
+        "start": checkpoint.start,
         "history": [asdict(metrics) for metrics in checkpoint.history],
     }
     write_tensors(path, tensors, metadata)
@@ -83,7 +86,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _parse(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> Checkpoint:
-    members(metadata, "the checkpoint", ("schema", "position", "history"))
+    members(metadata, "the checkpoint", ("schema", "position", "start", "history"))
     position = _position(metadata["position"])
     history = several(metadata["history"], "history", _epoch)
     if [each.epoch for each in history] != [*range(1, position.epochs + 1)]:
@@ -100,6 +103,7 @@ def _parse(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> Checkpoint:
     return Checkpoint(
         position=position,
         history=history,
+        start=_start(metadata["start"], position),
         objectives=_figures(tensors, "objectives", position, torch.float32),
         losses=_figures(tensors, "losses", position, torch.float32),
         correct=_figures(tensors, "correct", position, torch.int64),
@@ -110,8 +114,17 @@ def _parse(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> Checkpoint:
 def _position(value: Any) -> Position:
     found = members(value, "position", Position.__slots__)
     epochs, batches = whole(found["epochs"], "position.epochs"), whole(found["batches"], "position.batches")
-    least, most = (_SHORTEST, _LONGEST) if batches else (0.0, 0.0)
-    return Position(epochs, batches, number(found["seconds"], "position.seconds", least, most))
+    # An interrupt before the first batch of an epoch leaves the moment that it took.
+    least = _SHORTEST if batches else 0.0
+    return Position(epochs, batches, number(found["seconds"], "position.seconds", least, _LONGEST))
+
+
+def _start(value: Any, position: Position) -> float | None:
+    if (position.epochs, position.batches) == (0, 0):
+        if value is not None:
+            raise DamagedError("start is not null before the first batch")
+        return None
+    return number(value, "start", -_LARGEST_FIGURE, _LARGEST_FIGURE)
 
 
 def _epoch(value: Any, name: str) -> Epoch:

@@ -7,6 +7,7 @@ person who resumes the run in it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -25,6 +26,9 @@ from cnncli.diagnostics import CnncliError, Diagnostic, usage_error
 METADATA: Final = "cnncli"
 DIGEST: Final = "sha256"
 """The keys in the header of a safetensors file: JSON values, and the digest of them and the tensors."""
+
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+"""The numbers of the errors of a disk that takes nothing more."""
 
 # Windows has no such flags; a link in a folder is found by check_regular there.
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)

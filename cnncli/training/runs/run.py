@@ -21,14 +21,14 @@ from typing import Final
 import torch
 from torch import nn
 
-from cnncli.diagnostics import listing, usage_error
+from cnncli.diagnostics import CnncliError, Diagnostic, listing, usage_error
 from cnncli.limits import MAX_FOLDER_BYTES
 from cnncli.recipe.train import Train
 from cnncli.results.training import Epoch
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
 from cnncli.training.runs.environment import current_environment
-from cnncli.training.runs.files import append_line, check_regular, temporary_of, write_json, write_text
+from cnncli.training.runs.files import FULL, append_line, check_regular, temporary_of, write_json, write_text
 from cnncli.training.runs.record import RunRecord, Status, new_record, read_record
 from cnncli.training.runs.weights import save_weights
 
@@ -87,7 +87,7 @@ class Run:
             return read_checkpoint(self.checkpoint)
         # A checkpoint is written before everything that follows from it.
         followed = [path.name for path in (self.metrics, self.weights) if _has_content(path)]
-        if followed or self.record.status != "running":
+        if followed or self.record.status in ("finished", "diverged"):
             received = listing(followed) or f"the status '{self.record.status}'"
             raise usage_error(
                 f"{self.checkpoint} is missing, so the run cannot be resumed",
@@ -194,9 +194,10 @@ def create_run(
     try:
         made = _numbered(name) if folder is None else _empty(folder)
     except OSError as error:
-        raise usage_error(
-            f"cannot create the run folder {error.filename or folder}: {error.strerror}"
-        ) from error
+        message = f"cannot create the run folder {error.filename or folder}: {error.strerror}"
+        if error.errno in FULL:
+            raise CnncliError(Diagnostic("unwritable", message)) from error
+        raise usage_error(message) from error
     run = Run(made, record)
     write_json(made / RECORD, record.as_json())
     write_text(run.spec, spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -38,6 +39,12 @@ class Objective:
     weights: Mapping[str, float]
     label_smoothing: float
     criteria: Mapping[str, str]
+    classes: int
+
+    @property
+    def chance(self) -> float:
+        """The loss of the main head where all classes are equally likely; 1 for distances and lengths."""
+        return math.log(self.classes) if CRITERIA[self.main_criterion].smooths else 1.0
 
     @property
     def main_criterion(self) -> str:
@@ -84,7 +91,7 @@ def build_objective(heads: Heads, settings: Train, classes: int) -> Objective:
             )
     criteria = {name: head.criterion for name, head in heads.items()}
     _check_smoothing(settings.label_smoothing, criteria)
-    return Objective(main_head(heads), dict(settings.losses), settings.label_smoothing, criteria)
+    return Objective(main_head(heads), dict(settings.losses), settings.label_smoothing, criteria, classes)
 
 
 def _check_smoothing(smoothing: float, criteria: Mapping[str, str]) -> None:

@@ -19,6 +19,7 @@ from tests.training.support import (
     few_digits,
     read_metrics,
     resume,
+    run_whole,
     settings,
     small_network,
 )
@@ -69,3 +70,52 @@ def test_the_first_bad_batch_is_the_one_named(tmp_path: Path) -> None:
     assert kept is not None
     assert (kept.position.epochs, kept.position.batches) == (1, 0)
     assert len(read_metrics(run)) == 1
+
+
+class Explodes(nn.Module):
+    """Outputs what it should, scaled: 1 in the first pass, ``scale`` from then on."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, 10)
+        self.passes, self.scale = 0, scale
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.layer(x.flatten(1))
+        self.passes += self.training and x.device.type != "meta"
+        return result * (self.scale if self.passes > 1 else 1.0)
+
+
+def test_a_loss_far_above_that_of_the_beginning_is_divergence(tmp_path: Path) -> None:
+    """It is finite, but nothing is learned any more."""
+    chosen = settings(lr=1e-9, warmup=0.0)
+    run = begin(tmp_path / "run", chosen)
+    message = r"the loss became .*, after .* with the initial weights in epoch 1"
+    with pytest.raises(CnncliError, match=message) as e:
+        train(Explodes(1000.0), HEADS, few_digits(), chosen, run, device=CPU)
+    assert e.value.diagnostics[0].code == "diverged"
+    assert e.value.diagnostics[0].expected.startswith("at most 10 times")
+    assert open_run(tmp_path / "run").record.status == "diverged"
+    assert read_metrics(run) == ()
+
+
+def test_a_large_loss_in_the_beginning_is_none(tmp_path: Path) -> None:
+    chosen = settings(epochs=1, lr=1e-9, warmup=0.0)
+    network = Explodes(1000.0)
+    network.passes = 1
+    outcome = train(network, HEADS, few_digits(), chosen, begin(tmp_path / "run", chosen), device=CPU)
+    assert outcome.status == "finished"
+    assert outcome.history[0].train_loss > 50
+
+
+def test_the_beginning_is_known_after_resuming(tmp_path: Path) -> None:
+    chosen = settings(epochs=1)
+    run_whole(tmp_path / "run", chosen)
+    kept = open_run(tmp_path / "run").read_checkpoint()
+    assert kept is not None
+    assert kept.start is not None
+    assert 1.5 < kept.start < 5  # about log 10
+    resume(tmp_path / "run", settings(epochs=3))
+    again = open_run(tmp_path / "run").read_checkpoint()
+    assert again is not None
+    assert again.start == kept.start

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cnncli.results.training import Progress
+from cnncli.interrupts import SIGNALS
+from cnncli.results.training import Epoch, Progress
 from cnncli.training.runs.run import open_run
 from tests.training.support import (
     Recorder,
@@ -49,6 +50,24 @@ def test_ctrl_c_and_resuming_change_nothing(tmp_path: Path, epoch: int, batch: i
     assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
 
 
+class StopsBetweenEpochs(Recorder):
+    """Presses Ctrl-C after the first epoch, when no batch of the next was trained on."""
+
+    def epoch_finished(self, metrics: Epoch, epochs: int) -> None:
+        super().epoch_finished(metrics, epochs)
+        press_ctrl_c()
+
+
+def test_an_interrupt_between_two_epochs_changes_nothing(tmp_path: Path) -> None:
+    chosen = settings()
+    reference, _ = run_whole(tmp_path / "whole", chosen)
+    begin(tmp_path / "run", chosen)
+    _, outcome = resume(tmp_path / "run", chosen, StopsBetweenEpochs())
+    assert (outcome.status, len(outcome.history)) == ("interrupted", 1)
+    network, _ = resume(tmp_path / "run", chosen)
+    assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
+
+
 @pytest.mark.slow
 def test_stopping_after_every_batch_changes_nothing(tmp_path: Path) -> None:
     chosen = settings(epochs=2, optimizer="adamw", lr=0.01)
@@ -68,12 +87,14 @@ def test_stopping_after_every_batch_changes_nothing(tmp_path: Path) -> None:
     assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
 
 
-def test_sigterm_is_reported(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", SIGNALS)
+def test_every_signal_is_reported(tmp_path: Path, sent: signal.Signals) -> None:
     chosen = settings()
     begin(tmp_path / "run", chosen)
-    observer = Recorder(raise_at(1, 2, "train", lambda: signal.raise_signal(signal.SIGTERM)))
+    observer = Recorder(raise_at(1, 2, "train", lambda: signal.raise_signal(sent)))
     _, outcome = resume(tmp_path / "run", chosen, observer)
-    assert outcome.signal is signal.SIGTERM
+    assert (outcome.status, outcome.signal) == ("interrupted", sent)
+    assert open_run(tmp_path / "run").record.status == "interrupted"
 
 
 def test_second_ctrl_c_ends_at_once_and_handlers_are_restored(tmp_path: Path) -> None:

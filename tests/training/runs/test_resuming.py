@@ -58,7 +58,12 @@ def test_the_position_is_that_of_the_checkpoint(tmp_path: Path) -> None:
     resume(tmp_path / "run", settings(epochs=1))
     assert run.position == Position(epochs=1)
     position = {"epochs": -1, "batches": 0, "seconds": 0.0}
-    metadata = {"schema": "cnncli.checkpoint/1", "history": [], "position": position}
+    metadata: dict[str, object] = {
+        "schema": "cnncli.checkpoint/1",
+        "history": [],
+        "start": None,
+        "position": position,
+    }
     write_tensors(run.checkpoint, {}, metadata)
     with pytest.raises(UsageError, match=r"position.epochs is not a whole number of 0 or more"):
         _ = run.position

@@ -121,17 +121,26 @@ def interrupted(folder: Path) -> None:
     resume(folder, settings(), Recorder(raise_at(2, 3, "train", press_ctrl_c)))
 
 
-def test_a_deleted_checkpoint_is_not_a_run_from_the_beginning(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [("metrics", "weights"), ("metrics",), ("weights",)])
+def test_a_deleted_checkpoint_is_not_a_run_from_the_beginning(tmp_path: Path, left: tuple[str, ...]) -> None:
     interrupted(tmp_path / "run")
     run = open_run(tmp_path / "run")
     run.checkpoint.unlink()
-    for gone in ("nothing else", "weights", "metrics"):
-        if gone != "nothing else":
-            getattr(run, gone).unlink()
-        before = contents(run.folder)
-        with pytest.raises(UsageError, match=r"checkpoint\.safetensors is missing"):
-            resume(run.folder, settings())
-        assert contents(run.folder) == before
+    for name in {"metrics", "weights"} - {*left}:
+        getattr(run, name).unlink()
+    before = contents(run.folder)
+    with pytest.raises(UsageError, match=r"checkpoint\.safetensors is missing"):
+        resume(run.folder, settings())
+    assert contents(run.folder) == before
+
+
+def test_a_finished_run_has_a_checkpoint(tmp_path: Path) -> None:
+    run_whole(tmp_path / "run", settings(epochs=1))
+    run = open_run(tmp_path / "run")
+    for path in (run.checkpoint, run.metrics, run.weights):
+        path.unlink()
+    with pytest.raises(UsageError, match="the status 'finished' without it"):
+        resume(run.folder, settings(epochs=1))
 
 
 def test_a_run_that_never_wrote_a_checkpoint_begins_anew(tmp_path: Path) -> None:
