@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, Final, NoReturn, ParamSpec, TypeAlias, TypeVar
 
@@ -14,7 +15,7 @@ from cnncli.cli.words import permit_plugins
 from cnncli.diagnostics import BATCH_IN_INPUT, CnncliError
 from cnncli.recipe.devices import DEVICE_FORMS
 from cnncli.report.messages import show_error
-from cnncli.report.terminal import errors
+from cnncli.report.terminal import Screen, errors
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -97,8 +98,14 @@ def fail(error: CnncliError) -> NoReturn:
     Raises:
         Exit: with its code (:mod:`cnncli.cli.exit_codes`).
     """
-    show_error(errors(), error)
+    _show(errors(), error)
     raise typer.Exit(OF_DIAGNOSTICS.get(error.diagnostics[0].code, WRONG)) from None
+
+
+def _show(screen: Screen, error: CnncliError) -> None:
+    """Show an error; that nobody can read it does not change the exit code."""
+    with suppress(OSError):
+        show_error(screen, error)
 
 
 def _with_batch_option(error: CnncliError) -> CnncliError:
@@ -123,6 +130,6 @@ def for_each(files: Iterable[str], action: Callable[[str], T]) -> tuple[list[T],
         except CnncliError as error:
             if code:
                 screen.line()
-            show_error(screen, error)
+            _show(screen, error)
             code = WRONG
     return results, code
