@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar, dataclass_transform, overload
 
-from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest
+from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest, shortened
 from cnncli.language.readers import Reader
 from cnncli.language.scope import Argument
-from cnncli.language.tree import Entries
+from cnncli.language.tree import Entries, Scalar
 from cnncli.limits import MAX_FAULTS
 
 T = TypeVar("T")
@@ -146,16 +146,27 @@ class Record:
     def _unknown(cls, name: str, argument: Argument) -> Diagnostic:
         where = argument.key.location if argument.key is not None else argument.location
         hint = did_you_mean(name, cls.words(), f"{cls.member}s", omits=True) or f"it has no {cls.member}s"
+        outer = cls._outer(name)
+        if outer is not None:
+            value = argument.value
+            written = shortened(value.text) if isinstance(value, Scalar) else "..."
+            hint = f"{cls.keyword}: {{{outer}: {{{name}: {written}}}}}"
         if name.count(")") > name.count("("):
             hint = 'YAML splits an unquoted expression at its comma; quote it: "min(a, b)"'
         message = f"'{cls.keyword}' has no {cls.member} '{name}'"
         return Diagnostic("unknown-argument", message, where, hint=hint)
 
     @classmethod
+    def _outer(cls, name: str) -> str | None:
+        """Return the argument that is a mapping in which this name is a key."""
+        found = (outer for outer, declared in cls.arguments.items() if name in declared.reader.keys)
+        return next(found, None)
+
+    @classmethod
     def _missing(cls, written: Iterable[str], where: Location) -> list[Diagnostic]:
         # A misspelled argument is not reported as missing too.
         unknown = islice((name for name in written if name not in cls.arguments), MAX_FAULTS)
-        meant = {nearest(name, cls.arguments) for name in unknown}
+        meant = {cls._outer(name) or nearest(name, cls.arguments) for name in unknown}
         return [
             Diagnostic(
                 "missing-argument", f"'{cls.keyword}' needs '{name}'", where, f"{name}: {declared.help}"

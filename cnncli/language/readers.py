@@ -28,6 +28,9 @@ class Reader(Generic[T]):
     expected: str
     """What a value must be: a short phrase for messages and documentation."""
 
+    keys: tuple[str, ...] = ()
+    """The keys of a value that is a mapping, if they are always the same."""
+
     def read(self, argument: Argument) -> T:
         """Return the typed value.
 

@@ -45,7 +45,8 @@ class Linear(Summing):
             "'linear' takes a vector",
             "a vector of features",
             f"a map {shape_text(input_shape)}",
-            "put 'flatten' (all values) or 'globalavgpool' (one for each channel) before it",
+            "put 'flatten' (all values) or 'globalavgpool' (one for each channel) before it; at each "
+            f"position by itself, it is 'conv: {{channels: {self.features}, kernel: 1}}'",
         )
 
     def output(self, input_shape: Shape) -> Shape:

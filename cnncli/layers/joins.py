@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from cnncli.algebra import Dim, known, largest, product, same, smallest, whole
 from cnncli.language.fields import arg
@@ -14,6 +14,11 @@ from cnncli.layers.kind import NONE, Example, Kind, Require, Shape, Tensors, is_
 from cnncli.layers.registry import layer
 
 Shapes = tuple[Shape, ...]
+
+_KEEP_MAPS: Final = (
+    "'globalavgpool: {keepdims: true}' and 'conv' with kernel 1 in place of 'linear' keep a map with one "
+    "position, which scales each channel in a 'multiply'; 'flatten' makes a vector of a map"
+)
 
 
 class Join(Kind[Shapes]):
@@ -52,6 +57,7 @@ class Join(Kind[Shapes]):
             f"the branches of '{self.keyword}' have different numbers of axes",
             "only vectors, or only maps with the same number of axes",
             shapes,
+            _KEEP_MAPS if 1 in ranks else "",
         )
         if self.align == "exact":
             yield from self._sizes_agree(input_shape, shapes)
@@ -66,8 +72,12 @@ class Join(Kind[Shapes]):
                     f"the branches of '{self.keyword}' differ in {where}",
                     f"{input_shape[0][axis + 1]}, as in the first branch",
                     f"{shape[axis + 1]} ({shapes})",
-                    "'align: crop' or 'align: pad' makes their sizes equal",
+                    self._size_hint(input_shape[0], shape),
                 )
+
+    def _size_hint(self, first: Shape, other: Shape) -> str:
+        """Return what makes the sizes of two branches equal."""
+        return "'align: crop' or 'align: pad' makes their sizes equal"
 
     def parameters(self, input_shape: Shapes) -> Tensors:
         return NONE
@@ -129,8 +139,21 @@ class ChannelwiseJoin(Join):
                 f"the branches of '{self.keyword}' differ in channels",
                 f"{input_shape[0][0]}, as in the first branch",
                 f"{shape[0]} ({shapes})",
-                "'shortcut' or a 1x1 'conv' changes the channels of a branch",
+                self._channel_hint(input_shape[0], shape),
             )
+
+    def _channel_hint(self, first: Shape, other: Shape) -> str:
+        """Return what makes the channels of two branches equal."""
+        return "'shortcut' or a 1x1 'conv' changes the channels of a branch"
+
+    def _size_hint(self, first: Shape, other: Shape) -> str:
+        if not _differs(first[0], other[0]):
+            return super()._size_hint(first, other)
+        large, small = sorted((first, other), key=_positions, reverse=True)
+        stride = _stride(large[1:], small[1:])
+        if stride is None:
+            return "channels differ too: 'shortcut' with 'channels' and 'stride' changes both"
+        return f"channels differ too: 'shortcut: {{channels: {small[0]}, stride: {stride}}}' changes both"
 
     def output(self, input_shape: Shapes) -> Shape:
         return (input_shape[0][0], *self.aligned(input_shape))
@@ -164,6 +187,15 @@ class Multiply(ChannelwiseJoin):
         Example("{align: pad}", ((4, 9), (4, 6))),
     )
 
+    def _channel_hint(self, first: Shape, other: Shape) -> str:
+        gate, gated = sorted((first, other), key=lambda shape: shape[0] != 1)
+        if gate[0] != 1 or not _differs(gated[0], 1):
+            return super()._channel_hint(first, other)
+        return (
+            "one channel does not scale the others: a gate needs as many as what it scales, as from "
+            f"'conv: {{channels: {gated[0]}, kernel: 1}}'"
+        )
+
     def _sizes_agree(self, input_shape: Shapes, shapes: str) -> Iterator[Require]:
         maps = tuple(shape for shape in input_shape if not is_scale(shape)) or input_shape
         for requirement in super()._sizes_agree(maps, shapes):
@@ -186,6 +218,27 @@ class Multiply(ChannelwiseJoin):
             return
         for size in sizes:
             yield POINT if size == 1 else Spread(whole(size))
+
+
+def _differs(one: Dim, other: Dim) -> bool:
+    """Return whether two sizes differ for all values of the unknowns."""
+    return isinstance(one, int) and isinstance(other, int) and one != other
+
+
+def _positions(shape: Shape) -> int:
+    """Return the number of positions of a map; 0 if it is not known."""
+    return whole(product(shape[1:])) if all(isinstance(n, int) for n in shape[1:]) else 0
+
+
+def _stride(sizes: Shape, smaller: Shape) -> int | None:
+    """Return the stride with which a shortcut goes from some sizes to others, if one does."""
+    pairs = zip(sizes, smaller, strict=True)
+    strides = {-(-n // m) for n, m in pairs if isinstance(n, int) and isinstance(m, int)}
+    if len(strides) != 1:
+        return None
+    (stride,) = strides
+    fits = all(-(-n // stride) == m for n, m in zip(sizes, smaller, strict=True))
+    return stride if fits else None
 
 
 def _same_sizes(shape: Shape, other: Shape) -> bool:

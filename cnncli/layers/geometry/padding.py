@@ -45,6 +45,7 @@ class Edges(Reader[Padding]):
     """Explicit amounts: a number, one for each axis, or the four sides of an image."""
 
     expected = "a number, [vertical, horizontal] or {top:, bottom:, left:, right:}"
+    keys = _SIDES
 
     def read(self, argument: Argument) -> Padding:
         value = argument.value
@@ -70,6 +71,7 @@ class PaddingReader(Reader[Padding]):
     """``valid``, ``same``, ``half``, or explicit amounts."""
 
     expected = f"valid, same, half, {Edges.expected}"
+    keys = _SIDES
 
     def read(self, argument: Argument) -> Padding:
         value = argument.value
