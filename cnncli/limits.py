@@ -40,8 +40,8 @@ HULLS: Final = Limit("stretches that receptive fields consist of", 500_000)
 
 # -- a YAML file -----------------------------------------------------------------------------------------
 
-MAX_FILE_BYTES: Final = 2 * 1024 * 1024
-"""The size of a file."""
+MAX_FILE_BYTES: Final = 1024 * 1024
+"""The size of a file; of a spec, together with the files that it extends."""
 
 MAX_FILE_DEPTH: Final = 64
 """Lists and mappings within one another."""
@@ -51,6 +51,9 @@ MAX_FILE_VALUES: Final = 300_000
 
 MAX_EXTENDS: Final = 16
 """Files that extend one another."""
+
+MAX_ENTRIES: Final = 500_000
+"""Files and folders that a folder or a pattern leads to."""
 
 # -- numbers, texts and expressions ----------------------------------------------------------------------
 

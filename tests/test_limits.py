@@ -78,7 +78,7 @@ def test_every_limit_says_what_it_counts() -> None:
 
 
 def test_the_documents_have_the_limits_of_a_spec(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ("2 MiB", "the size of a file") in list(limit_rows())
+    assert ("256", "branches of a join") in list(limit_rows())
     text = (DOCS / "spec.md").read_text("utf-8")
     assert with_limits(text) == text
     monkeypatch.setattr(limits, "MAX_NODES", limits.MAX_NODES + 1)

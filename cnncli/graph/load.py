@@ -25,10 +25,11 @@ from cnncli.graph.graph import Graph
 from cnncli.graph.heads import remarks
 from cnncli.graph.input import Size, check_size, input_shape
 from cnncli.language.description import Description
-from cnncli.language.document import Document, from_source, load, read_source, varied
+from cnncli.language.document import Document, from_source, load, varied
 from cnncli.language.expand import expand
 from cnncli.language.fields import Record
 from cnncli.language.parsing import parse
+from cnncli.language.reading import read_source
 from cnncli.language.scope import Scope
 from cnncli.language.sections import Budget, Paper
 from cnncli.language.tree import Entries, describe
@@ -303,7 +304,7 @@ def _read_file(record: type[R], path: str | Path) -> R:
 
 def _section_of_file(record: type[R], path: str | Path, faults: Faults) -> Entries:
     section = record.keyword
-    root = parse(read_source(path), faults)
+    root = parse(read_source(path, (section, *record.arguments)), faults)
     entries = root.get(section, root) if isinstance(root, Entries) else root
     if not isinstance(entries, Entries) or not entries.pairs:
         expected = f"a mapping with some of {', '.join(record.arguments)}"

@@ -21,8 +21,9 @@ from cnncli.diagnostics import (
     usage_error,
 )
 from cnncli.language import shipped
-from cnncli.language.files import SUFFIXES, checked_path, neighbors, resolved
+from cnncli.language.files import SUFFIXES, resolved
 from cnncli.language.parsing import parse
+from cnncli.language.reading import read_source, within
 from cnncli.language.scope import Scope, interpolate
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 from cnncli.language.usage import check_new_variables
@@ -106,7 +107,8 @@ def varied(
 def _document(
     source: Source, overrides: Iterable[str], faults: Faults, path: Path | None, unknown: Sequence[str]
 ) -> Document:
-    entries, at_fault = _merged(source, path, (), faults)
+    chain = None if path is None else _Chain(path, path, (), MAX_FILE_BYTES).then(path, source)
+    entries, at_fault = _merged(source, chain, faults)
     read = Document("", source, entries, Scope(), at_fault, Scope())
     return _completed(read, overrides, faults, unknown)
 
@@ -179,49 +181,23 @@ def _name(entries: Entries, source: Source, scope: Scope, faults: Faults) -> str
     return Path(source.name).stem
 
 
-def read_source(path: str | Path) -> Source:
-    """Return the text of a file.
+class _Chain(NamedTuple):
+    """The files that extend one another so far, and how many bytes the next may have.
 
-    Raises:
-        UsageError: the file does not exist, or cannot be read as UTF-8 text.
+    ``spec`` is the first, ``path`` the last; ``files`` are all, without links.
     """
-    path = Path(checked_path(path))
-    try:
-        if path.is_dir():
-            raise usage_error(f"'{path}' is a folder", expected="a YAML file")
-        with path.open("rb") as file:
-            # The size that the file reports is not used: a device has none, and may never end.
-            data = file.read(MAX_FILE_BYTES + 1)
-        if len(data) > MAX_FILE_BYTES:
-            raise usage_error(f"'{path}' is too large", expected=f"at most {MAX_FILE_BYTES // 2**20} MiB")
-        return Source(str(path), data.decode("utf-8-sig"))
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except UnicodeDecodeError as error:
-        received = f"byte 0x{error.object[error.start]:02x} at position {error.start}"
-        raise usage_error(f"'{path}' is not UTF-8 text", expected="UTF-8 text", received=received) from None
-    except OSError as error:
-        raise usage_error(f"'{path}' cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        if isinstance(error, UsageError):
-            raise
-        raise usage_error(f"'{path}' cannot be read: {error}") from None
+
+    spec: Path
+    path: Path
+    files: tuple[Path, ...]
+    left: int
+
+    def then(self, path: Path, source: Source) -> _Chain:
+        """Return the chain with one more file."""
+        return _Chain(self.spec, path, (*self.files, resolved(path)), self.left - len(source.text.encode()))
 
 
-def _missing(path: Path) -> UsageError:
-    """Return the error for a file that does not exist, or for a link to one."""
-    if path.is_symlink():
-        return usage_error(f"'{path}' is a link to a file that does not exist")
-    if path.stem in shipped.specs():
-        hint = f"'{path.stem}' without a suffix is the shipped spec"
-    else:
-        hint = did_you_mean(path.name, neighbors(path), "specs in that folder")
-    return usage_error(f"no such file: '{path}'", hint=hint)
-
-
-def _merged(
-    source: Source, path: Path | None, chain: tuple[Path, ...], faults: Faults
-) -> tuple[Entries, frozenset[str]]:
+def _merged(source: Source, chain: _Chain | None, faults: Faults) -> tuple[Entries, frozenset[str]]:
     """Return the sections of a text merged over those of its base, and the names of faulty sections."""
     root = parse(source, faults)
     if not isinstance(root, Entries):
@@ -232,7 +208,7 @@ def _merged(
     if written is None:
         return sections, at_fault
     assert isinstance(written, Scalar)
-    base, below = _base(written, path, chain, faults)
+    base, below = _base(written, chain, faults)
     _note_other_axes(base.get("input"), sections.get("input"), faults)
     # Without a name of its own, a spec has the name of its file, not that of its base.
     merged = base.without("name").merged(sections).without("extends")
@@ -247,33 +223,36 @@ def _note_other_axes(base: Value | None, own: Value | None, faults: Faults) -> N
         faults.note(Diagnostic("input", message, own.location, level="note"))
 
 
-def _base(
-    written: Scalar, path: Path | None, chain: tuple[Path, ...], faults: Faults
-) -> tuple[Entries, frozenset[str]]:
+def _base(written: Scalar, chain: _Chain | None, faults: Faults) -> tuple[Entries, frozenset[str]]:
     where = written.location
-    if path is None:
+    if chain is None:
         message = "only a spec in a file can extend another"
         raise SpecError(Diagnostic("extends", message, where, "a spec without 'extends'"))
-    base = shipped.specs().get(written.text) or path.parent / written.text
+    known = shipped.specs().get(written.text)
+    base = known or chain.path.parent / written.text
     if base.suffix not in SUFFIXES or Path(written.text).is_absolute():
         expected = "a relative path that ends in .yaml, or the name of a shipped spec"
         hint = did_you_mean(written.text, shipped.specs(), "shipped specs")
         message = f"cannot extend '{shortened(written.text)}'"
         raise SpecError(Diagnostic("extends", message, where, expected, hint=hint))
-    chain = (*chain, resolved(path))
-    if resolved(base) in chain:
+    if known is None and not within(base, chain.spec):
+        message = f"'{shortened(written.text)}' is outside of the folder of this spec"
+        expected = "a file of the same git repository, or below the working directory"
+        hint = "run cnncli in a folder that contains both"
+        raise SpecError(Diagnostic("extends", message, where, expected, hint=hint))
+    if resolved(base) in chain.files:
         message = f"circular 'extends': '{written.text}' leads back to itself"
         raise SpecError(Diagnostic("extends", message, where, "a file that does not extend this one"))
-    if len(chain) > MAX_EXTENDS:
+    if len(chain.files) > MAX_EXTENDS:
         message = "too many files extend one another"
         raise SpecError(Diagnostic("limit", message, where, f"at most {MAX_EXTENDS}"))
     try:
-        source = read_source(base)
+        source = read_source(base, most=max(chain.left, 0), extended=known is None)
     except UsageError as error:
         first = error.diagnostics[0]
         fault = Diagnostic("extends", first.message, where, first.expected, first.received, first.hint)
         raise SpecError(fault) from None
-    return _merged(source, base, chain, faults)
+    return _merged(source, chain.then(base, source), faults)
 
 
 def _checked_sections(root: Entries, faults: Faults) -> tuple[Entries, frozenset[str]]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cnncli.diagnostics import usage_error
 from cnncli.language import shipped
-from cnncli.language.files import below, exists, is_folder, natural, resolved
+from cnncli.language.files import below, exists, is_folder, matching, resolved
 
 
 class Selection(NamedTuple):
@@ -41,7 +41,7 @@ def _meant(word: str) -> Selection:
     if is_folder(path):
         return _all_of(below(Path(path)), f"no specs in '{word}'")
     if not exists(path) and any(character in word for character in "*?["):
-        return _all_of(_matches(word), f"no file matches '{word}'")
+        return _all_of(matching(word), f"no file matches '{word}'")
     return Selection((word,), several=False)
 
 
@@ -49,11 +49,3 @@ def _all_of(paths: Sequence[Path], message: str) -> Selection:
     if not paths:
         raise usage_error(message, expected="at least one spec file")
     return Selection(tuple(map(str, paths)), several=True)
-
-
-def _matches(pattern: str) -> list[Path]:
-    """Return the files that a pattern matches; ``specs/**`` also matches folders."""
-    import glob  # noqa: PLC0415 - few commands need it
-
-    found = map(Path, glob.glob(pattern, recursive=True))  # noqa: PTH207 - also absolute patterns
-    return sorted((path for path in found if not path.is_dir()), key=natural)

@@ -21,7 +21,7 @@ def convolution(channels: str) -> str:
     return f'layers: [conv: {{channels: "{channels}", kernel: 1}}]\n'
 
 
-def joins(join: str, count: int = 700) -> str:
+def joins(join: str, count: int = 350) -> str:
     """Joins with as many branches as are allowed."""
     branches = ", ".join(["identity"] * 256)
     narrow = "  - conv: {channels: 1, kernel: 1}\n"
@@ -66,7 +66,7 @@ def nested_faults() -> str:
 
 def misspelled_name() -> str:
     """A misspelled name among tens of thousands of long ones, in a block that is used many times."""
-    names = "".join(f"  a_long_name_of_a_variable_{number:06}: 1\n" for number in range(30_000))
+    names = "".join(f"  a_long_name_of_a_variable_{number:06}: 1\n" for number in range(25_000))
     return f"{HEAD}vars:\n{names}" + uses(f"{{n: 1}}\n    {convolution('a_long_name_of_a_varable_7')}", 1900)
 
 

@@ -172,7 +172,7 @@ class TestReading:
             open_spec(tmp_path / "a.yaml")
 
     def test_an_infinite_file(self) -> None:
-        with pytest.raises(UsageError, match="is too large"):
+        with pytest.raises(UsageError, match=r"not a regular file .*received a device"):
             open_spec("/dev/zero")
 
     @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])

@@ -10,6 +10,7 @@ import pytest
 from cnncli.diagnostics import UsageError
 from cnncli.language.selection import select
 from tests.specs.support import SPECS
+from tests.steps import at_most
 
 
 @pytest.fixture
@@ -105,3 +106,31 @@ def test_links_to_folders_are_not_followed_but_broken_ones_are_seen(here: Path) 
     found = files("nets")
     assert "nets/broken.yaml" in found
     assert len(found) == 5
+
+
+def test_links_to_their_own_folder_do_not_multiply_what_a_pattern_matches(here: Path) -> None:
+    for name in ("a", "b"):
+        (here / "nets" / name).symlink_to(".")
+    every = ("nets/net9b.yaml", "nets/net10.yaml", "nets/sub/net2.yaml")
+    with at_most(20_000):
+        assert files("nets/**/*.yaml") == files("**/*.yaml") == files("**/**/*.yaml") == every
+        assert files("nets/**") == ("nets/net9.yml", *every[:2], "nets/notes.txt", every[2])
+    # One level is what a shell follows, too; the files are the same.
+    assert files("nets/*/*.yaml") == ("nets/a/net9b.yaml", "nets/a/net10.yaml", "nets/sub/net2.yaml")
+
+
+def test_patterns_match_what_a_shell_matches(here: Path) -> None:
+    assert files("nets/net?.*") == files("./nets/net?.*") == ("nets/net9.yml",)
+    assert files(f"{here}/nets/../nets/net?.*") == (f"{here}/nets/../nets/net9.yml",)
+    assert files("nets/net[0-9].yml") == ("nets/net9.yml",)
+    assert files("n*s/sub/net2.yaml") == files("*/s*/n*2.yaml") == ("nets/sub/net2.yaml",)
+    assert files("nets/.g*/*.yaml") == ("nets/.git/config.yaml",)
+
+
+@pytest.mark.parametrize("word", ["nets", "nets/**/*.yaml", "nets/*.yaml"])
+@pytest.mark.usefixtures("here")
+def test_files_that_are_looked_at_are_counted(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert files(word)
+    monkeypatch.setattr("cnncli.language.files.MAX_ENTRIES", 5)
+    with pytest.raises(UsageError, match=r"leads to too many files and folders .*at most 5"):
+        select([word])
