@@ -135,7 +135,7 @@ class _Matches:
                         yield current / each.name
 
     def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
-        """Return what is in a folder; nothing if it is no folder, or cannot be read."""
+        """Return what is in a folder; nothing if it is not a folder or cannot be read."""
         try:
             with os.scandir(folder) as entries:
                 found = list(entries)

@@ -145,7 +145,7 @@ class TestNamed:
 
 
 class TestStreams:
-    """In a process of its own: what waits would wait for ever."""
+    """In a process of its own: what waits does not end."""
 
     @staticmethod
     def check_refused(answer: Answer) -> None:

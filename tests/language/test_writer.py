@@ -31,7 +31,7 @@ def again(text: str, *overrides: str) -> str:
             "train: {lr: 1e-3, data: 'idx:a'}\nlayers: [{conv: {channels: 3, kernel: *d}, repeat: \"d[1]\"}]"
         ),
         "name: |\n  a\n  b\nlayers: [relu]",
-        f"name: {'long ' * 60}\nlayers: [relu]",
+        f"name: {'long ' * 39}\nlayers: [relu]",
         "heads: {a: [], b: {from: input}}\nlayers: [relu]",
     ],
 )
