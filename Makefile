@@ -7,7 +7,9 @@ CASES ?= 1000000
 
 BIN := $(VENV)/bin
 CNNCLI := $(BIN)/cnncli
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+# The package is built with what build-requirements.txt pins: pip would download the newest hatchling.
+INSTALL := $(PIP) --no-build-isolation -c constraints.txt
 INPUTS := pyproject.toml constraints.txt
 PYTEST := $(BIN)/pytest -n logical --dist worksteal
 # A file whose name begins with _ is a helper of the others.
@@ -32,12 +34,16 @@ $(VENV)/.created:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.train: $(VENV)/.created $(INPUTS)
+$(VENV)/.build: $(VENV)/.created build-requirements.txt
+	@$(PIP) --require-hashes --no-deps -r build-requirements.txt
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.build $(INPUTS)
 	@echo "Installing cnncli[train] into $(VENV); torch is large, the first time takes a while ..."
 	@$(INSTALL) -e '.[train]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.created $(INPUTS)
+$(VENV)/.dev: $(VENV)/.build $(INPUTS)
 	@echo "Installing cnncli[dev] into $(VENV); torch is large, the first time takes a while ..."
 	@$(INSTALL) -e '.[dev]'
 	@touch $(VENV)/.train $@

@@ -1,21 +1,30 @@
-"""The wheel is all that is needed: the specs are in it, and their names work from anywhere."""
+"""The wheel is all that is needed: the specs are in it, and their names work from anywhere.
+
+What a package index shows of it needs nothing beside it, and what builds it is pinned to the byte.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
+from email import message_from_string
+from email.message import Message
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
 
+from scripts.long_description import long_description
 from tests.specs.support import NAMES
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
+BUILD = "build-requirements.txt"
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +66,65 @@ def test_a_name_works_from_an_empty_folder(unpacked: Path, tmp_path: Path) -> No
     document = json.loads(done.stdout)
     assert document["spec"] == str(unpacked / "cnncli" / "specs" / "vgg" / "vgg16.yaml")
     assert document["totals"]["params"] == 138_357_544
+
+
+@pytest.fixture(scope="module")
+def metadata(unpacked: Path) -> Message:
+    (folder,) = unpacked.glob("*.dist-info")
+    return message_from_string((folder / "METADATA").read_text(encoding="utf-8"))
+
+
+def test_the_metadata_names_who_owns_it(metadata: Message, unpacked: Path) -> None:
+    assert metadata["Author"] == "The cnncli authors"
+    assert metadata["License-Expression"] == "Apache-2.0"
+    (text,) = unpacked.glob("*.dist-info/licenses/LICENSE")
+    license_text = text.read_text(encoding="utf-8")
+    assert "Copyright 2026 The cnncli authors" in license_text
+    assert "[yyyy]" not in license_text
+
+
+def test_the_description_needs_no_other_file(metadata: Message) -> None:
+    text = metadata.get_payload()
+    assert isinstance(text, str)
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert text.startswith("# cnncli\n")
+    assert re.findall(r"\]\((?!https?:)[^)]*\)", text) == []
+    assert "    $ cnncli inspect lenet5\n    lenet5: input 1x32x32\n" in text
+    assert re.search(r"^    total +61,706 +416,520", text, re.MULTILINE)
+    assert "What is counted is defined in docs/counting.md and" in " ".join(text.split())
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^#+ .*$", text, re.MULTILINE) == re.findall(r"^#+ .*$", readme, re.MULTILINE)
+
+
+def test_links_become_paths_and_addresses_stay() -> None:
+    text = "[a](a) [docs](docs/) [the page](docs/x.md) [out](https://a.b/c) [up](#top) `[1, 2](x)`"
+    assert long_description(text) == "a docs/ the page (docs/x.md) [out](https://a.b/c) [up](#top) `1, 2 (x)`"
+
+
+def pinned(name: str) -> list[str]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_what_builds_the_package_is_pinned_to_the_byte() -> None:
+    build = [re.fullmatch(r"(\S+==\S+)((?: --hash=sha256:[0-9a-f]{64})+)", line) for line in pinned(BUILD)]
+    assert all(build)
+    names = {found[1] for found in build if found is not None}
+    assert names <= set(pinned("constraints.txt"))
+    assert {name.partition("==")[0] for name in names} >= {"hatchling", "editables"}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"--require-hashes --no-deps -r {BUILD}" in makefile
+    assert makefile.count("-e '") == makefile.count("@$(INSTALL) -e '") == 2
+    assert "INSTALL := $(PIP) --no-build-isolation -c constraints.txt" in makefile
+
+
+def test_the_pins_are_all_that_the_build_needs() -> None:
+    names = {re.split(r"[=<>!~ ;\[]", line)[0].lower() for line in pinned(BUILD)}
+    todo, needed = ["hatchling", "editables"], set[str]()
+    while todo:
+        name = todo.pop().lower()
+        if name not in needed:
+            needed.add(name)
+            found = requires(name) or [] if name != "editables" else []
+            todo += [re.split(r"[=<>!~ ;\[(]", each)[0] for each in found if ";" not in each]
+    assert needed == names
