@@ -7,10 +7,7 @@ reported with the name of the file.
 
 from __future__ import annotations
 
-import logging
-import threading
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -152,60 +149,3 @@ def _array(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
     if "transparency" in image.info:
         image = image.convert("RGBA")  # Pillow warns when a palette's transparency is lost directly
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))
-
-
-class Remarks:
-    """What decoders warn about while images are read: kept, by thread, and never printed.
-
-    Warnings of other parts of the program go where they would go otherwise.
-    """
-
-    def __init__(self) -> None:
-        self._heard = threading.local()
-
-    @contextmanager
-    def of_this_thread(self) -> Iterator[list[str]]:
-        """Yield the list to which the remarks of this thread are added within the block."""
-        found: list[str] = []
-        self._heard.remarks = found
-        try:
-            yield found
-        finally:
-            del self._heard.remarks
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Keep the remarks of all threads within the block."""
-        handler, logger = _Handler(self._add), logging.getLogger("PIL")
-        with warnings.catch_warnings():
-            others = warnings.showwarning
-
-            def show(message: Warning | str, *rest: Any, **named: Any) -> None:
-                if not self._add(str(message)):
-                    others(message, *rest, **named)
-
-            warnings.filterwarnings("always", module=rf"PIL\b|{__name__}")
-            warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `opened` decides
-            warnings.showwarning = show
-            logger.addHandler(handler)
-            try:
-                yield
-            finally:
-                logger.removeHandler(handler)
-
-    def _add(self, remark: str) -> bool:
-        """Add a remark to the list of this thread, if it reads an image; return whether it does."""
-        remarks: list[str] | None = getattr(self._heard, "remarks", None)
-        if remarks is None:
-            return False
-        remarks.append(remark)
-        return True
-
-
-class _Handler(logging.Handler):
-    def __init__(self, add: Callable[[str], object]) -> None:
-        super().__init__(logging.WARNING)
-        self._add = add
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._add(record.getMessage())

@@ -14,18 +14,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, shortened, usage_error
+from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, shortened, usage_error
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_FILES_NAMED
 from cnncli.training.data.resize import conform, resize_images, resize_notes, resizing_memory
 from cnncli.training.data.room import Room, available_memory, ensure_memory
 from cnncli.training.data.sources.decoding import (
-    Remarks,
     decoded,
     decoding_memory,
     named,
     opened,
 )
+from cnncli.training.data.sources.remarks import Remarks
 
 _AHEAD: Final = 256
 """Images decoded before those in front of them are counted."""
@@ -97,7 +97,7 @@ class Pictures(NamedTuple):
                     progress(index + 1, len(self.paths))
         if faults:
             raise UsageError(_cut(faults))
-        notes = (*_notes(changes, len(self.paths)), *_warnings(warned))
+        notes = (*_notes(changes, len(self.paths)), *_warnings(warned, remarks.printed))
         if self.flat:
             flattened, note = conform(images, (math.prod(self.shape),), self.resize)
             return flattened, (*notes, *note)
@@ -112,7 +112,8 @@ class Pictures(NamedTuple):
                 opened(path) as image,
                 room.reserved(self._memory(image), f"decoding {image.width} x {image.height} pixels"),
             ):
-                pixels, changes = decoded(image)
+                with remarks.of_libtiff(image):
+                    pixels, changes = decoded(image)
                 image.close()
                 received = tuple(pixels.shape)
                 self._check_size(received)
@@ -151,7 +152,8 @@ def _shape_for_vector(first: Path, features: int) -> tuple[int, int, int]:
     with remarks.kept(), remarks.of_this_thread(), named(first), opened(first) as image:
         what = f"decoding {image.width} x {image.height} pixels"
         ensure_memory(decoding_memory(image), what)
-        channels, height, width = decoded(image).pixels.shape
+        with remarks.of_libtiff(image):
+            channels, height, width = decoded(image).pixels.shape
     if channels * height * width != features:
         raise usage_error(
             f"{first} has {channels * height * width} values, but the spec's input is a vector of {features}",
@@ -177,9 +179,14 @@ def _notes(changes: Counter[str], total: int) -> tuple[str, ...]:
     )
 
 
-def _warnings(warned: list[str]) -> tuple[str, ...]:
-    """Return a line about the images that decoders warned about, with the first warning."""
-    if not warned:
-        return ()
-    images = "1 image" if len(warned) == 1 else f"{len(warned)} images"
-    return (f"{images} may be damaged, as the decoder warned: {shortened(warned[0], 200)}",)
+def _warnings(warned: list[str], printed: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a line about the images that Pillow warned about, and one about what libtiff said of all."""
+    notes = []
+    if warned:
+        images = "1 image" if len(warned) == 1 else f"{len(warned)} images"
+        notes.append(f"{images} may be damaged, as the decoder warned: {shortened(warned[0], 200)}")
+    if printed:
+        notes.append(
+            f"libtiff reported {counted(len(printed), 'problem')}, the first: {shortened(printed[0], 200)}"
+        )
+    return tuple(notes)

@@ -21,6 +21,7 @@ from cnncli.limits import MAX_PICTURE_PIXELS
 from cnncli.training.data.sources import decoding, pictures
 from cnncli.training.data.sources.decoding import FORMATS
 from cnncli.training.data.sources.pictures import Pictures
+from cnncli.training.data.sources.remarks import Remarks
 
 ROOT = Path(__file__).parents[4]
 SMALL = Image.new("RGB", (4, 4), (200, 30, 90))
@@ -162,8 +163,35 @@ def test_what_pillow_logs_is_not_printed(tmp_path: Path, capfd: pytest.CaptureFi
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_libtiff_prints_is_counted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It writes to the descriptor itself, past sys.stderr."""
+    path = tmp_path / "a.tif"
+    SMALL.resize((40, 40)).save(path, compression="tiff_lzw")
+    content = path.read_bytes()
+    path.write_bytes(content[:8] + bytes([255] * 20) + content[28:])
+    Image.new("L", (4, 4)).save(tmp_path / "b.tif", compression="tiff_lzw")
+    with pytest.raises(UsageError):
+        read(path, tmp_path / "b.tif")
+    assert capfd.readouterr() == ("", "")
+    with Image.open(path) as image, pytest.raises(OSError, match="decoder error"):
+        image.load()
+    assert "code not yet in table" in capfd.readouterr().err  # it is printed otherwise
+
+
+def test_a_closed_standard_error_is_no_obstacle(tmp_path: Path) -> None:
+    SMALL.save(tmp_path / "a.tif", compression="tiff_lzw")
+    code = (
+        "import os, sys; from pathlib import Path; os.close(2); "
+        "from cnncli.training.data.sources.pictures import Pictures; "
+        "print(Pictures.prepare((Path(sys.argv[1]),), (3, 4, 4), 'stretch').read(None)[0].sum().item())"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.tif")]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+    assert done.stdout == f"{16 * (200 + 30 + 90)}\n"
+
+
 def test_warnings_of_other_threads_go_where_they_went() -> None:
-    remarks = decoding.Remarks()
+    remarks = Remarks()
     shown: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("always")

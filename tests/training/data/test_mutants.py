@@ -1,0 +1,72 @@
+"""Whatever is in a data file, the outcome is data or an error in words, and nothing is printed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from cnncli.diagnostics import CnncliError
+from cnncli.training.data.load import load
+from cnncli.training.data.sources import idx
+from cnncli.training.data.sources.pictures import Pictures
+from tests.training.data.mutants import archives, headers, idx_files, mutants, pictures
+
+
+class Kind(NamedTuple):
+    """A kind of data file: mutants of a seed, by name, and how such a file is read."""
+
+    mutants: Callable[[int, int], Iterator[tuple[str, bytes]]]
+    read: Callable[[Path], object]
+
+
+KINDS = {
+    "pictures": Kind(
+        lambda seed, count: mutants(pictures(), seed, count),
+        lambda path: Pictures.prepare((path,), (3, 5, 5), "stretch").read(None),
+    ),
+    "npz": Kind(
+        lambda seed, count: mutants(archives(), seed, count),
+        lambda path: load(f"npz:{path}", (1, 5, 4), "stretch"),
+    ),
+    "npz headers": Kind(headers, lambda path: load(f"npz:{path}", (1, 5, 4), "stretch")),
+    "idx": Kind(lambda seed, count: mutants(idx_files(), seed, count), lambda path: idx.read(path, "images")),
+}
+
+
+def outcome(read: Callable[[Path], object], path: Path, content: bytes) -> str:
+    """Return how reading a file ends; an error names the file, in words."""
+    path.write_bytes(content)
+    try:
+        read(path)
+    except CnncliError as error:
+        for each in error.diagnostics:
+            assert path.name in each.message, each
+            assert len(each.message) > len(str(path)) + 8, each
+        return "refused"
+    finally:
+        path.unlink()
+    return "read"
+
+
+def check(kind: str, folder: Path, seed: int, count: int, capfd: pytest.CaptureFixture[str]) -> None:
+    make, read = KINDS[kind]
+    found = Counter(outcome(read, folder / f"a{name}", content) for name, content in make(seed, count))
+    assert set(found) == {"read", "refused"}
+    assert min(found.values()) > count // 50
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_few(tmp_path: Path, capfd: pytest.CaptureFixture[str], kind: str) -> None:
+    check(kind, tmp_path, 0, 300, capfd)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(1, 21))
+@pytest.mark.parametrize("kind", KINDS)
+def test_many(tmp_path: Path, capfd: pytest.CaptureFixture[str], kind: str, seed: int) -> None:
+    check(kind, tmp_path, seed, 5_000, capfd)
