@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cnncli.diagnostics import counted, listing, usage_error
+from cnncli.training.data.room import ensure_memory
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -76,9 +77,14 @@ class Measured:
     held: tuple[int, ...] | None = None
 
     def as_dataset(self) -> Dataset | None:
-        """Return what a training on the same source uses; None if the source has parts of its own."""
+        """Return what a training on the same source uses; None if the source has parts of its own.
+
+        Raises:
+            UsageError: memory does not suffice for a copy of the images.
+        """
         if self.held is None:
             return None
+        ensure_memory(self.split.nbytes, f"{self.split.count:,} images in two parts")
         is_held = torch.zeros(self.split.count, dtype=torch.bool)
         is_held[list(self.held)] = True
         train, test = (

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import struct
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from cnncli.diagnostics import UsageError
 from cnncli.training.data import room
@@ -82,6 +87,48 @@ def test_of_a_shell(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert available_memory() == MACHINE
     monkeypatch.setattr(resource, "getrlimit", lambda _: (3000 * page, resource.RLIM_INFINITY))
     assert available_memory() == 2000 * page
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from cnncli.diagnostics import CnncliError
+from cnncli.training.data.load import load
+
+size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + 2**29, resource.RLIM_INFINITY))
+for source in sys.argv[1:]:
+    try:
+        load(source, (1, 32, 32), "stretch")
+    except CnncliError as error:
+        print(error)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the address space is that of Linux")
+def test_a_limit_of_the_shell_is_kept_by_every_source(tmp_path: Path) -> None:
+    for part, count in (("train", 2**20), ("t10k", 1)):
+        with (tmp_path / f"{part}-images-idx3-ubyte").open("wb") as file:
+            file.write(struct.pack(">4B3I", 0, 0, 8, 3, count, 32, 32))
+            file.truncate(16 + count * 2**10)  # a hole: it takes no room on the disk
+        labels = struct.pack(">4BI", 0, 0, 8, 1, count) + bytes(count)
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(labels)
+    zeros = np.zeros((2**18, 64, 64), dtype=np.bool_)
+    np.savez_compressed(tmp_path / "a.npz", x_train=zeros, y_train=[0], x_test=zeros[:1], y_test=[0])
+    for name in ("a", "b"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(2):
+            Image.new("1", (11_000, 11_000)).save(tmp_path / "pictures" / name / f"{number}.png")
+    sources = [f"idx:{tmp_path}", f"npz:{tmp_path / 'a.npz'}", f"folder:{tmp_path / 'pictures'}"]
+    command = [sys.executable, "-c", LIMITED, *sources]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3])
+    assert done.stderr == ""
+    idx, npz, *pictures = done.stdout.splitlines()
+    assert "1048576x32x32 bytes would take 1.0 GiB of memory" in idx
+    assert "unpacked, would take 1.0 GiB of memory" in npz
+    assert len(pictures) == 4
+    assert all("decoding 11000 x 11000 pixels would take " in line for line in pictures)
 
 
 def test_room_is_shared() -> None:
