@@ -178,7 +178,7 @@ def test_what_libtiff_prints_is_counted(tmp_path: Path, capfd: pytest.CaptureFix
     assert "code not yet in table" in capfd.readouterr().err  # it is printed otherwise
 
 
-def test_a_closed_standard_error_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_closed_standard_error_does_not_matter(tmp_path: Path) -> None:
     SMALL.save(tmp_path / "a.tif", compression="tiff_lzw")
     code = (
         "import os, sys; from pathlib import Path; os.close(2); "
