@@ -12,10 +12,13 @@ from tests.campaign.case import FORMAT, FORMATS, SPEC
 
 
 class Given(NamedTuple):
-    """What a command line may refer to: the variables of the spec, and the number of axes of its input."""
+    """What a command line may refer to."""
 
     names: list[str]
+    """The variables of the spec."""
     axes: int
+    symbols: bool
+    """Whether an input size may have symbols in this command."""
 
 
 Option: TypeAlias = Callable[[Random, Given], list[str]]
@@ -26,71 +29,19 @@ _VARS = re.compile(r"^vars:(.*(?:\n .*)*)", re.MULTILINE)
 _NAME = re.compile(r"(?<![\w.$])([A-Za-z_]\w{0,20})(?=: )")
 _INPUT = re.compile(r"^input: \[([^\]\n]*)\]", re.MULTILINE)
 _SIZES = (
-    *(
-        "1x28x28",
-        "3x32x32",
-        "3x224x224",
-        "1xHxW",
-        "3xHxW",
-        "3xHxH",
-        "3xHx224",
-        "CxHxW",
-        "8xL",
-        "1xDxHxW",
-        "16",
-        "N",
+    *words.listed("1x28x28 3x32x32 3x224x224 1xHxW 3xHxW 3xHxH 3xHx224 CxHxW 8xL 1xDxHxW 16 N 32x32 3x0x0"),
+    *words.listed(
+        "1x3x32x32 3x1x1 1xinxW -1x3x3 3x1000000000000x2 3x\uff11\uff12x4 x 3x 3XHXW 3x3.5x2 3x[H]xW"
     ),
-    *(
-        "32x32",
-        "1x3x32x32",
-        "3x0x0",
-        "3x1x1",
-        "1xinxW",
-        "-1x3x3",
-        "3x1000000000000x2",
-        "3x\uff11\uff12x4",
-        "x",
-        "",
-        "3x",
-        "3XHXW",
-    ),
-    *(
-        "3 x 32 x 32",
-        "3x3.5x2",
-        "1x" + "9" * 5000 + "x2",
-        "3x[H]xW",
-        "3xifxNone",
-        "3x32x32x32x32",
-        "HxHxH",
-        "3,32,32",
-    ),
+    *("3xifxNone", "HxHxH", "3x32x32x32x32", "3,32,32", "3 x 32 x 32", "", f"1x{'9' * 5000}x2"),
 )
 _AMOUNTS = (
-    "1M",
-    "2G",
-    "60k",
-    "8GiB",
-    "10MiB",
-    "0",
-    "-1",
-    "1e9",
-    "1e999",
-    "nan",
+    *words.listed("1M 2G 60k 8GiB 10MiB 0 -1 1e9 1e999 nan \uff11\uff12"),
     "",
-    "1" * 5000 + "!",
+    f"{'1' * 5000}!",
     "5 kB",
-    "\uff11\uff12",
 )
-_FIGURES = (
-    *("params", "macs", "memory") * 3,
-    "weights_size",
-    "depth",
-    "flops",
-    "layers",
-    "parms",
-    "",
-    "neurons",
-)
+_FIGURES = (*words.listed("params macs memory weights_size depth flops layers parms neurons"), "")
 
 
 def command_line(random: Random, text: str) -> tuple[str, ...]:
@@ -98,8 +49,9 @@ def command_line(random: Random, text: str) -> tuple[str, ...]:
     size = _INPUT.search(text)
     variables = _VARS.search(text)
     names = _NAME.findall(variables[1][:2000]) if variables else []
-    given = Given(names or ["width"], len(size[1].split(",")) if size else 3)
     command = random.choices((*WEIGHTS,), (*WEIGHTS.values(),))[0]
+    axes = len(size[1].split(",")) if size else 3
+    given = Given(names or ["width"], axes, command in ("inspect", "sizes", "memory"))
     line = [command, *SUBJECTS.get(command, _spec)(random, given)]
     for option, chance in OPTIONS[command].items():
         if random.random() < chance:
@@ -150,7 +102,7 @@ def _nothing(_: Random, __: Given) -> list[str]:
 
 
 def _vary(random: Random, given: Given) -> list[str]:
-    chosen = random.choices(given.names, k=random.choice((1, 1, 1, 2)))
+    chosen = random.choices(given.names, k=random.choice((1, 1, 1, 1, 2)))
     return [SPEC, *(word for name in chosen for word in ("--vary", name))]
 
 
@@ -190,34 +142,25 @@ def _symbolic(random: Random, given: Given) -> list[str]:
 
 
 def _limit(random: Random, _: Given) -> list[str]:
-    return ["--limit", f"{random.choice(_FIGURES)}={random.choice(_AMOUNTS)}"]
+    usual = random.choice(("params=1M", "params=60k", "macs=2G", "macs=100k", "memory=8GiB", "memory=10MiB"))
+    odd = f"{random.choice(_FIGURES)}={random.choice(_AMOUNTS)}"
+    return ["--limit", usual if random.random() < 0.8 else odd]
 
 
 _COUNT = (
-    *("1", "2", "3", "8", "32") * 3,
-    "1",
-    "2",
-    "3",
-    "7",
-    "64",
-    "525",
-    "100000",
-    "0",
-    "-1",
-    "1.5",
-    "x",
-    "9" * 4400,
-    str(2**63),
-    "1e3",
+    *words.listed("1 2 3 8 32") * 5,
+    *words.listed("7 64 525 100000 0 -1 1.5 x 1e3"),
+    *("9" * 4400, str(2**63)),
 )
 
 
 def _input(random: Random, given: Given) -> list[str]:
     """An input size, mostly with as many axes as the spec's."""
-    if random.random() < 0.4:
+    if random.random() < 0.15:
         return ["--input", random.choice(_SIZES)]
-    numbers = random.choice((("1", "3", "8"), ("16", "32", "33", "224"), ("H", "W", "L", "32", "H")))
-    channels = random.choice(("1", "3", "3", "8", "C"))
+    unknown = ("H", "W", "L", "32", "H") if given.symbols else ("64",)
+    numbers = random.choice((("8", "9", "16"), ("16", "32", "33", "224"), unknown))
+    channels = random.choice(("1", "3", "3", "8"))
     return ["--input", "x".join([channels, *random.choices(numbers, k=max(given.axes - 1, 0))])]
 
 

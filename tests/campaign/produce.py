@@ -22,7 +22,7 @@ layers:
   - linear: classes
 """
 ROW: Final = 500
-ROWS: Final = 25
+ROWS: Final = 50
 """Rows of cases; the last row in each of these groups computes with torch."""
 
 BUDGET: Final = "params: 1M\nmacs: 60k\nweights_size: 512 KiB\ndepth: 9\n"

@@ -1,0 +1,80 @@
+"""A short campaign, and the commands as they are run for the documents."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.campaign import page, sandbox
+from tests.campaign.case import FORMATS
+from tests.campaign.commands import OPTIONS
+from tests.campaign.judge import ANSWERED, REFUSED
+from tests.campaign.pool import run_chunks, runner
+from tests.campaign.produce import ROW, ROWS, Material, is_trained
+from tests.campaign.sandbox import Limits
+from tests.campaign.seeds import ROOT, seeds
+from tests.campaign.tally import STATE, Tally
+from tests.campaign.trained import base
+from tests.campaign.worker import Chunk
+
+
+@pytest.mark.slow
+def test_two_thousand_cases(tmp_path: Path) -> None:
+    words = ("--cases", "2000", "--jobs", "1", "--seed", "2", "--folder", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.campaign", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No case was faulty." in done.stdout
+    state = json.loads((tmp_path / STATE).read_text(encoding="utf-8"))
+    assert state["cases"] == 2000
+    assert len(state["corpus"]) > 100
+    outcomes = state["outcomes"]
+    assert {command for command, _, _, _ in outcomes} >= {*OPTIONS} - {"specs"}
+    assert {form for _, form, _, _ in outcomes} == {*FORMATS}
+    for outcome in (ANSWERED, REFUSED):
+        assert sum(count for *_, what, count in outcomes if what == outcome) > 300
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_cases_with_torch(tmp_path: Path) -> None:
+    program = sandbox.cnncli()
+    material = Material(2, (), base(tmp_path / "base", program))
+    start = (ROWS - 1) * ROW
+    assert is_trained(start, material)
+    reports = [*run_chunks([Chunk(start, start + 60, material)], 1, tmp_path, runner(program, Limits()))]
+    assert [report for report in reports if report.faults] == []
+    assert {report.command for report in reports} == {"inspect", "probe", "train", "evaluate"}
+    assert sum(report.outcome == ANSWERED for report in reports) > 10
+
+
+def test_there_are_many_seeds() -> None:
+    assert len(seeds()) > 100
+
+
+def test_the_page_gets_the_tables_of_a_campaign(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n", encoding="utf-8")
+    tally = Tally(1)
+    tally.outcomes["check", "json", ANSWERED] = 3
+    tally.slowest["check"] = (0.25, 2)
+    page.write(path, tally)
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("before\n<!--")
+    assert text.endswith("-->\nafter\n")
+    assert "old" not in text
+    assert "| `check` | 3 |" in text
+
+
+def test_the_page_has_a_place_for_them() -> None:
+    text = (ROOT / "docs" / "robustness.md").read_text(encoding="utf-8")
+    assert text.index(page.BEGIN) < text.index(page.END)
