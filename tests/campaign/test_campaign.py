@@ -23,8 +23,8 @@ from tests.campaign.worker import Chunk
 
 
 @pytest.mark.slow
-def test_two_thousand_cases(tmp_path: Path) -> None:
-    words = ("--cases", "2000", "--jobs", "1", "--seed", "2", "--folder", str(tmp_path))
+def test_a_thousand_cases(tmp_path: Path) -> None:
+    words = ("--cases", "1000", "--jobs", "1", "--seed", "2", "--folder", str(tmp_path))
     done = subprocess.run(
         [sys.executable, "-m", "tests.campaign", *words],
         cwd=ROOT,
@@ -35,13 +35,13 @@ def test_two_thousand_cases(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "No case was faulty." in done.stdout
     state = json.loads((tmp_path / STATE).read_text(encoding="utf-8"))
-    assert state["cases"] == 2000
+    assert state["cases"] == 1000
     assert len(state["corpus"]) > 100
     outcomes = state["outcomes"]
     assert {command for command, _, _, _ in outcomes} >= {*OPTIONS} - {"specs"}
     assert {form for _, form, _, _ in outcomes} == {*FORMATS}
     for outcome in (ANSWERED, REFUSED):
-        assert sum(count for *_, what, count in outcomes if what == outcome) > 300
+        assert sum(count for *_, what, count in outcomes if what == outcome) > 150
 
 
 @pytest.mark.slow
@@ -51,10 +51,10 @@ def test_cases_with_torch(tmp_path: Path) -> None:
     material = Material(2, (), base(tmp_path / "base", program))
     start = (ROWS - 1) * ROW
     assert is_trained(start, material)
-    reports = [*run_chunks([Chunk(start, start + 60, material)], 1, tmp_path, runner(program, Limits()))]
+    reports = [*run_chunks([Chunk(start, start + 40, material)], 1, tmp_path, runner(program, Limits()))]
     assert [report for report in reports if report.faults] == []
     assert {report.command for report in reports} == {"inspect", "probe", "train", "evaluate"}
-    assert sum(report.outcome == ANSWERED for report in reports) > 10
+    assert sum(report.outcome == ANSWERED for report in reports) > 7
 
 
 def test_there_are_many_seeds() -> None:
