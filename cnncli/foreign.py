@@ -146,9 +146,9 @@ extends: base inherits inherit parent include
 train: training fit hyper
 budget: limits limit
 blocks: templates macros modules
-from: bottom inbound reads
+from: bottom inbound reads inputs
 repeat: times copies repeats
-name: id top
+name: id
 params: parameters nparams numparams numparameters
 macs: mac madds multadds macc muladds
 flops: flop operations ops

@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 from yaml.reader import Reader
 
-from cnncli.diagnostics import Diagnostic, Faults, Location, Related, Source, SpecError, lines_of
+from cnncli.diagnostics import Diagnostic, Faults, Location, Related, Source, SpecError, lines_of, shortened
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 from cnncli.limits import MAX_FILE_BYTES, MAX_FILE_DEPTH, MAX_FILE_VALUES
 
@@ -134,7 +134,8 @@ class _Builder:
             raise _error("alias", message, self._at(event), "an anchor on a value that ends before its alias")
         self._count(value.size, self._at(event))
         if self._is_among_layers() and _has_mapping(value):
-            message = f"'*{name}' makes new layers with weights of their own, as '&{name}' does"
+            shown = shortened(name)
+            message = f"'*{shown}' makes new layers with weights of their own, as '&{shown}' does"
             self._faults.note(Diagnostic("alias", message, self._at(event), level="note"))
         self._put(value)
 

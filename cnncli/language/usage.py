@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from cnncli.diagnostics import Diagnostic, Faults, did_you_mean
+from cnncli.diagnostics import Diagnostic, Faults, did_you_mean, shortened
 from cnncli.language.scope import INTERPOLATION
 from cnncli.language.tree import Entries, Items, Scalar, Value
 
@@ -32,7 +32,7 @@ def check_new_variables(base: Entries, own: Entries, merged: Entries, faults: Fa
     before: Collection[str] = known if isinstance(known, Entries) else ()
     new = [name for name in written if name not in before]
     for name in unread(new, merged):
-        message = f"'{name}' is not a variable of the base, and nothing uses it"
+        message = f"'{shortened(name)}' is not a variable of the base, and nothing uses it"
         hint = did_you_mean(name, before, "variables of the base")
         where = written.keys_at[name].location
         faults.add(Diagnostic("unused-variable", message, where, "a variable of the base", hint=hint))
@@ -43,7 +43,7 @@ def note_unread(names: Iterable[str], entries: Entries, faults: Faults) -> None:
     variables = entries.get("vars")
     assert isinstance(variables, Entries)
     for name in unread(names, entries):
-        message = f"nothing uses the variable '{name}'"
+        message = f"nothing uses the variable '{shortened(name)}'"
         where = variables.keys_at[name].location
         faults.note(Diagnostic("unused-variable", message, where, level="warning"))
 

@@ -76,6 +76,14 @@ def test_a_faulty_spec_has_no_such_warning() -> None:
     assert [each.level for each in caught.value.diagnostics] == ["error"]
 
 
+def test_a_long_name_is_cut() -> None:
+    name = "a" * 900
+    (found,) = graph(f"input: [3]\nvars: {{{name}: 1}}\nlayers: [relu]").notes
+    assert len(found.message) < 200
+    (found,) = graph(f"layers: [&{name} {{conv: {{channels: 3, kernel: 1}}}}, *{name}]").notes
+    assert len(found.message) < 250
+
+
 def test_a_symbolic_variable() -> None:
     text = "input: [3]\nvars: {a: 1, b: 2}\nlayers: [linear: b]"
     for unknown in ("a", "b"):
