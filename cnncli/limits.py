@@ -60,6 +60,9 @@ MAX_ENTRIES: Final = 500_000
 MAX_SIZE: Final = 10**12
 """A size along an axis, and whole numbers without a limit of their own."""
 
+MAX_SCALE_PARTS: Final = 64
+"""Largest denominator of a factor of `upsample`: a power of 2, so that torch's floor(n * scale) is exact."""
+
 MAX_AXES: Final = 3
 """Spatial axes of a map."""
 

@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from cnncli.diagnostics import ShapeError
 from cnncli.graph import open_text
-from cnncli.language.readers import Choice, Count, Flag, Number, PerAxis, PerAxisOrNull, Reader, Sizes, Whole
+from cnncli.language.readers import (
+    Choice,
+    Count,
+    EachAxis,
+    Flag,
+    Number,
+    PerAxis,
+    PerAxisOrNull,
+    Reader,
+    Sizes,
+    Whole,
+)
 from cnncli.layers import KINDS, Kind
 from cnncli.layers.geometry.padding import Edges, PaddingReader
 from cnncli.layers.table import TableReader
@@ -80,6 +91,11 @@ def draw_per_axis(draw: Draw, minimum: int, rank: int) -> Any:
     return draw(st.one_of(size, st.lists(size, min_size=max(rank, 1), max_size=max(rank, 1))))
 
 
+def draw_factors(draw: Draw, rank: int) -> Any:
+    factor = st.sampled_from((0.5, 1, 1.25, 1.5, 2, 3))
+    return draw(st.one_of(factor, st.lists(factor, min_size=max(rank, 1), max_size=max(rank, 1))))
+
+
 def draw_sizes(draw: Draw, rank: int) -> Any:
     sizes = st.lists(st.sampled_from((None, 1, 2, 3)), min_size=max(rank, 1), max_size=max(rank, 1))
     return draw(st.one_of(st.integers(1, 3), sizes.filter(any)))
@@ -115,6 +131,7 @@ DRAW: Mapping[type[Reader[Any]], Callable[[Draw, Any, int], Any]] = {
     Whole: lambda draw, reader, _: draw(st.sampled_from([n for n in (1, 2, 3, 4, 6) if n >= reader.minimum])),
     Count: lambda draw, *_: draw(st.sampled_from((1, 2, 3, 4, 6))),
     PerAxisOrNull: lambda draw, _, rank: draw_sizes(draw, rank),
+    EachAxis: lambda draw, _, rank: draw_factors(draw, rank),
     PerAxis: lambda draw, reader, rank: draw_per_axis(draw, reader.item.minimum, rank),
     Number: draw_number,
     Flag: lambda draw, *_: draw(st.booleans()),
@@ -138,6 +155,10 @@ def draw_case(draw: Draw, name: str) -> Case:
         for key, argument in kind.arguments.items()
         if argument.required or draw(st.booleans())
     }
+    if name == "upsample":
+        given_arguments.setdefault(*draw(st.sampled_from((("scale", 1.5), ("size", 4)))))
+        if len(given_arguments.keys() & {"scale", "size"}) > 1:
+            del given_arguments[draw(st.sampled_from(("scale", "size")))]
     if "table" in given_arguments:
         given_arguments["channels"] = len(given_arguments["table"])
     channels = st.sampled_from((1, 2, 3, 4, 6, 9, 12))

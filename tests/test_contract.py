@@ -351,7 +351,9 @@ def support(output: Tensor, first: Tensor, axis: int) -> tuple[int, int] | None:
     """Return the first and last position along an axis where the gradient is not zero; None if it is zero."""
     gradient = gradient_of(output, first)
     others = [each for each in range(gradient.ndim) if each != axis]
-    positions = gradient.abs().amax(others).nonzero().flatten().tolist()
+    largest = gradient.abs().amax(others)
+    # Weights of 0 are sometimes rounded to 1e-16.
+    positions = (largest > 1e-12 * largest.max()).nonzero().flatten().tolist()
     return (positions[0], positions[-1]) if positions else None
 
 

@@ -17,7 +17,7 @@ from cnncli.diagnostics import (
 from cnncli.language.expressions import Result
 from cnncli.language.scope import FALSE_WORDS, TRUE_WORDS, Argument, compute, interpolate, number
 from cnncli.language.tree import Entries, Items, Scalar, describe
-from cnncli.limits import MAX_AXES, MAX_LINE, MAX_SIZE
+from cnncli.limits import MAX_AXES, MAX_LINE, MAX_SCALE_PARTS, MAX_SIZE
 
 T = TypeVar("T")
 
@@ -191,14 +191,14 @@ class Choice(Reader[str]):
         return word
 
 
-class PerAxis(Reader["int | tuple[int, ...]"]):
-    """A whole number for all spatial axes, or a list with one for each."""
+class EachAxis(Reader["T | tuple[T, ...]"], Generic[T]):
+    """One value for all spatial axes, or a list with one for each."""
 
-    def __init__(self, minimum: int = 1) -> None:
-        self.item = Whole(minimum)
+    def __init__(self, item: Computed[T]) -> None:
+        self.item = item
         self.expected = f"{self.item.expected}, or a list with one for each axis"
 
-    def read(self, argument: Argument) -> int | tuple[int, ...]:
+    def read(self, argument: Argument) -> T | tuple[T, ...]:
         value = argument.value
         if isinstance(value, Scalar) and (_may_be_expression(value) and not value.is_null):
             result = compute(argument)
@@ -210,17 +210,39 @@ class PerAxis(Reader["int | tuple[int, ...]"]):
             return self._several(argument, [(part, compute(part)) for part in parts])
         raise self.wrong(argument)
 
-    def _one(self, argument: Argument, result: Result) -> int:
+    def _one(self, argument: Argument, result: Result) -> T:
         try:
             return self.item.check(argument, result)
         except SpecError as error:
             hint = error.diagnostics[0].hint
             raise self.refused(argument, result, hint) from None
 
-    def _several(self, whole: Argument, parts: list[tuple[Argument, Result]]) -> tuple[int, ...]:
+    def _several(self, whole: Argument, parts: list[tuple[Argument, Result]]) -> tuple[T, ...]:
         if not 1 <= len(parts) <= MAX_AXES:
             raise self.wrong(whole)
         return tuple(self.item.check(argument, result) for argument, result in parts)
+
+
+class PerAxis(EachAxis[int]):
+    """A whole number for all spatial axes, or a list with one for each."""
+
+    def __init__(self, minimum: int = 1) -> None:
+        super().__init__(Whole(minimum))
+        self.minimum = minimum
+
+
+class Factor(Computed["int | float"]):
+    """A factor above 0 that binary numbers hold exactly: whole, or with a small power of 2 as denominator."""
+
+    expected = f"a whole number, or a multiple of 1/{MAX_SCALE_PARTS} such as 0.5 or 1.25"
+
+    def check(self, argument: Argument, result: Result | None) -> int | float:
+        if isinstance(result, bool) or not isinstance(result, int | float) or not 0 < result <= MAX_SIZE:
+            raise self.refused(argument, result)
+        numerator, denominator = result.as_integer_ratio()
+        if denominator > MAX_SCALE_PARTS:
+            raise self.refused(argument, result, "'size' sets the size of the output instead")
+        return numerator if denominator == 1 else result
 
 
 class PerAxisOrNull(Reader["int | tuple[int | None, ...]"]):

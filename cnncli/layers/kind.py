@@ -27,7 +27,7 @@ Tensors: TypeAlias = Mapping[str, Shape]
 NONE: Tensors = {}
 
 X = TypeVar("X")
-N = TypeVar("N", bound=int | None)
+N = TypeVar("N", bound=float | None)
 
 
 class Require(NamedTuple):
@@ -273,9 +273,9 @@ def is_point(sizes: tuple[Dim, ...]) -> bool:
     return not any(known(n > 1) for n in sizes) and all(same(n, 1) for n in sizes)
 
 
-def along(value: int | tuple[N, ...], rank: int) -> tuple[N | int, ...]:
+def along(value: N | tuple[N, ...], rank: int) -> tuple[N, ...]:
     """Return one number for each axis, from one for all axes or one for each."""
-    return (value,) * rank if isinstance(value, int) else value
+    return value if isinstance(value, tuple) else (value,) * rank
 
 
 def is_map(input_shape: Shape, kind: str, hint: str = "") -> Require:
@@ -290,7 +290,7 @@ def is_map(input_shape: Shape, kind: str, hint: str = "") -> Require:
 
 
 def axes_match(
-    input_shape: Shape, kind: str, **arguments: int | tuple[int | None, ...] | None
+    input_shape: Shape, kind: str, **arguments: float | tuple[int | float | None, ...] | None
 ) -> Iterator[Require]:
     """Yield the requirements that lists with one number for each axis have the right length."""
     rank = len(input_shape) - 1

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from cnncli.algebra import Dim, ceil_div, product, same
 from cnncli.language.fields import arg, same_arg
-from cnncli.language.readers import Choice, Count, Number, PerAxis, Sizes, Whole
+from cnncli.language.readers import Choice, Count, EachAxis, Factor, Number, PerAxis, Sizes, Whole
 from cnncli.layers.conv import mirrored_pads_fit
 from cnncli.layers.geometry.padding import MODES, Edges, Padding
 from cnncli.layers.geometry.sliding import axis_name
-from cnncli.layers.geometry.window import POINT, AnyWindow, TransposedWindow, Window, placements
+from cnncli.layers.geometry.window import POINT, AnyWindow, Resampled, TransposedWindow, Window, placements
 from cnncli.layers.kind import (
     NONE,
     SCRAMBLED,
@@ -115,9 +115,19 @@ class Reshape(View):
 
 @layer("upsample")
 class Upsample(Weightless):
-    """Enlarges a map by an integer factor, by repetition or by (bi)linear interpolation between centers."""
+    """Enlarges or shrinks a map by a factor or to a size, by (bi)linear interpolation or repetition.
 
-    scale: int | tuple[int, ...] = arg(PerAxis(), "the factor along each axis", main=True)
+    By a factor s there are floor(n s) outputs; output i lies at (i + 1/2)/s - 1/2 between the centers of the
+    inputs. To a size o, n/o takes the place of 1/s. ``nearest`` takes the nearest input, of two equally near
+    ones the second, as ``nearest-exact`` of PyTorch does.
+    """
+
+    scale: int | float | tuple[int | float, ...] | None = arg(
+        EachAxis(Factor()), "the factor along each axis", main=True, default=None
+    )
+    size: int | tuple[int, ...] | None = arg(
+        PerAxis(), "the output size along each axis, instead of a factor", default=None
+    )
     mode: str = arg(Choice("nearest", "bilinear"), "how values in between are computed", default="nearest")
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -125,11 +135,41 @@ class Upsample(Weightless):
         Example("{scale: [2, 3], mode: bilinear}", ((4, 5, 3),)),
         Example("{scale: 3, mode: bilinear}", ((4, 6),)),
         Example("2", ((2, 3, 4, 2),)),
+        Example("1.5", ((2, 5, 4),)),
+        Example("{scale: [0.5, 1.25], mode: bilinear}", ((2, 5, 8),)),
+        Example("0.5", ((2, 3, 4, 2),)),
+        Example("{size: [7, 3]}", ((2, 5, 4),)),
+        Example("{size: 6, mode: bilinear}", ((2, 4, 9),)),
+        Example("{size: 5, mode: bilinear}", ((3, 7),)),
     )
 
     def check(self, input_shape: Shape) -> Iterator[Require]:
         yield is_map(input_shape, "upsample")
-        yield from axes_match(input_shape, "upsample", scale=self.scale)
+        message = "'upsample' has either a factor or a size"
+        received = "neither" if self.scale is None else "both"
+        one = (self.scale is None) != (self.size is None)
+        yield Require(one, message, "'scale' or 'size'", received)
+        yield from axes_match(input_shape, "upsample", scale=self.scale, size=self.size)
+        rank = len(input_shape) - 1
+        for axis, (window, n) in enumerate(zip(self.windows(input_shape), input_shape[1:], strict=True)):
+            yield Require(
+                window.fits(n),
+                "'upsample' leaves no output",
+                f"at least 1 position of output along {axis_name(axis, rank)}",
+                f"{n} of input",
+                argument="scale",
+            )
+            if isinstance(window, Resampled) and self.mode == "bilinear" and window.up > window.down > 0:
+                # torch would copy the map, without moving its positions as the factor requires.
+                least = ceil_div(window.down, window.up - window.down)
+                yield Require(
+                    window.placements(n) > n,
+                    "the input is too small for this factor of 'upsample': it would remain as it is",
+                    f"at least {least} along {axis_name(axis, rank)}",
+                    str(n),
+                    "'size' sets the size of the output instead",
+                    "scale",
+                )
 
     def output(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *placements(self.windows(input_shape), input_shape[1:]))
@@ -139,10 +179,16 @@ class Upsample(Weightless):
         each = 2 ** len(input_shape) - 1 if self.mode == "bilinear" else 0
         return each * product(output_shape)
 
-    def windows(self, input_shape: Shape) -> tuple[TransposedWindow, ...]:
-        return tuple(self._window(scale) for scale in along(self.scale, len(input_shape) - 1))
+    def windows(self, input_shape: Shape) -> tuple[TransposedWindow | Resampled, ...]:
+        rank = len(input_shape) - 1
+        if self.scale is None:
+            sizes = along(1 if self.size is None else self.size, rank)
+            return tuple(Resampled(size, 0, self.mode == "bilinear") for size in sizes)
+        return tuple(map(self._window, along(self.scale, rank)))
 
-    def _window(self, scale: int) -> TransposedWindow:
+    def _window(self, scale: float) -> TransposedWindow | Resampled:
+        if isinstance(scale, float):
+            return Resampled(*scale.as_integer_ratio(), self.mode == "bilinear")
         if self.mode == "nearest":
             return TransposedWindow(scale, scale)
         # Linear interpolation by s is a transposed convolution with a triangular kernel of size 2s - s%2.

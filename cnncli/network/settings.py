@@ -152,6 +152,10 @@ def _layernorm(layer: norm.LayerNorm, input_shape: Sizes, module: Any) -> Iterat
 
 
 def _upsample(layer: Upsample, input_shape: Sizes, module: Any) -> Iterator[Setting]:
+    rank = len(input_shape) - 1
+    scale = None if layer.scale is None else [float(each) for each in along(layer.scale, rank)]
+    yield Setting("scale", scale, module.scale)
+    yield Setting("size", None if layer.size is None else [*along(layer.size, rank)], module.size)
     yield Setting("mode", layer.mode, "nearest" if "nearest" in module.mode else "bilinear")
 
 

@@ -63,15 +63,16 @@ def reshape(layer: Reshape, input_shape: Sizes) -> nn.Module:
 
 
 class Resized(nn.Module):
-    """Interpolation by a factor along each axis."""
+    """Interpolation by a factor along each axis, or to a size."""
 
-    def __init__(self, scale: Sizes, mode: str) -> None:
+    def __init__(self, scale: Sequence[float] | None, size: Sizes | None, mode: str) -> None:
         super().__init__()
-        self.scale = [float(each) for each in scale]
+        self.scale: list[float] | None = None if scale is None else [*scale]
+        self.size: list[int] | None = None if size is None else [*size]
         self.mode = mode
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.interpolate(x, scale_factor=self.scale, mode=self.mode)
+        return functional.interpolate(x, size=self.size, scale_factor=self.scale, mode=self.mode)
 
 
 @builder(Upsample)
@@ -81,7 +82,9 @@ def upsample(layer: Upsample, input_shape: Sizes) -> nn.Module:
     Repetition uses ``nearest-exact``, because ``nearest`` picks a wrong neighbor for factors such as 49.
     """
     mode = "nearest-exact" if layer.mode == "nearest" else by_rank(_LINEAR, input_shape)
-    return Resized(along(layer.scale, len(input_shape) - 1), mode)
+    rank = len(input_shape) - 1
+    scale = None if layer.scale is None else [float(each) for each in along(layer.scale, rank)]
+    return Resized(scale, None if layer.size is None else along(layer.size, rank), mode)
 
 
 @builder(PixelShuffle)

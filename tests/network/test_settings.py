@@ -11,7 +11,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnncli.language.readers import Choice, Count, Flag, Number, PerAxis, PerAxisOrNull, Sizes, Whole
+from cnncli.language.readers import (
+    Choice,
+    Count,
+    EachAxis,
+    Factor,
+    Flag,
+    Number,
+    PerAxis,
+    PerAxisOrNull,
+    Sizes,
+    Whole,
+)
 from cnncli.layers import KINDS, Kind
 from cnncli.layers.geometry.padding import Edges, Padding, PaddingReader
 from cnncli.layers.table import TableReader
@@ -37,12 +48,14 @@ def others(reader: Any, value: Any, rank: int) -> Iterator[Any]:
         yield from (Padding(amounts=((0, 1), (1, 0))[:rank]), Padding("same"), Padding(amounts=((1, 1),)))
     elif isinstance(reader, TableReader):
         yield tuple(tuple(channel ^ 1 for channel in row) for row in value or ((0,), (1,), (0,)))
+    elif isinstance(reader, EachAxis) and isinstance(reader.item, Factor):
+        yield from (each for each in (2, 3, 1.5, 1.25) if each != value)
     elif isinstance(reader, PerAxisOrNull):
         yield from (1, 2, 3)
     elif isinstance(reader, Sizes):
         yield tuple(reversed(value))
     else:
-        assert isinstance(reader, Whole | Count | PerAxis), reader
+        assert isinstance(reader, Whole | Count | EachAxis), reader
         pairs = ((1, 2), (2, 1)) if isinstance(reader, PerAxis) else ()
         yield from (each for each in (1, 2, 3, 4, *pairs) if each != value)
 

@@ -14,7 +14,7 @@ from cnncli.algebra import whole
 from cnncli.analysis.costs.figures import computes_weighted_sums
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
-from cnncli.layers.geometry.window import AdaptiveWindow, AnyWindow, Spread
+from cnncli.layers.geometry.window import AdaptiveWindow, AnyWindow, Resampled, Spread
 
 _LEFT_OUT: Final = frozenset({"activation", "regularization"})
 """Families of kinds that no stage contains."""
@@ -105,6 +105,8 @@ def _passes_on(node: Node) -> bool:
 def _changes_resolution(node: Node) -> bool:
     """Return whether a node has a stride or resizes; losing a border does not count as a change."""
     return any(
-        window.size != n if isinstance(window, AdaptiveWindow | Spread) else window.stride > 1
+        window.placements(n) != n
+        if isinstance(window, AdaptiveWindow | Spread | Resampled)
+        else window.stride > 1
         for window, n in axes(node)
     )

@@ -311,7 +311,67 @@ class Spread(NamedTuple):
         return True
 
 
-AnyWindow: TypeAlias = Window | TransposedWindow | AdaptiveWindow | Spread
+class Resampled(NamedTuple):
+    """Interpolation between centers: output i lies at (i + 1/2) q/p - 1/2, where p outputs replace q inputs.
+
+    It reads the nearest input, of two equally near ones the second; with ``linear`` the two around it. If
+    ``down`` is 0, ``up`` is the size of the output, and the ratio follows from the size of the input.
+
+    >>> half, twice = Resampled(1, 2, linear=False), Resampled(3, 2, linear=True)
+    >>> half.placements(7), [half.reach(i, 7) for i in range(3)]
+    (3, [(1, 1), (3, 3), (5, 5)])
+    >>> twice.placements(3), [twice.reach(i, 3) for i in range(4)]
+    (4, [(0, 0), (0, 1), (1, 2), (1, 2)])
+    """
+
+    up: int
+    down: int
+    linear: bool
+
+    def ratio(self, n: int) -> tuple[int, int]:
+        """Return p and q in lowest terms."""
+        p, q = self.up, self.down or n
+        return p // gcd(p, q), q // gcd(p, q)
+
+    def placements(self, n: Dim) -> Dim:
+        """Return the output size: floor(n p / q), or the one that is given."""
+        return n * self.up // self.down if self.down else self.up
+
+    def fits(self, n: Dim) -> bool | Condition:
+        """Return whether any output is left."""
+        return self.placements(n) >= 1
+
+    def reads(self, position: int, n: int) -> range:
+        """Return the nearest input, or the two around the output's place unless it is that of an input."""
+        p, q = self.ratio(n)
+        if not self.linear:
+            nearest = (2 * position + 1) * q // (2 * p)
+            return range(nearest, nearest + 1)
+        first, rest = divmod((2 * position + 1) * q - p, 2 * p)
+        return range(first, first + 1 + (rest > 0))
+
+    def reach(self, position: int, n: int) -> Reach:
+        """Return the first and last of the n inputs that an output reads."""
+        return _reach(self.reads(position, n), n)
+
+    def cycle(self, n: int) -> Cycle:
+        """Return the cycle: p outputs further on, everything is read q inputs further on."""
+        return Cycle(*self.ratio(n))
+
+    def within(self, stretch: range, n: int) -> range:
+        """Return the outputs that read nothing outside a stretch of the input."""
+        p, q = self.ratio(n)
+        if not self.linear:
+            return range(*(ceil_div(2 * p * end - q, 2 * q) for end in (stretch.start, stretch.stop)))
+        first = ceil_div(2 * p * stretch.start + p - q, 2 * q)
+        return range(first, (2 * p * (stretch.stop - 1) + p - q) // (2 * q) + 1)
+
+    def even(self, n: int) -> bool:
+        """Return whether phases depend on the ratio only, or the ratio to a given size is whole."""
+        return bool(self.down) or 1 in self.ratio(n)
+
+
+AnyWindow: TypeAlias = Window | TransposedWindow | AdaptiveWindow | Spread | Resampled
 
 POINT = Window(kernel=1)
 """Every output position reads the input position with the same number."""

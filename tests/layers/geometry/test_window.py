@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from cnncli.algebra import Dim, evaluate, symbol
-from cnncli.layers.geometry.window import AdaptiveWindow, AnyWindow, Spread, TransposedWindow, Window
+from cnncli.layers.geometry.window import (
+    AdaptiveWindow,
+    AnyWindow,
+    Resampled,
+    Spread,
+    TransposedWindow,
+    Window,
+)
 
 small = st.integers(1, 7)
 sizes = st.integers(1, 60)
@@ -102,6 +109,7 @@ windows = st.one_of(
     st.builds(TransposedWindow, small, small, small, pads, pads),
     st.builds(AdaptiveWindow, st.integers(1, 12)),
     st.builds(Spread, st.integers(1, 12)),
+    st.builds(Resampled, st.integers(1, 12), st.sampled_from((0, 1, 2, 4)), st.booleans()),
 )
 
 
