@@ -295,8 +295,8 @@ def _by_nearness(word: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _common(word: str, other: str) -> float:
-    """Return the share of pairs of neighboring letters that two words have in common."""
-    first, second = ({*map("".join, pairwise(each.casefold()))} for each in (word, other))
+    """Return the share of pairs of neighboring letters that the beginnings of two words have in common."""
+    first, second = ({*map("".join, pairwise(each[:MAX_QUOTED].casefold()))} for each in (word, other))
     return 2 * len(first & second) / (len(first) + len(second) or 1)
 
 

@@ -13,6 +13,7 @@ from cnncli.language.nodes import RESERVED
 from cnncli.language.sections import Budget
 from cnncli.layers import KINDS, KindVocabulary
 from cnncli.layers.geometry.padding import MODES, WORDS
+from cnncli.limits import MAX_QUOTED
 from cnncli.recipe.devices import DEVICES
 from cnncli.recipe.dtypes import ITEMSIZES
 from cnncli.recipe.optimizers import OPTIMIZERS
@@ -188,6 +189,13 @@ def test_a_list_of_all_begins_with_the_nearest() -> None:
     assert hint.endswith(f" and {len(KINDS) - 20} more")
     few = ["one", "two", "three"]
     assert did_you_mean("zzzz", few, "words") == "words: one, two, three"
+
+
+def test_only_the_beginnings_of_long_words_are_compared() -> None:
+    """Words can be as long as a file, and each is compared with hundreds."""
+    others = [f"m{number}" for number in range(30)]
+    end = "tail" * 20
+    assert end not in did_you_mean("q" * MAX_QUOTED + end, [*others, "z" * MAX_QUOTED + end])
 
 
 @pytest.mark.parametrize(
