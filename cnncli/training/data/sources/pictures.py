@@ -96,7 +96,7 @@ class Pictures(NamedTuple):
                 if progress is not None:
                     progress(index + 1, len(self.paths))
         if faults:
-            raise UsageError(_cut(faults))
+            raise UsageError(_cut(sorted(faults, key=lambda fault: fault.message)))
         notes = (*_notes(changes, len(self.paths)), *_warnings(warned, remarks.printed))
         if self.flat:
             flattened, note = conform(images, (math.prod(self.shape),), self.resize)

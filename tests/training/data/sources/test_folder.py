@@ -146,6 +146,17 @@ def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert "not an image" in messages[3]
 
 
+def test_files_are_named_in_order_whatever_is_held_out(tmp_path: Path) -> None:
+    pets(tmp_path, test=None, count=10)
+    for path in tmp_path.rglob("*.png"):
+        path.write_text("x")
+    with pytest.raises(UsageError) as caught:
+        load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    messages = [each.message for each in caught.value.diagnostics]
+    assert messages == sorted(messages)
+    assert len(messages) == 20
+
+
 def test_many_faults_are_cut(tmp_path: Path) -> None:
     pets(tmp_path)
     for number in range(30):
