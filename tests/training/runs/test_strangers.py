@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+import cnncli
 from cnncli.diagnostics import CnncliError, UsageError
 from cnncli.training.launch import evaluate_run
 from cnncli.training.runs.files import digest, temporary_of, write_json, write_tensors
@@ -252,7 +254,6 @@ def test_every_field_of_the_record_is_checked(tmp_path: Path) -> None:
     for record in mutated(json.loads((folder / "run.json").read_text())):
         for path, content in kept.items():
             path.write_bytes(content)
-        record["schema"] = record.get("schema")
         (folder / "run.json").write_text(json.dumps(sealed(record)))
         try:
             open_run(folder)
@@ -261,6 +262,38 @@ def test_every_field_of_the_record_is_checked(tmp_path: Path) -> None:
             refused += 1
     assert refused > 1_000
     assert accepted > 100  # another name, another lr
+
+
+@pytest.mark.slow
+def test_a_changed_record_is_answered_or_refused(tmp_path: Path) -> None:
+    """What was accepted is evaluated and resumed, for a sample of all changes."""
+    folder, spec = tmp_path / "run", tmp_path / "net.yaml"
+    spec.write_text("input: [1, 8, 8]\nlayers: [flatten, linear: 10]\ntrain: {epochs: 1, batch: 500}\n")
+    cnncli.load(spec).train(run=folder, device="cpu")
+    kept = contents(folder)
+    answered = refused = 0
+    for record in islice(mutated(json.loads((folder / "run.json").read_text())), 0, None, 7):
+        for ask in (evaluate_again, resume_again):
+            for path, content in kept.items():
+                path.write_bytes(content)
+            (folder / "run.json").write_text(json.dumps(sealed(record)))
+            try:
+                ask(folder)
+                answered += 1
+            except CnncliError:
+                refused += 1
+    assert answered > 30
+    assert refused > 200
+
+
+def evaluate_again(folder: Path) -> None:
+    cnncli.evaluate(folder, device="cpu")
+
+
+def resume_again(folder: Path) -> None:
+    launch = cnncli.resume(folder, device="cpu")
+    if launch.settings.epochs < 6:
+        launch.start()
 
 
 @pytest.mark.slow
