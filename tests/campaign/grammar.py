@@ -20,7 +20,10 @@ _ODD: Final = 0.015
 
 _NORMS = ("batch", "batch", "layer", "instance", "{group: 2}", "none")
 _ACTIVATIONS = ("relu", "relu", "tanh", "none", "{elu: 0.5}", "prelu", "softmax")
-_BUDGETS = ("params: 1M", "macs: 60k", "weights_size: 512 KiB", "depth: 3", "memory: 10MiB", "params: 0")
+_BUDGETS = (
+    *("params: 1M", "macs: 60k", "weights_size: 512 KiB", "depth: 3", "memory: 10MiB", "params: 0"),
+    *("training_memory: 1GiB", "neurons: 5k", "values: 60k", "layers: 9", "buffers: 0", "flops: 3M"),
+)
 _SETTINGS = (
     "epochs: 2",
     "lr: 1e-3",
