@@ -20,10 +20,10 @@ class Limit(NamedTuple):
 
 # -- the work of one question ----------------------------------------------------------------------------
 
-TERMS: Final = Limit("terms of formulas", 2_000_000)
+TERMS: Final = Limit("terms of formulas", 1_500_000)
 """Terms that the arithmetic of formulas visits or makes."""
 
-LAYERS: Final = Limit("layers", 60_000)
+LAYERS: Final = Limit("layers", 50_000)
 """Layers of all graphs that are built, such as those that ``fit`` tries."""
 
 RESIDUES: Final = Limit("residue classes of sizes", 2_000_000)
@@ -113,7 +113,7 @@ MAX_TABLE_ROW: Final = 4096
 
 # -- what a spec expands to ------------------------------------------------------------------------------
 
-MAX_NODES: Final = 25_000
+MAX_NODES: Final = 20_000
 """Nodes of a graph: the deepest networks that were ever trained have 10,000 layers and their activations."""
 
 MAX_BRANCHES: Final = 256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cnncli.limits import MAX_NODES
 from tests.language.support import faults, names, nodes
 from tests.steps import at_most
 
@@ -73,4 +74,4 @@ def test_copies_of_a_block_share_their_arguments() -> None:
 
 @pytest.mark.slow
 def test_as_many_layers_as_anyone_writes() -> None:
-    assert len(names(f"layers: [{{relu: , repeat: {MANY}}}]")) == MANY
+    assert len(names(f"layers: [{{relu: , repeat: {MAX_NODES}}}]")) == MAX_NODES
