@@ -56,6 +56,10 @@ Overrides: TypeAlias = Annotated[
         "--set", metavar="NAME=VALUE", help="Set a variable, or a setting such as train.lr=0.1; repeatable."
     ),
 ]
+Depth: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Show names of at most N parts; fold deeper layers into one row."),
+]
 Device: TypeAlias = Annotated[str, typer.Option(metavar="DEVICE", help=f"{DEVICE_FORMS}.")]
 Plugins: TypeAlias = Annotated[
     list[str] | None,

@@ -8,7 +8,16 @@ from typing import Annotated, TypeAlias
 import typer
 
 from cnncli.api import load, load_plugins, select, spec_names
-from cnncli.cli.common import Form, Format, InputShape, OptionalSpecWords, Overrides, Plugins, for_each
+from cnncli.cli.common import (
+    Depth,
+    Form,
+    Format,
+    InputShape,
+    OptionalSpecWords,
+    Overrides,
+    Plugins,
+    for_each,
+)
 from cnncli.cli.exit_codes import NOT_MET
 from cnncli.cli.optional import variables
 from cnncli.diagnostics import listing, nearest, usage_error
@@ -16,10 +25,6 @@ from cnncli.report.show import show
 
 Batch: TypeAlias = Annotated[
     int, typer.Option(min=1, metavar="N", help="Batch size; multiplies MACs, FLOPs, neurons and values.")
-]
-Depth: TypeAlias = Annotated[
-    int | None,
-    typer.Option(min=1, metavar="N", help="Show names of at most N parts; fold deeper layers into one row."),
 ]
 FullyConnected: TypeAlias = Annotated[
     bool, typer.Option("--fully-connected", help="Compare with fully connected layers of the same shapes.")

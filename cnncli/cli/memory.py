@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cnncli.api import load
-from cnncli.cli.common import Form, Format, InputShape, Overrides, Plugins, SpecPath
+from cnncli.cli.common import Depth, Form, Format, InputShape, Overrides, Plugins, SpecPath
 from cnncli.recipe.dtypes import DEFAULT_DTYPE, DTYPE_NAMES
 from cnncli.report.show import show
 
@@ -22,6 +22,7 @@ def command(
     dtype: Annotated[
         str, typer.Option(metavar="DTYPE", help=f"The type of all numbers: {DTYPE_NAMES}.")
     ] = DEFAULT_DTYPE,
+    depth: Depth = None,
     input_size: InputShape = None,
     overrides: Overrides = None,
     form: Form = Format.table,
@@ -35,4 +36,4 @@ def command(
     from cnncli.report.pages.memory import page
 
     network = load(spec, input=input_size, overrides=overrides or (), plugins=plugin or ())
-    show(page(network.memory(batch, dtype=dtype, fit_into=fit_into)), form)
+    show(page(network.memory(batch, dtype=dtype, fit_into=fit_into), depth), form)

@@ -76,7 +76,7 @@ def test_markdown(tmp_path: Path) -> None:
     assert code == 2
     code, text, _ = run(str(file), "--format", "markdown", "--set", "train.momentum=0")
     assert code == 0
-    assert text.startswith("## a\\_b: input 4, batch of 1, float32, sgd, momentum 0\n")
+    assert text.startswith("## a\\_b: input 4, batch of 1, float32, sgd, momentum 0, in bytes\n")
     assert "| linear1 | 3 | 60 | 28 | 0 |" in text
 
 
@@ -200,3 +200,27 @@ def test_formulas_fit_a_terminal(name: str, size: str) -> None:
     lines = on_a_terminal("memory", name, "--input", size)
     assert max(map(len, lines)) <= 80
     assert any("inference peak" in line for line in lines)
+
+
+def test_depth_folds_layers_and_keeps_the_sums() -> None:
+    runner = CliRunner()
+    whole = json.loads(runner.invoke(application(), ["memory", "resnet18", "--format", "json"]).stdout)[
+        "layers"
+    ]
+    text = runner.invoke(application(), ["memory", "resnet18", "--depth", "1"]).stdout
+    assert text.partition("\n")[0].endswith(", in bytes")
+    (row,) = (line.split() for line in text.splitlines() if line.startswith("layer2 "))
+    inside = [layer for layer in whole if layer["name"].startswith("layer2.")]
+    figures = (
+        sum(layer["weights"] for layer in inside),
+        max(layer["live"] for layer in inside),
+        sum(layer["saved"] for layer in inside),
+    )
+    assert row[1:] == ["128x28x28", *(f"{figure:,}" for figure in figures)]
+    assert "layer2.0" not in text
+
+
+def test_depth_folds_formulas() -> None:
+    text = CliRunner().invoke(application(), ["memory", "unet", "--input", "1xHxW", "--depth", "1"]).stdout
+    assert "\ndown1 " in text
+    assert "down1.conv" not in text.partition("weights 1")[0].partition("inference peak")[0]

@@ -319,7 +319,7 @@ def test_resnet_50_folds_by_stage_and_block() -> None:
     assert html.rindex("</details>") < total
     inside = (row.figures.params for row in costs(graph).rows if row.node.name.startswith("layer1."))
     sums = f"<span class=r>{exact(summed(inside))}</span>"
-    assert f"<span>layer1</span><span>unit x3</span><span>256x56x56</span>{sums}" in html
+    assert f"<span>layer1</span><span>unit x3</span><span>256x56x56</span><span></span>{sums}" in html
 
 
 def test_rows_within_a_fold_lie_in_it_and_the_others_do_not() -> None:

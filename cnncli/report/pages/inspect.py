@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cnncli.algebra import Dim
@@ -16,10 +17,11 @@ from cnncli.diagnostics import listing
 from cnncli.graph import Graph
 from cnncli.language.description import OUTPUT
 from cnncli.layers import shape_text
+from cnncli.limits import MAX_ORIGINS
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.pages import notes
 from cnncli.report.pages.views import View
-from cnncli.report.text.columns import Column, Fold, Table
+from cnncli.report.text.columns import Column, Fold, Table, cut_middle
 from cnncli.report.text.escapes import printable
 from cnncli.report.text.folding import FoldedRow, fold, stretches
 from cnncli.report.text.json_values import number, shape_numbers
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 SCHEMA: Final = "cnncli.inspect/1"
 _MARK: Final = "*"
 _UNUSED: Final = "!"
+_BRIEF: Final = 12
+"""The width of what a row reads on a narrow screen."""
 _FIGURES: Final = (
     ("parameters", "params", 4),
     ("MACs", "macs", 3),
@@ -114,13 +118,20 @@ def table(
     On a narrow screen the figures make room for the views, and for formulas.
     """
     sums = list(_sums(graph, costs)) if totals else []
-    columns = partial(_columns, views=views, optional=bool(views) or not totals)
+    rows = fold(costs.rows, graph.groups, depth)
+    branches = totals and any(row.reads for row in rows)
+    columns = partial(_columns, views=views, branches=branches, optional=bool(views) or not totals)
     folds = partial(_folds, graph, costs, columns) if depth is None else tuple
-    return Table(columns(fold(costs.rows, graph.groups, depth), sums), totals=len(sums), folds=folds)
+    return Table(columns(rows, sums), totals=len(sums), folds=folds)
 
 
 def _columns(
-    rows: Sequence[FoldedRow], sums: Sequence[tuple[str, Figures]], views: Sequence[View], *, optional: bool
+    rows: Sequence[FoldedRow],
+    sums: Sequence[tuple[str, Figures]],
+    views: Sequence[View],
+    *,
+    branches: bool,
+    optional: bool,
 ) -> tuple[Column, ...]:
     blank = [""] * len(sums)
     figures = [row.figures for row in rows] + [figures for _, figures in sums]
@@ -128,12 +139,31 @@ def _columns(
         Column("name", [_name(row) for row in rows] + [name for name, _ in sums], cut=True),
         Column("kind", [row.kind for row in rows] + blank, cut=True),
         Column("output", [shape_text(row.output_shape) for row in rows] + blank),
+        *([_reads_column(rows, len(blank))] if branches else ()),
         *(column for view in views for column in view.columns([row.last for row in rows], len(blank))),
         *(
             figure_column(heading, figures, name, rank)._replace(optional=optional or name not in _ALWAYS)
             for heading, name, rank in _FIGURES
         ),
     )
+
+
+def _reads_column(rows: Sequence[FoldedRow], blank: int) -> Column:
+    cells = [*map(_reads, rows), *[""] * blank]
+    brief = [cut_middle(cell, _BRIEF) for cell in cells]
+    return Column("reads", cells, short_cells=brief, rank=3, optional=True)
+
+
+def _reads(row: FoldedRow) -> str:
+    """Return what a row reads besides the line above, names without the blocks that both are in."""
+    own = row.name.split(".")[:-1]
+    return listing([_from(own, name) for name in row.reads], MAX_ORIGINS, last=", ")
+
+
+def _from(own: Sequence[str], name: str) -> str:
+    parts = name.split(".")
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(own, parts[:-1], strict=False)))
+    return ".".join(parts[shared:])
 
 
 def _folds(graph: Graph, costs: Costs, columns: Any) -> list[Fold]:

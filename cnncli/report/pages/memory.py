@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
-from cnncli.algebra import Dim
+from cnncli.algebra import Dim, summed
 from cnncli.analysis.memory.peaks import FEW, Peak
 from cnncli.analysis.memory.report import Fits, MemoryReport
 from cnncli.analysis.memory.usage import Row
@@ -17,6 +17,7 @@ from cnncli.report.text.amounts import NONE, Short, column, full, peak_data, whe
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.continuation import folded
 from cnncli.report.text.escapes import printable
+from cnncli.report.text.folding import prefix, together
 from cnncli.report.text.formulas import Abbreviations, explained
 from cnncli.report.text.json_values import number, shape_numbers
 from cnncli.report.text.numbers import exact
@@ -29,12 +30,10 @@ def _as_it_is(dim: Dim) -> Dim:
     return dim
 
 
-def page(report: MemoryReport) -> Page:
-    """Return the page; formulas where sizes are unknown."""
-    if report.graph.unknowns:
-        sections = partial(_formula_sections, report)
-        return Page(f"{_title(report)}, in bytes", sections, partial(_document, report))
-    return Page(_title(report), partial(_sections, report), partial(_document, report))
+def page(report: MemoryReport, depth: int | None = None) -> Page:
+    """Return the page; formulas where sizes are unknown. Layers whose names have more parts share a row."""
+    sections = _formula_sections if report.graph.unknowns else _sections
+    return Page(f"{_title(report)}, in bytes", partial(sections, report, depth), partial(_document, report))
 
 
 def _title(report: MemoryReport) -> str:
@@ -45,25 +44,27 @@ def _title(report: MemoryReport) -> str:
     return f"{printable(report.graph.name)}: input {shape_text(report.graph.input)}, {how}"
 
 
-def _sections(report: MemoryReport, _: int | None) -> Iterator[Section]:
+def _sections(report: MemoryReport, depth: int | None, _: int | None) -> Iterator[Section]:
     """Yield the layers, the parts and the peaks, and the largest batches."""
-    yield (_layers_table(report, _as_it_is),)
+    yield (_layers_table(report, depth, _as_it_is),)
     yield (_parts_table(report),)
     if report.fits is not None:
         yield (_fits_table(report.fits),)
     yield (Text(tuple(_notes(report)), "note"),)
 
 
-def _layers_table(report: MemoryReport, short: Short) -> Table:
+def _layers_table(report: MemoryReport, depth: int | None, short: Short) -> Table:
     """Return the table of layers: weights, memory that is live while they run, memory saved in training."""
-    rows = report.memory.rows
-    live = [report.peaks.of(row.inference) if row.inference else None for row in rows]
+    rows = [*together(report.memory.rows, depth)]
+    last = [each[-1].node for each in rows]
+    names = [prefix(each[-1].node.name, depth if len(each) > 1 else None) for each in rows]
+    moments = [[moment for row in each for moment in row.inference] for each in rows]
     columns = (
-        Column("name", [row.node.name for row in rows], cut=True),
-        Column("output", [shape_text(tuple(map(short, row.node.output_shape))) for row in rows]),
-        column("weights", [row.weights for row in rows], 1, short),
-        column("live", live, 2, short),
-        column("saved", [row.saved.at(report.batch) for row in rows], 3, short),
+        Column("name", names, cut=True),
+        Column("output", [shape_text(tuple(map(short, node.output_shape))) for node in last]),
+        column("weights", [summed(row.weights for row in each) for each in rows], 1, short),
+        column("live", [report.peaks.of(each) if each else None for each in moments], 2, short),
+        column("saved", [summed(row.saved.at(report.batch) for row in each) for each in rows], 3, short),
     )
     return Table(columns)
 
@@ -127,13 +128,13 @@ def _notes(report: MemoryReport) -> Iterator[str]:
 # -- formulas --------------------------------------------------------------------------------------
 
 
-def _formula_sections(report: MemoryReport, width: int | None) -> Iterator[Section]:
+def _formula_sections(report: MemoryReport, depth: int | None, width: int | None) -> Iterator[Section]:
     """Yield the layers in a folded table, the parts, and definitions of names."""
     from cnncli.analysis.sizes import valid_sizes  # noqa: PLC0415 - numbers do not need it
 
     found = valid_sizes(report.graph)
     names = Abbreviations(report.graph.unknowns)
-    name, output, *figures = _layers_table(report, names.short).columns
+    name, output, *figures = _layers_table(report, depth, names.short).columns
     exactly = (each._replace(short_cells=None, optional=True) for each in figures)
     drawn = Table((name, output, *exactly))
     yield from ((part,) for part in folded(drawn, width))

@@ -8,7 +8,7 @@ from cnncli.report.text.amounts import NONE
 from cnncli.report.text.columns import GAP, Column, Table, left_out, length
 from cnncli.report.text.wrapping import unbroken, wrapped
 
-_NOTHING = ("0", NONE)
+_NOTHING = ("0", NONE, "")
 _FROM_OUTPUT = ("neurons", "values")
 """The product of the output's sizes, which the table does show, or 0."""
 

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple, Protocol, TypeVar
 
 from cnncli.analysis.costs.figures import Figures, Row, total
+from cnncli.graph import Node
+from cnncli.language.description import INPUT
 from cnncli.layers import Shape
+
+
+class OfNode(Protocol):
+    """A row that is about one node."""
+
+    @property
+    def node(self) -> Node: ...
+
+
+N = TypeVar("N", bound=OfNode)
 
 
 class FoldedRow(NamedTuple):
     """A row of the table: a node, or several under one name.
 
-    ``last`` is the node whose output it shows, ``size`` the number of nodes in it.
+    ``last`` is the node whose output it shows, ``size`` the number of nodes in it. ``reads`` are the names of
+    what it reads, folded alike, unless that is the node before it alone.
     """
 
     name: str
@@ -22,6 +36,7 @@ class FoldedRow(NamedTuple):
     training_only: bool
     unused: bool
     last: str
+    reads: tuple[str, ...] = ()
     size: int = 1
 
 
@@ -39,16 +54,17 @@ def fold(rows: Sequence[Row], groups: Mapping[str, str], depth: int | None) -> l
     Only consecutive rows fold together. The output shown is that of the last one; figures are sums, so that
     the rows still add up to the totals.
     """
-    if depth is None:
-        return [_alone(row) for row in rows]
+    above = INPUT
     folded: list[FoldedRow] = []
-    pending: list[Row] = []
-    for row in rows:
-        if pending and _prefix(row, depth) != _prefix(pending[0], depth):
-            folded.append(_group(pending, groups, depth))
-            pending = []
-        pending.append(row)
-    return [*folded, _group(pending, groups, depth)] if pending else folded
+    for stretch in together(rows, depth):
+        folded.append(_group(stretch, groups, depth, above))
+        above = stretch[-1].node.name
+    return folded
+
+
+def together(rows: Iterable[N], depth: int | None) -> Iterator[list[N]]:
+    """Yield consecutive rows of nodes whose names have the same first ``depth`` parts; None: each alone."""
+    return ([*stretch] for _, stretch in groupby(rows, lambda row: prefix(row.node.name, depth)))
 
 
 def stretches(rows: Sequence[Row], groups: Mapping[str, str]) -> Iterator[Stretch]:
@@ -64,22 +80,20 @@ def stretches(rows: Sequence[Row], groups: Mapping[str, str]) -> Iterator[Stretc
     return (Stretch(*place, row) for place, row in found.items())
 
 
-def _prefix(row: Row, depth: int) -> str:
-    return ".".join(row.node.name.split(".")[:depth])
+def prefix(name: str, depth: int | None) -> str:
+    """Return the first ``depth`` parts of a name; None: all."""
+    return ".".join(name.split(".")[:depth])
 
 
-def _alone(row: Row) -> FoldedRow:
-    node = row.node
-    marks = (node.training_only, node.unused)
-    return FoldedRow(node.name, node.kind, node.output_shape, row.figures, *marks, node.name)
-
-
-def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int) -> FoldedRow:
+def _group(rows: Sequence[Row], groups: Mapping[str, str], depth: int | None, above: str) -> FoldedRow:
     first, last = rows[0].node, rows[-1].node
-    if len(rows) == 1:
-        return _alone(rows[0])
-    name = _prefix(rows[0], depth)
-    kind = groups.get(name, first.kind if first.name == name else "group")
-    figures = total(row.figures for row in rows)
+    name, kind = last.name, last.kind
+    if len(rows) > 1:
+        name = prefix(first.name, depth)
+        kind = groups.get(name, first.kind if first.name == name else "group")
+    inside = {row.node.name for row in rows}
+    read = dict.fromkeys(each for row in rows for each in row.node.inputs if each not in inside)
+    reads = tuple(dict.fromkeys(prefix(each, depth) for each in read)) if [*read] != [above] else ()
+    figures = total(row.figures for row in rows) if len(rows) > 1 else rows[0].figures
     marks = all(row.node.training_only for row in rows), all(row.node.unused for row in rows)
-    return FoldedRow(name, kind, last.output_shape, figures, *marks, last.name, len(rows))
+    return FoldedRow(name, kind, last.output_shape, figures, *marks, last.name, reads, len(rows))

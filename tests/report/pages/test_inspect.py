@@ -11,10 +11,10 @@ from cnncli.algebra import Dim, Expr, evaluate, symbol
 from cnncli.analysis.costs.figures import costs
 from cnncli.analysis.memory.totals import memory_totals
 from cnncli.analysis.sizes import valid_sizes
-from cnncli.graph import Graph, Size, all_sizes, open_spec
+from cnncli.graph import Graph, Size, all_sizes, open_spec, open_text
 from cnncli.report import show
 from cnncli.report.pages.inspect import Asked, Formulas, page, table
-from cnncli.report.text.columns import Column, Table
+from cnncli.report.text.columns import Column, Table, render
 from cnncli.report.text.continuation import folded
 from cnncli.report.text.formulas import Abbreviations, abbreviated
 from cnncli.report.text.numbers import exact
@@ -132,3 +132,41 @@ def test_where_no_table_has_room_every_figure_has_its_own() -> None:
 def test_lines_end_between_terms() -> None:
     text = f"MACs {unbroken('2*(h - 1)*(w - 1) - 30*(h + w) + 5')}"
     assert wrapped(text, 26) == ["MACs 2*(h - 1)*(w - 1)", "    - 30*(h + w) + 5"]
+
+
+def reads(name: str, depth: int | None = None) -> dict[str, str]:
+    """What each row says it reads; empty for the line above."""
+    graph = open_spec(SPECS / name).graph
+    drawn = table(graph, costs(graph), depth)
+    columns = {column.heading: column.cells for column in drawn.columns}
+    return dict(zip(columns["name"], columns.get("reads", ()), strict=False))
+
+
+def test_a_row_says_what_it_reads_unless_that_is_the_line_above() -> None:
+    found = reads("resnet/resnet50.yaml")
+    assert found["layer1.0.add1"] == "bn3, downsample"
+    assert found["layer1.0.downsample"] == "maxpool"
+    assert found["layer2.0.downsample"] == "layer1.2.relu"
+    assert (found["conv1"], found["layer1.0.conv1"], found["total"]) == ("", "", "")
+    assert reads("inception/googlenet.yaml")["inception3a.branch2.0.conv"] == "maxpool2"
+    assert reads("lenet5.yaml") == {}
+
+
+def test_folded_rows_read_folded_names() -> None:
+    found = reads("unet.yaml", 1)
+    assert (found["up4"], found["up3"], found["bottom"]) == ("dropout2, down4", "up4, down3", "")
+
+
+def test_a_narrow_screen_still_says_what_is_read() -> None:
+    graph = open_spec(SPECS / "resnet/resnet50.yaml").graph
+    drawn = [line.text for line in render(table(graph, costs(graph), None), 80)]
+    assert "reads" in drawn[0]
+    (add,) = (line for line in drawn if line.startswith("layer1.0.add1 "))
+    assert " bn3" in add
+
+
+def test_a_join_of_many_names_some() -> None:
+    branches = ", ".join("[relu]" for _ in range(40))
+    graph = open_text(f"input: [2, 4, 4]\nlayers: [concat: [{branches}]]").graph
+    columns = {column.heading: column.cells for column in table(graph, costs(graph), None).columns}
+    assert columns["reads"][-2].endswith("and 32 more")
