@@ -98,7 +98,7 @@ def on_match(pattern: re.Pattern[str], change: Callable[[Random, str], str]) -> 
 
 
 def other_number(random: Random, number: str) -> str:
-    if random.random() < 0.4 and number.lstrip("-").isdigit():
+    if random.random() < 0.4 and len(number) < 20 and number.lstrip("-").isdigit():
         return str(random.choice((int(number) + 1, int(number) - 1, int(number) * 2, int(number) * 1000)))
     return random.choice(words.NUMBERS)
 
