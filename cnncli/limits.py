@@ -38,6 +38,9 @@ VALUES: Final = Limit("values of lists, all copies counted", 1_000_000)
 HULLS: Final = Limit("stretches that receptive fields consist of", 500_000)
 """Stretches of the input that are computed for one output of one path, to find what a node reads."""
 
+BEGINNINGS: Final = Limit("characters of the beginnings of names", 60_000_000)
+"""Characters of the names up to each dot in the full names of nodes."""
+
 # -- a YAML file -----------------------------------------------------------------------------------------
 
 MAX_FILE_BYTES: Final = 1024 * 1024

@@ -248,8 +248,8 @@ def _note_unused(document: Document, faults: Faults) -> None:
     if not isinstance(variables, Entries) or read >= variables.keys():
         return
     own = {name for name, key in variables.keys_at.items() if key.location.source is document.source}
-    mine = own | document.overridden
-    note_unread([name for name in variables if name in mine - read], document.entries, faults)
+    unread = (own | document.overridden) - read
+    note_unread([name for name in variables if name in unread], document.entries, faults)
 
 
 def _check_losses(document: Document, graph: Graph, faults: Faults) -> None:

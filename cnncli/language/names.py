@@ -12,7 +12,8 @@ from cnncli.diagnostics import Diagnostic, LimitError, Location, Related, SpecEr
 from cnncli.language.description import INPUT
 from cnncli.language.scope import Scope, interpolate
 from cnncli.language.tree import Scalar, Value, describe
-from cnncli.limits import MAX_BLOCK_DEPTH, MAX_FULL_NAME, MAX_LOOKED_AT
+from cnncli.limits import BEGINNINGS, MAX_BLOCK_DEPTH, MAX_FULL_NAME, MAX_LOOKED_AT
+from cnncli.work import spend
 
 _NUMBER: Final = "#"
 
@@ -88,7 +89,9 @@ class NodeNames:
         """
         if automatic:
             self._automatic.add(name)
-        elif name in self._automatic or any(each in self._automatic for each in self._layers_above(name)):
+        elif name in self._automatic or any(
+            each in self._automatic for each in self._layers_above(name, where)
+        ):
             self.late.add(name)
         if len(name) > MAX_FULL_NAME:
             message = f"the name '{shortened(name)}' is too long"
@@ -163,7 +166,8 @@ class NodeNames:
             SpecError: another node's name begins with it, or it begins with another node's: a module that
                 computes something cannot hold others that it does not call.
         """
-        layer = next(self._layers_above(name), None)
+        where = self._given_at[name]
+        layer = next(self._layers_above(name, where), None)
         if layer is not None:
             message = f"'{name}' would be inside '{layer}', a layer, which cannot contain others"
             raise self._conflict(message, name, layer)
@@ -171,11 +175,11 @@ class NodeNames:
             message = f"'{name}' is a layer and cannot contain others, but another name begins with '{name}.'"
             raise self._conflict(message, name, self._holders[name])
         self._placed.add(name)
-        for each in _above(name):
+        for each in _above(name, where):
             self._holders.setdefault(each, name)
 
-    def _layers_above(self, name: str) -> Iterator[str]:
-        return (each for each in _above(name) if each in self._placed)
+    def _layers_above(self, name: str, where: Location) -> Iterator[str]:
+        return (each for each in _above(name, where) if each in self._placed)
 
     def _conflict(self, message: str, name: str, other: str) -> SpecError:
         related = (Related(f"'{other}' is here", self._given_at[other]),)
@@ -221,6 +225,7 @@ class NodeNames:
         return [name.removeprefix(inside) for name in islice(reversed(self._nodes), MAX_LOOKED_AT)]
 
 
-def _above(name: str) -> Iterator[str]:
-    """Yield the beginnings of a name up to a dot."""
+def _above(name: str, where: Location | None = None) -> Iterator[str]:
+    """Yield the beginnings of a name up to a dot; ``where`` is the place of the name."""
+    spend(BEGINNINGS, name.count(".") * len(name) // 2, where)
     return (name[:end] for end, character in enumerate(name) if character == ".")

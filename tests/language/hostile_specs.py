@@ -76,6 +76,26 @@ def doubled_blocks(levels: int = 30) -> str:
     return f"{HEAD}blocks:\n{blocks}  b{levels}: {{layers: [relu]}}\nlayers: [b0]\n"
 
 
+def variables(count: int, value: str) -> str:
+    """Variables of which each has a value made from the number of the next."""
+    return "".join(f"  v{number}: {value.format(number + 1)}\n" for number in range(count))
+
+
+def dotted_names() -> str:
+    """A node whose name has ninety parts, below a block whose name has ninety more, many times."""
+    name = ".".join("a" * 90)
+    block = (
+        f"blocks:\n  b: {{layers: [{{relu: , name: {name}}}]}}\n  c: {{layers: [{{b: , name: {name}}}]}}\n"
+    )
+    return f"{HEAD}{block}layers: [{{c: , repeat: 20000}}]\n"
+
+
+def nested_blocks() -> str:
+    """A layer inside of as many blocks as are allowed, many times."""
+    blocks = "".join(f"  b{level}: {{layers: [b{level + 1}]}}\n" for level in range(38))
+    return f"{HEAD}blocks:\n{blocks}  b38: {{layers: [relu]}}\nlayers: [{{b0: , repeat: 20000}}]\n"
+
+
 SPECS: Final[Mapping[str, str]] = {
     "digits that are not a number": f"{HEAD}{convolution(f'{ONES}x')}",
     "digits in a budget": f'{HEAD}{RELU}budget: {{params: "{ONES}!"}}\n',
@@ -100,5 +120,9 @@ SPECS: Final[Mapping[str, str]] = {
     "a large number": f"{HEAD}vars: {{a: {'9' * 5000}}}\n{convolution('a + 1')}",
     "a large number in an expression": f"{HEAD}{convolution('9' * 490 + ' + 1')}",
     "doubled blocks": doubled_blocks(),
+    "unused variables": f"{HEAD}vars:\n{variables(60_000, '1')}{RELU}",
+    "variables that lead to one another": f"{HEAD}vars:\n{variables(50_000, 'v{}')}  v50000: 1\n{RELU}",
+    "names of many parts": dotted_names(),
+    "names in the last of many blocks": nested_blocks(),
     "a large repeat": f"{HEAD}layers: [{{relu: , repeat: 1000000000}}]\n",
 }
