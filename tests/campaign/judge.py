@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import cnncli
+from cnncli.cli import exit_codes
 from cnncli.diagnostics import lines_of
 from tests.campaign.case import Case
 from tests.campaign.sandbox import Done, Limits
@@ -17,12 +18,22 @@ ANSWERED = "answered"
 OVER = "over budget"
 REFUSED = "refused, with the place"
 UNPLACED = "refused, about no place"
+DIVERGED = "diverged"
+SKIPPED = "not run: too large"
+OUTCOMES = (ANSWERED, OVER, REFUSED, UNPLACED, DIVERGED, SKIPPED)
 FAULTY = "faulty"
 
-SKIPPED = "not run: too large"
-OUTCOMES = (ANSWERED, OVER, REFUSED, UNPLACED, SKIPPED)
-SECOND_CODES: Mapping[str, str] = {"check": OVER}
-"""What exit code 1 of a command means, where it may occur."""
+_OF_CODES: Mapping[int | None, str] = {
+    exit_codes.OK: ANSWERED,
+    exit_codes.NOT_MET: OVER,
+    exit_codes.DIVERGED: DIVERGED,
+    NOT_RUN: SKIPPED,
+}
+_OTHER_CODES: Mapping[str, frozenset[int]] = {
+    "check": frozenset({exit_codes.NOT_MET}),
+    "train": frozenset({exit_codes.DIVERGED}),
+}
+"""What a command may end with besides an answer and a refusal."""
 
 PACKAGE = cnncli.__path__[0]
 _PLACE = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):(?P<column>\d+): ", re.MULTILINE)
@@ -43,12 +54,8 @@ class Fault(NamedTuple):
 
 def outcome(done: Done) -> str:
     """Return the name of what a command without faults did."""
-    if done.code == NOT_RUN:
-        return SKIPPED
-    if done.code == 0:
-        return ANSWERED
-    if done.code == 1:
-        return OVER
+    if done.code in _OF_CODES:
+        return _OF_CODES[done.code]
     return REFUSED if _PLACE.search(done.err) else UNPLACED
 
 
@@ -83,7 +90,7 @@ def innermost(text: str) -> str:
 
 
 def _code_faults(case: Case, done: Done) -> Iterator[Fault]:
-    allowed = {0, 2} | ({1} if case.command in SECOND_CODES else set())
+    allowed = {exit_codes.OK, exit_codes.WRONG, *_OTHER_CODES.get(case.command, ())}
     if done.code not in allowed:
         yield Fault("exit code", f"{case.command} {done.code}", done.err[-300:] or done.out[-300:])
     if done.code == 2 and "error" not in done.err.casefold():

@@ -127,6 +127,7 @@ def cnncli() -> Program:
 
     from cnncli.cli import ReaderLeftError
     from cnncli.cli.app import application
+    from cnncli.cli.exit_codes import UNWRITABLE
 
     command = typer.main.get_command(application())
 
@@ -138,7 +139,7 @@ def cnncli() -> Program:
             return int(end.code or 0)
         except (OSError, ReaderLeftError) as error:
             sys.stderr.write(f"error: {error}\n")
-            return 2
+            return UNWRITABLE
         return 0
 
     return program

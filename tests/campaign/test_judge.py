@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.campaign.case import Case
-from tests.campaign.judge import ANSWERED, OVER, REFUSED, UNPLACED, faults, outcome
+from tests.campaign.judge import ANSWERED, DIVERGED, OVER, REFUSED, SKIPPED, UNPLACED, faults, outcome
 from tests.campaign.sandbox import Done, Limits
+from tests.campaign.trained import NOT_RUN
 
 SPEC = b"input: [3, 8, 8]\nlayers: [conv: 3]\n"
 PLACED = "net.yaml:2:9: error: 'conv' needs 'kernel'\n"
@@ -28,6 +29,8 @@ def done(code: int | None, out: str = "", err: str = "", raised: str = "") -> Do
         (("inspect", "net.yaml"), done(0, "conv1  8x6x6\n"), ANSWERED),
         (("inspect", "net.yaml", "--format", "json"), done(0, JSON), ANSWERED),
         (("check", "net.yaml"), done(1, "over budget\n"), OVER),
+        (("train", "net.yaml"), done(3, err="error: the loss became nan\n"), DIVERGED),
+        (("train", "net.yaml"), done(NOT_RUN), SKIPPED),
         (("inspect", "net.yaml"), done(2, err=PLACED), REFUSED),
         (("inspect", "x.yaml"), done(2, err="error: no such file: 'x.yaml'\n"), UNPLACED),
         (("inspect", "net.yaml", "--format", "html"), done(0, "4*L\xa0+\xa0l1\n"), ANSWERED),
@@ -51,6 +54,7 @@ def test_what_is_right(arguments: tuple[str, ...], ended: Done, what: str) -> No
         (("inspect",), done(0, TRACEBACK), "traceback"),
         (("inspect",), done(1, "fine\n"), "exit code"),
         (("check",), done(3, err="error: x\n"), "exit code"),
+        (("inspect",), done(4, err="error: x\n"), "exit code"),
         (("inspect",), done(2), "exit code"),
         (("inspect",), done(0, "fine\n", "error: x\n"), "exit code"),
         (("inspect",), done(0, "x" * 1_000_001), "output"),
