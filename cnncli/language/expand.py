@@ -66,12 +66,13 @@ def expand(document: Document, vocabulary: Vocabulary, faults: Faults) -> Descri
         except LimitError:
             faults.extend(found)
             raise
-        if not expansion.names.late:
-            break
-        written |= expansion.names.late
+        if not expansion.names.is_late:
+            faults.extend(found)
+            return description
+        written |= expansion.names.claimed
         work = expansion.work
-    faults.extend(found)
-    return description
+    message = f"automatic names collide with written ones, also after {MAX_RENAMINGS} attempts"
+    raise LimitError(Diagnostic("limit", message, document.start, "fewer written names in blocks"))
 
 
 class _Expansion:

@@ -58,7 +58,7 @@ class NodeNames:
     """Every name that can be referred to, and the node whose output it means.
 
     Written names take precedence: an automatic name is never one that the spec writes. ``written`` are full
-    names that are known to be written from an earlier expansion (:attr:`late`).
+    names that are known to be written from an earlier expansion (:attr:`is_late`).
     """
 
     def __init__(self, kinds: Collection[str], written: Iterable[str] = ()) -> None:
@@ -70,8 +70,10 @@ class NodeNames:
         self._written: set[str] = set()
         self._written_above: set[str] = set()
         self._automatic: set[str] = set()
-        self.late: set[str] = set()
-        """Written names that came after an automatic name had taken their place."""
+        self.claimed: set[str] = set()
+        """The written names so far."""
+        self.is_late = False
+        """Whether a written name came after an automatic one had taken its place: they must be given anew."""
         # By the part before the number, and whether it is for a layer: numbers from the first up to, not
         # including, the second are taken.
         self._taken: dict[tuple[str, bool], tuple[int, int]] = {}
@@ -89,10 +91,13 @@ class NodeNames:
         """
         if automatic:
             self._automatic.add(name)
-        elif name in self._automatic or any(
-            each in self._automatic for each in self._layers_above(name, where)
-        ):
-            self.late.add(name)
+        else:
+            self.claimed.add(name)
+            above = self._layers_above(name, where)
+            if name in self._automatic or any(each in self._automatic for each in above):
+                self.is_late = True
+                self._given_at[name] = where
+                return name
         if len(name) > MAX_FULL_NAME:
             message = f"the name '{shortened(name)}' is too long"
             raise SpecError(
@@ -166,6 +171,8 @@ class NodeNames:
             SpecError: another node's name begins with it, or it begins with another node's: a module that
                 computes something cannot hold others that it does not call.
         """
+        if self.is_late:
+            return
         where = self._given_at[name]
         layer = next(self._layers_above(name, where), None)
         if layer is not None:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from cnncli.diagnostics import CnncliError, Diagnostic, Location
 from cnncli.graph import open_text
+from cnncli.language import expand
+from cnncli.limits import MAX_RENAMINGS
 from tests.language.support import fault, names, nodes
 
 CONV = "conv: {channels: 1, kernel: 1, norm: batch, activation: relu}"
@@ -81,6 +83,33 @@ def test_a_name_that_a_later_block_or_head_writes() -> None:
     heads: {h: [{tanh: , name: r.relu1}]}
     """
     assert names(text) == ["p.q.relu2", "p.q.relu3", "p.q.relu1", "h.r.relu2", "h.r.relu3", "h.r.relu1"]
+
+
+def test_hundreds_of_names_that_are_found_late() -> None:
+    inner = [f"i{number}: {{layers: [{{tanh: , name: '{2 * number}'}}]}}" for number in range(150)]
+    uses = [*["relu"] * 150, *(f"i{number}" for number in range(150))]
+    blocks = f"{{{', '.join(inner)}, n: {{numbered: true, layers: [{', '.join(uses)}]}}}}"
+    found = names(f"blocks: {blocks}\nlayers: [n]")
+    assert len(set(found)) == 300
+    assert found[150:] == [f"n1.{2 * number}" for number in range(150)]
+
+
+def test_many_written_numbers_after_an_automatic_one() -> None:
+    numbers = range(3 * MAX_RENAMINGS)
+    inner = [f"i{number}: {{layers: [{{tanh: , name: '{number}'}}]}}" for number in numbers]
+    uses = ", ".join(["relu", *(f"i{number}" for number in numbers)])
+    found = names(f"blocks: {{{', '.join(inner)}, n: {{numbered: true, layers: [{uses}]}}}}\nlayers: [n]")
+    assert found == [f"n1.{len(numbers)}", *(f"n1.{number}" for number in numbers)]
+
+
+def test_names_are_given_anew_a_few_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expand, "MAX_RENAMINGS", 1)
+    text = "blocks: {i: {layers: [{tanh: , name: '0'}]}, n: {numbered: true, layers: [relu, i]}}\nlayers: [n]"
+    found = fault(text)
+    assert (found.code, found.message) == (
+        "limit",
+        "automatic names collide with written ones, also after 1 attempts",
+    )
 
 
 def test_a_reference_means_the_written_name() -> None:
