@@ -38,7 +38,7 @@ __all__ = [
 
 _MODULES = {
     **dict.fromkeys(("CnncliError", "ShapeError", "SpecError", "UsageError"), "cnncli.diagnostics"),
-    **dict.fromkeys(("Expr", "symbol"), "cnncli.algebra"),
+    "Expr": "cnncli.algebra",
 }
 """The modules of public names that are not in :mod:`cnncli.api`."""
 

@@ -260,10 +260,11 @@ class Analyzed:
 
     @question
     def nearest_sizes(self, size: int) -> Mapping[str, Near]:
-        """Return the accepted sizes nearest to ``size``, along each axis."""
-        from cnncli.analysis.sizes import near  # noqa: PLC0415
+        """Return the accepted sizes nearest to ``size``, along each axis, with the sizes of the output."""
+        from cnncli.analysis.sizes import near, output_sizes, valid_sizes  # noqa: PLC0415
 
-        return near(self.sizes().axes, arguments.whole("size", size))
+        graph = (self if self.graph.unknowns else self.symbolic()).graph
+        return near(valid_sizes(graph).axes, arguments.whole("size", size), output_sizes(graph))
 
     @question
     def receptive_field(self) -> Mapping[str, Field]:

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cnncli import arguments
-from cnncli.algebra import Dim
+from cnncli import algebra, arguments
+from cnncli.algebra import Dim, Expr, is_symbol
 from cnncli.analyzed import Layer, Origin
 from cnncli.architecture import Architecture, need_training
 from cnncli.diagnostics import usage_error
@@ -42,6 +42,7 @@ __all__ = [
     "select",
     "spec_names",
     "specs",
+    "symbol",
 ]
 
 Overrides: TypeAlias = "str | Iterable[str] | Mapping[str, Any]"
@@ -99,6 +100,18 @@ def loads(
     load_plugins(plugins)
     origin = Origin(arguments.text("name", name), arguments.text("text", text))
     return _architecture(origin, input, symbolic, overrides, variables)
+
+
+def symbol(name: str) -> Expr:
+    """Return an unknown whole number, for an axis of the input whose size is not known.
+
+    Raises:
+        UsageError: it is not a name that formulas may have.
+    """
+    if not is_symbol(arguments.text("name", name)):
+        expected = "letters from a to z, digits and underscores, and not a Python keyword"
+        raise usage_error(f"{name!r} cannot be the name of a symbol", expected=expected)
+    return algebra.symbol(name)
 
 
 def load_plugins(files: str | Path | Iterable[str | Path]) -> None:

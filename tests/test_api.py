@@ -460,3 +460,9 @@ def test_a_plugin_may_be_named_again(tmp_path: Path) -> None:
             cnncli.loads(text, plugins=plugin)
     finally:
         KINDS.pop("halving", None)
+
+
+@pytest.mark.parametrize("name", [3, None, "a b", "in", ""])
+def test_a_symbol_needs_a_name(name: Any) -> None:
+    with pytest.raises(cnncli.UsageError, match="cannot be"):
+        cnncli.symbol(name)

@@ -13,7 +13,7 @@ SizeSet(period=4, tails=((0, 4),), isolated=())
 ...     print(f"{bound.node}: {bound.condition}, otherwise {bound.message}")
 concat1: L - 4*(L//4) == 0, otherwise the branches of 'concat' differ in length
 >>> near([length], 90)["length"]
-Near(size=90, below=88, above=92)
+Near(size=90, below=88, above=92, output=None, alike=(None, None))
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from functools import reduce
 from operator import and_
 from typing import NamedTuple
 
-from cnncli.algebra import symbols_of
+from cnncli.algebra import Dim, Expr, evaluate, same, symbol, symbols_of
+from cnncli.algebra.deciding import solve
 from cnncli.algebra.size_sets import ALL, SizeSet, TooFineError
 from cnncli.graph import Bound, Graph
 from cnncli.layers.geometry.sliding import axis_name
@@ -108,16 +109,30 @@ def _common(one: SizeSet | None, other: SizeSet | None) -> SizeSet | None:
 
 
 class Near(NamedTuple):
-    """A desired size, and the nearest accepted ones."""
+    """A desired size, and the nearest accepted ones.
+
+    ``output`` is the size of the output along the axis, a formula of the axis' symbol; None if the network
+    has no output with such an axis. ``alike`` are the nearest accepted sizes, below and above, whose output
+    is as large as the input; None for a side without one.
+    """
 
     size: int
     below: int | None
     above: int | None
+    output: Dim | None = None
+    alike: tuple[int | None, int | None] = (None, None)
 
     @property
     def fits(self) -> bool:
         """Whether the size itself is accepted."""
         return self.below == self.size
+
+    def output_at(self, size: int) -> int | None:
+        """Return the size of the output for an accepted size of the input; None if it is not known."""
+        if self.output is None or isinstance(self.output, int):
+            return self.output
+        (name,) = symbols_of(self.output)
+        return evaluate(self.output, {name: size})
 
     @property
     def padding(self) -> tuple[int, int] | None:
@@ -128,9 +143,34 @@ class Near(NamedTuple):
         return missing // 2, missing - missing // 2
 
 
-def near(axes: Sequence[Axis], size: int) -> Mapping[str, Near]:
-    """Return for every axis the accepted sizes around a desired one."""
-    return {axis.name: Near(size, axis.sizes.at_most(size), _above(axis.sizes, size)) for axis in axes}
+def near(axes: Sequence[Axis], size: int, outputs: Mapping[str, Dim] | None = None) -> Mapping[str, Near]:
+    """Return for every axis the accepted sizes around a desired one; ``outputs`` are :func:`output_sizes`."""
+    return {axis.name: _near(axis, size, (outputs or {}).get(axis.name)) for axis in axes}
+
+
+def output_sizes(graph: Graph) -> Mapping[str, Dim]:
+    """Return the sizes of the first output along the axes of the input that it depends on alone, by name."""
+    first = next((output for output in graph.outputs.values() if not output.training_only), None)
+    if first is None or len(first.shape) != len(graph.input):
+        return {}
+    along = {str(dim): size for dim, size in zip(graph.input[1:], first.shape[1:], strict=True)}
+    return {
+        name: along[symbol]
+        for name, symbol in _names(graph)
+        if symbol in along and symbols_of(along[symbol]) <= {symbol}
+    }
+
+
+def _near(axis: Axis, size: int, output: Dim | None) -> Near:
+    found = Near(size, axis.sizes.at_most(size), _above(axis.sizes, size), output)
+    alike = same(output, symbol(axis.symbol)) if isinstance(output, Expr) else False
+    if isinstance(alike, bool):
+        return found._replace(alike=(found.below, found.above)) if alike else found
+    try:
+        sizes = axis.sizes & solve(alike)
+    except TooFineError:
+        return found
+    return found._replace(alike=(sizes.at_most(size), _above(sizes, size)))
 
 
 def _above(sizes: SizeSet, size: int) -> int | None:

@@ -75,7 +75,8 @@ def test_json() -> None:
     axis = {"period": 16, "residues": {"0": 16}, "isolated": []}
     assert document["axes"] == {"height": axis | {"symbol": "H"}, "width": axis | {"symbol": "W"}}
     near = {"size": 500, "accepted": False, "below": 496, "above": 512, "padding": [6, 6]}
-    assert document["near"] == {"height": near, "width": near}
+    near["same_size"] = {"below": 496, "above": 512}
+    assert document["near"] == {"height": near | {"output": "H"}, "width": near | {"output": "W"}}
     conditions = {(each["node"], each["condition"]): each for each in document["conditions"]}
     join = conditions["up1.concat1", "H - 2*(H//2) == 0"]
     assert join["decided"]
@@ -249,3 +250,27 @@ def test_formulas_do_not_grow_without_limit(tmp_path: Path) -> None:
         code, _, errors = call(command[0], str(spec), *command[1:])
         assert code == 2
         assert "the output is too large" in errors
+
+
+DECODER = """
+input: [1, 64, 64]
+layers:
+  - conv: {channels: 4, kernel: 3, stride: 2, padding: same}
+  - conv: {channels: 4, kernel: 3, stride: 2, padding: same}
+  - upsample: 4
+"""
+
+
+def test_sizes_are_shown_with_their_outputs(tmp_path: Path) -> None:
+    spec = tmp_path / "decoder.yaml"
+    spec.write_text(DECODER)
+    _, text, _ = call("sizes", str(spec), "--near", "525")
+    assert "  525 -> 528: accepted\n  output as large as the input: 524 below, 528 above\n" in text
+    _, text, _ = call("sizes", str(spec), "--near", "524")
+    assert "  524: accepted\n" in text
+    assert "as large" not in text
+
+
+def test_an_output_without_axes_is_not_shown() -> None:
+    _, text, _ = call("sizes", "lenet5", "--near", "30")
+    assert "->" not in text

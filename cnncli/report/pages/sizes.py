@@ -15,7 +15,7 @@ from cnncli.layers import shape_text
 from cnncli.limits import MAX_RESIDUES_SHOWN, MAX_SIZES_SHOWN
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.text.escapes import printable
-from cnncli.report.text.json_values import shape_numbers
+from cnncli.report.text.json_values import number, shape_numbers
 from cnncli.report.text.numbers import exact
 
 SCHEMA: Final = "cnncli.sizes/1"
@@ -53,6 +53,9 @@ def _axis_texts(names: str, axis: Axis, found: ValidSizes, nearest: Mapping[str,
     if near is not None:
         condition = ", if the conditions below are met" if near.fits and found.open_bounds else ""
         yield Text((f"  {_near(near)}{condition}",), "good" if near.fits else "error")
+        alike = _alike_words(near)
+        if alike:
+            yield Text((f"  {alike}",))
 
 
 def _alike(axes: Sequence[Axis]) -> list[tuple[str, Axis]]:
@@ -92,14 +95,31 @@ def _rule(sizes: SizeSet) -> str:
 
 
 def _near(near: Near) -> str:
-    """Return ``500: not accepted; 496 below, 512 above (pad by 6 + 6)``."""
+    """Return ``500: not accepted; 496 below, 512 above (pad by 6 + 6)``, with sizes of the output."""
     if near.fits:
-        return f"{near.size}: accepted"
-    below = f"{near.below} below" if near.below is not None else "none below"
+        return f"{_with_output(near, near.size)}: accepted"
+    below = f"{_with_output(near, near.below)} below" if near.below is not None else "none below"
     if near.above is None or near.padding is None:
         return f"{near.size}: not accepted; {below}, none above"
     before, after = near.padding
-    return f"{near.size}: not accepted; {below}, {near.above} above (pad by {before} + {after})"
+    above = f"{_with_output(near, near.above)} above"
+    return f"{near.size}: not accepted; {below}, {above} (pad by {before} + {after})"
+
+
+def _with_output(near: Near, size: int) -> str:
+    """Return ``543 -> 544``, a size and that of the output; the size alone if both are the same."""
+    output = near.output_at(size)
+    return str(size) if output in (None, size) else f"{size} -> {output}"
+
+
+def _alike_words(near: Near) -> str:
+    """Return the sizes that the network keeps, unless it keeps all that are shown; otherwise nothing."""
+    around = (near.size,) if near.fits else (near.below, near.above)
+    if all(size is None or near.output_at(size) in (None, size) for size in around):
+        return ""
+    sides = zip(near.alike, ("below", "above"), strict=True)
+    kept = [f"{size} {side}" for size, side in sides if size is not None]
+    return f"output as large as the input: {', '.join(kept)}" if kept else ""
 
 
 def _reasons(bounds: Sequence[Bound]) -> Iterator[Text]:
@@ -163,4 +183,6 @@ def _near_data(near: Near) -> dict[str, Any]:
         "below": near.below,
         "above": near.above,
         "padding": list(near.padding) if near.padding is not None else None,
+        "output": number(near.output) if near.output is not None else None,
+        "same_size": dict(zip(("below", "above"), near.alike, strict=True)),
     }
