@@ -56,8 +56,10 @@ def _exit_code() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError | ReaderLeftError):
             return READER_LEFT
+        from cnncli.report.text.escapes import shown
+
         with suppress(OSError):  # stderr may be the stream that is full
-            sys.stderr.write(f"error: {error}\n")
+            sys.stderr.write(f"{shown(f'error: {error}')}\n")
         return UNWRITABLE
 
 

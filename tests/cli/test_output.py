@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from cnncli.cli.app import application
 from cnncli.limits import MAX_NAME, MAX_OUTPUT
 
-MANY = "input: [1, 8, 8]\nblocks: {b: {layers: [{relu: , repeat: 220}]}}\nlayers: [{b: , repeat: 200}]\n"
+BLOCK = "a_block_with_a_long_name_that_is_in_the_name_of_every_layer"
+MANY = f"input: [1, 8, 8]\nblocks: {{{BLOCK}: {{layers: [{{relu: , repeat: 200}}]}}}}\n"
+MANY += f"layers: [{{{BLOCK}: , repeat: 80}}]\n"
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +45,7 @@ def test_more_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNNCLI_MAX_OUTPUT", "100 MB")
     code, out, said = call("inspect", "many.yaml", "--format", "json")
     assert (code, said) == (0, "")
-    assert len(json.loads(out)["layers"]) == 220 * 200
+    assert len(json.loads(out)["layers"]) == 200 * 80
     assert len(out) > MAX_OUTPUT
 
 
