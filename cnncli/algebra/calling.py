@@ -7,6 +7,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any, Final
 
 from cnncli.algebra.sizes import evaluate, symbols_of
+from cnncli.limits import MAX_EXACT
 
 if TYPE_CHECKING:
     from cnncli.algebra.expression import Expr
@@ -49,7 +50,7 @@ def _whole(name: str, number: Any) -> int:
 
     Raises:
         TypeError: it is not a whole number.
-        ValueError: it is less than 1.
+        ValueError: it is less than 1, or has too many digits.
     """
     try:
         exact = index(number)
@@ -57,6 +58,9 @@ def _whole(name: str, number: Any) -> int:
         exact = None
     if exact is None or isinstance(number, bool):
         raise TypeError(f"{name} must be a whole number, not {number!r}")
+    if abs(exact) > MAX_EXACT:
+        # Python does not write numbers of thousands of digits.
+        raise ValueError(f"{name} must have at most {len(str(MAX_EXACT)) - 1} digits")
     if exact < 1:
         raise ValueError(f"{name} must be at least 1, not {exact}")
     return exact

@@ -185,3 +185,9 @@ def test_a_formula_is_not_taken_for_a_number() -> None:
     for wrong in (lambda: whole(symbol("H")), lambda: whole_shape((3, symbol("H") // 2, 7))):
         with pytest.raises(TypeError, match="a number is needed here, not the formula H"):
             wrong()
+
+
+@pytest.mark.parametrize("size", [10**201, -(10**5000)])
+def test_a_formula_refuses_numbers_of_thousands_of_digits(size: int) -> None:
+    with pytest.raises(ValueError, match="H must have at most 200 digits"):
+        (symbol("H") * 2)(H=size)
