@@ -63,16 +63,12 @@ def command_line(random: Random, text: str) -> tuple[str, ...]:
 
 def _odd(random: Random, given: list[str]) -> list[str]:
     """Return the command line with a word left out, repeated or replaced."""
-    at = random.randrange(1, len(given))
-    replaced = random.choice(
+    at = random.randrange(1, len(given) + 1)
+    odd = random.choice(
         (*words.FOREIGN, "--", "--help", "--version", "--format", "xml", "--nothing", *given)
-    )
-    replaced = replaced.replace("\x00", "")
-    return [
-        *given[:at],
-        *random.choice(((), (given[at],) * 2, (replaced,), (replaced, given[at]))),
-        *given[at + 1 :],
-    ]
+    ).replace("\x00", "")
+    there = given[at : at + 1]
+    return [*given[:at], *random.choice(([], there * 2, [odd], [odd, *there])), *given[at + 1 :]]
 
 
 def _spec(random: Random, _: Given) -> list[str]:
