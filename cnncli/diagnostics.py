@@ -206,10 +206,11 @@ def nearest(word: str, candidates: Collection[str]) -> str | None:
 
     Names of other frameworks count as ours (:mod:`cnncli.foreign`).
     """
-    return next(iter(_meant(word, candidates)), None)
+    return next(iter(_meant(word, tuple(islice(candidates, MAX_LOOKED_AT)))), None)
 
 
-def _meant(word: str, candidates: Collection[str]) -> tuple[str, ...]:
+@functools.lru_cache(maxsize=256)  # the copies of a faulty layer all ask the same
+def _meant(word: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
     """Return the candidates that ``word`` may have been meant to be: several only for a foreign name."""
     from cnncli import foreign  # noqa: PLC0415 - needed only after a mistake
 
@@ -273,15 +274,19 @@ def did_you_mean(
     A name for which we have nothing gets what to do instead; ``omits`` is whether the word is an argument, of
     which some are not needed here. Empty without candidates.
     """
+    return _hint(word, tuple(islice(candidates, MAX_LOOKED_AT)), known_as, omits=omits)
+
+
+@functools.lru_cache(maxsize=256)
+def _hint(word: str, known: tuple[str, ...], known_as: str, *, omits: bool) -> str:
     from cnncli import foreign  # noqa: PLC0415 - needed only after a mistake
 
-    meant = [f"'{each}'" for each in _meant(word, candidates)]
+    meant = [f"'{each}'" for each in _meant(word, known)]
     if meant:
         return f"did you mean {listing(meant, last=' or ')}?"
-    advice = foreign.missing(word, candidates) or (foreign.omitted(word) if omits else "")
-    if advice or not candidates:
+    advice = foreign.missing(word, known) or (foreign.omitted(word) if omits else "")
+    if advice or not known:
         return advice
-    known = tuple(islice(candidates, MAX_LOOKED_AT))
     first = known if len(known) <= _LISTED else _by_nearness(word, known[:MAX_CANDIDATES])
     rest = len(known) - _LISTED
     more = " and many more" if len(known) == MAX_LOOKED_AT else f" and {rest} more" if rest > 0 else ""

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from itertools import chain
 from typing import Final, NamedTuple
 
 from cnncli.algebra import Undecidable, symbol
@@ -106,7 +107,7 @@ class Scope(Mapping[str, Argument]):
         return Argument(value, self) if value is not None else self._given.get(name)
 
     def __iter__(self) -> Iterator[str]:
-        own = {**self._given, **self._written}
+        own = dict.fromkeys(chain(self._given, self._written))
         yield from own
         if self._parent is not None:
             yield from (name for name in self._parent if name not in own)
