@@ -157,6 +157,8 @@ def _compare(
     networks, code = for_each(
         files, lambda file: load(file, input=input_size, overrides=settings).overview(batch)
     )
+    if any(each.graph.unknowns for each in networks):
+        _refuse({"--side-by-side": side_by_side}, "formulas", "numbers in --input")
     if networks:
         show(page(networks, batch, layers=side_by_side), form)
     if code:

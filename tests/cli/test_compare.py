@@ -202,6 +202,7 @@ def test_where_all_are_at_fault_there_is_no_table(folder: Path) -> None:
         (["vgg", "--fully-connected", "--verify"], "--fully-connected and --verify cannot be combined"),
         (["lenet5", "--side-by-side", "--depth", "2"], "--depth cannot be combined with a comparison"),
         (["lenet5", "--side-by-side", "--verify"], "expected: one spec file, without --side-by-side"),
+        (["lenet5", "--side-by-side", "--input", "1xHxH"], "--side-by-side cannot be combined with formulas"),
         (["vgg", "--input", "big"], "'big' is not an input size"),
     ],
 )
