@@ -1,8 +1,8 @@
 """The text of a file: only of regular files of a bounded size, and never shown if it is not a spec.
 
 A stranger's checkout may contain pipes, devices and links to any file of the machine that reads it. Errors
-quote the text they are about, so a text that was reached through a link, or that a spec extends, is only read
-further if it has the form of a spec.
+quote the text they are about, so links out of the checkout are refused, and a text that was reached through
+another link, or that a spec extends, is only read further if it has the form of a spec.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ def read_source(
         extended: whether a spec names the file, and not a person: then it must have one, too.
 
     Raises:
-        UsageError: the file does not exist, is not a regular file, is too large, is not UTF-8 text, or has
-            none of the words.
+        UsageError: the file does not exist, is not a regular file, is too large, is not UTF-8 text, has
+            none of the words, or is reached by a link out of the repository.
     """
     path = Path(checked_path(path))
     try:
+        _check_leads_nowhere_else(path)
         data = _read(path, most)
         _check_is_meant(path, data, words, extended=extended)
         return Source(str(path), data.decode("utf-8-sig"))
@@ -71,10 +72,14 @@ def within(path: Path, spec: Path) -> bool:
     It is one in the git repository that contains the spec, or in the working directory if that contains the
     spec; without either, one in the folder of the spec.
     """
-    return _real(path).is_relative_to(_tree(_real(spec.parent)))
+    return _real(path).is_relative_to(tree_of(_real(spec.parent)))
 
 
-def _tree(folder: Path) -> Path:
+def tree_of(folder: Path) -> Path:
+    """Return the git repository that contains a folder without links, or the working directory around that.
+
+    Without either it is the folder itself.
+    """
     repository = next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
     try:
         working = _real(Path.cwd())
@@ -104,6 +109,28 @@ def _read(path: Path, most: int) -> bytes:
         together = "" if most == MAX_FILE_BYTES else ", the files that extend it included"
         raise usage_error(f"'{path}' is too large", expected=f"at most {limit}{together}")
     return data
+
+
+def _check_leads_nowhere_else(path: Path) -> None:
+    """Check that no link leads from the tree in which a person named a file to a file outside of it.
+
+    A file below the working directory is in its tree; any other one in that of the folder it was named in,
+    which that person knows to be there. Shipped specs are everyone's.
+
+    Raises:
+        UsageError: one does; the message has nothing of the file.
+    """
+    target = _real(path)
+    if not _is_linked(path) or not target.exists() or target.is_relative_to(_real(shipped.folder())):
+        return
+    here = _real(Path.cwd())
+    folder = here if Path(os.path.normpath(here / path)).is_relative_to(here) else _real(path.parent)
+    if not target.is_relative_to(tree_of(folder)):
+        raise usage_error(
+            f"'{path}' is a link to a file outside of its folder",
+            expected="a file of the same git repository, or below the working directory",
+            hint="if that file is meant, name it instead of the link",
+        )
 
 
 def _check_is_meant(path: Path, data: bytes, words: Collection[str], *, extended: bool) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cnncli.diagnostics import UsageError, usage_error
+from cnncli.language.reading import tree_of
 from cnncli.layers.registry import KINDS
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def load_installed() -> Installed:
     """Import what installed packages offer under ``cnncli.layers``.
 
     ``python -m cnncli`` and ``PYTHONPATH=.`` put the working folder among those of the packages. Whatever
-    calls itself installed there is skipped: a checkout of someone else's would run it.
+    calls itself installed there, or elsewhere in the git repository around it, is skipped: a checkout of
+    someone else's would run it.
 
     Raises:
         UsageError: one of them cannot be imported.
@@ -86,14 +88,14 @@ def load_file(path: str) -> None:
 
 
 def _lies_here(entry: EntryPoint) -> bool:
-    """Return whether the package of an entry point lies in the working folder, outside of the environment."""
+    """Return whether the package of an entry point lies in the working tree, outside of the environment."""
     if entry.dist is None:
         return False
     import site  # noqa: PLC0415
 
     folder = Path(str(entry.dist.locate_file(""))).resolve()
     environment = (Path(sys.prefix).resolve(), Path(site.getuserbase()).resolve())
-    return folder.is_relative_to(Path.cwd()) and not any(map(folder.is_relative_to, environment))
+    return folder.is_relative_to(tree_of(Path.cwd())) and not any(map(folder.is_relative_to, environment))
 
 
 def _is_python(file: Path) -> bool:

@@ -114,8 +114,12 @@ def test_plug_ins_run_where_they_may(ci: str, allowed: str, monkeypatch: pytest.
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["", "."])
-def test_what_calls_itself_installed_in_the_working_folder_is_not_run(folder: Path, path: str) -> None:
+@pytest.mark.parametrize(("where", "path"), [(".", ""), (".", "."), ("models", "..")])
+def test_what_calls_itself_installed_in_the_working_folder_is_not_run(
+    folder: Path, where: str, path: str
+) -> None:
+    (folder / ".git").mkdir()
+    (folder / "models").mkdir()
     (folder / "evil.py").write_text(EVIL)
     info = folder / "evil-1.0.dist-info"
     info.mkdir()
@@ -123,7 +127,8 @@ def test_what_calls_itself_installed_in_the_working_folder_is_not_run(folder: Pa
     (info / "entry_points.txt").write_text("[cnncli.layers]\nevil = evil\n")
     (folder / "b.yaml").write_text("input: [3]\nlayers: [evil]\n")
     done = subprocess.run(
-        [sys.executable, "-m", "cnncli", "inspect", "b.yaml"],
+        [sys.executable, "-m", "cnncli", "inspect", str(folder / "b.yaml")],
+        cwd=where,
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,

@@ -122,17 +122,44 @@ class TestNamed:
         (checkout / "link.yaml").symlink_to(target)
         (checkout / "folder").symlink_to(Path(target).parent)
         for path in ("link.yaml", f"folder/{Path(target).name}", str(checkout / "link.yaml")):
-            with pytest.raises(CnncliError, match="is a link to a file that is not a spec") as caught:
+            with pytest.raises(CnncliError, match=r"is a link to a file (that|outside)") as caught:
                 read(path)
             assert all(each.location is None for each in caught.value.diagnostics)
             assert TOKEN not in str(caught.value)
 
     def test_a_link_to_a_spec_is_read(self, checkout: Path) -> None:
-        (checkout / "link.yaml").symlink_to("../secret/net.yaml")
+        (checkout / "link.yaml").symlink_to("models/net.yaml")
         (checkout / "budget.yaml").symlink_to("limits.yaml")
         (checkout / "limits.yaml").write_text("params: 3k\n", encoding="utf-8")
         assert open_spec("link.yaml").graph.nodes
         assert read_budget("budget.yaml").params == 3000
+
+    @pytest.mark.parametrize("read", [open_spec, read_budget])
+    @pytest.mark.parametrize("text", [f"vars: {{a: {TOKEN}}}\nmemory: {TOKEN}\n{TOKEN}: 1\n", SPEC])
+    def test_no_link_leads_out_whatever_is_there(
+        self, checkout: Path, text: str, read: Callable[[str], object]
+    ) -> None:
+        (checkout.parent / "secret" / "playbook.yaml").write_text(text, encoding="utf-8")
+        (checkout.parent / "secret" / ".git").mkdir()
+        (checkout / "link.yaml").symlink_to("../secret/playbook.yaml")
+        (checkout / "folder").symlink_to("../secret")
+        for path in ("link.yaml", "folder/playbook.yaml", str(checkout / "link.yaml")):
+            with pytest.raises(CnncliError, match="is a link to a file outside of its folder") as caught:
+                read(path)
+            assert all(each.location is None for each in caught.value.diagnostics)
+            assert TOKEN not in str(caught.value)
+
+    def test_a_link_to_another_folder_of_the_repository(
+        self, checkout: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (checkout / "models" / "link.yaml").symlink_to("../base.yaml")
+        for folder, path in (
+            ("models", "link.yaml"),
+            (".", "models/link.yaml"),
+            ("../secret", "../repo/models/link.yaml"),
+        ):
+            monkeypatch.chdir(checkout / folder)
+            assert open_spec(path).graph.nodes
 
     @pytest.mark.parametrize("text", ["{input: [1], layers: [relu]}", '{ "input": [1], layers: [relu]}'])
     def test_a_spec_in_braces_is_a_spec(self, checkout: Path, text: str) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Collection
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
+
+from cnncli.limits import MAX_QUOTED
 
 T = TypeVar("T")
 
@@ -21,10 +23,11 @@ def parse_json(text: str) -> Any:
     """Return the value of a JSON text.
 
     Raises:
-        ValueError: it is not JSON; NaN and Infinity, which Python would accept, are not.
+        ValueError: it is not JSON; NaN and Infinity, which Python would accept, are not, and neither is a
+            number such as 1e999, of which Python would make one of them.
         RecursionError: it is nested too deeply.
     """
-    return json.loads(text, parse_constant=_refuse)
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
 
 
 def members(value: Any, name: str, names: Collection[str]) -> dict[str, Any]:
@@ -73,5 +76,12 @@ def several(value: Any, name: str, read: Callable[[Any, str], T]) -> tuple[T, ..
     return tuple(read(each, f"{name}[{place}]") for place, each in enumerate(value))
 
 
-def _refuse(constant: str) -> float:
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        _refuse(digits if len(digits) <= MAX_QUOTED else f"{digits[:MAX_QUOTED]}...")
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number in JSON")

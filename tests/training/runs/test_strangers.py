@@ -186,7 +186,7 @@ def test_a_changed_setting_in_the_record_is_found(tmp_path: Path) -> None:
         open_run(run.folder)
 
 
-@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity", "1e999", "-1e400"])
 def test_numbers_that_json_does_not_have(tmp_path: Path, constant: str) -> None:
     run = begin(tmp_path / "run", settings())
     path = run.folder / "run.json"
