@@ -253,18 +253,22 @@ class Analyzed:
 
     @question
     def sizes(self) -> ValidSizes:
-        """Return the input sizes that are accepted along each axis, and the layers that decide this."""
+        """Return the input sizes that are accepted, along each axis and together, and what decides this."""
         from cnncli.analysis.sizes import valid_sizes  # noqa: PLC0415
 
         return valid_sizes((self if self.graph.unknowns else self.symbolic()).graph)
 
     @question
     def nearest_sizes(self, size: int) -> Mapping[str, Near]:
-        """Return the accepted sizes nearest to ``size``, along each axis, with the sizes of the output."""
+        """Return the accepted sizes nearest to ``size``, along each axis, with the sizes of the output.
+
+        Of axes that are coupled, ``together`` is the nearest accepted combination.
+        """
         from cnncli.analysis.sizes import near, output_sizes, valid_sizes  # noqa: PLC0415
 
         graph = (self if self.graph.unknowns else self.symbolic()).graph
-        return near(valid_sizes(graph).axes, arguments.whole("size", size), output_sizes(graph))
+        found = valid_sizes(graph)
+        return near(found.axes, arguments.whole("size", size), output_sizes(graph), found.together)
 
     @question
     def receptive_field(self) -> Mapping[str, Field]:

@@ -27,7 +27,7 @@ LAYERS: Final = Limit("layers", 50_000)
 """Layers of all graphs that are built, such as those that ``fit`` tries."""
 
 RESIDUES: Final = Limit("residue classes of sizes", 2_000_000)
-"""Residue classes that are examined to decide conditions and to intersect sets of sizes."""
+"""Residue classes and sizes that are examined to decide conditions and to intersect sets of sizes."""
 
 CHARACTERS: Final = Limit("characters of expressions and strings, all copies counted", 1_000_000)
 """Characters of the expressions that are computed, and of the texts in which ``$name`` is replaced."""
@@ -148,6 +148,12 @@ MAX_ISOLATED: Final = 100_000
 MAX_DECISION: Final = 200_000
 """Residue classes times terms of one condition that is decided exactly: about a second."""
 
+MAX_COUPLED: Final = 1_000_000
+"""Sizes that are tried in one equation between sizes, times its terms: about a second."""
+
+MAX_COMBINATIONS: Final = 20_000
+"""Combinations of sizes that satisfy such an equation."""
+
 MAX_PROOFS: Final = 100_000
 """The same for all decisions of :mod:`cnncli.algebra.bounds` together. Past it, less is proved."""
 
@@ -212,6 +218,12 @@ MAX_RESIDUES_SHOWN: Final = 8
 
 MAX_SIZES_SHOWN: Final = 12
 """Single sizes of a set that are written out."""
+
+MAX_COMBINATIONS_SHOWN: Final = 12
+"""Combinations of sizes that are written out."""
+
+MAX_COMBINATIONS_LISTED: Final = 1_000
+"""Combinations of sizes in a document; the others are counted."""
 
 MAX_NOTES: Final = 5
 """Notes of one kind below a table; the others are counted."""

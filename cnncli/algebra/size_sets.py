@@ -57,9 +57,9 @@ class SizeSet(NamedTuple):
     isolated: tuple[int, ...]
 
     def __contains__(self, size: object) -> bool:
-        return isinstance(size, int) and self._lookup()(size)
+        return isinstance(size, int) and self.lookup()(size)
 
-    def _lookup(self) -> Callable[[int], bool]:
+    def lookup(self) -> Callable[[int], bool]:
         """Return a function that answers for many sizes."""
         spend(RESIDUES, len(self.tails) + len(self.isolated))
         tails, single, period = dict(self.tails), frozenset(self.isolated), self.period
@@ -88,7 +88,7 @@ class SizeSet(NamedTuple):
                 start = starts.get(residue % many.period)
                 if start is not None:
                     tails[residue] = first_at(residue, period, max(first, start))
-        single = {*filter(other._lookup(), self.isolated), *filter(self._lookup(), other.isolated)}
+        single = {*filter(other.lookup(), self.isolated), *filter(self.lookup(), other.isolated)}
         return make(period, tails, single)
 
     def __sub__(self, other: SizeSet) -> SizeSet:
@@ -99,7 +99,7 @@ class SizeSet(NamedTuple):
         """
         period = bounded(lcm(self.period, other.period))
         spend(RESIDUES, period + len(self.isolated))
-        own, others, inside = dict(self.tails), dict(other.tails), other._lookup()
+        own, others, inside = dict(self.tails), dict(other.tails), other.lookup()
         last = _last_in_class(other.isolated, period)
         tails: dict[int, int] = {}
         single = {n for n in self.isolated if not inside(n)}

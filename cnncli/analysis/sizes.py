@@ -13,7 +13,15 @@ SizeSet(period=4, tails=((0, 4),), isolated=())
 ...     print(f"{bound.node}: {bound.condition}, otherwise {bound.message}")
 concat1: L - 4*(L//4) == 0, otherwise the branches of 'concat' differ in length
 >>> near([length], 90)["length"]
-Near(size=90, below=88, above=92, output=None, alike=(None, None))
+Near(size=90, below=88, above=92, output=None, alike=(None, None), together=None)
+
+Where a layer fixes the number of values, the sizes along the axes depend on each other:
+
+>>> found = valid_sizes(open_text("{input: [3, 4, 4], layers: [{reshape: [48]}]}", size=all_sizes).graph)
+>>> found.together[0].sizes
+((4, 4), (2, 8), (8, 2), (1, 16), (16, 1))
+>>> near(found.axes, 3, together=found.together)["height"].together
+{'height': 4, 'width': 4}
 """
 
 from __future__ import annotations
@@ -26,6 +34,7 @@ from typing import NamedTuple
 from cnncli.algebra import Dim, Expr, evaluate, same, symbol, symbols_of
 from cnncli.algebra.deciding import solve
 from cnncli.algebra.size_sets import ALL, SizeSet, TooFineError
+from cnncli.analysis.together import Together, narrowed, together
 from cnncli.graph import Bound, Graph
 from cnncli.layers.geometry.sliding import axis_name
 from cnncli.limits import MAX_SIZE
@@ -46,19 +55,28 @@ class Axis(NamedTuple):
 
 
 class ValidSizes(NamedTuple):
-    """The axes and variables that have a symbol, and the conditions that couple them or cannot be decided.
+    """The axes and variables that have a symbol, what they accept together, and what cannot be decided.
 
-    If ``open_bounds`` is empty, an input is accepted exactly if every axis accepts its size.
+    If ``open_bounds`` is empty, an input is accepted exactly if every axis accepts its size and each of
+    ``together`` has the combination of its sizes.
     """
 
     axes: tuple[Axis, ...]
     open_bounds: tuple[Bound, ...]
+    together: tuple[Together, ...] = ()
 
 
 def valid_sizes(graph: Graph) -> ValidSizes:
     """Return the sizes that a graph over symbols accepts."""
     axes = tuple(Axis(name, symbol, *_sizes_of(graph, symbol)) for name, symbol in _names(graph))
-    return ValidSizes(axes, tuple(bound for bound in graph.bounds if bound.sizes is None))
+    undecided = tuple(bound for bound in graph.bounds if bound.sizes is None)
+    groups = together(undecided, {axis.symbol: axis.sizes for axis in axes}) if undecided else ()
+    enumerated = {bound for group in groups for bound in group.bounds}
+    return ValidSizes(
+        tuple(axis._replace(sizes=narrowed(axis.symbol, axis.sizes, groups)) for axis in axes),
+        tuple(bound for bound in undecided if bound not in enumerated),
+        groups,
+    )
 
 
 def _names(graph: Graph) -> Iterator[tuple[str, str]]:
@@ -113,7 +131,8 @@ class Near(NamedTuple):
 
     ``output`` is the size of the output along the axis, a formula of the axis' symbol; None if the network
     has no output with such an axis. ``alike`` are the nearest accepted sizes, below and above, whose output
-    is as large as the input; None for a side without one.
+    is as large as the input; None for a side without one. If the axis is coupled with others, ``together`` is
+    the nearest accepted combination of sizes, by axis, to this size along all of them; empty without one.
     """
 
     size: int
@@ -121,11 +140,12 @@ class Near(NamedTuple):
     above: int | None
     output: Dim | None = None
     alike: tuple[int | None, int | None] = (None, None)
+    together: Mapping[str, int] | None = None
 
     @property
     def fits(self) -> bool:
-        """Whether the size itself is accepted."""
-        return self.below == self.size
+        """Whether the size itself is accepted, along all axes that are coupled with this one."""
+        return self.below == self.size and all(size == self.size for size in (self.together or {}).values())
 
     def output_at(self, size: int) -> int | None:
         """Return the size of the output for an accepted size of the input; None if it is not known."""
@@ -136,16 +156,34 @@ class Near(NamedTuple):
 
     @property
     def padding(self) -> tuple[int, int] | None:
-        """Positions to pad before and after to reach the next accepted size; an odd one goes after."""
-        if self.above is None:
+        """Positions to pad before and after to reach the next accepted size; an odd one goes after.
+
+        None if there is no such size, or if it depends on those along other axes.
+        """
+        if self.above is None or self.together:
             return None
         missing = self.above - self.size
         return missing // 2, missing - missing // 2
 
 
-def near(axes: Sequence[Axis], size: int, outputs: Mapping[str, Dim] | None = None) -> Mapping[str, Near]:
+def near(
+    axes: Sequence[Axis],
+    size: int,
+    outputs: Mapping[str, Dim] | None = None,
+    together: Sequence[Together] = (),
+) -> Mapping[str, Near]:
     """Return for every axis the accepted sizes around a desired one; ``outputs`` are :func:`output_sizes`."""
-    return {axis.name: _near(axis, size, (outputs or {}).get(axis.name)) for axis in axes}
+    names = {axis.symbol: axis.name for axis in axes}
+    combined: dict[str, Mapping[str, int]] = {}
+    for group in together:
+        nearest = {names[each]: own for each, own in group.nearest(size).items()}
+        combined.update(dict.fromkeys(group.symbols, nearest))
+    return {
+        axis.name: _near(axis, size, (outputs or {}).get(axis.name))._replace(
+            together=combined.get(axis.symbol)
+        )
+        for axis in axes
+    }
 
 
 def output_sizes(graph: Graph) -> Mapping[str, Dim]:

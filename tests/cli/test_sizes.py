@@ -67,6 +67,35 @@ def test_requirements_that_couple_two_axes(tmp_path: Path) -> None:
     assert "7: not accepted; 5 below, 10 above (pad by 1 + 2)" in text
 
 
+def test_sizes_that_depend_on_each_other(tmp_path: Path) -> None:
+    spec = tmp_path / "fixed.yaml"
+    spec.write_text("input: [1, 28, 28]\nlayers: [flatten, {reshape: [784]}, {linear: 10}]\n")
+    _, text, _ = call("sizes", str(spec), "--near", "30")
+    assert "height and width: only 1, 2, 4, 7, 8, 14, 16, 28, 49, 56, 98, 112 and 3 more\n" in text
+    assert "together: 28x28, 16x49, 49x16, 14x56, 56x14, 8x98, 98x8, 7x112, 112x7, 4x196" in text
+    assert re.search(r"2x392 and 3\s+more\n  30x30: not accepted; nearest 28x28\n", text)
+    assert "required by\n  H*W - 784 == 0   reshape1" in text
+    assert "  28x28: accepted\n" in call("sizes", str(spec), "--near", "28")[1]
+    assert "together: 28x28, 16x49" in call("inspect", str(spec), "--symbolic")[1]
+    document = json.loads(call("sizes", str(spec), "--near", "30", "--format", "json")[1])
+    (together,) = document["together"]
+    assert (together["axes"], together["count"]) == (["height", "width"], 15)
+    assert together["sizes"][:4] == [[28, 28], [16, 49], [49, 16], [14, 56]]
+    assert [(each["decided"], each["binding"]) for each in document["conditions"]] == [(True, True)]
+    near = document["near"]["width"]
+    assert (near["accepted"], near["padding"]) == (False, None)
+    assert near["together"] == {"height": 28, "width": 28}
+
+
+def test_combinations_with_a_variable_have_names(tmp_path: Path) -> None:
+    spec = tmp_path / "width.yaml"
+    spec.write_text(
+        "vars: {c: 2}\ninput: [3, 5, 5]\nlayers: [{conv: {channels: c, kernel: 1}}, {reshape: [6]}]\n"
+    )
+    _, text, _ = call("inspect", str(spec), "--symbolic", "c", "--input", "3xHxW")
+    assert "together: H=1 W=2 c=3" in text.replace("\n", " ")
+
+
 def test_json() -> None:
     code, text, _ = call("sizes", "unet_padded", "--near", "500", "--format", "json")
     assert code == 0
@@ -75,7 +104,7 @@ def test_json() -> None:
     axis = {"period": 16, "residues": {"0": 16}, "isolated": []}
     assert document["axes"] == {"height": axis | {"symbol": "H"}, "width": axis | {"symbol": "W"}}
     near = {"size": 500, "accepted": False, "below": 496, "above": 512, "padding": [6, 6]}
-    near["same_size"] = {"below": 496, "above": 512}
+    near |= {"same_size": {"below": 496, "above": 512}, "together": None}
     assert document["near"] == {"height": near | {"output": "H"}, "width": near | {"output": "W"}}
     conditions = {(each["node"], each["condition"]): each for each in document["conditions"]}
     join = conditions["up1.concat1", "H - 2*(H//2) == 0"]

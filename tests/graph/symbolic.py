@@ -68,8 +68,7 @@ def compare(spec: Spec, sizes: Sequence[int], axes: Sequence[int] | None = None)
     held = 0
     for size in _some_sizes(spec, sizes, axes, found):
         numeric, _ = spec.graph(size)
-        accepted = _accepted(found, size)
-        assert accepted == (numeric is not None), (spec.text, size)
+        assert accepted(found, size) == (numeric is not None), (spec.text, size)
         if numeric is None:
             continue
         held += 1
@@ -90,10 +89,11 @@ def _numbers(dims: Sequence[Dim], values: dict[str, int]) -> tuple[int, ...]:
     return tuple(evaluate(dim, values) for dim in dims)
 
 
-def _accepted(found: ValidSizes, size: Shape) -> bool:
+def accepted(found: ValidSizes, size: Shape) -> bool:
     values = {axis.symbol: n for axis, n in zip(found.axes, size[1:], strict=True) if isinstance(n, int)}
     alone = all(n in axis.sizes for axis, n in zip(found.axes, size[1:], strict=True))
-    return alone and all(evaluate(bound.condition, values) for bound in found.open_bounds)
+    together = all(tuple(map(values.get, group.symbols)) in group.sizes for group in found.together)
+    return alone and together and all(evaluate(bound.condition, values) for bound in found.open_bounds)
 
 
 def _some_sizes(
@@ -101,7 +101,7 @@ def _some_sizes(
 ) -> Iterator[Shape]:
     """All sizes along one axis after another, the other axes at one that is accepted, or the spec's own."""
     own = spec.input
-    if found is not None and not _accepted(found, own):
+    if found is not None and not accepted(found, own):
         first = [next(islice(axis.sizes.upwards(), 1), 1) for axis in found.axes]
         own = (own[0], *first)
     for axis in axes:

@@ -269,11 +269,11 @@ def _formula_sections(
     brief, figures = abbreviated(graph, costs, names)
     drawn = table(brief, figures, depth, totals=False)
     yield from ((part,) for part in folded(drawn, width))
-    yield (Text(tuple(_formula_notes(figures, formulas, names)), "note", INDENT),)
+    yield (Text(tuple(_formula_notes(graph, figures, formulas, names)), "note", INDENT),)
     yield from notes.sections(graph.notes)
 
 
-def _formula_notes(figures: Costs, formulas: Formulas, names: Abbreviations) -> Iterator[str]:
+def _formula_notes(graph: Graph, figures: Costs, formulas: Formulas, names: Abbreviations) -> Iterator[str]:
     from cnncli.report.text.formulas import explained  # noqa: PLC0415
 
     used = [row.figures for row in figures.rows if not row.node.training_only]
@@ -289,7 +289,7 @@ def _formula_notes(figures: Costs, formulas: Formulas, names: Abbreviations) -> 
     memory = formulas.memory
     yield _memory("saved for backward in bytes", memory.saved, memory.why_not_saved, names)
     yield _memory("inference peak in bytes", memory.peak, memory.why_no_peak, names)
-    yield from explained(names, formulas.found)
+    yield from explained(names, formulas.found, graph)
 
 
 def _total(total: Figures, parts: Sequence[Figures], name: str) -> str:

@@ -138,7 +138,7 @@ def _formula_sections(report: MemoryReport, depth: int | None, width: int | None
     exactly = (each._replace(short_cells=None, optional=True) for each in figures)
     drawn = Table((name, output, *exactly))
     yield from ((part,) for part in folded(drawn, width))
-    notes = (*_formula_notes(report, names.short), *explained(names, found), *_notes(report))
+    notes = (*_formula_notes(report, names.short), *explained(names, found, report.graph), *_notes(report))
     yield (Text(notes, "note", INDENT),)
 
 

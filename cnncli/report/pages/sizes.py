@@ -10,9 +10,15 @@ from typing import Any, Final
 from cnncli.algebra import Dim
 from cnncli.algebra.size_sets import ALL, SizeSet
 from cnncli.analysis.sizes import Axis, Near, ValidSizes
+from cnncli.analysis.together import Together
 from cnncli.graph import Bound, Graph
 from cnncli.layers import shape_text
-from cnncli.limits import MAX_RESIDUES_SHOWN, MAX_SIZES_SHOWN
+from cnncli.limits import (
+    MAX_COMBINATIONS_LISTED,
+    MAX_COMBINATIONS_SHOWN,
+    MAX_RESIDUES_SHOWN,
+    MAX_SIZES_SHOWN,
+)
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.text.escapes import printable
 from cnncli.report.text.json_values import number, shape_numbers
@@ -26,20 +32,22 @@ _EXAMPLES: Final = 3
 def page(graph: Graph, found: ValidSizes, params: Dim, nearest: Mapping[str, Near]) -> Page:
     """Return the page; ``params`` are the network's parameters, ``nearest`` the sizes near a wanted one."""
     title = f"{printable(graph.name)}: input {shape_text(graph.input)}"
-    sections = partial(_sections, found, params, nearest)
+    sections = partial(_sections, graph, found, params, nearest)
     return Page(title, sections, partial(_document, graph, found, nearest))
 
 
 def _sections(
-    found: ValidSizes, params: Dim, nearest: Mapping[str, Near], _: int | None
+    graph: Graph, found: ValidSizes, params: Dim, nearest: Mapping[str, Near], _: int | None
 ) -> Iterator[Section]:
     """Yield the sizes along every axis, the reasons, and what the sizes mean for trained weights."""
     alike = _alike(found.axes)
     axes = [text for names, axis in alike for text in _axis_texts(names, axis, found, nearest)]
+    axes += [text for group in found.together for text in _together_texts(group, graph, found, nearest)]
     if found.open_bounds:
         axes += [Text(("and only where",)), *_reasons(found.open_bounds)]
     yield tuple(axes)
-    binding = [bound for _, axis in alike for bound in axis.binding]
+    coupling = (bound for group in found.together for bound in group.bounds)
+    binding = [*(bound for _, axis in alike for bound in axis.binding), *coupling]
     if binding:
         yield (Text(("required by",), "heading"), *_reasons(binding))
     if not isinstance(params, int):
@@ -50,12 +58,45 @@ def _sections(
 def _axis_texts(names: str, axis: Axis, found: ValidSizes, nearest: Mapping[str, Near]) -> Iterator[Text]:
     yield Text((f"{names}: {words(axis.sizes)}",))
     near = nearest.get(axis.name)
-    if near is not None:
+    if near is not None and near.together is None:
         condition = ", if the conditions below are met" if near.fits and found.open_bounds else ""
         yield Text((f"  {_near(near)}{condition}",), "good" if near.fits else "error")
         alike = _alike_words(near)
         if alike:
             yield Text((f"  {alike}",))
+
+
+def _together_texts(
+    group: Together, graph: Graph, found: ValidSizes, nearest: Mapping[str, Near]
+) -> Iterator[Text]:
+    """Yield ``together: 28x28, 14x56, 56x14``, and the combination that is nearest to the wanted size."""
+    yield Text((f"together: {together_words(group, graph)}",))
+    names = {axis.symbol: axis.name for axis in found.axes}
+    near = nearest.get(names[group.symbols[0]])
+    if near is None or near.together is None:
+        return
+    wanted = _combination(group, graph, [near.size] * len(group.symbols))
+    if near.fits:
+        condition = ", if the conditions below are met" if found.open_bounds else ""
+        yield Text((f"  {wanted}: accepted{condition}",), "good")
+    else:
+        sizes = [near.together[names[symbol]] for symbol in group.symbols] if near.together else []
+        best = f"nearest {_combination(group, graph, sizes)}" if sizes else "nothing else either"
+        yield Text((f"  {wanted}: not accepted; {best}",), "error")
+
+
+def together_words(group: Together, graph: Graph) -> str:
+    """Return the first combinations, and how many more there are."""
+    shown = [_combination(group, graph, each) for each in group.sizes[:MAX_COMBINATIONS_SHOWN]]
+    more = len(group.sizes) - len(shown)
+    return (", ".join(shown) or "none") + (f" and {exact(more)} more" if more else "")
+
+
+def _combination(group: Together, graph: Graph, sizes: Sequence[int]) -> str:
+    """Return ``28x28``; with names, ``H=28 W=28``, where the input's size is not just that of the symbols."""
+    if tuple(map(str, graph.input[1:])) == group.symbols:
+        return "x".join(map(str, sizes))
+    return " ".join(f"{symbol}={size}" for symbol, size in zip(group.symbols, sizes, strict=True))
 
 
 def _alike(axes: Sequence[Axis]) -> list[tuple[str, Axis]]:
@@ -71,6 +112,8 @@ def words(sizes: SizeSet) -> str:
     """Return a description of a set: ``32, 48, 64, ... (multiples of 16 from 32)``."""
     if sizes == ALL:
         return "any"
+    if not sizes:
+        return "none"
     if not sizes.tails:
         shown = ", ".join(map(str, sizes.isolated[:MAX_SIZES_SHOWN]))
         more = len(sizes.isolated) - MAX_SIZES_SHOWN
@@ -132,8 +175,9 @@ def _document(graph: Graph, found: ValidSizes, nearest: Mapping[str, Near]) -> d
     """Return the document.
 
     For each residue, all sizes congruent to it are accepted from the given one upwards; ``isolated`` are
-    single accepted sizes below. All sizes must also satisfy the conditions that are not ``decided``. ``near``
-    considers each axis by itself.
+    single accepted sizes below. Sizes must also be one of the combinations of each entry of ``together``, and
+    satisfy the conditions that are not ``decided``. ``near`` considers each axis by itself; its ``together``
+    is the nearest combination.
     """
     content: dict[str, Any] = {
         "schema": SCHEMA,
@@ -149,10 +193,26 @@ def _document(graph: Graph, found: ValidSizes, nearest: Mapping[str, Near]) -> d
 
 def where_it_holds(graph: Graph, found: ValidSizes) -> dict[str, Any]:
     """Return the sizes and values of variables for which formulas hold, by axis, and all conditions."""
-    binding = {bound for axis in found.axes for bound in axis.binding}
+    coupling = {bound for group in found.together for bound in group.bounds}
+    binding = {*coupling, *(bound for axis in found.axes for bound in axis.binding)}
+    open_bounds = {*found.open_bounds}
     return {
         "axes": {axis.name: _axis_data(axis) for axis in found.axes},
-        "conditions": [_condition_data(bound, binding=bound in binding) for bound in graph.bounds],
+        "together": [_together_data(group, found) for group in found.together],
+        "conditions": [
+            _condition_data(bound, decided=bound not in open_bounds, binding=bound in binding)
+            for bound in graph.bounds
+        ],
+    }
+
+
+def _together_data(group: Together, found: ValidSizes) -> dict[str, Any]:
+    """Return the first combinations, and the number of all."""
+    names = {axis.symbol: axis.name for axis in found.axes}
+    return {
+        "axes": [names[symbol] for symbol in group.symbols],
+        "count": len(group.sizes),
+        "sizes": [[*each] for each in group.sizes[:MAX_COMBINATIONS_LISTED]],
     }
 
 
@@ -165,12 +225,12 @@ def _axis_data(axis: Axis) -> dict[str, Any]:
     }
 
 
-def _condition_data(bound: Bound, *, binding: bool) -> dict[str, Any]:
+def _condition_data(bound: Bound, *, decided: bool, binding: bool) -> dict[str, Any]:
     return {
         "node": bound.node,
         "line": bound.location.line,
         "condition": str(bound.condition),
-        "decided": bound.sizes is not None,
+        "decided": decided,
         "binding": binding,
         "message": bound.message,
     }
@@ -185,4 +245,5 @@ def _near_data(near: Near) -> dict[str, Any]:
         "padding": list(near.padding) if near.padding is not None else None,
         "output": number(near.output) if near.output is not None else None,
         "same_size": dict(zip(("below", "above"), near.alike, strict=True)),
+        "together": dict(near.together) if near.together is not None else None,
     }

@@ -10,7 +10,7 @@ from cnncli.analysis.costs.figures import Costs, Figures, Row
 from cnncli.analysis.sizes import ValidSizes
 from cnncli.graph import Graph
 from cnncli.layers import Shape
-from cnncli.report.pages.sizes import words
+from cnncli.report.pages.sizes import together_words, words
 from cnncli.report.text.wrapping import NO_BREAK
 
 
@@ -78,7 +78,7 @@ def abbreviated(graph: Graph, costs: Costs, names: Abbreviations) -> tuple[Graph
     return graph._replace(outputs=outputs), short
 
 
-def explained(names: Abbreviations, found: ValidSizes) -> Iterator[str]:
+def explained(names: Abbreviations, found: ValidSizes, graph: Graph) -> Iterator[str]:
     """Yield the definitions of the names, and the sizes for which the formulas hold."""
     legend = [*names.legend()]
     if legend:
@@ -86,6 +86,8 @@ def explained(names: Abbreviations, found: ValidSizes) -> Iterator[str]:
         yield f"where {', '.join(each.replace(' ', NO_BREAK) for each in legend)}"
     for axis in found.axes:
         yield f"{axis.name}: {words(axis.sizes)}"
+    for group in found.together:
+        yield f"together: {together_words(group, graph)}"
     for bound in found.open_bounds:
         yield f"and only where {bound.condition} ({bound.node})"
 
