@@ -35,6 +35,8 @@ from cnncli.network.registry import Sizes, builder, by_rank
 # These functions depend on sizes, which torch.fx does not know, so calls are recorded as they are.
 fx.wrap("pad_by_size")
 fx.wrap("_median")
+fx.wrap("_largest_at")
+fx.wrap("_mean_at")
 fx.wrap("_scaled_by_counts")
 
 _MAX: Final[dict[int, type[Any]]] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
@@ -286,15 +288,58 @@ def globalmaxpool(layer: GlobalMaxPool, input_shape: Sizes) -> nn.Module:
     return GlobalMaximum(len(input_shape) - 1, keepdims=layer.keepdims)
 
 
+class PartlyAdaptive(nn.Module):
+    """Adaptive pooling that leaves axes alone; torch's modules cannot be scripted with a size of None."""
+
+    def __init__(self, output_size: Sequence[int | None], *, largest: bool) -> None:
+        super().__init__()
+        self.output_size = [_AS_IT_IS if size is None else size for size in output_size]
+        self.largest = largest
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.largest:
+            return _largest_at(x, self.output_size)
+        return _mean_at(x, self.output_size)
+
+
+_AS_IT_IS: Final = -1
+
+
+def _largest_at(x: Tensor, output_size: list[int]) -> Tensor:
+    sizes = [x.shape[2 + axis] if size < 0 else size for axis, size in enumerate(output_size)]
+    if len(sizes) == 1:
+        return functional.adaptive_max_pool1d(x, sizes)
+    if len(sizes) == 2:
+        return functional.adaptive_max_pool2d(x, sizes)
+    return functional.adaptive_max_pool3d(x, sizes)
+
+
+def _mean_at(x: Tensor, output_size: list[int]) -> Tensor:
+    sizes = [x.shape[2 + axis] if size < 0 else size for axis, size in enumerate(output_size)]
+    # The annotations of torch want tuples, TorchScript wants lists.
+    if len(sizes) == 1:
+        return functional.adaptive_avg_pool1d(x, sizes)
+    if len(sizes) == 2:
+        return functional.adaptive_avg_pool2d(x, sizes)  # type: ignore[arg-type]
+    return functional.adaptive_avg_pool3d(x, sizes)  # type: ignore[arg-type]
+
+
 @builder(AdaptiveAvgPool)
 def adaptiveavgpool(layer: AdaptiveAvgPool, input_shape: Sizes) -> nn.Module:
-    """Return torch's own module."""
-    module: nn.Module = by_rank(_ADAPTIVE_AVG, input_shape)(along(layer.size, len(input_shape) - 1))
-    return module
+    """Return torch's own module, or one that leaves axes alone."""
+    return _adaptive(along(layer.size, len(input_shape) - 1), _ADAPTIVE_AVG, input_shape, largest=False)
 
 
 @builder(AdaptiveMaxPool)
 def adaptivemaxpool(layer: AdaptiveMaxPool, input_shape: Sizes) -> nn.Module:
-    """Return torch's own module."""
-    module: nn.Module = by_rank(_ADAPTIVE_MAX, input_shape)(along(layer.size, len(input_shape) - 1))
+    """Return torch's own module, or one that leaves axes alone."""
+    return _adaptive(along(layer.size, len(input_shape) - 1), _ADAPTIVE_MAX, input_shape, largest=True)
+
+
+def _adaptive(
+    size: tuple[int | None, ...], modules: dict[int, type[Any]], input_shape: Sizes, *, largest: bool
+) -> nn.Module:
+    if None in size:
+        return PartlyAdaptive(size, largest=largest)
+    module: nn.Module = by_rank(modules, input_shape)(size)
     return module

@@ -6,6 +6,7 @@ classes itself. Which is the case follows from the names alone, so names that co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -22,9 +23,10 @@ PART_NAMES: Final[Mapping[Role, tuple[str, ...]]] = {
     "test": ("test", "testing", "tst"),
     "val": ("val", "valid", "validation", "dev"),
 }
-"""The names of the parts, in any case."""
+"""The names of the parts, in any case, and with words around them that say nothing (:func:`_role`)."""
 
 _ROLES: Final = {name: role for role, names in PART_NAMES.items() for name in names}
+_FILLERS: Final = frozenset({"set", "data", "dataset", "split", "images", "imgs", "img", "pictures"})
 _TESTS: Final = listing([*PART_NAMES["test"], *PART_NAMES["val"]], last=" or ")
 
 
@@ -122,7 +124,7 @@ def _parts(folder: Path) -> dict[Role, Path]:
     """
     found: dict[Role, Path] = {}
     for path in _subfolders(folder):
-        role = _ROLES.get(path.name.casefold())
+        role = _role(path.name)
         if role is None:
             continue
         if role in found:
@@ -132,9 +134,18 @@ def _parts(folder: Path) -> dict[Role, Path]:
     return found
 
 
+def _role(name: str) -> Role | None:
+    """Return the part that a folder is named after, such as ``Train``, ``test_set`` or ``val2017``."""
+    words = re.sub(r"[\W_]+", " ", name.casefold()).split()
+    words = [word.rstrip("0123456789") for word in words]
+    words = [word.removesuffix("set") if word.removesuffix("set") in _ROLES else word for word in words]
+    telling = [word for word in words if word and word not in _FILLERS]
+    return _ROLES.get(telling[0]) if len(telling) == 1 else None
+
+
 def _two_parts(folder: Path, train: Path, test: Path) -> Layout:
     classes = _classes(train)
-    named_as_parts = [name for name in classes if name.casefold() in _ROLES]
+    named_as_parts = [name for name in classes if _role(name) is not None]
     if len(named_as_parts) == len(classes):
         raise usage_error(
             f"{train} has folders for parts, not for classes: {listing(classes)}",

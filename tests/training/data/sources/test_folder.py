@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -265,7 +266,17 @@ def test_names_that_are_not_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("train", "test"),
-    [("Train", "Test"), ("TRAINING", "testing"), ("trn", "tst"), ("train", "dev"), ("train", "Valid")],
+    [
+        ("Train", "Test"),
+        ("TRAINING", "testing"),
+        ("trn", "tst"),
+        ("train", "dev"),
+        ("train", "Valid"),
+        ("training_set", "test_set"),
+        ("trainset", "testset"),
+        ("train2017", "val2017"),
+        ("Training Images", "test-data"),
+    ],
 )
 def test_parts_have_many_names(tmp_path: Path, train: str, test: str) -> None:
     pets(tmp_path, test=test)
@@ -276,9 +287,19 @@ def test_parts_have_many_names(tmp_path: Path, train: str, test: str) -> None:
     assert (found.train.count, found.test.count) == (10, 10)
 
 
+def test_a_name_that_only_begins_like_a_part_is_a_class(tmp_path: Path) -> None:
+    pets(tmp_path)
+    (tmp_path / "train" / "cat").rename(tmp_path / "train station")
+    (tmp_path / "train" / "dog").rename(tmp_path / "test_tube")
+    shutil.rmtree(tmp_path / "train")
+    shutil.rmtree(tmp_path / "test")
+    assert load(f"folder:{tmp_path}", (3, 6, 5), "stretch").classes == ("test_tube", "train station")
+
+
 @pytest.mark.parametrize(
     ("made", "message"),
     [
+        (["training_set/0.png", "test_set/0.png"], "training_set has no folders"),
         (["Train/0.png", "bus/0.png"], "has a folder 'Train', but not its counterpart .* another name"),
         (["train/a/0.png", "Training/a/0.png", "test/a/0.png"], "for one part: Training and train"),
         (
