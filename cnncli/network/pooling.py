@@ -316,7 +316,7 @@ def _largest_at(x: Tensor, output_size: list[int]) -> Tensor:
 
 def _mean_at(x: Tensor, output_size: list[int]) -> Tensor:
     sizes = [x.shape[2 + axis] if size < 0 else size for axis, size in enumerate(output_size)]
-    # The annotations of torch want tuples, TorchScript wants lists.
+    # torch is annotated with tuples, but TorchScript passes lists.
     if len(sizes) == 1:
         return functional.adaptive_avg_pool1d(x, sizes)
     if len(sizes) == 2:
