@@ -31,7 +31,7 @@ def _table(rows: str) -> dict[str, tuple[str, ...]]:
 
 
 KINDS: Final = _table("""
-conv: convolution convolutional depthwiseconv separableconv pointwiseconv dwconv pwconv spatialconvolution
+conv: convolution convolutional pointwiseconv pwconv spatialconvolution
 conv: atrousconv dilatedconv
 convtranspose: deconv deconvolution transposeconv transposedconv convtransposed upconv upconvolution
 convtranspose: fractionallystridedconv backwardconv
@@ -95,6 +95,7 @@ norm: normalization batchnorm bn normalizer
 probability: p prob dropprob dropoutratio ratio dropout
 sigma: std stddev standarddeviation
 slope: negativeslope alpha leak
+start: init
 eps: epsilon varianceepsilon
 affine: elementwiseaffine learnable
 scale: scalefactor factor upscalefactor blocksize
@@ -146,7 +147,7 @@ extends: base inherits inherit parent include
 train: training fit hyper
 budget: limits limit
 blocks: templates macros modules
-from: bottom inbound reads inputs
+from: bottom inbound reads inputs in
 repeat: times copies repeats
 name: id
 params: parameters nparams numparams numparameters
@@ -186,6 +187,8 @@ _UNSHUFFLE: Final = (
     "cnncli does not have the inverse of 'pixelshuffle'; a 'conv' with kernel 2 and stride 2 also turns 2x2 "
     "positions into channels"
 )
+_DEPTHWISE: Final = "write a 'conv' with as many 'groups' as it has input channels"
+_SEPARABLE: Final = f"{_DEPTHWISE}, and a 'conv' with kernel 1 after it"
 _OWN_KIND: Final = "cnncli has no such layer; a plug-in can add one"
 _ATTENTION: Final = (
     "cnncli has no attention between positions; a gate for each channel is a 'multiply' with a branch that "
@@ -203,6 +206,8 @@ def _advice(possible: str, advice: str, names: str) -> dict[str, tuple[str, str]
 
 MISSING: Final[Mapping[str, tuple[str, str]]] = {
     **_advice("pixelshuffle", _UNSHUFFLE, "pixelunshuffle spacetodepth"),
+    **_advice("conv", _DEPTHWISE, "depthwise depthwiseconv depthwiseconvolution dwconv"),
+    **_advice("conv", _SEPARABLE, "separable separableconv separableconvolution depthwiseseparableconv"),
     **_advice("multiply", _ATTENTION, "attention selfattention multiheadattention mha transformer cbam"),
     **_advice("conv", _OWN_KIND, "lstm gru rnn embedding selu celu softsign hardtanh maxout glu"),
     **_advice("upsample", _UNPOOL, "maxunpool"),

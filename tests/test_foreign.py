@@ -127,6 +127,21 @@ def test_no_kind_is_suggested_that_does_something_else(word: str) -> None:
     assert "did you mean" not in fault(f"layers: [{word}]").hint
 
 
+@pytest.mark.parametrize(
+    ("word", "separable"),
+    [
+        ("depthwise", False),
+        ("DepthwiseConv2D", False),
+        ("dwconv", False),
+        ("SeparableConv2d", True),
+    ],
+)
+def test_a_depthwise_convolution_is_not_a_full_one(word: str, separable: bool) -> None:
+    hint = fault(f"layers: [{word}: {{kernel: 3}}]").hint
+    assert hint.startswith("write a 'conv' with as many 'groups' as it has input channels")
+    assert ("kernel 1 after it" in hint) == separable
+
+
 def test_a_variable_in_the_place_of_a_kind() -> None:
     assert fault("vars: {pool: maxpool}\nlayers: [$pool: 2]").hint.startswith("a variable cannot be a kind")
 
@@ -151,6 +166,7 @@ def test_a_variable_in_the_place_of_a_kind() -> None:
         ("softmax", "dim", "leave it out: channels are always the first axis"),
         ("upsample", "scale_factor", "did you mean 'scale'?"),
         ("leaky_relu", "negative_slope", "did you mean 'slope'?"),
+        ("prelu", "init", "did you mean 'start'?"),
         ("adaptiveavgpool", "output_size", "did you mean 'size'?"),
     ],
 )

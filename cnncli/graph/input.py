@@ -59,12 +59,19 @@ def _other_axes(name: str, own: Shape, given: Shape) -> UsageError:
     if len(given) == len(own) + 1 and len(own) > 1:
         code, hint = BATCH_IN_INPUT, f"{shape_text(given[1:])}; a batch size is not part of the input size"
     elif len(given) == len(own) - 1:
-        hint = f"did you mean {shape_text((own[0], *given))}?"
+        hint = f"did you mean {shape_text(_completed(own, given))}?"
     elif len(own) == 1 and all(isinstance(n, int) for n in given) and prod(given) == own[0]:
         hint = f"{own[0]}; this network reads images as vectors"
     message = f"{name}: the input of this network has {_numbers(own)}, not {len(given)}"
     expected = f"{form}, such as {shape_text(own)}"
     return UsageError(Diagnostic(code, message, None, expected, shape_text(given), hint))
+
+
+def _completed(own: Shape, given: Shape) -> Shape:
+    """Return what a size that lacks one number may mean: ``3x64`` is ``3x64x64`` if the channels are 3."""
+    if given[:1] == own[:1] and len({*given[1:]}) == 1:
+        return (*given, given[-1])
+    return (own[0], *given)
 
 
 def _numbers(shape: Shape) -> str:

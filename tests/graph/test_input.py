@@ -28,11 +28,16 @@ def refused(text: str, size: tuple[int, ...]) -> Diagnostic:
         (PICTURE, (32, 32), "32x32", "did you mean 1x32x32?"),
         (PICTURE, (5, 3, 64, 64), "5x3x64x64", "3x64x64; a batch size is not part of the input size"),
         (PICTURE, (7,), "7", ""),
+        (PICTURE, (1, 64), "1x64", "did you mean 1x64x64?"),
+        (PICTURE, (64, 1), "64x1", "did you mean 1x64x1?"),
         (VECTOR, (1, 28, 28), "1x28x28", "784; this network reads images as vectors"),
         (VECTOR, (28, 28), "28x28", "784; this network reads images as vectors"),
         (VECTOR, (3, 28, 28), "3x28x28", ""),
         ("input: [4, 9]\nlayers: [relu]", (3,), "3", "did you mean 4x3?"),
+        ("input: [4, 9]\nlayers: [relu]", (4,), "4", "did you mean 4x4?"),
         ("input: [4, 9, 9, 9]\nlayers: [relu]", (9, 9, 9), "9x9x9", "did you mean 4x9x9x9?"),
+        ("input: [4, 9, 9, 9]\nlayers: [relu]", (4, 7, 7), "4x7x7", "did you mean 4x7x7x7?"),
+        ("input: [4, 9, 9, 9]\nlayers: [relu]", (4, 7, 8), "4x7x8", "did you mean 4x4x7x8?"),
     ],
 )
 def test_another_number_of_axes(text: str, size: tuple[int, ...], received: str, hint: str) -> None:
