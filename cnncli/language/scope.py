@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from itertools import chain
 from typing import Final, NamedTuple
 
 from cnncli.algebra import Undecidable, symbol
@@ -107,10 +106,13 @@ class Scope(Mapping[str, Argument]):
         return Argument(value, self) if value is not None else self._given.get(name)
 
     def __iter__(self) -> Iterator[str]:
-        own = dict.fromkeys(chain(self._given, self._written))
-        yield from own
+        # No copy of the names: a hint looks at the first ones only, once for each of thousands of errors.
+        yield from self._given
+        yield from (name for name in self._written if name not in self._given)
         if self._parent is not None:
-            yield from (name for name in self._parent if name not in own)
+            for name in self._parent:
+                if name not in self._given and name not in self._written:
+                    yield name
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -21,7 +21,11 @@ def folded(drawn: Table, width: int | None) -> Iterator[Table]:
     """
     no_room = left_out(drawn, width)
     yield drawn._replace(columns=tuple(column for column in drawn.columns if column not in no_room))
-    missing = [column for column in no_room if column.heading not in _FROM_OUTPUT]
+    missing = [
+        column
+        for column in no_room
+        if column.heading not in _FROM_OUTPUT and any(cell not in _NOTHING for cell in column.cells)
+    ]
     if width is None or not missing:
         return
     together = _where_any((drawn.columns[0], *missing))

@@ -129,6 +129,17 @@ def test_where_no_table_has_room_every_figure_has_its_own() -> None:
     ]
 
 
+def test_a_figure_that_is_zero_everywhere_has_no_table() -> None:
+    columns = (
+        Column("name", ["a", "b"], cut=True),
+        Column("output", ["16xHxW", "16"]),
+        Column("weights", ["0", "0"], right=True, rank=2, optional=True),
+        Column("saved", ["1234*(H - 2)*(W - 2) + 5678*h1*w1", "0"], right=True, rank=1, optional=True),
+    )
+    _, *folded_away = folded(Table(columns), 20)
+    assert [each.columns[1].heading for each in folded_away] == ["saved"]
+
+
 def test_lines_end_between_terms() -> None:
     text = f"MACs {unbroken('2*(h - 1)*(w - 1) - 30*(h + w) + 5')}"
     assert wrapped(text, 26) == ["MACs 2*(h - 1)*(w - 1)", "    - 30*(h + w) + 5"]
