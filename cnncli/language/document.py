@@ -235,7 +235,7 @@ def _base(written: Scalar, chain: _Chain | None, faults: Faults) -> tuple[Entrie
         hint = did_you_mean(written.text, shipped.specs(), "shipped specs")
         message = f"cannot extend '{shortened(written.text)}'"
         raise SpecError(Diagnostic("extends", message, where, expected, hint=hint))
-    if known is None and not within(base, chain.spec):
+    if known is None and not (within(base, chain.spec) or _both_ship(base, chain.path)):
         message = f"'{shortened(written.text)}' is outside of the folder of this spec"
         expected = "a file of the same git repository, or below the working directory"
         hint = "run cnncli in a folder that contains both"
@@ -253,6 +253,12 @@ def _base(written: Scalar, chain: _Chain | None, faults: Faults) -> tuple[Entrie
         fault = Diagnostic("extends", first.message, where, first.expected, first.received, first.hint)
         raise SpecError(fault) from None
     return _merged(source, chain.then(base, source), faults)
+
+
+def _both_ship(base: Path, path: Path) -> bool:
+    """Return whether a shipped spec extends another by its path."""
+    ours = resolved(shipped.folder())
+    return resolved(path).is_relative_to(ours) and resolved(base).is_relative_to(ours)
 
 
 def _checked_sections(root: Entries, faults: Faults) -> tuple[Entries, frozenset[str]]:

@@ -10,6 +10,7 @@ import pytest
 
 from cnncli.diagnostics import CnncliError
 from cnncli.graph import open_spec, read_budget
+from cnncli.language import shipped
 from tests.hostile import Answer, ask
 
 SPEC = "input: [1, 8, 8]\nlayers: [relu]\n"
@@ -205,3 +206,12 @@ class TestStreams:
         answer = ask("check", "models/**/*.yaml", folder=tmp_path)
         assert answer.code == 0
         assert answer.output.count("within budget") == 1
+
+
+@pytest.mark.parametrize("name", sorted(shipped.specs()))
+def test_every_shipped_spec_can_be_extended_from_anywhere(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.yaml").write_text(f"extends: {name}\n")
+    assert open_spec("net.yaml").graph.nodes

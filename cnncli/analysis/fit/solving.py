@@ -16,7 +16,7 @@ from cnncli.algebra import Condition, Dim, Undecidable, whole
 from cnncli.algebra.deciding import Domain, Stretches, solve, stretches
 from cnncli.algebra.size_sets import ALL, SizeSet, TooFineError
 from cnncli.analysis.costs.figures import costs
-from cnncli.analysis.limited import TRAINING_MEMORY, amounts
+from cnncli.analysis.limited import MEMORY, TRAINING_MEMORY, amounts
 from cnncli.diagnostics import NO_FORMULA, SpecError, usage_error
 from cnncli.graph import Opened
 from cnncli.limits import MAX_LAYERS_TRIED, MAX_PARTS, MAX_REFUSED, MAX_STEPS, MAX_TRIED
@@ -222,6 +222,8 @@ def _tried(task: Task, variable: str, values: Mapping[str, int], own: int) -> Fi
     """
     accepted: list[int] = []
     fitting: list[int] = []
+    # A graph is walked once more for each limit of memory, which takes about as long as building it.
+    walks = 1 + sum(name in (MEMORY, TRAINING_MEMORY) for name in task.limits)
     layers = number = refused = 0
     reason = ""
     while number < MAX_TRIED and layers < MAX_LAYERS_TRIED and (refused < MAX_REFUSED or number < own):
@@ -229,7 +231,7 @@ def _tried(task: Task, variable: str, values: Mapping[str, int], own: int) -> Fi
         layers += task.reading
         try:
             opened = task.network({**values, variable: number})
-            layers += len(opened.graph.nodes)
+            layers += walks * len(opened.graph.nodes)
             found = _amounts(opened, tuple(task.limits))
         except SpecError as error:
             # Shapes that do not fit, an argument out of bounds, too many layers.
