@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cnncli.cli.app import application
+from tests.heeding import heed_signals
 
 pytestmark = pytest.mark.slow
 
@@ -61,14 +62,8 @@ def start(tmp_path: Path, code: str, *more: Path, ignored: bool = False) -> subp
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_heed_signals,  # noqa: PLW1509 - the tests start no threads
+        preexec_fn=heed_signals,  # noqa: PLW1509 - the tests start no threads
     )
-
-
-def _heed_signals() -> None:
-    """Undo what the tests may have been started with: ``nohup`` and background jobs ignore some signals."""
-    for each in (*SENT, signal.SIGINT):
-        signal.signal(each, signal.SIG_DFL)
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -161,7 +156,7 @@ def test_a_terminal_that_is_closed(tmp_path: Path) -> None:
     run = tmp_path / "run"
     child, terminal = pty.fork()
     if child == 0:
-        _heed_signals()
+        heed_signals()
         os.environ |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         os.execv(  # noqa: S606 - a child of pty.fork
             sys.executable,

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from cnncli.cli.app import application
 from cnncli.cli.exit_codes import DIVERGED, INTERRUPTED, NOT_MET, READER_LEFT, UNWRITABLE, WRONG
+from tests.heeding import heed_signals
 
 runner = CliRunner()
 SPEC = """
@@ -159,7 +160,12 @@ def test_an_interrupt_saves_and_the_run_ends_as_if_there_had_been_none(spec: Pat
         "--run",
     ]
     run = tmp_path / "stopped"
-    with subprocess.Popen([*command, str(run)], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*command, str(run)],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_signals,  # noqa: PLW1509 - the tests start no threads
+    ) as process:
         while not (run / "metrics.jsonl").exists() or not (run / "metrics.jsonl").read_text():
             assert process.poll() is None
             time.sleep(0.05)
