@@ -134,6 +134,7 @@ def run(command: Sequence[str]) -> Cost:
     """Run a command to completion and discard its output."""
     # Installed packages have compiled bytecode; a checkout must be allowed to write its own.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environment["CNNCLI_MAX_OUTPUT"] = "100MB"  # the table of 20,000 layers
     with Path(os.devnull).open("w") as nowhere:
         begun = time.perf_counter()
         pid = os.posix_spawn(
