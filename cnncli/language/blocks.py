@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from cnncli.diagnostics import Diagnostic, Faults, Location, SpecError, did_you_mean, nearest, shortened
 from cnncli.language.description import Vocabulary
-from cnncli.language.nodes import RESERVED, read_node, written_names
+from cnncli.language.nodes import RESERVED, beside, read_node, written_names
 from cnncli.language.readers import Flag
 from cnncli.language.scope import Argument, Scope, named
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
@@ -48,7 +48,9 @@ class Block(NamedTuple):
                 "unknown-argument",
                 f"block '{self.name}' has no argument '{name}'",
                 argument.key.location if argument.key else argument.location,
-                hint=did_you_mean(name, self.args, "arguments") or "it has no arguments",
+                hint=beside(self.name, name, argument)
+                or did_you_mean(name, self.args, "arguments")
+                or "it has no arguments",
             )
             for name, argument in islice(given.items(), MAX_FAULTS)
             if name not in self.args
@@ -97,9 +99,12 @@ def _check_name(key: Scalar, kinds: Collection[str], faults: Faults) -> None:
 
 
 def check_kinds(
-    layers: Iterable[Value], known: Collection[str], vocabulary: Vocabulary, faults: Faults
+    layers: Iterable[Value], known: Mapping[str, Collection[str]], vocabulary: Vocabulary, faults: Faults
 ) -> None:
-    """Find misspelled kinds in a block that is never used, branches of joins included."""
+    """Find misspelled kinds in a block that is never used, branches of joins included.
+
+    ``known`` are all kinds and blocks, each with its arguments.
+    """
     for value in layers:
         try:
             written = read_node(value, known)

@@ -7,7 +7,7 @@ reported too.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import repeat
 from typing import Final
 
@@ -86,8 +86,12 @@ class _Expansion:
         self._blocks = read_blocks(templates, vocabulary.kinds(), faults)
         # Ordered, since messages list them; faulty blocks included, since their uses are not wrong too.
         named = templates if isinstance(templates, Entries) else ()
-        self._known = dict.fromkeys((*vocabulary.kinds(), *named)).keys()
-        self.names = NodeNames(self._known, written)
+        self._known: dict[str, Collection[str]] = {
+            kind: vocabulary.arguments(kind) for kind in vocabulary.kinds()
+        }
+        for name in named:
+            self._known.setdefault(name, self._blocks[name].args if name in self._blocks else ())
+        self.names = NodeNames(self._known.keys(), written)
         self._nodes: list[NodeSpec] = []
         self._groups: dict[str, str] = {}
         self.work = work

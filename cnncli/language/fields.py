@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar, dataclass_transform, overload
 
-from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest, shortened
+from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest
 from cnncli.language.readers import Reader
 from cnncli.language.scope import Argument
-from cnncli.language.tree import Entries, Scalar
+from cnncli.language.tree import Entries, brief
 from cnncli.limits import MAX_FAULTS
 
 T = TypeVar("T")
@@ -145,16 +145,21 @@ class Record:
     @classmethod
     def _unknown(cls, name: str, argument: Argument) -> Diagnostic:
         where = argument.key.location if argument.key is not None else argument.location
-        hint = did_you_mean(name, cls.words(), f"{cls.member}s", omits=True) or f"it has no {cls.member}s"
+        hint = cls.elsewhere(name, argument) or did_you_mean(name, cls.words(), f"{cls.member}s", omits=True)
+        hint = hint or f"it has no {cls.member}s"
         outer = cls._outer(name)
         if outer is not None:
-            value = argument.value
-            written = shortened(value.text) if isinstance(value, Scalar) else "..."
-            hint = f"{cls.keyword}: {{{outer}: {{{name}: {written}}}}}"
+            hint = f"{cls.keyword}: {{{outer}: {{{name}: {brief(argument.value)}}}}}"
         if name.count(")") > name.count("("):
             hint = 'YAML splits an unquoted expression at its comma; quote it: "min(a, b)"'
         message = f"'{cls.keyword}' has no {cls.member} '{name}'"
         return Diagnostic("unknown-argument", message, where, hint=hint)
+
+    @classmethod
+    def elsewhere(cls, name: str, argument: Argument) -> str:
+        """Return a hint for a name that belongs outside of the record; empty for all others."""
+        del name, argument
+        return ""
 
     @classmethod
     def _outer(cls, name: str) -> str | None:

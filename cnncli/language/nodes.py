@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest, shortened
 from cnncli.language.reserved import MODULE_NAMES, PYTHON_WORDS, TRACED_NAMES
 from cnncli.language.scope import Argument, Scope, interpolate, named
-from cnncli.language.tree import Entries, Items, Scalar, Value, describe
+from cnncli.language.tree import Entries, Items, Scalar, Value, brief, describe
 from cnncli.limits import MAX_NAME
 
 RESERVED: Final = ("name", "from", "repeat", "first")
@@ -28,8 +28,8 @@ class Written(NamedTuple):
     first: Value | None = None
 
 
-def read_node(value: Value, known: Collection[str]) -> Written:
-    """Read a node; ``known`` are all kinds and blocks.
+def read_node(value: Value, known: Mapping[str, Collection[str]]) -> Written:
+    """Read a node; ``known`` are all kinds and blocks, each with its arguments.
 
     Raises:
         SpecError: this is not a node, or its kind is unknown.
@@ -131,31 +131,38 @@ def read_arguments(given: Value | None, main: str | None, kind: str, scope: Scop
     return {main: named(main, given, scope)}
 
 
-def _kind_key(entries: Entries, known: Collection[str]) -> Scalar:
+def beside(kind: str, name: str, argument: Argument) -> str:
+    """Return a hint for a key of the node that is written among the arguments; empty for other names."""
+    if name not in RESERVED:
+        return ""
+    return f"'{name}' is written beside '{kind}': {{{kind}: ..., {name}: {brief(argument.value)}}}"
+
+
+def _kind_key(entries: Entries, known: Mapping[str, Collection[str]]) -> Scalar:
     keys = [key for key in entries if key not in RESERVED]
     if not keys:
         raise _fault("node", "this layer has no kind", entries.location, "a key that is a kind of layer")
     if len(keys) == 1:
         return entries.keys_at[keys[0]]
     kind = next((key for key in keys if key in known), keys[0])
-    faults = [_extra_key(entries, kind, key, known) for key in keys if key != kind]
+    faults = [_extra_key(entries.keys_at[key], kind, known) for key in keys if key != kind]
     raise SpecError(faults)
 
 
-def _extra_key(entries: Entries, kind: str, key: str, known: Collection[str]) -> Diagnostic:
-    meant = nearest(key, RESERVED)
-    where = entries.keys_at[key].location
+def _extra_key(extra: Scalar, kind: str, known: Mapping[str, Collection[str]]) -> Diagnostic:
+    key = extra.text
+    arguments = known.get(kind, ())
     expected = "one kind, and next to it only name, from, repeat and first"
+    message, hint = f"unknown key '{key}' next to '{kind}'", did_you_mean(key, RESERVED, "keys")
     if key in known:
-        message, hint = (
-            f"this layer has two kinds, '{kind}' and '{key}'",
-            "each layer is an entry of the list",
-        )
-    elif meant:
-        message, hint = f"unknown key '{key}' next to '{kind}'", f"did you mean '{meant}'?"
-    else:
+        message = f"this layer has two kinds, '{kind}' and '{key}'"
+        hint = "each layer is an entry of the list"
+    elif key in arguments:
         message, hint = f"'{key}' belongs inside '{kind}'", f"{kind}: {{{key}: ...}}"
-    return Diagnostic("node", message, where, expected, hint=hint)
+    elif not nearest(key, RESERVED):
+        meant = nearest(key, arguments)
+        hint = f"did you mean {kind}: {{{meant}: ...}}?" if meant else hint
+    return Diagnostic("node", message, extra.location, expected, hint=hint)
 
 
 def _check_kind(kind: Scalar, known: Collection[str]) -> None:

@@ -134,3 +134,8 @@ def describe(value: Value) -> str:
         keys = listing([shortened(key, 30) for key in value.pairs], limit=6)
         return f"a mapping with {keys}" if keys else "an empty mapping"
     return "nothing" if value.is_null else f"'{shortened(value.text)}'"
+
+
+def brief(value: Value) -> str:
+    """Return a scalar's text, and ``...`` for a list or a mapping, to quote it in a hint."""
+    return shortened(value.text) if isinstance(value, Scalar) else "..."

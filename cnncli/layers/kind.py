@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeAlias, TypeVar
 from cnncli.algebra import Condition, Dim, known, product, same
 from cnncli.diagnostics import CnncliError, Diagnostic, counted, listing, shortened
 from cnncli.language.fields import Record
+from cnncli.language.nodes import beside
+from cnncli.language.scope import Argument
 from cnncli.language.shorthand import SHORTHAND
 from cnncli.layers.geometry.window import POINT, AnyWindow
 from cnncli.recipe.criteria import DEFAULT_CRITERION
@@ -102,6 +104,10 @@ class Kind(Record, Generic[X]):
     @classmethod
     def words(cls) -> Collection[str]:
         return (*cls.arguments, *SHORTHAND) if cls.shorthand else cls.arguments.keys()
+
+    @classmethod
+    def elsewhere(cls, name: str, argument: Argument) -> str:
+        return beside(cls.keyword, name, argument)
 
     def check(self, input_shape: X) -> Iterator[Require]:
         """Yield what the input must satisfy, in the order in which to report it."""

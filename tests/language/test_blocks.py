@@ -311,3 +311,15 @@ class TestFaults:
             "    relu1        3x8x8\n"
             "    pair1.conv1  does not fit 3x8x8\n"
         )
+
+
+def test_a_key_of_the_node_among_the_arguments() -> None:
+    found = fault("blocks: {unit: {args: {n: 1}, layers: [relu]}}\nlayers: [unit: {name: a}]")
+    assert found.hint == "'name' is written beside 'unit': {unit: ..., name: a}"
+
+
+def test_an_argument_beside_the_block() -> None:
+    text = "blocks: {unit: {args: {n: 1}, layers: [relu]}}\nlayers: [{unit: 2, KEY: 1}]"
+    found = fault(text.replace("KEY", "n"))
+    assert (found.message, found.hint) == ("'n' belongs inside 'unit'", "unit: {n: ...}")
+    assert fault(text.replace("KEY", "label")).hint == "keys: name, from, repeat, first"

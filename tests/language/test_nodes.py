@@ -465,6 +465,31 @@ class TestFaults:
         found = fault("layers:\n  - conv: {channels: 3, kernel: 3}\n    dilation: 2\n")
         assert found.hint == "conv: {dilation: ...}"
 
+    @pytest.mark.parametrize(
+        ("key", "hint"),
+        [
+            ("in", "did you mean 'from'?"),
+            ("label", "keys: name, from, repeat, first"),
+            ("kernel_size", "did you mean conv: {kernel: ...}?"),
+        ],
+    )
+    def test_a_key_beside_the_kind_that_is_not_an_argument(self, key: str, hint: str) -> None:
+        found = fault(f"layers:\n  - conv: {{channels: 3, kernel: 3}}\n    {key}: x\n")
+        assert (found.message, pointed(found)) == (f"unknown key '{key}' next to 'conv'", key)
+        assert found.hint == hint
+
+    def test_a_key_of_the_node_among_the_arguments(self) -> None:
+        (name, source) = faults("layers: [conv: {channels: 8, kernel: 3, name: c1, from: [x]}]")
+        assert (pointed(name), pointed(source)) == ("name", "from")
+        assert name.hint == "'name' is written beside 'conv': {conv: ..., name: c1}"
+        assert source.hint == "'from' is written beside 'conv': {conv: ..., from: ...}"
+        assert names("input: [3, 8, 8]\nlayers: [{conv: {channels: 8, kernel: 3}, name: c1}]") == ["c1"]
+
+    def test_a_key_of_a_node_among_settings(self) -> None:
+        """Only layers have such keys."""
+        found = fault("input: [3]\nlayers: [relu]\nbudget: {name: 3}")
+        assert "beside" not in found.hint
+
     @pytest.mark.parametrize("node", ["{}", "{name: a}", "", "[relu]", "3", "[]", "~"])
     def test_what_is_not_a_node(self, node: str) -> None:
         assert fault(f"layers:\n  - relu\n  - {node}\n").code in {"node", "unknown-kind"}
