@@ -20,6 +20,7 @@ import cnncli
 WORKED_EXAMPLES: Final = (
     "cnncli.algebra.bounds",
     "cnncli.algebra.deciding",
+    "cnncli.algebra.divisors",
     "cnncli.algebra.expression",
     "cnncli.algebra.factoring",
     "cnncli.algebra.floors",

@@ -23,15 +23,16 @@ _HEAVIEST: Final = 3
 class Verdict(NamedTuple):
     """One limit: the figure's name, the limit, the network's figure, and the heaviest layers.
 
-    ``unused`` is the part of the figure that belongs to layers that lead to no output. ``batch`` is what a
-    figure of memory is for; its heaviest layer is the one that runs at the peak.
+    ``unused`` is the part of the figure that belongs to layers that lead to no output; None if there is no
+    such part, as of a depth or a peak. ``batch`` is what a figure of memory is for; its heaviest layer is the
+    one that runs at the peak.
     """
 
     figure: str
     limit: int
     actual: int
     heaviest: tuple[tuple[str, int], ...]
-    unused: int = 0
+    unused: int | None = None
     batch: int | None = None
 
     @property

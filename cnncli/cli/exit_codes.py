@@ -1,4 +1,4 @@
-"""What the exit code of every command means; docs/training.md and the README have the same table."""
+"""What the exit code of every command means; docs/training.md has the same table."""
 
 from __future__ import annotations
 

@@ -105,10 +105,10 @@ def remarks(graph: Graph) -> Iterator[Diagnostic]:
                 hint=f"move softmax after '{last.kind}'",
                 level="warning",
             )
-        elif last.layer.bounds:
+        elif last.layer.value_range:
             yield Diagnostic(
                 BOUNDED_LOGITS,
-                f"{head_name(name)} ends in '{last.kind}', whose values are {last.layer.bounds}",
+                f"{head_name(name)} ends in '{last.kind}', whose values are {last.layer.value_range}",
                 last.location,
                 "logits, which cross-entropy takes, of any size and sign",
                 hint="end in the layer before it, or in softmax",

@@ -33,7 +33,6 @@ from cnncli.language.reading import read_source
 from cnncli.language.scope import Scope
 from cnncli.language.sections import Budget, Paper
 from cnncli.language.tree import Entries, describe
-from cnncli.language.usage import note_unread
 from cnncli.layers import KindVocabulary, Shape
 from cnncli.layers.geometry.sliding import axis_symbols
 from cnncli.layers.plugins import load_installed
@@ -249,6 +248,10 @@ def _note_unused(document: Document, faults: Faults) -> None:
         return
     own = {name for name, key in variables.keys_at.items() if key.location.source is document.source}
     unread = (own | document.overridden) - read
+    if not unread:
+        return
+    from cnncli.language.usage import note_unread  # noqa: PLC0415 - few specs have such variables
+
     note_unread([name for name in variables if name in unread], document.entries, faults)
 
 

@@ -26,7 +26,6 @@ from cnncli.language.parsing import parse
 from cnncli.language.reading import read_source, within
 from cnncli.language.scope import Scope, interpolate
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
-from cnncli.language.usage import check_new_variables
 from cnncli.limits import MAX_EXTENDS, MAX_FILE_BYTES, MAX_NAME
 
 SECTIONS: Final[dict[str, tuple[type, str]]] = {
@@ -184,7 +183,8 @@ def _name(entries: Entries, source: Source, scope: Scope, faults: Faults) -> str
 class _Chain(NamedTuple):
     """The files that extend one another so far, and how many bytes the next may have.
 
-    ``spec`` is the first, ``path`` the last; ``files`` are all, without links.
+    ``spec`` is the one that a person named, or the last that is named as a shipped spec: its folder and
+    repository are where the others must lie. ``path`` is the last; ``files`` are all, without links.
     """
 
     spec: Path
@@ -212,7 +212,10 @@ def _merged(source: Source, chain: _Chain | None, faults: Faults) -> tuple[Entri
     _note_other_axes(base.get("input"), sections.get("input"), faults)
     # Without a name of its own, a spec has the name of its file, not that of its base.
     merged = base.without("name").merged(sections).without("extends")
-    check_new_variables(base, sections, merged, faults)
+    if "vars" in sections:
+        from cnncli.language.usage import check_new_variables  # noqa: PLC0415 - few files add variables
+
+        check_new_variables(base, sections, merged, faults)
     return merged, at_fault | below
 
 
@@ -235,7 +238,9 @@ def _base(written: Scalar, chain: _Chain | None, faults: Faults) -> tuple[Entrie
         hint = did_you_mean(written.text, shipped.specs(), "shipped specs")
         message = f"cannot extend '{shortened(written.text)}'"
         raise SpecError(Diagnostic("extends", message, where, expected, hint=hint))
-    if known is None and not (within(base, chain.spec) or _both_ship(base, chain.path)):
+    if known is not None:
+        chain = chain._replace(spec=known)
+    elif not within(base, chain.spec):
         message = f"'{shortened(written.text)}' is outside of the folder of this spec"
         expected = "a file of the same git repository, or below the working directory"
         hint = "run cnncli in a folder that contains both"
@@ -253,12 +258,6 @@ def _base(written: Scalar, chain: _Chain | None, faults: Faults) -> tuple[Entrie
         fault = Diagnostic("extends", first.message, where, first.expected, first.received, first.hint)
         raise SpecError(fault) from None
     return _merged(source, chain.then(base, source), faults)
-
-
-def _both_ship(base: Path, path: Path) -> bool:
-    """Return whether a shipped spec extends another by its path."""
-    ours = resolved(shipped.folder())
-    return resolved(path).is_relative_to(ours) and resolved(base).is_relative_to(ours)
 
 
 def _checked_sections(root: Entries, faults: Faults) -> tuple[Entries, frozenset[str]]:

@@ -63,6 +63,8 @@ class Record:
 
     arguments: ClassVar[Mapping[str, Arg[Any]]] = {}
     required: ClassVar[frozenset[str]] = frozenset()
+    main_argument: ClassVar[str | None] = None
+    """The field that gets a bare value."""
     keyword: ClassVar[str] = ""
     """The name of this class of records in messages."""
     member: ClassVar[str] = "argument"
@@ -75,6 +77,7 @@ class Record:
             delattr(cls, name)
         cls.arguments = {**cls.arguments, **own}
         cls.required = frozenset(name for name, declared in cls.arguments.items() if declared.required)
+        cls.main_argument = next((name for name, declared in cls.arguments.items() if declared.main), None)
 
     def __init__(self, **values: Any) -> None:
         fields = self.__dict__
@@ -99,11 +102,6 @@ class Record:
     def replaced(self, changes: Mapping[str, Any]) -> Self:
         """Return the record with new values for some fields."""
         return type(self)(**{**self.__dict__, **changes})
-
-    @classmethod
-    def main_argument(cls) -> str | None:
-        """Return the field that gets a bare value."""
-        return next((name for name, declared in cls.arguments.items() if declared.main), None)
 
     @classmethod
     def words(cls) -> Collection[str]:

@@ -93,8 +93,8 @@ class NodeNames:
             self._automatic.add(name)
         else:
             self.claimed.add(name)
-            above = self._layers_above(name, where)
-            if name in self._automatic or any(each in self._automatic for each in above):
+            above = self._placed.intersection(_above(name, where))
+            if name in self._automatic or above & self._automatic:
                 self.is_late = True
                 self._given_at[name] = where
                 return name
@@ -174,7 +174,8 @@ class NodeNames:
         if self.is_late:
             return
         where = self._given_at[name]
-        layer = next(self._layers_above(name, where), None)
+        above = _above(name, where)
+        layer = next((each for each in above if each in self._placed), None)
         if layer is not None:
             message = f"'{name}' would be inside '{layer}', a layer, which cannot contain others"
             raise self._conflict(message, name, layer)
@@ -182,11 +183,8 @@ class NodeNames:
             message = f"'{name}' is a layer and cannot contain others, but another name begins with '{name}.'"
             raise self._conflict(message, name, self._holders[name])
         self._placed.add(name)
-        for each in _above(name, where):
+        for each in above:
             self._holders.setdefault(each, name)
-
-    def _layers_above(self, name: str, where: Location) -> Iterator[str]:
-        return (each for each in _above(name, where) if each in self._placed)
 
     def _conflict(self, message: str, name: str, other: str) -> SpecError:
         related = (Related(f"'{other}' is here", self._given_at[other]),)
@@ -232,7 +230,7 @@ class NodeNames:
         return [name.removeprefix(inside) for name in islice(reversed(self._nodes), MAX_LOOKED_AT)]
 
 
-def _above(name: str, where: Location | None = None) -> Iterator[str]:
-    """Yield the beginnings of a name up to a dot; ``where`` is the place of the name."""
+def _above(name: str, where: Location | None = None) -> list[str]:
+    """Return the beginnings of a name up to a dot, the shortest first; ``where`` is the place of the name."""
     spend(BEGINNINGS, name.count(".") * len(name) // 2, where)
-    return (name[:end] for end, character in enumerate(name) if character == ".")
+    return [name[:end] for end, character in enumerate(name) if character == "."]

@@ -129,14 +129,15 @@ class Scope(Mapping[str, Argument]):
             KeyError: the name is not bound.
             SpecError: its own text has no value, or refers back to itself.
         """
+        if name in self._results:
+            return self._results[name]
         own = self._bound(name)
         if own is None:
             if self._parent is None:
                 raise KeyError(name)
             return self._parent.result(name)
-        if name not in self._results:
-            with self._reads(name):
-                self._results[name] = compute(own)
+        with self._reads(name):
+            self._results[name] = compute(own)
         return self._results[name]
 
     def text(self, name: str) -> str:
@@ -146,6 +147,8 @@ class Scope(Mapping[str, Argument]):
             KeyError: the name is not bound.
             SpecError: it is bound to a list or a mapping, is symbolic, or refers back to itself.
         """
+        if name in self._texts:
+            return self._texts[name]
         argument = self._bound(name)
         if argument is None:
             if self._parent is None:
@@ -158,9 +161,8 @@ class Scope(Mapping[str, Argument]):
         if not isinstance(argument.value, Scalar):
             message = f"'{name}' is used in a string but is {describe(argument.value)}"
             raise SpecError(Diagnostic("text", message, argument.location, expected="a word or a number"))
-        if name not in self._texts:
-            with self._reads(name):
-                self._texts[name] = interpolate(argument.value, argument.scope)
+        with self._reads(name):
+            self._texts[name] = interpolate(argument.value, argument.scope)
         return self._texts[name]
 
     @contextmanager

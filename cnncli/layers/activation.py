@@ -34,7 +34,7 @@ _PLAIN = (Example("", ((6, 5, 4),)), Example("", ((7,),)))
 class ReLU(FromOutput):
     """max(x, 0) (Nair and Hinton, 2010)."""
 
-    bounds = "0 or more"
+    value_range = "0 or more"
     work = 1
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -43,7 +43,7 @@ class ReLU(FromOutput):
 class ReLU6(FromInput):
     """min(max(x, 0), 6) (Howard et al., MobileNets, 2017)."""
 
-    bounds = "from 0 to 6"
+    value_range = "from 0 to 6"
     work = 2
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -93,7 +93,7 @@ class ELU(FromInput):
 
     alpha: float = arg(Number(0), "minus the limit for large negative values", default=1.0, main=True)
 
-    bounds = "above minus alpha"
+    value_range = "above minus alpha"
     work = 4
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -102,7 +102,7 @@ class ELU(FromInput):
 class GELU(FromInput):
     """x * (1 + erf(x / sqrt(2))) / 2 (Hendrycks and Gimpel, 2016)."""
 
-    bounds = "-0.17 or more"
+    value_range = "-0.17 or more"
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -111,7 +111,7 @@ class GELU(FromInput):
 class SiLU(FromInput):
     """x * sigmoid(x) (Elfwing, Uchibe and Doya, 2017)."""
 
-    bounds = "-0.28 or more"
+    value_range = "-0.28 or more"
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -120,7 +120,7 @@ class SiLU(FromInput):
 class Mish(FromInput):
     """x * tanh(log(1 + exp(x))) (Misra, 2019)."""
 
-    bounds = "-0.31 or more"
+    value_range = "-0.31 or more"
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -129,7 +129,7 @@ class Mish(FromInput):
 class Sigmoid(FromOutput):
     """1 / (1 + exp(-x))."""
 
-    bounds = "from 0 to 1"
+    value_range = "from 0 to 1"
     work = 4
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -138,7 +138,7 @@ class Sigmoid(FromOutput):
 class HardSigmoid(FromInput):
     """min(max(x + 3, 0), 6) / 6 (Howard et al., MobileNetV3, 2019)."""
 
-    bounds = "from 0 to 1"
+    value_range = "from 0 to 1"
     work = 4
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -147,7 +147,7 @@ class HardSigmoid(FromInput):
 class HardSwish(FromInput):
     """x * min(max(x + 3, 0), 6) / 6 (Howard et al., MobileNetV3, 2019)."""
 
-    bounds = "-0.375 or more"
+    value_range = "-0.375 or more"
     work = 5
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -156,7 +156,7 @@ class HardSwish(FromInput):
 class Tanh(FromOutput):
     """The hyperbolic tangent."""
 
-    bounds = "from -1 to 1"
+    value_range = "from -1 to 1"
     work = 1
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -165,7 +165,7 @@ class Tanh(FromOutput):
 class ScaledTanh(Elementwise):
     """1.7159 tanh(2x/3), which has f(1) = 1 and f(-1) = -1 (LeCun et al., 1998)."""
 
-    bounds = "from -1.7159 to 1.7159"
+    value_range = "from -1.7159 to 1.7159"
     work = 3
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 
@@ -174,7 +174,7 @@ class ScaledTanh(Elementwise):
 class Softplus(FromInput):
     """log(1 + exp(x))."""
 
-    bounds = "0 or more"
+    value_range = "0 or more"
     work = 3
     examples: ClassVar[tuple[Example, ...]] = _PLAIN
 

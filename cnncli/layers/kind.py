@@ -98,7 +98,7 @@ class Kind(Record, Generic[X]):
     examples: ClassVar[tuple[Example, ...]] = ()
     criterion: ClassVar[str] = DEFAULT_CRITERION
     """What trains an output that a layer of this kind computes (:data:`~cnncli.recipe.criteria.CRITERIA`)."""
-    bounds: ClassVar[str] = ""
+    value_range: ClassVar[str] = ""
     """The range of its values, such as ``0 or more``, if every output of this kind has one."""
 
     @classmethod

@@ -58,7 +58,7 @@ class KindVocabulary:
 
     def main_argument(self, kind: str) -> str | None:
         declared = KINDS.get(kind)
-        return declared.main_argument() if declared else None
+        return declared.main_argument if declared else None
 
     def arguments(self, kind: str) -> Collection[str]:
         return KINDS[kind].words()

@@ -167,3 +167,28 @@ def test_a_wrong_limit_is_reported_at_its_place() -> None:
     assert (first.location.line, first.location.column, first.code) == (3, 18, "unknown-name")
     assert (second.location.line, second.location.column) == (3, 24)
     assert "macs" in second.hint
+
+
+DEAD = """
+input: [1, 12, 12]
+layers:
+  - {conv: {channels: 8, kernel: 3}, name: c1}
+  - {conv: {channels: 64, kernel: 3}, name: c2, from: c1}
+  - {conv: {channels: 8, kernel: 3}, name: c3, from: c1}
+"""
+
+
+def test_the_share_without_output_is_stated_where_it_is_a_share() -> None:
+    graph = open_text(DEAD).graph
+    budget = Budget(
+        params=10**6, layers=10, weights_size=10**6, depth=10, memory=10**9, training_memory=10**9
+    )
+    shares = {each.figure: each.unused for each in check(graph, budget, Train())}
+    assert shares == {
+        "params": 4_672,
+        "layers": 1,
+        "weights_size": 4 * 4_672,
+        "depth": None,  # the longest path may end in such a layer
+        "memory": None,  # the peak is that of one moment
+        "training_memory": None,
+    }

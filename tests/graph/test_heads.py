@@ -132,6 +132,6 @@ def test_what_softmax_cannot_be_trained_from(layers: str, code: str, message: st
 
 
 def test_the_bounds_of_kinds_are_those_of_activations() -> None:
-    bounded = {name for name, kind in KINDS.items() if kind.bounds}
+    bounded = {name for name, kind in KINDS.items() if kind.value_range}
     assert {"relu", "sigmoid", "tanh"} <= bounded
     assert not bounded & {"leaky_relu", "prelu", "softmax", "log_softmax", "linear", "conv"}

@@ -36,7 +36,7 @@ up to the remainder:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import gcd
 from typing import NamedTuple, TypeAlias
 
@@ -271,10 +271,12 @@ class AdaptiveWindow(NamedTuple):
         if isinstance(n, int):
             # Windows i and i + 1 share a position if o does not divide (i + 1) n.
             return n + self.size - gcd(n, self.size)
+        from cnncli.algebra.divisors import totients  # noqa: PLC0415 - for unknown sizes only
+
         # gcd(n, o) is the sum of Euler's phi(d) for the d that divide both n and o, and o itself for those
         # that divide o. The rest is phi(d) for each d that does not divide n, where ceil(n/d) - floor(n/d)
         # is 1.
-        return n + summed(phi * (ceil_div(n, d) - n // d) for d, phi in _totients(self.size) if d > 1)
+        return n + summed(phi * (ceil_div(n, d) - n // d) for d, phi in totients(self.size) if d > 1)
 
 
 class Spread(NamedTuple):
@@ -380,30 +382,6 @@ POINT = Window(kernel=1)
 def placements(windows: Sequence[AnyWindow], sizes: Sequence[Dim]) -> tuple[Dim, ...]:
     """Return the output size along every axis."""
     return tuple(window.placements(n) for window, n in zip(windows, sizes, strict=True))
-
-
-def _totients(number: int) -> list[tuple[int, int]]:
-    """Return each divisor d of a number, and Euler's phi(d), the number of 1 .. d that are coprime to d."""
-    found = [(1, 1)]
-    for prime, power in _factored(number):
-        powers = [(1, 1), *((prime**k, prime**k - prime ** (k - 1)) for k in range(1, power + 1))]
-        found = [(d * each, phi * own) for d, phi in found for each, own in powers]
-    return found
-
-
-def _factored(number: int) -> Iterator[tuple[int, int]]:
-    """Yield the prime factors of a number, each with its power."""
-    prime = 2
-    while prime * prime <= number:
-        power = 0
-        while number % prime == 0:
-            number //= prime
-            power += 1
-        if power:
-            yield prime, power
-        prime += 1
-    if number > 1:
-        yield number, 1
 
 
 def _reach(reads: range, n: int) -> Reach:

@@ -93,9 +93,10 @@ def _figure(verdict: Verdict) -> str:
     return f"{verdict.figure} (batch {exact(verdict.batch)})" if verdict.batch else verdict.figure
 
 
-def _numbers(heading: str, values: Sequence[int], rank: int) -> Column:
-    cells = [exact(value) for value in values]
-    return Column(heading, cells, right=True, short_cells=[short(value) for value in values], rank=rank)
+def _numbers(heading: str, values: Sequence[int | None], rank: int) -> Column:
+    cells = ["" if value is None else exact(value) for value in values]
+    brief = ["" if value is None else short(value) for value in values]
+    return Column(heading, cells, right=True, short_cells=brief, rank=rank)
 
 
 def _word(verdict: Verdict, written: Callable[[int], str]) -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cnncli.algebra import Dim
 from cnncli.analysis.costs.figures import Costs, Figures, Row
-from cnncli.analysis.limited import layers
 from cnncli.diagnostics import listing
 from cnncli.graph import Graph
 from cnncli.language.description import OUTPUT
@@ -329,6 +328,8 @@ def _document(graph: Graph, costs: Costs, batch: int, asked: Asked) -> dict[str,
 
 def summary_data(graph: Graph, costs: Costs, batch: int) -> dict[str, Any]:
     """Return the keys of a document that describe the whole network."""
+    from cnncli.analysis.limited import layers  # noqa: PLC0415 - tables do not need it
+
     totals = {"totals": {"layers": layers(graph)} | _totals_data(costs.totals)}
     if graph.has_training_only:
         totals["training_totals"] = _totals_data(costs.training_totals)

@@ -12,21 +12,18 @@ from typing import Final
 
 from cnncli.report.text.wrapping import NO_BREAK
 
-_COMMAND: Final = re.compile(r"^(?P<lead>\s*):(?=:)|#(?=#\w*\[)")
+_COMMAND: Final = r"^(?P<lead>\s*):(?=:)|#(?=#\w*\[)"
 """Commands in the logs of CI: ``::error`` at the start of a line, ``##vso[`` and the like anywhere."""
 
-_MARKDOWN: Final = re.compile(
-    r"""
+_MARKDOWN: Final = r"""(?xi)
     (?P<linked> [@#!&](?=\w) | \$ | :(?=//) | (?<=www)\.(?=\S) | (?<=gh)-(?=\d) )
     | (?P<syntax> [\\`*_|<>\[\]&~#!] )
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+"""
 """What Markdown interprets: ``syntax`` is its own; ``linked`` becomes a mention, a reference, a link or a
 formula on GitHub and GitLab, even behind a backslash.
 """
 
-_LINE_START: Final = re.compile(r"^(\s*\d*)(?=[-+=.)])")
+_LINE_START: Final = r"^(\s*\d*)(?=[-+=.)])"
 """What is before the mark of a list, or of a heading that is underlined."""
 
 
@@ -42,17 +39,17 @@ def shown(line: str) -> str:
     line = printable(line)
     if "::" not in line and "##" not in line:
         return line
-    return _COMMAND.sub(lambda found: f"{found[0]} ", line)
+    return re.sub(_COMMAND, lambda found: f"{found[0]} ", line)
 
 
 def markdown(text: str) -> str:
     """Return a text within a line, with everything escaped that Markdown and its dialects interpret."""
-    return _MARKDOWN.sub(_markdown_escape, printable(text))
+    return re.sub(_MARKDOWN, _markdown_escape, printable(text))
 
 
 def markdown_line(text: str) -> str:
     """Return a line that is neither a table's nor a heading's, with what begins a list escaped as well."""
-    return _LINE_START.sub(r"\1\\", markdown(text))
+    return re.sub(_LINE_START, r"\1\\", markdown(text))
 
 
 def html(text: str) -> str:
@@ -66,7 +63,7 @@ def json_text(line: str) -> str:
     """Return a line of JSON with escapes for characters in strings that could control a terminal or a log."""
     if not line.isprintable():
         line = "".join(c if c.isprintable() else _json_escape(c) for c in line)
-    return _COMMAND.sub(lambda found: _json_escape(found[0]), line) if "##" in line else line
+    return re.sub(_COMMAND, lambda found: _json_escape(found[0]), line) if "##" in line else line
 
 
 def _markdown_escape(found: re.Match[str]) -> str:

@@ -38,10 +38,9 @@ class Checkpoint:
     """The state of a training between two batches; all tensors are on the CPU.
 
     ``objectives`` and ``losses`` (float32) and ``correct`` (int64) have one value for each finished batch of
-    the current epoch;
-    ``history`` has one entry for each whole epoch. ``start`` is the loss of the first batch of the training;
-    None before it. ``random`` has the states of torch's generators:
-    ``cpu``, and the device's if it has its own.
+    the current epoch; ``history`` has one entry for each whole epoch. ``start`` is the loss of the first
+    batch of the training; None before it. ``random`` has the states of torch's generators: ``cpu``, and the
+    device's if it has its own.
     """
 
     position: Position

@@ -19,7 +19,7 @@ from cnncli.recipe.train import Train
 from cnncli.training.tasks.criteria import FORMULAS
 
 
-class Measured(NamedTuple):
+class BatchFigures(NamedTuple):
     """The ``objective`` of a batch, which is minimized, and the main head's ``loss`` and ``scores``.
 
     Objective and loss are means over the batch; the loss is without label smoothing, as in an evaluation, so
@@ -51,7 +51,7 @@ class Objective:
         """The criterion of the main head."""
         return self.criteria[self.main]
 
-    def __call__(self, output: Tensor | dict[str, Tensor], labels: Tensor) -> Measured:
+    def __call__(self, output: Tensor | dict[str, Tensor], labels: Tensor) -> BatchFigures:
         """Return what a batch is trained on, and the figures of its main head."""
         outputs = by_head(output)
         terms = [
@@ -63,7 +63,7 @@ class Objective:
         values, formulas = outputs[self.main].detach(), FORMULAS[self.main_criterion]
         alone = len(terms) == 1 and self.weights.get(self.main, 1.0) == 1 and not self.label_smoothing
         loss = objective.detach() if alone else formulas.losses(values, labels, 0.0).mean()
-        return Measured(objective, loss, formulas.scores(values))
+        return BatchFigures(objective, loss, formulas.scores(values))
 
 
 def by_head(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
