@@ -21,6 +21,8 @@ class Case(NamedTuple):
 
     files: Mapping[str, bytes]
     arguments: tuple[str, ...]
+    error: str = ""
+    """The traceback of the campaign itself, if it could not make the case."""
 
     @property
     def command(self) -> str:

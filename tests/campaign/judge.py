@@ -61,6 +61,10 @@ def outcome(done: Done) -> str:
 
 def faults(case: Case, done: Done, limits: Limits) -> Iterator[Fault]:
     """Yield everything that a command should not have done."""
+    if case.error:
+        last = case.error.splitlines()[-1]
+        yield Fault("campaign", f"the case could not be made: {last:.200}", case.error[-3000:])
+        return
     if done.raised:
         yield raised_fault(done.raised)
         return

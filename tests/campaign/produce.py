@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Final, NamedTuple
@@ -44,7 +45,14 @@ def is_trained(number: int, material: Material) -> bool:
 
 
 def produce(number: int, material: Material) -> Case:
-    """Return the case of a number."""
+    """Return the case of a number; an empty one with the traceback if the campaign itself has a mistake."""
+    try:
+        return _made(number, material)
+    except Exception:  # noqa: BLE001 -- costs one case of a million, and is found like any other fault
+        return Case({}, (), traceback.format_exc())
+
+
+def _made(number: int, material: Material) -> Case:
     random = Random(f"{material.seed}/{number}")  # noqa: S311 -- chance to repeat, not to keep secret
     if is_trained(number, material):
         return trained_case(random, material.base, (*seeds(), *material.corpus))

@@ -6,6 +6,7 @@ import pytest
 
 from tests.campaign.case import Case
 from tests.campaign.judge import ANSWERED, DIVERGED, OVER, REFUSED, SKIPPED, UNPLACED, faults, outcome
+from tests.campaign.produce import Material, produce
 from tests.campaign.sandbox import Done, Limits
 from tests.campaign.trained import NOT_RUN
 
@@ -78,3 +79,17 @@ def test_what_is_right(arguments: tuple[str, ...], ended: Done, what: str) -> No
 )
 def test_what_is_wrong(arguments: tuple[str, ...], ended: Done, kind: str) -> None:
     assert kind in {fault.kind for fault in faults(case(*arguments), ended, Limits())}
+
+
+def test_a_case_that_could_not_be_made_is_a_fault_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(*_: object) -> str:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr("tests.campaign.produce.spec", mistaken)
+    made = produce(1, Material(1))
+    (fault,) = faults(made, done(0, "fine\n"), Limits())
+    assert (fault.kind, fault.key) == (
+        "campaign",
+        "the case could not be made: IndexError: list index out of range",
+    )
+    assert "mistaken" in fault.seen
