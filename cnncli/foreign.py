@@ -197,6 +197,7 @@ _ATTENTION: Final = (
 _UNPOOL: Final = "cnncli has no inverse of 'maxpool'; 'upsample' or 'convtranspose' enlarges a map"
 _AXES: Final = "a spec contains no code and does not reorder axes; a plug-in can add such a layer"
 _CONTAINER: Final = "a list of layers needs no container; under 'blocks' it can have a name"
+_SEVERAL: Final = "name several layers under 'blocks', and use the block here as if it were a layer"
 _INPUT: Final = "the input is not a layer: write 'input: [3, 224, 224]' above 'layers'"
 
 
@@ -213,6 +214,7 @@ MISSING: Final[Mapping[str, tuple[str, str]]] = {
     **_advice("upsample", _UNPOOL, "maxunpool"),
     **_advice("reshape", _AXES, "transpose permute lambda"),
     **_advice("conv", _CONTAINER, "sequential modulelist"),
+    **_advice("conv", _SEVERAL, "layers"),
     **_advice("conv", _INPUT, "input inputlayer"),
     **_advice("cuda", "networks are trained on cuda, mps or cpu", "tpu npu xpu"),
     **_advice("probability", "'probability' is the share that is set to 0: 1 - keep_prob", "keepprob"),

@@ -164,7 +164,9 @@ MAX_TRIED: Final = 2048
 """Values of a variable that ``fit`` tries one by one."""
 
 MAX_LAYERS_TRIED: Final = 20_000
-"""Layers of all networks that ``fit`` tries one by one, and values of their specs by their time: seconds."""
+"""Layers of all networks that ``fit`` tries one by one, and values of their specs by their time: seconds.
+
+Variables have equal shares of it."""
 
 MAX_REFUSED: Final = 100
 """Values in a row that a network refuses: larger ones, of a kernel for example, will be refused too."""

@@ -8,7 +8,8 @@ import typer
 
 from cnncli.api import load
 from cnncli.cli.common import Form, Format, InputSize, Overrides, Plugins, SpecPath
-from cnncli.cli.exit_codes import NOT_MET, WRONG
+from cnncli.cli.exit_codes import NOT_MET
+from cnncli.diagnostics import usage_error
 from cnncli.report.show import show
 
 
@@ -38,6 +39,10 @@ def command(
     network = load(spec, input=input_size, overrides=overrides or (), plugins=plugin or ())
     found = network.probe(pixels, samples=samples, seed=seed, weights=weights)
     show(page(network.graph, found, {"seed": seed, "samples": samples, "weights": weights}), form)
+    if found.holds is None:
+        raise usage_error(
+            "nothing was measured, so nothing is confirmed",
+            expected="a map whose shift is predicted and has room; 'inspect --shifts' lists them",
+        )
     if not found.holds:
-        # What was not measured is not confirmed.
-        raise typer.Exit(WRONG if found.holds is None else NOT_MET)
+        raise typer.Exit(NOT_MET)

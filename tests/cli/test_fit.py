@@ -55,6 +55,26 @@ def test_several_variables_one_after_another() -> None:
     assert "params = 153*classes + 979146" in text
 
 
+def test_variables_that_take_no_formula_share_what_may_be_tried(tmp_path: Path) -> None:
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "input: [4, 8, 8]\nvars: {m: 2, n: 2}\nlayers:\n"
+        "  - {conv: {channels: 4, kernel: 1}, repeat: m}\n  - {maxpool: {kernel: 1}, repeat: n}\n"
+    )
+    limit = ("--limit", "params=100k", "--format", "json")
+
+    def tried(*names: str) -> list[int]:
+        vary = [word for name in names for word in ("--vary", name)]
+        _, text, _ = call("fit", str(spec), *vary, *limit)
+        return [variable["tried_to"] for variable in json.loads(text)["variables"]]
+
+    (alone,) = tried("m")
+    first, second = tried("m", "n")
+    # Layers grow with the square of the values, and half of them is left for each of the two.
+    assert first == pytest.approx(alone / 2**0.5, abs=2)
+    assert second <= first
+
+
 def test_the_specs_own_budget_is_taken() -> None:
     _, text, _ = call("fit", "vgg16", "--vary", "classes")
     assert "within params 138,400,000 and macs 15,500,000,000" in text

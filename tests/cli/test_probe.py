@@ -142,6 +142,7 @@ def test_what_was_not_measured_is_not_confirmed(layers: str, tmp_path: Path) -> 
     result = runner.invoke(application(), ["probe", str(spec)])
     assert result.exit_code == 2
     assert "nothing was measured" in result.stdout
+    assert result.stderr.startswith("error: nothing was measured")
     assert "all hold" not in result.stdout
     document = json.loads(runner.invoke(application(), ["probe", str(spec), "--format", "json"]).stdout)
     assert (document["holds"], document["measured"]) == (None, 0)

@@ -14,6 +14,7 @@ from cnncli.analysis.limited import LIMITS
 from cnncli.diagnostics import SpecError, UsageError, listing, readable_bytes, usage_error
 from cnncli.graph import Graph, Opened
 from cnncli.language.sections import Budget
+from cnncli.limits import MAX_LAYERS_TRIED
 
 if TYPE_CHECKING:
     from cnncli.algebra.deciding import Domain
@@ -92,7 +93,8 @@ def search(
     varied = _Varied(reopen, own_budget=not wanted)
     own = varied({})
     reading = own.document.entries.size // _VALUES_PER_LAYER
-    task = Task(varied, wanted or _own_limits(spec, own.budget), reading)
+    trying = MAX_LAYERS_TRIED // max(len(variables), 1)
+    task = Task(varied, wanted or _own_limits(spec, own.budget), reading, trying)
     found = Search(own.graph, task.limits, _fit_all(task, own, variables))
     if output is None:
         return found

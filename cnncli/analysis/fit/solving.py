@@ -39,12 +39,14 @@ class MakeNetwork(Protocol):
 class Task(NamedTuple):
     """A network, and limits on figures of a budget.
 
-    ``reading`` is how long it takes to read its spec once more, in layers that would take as long.
+    ``reading`` is how long it takes to read its spec once more, and ``trying`` how long all values of a
+    variable that are tried one by one may take, both in layers that would take as long.
     """
 
     network: MakeNetwork
     limits: Mapping[str, int]
     reading: int = 0
+    trying: int = MAX_LAYERS_TRIED
 
 
 class Candidate(NamedTuple):
@@ -226,7 +228,7 @@ def _tried(task: Task, variable: str, values: Mapping[str, int], own: int) -> Fi
     walks = 1 + sum(name in (MEMORY, TRAINING_MEMORY) for name in task.limits)
     layers = number = refused = 0
     reason = ""
-    while number < MAX_TRIED and layers < MAX_LAYERS_TRIED and (refused < MAX_REFUSED or number < own):
+    while number < MAX_TRIED and layers < task.trying and (refused < MAX_REFUSED or number < own):
         number += 1
         layers += task.reading
         try:
