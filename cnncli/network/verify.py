@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnncli.algebra import whole, whole_shape
+from cnncli.diagnostics import readable_bytes
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
 from cnncli.layers import Shape, shape_text
 from cnncli.layers.conv import Conv
 from cnncli.layers.table import connected
 from cnncli.network.network import Network, build_network
-from cnncli.network.registry import arguments
+from cnncli.network.registry import arguments, fault
 from cnncli.network.settings import settings
 from cnncli.results.verify import Compared, Verification
 
@@ -54,8 +55,9 @@ def verify(graph: Graph) -> Verification:
     """Compare the figures of every node with torch's and torchinfo's.
 
     Raises:
-        CnncliError: torch cannot build the network.
+        CnncliError: torch cannot build the network, or cannot address one of its outputs.
     """
+    _check_addressable(graph)
     network = build_network(graph, "meta").eval()
     outcomes = _run(graph, network)
     rows = [
@@ -70,6 +72,16 @@ def verify(graph: Graph) -> Verification:
     place = {node.name: number for number, node in enumerate(graph.nodes)}
     differences = sorted((row for row in rows if not row.agrees), key=lambda row: place[row.name])
     return Verification(len(rows) + len(totals), tuple(differences), tuple(totals))
+
+
+def _check_addressable(graph: Graph) -> None:
+    """Refuse outputs whose bytes torch cannot count: it has 64 bits for them, even on the meta device."""
+    for node in graph.nodes:
+        size = _BATCH * prod(whole_shape(node.output_shape)) * torch.float32.itemsize
+        if size > torch.iinfo(torch.int64).max:
+            amount = f"{readable_bytes(size)} for {_BATCH} samples"
+            message = f"torch cannot hold the output of this '{node.kind}': {amount}"
+            raise fault(node, message, "a smaller '--input' compares the same layers")
 
 
 def _batch(graph: Graph) -> Tensor:

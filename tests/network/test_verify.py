@@ -9,6 +9,7 @@ import torch
 import torchinfo
 
 from cnncli.algebra import summed, whole
+from cnncli.diagnostics import CnncliError
 from cnncli.graph import Graph, Node
 from cnncli.network import build_network
 from cnncli.network.verify import BIAS, BOTH, SCALES, SUM, TABLE, TRACKED, TRANSPOSED, verify
@@ -153,6 +154,12 @@ def test_a_node_that_torch_cannot_run_is_reported_and_the_rest_compared() -> Non
     row = rows_of(report.unexplained)["conv1", "output"]
     assert row.ours == "4x6x6"
     assert str(row.theirs).startswith("an error: ")
+
+
+def test_an_output_that_torch_cannot_address_is_refused_at_its_node() -> None:
+    graph = graph_of("input: [2, 2097152, 2097152]\nlayers:\n  - relu\n  - upsample: 1024\n")
+    with pytest.raises(CnncliError, match=r":4:5: upsample1: torch cannot hold the output"):
+        verify(graph)
 
 
 @pytest.mark.slow

@@ -30,24 +30,35 @@ def _sections(networks: Sequence[Overview], batch: int, layers: bool, width: int
         from cnncli.report.pages import side_by_side  # noqa: PLC0415 - few comparisons need it
 
         yield from ((drawn,) for drawn in side_by_side.tables(networks, _names(networks), width))
-    yield (_table(networks),)
+    drawn = _table(networks)
+    if any(each.graph.unknowns for each in networks):
+        from cnncli.report.text.continuation import folded  # noqa: PLC0415 - few comparisons need it
+
+        yield from ((part,) for part in folded(drawn, width))
+    else:
+        yield (drawn,)
     if batch > 1:
         yield (Text((f"MACs and neurons of a batch of {exact(batch)}",), "note"),)
     yield from notes.sections([note for each in networks for note in each.graph.notes])
 
 
 def _table(networks: Sequence[Overview]) -> Table:
-    """Return name, input, parameters, MACs, neurons, depth and weights of every network."""
+    """Return name, input, parameters, MACs, neurons, depth and weights of every network.
+
+    On a narrow screen numbers are rounded, and formulas left out.
+    """
     figures = [each.costs.totals for each in networks]
+    weights = [weights_text(each) for each in figures]
+    symbolic = any(each.graph.unknowns for each in networks)
     return Table(
         (
             Column("name", _names(networks), cut=True),
             Column("input", [shape_text(each.graph.input) for each in networks]),
-            figure_column("parameters", figures, "params", rank=3),
-            figure_column("MACs", figures, "macs", rank=2),
+            figure_column("parameters", figures, "params", rank=3)._replace(optional=symbolic),
+            figure_column("MACs", figures, "macs", rank=2)._replace(optional=symbolic),
             figure_column("neurons", figures, "neurons", rank=1)._replace(optional=True),
             Column("depth", [exact(each.depth) for each in networks], right=True),
-            Column("weights", [weights_text(each) for each in figures], right=True),
+            Column("weights", weights, right=True, rank=4, optional=symbolic),
         )
     )
 

@@ -118,7 +118,7 @@ def table(
     """
     sums = list(_sums(graph, costs)) if totals else []
     rows = fold(costs.rows, graph.groups, depth)
-    branches = totals and any(row.reads for row in rows)
+    branches = any(row.reads for row in rows)
     columns = partial(_columns, views=views, branches=branches, optional=bool(views) or not totals)
     folds = partial(_folds, graph, costs, columns) if depth is None else tuple
     return Table(columns(rows, sums), totals=len(sums), folds=folds)

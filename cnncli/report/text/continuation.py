@@ -16,8 +16,8 @@ _FROM_OUTPUT = ("neurons", "values")
 def folded(drawn: Table, width: int | None) -> Iterator[Table]:
     """Yield the table without the columns for which ``width`` has no room, then those columns.
 
-    They are shown for the layers where they are not zero: in one table if that fits, otherwise in one for
-    each figure, with wrapped formulas.
+    They are shown for the rows where they are not zero: the figures in one table if that fits, otherwise in
+    one for each of them, with wrapped formulas.
     """
     no_room = left_out(drawn, width)
     yield drawn._replace(columns=tuple(column for column in drawn.columns if column not in no_room))
@@ -28,13 +28,16 @@ def folded(drawn: Table, width: int | None) -> Iterator[Table]:
     ]
     if width is None or not missing:
         return
-    together = _where_any((drawn.columns[0], *missing))
-    if length(together) <= width:
+    figures = [column for column in missing if column.right]
+    together = _where_any((drawn.columns[0], *figures))
+    fits = bool(figures) and length(together) <= width
+    if fits:
         yield Table(together)
-        return
     for column in missing:
-        name, figure = _where_any((drawn.columns[0], column))
-        yield Table(_broken(name, figure, width))
+        if fits and column.right:
+            continue
+        name, alone = _where_any((drawn.columns[0], column))
+        yield Table(_broken(name, alone, width))
 
 
 def _where_any(columns: Sequence[Column]) -> tuple[Column, ...]:
