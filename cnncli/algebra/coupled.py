@@ -69,39 +69,32 @@ def _rising(expr: Expr, start: Mapping[str, int]) -> Expr:
     Raises:
         TooFineError: neither obviously does.
     """
-    from_start = _shifted(expr.terms, start)
+    from_start = _shifted(expr.terms, start, {})
     terms = from_start.terms if isinstance(from_start, Expr) else {}
     signs = {coefficient > 0 for monomial, coefficient in terms.items() if monomial}
     atoms = {atom for monomial in terms for atom in monomial}
-    if len(signs) != 1 or not all(map(_rises, atoms)):
+    if len(signs) != 1 or not all(atom.positive for atom in atoms):
         raise TooFineError("an expression that does not rise with every size")
     return expr if signs.pop() else -expr
 
 
-def _shifted(terms: Terms, start: Mapping[str, int]) -> Dim:
-    """Return these terms in the differences between the sizes and ``start``, which have the same names."""
+def _shifted(terms: Terms, start: Mapping[str, int], known: dict[Atom, Dim]) -> Dim:
+    """Return these terms in the differences between the sizes and ``start``; ``known`` are atoms so far."""
     total: Dim = 0
     for monomial, coefficient in terms.items():
         value: Dim = coefficient
         for atom in monomial:
-            value = value * _shifted_atom(atom, start)
+            if atom not in known:
+                known[atom] = _shifted_atom(atom, start, known)
+            value = value * known[atom]
         total = total + value
     return total
 
 
-def _shifted_atom(atom: Atom, start: Mapping[str, int]) -> Dim:
+def _shifted_atom(atom: Atom, start: Mapping[str, int], known: dict[Atom, Dim]) -> Dim:
     if isinstance(atom, Floor):
-        return _shifted(atom.numerator, start) // atom.divisor
+        return _shifted(atom.numerator, start, known) // atom.divisor
     return symbol(str(atom)) + start[str(atom)]
-
-
-def _rises(atom: Atom) -> bool:
-    """Return whether an atom rises, and is never negative, if its symbols are at least 0."""
-    if not isinstance(atom, Floor):
-        return True
-    return all(
-        coefficient >= 0 and all(map(_rises, monomial)) for monomial, coefficient in atom.numerator.items()
-    )
 
 
 class _Search:

@@ -35,7 +35,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from math import lcm
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cnncli.algebra.expression import Condition, Expr, deciding
@@ -50,7 +49,7 @@ from cnncli.algebra.polynomials import (
 )
 from cnncli.algebra.size_sets import ALL, SizeSet, TooFineError, bounded, make
 from cnncli.algebra.sizes import evaluate, symbols_of
-from cnncli.algebra.terms import Floor
+from cnncli.algebra.terms import Floor, direction_of, is_linear, modulus_of
 from cnncli.limits import MAX_DECISION, MAX_ISOLATED, RESIDUES
 from cnncli.work import spend
 
@@ -124,7 +123,7 @@ class Stretches(NamedTuple):
 def effort(condition: Condition) -> int:
     """Return the work of solving a condition on one unknown: residue classes times terms."""
     terms = condition.expr.terms
-    return _modulus(terms, 1) * len(terms)
+    return modulus_of(terms) * len(terms)
 
 
 def solve(condition: Condition) -> SizeSet:
@@ -144,35 +143,21 @@ def stretches(condition: Condition) -> Stretches:
     """
     (name,) = symbols_of(condition)
     terms = condition.expr.terms
-    direction = _direction(terms) if condition.relation == ">=" else 0
+    direction = direction_of(terms) if condition.relation == ">=" else 0
     if direction:
         spend(RESIDUES, _ONE_SIDED)
         return _one_sided(condition.expr, name, direction)
-    period = bounded(_modulus(terms, 1))
+    period = bounded(modulus_of(terms))
     if effort(condition) > MAX_DECISION:
         raise TooFineError(f"{period:,} classes of {len(terms)} terms")
     spend(RESIDUES, period * len(terms))
-    in_class = _linear(terms, name, period) if _is_linear(terms) else partial(_in_class, terms, period)
+    in_class = _linear(terms, name, period) if is_linear(terms) else partial(_in_class, terms, period)
     classes: list[tuple[int, tuple[Interval, ...]]] = []
     for residue in range(period):
         found = _holds(in_class(residue), condition.relation, 0 if residue else 1)
         if found:
             classes.append((residue, tuple(found)))
     return Stretches(period, tuple(classes))
-
-
-def _direction(terms: Terms) -> int:
-    """Return 1 if these terms only rise with the unknown, -1 if they only fall, 0 if that is not obvious."""
-    signs = {
-        (1 if coefficient > 0 else -1) * (_atom_direction(*monomial) if len(monomial) == 1 else 0)
-        for monomial, coefficient in terms.items()
-        if monomial
-    }
-    return signs.pop() if len(signs) == 1 else 0
-
-
-def _atom_direction(atom: Atom) -> int:
-    return _direction(atom.numerator) if isinstance(atom, Floor) else 1
 
 
 def _one_sided(expr: Expr, name: str, direction: int) -> Stretches:
@@ -190,15 +175,6 @@ def _one_sided(expr: Expr, name: str, direction: int) -> Stretches:
     return Stretches(1, ((0, ((1, end - 1),)),) if end > 1 else ())
 
 
-def _is_linear(terms: Terms) -> bool:
-    """Return whether no atoms are multiplied with each other."""
-    return all(
-        len(monomial) <= 1
-        and all(not isinstance(each, Floor) or _is_linear(each.numerator) for each in monomial)
-        for monomial in terms
-    )
-
-
 def _linear(terms: Terms, name: str, period: int) -> Callable[[int], Polynomial]:
     """Return what :func:`_in_class` computes, for terms that are linear in m, from their values."""
     expr = Expr(terms)
@@ -212,15 +188,6 @@ def _holds(polynomial: Polynomial, relation: str, start: int) -> list[Interval]:
     if relation == ">=":
         return above
     return both(above, nonnegative(coefficients_times(polynomial, -1), start))
-
-
-def _modulus(terms: Terms, times_: int) -> int:
-    """Return M so that for n = M m + r all coefficients of m are multiples of ``times_``, floors included."""
-    return lcm(*(_atom_modulus(atom, times_) for monomial in terms for atom in monomial), 1)
-
-
-def _atom_modulus(atom: Atom, times_: int) -> int:
-    return _modulus(atom.numerator, times_ * atom.divisor) if isinstance(atom, Floor) else times_
 
 
 def _in_class(

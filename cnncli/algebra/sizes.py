@@ -6,7 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, overload
 
 from cnncli.algebra.expression import Condition, Dim, Expr, decided, from_terms
-from cnncli.algebra.terms import Floor, Symbol, add, add_to, atoms, constant
+from cnncli.algebra.terms import Floor, Symbol, add, add_to, constant, largest_in, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -89,7 +89,7 @@ def degree(value: Expr) -> int:
 
 def largest_number(value: Expr) -> int:
     """Return the largest number written in an expression, in its floor divisions too, without its sign."""
-    return _largest_number(value.terms)
+    return largest_in(value.terms)
 
 
 def whole(value: Dim) -> int:
@@ -142,13 +142,7 @@ def symbols_of(value: Dim | Condition) -> frozenset[str]:
     if isinstance(value, int):
         return frozenset()
     expr = value.expr if isinstance(value, Condition) else value
-    return frozenset(_names(expr.terms))
-
-
-def _largest_number(terms: Terms) -> int:
-    floors = [atom for atom in {*atoms(terms)} if isinstance(atom, Floor)]
-    inside = (number for floor in floors for number in (floor.divisor, _largest_number(floor.numerator)))
-    return max((*map(abs, terms.values()), *inside))
+    return names_in(expr.terms)
 
 
 def _evaluate(terms: Terms, sizes: Mapping[str, int], known: dict[Atom, int]) -> int:
@@ -168,11 +162,3 @@ def _atom_value(atom: Atom, sizes: Mapping[str, int], known: dict[Atom, int]) ->
         return _evaluate(atom.numerator, sizes, known) // atom.divisor
     assert isinstance(atom, Symbol)
     return sizes[atom.name]
-
-
-def _names(terms: Terms) -> Iterable[str]:
-    for atom in set(atoms(terms)):
-        if isinstance(atom, Floor):
-            yield from _names(atom.numerator)
-        elif isinstance(atom, Symbol):
-            yield atom.name

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from itertools import groupby
 from keyword import iskeyword
+from math import lcm
 from typing import TYPE_CHECKING, Final
 
 from cnncli.limits import TERMS
@@ -25,19 +26,33 @@ if TYPE_CHECKING:
 _EACH: Final = 4
 """An operation takes about as long as this many terms, even if it has fewer."""
 
+_CHARACTERS: Final = 64
+"""The text of a floor division takes as long as one term for each of this many."""
+
 
 class Atom:
     """An indivisible factor of a polynomial: a :class:`Symbol` or a :class:`Floor`.
 
     ``order`` sorts symbols before floor divisions and small divisors before large ones. It contains the
     atom's text, which parses back to the atom, so that it also identifies the atom.
+
+    Facts are computed once, from those of the atoms inside: an atom can be inside many others, and to walk
+    through all of them takes twice as long with each level of n + n//2. ``names`` are the symbols it depends
+    on, and ``largest`` is the largest number in it. ``direction`` is 1 if it only rises with its symbols, -1
+    if it only falls, 0 if that is not obvious; ``linear`` says whether no atoms are multiplied in it, and
+    ``positive`` whether all its coefficients are. For n = ``modulus`` m + r it is a polynomial in m.
     """
 
-    __slots__ = ("_hash", "order")
+    __slots__ = ("_hash", "direction", "largest", "linear", "modulus", "names", "order", "positive")
 
     def __init__(self, rank: int, text: str) -> None:
         self.order = (rank, text)
         self._hash = hash(self.order)
+        self.names: frozenset[str] = frozenset()
+        self.largest = 0
+        self.direction = 1
+        self.linear = self.positive = True
+        self.modulus = 1
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Atom) and self.order == other.order)
@@ -69,6 +84,7 @@ class Symbol(Atom):
         if not is_symbol(name):
             raise ValueError(f"a symbol's name must be a plain identifier, not {name!r}")
         super().__init__(1, name)
+        self.names = frozenset((name,))
 
     @property
     def name(self) -> str:
@@ -85,7 +101,46 @@ class Floor(Atom):
         self.numerator = numerator
         self.divisor = divisor
         inside = text(numerator)
+        spend(TERMS, len(inside) // _CHARACTERS)
         super().__init__(divisor, f"{inside if inside.isidentifier() else f'({inside})'}//{divisor}")
+        self.names = names_in(numerator)
+        self.largest = max(divisor, largest_in(numerator))
+        self.direction = direction_of(numerator)
+        self.linear = is_linear(numerator)
+        self.positive = all(each > 0 for each in numerator.values()) and all(
+            atom.positive for atom in atoms(numerator)
+        )
+        self.modulus = divisor * modulus_of(numerator)
+
+
+def names_in(terms: Terms) -> frozenset[str]:
+    """Return the names of the symbols that these terms depend on."""
+    return frozenset().union(*(atom.names for atom in atoms(terms)))
+
+
+def largest_in(terms: Terms) -> int:
+    """Return the largest number in these terms, floors included."""
+    return max((*map(abs, terms.values()), *(atom.largest for atom in atoms(terms))))
+
+
+def direction_of(terms: Terms) -> int:
+    """Return 1 if these terms only rise with their symbols, -1 if they only fall, 0 if neither is obvious."""
+    signs = {
+        (1 if coefficient > 0 else -1) * (monomial[0].direction if len(monomial) == 1 else 0)
+        for monomial, coefficient in terms.items()
+        if monomial
+    }
+    return signs.pop() if len(signs) == 1 else 0
+
+
+def is_linear(terms: Terms) -> bool:
+    """Return whether no atoms are multiplied with each other."""
+    return all(len(monomial) <= 1 and all(atom.linear for atom in monomial) for monomial in terms)
+
+
+def modulus_of(terms: Terms) -> int:
+    """Return M so that for n = M m + r all coefficients of m are whole numbers, floors included."""
+    return lcm(*(atom.modulus for atom in atoms(terms)))
 
 
 def constant(value: int) -> Terms:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Final
 
 ALL_SIZES: Final = "*"
@@ -31,4 +31,5 @@ def _names_variables(word: str) -> bool:
 
     if word.startswith("-") or any(character in word for character in "./*?["):
         return False
-    return not word or not (Path(word).exists() or word in spec_names())
+    # Unlike Path.exists, lexists raises nothing for a word that is too long for a path.
+    return not word or not (os.path.lexists(word) or word in spec_names())

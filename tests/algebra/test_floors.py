@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnncli.algebra import Dim, ceil_div, symbol
+from cnncli.algebra import Dim, Expr, ceil_div, evaluate, symbol, symbols_of
+from cnncli.algebra.terms import Atom, Floor, Symbol, atoms
+from cnncli.work import metered
 from tests.algebra.arithmetic import SYMBOLS, compute, formulas
+from tests.steps import at_most
 
 H = symbol("H")
 numbers = st.integers(-50, 50)
@@ -91,3 +95,34 @@ def test_windows_of_one_axis_have_one_form_each() -> None:
     for a, b, d in product(range(-4, 6), range(-6, 9), range(1, 7)):
         written[tuple((a * n + b) // d for n in range(-60, 60))].add((a * H + b) // d)
     assert [forms for forms in written.values() if len(forms) > 1] == []
+
+
+@given(formulas)
+def test_facts_about_a_division_are_those_of_what_is_inside(p: str) -> None:
+    value = compute(f"({p})//3 + H", SYMBOLS)
+    assert isinstance(value, Expr)
+    for atom in atoms(value.terms):
+        inside = [each for each in all_atoms(atom) if isinstance(each, Symbol)]
+        floors = [each for each in all_atoms(atom) if isinstance(each, Floor)]
+        numbers_in = [abs(each) for floor in floors for each in (floor.divisor, *floor.numerator.values())]
+        monomials = [monomial for floor in floors for monomial in floor.numerator]
+        assert atom.names == {each.name for each in inside}
+        assert atom.largest == max(numbers_in, default=0)
+        assert atom.linear == all(len(monomial) <= 1 for monomial in monomials)
+        assert atom.positive == all(each > 0 for floor in floors for each in floor.numerator.values())
+
+
+def all_atoms(atom: Atom) -> Iterator[Atom]:
+    yield atom
+    if isinstance(atom, Floor):
+        for each in atoms(atom.numerator):
+            yield from all_atoms(each)
+
+
+def test_halves_of_halves_are_not_walked_through_twice_at_each_level() -> None:
+    with metered(), at_most(40_000):
+        value: Dim = H
+        for _ in range(17):
+            value = value + value // 2
+        assert symbols_of(value) == {"H"}
+        assert evaluate(value, {"H": 2**17}) == 3**17

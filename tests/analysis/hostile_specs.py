@@ -63,6 +63,7 @@ HALVING = "conv: {channels: 4, kernel: 3, stride: 2, padding: same}"
 HALVED = "conv: {channels: 4, kernel: 5, stride: 2}"
 VALID = "conv: {channels: 4, kernel: 3}"
 FLOORS = chain("maxpool: {kernel: 1, stride: 1000000000000, padding: same}", 360, "[1, 8]")
+HALVES = chain("upsample: 1.5", 18).replace("layers:", "layers:\n  - avgpool: 2")
 ALL_SQUARED = f"--symbolic={','.join(f'v{n}' for n in range(14))}"
 VARIED = chain(HALVING, 1).replace("layers", "vars: {n: 1}\nlayers").replace("repeat: 1", "repeat: n")
 
@@ -78,6 +79,8 @@ CASES = {
     "windows of 10^9": (chain("adaptiveavgpool: 1000000000", 1), ("inspect", "--symbolic")),
     "period": (shifted(49_999), ("sizes",)),
     "drifting": (drifting(5), ("inspect", "--receptive-field")),
+    "halves of halves": (chain("upsample: 1.5", 24), ("sizes", "--near", "2")),
+    "memory of halves of halves": (chain("upsample: 1.5", 20), ("memory", "--input", "1xHxH")),
     "squares": (squared(14), ("inspect", ALL_SQUARED)),
     "branches": (branches(200, 90), ("memory",)),
     "layers": (chain(CONVOLUTION, 20_000), ("memory",)),
@@ -97,6 +100,7 @@ ANSWERED = {
         ("sizes",),
         "all from 4294967293",
     ),
+    "halves of halves": (HALVES, ("sizes", "--near", "2"), "all from 2"),
     "coprime": (restored(2, 3, 5, 7, 11, 13), ("sizes",), "multiples of 30030"),
     "windows": (chain("adaptiveavgpool: 500", 1), ("inspect", "--symbolic"), "height: any"),
     "windows of a power of 2": (chain("adaptiveavgpool: 128", 1), ("inspect", "--symbolic"), "height: any"),

@@ -41,7 +41,8 @@ _FRAME = re.compile(rf'File "{re.escape(PACKAGE)}/([^"]+)", line \d+,? in (\w+)'
 _WARNING = re.compile(r"^.*\b\w+Warning: .*$", re.MULTILINE)
 _ENDLESS = re.compile(r"(?<![\w.'-])[+-]?(?:nan|inf|infinity)(?![\w'-])", re.IGNORECASE)
 _CI_COMMAND = re.compile(r"^\s*(?:::\w|##vso\[|##\[)", re.MULTILINE)
-_LIVE_MARKUP = "<img src=x"
+_LIVE_MARKUP = re.compile(r"(?<!\\)(?:\\\\)*<img src=x")
+"""An element that is not escaped, as Markdown does it with a backslash."""
 
 
 class Fault(NamedTuple):
@@ -130,8 +131,9 @@ def _text_faults(case: Case, done: Done) -> Iterator[Fault]:
         command = _CI_COMMAND.search(text)
         if command:
             yield Fault("command to a CI", where, _excerpt(text, command.start()))
-        if case.form in ("markdown", "html") and name == "stdout" and _LIVE_MARKUP in text:
-            yield Fault("live markup", where, _excerpt(text, text.index(_LIVE_MARKUP)))
+        live = _LIVE_MARKUP.search(text) if case.form in ("markdown", "html") and name == "stdout" else None
+        if live:
+            yield Fault("live markup", where, _excerpt(text, live.start()))
     found = _ENDLESS.search(done.out)
     if found and not _ENDLESS.search(given) and case.command not in ("layers", "specs", "train"):
         yield Fault("not finite", f"{case.command} {case.form}", _excerpt(done.out, found.start()))

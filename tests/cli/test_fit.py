@@ -239,6 +239,10 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert code == 2
     assert "already exists" in errors
     assert there.read_text() == "mine"
+    code, _, errors = call(*UNET, "--output", str(tmp_path / f"{'x' * 5000}.yaml"))
+    assert (code, "cannot be written: File name too long" in " ".join(errors.split())) == (2, True)
+    code, _, errors = call(*UNET, "--output", str(tmp_path / ("y/" * 3000) / "new.yaml"))
+    assert (code, "no such folder" in errors) == (2, True)
     code, _, errors = call(*UNET, "--output", str(tmp_path / "no" / "folder.yaml"))
     assert code == 2
     assert "no such folder" in errors
@@ -284,6 +288,7 @@ def test_variables_and_sizes_together() -> None:
         (("--symbolic", "unett"), "hint:     cnncli inspect unet --symbolic\n"),
         (("--symbolic", "width"), "hint:     cnncli inspect SPEC --symbolic width\n"),
         (("--symbolic",), "no spec is given"),
+        (("unet", "--symbolic", "x" * 5000), "has no variable 'xxx"),
         (("unet", "--symbolic", ""), "'' after --symbolic has an empty name"),
         (("unet", "--symbolic", ","), "',' after --symbolic has an empty name"),
         (("unet", "--symbolic", "width,,classes"), "'width,,classes' after --symbolic has an empty name"),

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cnncli.algebra import Dim
-from cnncli.diagnostics import Faults, SpecError, usage_error
+from cnncli.diagnostics import Faults, SpecError, shortened, usage_error
 from cnncli.graph import open_spec, open_text
 from cnncli.language.document import Document, load
+from cnncli.language.files import exists, is_folder
 from cnncli.language.rewriting import with_values
 from cnncli.language.tree import same_value
 from cnncli.language.writer import to_yaml
@@ -30,10 +31,11 @@ def check_new(path: str, size: Sequence[Dim] | None) -> None:
     file = Path(path)
     if not file.name or path == "-":
         raise usage_error(f"'{path}' is not a file name", expected="a new file, such as narrow.yaml")
-    if file.exists() or file.is_symlink():
+    if exists(file):
         raise usage_error(f"'{path}' already exists", expected="a new file")
-    if not file.parent.is_dir():
-        raise usage_error(f"no such folder: '{file.parent}'", expected="an existing folder for the new file")
+    if not is_folder(file.parent):
+        where = shortened(str(file.parent))
+        raise usage_error(f"no such folder: '{where}'", expected="an existing folder for the new file")
 
 
 def write_with(path: str, spec: str, overrides: Sequence[str]) -> bool:
@@ -56,7 +58,7 @@ def write_with(path: str, spec: str, overrides: Sequence[str]) -> bool:
         with Path(path).open("x", encoding="utf-8", newline="") as file:
             file.write(text if text is not None and kept else to_yaml(wanted))
     except OSError as error:
-        raise usage_error(f"'{path}' cannot be written: {error.strerror}") from None
+        raise usage_error(f"'{shortened(path)}' cannot be written: {error.strerror}") from None
     return kept
 
 

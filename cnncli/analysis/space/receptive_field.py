@@ -125,7 +125,7 @@ def _is_too_large(axis: Axis) -> bool:
 def _field(node: Node, inputs: Sequence[Field]) -> Field:
     extents = node.layer.extents(node.input_shape)
     if len(inputs) == 1 and extents[0] in (EACH, SCRAMBLED):
-        return inputs[0] if extents[0] is EACH else _scrambled(inputs[0])
+        return inputs[0] if extents[0] is EACH else _scrambled(inputs[0], len(node.output_shape) - 1)
     along = list(zip(inputs, extents, node.input_shapes, strict=True))
     uneven = next((field.uneven for field in inputs if field.uneven is not None), None)
     counts = whole_shape(node.output_shape[1:])
@@ -152,9 +152,14 @@ def _field(node: Node, inputs: Sequence[Field]) -> Field:
     return Field(tuple(axes), uneven)
 
 
-def _scrambled(field: Field) -> Field:
-    """Return the field after positions have been scrambled; a vector has none, so it keeps its field."""
-    if not field.axes:
+def _scrambled(field: Field, rank: int) -> Field:
+    """Return the field of a map with ``rank`` axes after positions have been scrambled.
+
+    A vector has no positions: each of its values is itself, and in a map it has a position by accident.
+    """
+    if () in (field.axes, field.values):
+        return Field(None, field.uneven, ()) if rank else Field((), field.uneven)
+    if field.axes is None:
         return field
     return Field(None, field.uneven, tuple(axis.size for axis in field.axes))
 

@@ -144,6 +144,16 @@ def test_a_chain_as_araujo_norris_and_sim_count_it() -> None:
     assert figures(last(layers)) == [(15, 2, 6), (15, 2, 6)]
 
 
+def test_values_of_a_vector_get_no_positions_by_becoming_a_map() -> None:
+    # Each reads one value of the input, but no position of the map corresponds to one of the vector.
+    assert last("  - reshape: [2, 2, 2]\n", "[8]") == Field(None, values=())
+    assert last("  - reshape: [2, 2, 2]\n  - reshape: [4, 2]\n", "[8]") == Field(None, values=())
+    assert last("  - reshape: [2, 2, 2]\n  - reshape: [8]\n", "[8]") == Field(())
+    assert last("  - reshape: [-1, 2]\n  - log_softmax\n", "[2]") == EVERYTHING
+    assert last("  - reshape: [8, 1]\n  - conv: {channels: 1, kernel: 1}\n", "[8]") == EVERYTHING
+    assert last("  - relu\n", "[8]") == Field(())
+
+
 def test_axes_of_their_own() -> None:
     layers = "  - conv: {channels: 2, kernel: [3, 4], stride: [2, 3], padding: {left: 1}}\n"
     assert figures(last(layers)) == [(3, 2, 1), (4, 3, Fraction(1, 2))]
