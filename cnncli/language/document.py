@@ -216,6 +216,10 @@ def _merged(source: Source, chain: _Chain | None, faults: Faults) -> tuple[Entri
         from cnncli.language.usage import check_new_variables  # noqa: PLC0415 - few files add variables
 
         check_new_variables(base, sections, merged, faults)
+    if "blocks" in sections:
+        from cnncli.language.usage import check_new_blocks  # noqa: PLC0415 - few files add blocks
+
+        check_new_blocks(base, sections, merged, faults)
     return merged, at_fault | below
 
 

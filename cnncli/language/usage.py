@@ -1,7 +1,7 @@
-"""Variables that nothing reads: most are misspelled.
+"""Variables that nothing reads, and blocks that nothing uses: most are misspelled.
 
-A variable counts as read if its name is in a value somewhere, even in a block that is never used: what is
-reported here is certainly without effect.
+A name counts as used if it is in a value somewhere, even in a block that is never used: what is reported here
+is certainly without effect.
 """
 
 from __future__ import annotations
@@ -36,6 +36,47 @@ def check_new_variables(base: Entries, own: Entries, merged: Entries, faults: Fa
         hint = did_you_mean(name, before, "variables of the base")
         where = written.keys_at[name].location
         faults.add(Diagnostic("unused-variable", message, where, "a variable of the base", hint=hint))
+
+
+def check_new_blocks(base: Entries, own: Entries, merged: Entries, faults: Faults) -> None:
+    """Check that blocks which a file adds to those of its base are used; errors are added to ``faults``.
+
+    Anything else is probably meant to be a block of the base, which would silently stay the same.
+    """
+    known, written = base.get("blocks"), own.get("blocks")
+    if not isinstance(written, Entries):
+        return
+    before: Collection[str] = known if isinstance(known, Entries) else ()
+    for name in unused_blocks([name for name in written if name not in before], merged):
+        message = f"'{shortened(name)}' is not a block of the base, and nothing uses it"
+        hint = did_you_mean(name, before, "blocks of the base")
+        where = written.keys_at[name].location
+        faults.add(Diagnostic("unused-block", message, where, "a block of the base", hint=hint))
+
+
+def note_unused_blocks(names: Iterable[str], entries: Entries, faults: Faults) -> None:
+    """Add a warning for each of these blocks that nothing uses."""
+    blocks = entries.get("blocks")
+    assert isinstance(blocks, Entries)
+    for name in unused_blocks(names, entries):
+        message = f"nothing uses the block '{shortened(name)}'"
+        where = blocks.keys_at[name].location
+        faults.note(Diagnostic("unused-block", message, where, level="warning"))
+
+
+def unused_blocks(names: Iterable[str], entries: Entries) -> list[str]:
+    """Return those blocks whose names are nowhere in layers, heads, variables or other blocks."""
+    wanted = list(names)
+    if not wanted:
+        return []
+    found: set[str] = set()
+    for section, value in entries.items():
+        if section == "blocks" and isinstance(value, Entries):
+            for name, block in value.items():
+                found |= {*_keys_and_names(block)} - {name}
+        else:
+            found |= {*_keys_and_names(value)}
+    return [name for name in wanted if name not in found]
 
 
 def note_unread(names: Iterable[str], entries: Entries, faults: Faults) -> None:
@@ -77,6 +118,22 @@ def _names_in_block(block: Value) -> Iterator[str]:
     args = block.get("args") if isinstance(block, Entries) else None
     own: AbstractSet[str] = args.keys() if isinstance(args, Entries) else frozenset()
     return (name for name in _names(block) if name not in own)
+
+
+def _keys_and_names(value: Value) -> Iterator[str]:
+    """Yield every name in the texts and keys of a value."""
+    pending, seen = [value], set[int]()
+    while pending:
+        each = pending.pop()
+        if isinstance(each, Scalar):
+            yield from _matches(_WORD, each.text)
+        elif id(each) not in seen:  # an alias is the same value
+            seen.add(id(each))
+            if isinstance(each, Entries):
+                yield from each
+                pending.extend(each.values())
+            else:
+                pending.extend(each)
 
 
 def _names(value: Value, pattern: re.Pattern[str] = _WORD) -> Iterator[str]:

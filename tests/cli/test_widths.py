@@ -11,6 +11,7 @@ from cnncli.cli.app import COMMANDS, application
 from cnncli.layers import KINDS
 from cnncli.report.page import MEASURE
 
+COMPARED = "inspect lenet5 unet --input 1xHxW"
 LONG = "layers:\n  - conv: {channels: 4, kernel: 3, padding: sometimes}\n"
 
 
@@ -34,7 +35,9 @@ def test_a_pipe_shortens_no_number_and_leaves_out_nothing() -> None:
 
 
 @pytest.mark.usefixtures("no_columns")
-@pytest.mark.parametrize("command", ["inspect unet --symbolic", "memory unet --input 1xHxW", "sizes unet"])
+@pytest.mark.parametrize(
+    "command", ["inspect unet --symbolic", "memory unet --input 1xHxW", "sizes unet", COMPARED]
+)
 def test_texts_and_formulas_of_a_pipe_are_folded(command: str) -> None:
     assert max(map(len, lines(*command.split()))) <= MEASURE
 
@@ -49,7 +52,10 @@ def test_messages_of_a_pipe_are_wrapped() -> None:
 @pytest.mark.parametrize("columns", [60, 80, 120])
 @pytest.mark.parametrize(
     "command",
-    ["inspect lenet5", "check lenet5", "memory lenet5", "sizes unet", "layers", "layers conv", "specs"],
+    [
+        *("inspect lenet5", "check lenet5", "memory lenet5", "sizes unet", "layers", "layers conv", "specs"),
+        *(COMPARED, "inspect small_resnet --input 3xHxW"),
+    ],
 )
 def test_columns_limit_a_pipe_as_they_do_a_terminal(
     command: str, columns: int, monkeypatch: pytest.MonkeyPatch
@@ -57,6 +63,36 @@ def test_columns_limit_a_pipe_as_they_do_a_terminal(
     monkeypatch.setenv("COLUMNS", str(columns))
     too_long = [line for line in lines(*command.split()) if len(line) > columns]
     assert [line for line in too_long if " " in line.strip()] == []
+
+
+@pytest.mark.parametrize("columns", ["80", "100", "200"])
+def test_what_reads_what_is_shown_beside_formulas(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    shown = "\n".join(lines("inspect", "small_resnet", "--input", "3xHxW"))
+    assert "conv2_norm, shortcut1" in shown or "conv…ortcut1" in shown
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "100", None])
+@pytest.mark.parametrize(
+    ("name", "joined"),
+    [
+        ("small_resnet", "conv2_norm, shortcut1"),
+        ("googlenet", "branch1.relu1, branch2.1.relu1,"),
+        ("unet", "upconv"),
+    ],
+)
+def test_what_reads_what_is_shown_below_where_there_is_no_room(
+    name: str, joined: str, columns: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS")
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    shown = lines("inspect", name)
+    (heading,) = [line for line in shown if "reads" in line.split()]
+    assert heading.split() == ["name", "reads"]
+    below = shown[shown.index(heading) :]
+    assert any(joined in line for line in below)
+    assert len(max(below, key=len)) <= int(columns or MEASURE)
 
 
 @pytest.mark.parametrize("columns", ["", "0", "-5", "wide", "1e3"])

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SCHEMA: Final = "cnncli.inspect/1"
 _MARK: Final = "*"
 _UNUSED: Final = "!"
+_READS: Final = "reads"
 _BRIEF: Final = 12
 """The width of what a row reads on a narrow screen."""
 _FIGURES: Final = (
@@ -97,8 +98,14 @@ def _title(graph: Graph, batch: int) -> str:
     return f"{printable(graph.name)}: input {shape_text(graph.input)}{unknown}{several}"
 
 
-def _sections(graph: Graph, costs: Costs, asked: Asked, _: int | None) -> Iterator[Section]:
-    yield (table(graph, costs, asked.depth, asked.views),)
+def _sections(graph: Graph, costs: Costs, asked: Asked, width: int | None) -> Iterator[Section]:
+    drawn = table(graph, costs, asked.depth, asked.views)
+    if any(column.heading == _READS for column in drawn.columns):
+        from cnncli.report.text.continuation import with_below  # noqa: PLC0415 - chains need it not
+
+        yield from ((part,) for part in with_below(drawn, _READS, width))
+    else:
+        yield (drawn,)
     yield (Text(tuple(_summary(graph, costs, asked.views)), "note"),)
     if asked.comparisons is not None:
         yield (_dense_table(asked.comparisons),)
@@ -150,7 +157,7 @@ def _columns(
 def _reads_column(rows: Sequence[FoldedRow], blank: int) -> Column:
     cells = [*map(_reads, rows), *[""] * blank]
     brief = [cut_middle(cell, _BRIEF) for cell in cells]
-    return Column("reads", cells, short_cells=brief, rank=3, optional=True)
+    return Column(_READS, cells, short_cells=brief, rank=3, optional=True)
 
 
 def _reads(row: FoldedRow) -> str:

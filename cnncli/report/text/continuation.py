@@ -40,6 +40,17 @@ def folded(drawn: Table, width: int | None) -> Iterator[Table]:
         yield Table(_broken(name, alone, width))
 
 
+def with_below(drawn: Table, heading: str, width: int | None) -> Iterator[Table]:
+    """Yield the table; if it is wider than ``width``, this column comes below it, with the rows' names."""
+    column = next(each for each in drawn.columns if each.heading == heading)
+    if width is None or length(drawn.columns) <= width:
+        yield drawn
+        return
+    yield drawn._replace(columns=tuple(each for each in drawn.columns if each is not column))
+    name, alone = _where_any((drawn.columns[0], column))
+    yield Table(_broken(name, alone, width))
+
+
 def _where_any(columns: Sequence[Column]) -> tuple[Column, ...]:
     """Return the rows in which any column but the first has a value."""
     rows = zip(*(column.cells for column in columns), strict=True)

@@ -22,13 +22,21 @@ import torch
 from torch import nn
 
 from cnncli.diagnostics import CnncliError, Diagnostic, listing, usage_error
-from cnncli.limits import MAX_FOLDER_BYTES
+from cnncli.limits import MAX_FOLDER_BYTES, MAX_RECORD_BYTES
 from cnncli.recipe.train import Train
 from cnncli.results.training import Epoch
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
 from cnncli.training.runs.environment import current_environment
-from cnncli.training.runs.files import FULL, append_line, check_regular, temporary_of, write_json, write_text
+from cnncli.training.runs.files import (
+    FULL,
+    append_line,
+    check_regular,
+    read_bytes,
+    temporary_of,
+    write_json,
+    write_text,
+)
 from cnncli.training.runs.record import RunRecord, Status, new_record, read_record
 from cnncli.training.runs.weights import save_weights
 
@@ -217,7 +225,14 @@ def open_run(folder: Path) -> Run:
         received = "a folder without run.json" if folder.is_dir() else "no such folder"
         expected = "a folder that cnncli train created"
         raise usage_error(f"{folder} is not a run", expected=expected, received=received)
-    return Run(folder, read_record(folder / RECORD))
+    run = Run(folder, read_record(folder / RECORD))
+    if run.spec.exists() and read_bytes(run.spec, MAX_RECORD_BYTES) != run.record.spec.encode():
+        raise usage_error(
+            f"{run.spec} is not the spec that the run was started with",
+            expected=f"the same text as in {RECORD}, which counts",
+            hint="start a new run for another spec; without this file, the run goes on with its own",
+        )
+    return run
 
 
 def _numbered(name: str) -> Path:

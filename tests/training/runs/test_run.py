@@ -78,6 +78,16 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "run.json").read_bytes() == before
 
 
+def test_another_spec_in_the_folder_is_not_shown_as_that_of_the_run(tmp_path: Path) -> None:
+    run = begin(tmp_path / "run", settings())
+    run.spec.write_text(f"{run.record.spec}# epochs: 100\n")
+    with pytest.raises(UsageError, match="is not the spec that the run was started with") as caught:
+        open_run(run.folder)
+    assert "start a new run" in caught.value.diagnostics[0].hint
+    run.spec.unlink()
+    assert open_run(run.folder).record == run.record
+
+
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".run.json.partial").write_text("{")  # a run that was killed when it started
