@@ -230,7 +230,7 @@ def open_run(folder: Path) -> Run:
         raise usage_error(
             f"{run.spec} is not the spec that the run was started with",
             expected=f"the same text as in {RECORD}, which counts",
-            hint="start a new run for another spec; without this file, the run goes on with its own",
+            hint="start a new run for another spec; without this file, the run continues with its own",
         )
     return run
 
