@@ -81,7 +81,7 @@ def _check_addressable(graph: Graph) -> None:
         if size > torch.iinfo(torch.int64).max:
             amount = f"{readable_bytes(size)} for {_BATCH} samples"
             message = f"torch cannot hold the output of this '{node.kind}': {amount}"
-            raise fault(node, message, "a smaller '--input' compares the same layers")
+            raise fault(node, message, "a smaller input compares the same layers")
 
 
 def _batch(graph: Graph) -> Tensor:
