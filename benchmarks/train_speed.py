@@ -37,7 +37,7 @@ from torch.utils.data import Dataset as TorchDataset
 from cnncli.graph import open_spec
 from cnncli.graph.heads import heads_of
 from cnncli.network import build_network
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.load import load
 from cnncli.training.data.normalization import Normalization, measure
@@ -71,7 +71,7 @@ def lenet5() -> nn.Module:
 
 def with_cnncli(dataset: Dataset, _normalization: Normalization) -> float:
     """Return the seconds of one epoch in cnncli's loop."""
-    settings = Train(epochs=1, batch=BATCH, lr=LR, momentum=MOMENTUM, weight_decay=0.0, schedule="constant")
+    settings = Recipe(epochs=1, batch=BATCH, lr=LR, momentum=MOMENTUM, weight_decay=0.0, schedule="constant")
     cpu = torch.device("cpu")
     seed_weights(0)
     graph = open_spec(SPEC).graph

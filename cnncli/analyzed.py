@@ -13,7 +13,7 @@ from cnncli.diagnostics import LimitError, usage_error
 from cnncli.graph import Graph, Opened, all_sizes, open_again, open_spec, open_text
 from cnncli.layers import shape_text
 from cnncli.recipe.dtypes import DEFAULT_DTYPE
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from cnncli.work import metered
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Analyzed:
         return {name: output.shape for name, output in self.graph.outputs.items()}
 
     @property
-    def settings(self) -> Train:
+    def settings(self) -> Recipe:
         """The spec's ``train`` section."""
         return self._opened.train
 

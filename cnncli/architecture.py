@@ -11,7 +11,7 @@ from cnncli.diagnostics import usage_error
 from cnncli.graph import read_train
 from cnncli.language.overrides import section_of
 from cnncli.recipe.devices import AUTO
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -118,15 +118,15 @@ class Architecture(Analyzed):
         changed = self._with_settings(settings)
         chosen = changed.settings
         if settings_file is not None:
-            texts = [text for text in changed._overrides if section_of(text) == Train.keyword]
+            texts = [text for text in changed._overrides if section_of(text) == Recipe.keyword]
             chosen = read_train(settings_file, changed._opened.document, texts)
         if data is not None:
-            chosen = chosen.replaced({"data": arguments.text("data", data)})
+            chosen = chosen.replaced({"data": chosen.data.of(arguments.text("data", data))})
         folder = None if run is None else arguments.path("run", run)
         return launch.begin(changed._opened, chosen, arguments.device(device, AUTO), folder, reading)
 
     def train(self, data: str | None = None, *, observer: Observer | None = None, **how: Any) -> Trained:
-        """Train the network in a new run folder; the arguments are those of :meth:`begin`.
+        """Recipe the network in a new run folder; the arguments are those of :meth:`begin`.
 
         Torch's generators are seeded by the settings, and continue from there afterwards.
 

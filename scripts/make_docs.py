@@ -23,7 +23,7 @@ from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.recipe.data import RESIZE_RULES, SOURCES
 from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.schedules import SCHEDULES
-from cnncli.recipe.train import Train, default_texts
+from cnncli.recipe.recipe import Recipe, default_texts
 from cnncli.report.markdown import markdown_row
 from cnncli.report.pages.layers import default_text, operations
 from cnncli.report.pages.specs import short_authors
@@ -67,7 +67,7 @@ def with_recipe(text: str) -> str:
     """Replace the tables of the training page."""
     settings = [
         (f"`{name}`", each.help, ", ".join(_defaults(name)), each.reader.expected)
-        for name, each in Train.arguments.items()
+        for name, each in Recipe.arguments.items()
     ]
     words = [
         *(("resize", f"`{each.name}`", each.help) for each in RESIZE_RULES.values()),

@@ -18,7 +18,7 @@ from cnncli.recipe.devices import DEVICES
 from cnncli.recipe.dtypes import ITEMSIZES
 from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.schedules import SCHEDULES
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from tests.language.support import fault
 
 CHOICES = [
@@ -31,7 +31,7 @@ PLACES: Mapping[str, list[Collection[str]]] = {
     "kinds": [KINDS.keys()],
     "arguments": [kind.words() for kind in KINDS.values()],
     "settings": [
-        Train.arguments.keys(),
+        Recipe.arguments.keys(),
         OPTIMIZERS.keys(),
         SCHEDULES.keys(),
         ITEMSIZES.keys(),
@@ -179,8 +179,8 @@ def test_arguments(kind: str, written: str, hint: str) -> None:
     [
         (["auto", *DEVICES], "gpu", "cuda"),
         (["auto", *DEVICES], "CUDA", "cuda"),
-        (Train.arguments, "learning_rate", "lr"),
-        (Train.arguments, "batch_size", "batch"),
+        (Recipe.arguments, "learning_rate", "lr"),
+        (Recipe.arguments, "batch_size", "batch"),
         (OPTIMIZERS, "Adam", "adamw"),
         (SCHEDULES, "CosineAnnealingLR", "cosine"),
         (ITEMSIZES, "fp16", "float16"),

@@ -42,11 +42,17 @@ Heads: TypeAlias = Mapping[str, Head]
 
 def heads_of(graph: Graph) -> Heads:
     """Return the heads of a network, in the order of its outputs."""
-    nodes = {node.name: node for node in graph.nodes}
+    criteria = criteria_of(graph)
     return {
-        name: Head(whole_shape(out.shape), _criterion(out.node, nodes), out.training_only)
+        name: Head(whole_shape(out.shape), criteria[name], out.training_only)
         for name, out in graph.outputs.items()
     }
+
+
+def criteria_of(graph: Graph) -> Mapping[str, str]:
+    """Return the criterion that each output has by its layers, in the order of the outputs."""
+    nodes = {node.name: node for node in graph.nodes}
+    return {name: _criterion(out.node, nodes) for name, out in graph.outputs.items()}
 
 
 def main_head(heads: Heads) -> str:

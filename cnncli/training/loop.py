@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cnncli.diagnostics import usage_error
 from cnncli.graph.heads import Heads
 from cnncli.interrupts import Interrupts
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch, Evaluation, Progress, Trained
 from cnncli.training.data.batches import derived_seed
 from cnncli.training.data.dataset import Dataset
@@ -44,14 +44,14 @@ def train(
     network: nn.Module,
     heads: Heads,
     dataset: Dataset,
-    settings: Train,
+    settings: Recipe,
     run: Run,
     *,
     device: torch.device,
     observer: Observer | None = None,
     intervals: Intervals = Intervals(),
 ) -> Trained:
-    """Train ``network`` in ``run``, from its checkpoint or from the beginning.
+    """Recipe ``network`` in ``run``, from its checkpoint or from the beginning.
 
     The same seed on the same CPU gives bit-for-bit the same weights and figures, whether or not the training
     was interrupted and resumed. The first of :data:`cnncli.interrupts.SIGNALS` finishes the current batch,
@@ -129,7 +129,7 @@ class _Loop:
     images_per_second: float = 0.0
 
     def run_epochs(self) -> Trained:
-        """Train all remaining epochs, or until an interrupt."""
+        """Recipe all remaining epochs, or until an interrupt."""
         while self.state.position.epochs < self.plan.settings.epochs:
             self.train_batches()
             criterion = self.plan.objective.main_criterion
@@ -150,7 +150,7 @@ class _Loop:
         return Trained(self.run.folder, status, self.state.history, received)
 
     def train_batches(self) -> None:
-        """Train the remaining batches of the epoch, or until an interrupt."""
+        """Recipe the remaining batches of the epoch, or until an interrupt."""
         plan, state = self.plan, self.state
         epoch, first, before = state.position.epochs, state.position.batches, state.position.seconds
         state.network.train()
@@ -239,7 +239,7 @@ class _Loop:
 
 
 def step(plan: Plan, state: State, images: Tensor, labels: Tensor, batch: int) -> None:
-    """Train on one batch; its figures stay on the device, so nothing waits for them."""
+    """Recipe on one batch; its figures stay on the device, so nothing waits for them."""
     objective, loss, scores = plan.objective(state.network(images), labels)
     state.optimizer.zero_grad(set_to_none=True)
     objective.backward()

@@ -16,7 +16,7 @@ from cnncli.recipe.devices import DEVICES
 from cnncli.recipe.dtypes import DEFAULT_DTYPE, ITEMSIZES
 from cnncli.recipe.optimizers import OF_OPTIMIZER, OPTIMIZERS, is_decayed
 from cnncli.recipe.schedules import SCHEDULES
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from cnncli.training.data.load import LOADERS
 from cnncli.training.data.resize import RULES
 from cnncli.training.device import BACKENDS
@@ -58,9 +58,9 @@ def test_the_default_type_is_torchs() -> None:
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values())
 def test_settings_of_an_optimizer_are_settings(optimizer: Any) -> None:
-    assert set(optimizer.defaults) <= set(OF_OPTIMIZER) <= Train.arguments.keys()
+    assert set(optimizer.defaults) <= set(OF_OPTIMIZER) <= Recipe.arguments.keys()
     assert {"lr", "weight_decay"} <= set(optimizer.defaults)
-    chosen = Train(optimizer=optimizer.name)
+    chosen = Recipe(optimizer=optimizer.name)
     assert {name: getattr(chosen, name) for name in optimizer.defaults} == optimizer.defaults
     assert all(getattr(chosen, name) is None for name in OF_OPTIMIZER if name not in optimizer.defaults)
 

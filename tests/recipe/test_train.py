@@ -10,7 +10,7 @@ from cnncli.diagnostics import CnncliError, SpecError, UsageError
 from cnncli.graph import open_text
 from cnncli.recipe.data import SOURCE_FORMS, parse_source
 from cnncli.recipe.devices import DEVICE_FORMS
-from cnncli.recipe.train import Train, settings_from_json, settings_json, with_overrides
+from cnncli.recipe.recipe import Recipe, recipe_from_json, settings_json, with_overrides
 
 SPEC = "input: [1, 8, 8]\nlayers: [flatten, linear: 10]\n"
 
@@ -49,23 +49,23 @@ def test_a_path_may_contain_colons() -> None:
 
 @pytest.mark.parametrize("value", [5e-324, 1e-5, 0.1, 1e16, 1e36])
 def test_settings_survive_json(value: float) -> None:
-    chosen = Train(
+    chosen = Recipe(
         lr=value, data="npz:/a $b/${c}.npz", seed=10**12, losses={"aux": 0.5}, nesterov=True, resize="pad"
     )
-    assert settings_from_json(json.loads(json.dumps(settings_json(chosen)))) == chosen
+    assert recipe_from_json(json.loads(json.dumps(settings_json(chosen)))) == chosen
 
 
 def test_settings_that_were_not_recorded_have_their_defaults() -> None:
-    assert settings_from_json({"lr": 0.25}) == Train(lr=0.25)
+    assert recipe_from_json({"lr": 0.25}) == Recipe(lr=0.25)
 
 
 def test_unknown_settings_are_errors() -> None:
     with pytest.raises(CnncliError, match="'train' has no setting 'lrr'"):
-        settings_from_json({"lrr": 1})
+        recipe_from_json({"lrr": 1})
 
 
 def test_settings_are_changed_by_texts() -> None:
-    before = Train(epochs=3, data="npz:/a $b.npz", losses={"aux": 0.5})
+    before = Recipe(epochs=3, data="npz:/a $b.npz", losses={"aux": 0.5})
     texts = ("train.epochs=4", " train . lr = 1e-3", "train.nesterov=yes", "train.losses.main=2")
     after = with_overrides(before, texts)
     changes = {"epochs": 4, "lr": 1e-3, "nesterov": True, "losses": {"aux": 0.5, "main": 2.0}}
@@ -105,7 +105,7 @@ def test_settings_that_torch_cannot_use(text: str, place: int, message: str) -> 
 def test_defaults_are_those_of_the_optimizer(text: str, expected: tuple[object, ...]) -> None:
     found = open_text(f"{SPEC}train: {{{text}}}\n").train
     assert (found.lr, found.weight_decay, found.momentum, found.nesterov) == expected
-    assert settings_from_json(json.loads(json.dumps(settings_json(found)))) == found
+    assert recipe_from_json(json.loads(json.dumps(settings_json(found)))) == found
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_a_setting_that_the_optimizer_does_not_have(text: str, column: int) -> N
 
 
 def test_another_optimizer_takes_nothing_of_the_former_ones() -> None:
-    found = Train(lr=0.3, momentum=0.5, epochs=3).replaced({"optimizer": "adamw"})
-    assert found == Train(optimizer="adamw", epochs=3)
+    found = Recipe(lr=0.3, momentum=0.5, epochs=3).replaced({"optimizer": "adamw"})
+    assert found == Recipe(optimizer="adamw", epochs=3)
 
 
 def test_an_unknown_optimizer_is_the_only_error() -> None:
@@ -151,12 +151,12 @@ def test_an_unknown_optimizer_is_the_only_error() -> None:
 )
 def test_wrong_texts(text: str, message: str) -> None:
     with pytest.raises(CnncliError, match=message):
-        with_overrides(Train(), (text,))
+        with_overrides(Recipe(), (text,))
 
 
 def test_a_wrong_value_is_marked_in_its_option() -> None:
     with pytest.raises(CnncliError) as caught:
-        with_overrides(Train(), ("train.epochs=0",))
+        with_overrides(Recipe(), ("train.epochs=0",))
     location = caught.value.diagnostics[0].location
     assert location is not None
     assert (location.source.name, location.column) == ("--set", len("train.epochs=") + 1)

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cnncli.graph.heads import Head
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch, Progress, Trained
 from cnncli.training.data import load as data
 from cnncli.training.data.dataset import Dataset, Split
@@ -56,8 +56,8 @@ class TwoHeads(nn.Module):
         return heads | {"main": self.main(features)}
 
 
-def settings(**changes: Any) -> Train:
-    return Train(**{"epochs": 3, "batch": 32, "lr": 0.05, "warmup": 1.0, "seed": 7} | changes)
+def settings(**changes: Any) -> Recipe:
+    return Recipe(**{"epochs": 3, "batch": 32, "lr": 0.05, "warmup": 1.0, "seed": 7} | changes)
 
 
 @cache
@@ -72,7 +72,7 @@ def few_digits(train_images: int = 200, test_images: int = 60) -> Dataset:
     )
 
 
-def begin(folder: Path, chosen: Train, dataset: Dataset | None = None) -> Run:
+def begin(folder: Path, chosen: Recipe, dataset: Dataset | None = None) -> Run:
     return create_run(
         folder,
         name="small",
@@ -84,9 +84,9 @@ def begin(folder: Path, chosen: Train, dataset: Dataset | None = None) -> Run:
 
 
 def resume(
-    folder: Path, chosen: Train, observer: Observer | None = None, checkpoint_seconds: float = 600.0
+    folder: Path, chosen: Recipe, observer: Observer | None = None, checkpoint_seconds: float = 600.0
 ) -> tuple[nn.Module, Trained]:
-    """Train the run in ``folder`` on, as a new process would: from the folder and the seed alone."""
+    """Recipe the run in ``folder`` on, as a new process would: from the folder and the seed alone."""
     seed_weights(chosen.seed)
     network = small_network()
     outcome = train(
@@ -102,7 +102,7 @@ def resume(
     return network, outcome
 
 
-def run_whole(folder: Path, chosen: Train) -> tuple[nn.Module, Trained]:
+def run_whole(folder: Path, chosen: Recipe) -> tuple[nn.Module, Trained]:
     begin(folder, chosen)
     return resume(folder, chosen)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from cnncli.diagnostics import CnncliError, usage_error
-from cnncli.recipe.train import Train, settings_json
+from cnncli.recipe.recipe import Recipe
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import Run
 
-_MAY_CHANGE: Final = frozenset({"epochs", "data"})
+_MAY_CHANGE: Final = frozenset({"epochs", "data.source"})
 """A run may be continued for longer, and its data may have been moved: its content is compared instead."""
 
 
-def check_resumable(run: Run, *, spec: str, settings: Train, dataset: Dataset) -> None:
+def check_resumable(run: Run, *, spec: str, settings: Recipe, dataset: Dataset) -> None:
     """Check that spec, settings and data are those that a run was started with.
 
     Raises:
@@ -59,11 +60,22 @@ def check_position(position: Position, epochs: int) -> None:
         raise usage_error(f"the run is {where}", expected=expected, received=f"train.epochs={epochs}")
 
 
-def differences(recorded: Train, settings: Train) -> list[str]:
-    """Return the differences that would change the result of a resumed run, as ``lr: 0.1, not 0.2``."""
-    before, now = settings_json(recorded), settings_json(settings)
+def differences(recorded: Recipe, settings: Recipe) -> list[str]:
+    """Return the differences that would change the result of a resumed run, as ``batch: 64, not 32``."""
+    before, now = flat(recorded.plain()), flat(settings.plain())
     return [
-        f"{name}: {before.get(name)}, not {value}"
-        for name, value in now.items()
-        if name not in _MAY_CHANGE and before.get(name) != value
+        f"{name}: {before.get(name, 'not set')}, not {now.get(name, 'set')}"
+        for name in dict.fromkeys((*before, *now))
+        if name not in _MAY_CHANGE and before.get(name) != now.get(name)
     ]
+
+
+def flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Return the values in nested mappings by their paths."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{path}{name}.")
+        else:
+            found[f"{path}{name}"] = value
+    return found

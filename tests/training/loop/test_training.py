@@ -12,7 +12,7 @@ from torch import nn
 
 from cnncli.diagnostics import UsageError
 from cnncli.graph.heads import Head, Heads
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from cnncli.training.data.batches import epoch_order
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.normalization import measure
@@ -141,7 +141,7 @@ def test_two_processes_do_not_share_a_run(tmp_path: Path) -> None:
         (HEADS, settings(losses={"auxx": 1.0}), "no such head"),
     ],
 )
-def test_mistakes_are_found_before_a_folder_is_created(heads: Heads, chosen: Train, message: str) -> None:
+def test_mistakes_are_found_before_a_folder_is_created(heads: Heads, chosen: Recipe, message: str) -> None:
     check_trainable(small_network(), HEADS, few_digits(), settings())
     with pytest.raises(UsageError, match=message):
         check_trainable(small_network(), heads, few_digits(), chosen)
