@@ -22,8 +22,8 @@ from cnncli.language.sections import Paper
 from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.recipe.data import RESIZE_RULES, SOURCES
 from cnncli.recipe.optimizers import OPTIMIZERS
-from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.recipe import Recipe, default_texts
+from cnncli.recipe.schedules import SCHEDULES
 from cnncli.report.markdown import markdown_row
 from cnncli.report.pages.layers import default_text, operations
 from cnncli.report.pages.specs import short_authors

@@ -17,8 +17,8 @@ from cnncli.limits import MAX_QUOTED
 from cnncli.recipe.devices import DEVICES
 from cnncli.recipe.dtypes import ITEMSIZES
 from cnncli.recipe.optimizers import OPTIMIZERS
-from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.schedules import SCHEDULES
 from tests.language.support import fault
 
 CHOICES = [

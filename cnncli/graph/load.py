@@ -16,13 +16,12 @@ from cnncli.diagnostics import (
     SpecError,
     UsageError,
     WorkError,
-    did_you_mean,
     listing,
     usage_error,
 )
 from cnncli.graph.build import build
 from cnncli.graph.graph import Graph
-from cnncli.graph.heads import criteria_of, head_name, remarks
+from cnncli.graph.heads import criteria_of, remarks, wrong_tasks
 from cnncli.graph.input import Size, check_size, input_shape
 from cnncli.language.description import Description
 from cnncli.language.document import Document, from_source, load, varied
@@ -36,7 +35,6 @@ from cnncli.language.tree import Entries, describe
 from cnncli.layers import KindVocabulary, Shape
 from cnncli.layers.geometry.sliding import axis_symbols
 from cnncli.layers.plugins import load_installed
-from cnncli.recipe.criteria import CRITERIA
 from cnncli.recipe.recipe import Recipe
 from cnncli.work import metered
 
@@ -260,18 +258,9 @@ def _check_tasks(document: Document, graph: Graph, recipe: Recipe, faults: Fault
     """Check that every task belongs to a head, and that its loss suits what the head outputs."""
     train = document.section(Recipe.keyword)
     tasks = train.get("tasks") if isinstance(train, Entries) else None
-    if not isinstance(tasks, Entries):
-        return
-    criteria = criteria_of(graph)
-    for name in tasks:
-        where = tasks.keys_at[name].location
-        if name not in criteria:
-            hint = did_you_mean(name, criteria, "heads")
-            faults.add(Diagnostic("tasks", f"the network has no head '{name}'", where, hint=hint))
-        elif recipe.task(name).loss is not None and not CRITERIA[criteria[name]].of_classes:
-            message = f"{head_name(name)} is not trained with cross-entropy"
-            expected = f"no loss: its layers determine it, {CRITERIA[criteria[name]].help}"
-            faults.add(Diagnostic("tasks", message, where, expected))
+    if isinstance(tasks, Entries):
+        for name, fault in wrong_tasks(recipe.tasks, criteria_of(graph)):
+            faults.add(fault._replace(location=tasks.keys_at[name].location))
 
 
 def read_budget(path: str | Path) -> Budget:

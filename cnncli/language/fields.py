@@ -20,6 +20,7 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 REQUIRED: Final[Any] = object()
+_SAME: Final[Any] = object()
 
 
 class Arg(Generic[T]):
@@ -47,10 +48,10 @@ def arg(reader: Reader[Any], text: str, *, default: object = REQUIRED, main: boo
     return Arg(reader, text, default, main=main)
 
 
-def same_arg(record: type[Record], name: str) -> Any:
-    """Declare a field like that of another record, which this one contains in some way."""
+def same_arg(record: type[Record], name: str, *, default: object = _SAME) -> Any:
+    """Declare a field like that of another record, if need be with another default."""
     declared = record.arguments[name]
-    return Arg(declared.reader, declared.help, declared.default, main=False)
+    return Arg(declared.reader, declared.help, declared.default if default is _SAME else default, main=False)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(arg, same_arg))

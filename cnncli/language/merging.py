@@ -7,47 +7,25 @@ names, such as an optimizer, another name replaces it. The readers of a section 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final
 
-from cnncli.language.fields import Record
-from cnncli.language.readers import ANY, Reader
+from cnncli.language.readers import ANY, Reader, ShortForms
 from cnncli.language.tree import Entries, Scalar, Value
 
-
-class Form(NamedTuple):
-    """The short forms of a value: a bare value for the key ``main``, or one of ``words``."""
-
-    main: str = ""
-    words: Collection[str] = ()
+_SECTIONS: Final[dict[str, Reader[Any]]] = {}
 
 
-_FORMS: Final[dict[tuple[str, ...], Form]] = {}
-
-
-def declare(section: type[Record]) -> None:
-    """Make the short forms in a section known, by the readers of its record."""
-    _FORMS.update(_forms(section, (section.keyword,)))
-
-
-def _forms(record: type[Record], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Form]]:
-    for name, declared in record.arguments.items():
-        yield from _forms_of(declared.reader, (*path, name))
-
-
-def _forms_of(reader: Reader[object], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Form]]:
-    main, words = reader.short_forms
-    if main or words:
-        yield path, Form(main, words)
-    for name, each in reader.within:
-        yield from _forms_of(each, (*path, name))
+def declare(section: str, reader: Reader[Any]) -> None:
+    """Make the short forms in a section known, by the reader of its value."""
+    _SECTIONS[section] = reader
 
 
 def merged(base: Entries, over: Entries, path: Sequence[str] = ()) -> Entries:
     """Return ``base`` with ``over`` merged into it; ``path`` are the keys that lead to both."""
-    words = _form(path).words
-    chosen = any(key in words for key in over)
-    pairs = {key: value for key, value in base.items() if not chosen or key not in words or key in over}
+    names = _short_forms(path).names
+    chosen = any(key in names for key in over)
+    pairs = {key: value for key, value in base.items() if not chosen or key not in names or key in over}
     for key, value in over.items():
         below = pairs.get(key)
         pairs[key] = value if below is None else _merged_value(below, value, (*path, key))
@@ -60,28 +38,31 @@ def _merged_value(below: Value, value: Value, path: Sequence[str]) -> Value:
 
 
 def written_out(value: Value, path: Sequence[str]) -> Value:
-    """Return a value without short forms: ``sgd`` as ``{sgd: {}}``, a bare value below its key."""
-    if not path:
-        return value
-    form = _form(path)
+    """Return the value at a path without short forms: ``sgd`` as ``{sgd: {}}``, a bare one below its key."""
     if not isinstance(value, Scalar):
         return value
     if value.is_null:
         # What a name without arguments has: optimizer: {sgd: }.
-        return _mapping({}, value) if path[-1] in _form(path[:-1]).words else value
-    if value.text in form.words:
-        return _mapping({value.text: (value, _mapping({}, value))}, value)
-    if form.main:
-        return _mapping({form.main: (Scalar(form.main, True, *value.location), value)}, value)
+        return _mapping(value) if path[-1] in _short_forms(path[:-1]).names else value
+    main, names = _short_forms(path)
+    if value.text in names:
+        return _mapping(value, value, _mapping(value))
+    if main:
+        return _mapping(value, Scalar(main, True, *value.location), value)
     return value
 
 
-def _mapping(entries: dict[str, tuple[Scalar, Value]], at: Scalar) -> Entries:
-    pairs = {key: value for key, (_, value) in entries.items()}
-    keys = {key: place for key, (place, _) in entries.items()}
-    return Entries(pairs, keys, (at.location.source, *at.location[1:]))
+def _mapping(at: Scalar, key: Scalar | None = None, value: Value | None = None) -> Entries:
+    """Return a mapping with one entry or none, in the place of ``at``."""
+    if key is None or value is None:
+        return Entries({}, {}, at.location)
+    return Entries({key.text: value}, {key.text: key}, at.location)
 
 
-def _form(path: Sequence[str]) -> Form:
-    exact = tuple(path)
-    return _FORMS.get(exact) or _FORMS.get((*exact[:-1], ANY)) or Form()
+def _short_forms(path: Sequence[str]) -> ShortForms:
+    reader = _SECTIONS.get(path[0]) if path else None
+    for key in path[1:]:
+        if reader is None:
+            break
+        reader = reader.within.get(key) or reader.within.get(ANY)
+    return reader.short_forms if reader is not None else ShortForms()

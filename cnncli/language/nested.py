@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from cnncli.diagnostics import Diagnostic, SpecError, did_you_mean, listing, shortened
 from cnncli.language.fields import Record, inside
 from cnncli.language.nodes import read_arguments
-from cnncli.language.readers import ANY, Reader
+from cnncli.language.readers import ANY, Reader, ShortForms
 from cnncli.language.scope import Argument, interpolate
 from cnncli.language.tree import Entries, Scalar, Value
 
@@ -19,14 +19,13 @@ class Nested(Reader[R], Generic[R]):
     """A record: a mapping, or a bare value for its main argument."""
 
     def __init__(self, record: type[R]) -> None:
-        self.record = record
-        self.keys = tuple(record.arguments)
-        self.beneath = dict.fromkeys(self.keys, ())
-        self.short_forms = (record.main_argument or "", ())
-        self.within = [(name, declared.reader) for name, declared in record.arguments.items()]
         main = record.main_argument
-        short = f"{record.arguments[main].reader.expected}, or " if main is not None else ""
-        self.expected = f"{short}a mapping of {listing(self.keys)}"
+        self.record = record
+        self.beneath = dict.fromkeys(record.arguments, ())
+        self.short_forms = ShortForms(main=main or "")
+        self.within = {name: declared.reader for name, declared in record.arguments.items()}
+        short = f"{self.within[main].expected}, or " if main is not None else ""
+        self.expected = f"{short}a mapping of {listing([*self.within])}"
 
     def read(self, argument: Argument) -> R:
         value = argument.value
@@ -46,8 +45,9 @@ class OneOf(Reader[R], Generic[R]):
     def __init__(self, what: str, known: Mapping[str, type[R]]) -> None:
         self.what = what
         self.known = known
-        self.short_forms = ("", known)
         self.beneath = {name: (word,) for word in reversed([*known]) for name in known[word].arguments}
+        self.short_forms = ShortForms(names=known)
+        self.within = {word: Nested(record) for word, record in known.items()}
         self.expected = listing([*known], last=" or ")
 
     def read(self, argument: Argument) -> R:
@@ -85,7 +85,7 @@ class ByName(Reader[Mapping[str, R]], Generic[R]):
     def __init__(self, each: Reader[R], what: str, example: str) -> None:
         self.each = each
         self.beneath = {name: (example, *path) for name, path in each.beneath.items()}
-        self.within = [(ANY, each)]
+        self.within = {ANY: each}
         self.expected = f"a mapping from {what} to {each.expected}"
 
     def read(self, argument: Argument) -> Mapping[str, R]:

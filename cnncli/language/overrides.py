@@ -1,4 +1,4 @@
-"""``--set``: values for variables, ``width=32``, and for settings by their path, ``train.lr=0.1``.
+"""``--set``: values for variables, ``width=32``, and for settings by their path, ``train.epochs=20``.
 
 Every value is located in the text of its option, so that a later error points there.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from cnncli.algebra import Dim, Expr, symbols_of
 from cnncli.diagnostics import (
@@ -26,6 +26,16 @@ ANY: Final = "*"
 """Any key of a mapping."""
 
 
+class ShortForms(NamedTuple):
+    """How a mapping may be written without braces: a bare value for its key ``main``, or one of ``names``.
+
+    Of the names a value has only one: the name of an optimizer, for example.
+    """
+
+    main: str = ""
+    names: Collection[str] = ()
+
+
 class Reader(Generic[T]):
     """Reads a written value."""
 
@@ -35,13 +45,12 @@ class Reader(Generic[T]):
     keys: tuple[str, ...] = ()
     """The keys of a value that is a mapping, if they are always the same."""
 
-    short_forms: tuple[str, Collection[str]] = ("", ())
-    """The key that a bare value belongs to, and the names of which a value has one."""
+    short_forms: ShortForms = ShortForms()
 
     beneath: Mapping[str, tuple[str, ...]] = {}
     """Keys that are further inside, each with the keys that lead to it."""
 
-    within: Collection[tuple[str, Reader[Any]]] = ()
+    within: Mapping[str, Reader[Any]] = {}
     """The readers of the values in a mapping, by their keys; :data:`ANY` for all others."""
 
     def read(self, argument: Argument) -> T:

@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from typing import Final, Self
 
 from cnncli.diagnostics import Diagnostic, Location, SpecError
-from cnncli.language.fields import Record, arg
+from cnncli.language.fields import Record, arg, same_arg
 from cnncli.language.readers import Flag, Number
 from cnncli.language.scope import Argument
 from cnncli.limits import MAX_RATE
-
-_RATE: Final = "peak learning rate"
-_DECAY: Final = "weight decay of tensors with more than one axis: not of biases and scales"
 
 
 class Optimizer(Record):
@@ -23,8 +20,10 @@ class Optimizer(Record):
 
     member = "setting"
 
-    lr: float = arg(Number(0, MAX_RATE, above=True), _RATE)
-    weight_decay: float = arg(Number(0, MAX_RATE), _DECAY)
+    lr: float = arg(Number(0, MAX_RATE, above=True), "peak learning rate")
+    weight_decay: float = arg(
+        Number(0, MAX_RATE), "weight decay of tensors with more than one axis: not of biases and scales"
+    )
 
     @property
     def state(self) -> int:
@@ -45,10 +44,10 @@ class SGD(Optimizer):
 
     keyword = "sgd"
 
-    lr: float = arg(Number(0, MAX_RATE, above=True), _RATE, default=0.05)
+    lr: float = same_arg(Optimizer, "lr", default=0.05)
+    weight_decay: float = same_arg(Optimizer, "weight_decay", default=5e-4)
     momentum: float = arg(Number(0, 1), "share of the last step that is added to the next", default=0.9)
     nesterov: bool = arg(Flag(), "whether the gradient is taken after the momentum", default=False)
-    weight_decay: float = arg(Number(0, MAX_RATE), _DECAY, default=5e-4)
 
     @classmethod
     def read(cls, written: Mapping[str, Argument], where: Location) -> Self:
@@ -80,8 +79,8 @@ class AdamW(Optimizer):
 
     keyword = "adamw"
 
-    lr: float = arg(Number(0, MAX_RATE, above=True), _RATE, default=1e-3)
-    weight_decay: float = arg(Number(0, MAX_RATE), _DECAY, default=0.01)
+    lr: float = same_arg(Optimizer, "lr", default=1e-3)
+    weight_decay: float = same_arg(Optimizer, "weight_decay", default=0.01)
 
     @property
     def state(self) -> int:

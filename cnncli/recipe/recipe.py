@@ -47,7 +47,7 @@ class Recipe(Record):
         return self.tasks.get(head) or Task()
 
 
-declare(Recipe)
+declare(Recipe.keyword, Nested(Recipe))
 
 
 def recipe_from_json(recorded: Mapping[str, Any], overrides: Iterable[str] = ()) -> Recipe:

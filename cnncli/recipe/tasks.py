@@ -8,7 +8,7 @@ from typing import Final
 from cnncli.diagnostics import Diagnostic, SpecError, did_you_mean, listing
 from cnncli.language.fields import Record, arg, inside
 from cnncli.language.nested import OneOf
-from cnncli.language.readers import Number, Reader
+from cnncli.language.readers import Number, Reader, ShortForms
 from cnncli.language.scope import Argument
 from cnncli.language.tree import Entries
 
@@ -48,12 +48,13 @@ class Task(Record):
 class TaskReader(Reader[Task]):
     """A task: a loss, or a mapping of a loss and what is written beside it: ``{mse: {}, weight: 0.5}``."""
 
-    short_forms = ("", LOSSES)
+    short_forms = ShortForms(names=LOSSES)
 
     def __init__(self) -> None:
         self._loss = OneOf("loss", LOSSES)
         self.beside = tuple(name for name in Task.arguments if name != "loss")
         self.beneath = {**self._loss.beneath, **dict.fromkeys(self.beside, ())}
+        self.within = self._loss.within
         self.expected = f"{self._loss.expected}, alone or beside {listing(self.beside)}"
 
     def read(self, argument: Argument) -> Task:

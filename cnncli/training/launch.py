@@ -80,7 +80,7 @@ class Launch:
             self.run.set_status("interrupted")
 
     def start(self, observer: Observer | None = None, *, report_every: float = 0.1) -> Trained:
-        """Recipe until the last epoch, or until an interrupt.
+        """Train until the last epoch, or until an interrupt.
 
         Args:
             observer: receives the progress.

@@ -51,7 +51,7 @@ def train(
     observer: Observer | None = None,
     intervals: Intervals = Intervals(),
 ) -> Trained:
-    """Recipe ``network`` in ``run``, from its checkpoint or from the beginning.
+    """Train ``network`` in ``run``, from its checkpoint or from the beginning.
 
     The same seed on the same CPU gives bit-for-bit the same weights and figures, whether or not the training
     was interrupted and resumed. The first of :data:`cnncli.interrupts.SIGNALS` finishes the current batch,
@@ -129,7 +129,7 @@ class _Loop:
     images_per_second: float = 0.0
 
     def run_epochs(self) -> Trained:
-        """Recipe all remaining epochs, or until an interrupt."""
+        """Train all remaining epochs, or until an interrupt."""
         while self.state.position.epochs < self.plan.settings.epochs:
             self.train_batches()
             criterion = self.plan.objective.main_criterion
@@ -150,7 +150,7 @@ class _Loop:
         return Trained(self.run.folder, status, self.state.history, received)
 
     def train_batches(self) -> None:
-        """Recipe the remaining batches of the epoch, or until an interrupt."""
+        """Train the remaining batches of the epoch, or until an interrupt."""
         plan, state = self.plan, self.state
         epoch, first, before = state.position.epochs, state.position.batches, state.position.seconds
         state.network.train()
@@ -239,7 +239,7 @@ class _Loop:
 
 
 def step(plan: Plan, state: State, images: Tensor, labels: Tensor, batch: int) -> None:
-    """Recipe on one batch; its figures stay on the device, so nothing waits for them."""
+    """Train on one batch; its figures stay on the device, so nothing waits for them."""
     objective, loss, scores = plan.objective(state.network(images), labels)
     state.optimizer.zero_grad(set_to_none=True)
     objective.backward()

@@ -15,8 +15,8 @@ from cnncli.recipe.data import RESIZE_RULES, SOURCES
 from cnncli.recipe.devices import DEVICES
 from cnncli.recipe.dtypes import DEFAULT_DTYPE, ITEMSIZES
 from cnncli.recipe.optimizers import OF_OPTIMIZER, OPTIMIZERS, is_decayed
-from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.schedules import SCHEDULES
 from cnncli.training.data.load import LOADERS
 from cnncli.training.data.resize import RULES
 from cnncli.training.device import BACKENDS

@@ -62,7 +62,7 @@ def check_position(position: Position, epochs: int) -> None:
 
 def differences(recorded: Recipe, settings: Recipe) -> list[str]:
     """Return the differences that would change the result of a resumed run, as ``batch: 64, not 32``."""
-    before, now = flat(recorded.plain()), flat(settings.plain())
+    before, now = _flat(recorded.plain()), _flat(settings.plain())
     return [
         f"{name}: {before.get(name, 'not set')}, not {now.get(name, 'set')}"
         for name in dict.fromkeys((*before, *now))
@@ -70,12 +70,12 @@ def differences(recorded: Recipe, settings: Recipe) -> list[str]:
     ]
 
 
-def flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+def _flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """Return the values in nested mappings by their paths."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{path}{name}.")
+            found |= _flat(value, f"{path}{name}.")
         else:
             found[f"{path}{name}"] = value
     return found

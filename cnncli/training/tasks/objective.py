@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cnncli.diagnostics import counted, usage_error
-from cnncli.graph.heads import Heads, head_name, main_head
+from cnncli.diagnostics import UsageError, counted, usage_error
+from cnncli.graph.heads import Heads, head_name, main_head, wrong_tasks
 from cnncli.language.description import OUTPUT
 from cnncli.layers import shape_text
 from cnncli.recipe.criteria import CRITERIA
@@ -76,12 +76,16 @@ def build_objective(heads: Heads, settings: Recipe, classes: int) -> Objective:
     """Return the objective of a network with these heads, after checking them.
 
     Raises:
-        UsageError: an output is not [classes].
+        UsageError: an output is not [classes], a task is that of an unknown head, or a head has a loss where
+            its layers determine another.
     """
     check_classes(heads, classes)
     for name, head in heads.items():
         _check_outputs(name, head.shape, classes)
     criteria = {name: head.criterion for name, head in heads.items()}
+    wrong = [fault for _, fault in wrong_tasks(settings.tasks, criteria)]
+    if wrong:
+        raise UsageError(wrong)
     tasks = {name: settings.task(name) for name in heads}
     return Objective(main_head(heads), tasks, criteria, classes)
 
