@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from cnncli.diagnostics import CnncliError, usage_error
+from cnncli.diagnostics import CnncliError, listing, usage_error
 from cnncli.recipe.recipe import Recipe
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Position
@@ -62,20 +62,19 @@ def check_position(position: Position, epochs: int) -> None:
 
 def differences(recorded: Recipe, settings: Recipe) -> list[str]:
     """Return the differences that would change the result of a resumed run, as ``batch: 64, not 32``."""
-    before, now = _flat(recorded.plain()), _flat(settings.plain())
-    return [
-        f"{name}: {before.get(name, 'not set')}, not {now.get(name, 'set')}"
-        for name in dict.fromkeys((*before, *now))
-        if name not in _MAY_CHANGE and before.get(name) != now.get(name)
-    ]
+    return [*_differences(recorded.plain(), settings.plain())]
 
 
-def _flat(values: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Return the values in nested mappings by their paths."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            found |= _flat(value, f"{path}{name}.")
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the differences of values with the same names, such as ``optimizer.sgd.lr: 0.1, not 0.2``."""
+    for name, old in before.items():
+        here, new = f"{path}{name}", now[name]
+        if here in _MAY_CHANGE or old == new:
+            continue
+        if isinstance(old, Mapping) and old.keys() == new.keys():
+            yield from _differences(old, new, f"{here}.")
+        elif isinstance(old, Mapping):
+            # Another optimizer, another head.
+            yield f"{here}: {listing([*old]) or 'nothing'}, not {listing([*new]) or 'nothing'}"
         else:
-            found[f"{path}{name}"] = value
-    return found
+            yield f"{here}: {old}, not {new}"

@@ -157,7 +157,7 @@ def test_evaluation_calls_the_nearest_class() -> None:
 
 
 def test_label_smoothing_is_for_cross_entropy() -> None:
+    smoothed = {"cross_entropy": {"smoothing": 0.1}}
     with pytest.raises(UsageError, match="the network is not trained with cross-entropy") as caught:
-        smoothed = {"cross_entropy": {"smoothing": 0.1}}
         build_objective(heads_of(RBF), settings(tasks={"output": smoothed}), 10)
     assert CRITERIA["distance"].help in caught.value.diagnostics[0].expected
