@@ -24,6 +24,7 @@ from cnncli.algebra import Expr, summed, symbol
 from cnncli.graph import open_spec
 from cnncli.language.shipped import specs
 from cnncli.layers import KINDS
+from cnncli.recipe.optimizers import AdamW
 
 ROOT = Path(__file__).parent.parent
 H, W = symbol("H"), symbol("W")
@@ -339,7 +340,7 @@ def test_networks_beside_one_another() -> None:
 
 def test_memory_is_what_the_command_computes() -> None:
     found = cnncli.load("lenet5").memory(32, optimizer="adamw")
-    assert found.settings.optimizer == "adamw"
+    assert found.settings.optimizer == AdamW()
     assert found.weights == 4 * 61_706
     assert found.memory.state == 2 * found.weights
     fitted = cnncli.load("lenet5").memory(fit_into="1GiB")
@@ -410,7 +411,7 @@ def test_an_architecture_is_a_value() -> None:
     assert arch not in (
         cnncli.load("unet"),
         arch.symbolic(),
-        cnncli.load("unet", width=8, overrides="train.lr=1"),
+        cnncli.load("unet", width=8, overrides="train.optimizer.sgd.lr=1"),
     )
     assert copy.copy(arch) is copy.deepcopy(arch) is arch
     with pytest.raises(AttributeError, match="frozen"):

@@ -9,16 +9,19 @@ import pytest
 from cnncli import foreign
 from cnncli.diagnostics import did_you_mean, nearest
 from cnncli.language.document import SECTIONS
+from cnncli.language.fields import Record
 from cnncli.language.nodes import RESERVED
 from cnncli.language.sections import Budget
 from cnncli.layers import KINDS, KindVocabulary
 from cnncli.layers.geometry.padding import MODES, WORDS
 from cnncli.limits import MAX_QUOTED
+from cnncli.recipe.data import Data
 from cnncli.recipe.devices import DEVICES
 from cnncli.recipe.dtypes import ITEMSIZES
-from cnncli.recipe.optimizers import OPTIMIZERS
+from cnncli.recipe.optimizers import OPTIMIZERS, SGD
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.schedules import SCHEDULES
+from cnncli.recipe.tasks import LOSSES, Task
 from tests.language.support import fault
 
 CHOICES = [
@@ -27,11 +30,15 @@ CHOICES = [
     for argument in kind.arguments.values()
     if hasattr(argument.reader, "words")
 ]
+RECORDS: list[type[Record]] = [
+    *(Recipe, Data, Task),
+    *(*OPTIMIZERS.values(), *SCHEDULES.values(), *LOSSES.values()),
+]
 PLACES: Mapping[str, list[Collection[str]]] = {
     "kinds": [KINDS.keys()],
     "arguments": [kind.words() for kind in KINDS.values()],
     "settings": [
-        Recipe.arguments.keys(),
+        *(record.arguments.keys() for record in RECORDS),
         OPTIMIZERS.keys(),
         SCHEDULES.keys(),
         ITEMSIZES.keys(),
@@ -179,7 +186,7 @@ def test_arguments(kind: str, written: str, hint: str) -> None:
     [
         (["auto", *DEVICES], "gpu", "cuda"),
         (["auto", *DEVICES], "CUDA", "cuda"),
-        (Recipe.arguments, "learning_rate", "lr"),
+        (SGD.arguments, "learning_rate", "lr"),
         (Recipe.arguments, "batch_size", "batch"),
         (OPTIMIZERS, "Adam", "adamw"),
         (SCHEDULES, "CosineAnnealingLR", "cosine"),

@@ -40,12 +40,16 @@ class Nested(Reader[R], Generic[R]):
 
 
 class OneOf(Reader[R], Generic[R]):
-    """One of several records by its name: ``sgd``, or with arguments ``{sgd: {lr: 0.1}}``."""
+    """One of several records by its name: ``sgd``, or with arguments ``{sgd: {lr: 0.1}}``.
+
+    Hints for a setting that several of them have name the first one.
+    """
 
     def __init__(self, what: str, known: Mapping[str, type[R]]) -> None:
         self.what = what
         self.known = known
-        self.beneath = {name: (word,) for word in reversed([*known]) for name in known[word].arguments}
+        settings = {name: (word,) for word in reversed([*known]) for name in known[word].arguments}
+        self.beneath = {**settings, **dict.fromkeys(known, ())}
         self.short_forms = ShortForms(names=known)
         self.within = {word: Nested(record) for word, record in known.items()}
         self.expected = listing([*known], last=" or ")
@@ -58,22 +62,25 @@ class OneOf(Reader[R], Generic[R]):
             message = f"unknown {self.what} '{shortened(name)}'"
             hint = self._inner(name, argument.value) or did_you_mean(name, self.known)
             raise SpecError(Diagnostic("unknown-name", message, word.location, self.expected, hint=hint))
+        if isinstance(argument.value, Entries) and len(argument.value) > 1:
+            raise self.wrong(argument)
         written = read_arguments(given, record.main_argument, name, argument.scope)
         return record.read(written, word.location)
+
+    def _word(self, argument: Argument) -> tuple[Scalar, Value | None]:
+        """Return a name, and what is written under it; of several names one that is unknown."""
+        value = argument.value
+        if isinstance(value, Scalar) and not value.is_null:
+            return value, None
+        if not isinstance(value, Entries) or not value:
+            raise self.wrong(argument)
+        word = next((name for name in value if name not in self.known), next(iter(value)))
+        return value.keys_at[word], value[word]
 
     def _inner(self, name: str, value: Value) -> str:
         """Return a hint if the name is a setting of one of the records."""
         path = self.beneath.get(name)
         return inside((*path, name), value[name]) if path and isinstance(value, Entries) else ""
-
-    def _word(self, argument: Argument) -> tuple[Scalar, Value | None]:
-        value = argument.value
-        if isinstance(value, Scalar) and not value.is_null:
-            return value, None
-        if isinstance(value, Entries) and len(value) == 1:
-            word, given = next(iter(value.items()))
-            return value.keys_at[word], given
-        raise self.wrong(argument)
 
     def plain(self, value: R) -> object:
         return {value.keyword: value.plain()}

@@ -17,12 +17,6 @@ class Schedule(Record):
     warmup: float = arg(Number(0), "epochs over which the learning rate rises", default=0.0)
 
 
-class Constant(Schedule):
-    """Leave the learning rate as it is."""
-
-    keyword = "constant"
-
-
 class Cosine(Schedule):
     """Let the learning rate fall to 0 along half a cosine."""
 
@@ -35,4 +29,10 @@ class Linear(Schedule):
     keyword = "linear"
 
 
-SCHEDULES: Final[Mapping[str, type[Schedule]]] = {each.keyword: each for each in (Constant, Cosine, Linear)}
+class Constant(Schedule):
+    """Leave the learning rate as it is."""
+
+    keyword = "constant"
+
+
+SCHEDULES: Final[Mapping[str, type[Schedule]]] = {each.keyword: each for each in (Cosine, Linear, Constant)}

@@ -239,7 +239,7 @@ PRODUCT = "  - multiply: {{branches: [identity, [conv: {{channels: 3, kernel: 3,
         ),
         # Settings that depend on it.
         (
-            HEADER + "  - conv: {channels: w, kernel: 3}\ntrain: {lr: 10 // w + 0.01}\n",
+            HEADER + "  - conv: {channels: w, kernel: 3}\ntrain: {optimizer: {sgd: {lr: 10 // w + 0.01}}}\n",
             {"params": 20_000},
             714,
         ),

@@ -16,6 +16,7 @@ from cnncli.cli.app import application
 from cnncli.graph import open_spec, open_text
 from cnncli.language.sections import Budget
 from cnncli.network import build_network
+from cnncli.recipe.optimizers import SGD, AdamW, Optimizer
 from cnncli.recipe.recipe import Recipe
 from cnncli.training.optimization.optimizers import build_optimizer
 from tests.network.support import example
@@ -129,11 +130,11 @@ def test_commands_show_them(tmp_path: Path) -> None:
     assert run("inspect", "lenet5").count("!") == 0
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_torch_stores_their_weights_and_no_gradients_for_them(optimizer: str) -> None:
+@pytest.mark.parametrize("optimizer", [SGD(), AdamW()])
+def test_torch_stores_their_weights_and_no_gradients_for_them(optimizer: Optimizer) -> None:
     graph, settings = open_text(SIDE).graph, Recipe(optimizer=optimizer)
     network = build_network(graph)
-    made = build_optimizer(network, settings)
+    made = build_optimizer(network, optimizer)
     network(example(graph, 2)).sum().backward()
     made.step()
     found = memory(graph, 4, settings)
