@@ -135,7 +135,7 @@ def test_plain_values_are_in_the_long_form_and_read_as_the_same() -> None:
         ("way: null", "'way' cannot be nothing", "null", ""),
         ("way: {oven: 3}", "'oven' does not accept a bare value", "3", ""),
         ("way: {oven: {lid: yes}}", "'oven' has no setting 'lid'", "lid", ""),
-        ("place: {twon: Bonn}", "'place' has no setting 'twon'", "twon", "did you mean 'town'?"),
+        ("place: {townn: Bonn}", "'place' has no setting 'townn'", "townn", "did you mean 'town'?"),
         ("place: null", "'place' cannot be nothing", "null", ""),
         ("place: [Bonn]", "'place' cannot be a list of 1", "[", ""),
         ("place: {floor: -1}", "'floor' cannot be '-1'", "-1", ""),
