@@ -238,7 +238,8 @@ class Analyzed:
             batch: samples in a batch.
             dtype: a name in :data:`cnncli.recipe.dtypes.ITEMSIZES`.
             fit_into: bytes, or a size such as "16GiB": replaces ``batch`` by the largest that fits.
-            settings: training settings that affect memory: ``optimizer="adamw"``, ``momentum=0``.
+            settings: training settings that affect memory: ``optimizer="adamw"``, or with its own
+                settings ``optimizer={"sgd": {"momentum": 0}}``.
 
         Raises:
             UsageError: not even one sample fits, or an argument is wrong.
