@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from cnncli.diagnostics import Faults, Source, SpecError
+from cnncli.diagnostics import Faults, Source, SpecError, listing
 from cnncli.language import merging
 from cnncli.language.fields import Record, arg
 from cnncli.language.nested import ByName, Nested, OneOf
@@ -15,6 +15,9 @@ from cnncli.language.parsing import parse
 from cnncli.language.readers import Flag, Number, Text
 from cnncli.language.scope import Scope
 from cnncli.language.tree import Entries
+from cnncli.recipe.data import SOURCE_FORMS
+from cnncli.recipe.optimizers import OPTIMIZERS
+from cnncli.recipe.schedules import SCHEDULES
 from tests.language.support import fault, faults, pointed
 
 NET = "input: [1, 8, 8]\nlayers: [flatten, linear: 10]\n"
@@ -164,11 +167,10 @@ def test_what_is_expected() -> None:
 
 
 def test_what_is_expected_in_a_recipe() -> None:
-    data = "digits, idx:DIR, folder:DIR or npz:FILE, or a mapping of source and resize"
     for text, expected in (
-        ("data: [a]", data),
-        ("optimizer: [a]", "sgd or adamw"),
-        ("schedule: [a]", "cosine, linear or constant"),
+        ("data: [a]", f"{SOURCE_FORMS}, or a mapping of source and resize"),
+        ("optimizer: [a]", listing([*OPTIMIZERS], last=" or ")),
+        ("schedule: [a]", listing([*SCHEDULES], last=" or ")),
         ("tasks: [a]", "a mapping from heads to cross_entropy, alone or beside weight"),
         ("tasks: {output: {mse: {}}}", "cross_entropy, alone or beside weight"),
     ):

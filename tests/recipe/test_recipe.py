@@ -72,7 +72,7 @@ def test_a_recipe_survives_json(recipe: Recipe) -> None:
 def test_json_has_the_form_of_a_spec() -> None:
     tasks = {"a": Task(loss=CrossEntropy(smoothing=0.1)), "b": Task(weight=2.0)}
     recipe = Recipe(data=Data(resize="pad"), tasks=tasks, schedule=Linear(warmup=2.0))
-    assert recipe.plain() == {
+    expected = {
         "data": {"source": "digits", "resize": "pad"},
         "epochs": 10,
         "batch": 128,
@@ -81,6 +81,9 @@ def test_json_has_the_form_of_a_spec() -> None:
         "optimizer": {"sgd": {"lr": 0.05, "weight_decay": 5e-4, "momentum": 0.9, "nesterov": False}},
         "schedule": {"linear": {"warmup": 2.0}},
     }
+    found = recipe.plain()
+    assert [*found] == [*Recipe.arguments]
+    assert {name: found[name] for name in expected} == expected
 
 
 def test_settings_that_were_not_recorded_have_their_defaults() -> None:
