@@ -61,23 +61,18 @@ class TaskReader(Reader[Task]):
         value = argument.value
         if not isinstance(value, Entries):
             return Task(loss=self._loss.read(argument))
-        scope = argument.scope
-        own = {
-            name: Argument(value[name], scope, value.keys_at[name]) for name in self.beside if name in value
-        }
-        losses = [name for name in value if name not in own]
-        for name in losses:
+        loss = value.without(*self.beside)
+        for name in loss:
             if name not in LOSSES:
-                raise self._unknown(name, value)
-        if len(losses) > 1:
-            where = value.keys_at[losses[1]].location
-            message = f"a task cannot have two losses, {listing(losses)}"
-            raise SpecError(Diagnostic("value", message, where, "one loss for each head"))
-        task = Task.read(own, argument.location)
-        if not losses:
-            return task
-        chosen = Entries({losses[0]: value[losses[0]]}, value.keys_at, value.place)
-        return task.replaced({"loss": self._loss.read(argument._replace(value=chosen))})
+                raise self._unknown(name, loss)
+        written = {
+            name: Argument(value[name], argument.scope, value.keys_at[name])
+            for name in self.beside
+            if name in value
+        }
+        if loss:
+            written["loss"] = argument._replace(value=loss)
+        return Task.read(written, argument.location)
 
     def _unknown(self, name: str, value: Entries) -> SpecError:
         path = (*self._loss.beneath.get(name, ()), name)

@@ -13,8 +13,8 @@ from cnncli.recipe.devices import DEVICE_FORMS
 from cnncli.recipe.optimizers import SGD, AdamW, Optimizer
 from cnncli.recipe.recipe import Recipe, recipe_from_json, with_overrides
 from cnncli.recipe.schedules import Constant, Cosine, Linear
-from cnncli.recipe.tasks import CrossEntropy, Task
-from tests.language.support import fault, faults, pointed
+from cnncli.recipe.tasks import LOSSES, CrossEntropy, Loss, Task
+from tests.language.support import fault, faults, opened, pointed
 
 SPEC = "input: [1, 8, 8]\nlayers: [flatten, linear: 10]\n"
 RBF = "input: [1, 12, 7]\nlayers: [flatten, rbf: 10]\n"
@@ -219,6 +219,26 @@ def test_wrong_tasks(tasks: str, place: str, message: str, hint: str) -> None:
     assert (found.message, pointed(found)) == (message, place)
     if hint:
         assert found.hint == hint
+
+
+def test_loss_and_weight_are_checked_together() -> None:
+    found = faults(f"{HEADS}train: {{tasks: {{a: {{weight: -1, cross_entropy: {{smoothing: 2}}}}}}}}\n")
+    assert sorted(map(pointed, found)) == ["-1", "2"]
+
+
+class Other(Loss):
+    """Another loss, so that there are two."""
+
+    keyword = "other"
+
+
+def test_a_head_has_one_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LOSSES, "other", Other)
+    text = f"{HEADS}train: {{tasks: {{a: {{cross_entropy: {{smoothing: 0.1}}, weight: 2}}}}}}\n"
+    # Another name replaces the first, and the weight beside it remains.
+    assert opened(text, "train.tasks.a=other").train.task("a") == Task(loss=Other(), weight=2.0)
+    found = fault(f"{HEADS}train: {{tasks: {{a: {{cross_entropy: , other: }}}}}}\n")
+    assert found.message == "'a' cannot be a mapping with cross_entropy and other"
 
 
 def test_a_loss_that_the_layers_exclude() -> None:
