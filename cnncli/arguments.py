@@ -139,4 +139,4 @@ def _inner(value: Any) -> str:
         return _text(value)
     import json  # noqa: PLC0415 - few settings contain a text
 
-    return str(value) if str(value).isidentifier() else json.dumps(str(value))
+    return str(value) if str(value).isidentifier() else json.dumps(str(value), allow_nan=False)
