@@ -102,7 +102,7 @@ def infer(opened: Opened, batch: int) -> None:
 def learn(opened: Opened, batch: int) -> None:
     """Take two training steps, as cnncli/training/loop.py does; the second starts with gradients."""
     network, images = _prepared(opened, batch)
-    optimizer = build_optimizer(network.train(), opened.train)
+    optimizer = build_optimizer(network.train(), opened.train.optimizer)
     for _ in range(2):
         outputs = network(images)
         loss = torch.stack([(values * 1).sum() for values in by_head(outputs).values()]).sum()

@@ -37,7 +37,10 @@ from torch.utils.data import Dataset as TorchDataset
 from cnncli.graph import open_spec
 from cnncli.graph.heads import heads_of
 from cnncli.network import build_network
-from cnncli.recipe.train import Train
+from cnncli.recipe.data import Data
+from cnncli.recipe.optimizers import SGD
+from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.schedules import Constant
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.load import load
 from cnncli.training.data.normalization import Normalization, measure
@@ -71,7 +74,8 @@ def lenet5() -> nn.Module:
 
 def with_cnncli(dataset: Dataset, _normalization: Normalization) -> float:
     """Return the seconds of one epoch in cnncli's loop."""
-    settings = Train(epochs=1, batch=BATCH, lr=LR, momentum=MOMENTUM, weight_decay=0.0, schedule="constant")
+    optimizer = SGD(lr=LR, momentum=MOMENTUM, weight_decay=0.0)
+    settings = Recipe(epochs=1, batch=BATCH, optimizer=optimizer, schedule=Constant())
     cpu = torch.device("cpu")
     seed_weights(0)
     graph = open_spec(SPEC).graph
@@ -191,7 +195,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=8, help="rounds that are counted")
     arguments = parser.parse_args()
 
-    whole = load(f"idx:{arguments.data}", (1, 32, 32), "stretch")
+    whole = load(Data(source=f"idx:{arguments.data}"), (1, 32, 32))
     part = Split(whole.train.images[: arguments.images], whole.train.labels[: arguments.images])
     # One held-out image, since the evaluation after the epoch is not measured.
     test = Split(whole.test.images[:1], whole.test.labels[:1])

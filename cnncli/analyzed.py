@@ -13,7 +13,7 @@ from cnncli.diagnostics import LimitError, usage_error
 from cnncli.graph import Graph, Opened, all_sizes, open_again, open_spec, open_text
 from cnncli.layers import shape_text
 from cnncli.recipe.dtypes import DEFAULT_DTYPE
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from cnncli.work import metered
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Analyzed:
         return {name: output.shape for name, output in self.graph.outputs.items()}
 
     @property
-    def settings(self) -> Train:
+    def settings(self) -> Recipe:
         """The spec's ``train`` section."""
         return self._opened.train
 
@@ -238,7 +238,8 @@ class Analyzed:
             batch: samples in a batch.
             dtype: a name in :data:`cnncli.recipe.dtypes.ITEMSIZES`.
             fit_into: bytes, or a size such as "16GiB": replaces ``batch`` by the largest that fits.
-            settings: training settings that affect memory: ``optimizer="adamw"``, ``momentum=0``.
+            settings: training settings that affect memory: ``optimizer="adamw"``, or with its own
+                settings ``optimizer={"sgd": {"momentum": 0}}``.
 
         Raises:
             UsageError: not even one sample fits, or an argument is wrong.

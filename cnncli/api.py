@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 Overrides: TypeAlias = "str | Iterable[str] | Mapping[str, Any]"
-"""Texts such as ``width=32`` and ``train.lr=0.1``, or a mapping with such keys."""
+"""Texts such as ``width=32`` and ``train.epochs=20``, or a mapping with such keys."""
 Input: TypeAlias = "str | Sequence[Dim] | None"
 """A size such as ``(3, 224, 224)`` or ``"3x224x224"``; with symbols ``"3xHxW"``."""
 
@@ -66,7 +66,7 @@ def load(
         spec: a path, or a name that :func:`specs` lists.
         input: another input size; symbols give formulas.
         symbolic: True for formulas over all input sizes, or the names of variables to keep as symbols.
-        overrides: of variables and settings, ``{"width": 32, "train.lr": 0.1}``, or texts as of ``--set``.
+        overrides: of variables and settings, ``{"width": 32, "train.epochs": 20}``, or texts as of ``--set``.
         plugins: Python files that add kinds of layers; they are run.
         variables: other values for the variables of the spec: ``classes=10``.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from cnncli.diagnostics import usage_error
 from cnncli.graph import read_train
 from cnncli.language.overrides import section_of
 from cnncli.recipe.devices import AUTO
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -90,7 +91,7 @@ class Architecture(Analyzed):
 
     def begin(
         self,
-        data: str | None = None,
+        data: str | Mapping[str, Any] | None = None,
         *,
         run: str | Path | None = None,
         device: Any = AUTO,
@@ -101,12 +102,13 @@ class Architecture(Analyzed):
         """Check everything and create the folder of a new run; ``start()`` of the result trains.
 
         Args:
-            data: a source such as "idx:DIR" (:mod:`cnncli.recipe.data`); the spec's own by default.
+            data: a source such as "idx:DIR" (:mod:`cnncli.recipe.data`), or a mapping such as
+                ``{"resize": "pad"}``; the spec's own by default.
             run: the folder; ``runs/NAME-N`` by default.
             device: "auto", a device such as "cpu" (:mod:`cnncli.recipe.devices`), or a ``torch.device``.
             settings_file: a YAML file of settings, over those of the spec's ``train`` section.
             reading: called with (images read, of how many).
-            settings: training settings, such as ``epochs=5, lr=0.1``.
+            settings: training settings, such as ``epochs=5, optimizer={"sgd": {"lr": 0.1}}``.
 
         Raises:
             CnncliError: spec, data and settings do not match, or the folder is not empty.
@@ -115,17 +117,19 @@ class Architecture(Analyzed):
         self._numeric("training")
         from cnncli.training import launch  # noqa: PLC0415
 
-        changed = self._with_settings(settings)
+        changed = self._with_settings({**settings, "data": data} if isinstance(data, Mapping) else settings)
         chosen = changed.settings
         if settings_file is not None:
-            texts = [text for text in changed._overrides if section_of(text) == Train.keyword]
+            texts = [text for text in changed._overrides if section_of(text) == Recipe.keyword]
             chosen = read_train(settings_file, changed._opened.document, texts)
-        if data is not None:
-            chosen = chosen.replaced({"data": arguments.text("data", data)})
+        if data is not None and not isinstance(data, Mapping):
+            chosen = chosen.replaced({"data": chosen.data.of(arguments.text("data", data))})
         folder = None if run is None else arguments.path("run", run)
         return launch.begin(changed._opened, chosen, arguments.device(device, AUTO), folder, reading)
 
-    def train(self, data: str | None = None, *, observer: Observer | None = None, **how: Any) -> Trained:
+    def train(
+        self, data: str | Mapping[str, Any] | None = None, *, observer: Observer | None = None, **how: Any
+    ) -> Trained:
         """Train the network in a new run folder; the arguments are those of :meth:`begin`.
 
         Torch's generators are seeded by the settings, and continue from there afterwards.

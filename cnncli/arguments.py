@@ -127,7 +127,16 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_text, value))}]"
+        return f"[{', '.join(map(_inner, value))}]"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {_text(each)}' for key, each in value.items())}}}"
+        return f"{{{', '.join(f'{_inner(key)}: {_inner(each)}' for key, each in value.items())}}}"
     return str(value)
+
+
+def _inner(value: Any) -> str:
+    """Return the text of a value inside of braces, where a comma in a path would end it."""
+    if not isinstance(value, str | Path):
+        return _text(value)
+    import json  # noqa: PLC0415 - few settings contain a text
+
+    return str(value) if str(value).isidentifier() else json.dumps(str(value), allow_nan=False)

@@ -118,10 +118,11 @@ optimizer: optim solver
 weight_decay: wd l2 l2reg decay regularization
 schedule: scheduler lrscheduler lrschedule lrpolicy
 warmup: warmupepochs warmupsteps
-label_smoothing: smoothing
+smoothing: labelsmoothing
 seed: randomseed randomstate
-losses: loss criterion lossweights objective
-data: dataset source traindata
+tasks: losses loss criterion lossweights objective
+data: dataset traindata
+source: dataset
 resize: imagesize resizing transform transforms
 sgd: gd stochasticgradientdescent nag gradientdescent
 adamw: adam

@@ -9,21 +9,23 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
 from cnncli import limits
 from cnncli.analysis.specs import Entry, catalog
-from cnncli.diagnostics import readable_bytes
+from cnncli.diagnostics import listing, readable_bytes
 from cnncli.language import shipped
+from cnncli.language.fields import Record
 from cnncli.language.sections import Paper
 from cnncli.layers import KINDS, Kind, shape_text
-from cnncli.recipe.data import RESIZE_RULES, SOURCES
+from cnncli.recipe.data import RESIZE_RULES, SOURCES, Data
 from cnncli.recipe.optimizers import OPTIMIZERS
+from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.schedules import SCHEDULES
-from cnncli.recipe.train import Train, default_texts
+from cnncli.recipe.tasks import LOSSES, Task
 from cnncli.report.markdown import markdown_row
 from cnncli.report.pages.layers import default_text, operations
 from cnncli.report.pages.specs import short_authors
@@ -65,25 +67,42 @@ def with_operations(text: str) -> str:
 
 def with_recipe(text: str) -> str:
     """Replace the tables of the training page."""
-    settings = [
-        (f"`{name}`", each.help, ", ".join(_defaults(name)), each.reader.expected)
-        for name, each in Train.arguments.items()
-    ]
-    words = [
-        *(("resize", f"`{each.name}`", each.help) for each in RESIZE_RULES.values()),
-        *(("optimizer", f"`{each.name}`", each.help) for each in OPTIMIZERS.values()),
-        *(("schedule", f"`{name}`", f"the learning rate {how}") for name, how in SCHEDULES.items()),
-    ]
+    tables = {
+        "settings": _settings(Recipe),
+        "data": _settings(Data, "data."),
+        "optimizers": _named(OPTIMIZERS, "optimizer."),
+        "schedules": _named(SCHEDULES, "schedule."),
+        "tasks": [*_named(LOSSES, "tasks.HEAD."), *_settings(Task, "tasks.HEAD.", leave_out="loss")],
+    }
+    for name, rows in tables.items():
+        text = with_table(text, name, ("setting", "meaning", "default", "form"), rows)
+    rules = [(f"`{each.name}`", each.help) for each in RESIZE_RULES.values()]
     sources = [(f"`{each.form}`", each.help) for each in SOURCES.values()]
-    text = with_table(text, "settings", ("setting", "meaning", "default", "form"), settings)
-    text = with_table(text, "words", ("setting", "word", "meaning"), words)
+    text = with_table(text, "rules", ("rule", "meaning"), rules)
     return with_table(text, "sources", ("source", "contents"), sources)
 
 
-def _defaults(name: str) -> Iterator[str]:
-    """Yield the defaults of a setting of training, each with the optimizer that it is for."""
-    for optimizer, value in default_texts(name):
-        yield f"`{default_text(value)}`{f' for {optimizer}' if optimizer else ''}"
+def _named(known: Mapping[str, type[Record]], path: str) -> Iterator[tuple[str, ...]]:
+    """Yield rows for records of which one is chosen by its name, each followed by its settings."""
+    for name, record in known.items():
+        meaning = inspect.cleandoc(record.__doc__ or "").partition("\n")[0].rstrip(".")
+        yield f"`{path}{name}`", meaning, "", f"`{name}`, or a mapping of {listing([*record.arguments])}"
+        yield from _settings(record, f"{path}{name}.")
+
+
+def _settings(record: type[Record], path: str = "", leave_out: str = "") -> Iterator[tuple[str, ...]]:
+    """Yield a row for each setting of a record."""
+    for name, each in record.arguments.items():
+        if name != leave_out:
+            default = default_text(short_form(each.default))
+            yield f"`{path}{name}`", each.help, f"`{default}`", each.reader.expected
+
+
+def short_form(value: object) -> object:
+    """Return a default as it is written: of a record its name, or the value of its main setting."""
+    if not isinstance(value, Record):
+        return value
+    return value.keyword if value.main_argument is None else getattr(value, value.main_argument)
 
 
 def with_limits(text: str) -> str:

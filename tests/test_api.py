@@ -24,6 +24,10 @@ from cnncli.algebra import Expr, summed, symbol
 from cnncli.graph import open_spec
 from cnncli.language.shipped import specs
 from cnncli.layers import KINDS
+from cnncli.recipe.data import Data
+from cnncli.recipe.optimizers import SGD, AdamW
+from cnncli.recipe.schedules import Linear
+from cnncli.recipe.tasks import CrossEntropy, Task
 
 ROOT = Path(__file__).parent.parent
 H, W = symbol("H"), symbol("W")
@@ -339,13 +343,45 @@ def test_networks_beside_one_another() -> None:
 
 def test_memory_is_what_the_command_computes() -> None:
     found = cnncli.load("lenet5").memory(32, optimizer="adamw")
-    assert found.settings.optimizer == "adamw"
+    assert found.settings.optimizer == AdamW()
     assert found.weights == 4 * 61_706
     assert found.memory.state == 2 * found.weights
     fitted = cnncli.load("lenet5").memory(fit_into="1GiB")
     assert fitted.fits is not None
     assert fitted.batch == fitted.fits.training.batch
     assert fitted.fits.training.peak <= 2**30 < fitted.fits.training.next_peak
+
+
+def test_settings_are_nested_as_in_a_spec(tmp_path: Path) -> None:
+    lenet = cnncli.load("lenet5", overrides={"train.optimizer.sgd.lr": 0.2})
+    assert lenet.settings.optimizer == SGD(lr=0.2)
+    plain = lenet.memory(optimizer={"sgd": {"momentum": np.float32(0)}})
+    assert plain.settings.optimizer == SGD(lr=0.2, momentum=0.0)
+    assert plain.memory.state == 0
+    begun = lenet.begin(
+        data={"resize": "pad"},
+        run=tmp_path / "run",
+        device="cpu",
+        optimizer={"sgd": {"nesterov": True}},
+        schedule={"linear": {"warmup": 1}},
+        tasks={"output": {"cross_entropy": {"smoothing": 0.1}, "weight": 2}},
+    )
+    found = begun.settings
+    assert found.data == Data(source="digits", resize="pad")
+    assert found.optimizer == SGD(lr=0.2, nesterov=True)
+    assert found.schedule == Linear(warmup=1.0)
+    assert found.task("output") == Task(loss=CrossEntropy(smoothing=0.1), weight=2.0)
+    assert begun.run.record.settings == found
+    with pytest.raises(cnncli.SpecError, match="unknown optimizer 'lr'"):
+        lenet.memory(optimizer={"lr": 0.1})
+
+
+@pytest.mark.parametrize(
+    "path", ["folder:/a, b", "folder:/a: b}", "folder:/'a' \"b\"", "folder:/a\nb", "folder:/$a"]
+)
+def test_any_path_can_be_in_a_mapping(path: str) -> None:
+    arch = cnncli.load("lenet5", overrides={"train.data": {"source": path, "resize": "pad"}})
+    assert arch.settings.data == Data(source=path, resize="pad")
 
 
 def test_reprs_are_one_short_line() -> None:
@@ -410,7 +446,7 @@ def test_an_architecture_is_a_value() -> None:
     assert arch not in (
         cnncli.load("unet"),
         arch.symbolic(),
-        cnncli.load("unet", width=8, overrides="train.lr=1"),
+        cnncli.load("unet", width=8, overrides="train.optimizer.sgd.lr=1"),
     )
     assert copy.copy(arch) is copy.deepcopy(arch) is arch
     with pytest.raises(AttributeError, match="frozen"):

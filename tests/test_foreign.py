@@ -9,16 +9,19 @@ import pytest
 from cnncli import foreign
 from cnncli.diagnostics import did_you_mean, nearest
 from cnncli.language.document import SECTIONS
+from cnncli.language.fields import Record
 from cnncli.language.nodes import RESERVED
 from cnncli.language.sections import Budget
 from cnncli.layers import KINDS, KindVocabulary
 from cnncli.layers.geometry.padding import MODES, WORDS
 from cnncli.limits import MAX_QUOTED
+from cnncli.recipe.data import Data
 from cnncli.recipe.devices import DEVICES
 from cnncli.recipe.dtypes import ITEMSIZES
-from cnncli.recipe.optimizers import OPTIMIZERS
+from cnncli.recipe.optimizers import OPTIMIZERS, SGD
+from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.schedules import SCHEDULES
-from cnncli.recipe.train import Train
+from cnncli.recipe.tasks import LOSSES, Task
 from tests.language.support import fault
 
 CHOICES = [
@@ -27,11 +30,15 @@ CHOICES = [
     for argument in kind.arguments.values()
     if hasattr(argument.reader, "words")
 ]
+RECORDS: list[type[Record]] = [
+    *(Recipe, Data, Task),
+    *(*OPTIMIZERS.values(), *SCHEDULES.values(), *LOSSES.values()),
+]
 PLACES: Mapping[str, list[Collection[str]]] = {
     "kinds": [KINDS.keys()],
     "arguments": [kind.words() for kind in KINDS.values()],
     "settings": [
-        Train.arguments.keys(),
+        *(record.arguments.keys() for record in RECORDS),
         OPTIMIZERS.keys(),
         SCHEDULES.keys(),
         ITEMSIZES.keys(),
@@ -179,8 +186,8 @@ def test_arguments(kind: str, written: str, hint: str) -> None:
     [
         (["auto", *DEVICES], "gpu", "cuda"),
         (["auto", *DEVICES], "CUDA", "cuda"),
-        (Train.arguments, "learning_rate", "lr"),
-        (Train.arguments, "batch_size", "batch"),
+        (SGD.arguments, "learning_rate", "lr"),
+        (Recipe.arguments, "batch_size", "batch"),
         (OPTIMIZERS, "Adam", "adamw"),
         (SCHEDULES, "CosineAnnealingLR", "cosine"),
         (ITEMSIZES, "fp16", "float16"),

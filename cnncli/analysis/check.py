@@ -12,7 +12,7 @@ from cnncli.analysis.limited import DEPTH, LAYERS, LIMITS, amounts, batch_of, mo
 from cnncli.diagnostics import did_you_mean, usage_error
 from cnncli.graph import Graph, read_budget
 from cnncli.language.sections import Budget, Quantity
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     from cnncli.analysis.memory.peaks import Moment
@@ -77,7 +77,7 @@ def read_limits(limits: Mapping[str, int | str], figures: Mapping[str, Quantity]
     return read
 
 
-def check(graph: Graph, budget: Budget, settings: Train) -> tuple[Verdict, ...]:
+def check(graph: Graph, budget: Budget, settings: Recipe) -> tuple[Verdict, ...]:
     """Return one verdict for each limit that the budget sets, without training-only layers.
 
     ``settings`` have the batch and the optimizer of the memory of training.
@@ -89,7 +89,7 @@ def check(graph: Graph, budget: Budget, settings: Train) -> tuple[Verdict, ...]:
     )
 
 
-def _verdict(figure: str, limit: int, graph: Graph, found: Costs, settings: Train) -> Verdict:
+def _verdict(figure: str, limit: int, graph: Graph, found: Costs, settings: Recipe) -> Verdict:
     batch = batch_of(figure, settings)
     if batch is not None:
         return _memory_verdict(figure, limit, batch, moments(figure, graph, settings))

@@ -10,7 +10,7 @@ from cnncli.analysis.costs.depth import depth
 from cnncli.analysis.costs.figures import BYTES_PER_NUMBER, Costs
 from cnncli.graph import Graph
 from cnncli.language.sections import Budget, Quantity
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     from cnncli.analysis.memory.peaks import Moment
@@ -28,7 +28,7 @@ LIMITS: Final[Mapping[str, Quantity]] = {
 """The figures, with the reader of each limit."""
 
 
-def amounts(figure: str, graph: Graph, costs: Costs, settings: Train) -> tuple[Dim, ...]:
+def amounts(figure: str, graph: Graph, costs: Costs, settings: Recipe) -> tuple[Dim, ...]:
     """Return the formulas or numbers whose maximum a figure is.
 
     Raises:
@@ -52,7 +52,7 @@ def layers(graph: Graph) -> int:
     return sum(not node.training_only for node in graph.nodes)
 
 
-def batch_of(figure: str, settings: Train) -> int | None:
+def batch_of(figure: str, settings: Recipe) -> int | None:
     """Return the batch that a figure of memory is for; None for any other figure.
 
     Inference is measured for one sample, as all costs are; training for the batch of the settings.
@@ -60,7 +60,7 @@ def batch_of(figure: str, settings: Train) -> int | None:
     return {MEMORY: 1, TRAINING_MEMORY: settings.batch}.get(figure)
 
 
-def moments(figure: str, graph: Graph, settings: Train) -> Sequence[Moment]:
+def moments(figure: str, graph: Graph, settings: Recipe) -> Sequence[Moment]:
     """Return the moments of inference or of a training step, in 32-bit numbers."""
     # Imported here because few budgets limit memory.
     from cnncli.analysis.memory.usage import memory  # noqa: PLC0415

@@ -53,7 +53,9 @@ InputShape: TypeAlias = Annotated[
 Overrides: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="NAME=VALUE", help="Set a variable, or a setting such as train.lr=0.1; repeatable."
+        "--set",
+        metavar="NAME=VALUE",
+        help="Set a variable, or a setting such as train.epochs=20; repeatable.",
     ),
 ]
 Depth: TypeAlias = Annotated[

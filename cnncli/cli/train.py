@@ -51,7 +51,7 @@ def command(
 ) -> None:
     """Train a network, or resume a run.
 
-    The spec's 'train' section has the settings; --set train.lr=0.1 changes any of them.
+    The spec's 'train' section has the settings; --set train.optimizer.sgd.lr=0.1 changes any of them.
     """
     load_plugins(plugin or ())
     gc.enable()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from cnncli.algebra import product, whole_shape
-from cnncli.diagnostics import Diagnostic
+from cnncli.diagnostics import Diagnostic, did_you_mean, listing
 from cnncli.graph.graph import Graph, Node
 from cnncli.language.description import OUTPUT
 from cnncli.layers.activation import LogSoftmax, Softmax
@@ -19,7 +19,8 @@ from cnncli.layers.joins import Add, Concat
 from cnncli.layers.pooling import GlobalAvgPool
 from cnncli.layers.regularization import Regularizing
 from cnncli.layers.shaping import Identity
-from cnncli.recipe.criteria import DEFAULT_CRITERION
+from cnncli.recipe.criteria import CRITERIA, DEFAULT_CRITERION
+from cnncli.recipe.tasks import Task
 
 NOT_PROBABILITIES: Final = "not-probabilities"
 """The code of a diagnostic about a softmax at the end from which no loss can be computed."""
@@ -42,11 +43,30 @@ Heads: TypeAlias = Mapping[str, Head]
 
 def heads_of(graph: Graph) -> Heads:
     """Return the heads of a network, in the order of its outputs."""
-    nodes = {node.name: node for node in graph.nodes}
+    criteria = criteria_of(graph)
     return {
-        name: Head(whole_shape(out.shape), _criterion(out.node, nodes), out.training_only)
+        name: Head(whole_shape(out.shape), criteria[name], out.training_only)
         for name, out in graph.outputs.items()
     }
+
+
+def criteria_of(graph: Graph) -> Mapping[str, str]:
+    """Return the criterion that each output has by its layers, in the order of the outputs."""
+    nodes = {node.name: node for node in graph.nodes}
+    return {name: _criterion(out.node, nodes) for name, out in graph.outputs.items()}
+
+
+def wrong_tasks(tasks: Mapping[str, Task], criteria: Mapping[str, str]) -> Iterator[tuple[str, Diagnostic]]:
+    """Yield the tasks that no head can learn, each with its error: ``criteria`` are those of the heads."""
+    for name, task in tasks.items():
+        if name not in criteria:
+            message, hint = f"the network has no head '{name}'", did_you_mean(name, criteria, "heads")
+            expected = listing([*criteria], last=" or ")
+            yield name, Diagnostic("tasks", message, expected=expected, received=name, hint=hint)
+        elif task.loss is not None and not CRITERIA[criteria[name]].of_classes:
+            message = f"{head_name(name)} is not trained with cross-entropy"
+            expected = f"no loss: its layers determine it, {CRITERIA[criteria[name]].help}"
+            yield name, Diagnostic("tasks", message, expected=expected, received=task.loss.keyword)
 
 
 def main_head(heads: Heads) -> str:

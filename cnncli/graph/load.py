@@ -16,13 +16,12 @@ from cnncli.diagnostics import (
     SpecError,
     UsageError,
     WorkError,
-    did_you_mean,
     listing,
     usage_error,
 )
 from cnncli.graph.build import build
 from cnncli.graph.graph import Graph
-from cnncli.graph.heads import remarks
+from cnncli.graph.heads import criteria_of, remarks, wrong_tasks
 from cnncli.graph.input import Size, check_size, input_shape
 from cnncli.language.description import Description
 from cnncli.language.document import Document, from_source, load, varied
@@ -36,7 +35,7 @@ from cnncli.language.tree import Entries, describe
 from cnncli.layers import KindVocabulary, Shape
 from cnncli.layers.geometry.sliding import axis_symbols
 from cnncli.layers.plugins import load_installed
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from cnncli.work import metered
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class Opened(NamedTuple):
 
     document: Document
     graph: Graph
-    train: Train
+    train: Recipe
     budget: Budget
     paper: Paper | None
     in_numbers: frozenset[str] = frozenset()
@@ -140,7 +139,7 @@ def _open(read: Callable[[Faults], Document], size: Size, domain: Domain | None)
 def _read(document: Document, size: Size, domain: Domain | None, faults: Faults) -> Opened | None:
     """Read the document's sections and build its graph; None if it has errors."""
     in_numbers: set[str] = set()
-    train = _section(Train, document, faults, in_numbers)
+    train = _section(Recipe, document, faults, in_numbers)
     budget = _section(Budget, document, faults, in_numbers)
     paper = None
     if document.section("paper") is not None:
@@ -150,7 +149,7 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
         return None
     assert train is not None
     assert budget is not None
-    _check_losses(document, graph, faults)
+    _check_tasks(document, graph, train, faults)
     if len(faults):
         return None
     if not graph.unknowns:
@@ -271,16 +270,13 @@ def _note_unused(document: Document, faults: Faults) -> None:
     note_unread([name for name in variables if name in unread], document.entries, faults)
 
 
-def _check_losses(document: Document, graph: Graph, faults: Faults) -> None:
-    """Check that every loss belongs to an output."""
-    train = document.section("train")
-    losses = train.get("losses") if isinstance(train, Entries) else None
-    for name in losses if isinstance(losses, Entries) else ():
-        assert isinstance(losses, Entries)
-        if name not in graph.outputs:
-            where = losses.keys_at[name].location
-            hint = did_you_mean(name, graph.outputs, "outputs")
-            faults.add(Diagnostic("losses", f"the network has no output '{name}'", where, hint=hint))
+def _check_tasks(document: Document, graph: Graph, recipe: Recipe, faults: Faults) -> None:
+    """Check that every task belongs to a head, and that its loss suits what the head outputs."""
+    train = document.section(Recipe.keyword)
+    tasks = train.get("tasks") if isinstance(train, Entries) else None
+    if isinstance(tasks, Entries):
+        for name, fault in wrong_tasks(recipe.tasks, criteria_of(graph)):
+            faults.add(fault._replace(location=tasks.keys_at[name].location))
 
 
 def read_budget(path: str | Path) -> Budget:
@@ -293,7 +289,7 @@ def read_budget(path: str | Path) -> Budget:
 
 
 @metered()
-def read_train(path: str | Path, document: Document, overrides: Iterable[str] = ()) -> Train:
+def read_train(path: str | Path, document: Document, overrides: Iterable[str] = ()) -> Recipe:
     """Read the settings in a YAML file over those of a spec, and ``train.NAME=VALUE`` texts over both.
 
     The file is a mapping of settings, or a mapping with a ``train`` section. What it does not say is as in
@@ -302,16 +298,17 @@ def read_train(path: str | Path, document: Document, overrides: Iterable[str] = 
     Raises:
         CnncliError: the file cannot be read or is empty, or a setting is unknown or wrong.
     """
-    from cnncli.language.overrides import overridden  # noqa: PLC0415 - few commands have such a file
+    from cnncli.language.merging import merged  # noqa: PLC0415 - few commands have such a file
+    from cnncli.language.overrides import overridden  # noqa: PLC0415
 
     faults = Faults()
-    chosen = _section_of_file(Train, path, faults)
-    own = document.section(Train.keyword)
-    merged = own.merged(chosen) if isinstance(own, Entries) else chosen
-    root = Entries({Train.keyword: merged}, document.entries.keys_at, document.entries.place)
-    section = overridden(root, overrides, faults)[Train.keyword]
+    chosen = _section_of_file(Recipe, path, faults)
+    own = document.section(Recipe.keyword)
+    both = merged(own, chosen, (Recipe.keyword,)) if isinstance(own, Entries) else chosen
+    root = Entries({Recipe.keyword: both}, document.entries.keys_at, document.entries.place)
+    section = overridden(root, overrides, faults)[Recipe.keyword]
     assert isinstance(section, Entries)
-    return _read_section(Train, section, document.scope, faults)
+    return _read_section(Recipe, section, document.scope, faults)
 
 
 @metered()

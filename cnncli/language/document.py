@@ -20,7 +20,7 @@ from cnncli.diagnostics import (
     shortened,
     usage_error,
 )
-from cnncli.language import shipped
+from cnncli.language import merging, shipped
 from cnncli.language.files import SUFFIXES, resolved
 from cnncli.language.parsing import parse
 from cnncli.language.reading import read_source, within
@@ -211,7 +211,7 @@ def _merged(source: Source, chain: _Chain | None, faults: Faults) -> tuple[Entri
     base, below = _base(written, chain, faults)
     _note_other_axes(base.get("input"), sections.get("input"), faults)
     # Without a name of its own, a spec has the name of its file, not that of its base.
-    merged = base.without("name").merged(sections).without("extends")
+    merged = merging.merged(base.without("name"), sections).without("extends")
     if "vars" in sections:
         from cnncli.language.usage import check_new_variables  # noqa: PLC0415 - few files add variables
 

@@ -6,20 +6,21 @@ default. Kinds, training settings and budgets are all records.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar, dataclass_transform, overload
 
 from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest
 from cnncli.language.readers import Reader
 from cnncli.language.scope import Argument
-from cnncli.language.tree import Entries, brief
+from cnncli.language.tree import Entries, Value, brief
 from cnncli.limits import MAX_FAULTS
 
 T = TypeVar("T")
 D = TypeVar("D")
 
 REQUIRED: Final[Any] = object()
+_SAME: Final[Any] = object()
 
 
 class Arg(Generic[T]):
@@ -47,10 +48,10 @@ def arg(reader: Reader[Any], text: str, *, default: object = REQUIRED, main: boo
     return Arg(reader, text, default, main=main)
 
 
-def same_arg(record: type[Record], name: str) -> Any:
-    """Declare a field like that of another record, which this one contains in some way."""
+def same_arg(record: type[Record], name: str, *, default: object = _SAME) -> Any:
+    """Declare a field like that of another record, if need be with another default."""
     declared = record.arguments[name]
-    return Arg(declared.reader, declared.help, declared.default, main=False)
+    return Arg(declared.reader, declared.help, declared.default if default is _SAME else default, main=False)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(arg, same_arg))
@@ -103,6 +104,11 @@ class Record:
         """Return the record with new values for some fields."""
         return type(self)(**{**self.__dict__, **changes})
 
+    def plain(self) -> dict[str, Any]:
+        """Return the values as a spec contains them, of JSON's types; those that are None are left out."""
+        values = ((name, declared, getattr(self, name)) for name, declared in self.arguments.items())
+        return {name: declared.reader.plain(value) for name, declared, value in values if value is not None}
+
     @classmethod
     def words(cls) -> Collection[str]:
         """Return all words that may be given to a record of this class, for suggestions."""
@@ -145,9 +151,9 @@ class Record:
         where = argument.key.location if argument.key is not None else argument.location
         hint = cls.elsewhere(name, argument) or did_you_mean(name, cls.words(), f"{cls.member}s", omits=True)
         hint = hint or f"it has no {cls.member}s"
-        outer = cls._outer(name)
-        if outer is not None:
-            hint = f"{cls.keyword}: {{{outer}: {{{name}: {brief(argument.value)}}}}}"
+        path = cls._path(name)
+        if path:
+            hint = f"{cls.keyword}: {inside(path, argument.value)}"
         if name.count(")") > name.count("("):
             hint = 'YAML splits an unquoted expression at its comma; quote it: "min(a, b)"'
         message = f"'{cls.keyword}' has no {cls.member} '{name}'"
@@ -160,16 +166,22 @@ class Record:
         return ""
 
     @classmethod
-    def _outer(cls, name: str) -> str | None:
-        """Return the argument that is a mapping in which this name is a key."""
-        found = (outer for outer, declared in cls.arguments.items() if name in declared.reader.keys)
-        return next(found, None)
+    def _path(cls, name: str) -> tuple[str, ...]:
+        """Return the keys that lead to the one that is meant, if it is inside of an argument."""
+        for outer, declared in cls.arguments.items():
+            reader = declared.reader
+            if name in reader.keys:
+                return outer, name
+            own = name if name in reader.beneath else nearest(name, reader.beneath)
+            if own:
+                return outer, *reader.beneath[own], own
+        return ()
 
     @classmethod
     def _missing(cls, written: Iterable[str], where: Location) -> list[Diagnostic]:
         # A misspelled argument is not reported as missing too.
         unknown = islice((name for name in written if name not in cls.arguments), MAX_FAULTS)
-        meant = {cls._outer(name) or nearest(name, cls.arguments) for name in unknown}
+        meant = {next(iter(cls._path(name)), None) or nearest(name, cls.arguments) for name in unknown}
         return [
             Diagnostic(
                 "missing-argument", f"'{cls.keyword}' needs '{name}'", where, f"{name}: {declared.help}"
@@ -177,6 +189,14 @@ class Record:
             for name, declared in cls.arguments.items()
             if name in cls.required and name not in written and name not in meant
         ]
+
+
+def inside(path: Sequence[str], value: Value) -> str:
+    """Return the text of a value inside of mappings: ``{sgd: {lr: 0.1}}``."""
+    text = brief(value)
+    for key in reversed(path):
+        text = f"{{{key}: {text}}}"
+    return text
 
 
 def _with_form(fault: Diagnostic, argument: Argument, declared: Arg[Any]) -> Diagnostic:

@@ -1,4 +1,4 @@
-"""``--set``: values for variables, ``width=32``, and for settings by their path, ``train.lr=0.1``.
+"""``--set``: values for variables, ``width=32``, and for settings by their path, ``train.epochs=20``.
 
 Every value is located in the text of its option, so that a later error points there.
 """
@@ -19,6 +19,7 @@ from cnncli.diagnostics import (
     nearest,
     usage_error,
 )
+from cnncli.language.merging import merged, written_out
 from cnncli.language.parsing import parse
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 
@@ -75,7 +76,7 @@ class _Override:
             match = nearest(self._path[0], _SECTIONS)
             hint = f"did you mean '{match}'?" if match else f"sections with settings: {', '.join(_SECTIONS)}"
             raise self._error(f"'{self._path[0]}' is not a section with settings", hint=hint)
-        return self._with_setting(entries, 0, literal(self._read(faults)))
+        return self._with_setting(entries, literal(self._read(faults)))
 
     def _with_variable(self, entries: Entries, faults: Faults) -> Entries:
         name = self._path[0]
@@ -87,21 +88,35 @@ class _Override:
             raise self._error(f"{entries.location.source.name} has {what}", hint=hint)
         return _with(entries, entries.keys_at["vars"], _with(known, self._key(0), self._read(faults)))
 
-    def _with_setting(self, entries: Entries, level: int, value: Value) -> Entries:
-        """Return ``entries`` with the value at the path from ``level`` on; missing mappings are created."""
-        key = self._key(level)
-        if level == len(self._path) - 1:
-            return _with(entries, key, value)
-        inner = entries.get(key.text)
-        if inner is None:
-            inner = Entries({}, {}, (self._source, 1, 1, len(self._name)))
-        elif not isinstance(inner, Entries):
-            message = f"'{'.'.join(self._path[: level + 1])}' is not a mapping"
-            related = (Related("its value is here", inner.location),)
-            fault = Diagnostic("set", message, key.location, "a mapping", describe(inner), related=related)
-            raise SpecError(fault)
-        below = self._with_setting(inner, level + 1, value)
-        return _with(entries, entries.keys_at.get(key.text, key), below)
+    def _with_setting(self, entries: Entries, value: Value) -> Entries:
+        """Return ``entries`` with the value at the path; missing mappings are created."""
+        self._check_path(entries)
+        place = (self._source, 1, 1, len(self._name))
+        for level in range(len(self._path) - 1, -1, -1):
+            key = self._key(level)
+            value = Entries({key.text: value}, {key.text: key}, place)
+        assert isinstance(value, Entries)
+        return merged(entries, value)
+
+    def _check_path(self, entries: Value) -> None:
+        """Check that no part of the path but the last leads to a value that is not a mapping.
+
+        Raises:
+            SpecError: one does.
+        """
+        for level in range(len(self._path) - 1):
+            key, path = self._key(level), self._path[: level + 1]
+            inner = entries.get(key.text) if isinstance(entries, Entries) else None
+            if inner is None:
+                return
+            entries = written_out(inner, path)
+            if not isinstance(entries, Entries):
+                message = f"'{'.'.join(path)}' is not a mapping"
+                related = (Related("its value is here", inner.location),)
+                fault = Diagnostic(
+                    "set", message, key.location, "a mapping", describe(inner), related=related
+                )
+                raise SpecError(fault)
 
     def _key(self, level: int) -> Scalar:
         parts = self._name.split(".")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Generic, TypeVar
+from collections.abc import Collection, Mapping
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from cnncli.algebra import Dim, Expr, symbols_of
 from cnncli.diagnostics import (
@@ -22,6 +22,20 @@ from cnncli.limits import MAX_AXES, MAX_LINE, MAX_SCALE_PARTS, MAX_SIZE
 T = TypeVar("T")
 
 
+ANY: Final = "*"
+"""Any key of a mapping."""
+
+
+class ShortForms(NamedTuple):
+    """How a mapping may be written without braces: a bare value for its key ``main``, or one of ``names``.
+
+    Of the names a value has only one: the name of an optimizer, for example.
+    """
+
+    main: str = ""
+    names: Collection[str] = ()
+
+
 class Reader(Generic[T]):
     """Reads a written value."""
 
@@ -31,6 +45,14 @@ class Reader(Generic[T]):
     keys: tuple[str, ...] = ()
     """The keys of a value that is a mapping, if they are always the same."""
 
+    short_forms: ShortForms = ShortForms()
+
+    beneath: Mapping[str, tuple[str, ...]] = {}
+    """Keys that are further inside, each with the keys that lead to it."""
+
+    within: Mapping[str, Reader[Any]] = {}
+    """The readers of the values in a mapping, by their keys; :data:`ANY` for all others."""
+
     def read(self, argument: Argument) -> T:
         """Return the typed value.
 
@@ -38,6 +60,10 @@ class Reader(Generic[T]):
             SpecError: the value is not what this reader expects.
         """
         raise NotImplementedError
+
+    def plain(self, value: T) -> object:
+        """Return a typed value as a spec contains it, of JSON's types."""
+        return value
 
     def wrong(self, argument: Argument, received: str = "", hint: str = "") -> SpecError:
         """Return the error for a value that is not what was expected."""
@@ -303,22 +329,6 @@ class Sizes(Reader["tuple[T, ...]"]):
         if faults:
             raise SpecError(faults)
         return tuple(sizes)
-
-
-class Weights(Reader["Mapping[str, float]"]):
-    """A mapping from names to numbers of 0 or more."""
-
-    expected = "a mapping from names to numbers of 0 or more"
-
-    def read(self, argument: Argument) -> Mapping[str, float]:
-        value = argument.value
-        if not isinstance(value, Entries):
-            raise self.wrong(argument)
-        reader = Number(0)
-        return {
-            name: reader.read(Argument(each, argument.scope, value.keys_at[name]))
-            for name, each in value.items()
-        }
 
 
 def _may_be_expression(value: object) -> bool:

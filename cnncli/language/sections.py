@@ -1,4 +1,4 @@
-"""The sections ``budget:`` and ``paper:`` of a spec; :mod:`cnncli.recipe.train` has ``train:``."""
+"""The sections ``budget:`` and ``paper:`` of a spec; :mod:`cnncli.recipe.recipe` has ``train:``."""
 
 from __future__ import annotations
 

@@ -96,15 +96,6 @@ class Entries(Mapping[str, "Value"]):
     def __repr__(self) -> str:
         return f"Entries({self.pairs!r})"
 
-    def merged(self, over: Entries) -> Entries:
-        """Return this mapping with ``over`` merged into it: mappings key by key, all else is replaced."""
-        pairs = dict(self.pairs)
-        for key, value in over.pairs.items():
-            below = pairs.get(key)
-            both = isinstance(below, Entries) and isinstance(value, Entries)
-            pairs[key] = below.merged(value) if both else value  # type: ignore[union-attr, arg-type]
-        return Entries(pairs, self.keys_at | over.keys_at, over.place)
-
     def without(self, *keys: str) -> Entries:
         """Return this mapping without some keys."""
         return Entries({k: v for k, v in self.pairs.items() if k not in keys}, self.keys_at, self.place)

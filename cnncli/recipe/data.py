@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from cnncli.diagnostics import SpecError, UsageError, did_you_mean, listing, usage_error
-from cnncli.language.readers import Text
+from cnncli.language.fields import Record, arg
+from cnncli.language.readers import Choice, Text
 from cnncli.language.scope import Argument
 
 
@@ -117,3 +118,19 @@ RESIZE_RULES: Final[Mapping[str, ResizeRule]] = {
         ResizeRule("pad", "centered in zeros; larger images are an error", "padded with zeros to {size}"),
     )
 }
+
+
+class Data(Record):
+    """Where the images come from, and how they are read."""
+
+    keyword = "data"
+    member = "setting"
+
+    source: str = arg(SourceText(), "where the images come from", default="digits", main=True)
+    resize: str = arg(
+        Choice(*RESIZE_RULES), "how images of another size get the size of the input", default="stretch"
+    )
+
+    def of(self, source: str) -> Self:
+        """Return how another source is read."""
+        return self.replaced({"source": source})

@@ -1,58 +1,98 @@
-"""Optimizers and what they keep in memory; ``training/optimization/optimizers.py`` builds them."""
+"""Optimizers, and what they keep in memory; ``training/optimization/optimizers.py`` builds them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final, Self
 
-if TYPE_CHECKING:
-    from cnncli.recipe.train import Train
+from cnncli.diagnostics import Diagnostic, Location, SpecError
+from cnncli.language.fields import Record, arg, same_arg
+from cnncli.language.readers import Flag, Number
+from cnncli.language.scope import Argument
+from cnncli.limits import MAX_RATE
 
 
-class Optimizer(NamedTuple):
-    """What is known of an optimizer without torch.
+class Optimizer(Record):
+    """An optimizer, with what is known of it without torch.
 
-    ``defaults`` are the settings that it has, of all in :data:`OF_OPTIMIZER`, with their defaults: a good
-    learning rate of one optimizer is far too large for another.
-
-    ``state(settings)`` is how many numbers it keeps for each parameter between steps. ``scratch(settings,
-    decayed)`` is how many it allocates for each parameter during a step, in torch's implementation for all
-    tensors at once; ``decayed`` says whether weight decay acts on the parameter's tensor.
+    Every optimizer has its own defaults: a good learning rate of one is far too large for another.
     """
 
-    name: str
-    help: str
-    defaults: Mapping[str, float | bool]
-    state: Callable[[Train], int]
-    scratch: Callable[[Train, bool], int]
+    member = "setting"
 
-
-OPTIMIZERS: Final[Mapping[str, Optimizer]] = {
-    each.name: each
-    for each in (
-        Optimizer(
-            "sgd",
-            "stochastic gradient descent, with momentum",
-            {"lr": 0.05, "momentum": 0.9, "nesterov": False, "weight_decay": 5e-4},
-            # The momentum.
-            state=lambda settings: int(bool(settings.momentum)),
-            # Weight decay is added to a copy of the gradient.
-            scratch=lambda settings, decayed: int(decayed and settings.weight_decay != 0),
-        ),
-        Optimizer(
-            "adamw",
-            "Adam with decoupled weight decay",
-            {"lr": 1e-3, "weight_decay": 0.01},
-            # The means of the gradient and of its square.
-            state=lambda _: 2,
-            # The square root of one of the means.
-            scratch=lambda *_: 1,
-        ),
+    lr: float = arg(Number(0, MAX_RATE, above=True), "peak learning rate")
+    weight_decay: float = arg(
+        Number(0, MAX_RATE), "weight decay of tensors with more than one axis: not of biases and scales"
     )
-}
-DEFAULT_OPTIMIZER: Final = "sgd"
-OF_OPTIMIZER: Final = tuple(dict.fromkeys(name for each in OPTIMIZERS.values() for name in each.defaults))
-"""The settings that belong to an optimizer: each has its own defaults, and may lack some of them."""
+
+    @property
+    def state(self) -> int:
+        """How many numbers it keeps for each parameter between steps."""
+        raise NotImplementedError
+
+    def scratch(self, decayed: bool) -> int:
+        """Return how many numbers it allocates for each parameter during a step.
+
+        They are those of torch's implementation for all tensors at once. ``decayed`` says whether weight
+        decay acts on the parameter's tensor.
+        """
+        raise NotImplementedError
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum."""
+
+    keyword = "sgd"
+
+    lr: float = same_arg(Optimizer, "lr", default=0.05)
+    weight_decay: float = same_arg(Optimizer, "weight_decay", default=5e-4)
+    momentum: float = arg(Number(0, 1), "share of the last step that is added to the next", default=0.9)
+    nesterov: bool = arg(Flag(), "whether the gradient is taken after the momentum", default=False)
+
+    @classmethod
+    def read(cls, written: Mapping[str, Argument], where: Location) -> Self:
+        """Read the settings, and check that they do not contradict each other.
+
+        Raises:
+            SpecError: with all errors: unknown settings, wrong values, or nesterov without momentum.
+        """
+        found = super().read(written, where)
+        if found.nesterov and found.momentum == 0:
+            place = written["nesterov"].location
+            expected = "momentum above 0, or nesterov: false"
+            fault = Diagnostic("value", "'nesterov' needs momentum", place, expected, "momentum: 0")
+            raise SpecError(fault)
+        return found
+
+    @property
+    def state(self) -> int:
+        """One for the momentum."""
+        return int(self.momentum != 0)
+
+    def scratch(self, decayed: bool) -> int:
+        """Return 1 if weight decay is added to a copy of the gradient."""
+        return int(decayed and self.weight_decay != 0)
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay."""
+
+    keyword = "adamw"
+
+    lr: float = same_arg(Optimizer, "lr", default=1e-3)
+    weight_decay: float = same_arg(Optimizer, "weight_decay", default=0.01)
+
+    @property
+    def state(self) -> int:
+        """Two for the means of the gradient and of its square."""
+        return 2
+
+    def scratch(self, decayed: bool) -> int:  # noqa: ARG002
+        """Return 1 for the square root of one of the means."""
+        return 1
+
+
+OPTIMIZERS: Final[Mapping[str, type[Optimizer]]] = {each.keyword: each for each in (SGD, AdamW)}
 
 
 def is_decayed(axes: int) -> bool:

@@ -17,7 +17,7 @@ from cnncli.graph.heads import NOT_PROBABILITIES, heads_of, main_head, remarks, 
 from cnncli.language.writer import to_yaml
 from cnncli.layers import shape_text
 from cnncli.network import Network, build_network
-from cnncli.recipe.train import Train, with_overrides
+from cnncli.recipe.recipe import Recipe, with_overrides
 from cnncli.results.training import Evaluated, Evaluation, Introduction, Reading, Trained
 from cnncli.training.data import normalization
 from cnncli.training.data.dataset import Dataset, Measured
@@ -42,7 +42,7 @@ class Launch:
     graph: Graph
     network: Network
     dataset: Dataset
-    settings: Train
+    settings: Recipe
     run: Run
     device: torch.device
     position: Position
@@ -56,7 +56,7 @@ class Launch:
             name=self.graph.name,
             device=str(self.device),
             folder=self.run.folder,
-            data=settings.data,
+            data=settings.data.source,
             train_count=dataset.train.count,
             test_count=dataset.test.count,
             classes=dataset.classes,
@@ -64,9 +64,9 @@ class Launch:
             notes=dataset.notes,
             spec_notes=self.graph.notes,
             moved=changes(before, now),
-            optimizer=settings.optimizer,
-            lr=settings.lr,
-            schedule=settings.schedule,
+            optimizer=settings.optimizer.keyword,
+            lr=settings.optimizer.lr,
+            schedule=settings.schedule.keyword,
             batch=settings.batch,
             seed=settings.seed,
             epochs=settings.epochs,
@@ -102,7 +102,7 @@ class Launch:
 
 
 def begin(
-    opened: Opened, settings: Train, device: str, folder: Path | None, reading: Reading = None
+    opened: Opened, settings: Recipe, device: str, folder: Path | None, reading: Reading = None
 ) -> Launch:
     """Check that spec, data and settings match, and create the folder of a new run.
 
@@ -120,7 +120,7 @@ def begin(
     where = choose_device(device)
     heads = heads_of(graph)
     check_vectors(heads)
-    dataset = load(settings.data, whole_shape(graph.input), settings.resize, reading)
+    dataset = load(settings.data, whole_shape(graph.input), reading)
     seed_weights(settings.seed)
     network = build_network(graph)
     check_trainable(network, heads, dataset, settings)
@@ -148,12 +148,12 @@ def resume(
     run = open_run(folder)
     settings = with_overrides(run.record.settings, overrides)
     if data is not None:
-        settings = settings.replaced({"data": data})
+        settings = settings.replaced({"data": settings.data.of(data)})
     position = run.position
     check_position(position, settings.epochs)
     graph = _recorded_graph(run)
     where = choose_device(device)
-    dataset = load(settings.data, whole_shape(graph.input), settings.resize, reading)
+    dataset = load(settings.data, whole_shape(graph.input), reading)
     check_resumable(run, spec=run.record.spec, settings=settings, dataset=dataset)
     seed_weights(settings.seed)
     return Launch(graph, build_network(graph), dataset, settings, run, where, position)
@@ -193,10 +193,10 @@ def _to_measure(run: Run, data: str | None, shape: tuple[int, ...], reading: Rea
     Raises:
         UsageError: the data cannot be read or has other classes.
     """
-    recorded, resize = run.record.data, run.record.settings.resize
+    recorded, how = run.record.data, run.record.settings.data
     if data is None or resolved(data) == recorded.source:
-        return held_out_part(load(recorded.source, shape, resize, reading))
-    found = load_measured(data, shape, resize, recorded.classes, reading)
+        return held_out_part(load(how.of(recorded.source), shape, reading))
+    found = load_measured(how.of(data), shape, recorded.classes, reading)
     dataset = found.as_dataset()
     if dataset is not None and dataset.fingerprint() == recorded.fingerprint:
         return held_out_part(dataset)
@@ -246,7 +246,7 @@ def _trained(graph: Graph) -> Graph:
 
 
 def evaluate_module(
-    graph: Graph, module: object, settings: Train, data: str | None, reading: Reading = None
+    graph: Graph, module: object, settings: Recipe, data: str | None, reading: Reading = None
 ) -> Evaluated:
     """Measure a module on the held-out part of data, on the device of its parameters.
 
@@ -256,8 +256,8 @@ def evaluate_module(
         UsageError: it is not a module of this network, or the data does not match the network.
     """
     network = _checked_network(graph, module)
-    source = data if data is not None else settings.data
-    dataset = load(source, whole_shape(graph.input), settings.resize, reading)
+    chosen = settings.data if data is None else settings.data.of(data)
+    dataset = load(chosen, whole_shape(graph.input), reading)
     check_classes(heads_of(graph), len(dataset.classes))
     device = next((each.device for each in network.parameters()), torch.device("cpu"))
     figures = evaluate(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cnncli.diagnostics import usage_error
 from cnncli.graph.heads import Heads
 from cnncli.interrupts import Interrupts
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch, Evaluation, Progress, Trained
 from cnncli.training.data.batches import derived_seed
 from cnncli.training.data.dataset import Dataset
@@ -44,7 +44,7 @@ def train(
     network: nn.Module,
     heads: Heads,
     dataset: Dataset,
-    settings: Train,
+    settings: Recipe,
     run: Run,
     *,
     device: torch.device,

@@ -92,6 +92,7 @@ class Monitor:
         """Set the status of the run and return the error."""
         self.run.set_status("diverged")
         epoch, batches = self.state.position.epochs, len(self.plan.bounds)
+        settings = self.plan.settings
         rate = self.plan.rate(epoch, batch)
         place = f"epoch {epoch + 1}, batch {batch + 1} of {batches} (step {epoch * batches + batch + 1})"
         return CnncliError(
@@ -99,7 +100,8 @@ class Monitor:
                 "diverged",
                 f"{what} in {place}, at a learning rate of {rate:g}",
                 expected=expected,
-                hint="start a new run with a smaller train.lr or a longer train.warmup; "
+                hint=f"start a new run with a smaller train.optimizer.{settings.optimizer.keyword}.lr "
+                f"or a longer train.schedule.{settings.schedule.keyword}.warmup; "
                 f"{self.run.checkpoint} has the last good state",
             )
         )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnncli.graph.heads import Heads
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch
 from cnncli.training.data.batches import Feed, batch_bounds, derived_seed, epoch_order, fits
 from cnncli.training.data.dataset import Dataset
@@ -25,7 +25,7 @@ from cnncli.training.tasks.objective import Objective, build_objective, check_si
 class Plan:
     """What does not change: the settings, the data on its device, the batches, the objective."""
 
-    settings: Train
+    settings: Recipe
     device: torch.device
     train: Feed
     test: Feed
@@ -41,10 +41,10 @@ class Plan:
         per_epoch = len(self.bounds)
         return learning_rate(
             epoch * per_epoch + batch,
-            base=self.settings.lr,
+            base=self.settings.optimizer.lr,
             schedule=self.settings.schedule,
             steps=self.settings.epochs * per_epoch,
-            warmup=round(self.settings.warmup * per_epoch),
+            warmup=round(self.settings.schedule.warmup * per_epoch),
         )
 
 
@@ -82,21 +82,21 @@ class State:
         )
 
 
-def check_trainable(network: nn.Module, heads: Heads, dataset: Dataset, settings: Train) -> None:
+def check_trainable(network: nn.Module, heads: Heads, dataset: Dataset, settings: Recipe) -> None:
     """Check that network, data and settings match, before a folder is created.
 
     Raises:
         UsageError: as :func:`make_plan` and :func:`make_state` would.
     """
     _objective(network, heads, dataset, settings)
-    build_optimizer(network, settings)
+    build_optimizer(network, settings.optimizer)
 
 
 def make_plan(
     network: nn.Module,
     heads: Heads,
     dataset: Dataset,
-    settings: Train,
+    settings: Recipe,
     normalization: Normalization,
     device: torch.device,
 ) -> Plan:
@@ -117,7 +117,7 @@ def make_plan(
     )
 
 
-def _objective(network: nn.Module, heads: Heads, dataset: Dataset, settings: Train) -> Objective:
+def _objective(network: nn.Module, heads: Heads, dataset: Dataset, settings: Recipe) -> Objective:
     objective = build_objective(heads, settings, len(dataset.classes))
     smallest = min(end - start for start, end in batch_bounds(dataset.train.count, settings.batch))
     if smallest == 1:
@@ -130,7 +130,7 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
     if checkpoint is not None:
         fill(network, checkpoint.network, "the checkpoint")
     network.to(plan.device)
-    optimizer = build_optimizer(network, plan.settings)
+    optimizer = build_optimizer(network, plan.settings.optimizer)
     state = State(
         network=network,
         optimizer=optimizer,
@@ -144,7 +144,7 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
     if checkpoint is None:
         torch.manual_seed(derived_seed(plan.settings.seed, "training"))
         return state
-    restore_optimizer(optimizer, network, checkpoint.optimizer, plan.settings)
+    restore_optimizer(optimizer, network, checkpoint.optimizer, plan.settings.optimizer)
     restore_random(checkpoint.random, plan.device)
     done = checkpoint.position.batches
     state.objectives[:done] = checkpoint.objectives

@@ -9,7 +9,7 @@ from cnncli.analysis.memory.report import memory_report
 from cnncli.diagnostics import SpecError
 from cnncli.graph import open_spec, open_text
 from cnncli.language.sections import Budget, Quantity
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from tests.specs.support import SPECS
 
 # The weights, the input and, while the first activation runs, its input and output.
@@ -18,10 +18,10 @@ LENET5 = open_spec(SPECS / "lenet5.yaml").graph
 
 
 def test_a_limit_may_be_reached_but_not_passed() -> None:
-    (exactly,) = check(LENET5, Budget(params=61_706), Train())
+    (exactly,) = check(LENET5, Budget(params=61_706), Recipe())
     assert exactly.within
     assert exactly.excess == 0
-    (over,) = check(LENET5, Budget(params=61_705), Train())
+    (over,) = check(LENET5, Budget(params=61_705), Recipe())
     assert not over.within
     assert over.excess == 1
     assert over.heaviest == (("linear1", 48_120), ("linear2", 10_164), ("conv2", 2_416))
@@ -39,9 +39,9 @@ def test_every_figure_can_be_limited() -> None:
         depth=5,
         weights_size=246_824,
         memory=LIVE,
-        training_memory=memory_report(LENET5, Train(), 8, "float32", None).training_peak(),
+        training_memory=memory_report(LENET5, Recipe(), 8, "float32", None).training_peak(),
     )
-    verdicts = check(LENET5, budget, Train(batch=8))
+    verdicts = check(LENET5, budget, Recipe(batch=8))
     assert [verdict.figure for verdict in verdicts] == list(Budget.arguments)
     assert all(verdict.within for verdict in verdicts)
     assert [verdict.excess for verdict in verdicts] == [0] * 11
@@ -49,7 +49,7 @@ def test_every_figure_can_be_limited() -> None:
 
 def test_memory_is_that_of_one_image_or_of_a_training_step() -> None:
     """The same bytes as ``cnncli memory``, and the layer that runs at the peak."""
-    settings = Train(batch=8)
+    settings = Recipe(batch=8)
     report = memory_report(LENET5, settings, 1, "float32", None)
     steps = memory_report(LENET5, settings, 8, "float32", None)
     inference, training = check(LENET5, Budget(memory=1, training_memory=1), settings)
@@ -83,7 +83,7 @@ def test_depth_is_the_number_of_layers_that_papers_give(name: str) -> None:
     exactly, over = (
         verdict
         for limit in (DEPTHS[name], DEPTHS[name] - 1)
-        for verdict in check(graph, Budget(depth=limit), Train())
+        for verdict in check(graph, Budget(depth=limit), Recipe())
     )
     assert exactly.within
     assert not over.within
@@ -101,12 +101,12 @@ def test_depth_is_the_number_of_layers_that_papers_give(name: str) -> None:
     ],
 )
 def test_layers_are_all_of_them(name: str, layers: int) -> None:
-    (verdict,) = check(open_spec(SPECS / f"{name}.yaml").graph, Budget(layers=layers), Train())
+    (verdict,) = check(open_spec(SPECS / f"{name}.yaml").graph, Budget(layers=layers), Recipe())
     assert verdict.excess == 0
 
 
 def test_nothing_is_checked_that_has_no_limit() -> None:
-    assert check(LENET5, Budget(), Train()) == ()
+    assert check(LENET5, Budget(), Recipe()) == ()
 
 
 def test_heads_for_training_do_not_count() -> None:
@@ -117,7 +117,7 @@ def test_heads_for_training_do_not_count() -> None:
         heads: {main: [linear: 2], extra: {layers: [linear: 100], training_only: true}}
         """
     ).graph
-    (params, layers) = check(graph, Budget(params=30, layers=2), Train())
+    (params, layers) = check(graph, Budget(params=30, layers=2), Recipe())
     assert (params.actual, layers.actual) == (20 + 10, 2)
 
 
@@ -183,7 +183,7 @@ def test_the_share_without_output_is_stated_where_it_is_a_share() -> None:
     budget = Budget(
         params=10**6, layers=10, weights_size=10**6, depth=10, memory=10**9, training_memory=10**9
     )
-    shares = {each.figure: each.unused for each in check(graph, budget, Train())}
+    shares = {each.figure: each.unused for each in check(graph, budget, Recipe())}
     assert shares == {
         "params": 4_672,
         "layers": 1,

@@ -16,7 +16,7 @@ from cnncli.analysis.limited import DEPTH, LAYERS, LIMITS, MEMORY, TRAINING_MEMO
 from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.diagnostics import ShapeError, SpecError, UsageError
 from cnncli.graph import Opened, open_spec, open_text
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from tests.generate import random_spec
 from tests.specs.support import SPECS
 from tests.steps import at_most
@@ -26,7 +26,7 @@ FIGURES = tuple(LIMITS)
 OUTCOMES = {"found": 11, "endless": 4, "refused": 1}
 """What becomes of those."""
 CAMPAIGN = 2_000
-SETTINGS = Train(batch=3)
+SETTINGS = Recipe(batch=3)
 
 
 def task_of(text: str, limits: Mapping[str, int]) -> Task:
@@ -239,7 +239,7 @@ PRODUCT = "  - multiply: {{branches: [identity, [conv: {{channels: 3, kernel: 3,
         ),
         # Settings that depend on it.
         (
-            HEADER + "  - conv: {channels: w, kernel: 3}\ntrain: {lr: 10 // w + 0.01}\n",
+            HEADER + "  - conv: {channels: w, kernel: 3}\ntrain: {optimizer: {sgd: {lr: 10 // w + 0.01}}}\n",
             {"params": 20_000},
             714,
         ),

@@ -26,11 +26,15 @@ _BUDGETS = (
 )
 _SETTINGS = (
     "epochs: 2",
-    "lr: 1e-3",
     "batch: 64",
     "optimizer: adamw",
+    "optimizer: {sgd: {lr: 1e-3}}",
     "schedule: cosine",
+    "schedule: {linear: {warmup: 2}}",
     "data: digits",
+    "data: {resize: pad}",
+    "tasks: {output: cross_entropy}",
+    "tasks: {output: {cross_entropy: {smoothing: 0.1}, weight: 2}}",
     "seed: 3",
 )
 _VALUES = ("8", "4", "2", "1", "3", "[2, 1]", "relu", "width * 2", "k + 1", "batch", "0.5", "[1, k]", '""')

@@ -39,11 +39,13 @@ ONE_EPOCH: Final = ("--set", "train.epochs=1")
 """Whatever the spec says: thousands of epochs take their time, rightly."""
 
 SETTINGS: Final = (
-    "lr=1e30",
-    "lr=0",
+    "optimizer.sgd.lr=1e30",
+    "optimizer.sgd.lr=0",
     "batch=1",
     "optimizer=adamw",
-    "warmup=9",
+    "schedule.cosine.warmup=9",
+    "data.resize=pad",
+    "tasks.output.cross_entropy.smoothing=0.5",
     "seed=-1",
     "data=x",
     "epochs=0",
@@ -133,9 +135,7 @@ def train(random: Random, files: Files, _: Sequence[str]) -> Case:
     kept = {name: content for name, content in files.items() if name.startswith(source.partition(":")[2])}
     if random.random() < 0.7:
         change_data(random, kept)
-    setting = random.choice(
-        ("lr=1e30", "lr=0", "batch=1", "optimizer=adamw", "warmup=9", "seed=-1", "data=x")
-    )
+    setting = random.choice([each for each in SETTINGS if each != "epochs=0"])
     more = ("--set", f"train.{setting}") if random.random() < 0.3 else ()
     case = Case(kept, ("train", SPEC, "--data", source, "--run", "new", *ONE_EPOCH, *more))
     return case.with_text(_small(random) if random.random() < 0.4 else NET)
@@ -152,7 +152,9 @@ def evaluate(random: Random, files: Files, _: Sequence[str]) -> Case:
 
 
 def resume(random: Random, files: Files, _: Sequence[str]) -> Case:
-    setting = random.choice(("train.epochs=2", "train.epochs=2", "train.lr=1e-3", "train.epochs=1"))
+    setting = random.choice(
+        ("train.epochs=2", "train.epochs=2", "train.optimizer.sgd.lr=1e-3", "train.epochs=1")
+    )
     return Case(change_run(random, files), ("train", "--resume", "run", "--set", setting))
 
 

@@ -42,8 +42,8 @@ def test_a_table_of_exact_bytes() -> None:
 def test_json() -> None:
     found = document("lenet5", "--batch", "32", "--set", "train.optimizer=adamw", "--dtype", "float64")
     assert found["schema"] == "cnncli.memory/1"
-    assert (found["batch"], found["dtype"], found["optimizer"]) == (32, "float64", "adamw")
-    assert found["momentum"] is None
+    assert (found["batch"], found["dtype"]) == (32, "float64")
+    assert found["optimizer"] == {"adamw": {"lr": 0.001, "weight_decay": 0.01}}
     training = found["training"]
     assert training["weights"] == training["gradients"] == 61_706 * 8
     assert training["optimizer_state"] == 2 * 61_706 * 8
@@ -74,7 +74,7 @@ def test_markdown(tmp_path: Path) -> None:
     file.write_text("name: a_b\ninput: [4]\nlayers: [linear: 3]\n")
     code, text, _ = run(str(file), "--format", "markdown", "--set", "unused=1")
     assert code == 2
-    code, text, _ = run(str(file), "--format", "markdown", "--set", "train.momentum=0")
+    code, text, _ = run(str(file), "--format", "markdown", "--set", "train.optimizer.sgd.momentum=0")
     assert code == 0
     assert text.startswith("## a\\_b: input 4, batch of 1, float32, sgd, momentum 0, in bytes\n")
     assert "| linear1 | 3 | 60 | 28 | 0 |" in text
@@ -88,7 +88,7 @@ def test_markdown(tmp_path: Path) -> None:
         (("--batch", "0"), "invalid value for '--batch'"),
         (("--batch", "many"), "invalid value for '--batch'"),
         (("--set", "train.optimizer=adam"), "sgd or adamw"),
-        (("--set", "train.momentum=2"), "a number from 0 to 1"),
+        (("--set", "train.optimizer.sgd.momentum=2"), "a number from 0 to 1"),
         (("--dtype", "int8"), "int8"),
         (("--input", "3x"), "'3x' is not an input size"),
         (("--input", "1x4x4"), "the kernel of 'conv' is larger than its input"),

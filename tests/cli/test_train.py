@@ -28,7 +28,7 @@ layers:
   - conv: {channels: width, kernel: 3, activation: relu}
   - flatten
   - linear: 10
-train: {data: digits, epochs: 2, batch: 64, lr: 0.05}
+train: {data: digits, epochs: 2, batch: 64, optimizer: {sgd: {lr: 0.05}}}
 """
 ACCURACY = re.compile(r"test accuracy (\S+ %), loss (\S+)")
 
@@ -71,7 +71,8 @@ def test_evaluating_prints_the_last_figures_of_training(spec: Path, tmp_path: Pa
 
 def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> None:
     options = (
-        "--set train.epochs=1 --set train.batch=100 --set train.lr=0.01 --set train.seed=7 --set width=3"
+        "--set train.epochs=1 --set train.batch=100 --set train.optimizer.sgd.lr=0.01 --set train.seed=7 "
+        "--set width=3"
     )
     code, text, errors = call("train", spec, "--run", tmp_path / "run", *options.split())
     assert code == 0, errors
@@ -84,8 +85,8 @@ def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> N
 
 
 def test_settings_from_a_file_go_over_the_specs_own(spec: Path, tmp_path: Path) -> None:
-    chosen = tmp_path / "settings.yaml"
-    for text in ("epochs: 1\nlr: 0.02\n", "train: {epochs: 1, lr: 0.02}\n"):
+    chosen, rate = tmp_path / "settings.yaml", "optimizer: {sgd: {lr: 0.02}}"
+    for text in (f"epochs: 1\n{rate}\n", f"train: {{epochs: 1, {rate}}}\n"):
         chosen.write_text(text)
         run = tmp_path / text[:3]
         code, shown, errors = call("train", spec, "--settings", chosen, "--set", "train.seed=3", "--run", run)
@@ -186,8 +187,8 @@ def test_an_interrupt_saves_and_the_run_ends_as_if_there_had_been_none(spec: Pat
         (["--resume", "nowhere"], "nowhere is not a run"),
         (["SPEC", "--data", "digit"], "did you mean 'digits'?"),
         (["SPEC", "--data", "idx:nowhere"], "nowhere"),
-        (["SPEC", "--set", "train.lr=-1"], "a number above 0"),
-        (["SPEC", "--set", "train.lr=nan"], "unknown name 'nan'"),
+        (["SPEC", "--set", "train.optimizer.sgd.lr=-1"], "a number above 0"),
+        (["SPEC", "--set", "train.optimizer.sgd.lr=nan"], "unknown name 'nan'"),
         (["SPEC", "--set", "train.epochs=0"], "a whole number of 1 or more"),
         (["SPEC", "--set", "train.epochs=many"], "unknown name 'many'"),
         (["SPEC", "--set", "train.batch=1.5"], "a whole number of 1 or more"),
@@ -276,10 +277,10 @@ def no_space(_handle: int) -> None:
 
 
 def test_each_end_has_its_exit_code(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code, _, errors = call("train", spec, "--run", tmp_path / "a", "--set", "train.lr=1e30")
+    code, _, errors = call("train", spec, "--run", tmp_path / "a", "--set", "train.optimizer.sgd.lr=1e30")
     assert code == DIVERGED
     assert json.loads((tmp_path / "a" / "run.json").read_text())["status"] == "diverged"
-    code, _, errors = call("train", spec, "--run", tmp_path / "b", "--set", "train.lr=50")
+    code, _, errors = call("train", spec, "--run", tmp_path / "b", "--set", "train.optimizer.sgd.lr=50")
     assert code == DIVERGED, errors
     monkeypatch.setattr(os, "fsync", no_space)
     code, _, errors = call("train", spec, "--run", tmp_path / "c")

@@ -16,7 +16,8 @@ from cnncli.cli.app import application
 from cnncli.graph import open_spec, open_text
 from cnncli.language.sections import Budget
 from cnncli.network import build_network
-from cnncli.recipe.train import Train
+from cnncli.recipe.optimizers import SGD, AdamW, Optimizer
+from cnncli.recipe.recipe import Recipe
 from cnncli.training.optimization.optimizers import build_optimizer
 from tests.network.support import example
 from tests.specs.support import NAMES, SPECS
@@ -102,7 +103,7 @@ def test_costs_and_budgets_count_them_apart() -> None:
     found = costs(open_text(SIDE).graph)
     assert found.unused_totals.params == C2 + 64
     assert found.totals.params == C2 + 64 + 32 + 170
-    params, layers = check(open_text(SIDE).graph, Budget(params=300, layers=9), Train())
+    params, layers = check(open_text(SIDE).graph, Budget(params=300, layers=9), Recipe())
     assert (params.actual, params.unused, params.within) == (found.totals.params, C2 + 64, False)
     assert (layers.actual, layers.unused) == (5, 2)
 
@@ -129,11 +130,11 @@ def test_commands_show_them(tmp_path: Path) -> None:
     assert run("inspect", "lenet5").count("!") == 0
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_torch_stores_their_weights_and_no_gradients_for_them(optimizer: str) -> None:
-    graph, settings = open_text(SIDE).graph, Train(optimizer=optimizer)
+@pytest.mark.parametrize("optimizer", [SGD(), AdamW()])
+def test_torch_stores_their_weights_and_no_gradients_for_them(optimizer: Optimizer) -> None:
+    graph, settings = open_text(SIDE).graph, Recipe(optimizer=optimizer)
     network = build_network(graph)
-    made = build_optimizer(network, settings)
+    made = build_optimizer(network, optimizer)
     network(example(graph, 2)).sum().backward()
     made.step()
     found = memory(graph, 4, settings)

@@ -9,6 +9,7 @@ import pytest
 
 from cnncli.diagnostics import CnncliError, Diagnostic, UsageError
 from cnncli.graph import open_spec, open_text, read_budget, read_train
+from cnncli.recipe.optimizers import SGD
 from tests.language.support import under
 
 BASE = """
@@ -20,7 +21,7 @@ blocks:
   unit: {args: {c: }, layers: [conv: {channels: c, activation: $act}]}
 layers:
   - {unit: width, repeat: "depths[0]", name: a}
-train: {epochs: 3, lr: 0.1}
+train: {epochs: 3, optimizer: {sgd: {lr: 0.1, momentum: 0.5}}}
 budget: {params: 1k, layers: 10}
 """
 
@@ -41,14 +42,14 @@ def test_maps_merge_and_lists_replace(tmp_path: Path) -> None:
     extends: base.yaml
     vars: {depths: [2]}
     defaults: {conv: {bias: true}, maxpool: {kernel: 2}}
-    train: {lr: 0.2}
+    train: {optimizer: {sgd: {lr: 0.2}}}
     budget: {params: 2k}
     """
     write(tmp_path, base=BASE, child=child)
     found = open_spec(tmp_path / "child.yaml")
     assert [node.name for node in found.graph.nodes][::2] == ["a.0.conv1", "a.1.conv1"]
     assert "bias" in found.graph.nodes[0].parameters
-    assert (found.train.epochs, found.train.lr) == (3, 0.2)
+    assert (found.train.epochs, found.train.optimizer) == (3, SGD(lr=0.2, momentum=0.5))
     assert (found.budget.params, found.budget.layers) == (2000, 10)
 
 

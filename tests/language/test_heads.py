@@ -51,8 +51,8 @@ def test_a_head_may_start_from_another() -> None:
     ].inputs == ("p.linear1",)
 
 
-def test_losses_belong_to_heads() -> None:
-    text = TRUNK + "heads: {digit: [linear: 10]}\ntrain: {losses: {%s: 0.5}}"
+def test_tasks_belong_to_heads() -> None:
+    text = TRUNK + "heads: {digit: [linear: 10]}\ntrain: {tasks: {%s: {weight: 0.5}}}"
     assert graph(text % "digit")
     found = fault(text % "digits")
     assert (pointed(found), found.hint) == ("digits", "did you mean 'digit'?")

@@ -48,7 +48,12 @@ layers:
 heads:
   digit: [linear: 10]
   aux: {from: layer1, layers: [globalavgpool, linear: 3], training_only: true}
-train: {epochs: 2, lr: 1e-3, losses: {digit: 1, aux: 0.3}}
+train:
+  epochs: 2
+  data: {source: digits, resize: pad}
+  optimizer: {sgd: {lr: 1e-3}}
+  schedule: {cosine: {warmup: 1}}
+  tasks: {digit: cross_entropy, aux: {cross_entropy: {smoothing: 0.1}, weight: 0.3}}
 budget: {params: 1.2M, macs: 60k, weights_size: 512 KiB}
 """
 

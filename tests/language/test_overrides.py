@@ -9,12 +9,18 @@ import pytest
 from cnncli.diagnostics import SpecError, UsageError
 from cnncli.graph import open_spec, open_text
 from cnncli.language.writer import to_yaml
+from cnncli.recipe.optimizers import SGD
 from tests.language.support import fault, faults, kinds, layer, opened, pointed, rendered, under
 
 CONV = "layers: [conv: {channels: %s, kernel: 1}]"
 PLAIN = "layers: [flatten, linear: 10]\n"
-TRAINED = PLAIN + "train: {lr: 0.5, epochs: 3}\n"
+TRAINED = PLAIN + "train: {optimizer: {sgd: {lr: 0.5}}, epochs: 3}\n"
+RATE = "train.optimizer.sgd.lr"
 HEADS = "layers: [flatten]\nheads: {digit: [linear: 10], parity: [linear: 2]}\n"
+
+
+def weights(text: str, *overrides: str) -> dict[str, float]:
+    return {name: task.weight for name, task in opened(text, *overrides).train.tasks.items()}
 
 
 def channels(text: str, variables: str = "{}", *overrides: str) -> object:
@@ -78,21 +84,26 @@ class TestVariables:
 class TestSettings:
     @pytest.mark.parametrize("text", [PLAIN, TRAINED], ids=["no section", "a section"])
     def test_settings_by_path(self, text: str) -> None:
-        train = opened(text, "train.lr=0.25", "train.optimizer=sgd", "train.nesterov=yes").train
-        assert (train.lr, train.optimizer, train.nesterov) == (0.25, "sgd", True)
+        nesterov = "train.optimizer.sgd.nesterov=yes"
+        train = opened(text, f"{RATE}=0.25", "train.optimizer=sgd", nesterov, "train.batch=8").train
+        assert (train.optimizer, train.batch) == (SGD(lr=0.25, nesterov=True), 8)
 
     def test_other_settings_stay(self) -> None:
-        assert opened(TRAINED, "train.lr=0.25").train.epochs == 3
+        assert opened(TRAINED, f"{RATE}=0.25").train.epochs == 3
 
     def test_beside_variables(self) -> None:
-        found = opened(f"vars: {{a: 1}}\n{CONV % 'a'}", "train.lr=0.1", "a=3", "train.batch=8")
-        assert (found.train.lr, found.graph.nodes[0].output_shape[0], found.train.batch) == (0.1, 3, 8)
+        found = opened(f"vars: {{a: 1}}\n{CONV % 'a'}", f"{RATE}=0.1", "a=3", "train.batch=8")
+        assert (found.train.optimizer.lr, found.graph.nodes[0].output_shape[0], found.train.batch) == (
+            0.1,
+            3,
+            8,
+        )
 
     def test_the_last_one_counts(self) -> None:
-        assert opened(TRAINED, "train.lr=0.1", "train.lr=0.2").train.lr == 0.2
+        assert opened(TRAINED, f"{RATE}=0.1", f"{RATE}=0.2").train.optimizer.lr == 0.2
 
     def test_blanks(self) -> None:
-        assert opened(TRAINED, " train . lr =  0.1 ").train.lr == 0.1
+        assert opened(TRAINED, " train . optimizer .sgd. lr =  0.1 ").train.optimizer.lr == 0.1
 
     def test_an_expression_over_variables(self) -> None:
         assert opened("vars: {n: 4}\n" + PLAIN, "train.epochs=n * 2", "n=5").train.epochs == 10
@@ -101,39 +112,41 @@ class TestSettings:
         assert opened(PLAIN, "budget.params=1M").budget.params == 1_000_000
 
     def test_a_nested_path(self) -> None:
-        assert opened(HEADS, "train.losses.digit=0.5").train.losses == {"digit": 0.5}
-        text = HEADS + "train: {losses: {digit: 3, parity: 2}}"
-        assert opened(text, "train.losses.digit=0.5").train.losses == {"digit": 0.5, "parity": 2.0}
+        assert weights(HEADS, "train.tasks.digit.weight=0.5") == {"digit": 0.5}
+        text = HEADS + "train: {tasks: {digit: {weight: 3}, parity: {weight: 2}}}"
+        assert weights(text, "train.tasks.digit.weight=0.5") == {"digit": 0.5, "parity": 2.0}
 
-    def test_a_mapping_replaces_a_mapping(self) -> None:
-        text = HEADS + "train: {losses: {parity: 2}}"
-        assert opened(text, "train.losses={digit: 1}").train.losses == {"digit": 1.0}
-        assert opened(text, "train.losses={digit: 1}", "train.losses.digit=4").train.losses == {"digit": 4.0}
+    def test_a_mapping_is_merged_into_a_mapping(self) -> None:
+        text = HEADS + "train: {tasks: {parity: {weight: 2}}}"
+        digit = "train.tasks={digit: {weight: 1}}"
+        assert weights(text, digit) == {"digit": 1.0, "parity": 2.0}
+        assert weights(text, digit, "train.tasks.digit.weight=4") == {"digit": 4.0, "parity": 2.0}
 
     @pytest.mark.parametrize("path", ["folder:/data/a$b", "folder:/$lr/$$x", "npz:${HOME}.npz"])
     @pytest.mark.parametrize("quote", ["", "'", '"'])
     def test_a_dollar_sign_stays(self, path: str, quote: str) -> None:
         found = opened("vars: {lr: 1}\n" + PLAIN, f"train.data={quote}{path}{quote}")
-        assert found.train.data == path
-        assert open_text(to_yaml(found.document)).train.data == path
+        assert found.train.data.source == path
+        assert open_text(to_yaml(found.document)).train.data.source == path
 
     def test_after_extends(self, tmp_path: Path) -> None:
-        (tmp_path / "base.yaml").write_text("input: [4]\nlayers: [linear: 2]\ntrain: {lr: 0.5, epochs: 3}\n")
-        (tmp_path / "net.yaml").write_text("extends: base.yaml\ntrain: {lr: 0.4}\n")
-        train = open_spec(tmp_path / "net.yaml", overrides=["train.lr=0.3"]).train
-        assert (train.lr, train.epochs) == (0.3, 3)
+        recipe = "train: {optimizer: {sgd: {lr: 0.5, momentum: 0.1}}, epochs: 3}"
+        (tmp_path / "base.yaml").write_text(f"input: [4]\nlayers: [linear: 2]\n{recipe}\n")
+        (tmp_path / "net.yaml").write_text("extends: base.yaml\ntrain: {optimizer: {sgd: {lr: 0.4}}}\n")
+        train = open_spec(tmp_path / "net.yaml", overrides=[f"{RATE}=0.3"]).train
+        assert (train.optimizer, train.epochs) == (SGD(lr=0.3, momentum=0.1), 3)
 
 
 class TestWrongSettings:
     def test_a_wrong_value_has_a_caret_on_the_command_line(self) -> None:
-        assert rendered(TRAINED, "train.lr=fast").splitlines()[1:3] == [
-            "    1 | train.lr=fast",
-            "      |          ^^^^",
+        assert rendered(TRAINED, f"{RATE}=fast").splitlines()[1:3] == [
+            "    1 | train.optimizer.sgd.lr=fast",
+            "      |                        ^^^^",
         ]
 
     @pytest.mark.parametrize(
         ("override", "column"),
-        [("train.lr= -1", 11), ("train.lr=[1, {", 15), ("train.losses={digit: -1}", 22)],
+        [(f"{RATE}= -1", 25), (f"{RATE}=[1, {{", 29), ("train.tasks={digit: {weight: -1}}", 30)],
     )
     def test_the_place_of_a_wrong_value(self, override: str, column: int) -> None:
         assert str(fault(HEADS, override).location) == f"--set:1:{column}"
@@ -156,13 +169,13 @@ class TestWrongSettings:
         assert caught.value.diagnostics[0].hint == hint
 
     def test_a_path_into_a_number(self) -> None:
-        found = fault(TRAINED, "train.lr.x=1")
-        assert found.message == "'train.lr' is not a mapping"
+        found = fault(TRAINED, f"{RATE}.x=1")
+        assert found.message == f"'{RATE}' is not a mapping"
         assert (pointed(found), found.expected, found.received) == ("lr", "a mapping", "'0.5'")
         assert [under(each.location) for each in found.related] == ["0.5"]
 
     def test_a_path_into_what_is_not_set(self) -> None:
-        assert "'lr' cannot be a mapping with x" in fault(PLAIN, "train.lr.x=1").message
+        assert "'lr' cannot be a mapping with x" in fault(PLAIN, f"{RATE}.x=1").message
 
     @pytest.mark.parametrize("override", ["train.=1", ".lr=1", "train..lr=1", "train. =1", ".=1"])
     def test_a_malformed_path(self, override: str) -> None:
@@ -175,14 +188,14 @@ class TestWrongSettings:
             opened(TRAINED, override)
 
     def test_a_fault_of_the_file_points_at_the_file(self) -> None:
-        found = fault(PLAIN + "train: {epochs: 0}", "train.lr=0.1")
+        found = fault(PLAIN + "train: {epochs: 0}", f"{RATE}=0.1")
         assert (str(found.location), pointed(found)) == ("net.yaml:3:17", "0")
 
     def test_faults_of_file_and_options_come_together(self) -> None:
-        found = faults(PLAIN + "train: {epochs: 0}", "train.lr=x", "train.batch=y", "train.nothing=1")
+        found = faults(PLAIN + "train: {epochs: 0}", f"{RATE}=x", "train.batch=y", "train.nothing=1")
         assert {str(each.location).partition(":")[0] for each in found} == {"--set", "net.yaml"}
         assert len(found) == 4
 
     def test_a_repeated_key(self) -> None:
         with pytest.raises(SpecError, match="given twice"):
-            opened(HEADS, "train.losses={digit: 1, digit: 2}")
+            opened(HEADS, "train.tasks={digit: {weight: 1}, digit: {weight: 2}}")

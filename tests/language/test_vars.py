@@ -8,6 +8,7 @@ import pytest
 
 from cnncli.language.expressions import ExpressionError, Result, evaluate
 from cnncli.language.scope import number
+from cnncli.recipe.optimizers import AdamW
 from tests.language.support import fault, faults, graph, kinds, layer, nodes, opened, pointed, under
 from tests.steps import at_most
 
@@ -196,7 +197,7 @@ def test_numbers(text: str, expected: float | None) -> None:
 
 def test_no_number_is_infinite() -> None:
     assert number("1e308") != inf
-    assert fault("train: {lr: 1e999}\nlayers: [relu]").code == "expression"
+    assert fault("train: {optimizer: {sgd: {lr: 1e999}}}\nlayers: [relu]").code == "expression"
 
 
 class TestVars:
@@ -338,7 +339,7 @@ class TestText:
             "tanh1",
             "concat1",
         ]
-        assert (found.train.data, found.train.optimizer) == ("folder:a", "adamw")
+        assert (found.train.data.source, found.train.optimizer) == ("folder:a", AdamW())
         assert list(found.graph.outputs) == ["aa"]
 
     def test_an_unknown_name(self) -> None:

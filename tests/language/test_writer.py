@@ -28,7 +28,8 @@ def again(text: str, *overrides: str) -> str:
         "layers: [{relu: , repeat: 'min(1, 2)'}]",
         (
             "vars: {d: &d [1, 2]}\n"
-            "train: {lr: 1e-3, data: 'idx:a'}\nlayers: [{conv: {channels: 3, kernel: *d}, repeat: \"d[1]\"}]"
+            "train: {optimizer: {sgd: {lr: 1e-3}}, data: 'idx:a'}\n"
+            'layers: [{conv: {channels: 3, kernel: *d}, repeat: "d[1]"}]'
         ),
         "name: |\n  a\n  b\nlayers: [relu]",
         f"name: {'long ' * 39}\nlayers: [relu]",

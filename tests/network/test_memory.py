@@ -10,7 +10,7 @@ import torch
 from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.graph import Graph
 from cnncli.network import build_network
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from tests.generate import random_graphs, random_spec
 from tests.live_memory import Living, kept_by, near, tolerance_of
 from tests.network.support import example, graph_of
@@ -31,7 +31,7 @@ class Found(NamedTuple):
 
 def saved_and_peak(graph: Graph) -> tuple[Found, Found]:
     network = build_network(graph)
-    expected = memory(graph, 4, Train())
+    expected = memory(graph, 4, Recipe())
     image = example(graph, BATCH)
     beside = [image, *network.parameters(), *network.buffers()]
     kept = kept_by(lambda: network.train()(image), beside)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from cnncli.language.fields import Record
 from cnncli.layers import KINDS
 from cnncli.recipe.criteria import CRITERIA, DEFAULT_CRITERION
 from cnncli.recipe.data import RESIZE_RULES, SOURCES
 from cnncli.recipe.devices import DEVICES
 from cnncli.recipe.dtypes import DEFAULT_DTYPE, ITEMSIZES
-from cnncli.recipe.optimizers import OF_OPTIMIZER, OPTIMIZERS, is_decayed
+from cnncli.recipe.optimizers import OPTIMIZERS, SGD, AdamW, Optimizer, is_decayed
 from cnncli.recipe.schedules import SCHEDULES
-from cnncli.recipe.train import Train
+from cnncli.recipe.tasks import LOSSES
 from cnncli.training.data.load import LOADERS
 from cnncli.training.data.resize import RULES
 from cnncli.training.device import BACKENDS
@@ -24,7 +24,6 @@ from cnncli.training.optimization.optimizers import BUILDERS, build_optimizer
 from cnncli.training.optimization.schedule import DECAYS
 from cnncli.training.tasks.criteria import FORMULAS
 from tests.live_memory import Living
-from tests.training.support import settings
 
 
 @pytest.mark.parametrize(
@@ -32,13 +31,15 @@ from tests.training.support import settings
     [
         pytest.param(SOURCES, LOADERS, id="data sources"),
         pytest.param(RESIZE_RULES, RULES, id="resize rules"),
-        pytest.param(OPTIMIZERS, BUILDERS, id="optimizers"),
-        pytest.param(SCHEDULES, DECAYS, id="schedules"),
+        pytest.param(OPTIMIZERS.values(), BUILDERS, id="optimizers"),
+        pytest.param(SCHEDULES.values(), DECAYS, id="schedules"),
         pytest.param(CRITERIA, FORMULAS, id="criteria"),
         pytest.param(DEVICES, BACKENDS, id="devices"),
     ],
 )
-def test_each_name_has_an_implementation(declared: Collection[str], implemented: Collection[str]) -> None:
+def test_each_name_has_an_implementation(
+    declared: Collection[object], implemented: Collection[object]
+) -> None:
     assert set(declared) == set(implemented)
 
 
@@ -56,29 +57,39 @@ def test_the_default_type_is_torchs() -> None:
     assert getattr(torch, DEFAULT_DTYPE) is torch.get_default_dtype()
 
 
+@pytest.mark.parametrize("known", [OPTIMIZERS, SCHEDULES, LOSSES])
+def test_a_name_is_enough(known: Mapping[str, type[Record]]) -> None:
+    for name, record in known.items():
+        assert record.keyword == name
+        assert record.__doc__
+        assert not record.required
+        assert record().plain() == {setting: each.default for setting, each in record.arguments.items()}
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values())
-def test_settings_of_an_optimizer_are_settings(optimizer: Any) -> None:
-    assert set(optimizer.defaults) <= set(OF_OPTIMIZER) <= Train.arguments.keys()
-    assert {"lr", "weight_decay"} <= set(optimizer.defaults)
-    chosen = Train(optimizer=optimizer.name)
-    assert {name: getattr(chosen, name) for name in optimizer.defaults} == optimizer.defaults
-    assert all(getattr(chosen, name) is None for name in OF_OPTIMIZER if name not in optimizer.defaults)
+def test_all_optimizers_have_a_rate_and_a_decay_of_their_own(optimizer: type[Optimizer]) -> None:
+    assert Optimizer.arguments.keys() == {"lr", "weight_decay"} <= optimizer.arguments.keys()
+    for name, declared in Optimizer.arguments.items():
+        own = optimizer.arguments[name]
+        assert (own.reader, own.help) == (declared.reader, declared.help)
+        assert (declared.required, own.required) == (True, False)
 
 
 def test_the_defaults_of_adamw_are_torchs() -> None:
-    assert OPTIMIZERS["adamw"].defaults == {
-        name: torch.optim.AdamW([torch.zeros(1)]).defaults[name] for name in ("lr", "weight_decay")
-    }
+    theirs = torch.optim.AdamW([torch.zeros(1)]).defaults
+    assert AdamW().plain() == {name: theirs[name] for name in ("lr", "weight_decay")}
 
 
 CHOICES = [
-    {"optimizer": name, "weight_decay": decay, "lr": 0.1} | momentum
-    for name in OPTIMIZERS
-    for momentum in (
-        [{"momentum": 0.0}, {"momentum": 0.9}] if "momentum" in OPTIMIZERS[name].defaults else [{}]
-    )
-    for decay in (0.0, 0.5)
+    *(SGD(lr=0.1, weight_decay=decay, momentum=momentum) for momentum in (0.0, 0.9) for decay in (0.0, 0.5)),
+    *(AdamW(lr=0.1, weight_decay=decay) for decay in (0.0, 0.5)),
 ]
+
+
+def test_every_optimizer_is_measured() -> None:
+    assert {type(each) for each in CHOICES} == set(OPTIMIZERS.values())
+
+
 SHAPES = ((7,), (3, 5), (2, 3, 5), (2, 2, 3, 3))
 
 
@@ -90,9 +101,9 @@ class Probe(nn.Module):
         self.tensor = nn.Parameter(torch.ones(shape))
         self.tensor.grad = torch.zeros(shape)
 
-    def stepped(self, chosen: dict[str, Any]) -> torch.optim.Optimizer:
+    def stepped(self, chosen: Optimizer) -> torch.optim.Optimizer:
         """Return an optimizer after its first step, in the form that GPUs use."""
-        optimizer = build_optimizer(self, settings(**chosen))
+        optimizer = build_optimizer(self, chosen)
         for group in optimizer.param_groups:
             group["foreach"] = True
         optimizer.step()
@@ -104,30 +115,29 @@ class Probe(nn.Module):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("chosen", CHOICES)
-def test_what_an_optimizer_keeps(chosen: dict[str, Any], shape: tuple[int, ...]) -> None:
+def test_what_an_optimizer_keeps(chosen: Optimizer, shape: tuple[int, ...]) -> None:
     probe = Probe(shape)
     kept = probe.kept(probe.stepped(chosen))
-    expected = OPTIMIZERS[chosen["optimizer"]].state(settings(**chosen)) * probe.tensor.numel()
+    expected = chosen.state * probe.tensor.numel()
     assert sum(each.numel() for each in kept if each.ndim) == expected  # without the counter of steps
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("chosen", CHOICES)
-def test_what_an_optimizer_allocates_in_a_step(chosen: dict[str, Any], shape: tuple[int, ...]) -> None:
+def test_what_an_optimizer_allocates_in_a_step(chosen: Optimizer, shape: tuple[int, ...]) -> None:
     probe = Probe(shape)
     optimizer = probe.stepped(chosen)
     assert probe.tensor.grad is not None
     with Living([probe.tensor, probe.tensor.grad, *probe.kept(optimizer)]) as living:
         optimizer.step()
-    decayed = is_decayed(len(shape))
-    scratch = OPTIMIZERS[chosen["optimizer"]].scratch(settings(**chosen), decayed)
+    scratch = chosen.scratch(is_decayed(len(shape)))
     assert living.peak == 4 * scratch * probe.tensor.numel()
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("chosen", CHOICES)
-def test_which_tensors_decay(chosen: dict[str, Any], shape: tuple[int, ...]) -> None:
+def test_which_tensors_decay(chosen: Optimizer, shape: tuple[int, ...]) -> None:
     probe = Probe(shape)
     probe.stepped(chosen)
     moved = bool((probe.tensor != 1).any())
-    assert moved == (is_decayed(len(shape)) and chosen["weight_decay"] > 0)
+    assert moved == (is_decayed(len(shape)) and chosen.weight_decay > 0)

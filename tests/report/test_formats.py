@@ -31,7 +31,7 @@ from cnncli.cli.common import Format
 from cnncli.graph import Graph, Size, all_sizes, open_spec
 from cnncli.language.sections import Budget
 from cnncli.layers import KINDS
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from cnncli.report import terminal
 from cnncli.report.page import Answer, Page, Text
 from cnncli.report.pages import (
@@ -79,7 +79,7 @@ def inspected_formulas(name: str) -> Page:
 def remembered(name: str, size: Size | None = None) -> Page:
     graph = network(name, size)
     fit_into = None if graph.unknowns else 2**34
-    return memory.page(memory_report(graph, Train(), 2, "float32", fit_into))
+    return memory.page(memory_report(graph, Recipe(), 2, "float32", fit_into))
 
 
 def accepted(name: str) -> Page:
@@ -90,7 +90,7 @@ def accepted(name: str) -> Page:
 
 def checked(*names: str, macs: int) -> Page:
     budget = Budget(macs=macs, params=10**9)
-    return check.page([check.Checked(name, check_budget(network(name), budget, Train())) for name in names])
+    return check.page([check.Checked(name, check_budget(network(name), budget, Recipe())) for name in names])
 
 
 def fitted(written: Written | None) -> Page:

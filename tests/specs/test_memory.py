@@ -88,7 +88,7 @@ def test_the_peak_of_a_step(name: str) -> None:
     graph, train = opened(name).graph, opened(name).train
     network = build_network(graph, "meta").train()
     image = image_of(graph, LARGE_BATCH, "meta")
-    optimizer = build_optimizer(network, train)
+    optimizer = build_optimizer(network, train.optimizer)
     for group in optimizer.param_groups:
         group["foreach"] = True
     expected = memory(graph, 4, train)

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cnncli.graph.heads import Head
-from cnncli.recipe.train import Train
+from cnncli.recipe.data import Data
+from cnncli.recipe.recipe import Recipe, recipe_from_json
 from cnncli.results.training import Epoch, Progress, Trained
 from cnncli.training.data import load as data
 from cnncli.training.data.dataset import Dataset, Split
@@ -56,14 +57,25 @@ class TwoHeads(nn.Module):
         return heads | {"main": self.main(features)}
 
 
-def settings(**changes: Any) -> Train:
-    return Train(**{"epochs": 3, "batch": 32, "lr": 0.05, "warmup": 1.0, "seed": 7} | changes)
+BRIEF = {
+    "epochs": 3,
+    "batch": 32,
+    "seed": 7,
+    "optimizer": {"sgd": {"lr": 0.05}},
+    "schedule": {"cosine": {"warmup": 1}},
+}
+"""A recipe for few digits, as a spec would contain it."""
+
+
+def settings(**changes: Any) -> Recipe:
+    """The brief recipe with other values, in the form of a spec, for some of its settings."""
+    return recipe_from_json(BRIEF | changes)
 
 
 @cache
 def few_digits(train_images: int = 200, test_images: int = 60) -> Dataset:
     """Real digits of 8x8, unscaled; 200 images make 6 batches of 32 and one of 8."""
-    whole = data.load("digits", (1, 8, 8), "stretch")
+    whole = data.load(Data(source="digits"), (1, 8, 8))
     return Dataset(
         whole.name,
         whole.classes,
@@ -72,7 +84,7 @@ def few_digits(train_images: int = 200, test_images: int = 60) -> Dataset:
     )
 
 
-def begin(folder: Path, chosen: Train, dataset: Dataset | None = None) -> Run:
+def begin(folder: Path, chosen: Recipe, dataset: Dataset | None = None) -> Run:
     return create_run(
         folder,
         name="small",
@@ -84,7 +96,7 @@ def begin(folder: Path, chosen: Train, dataset: Dataset | None = None) -> Run:
 
 
 def resume(
-    folder: Path, chosen: Train, observer: Observer | None = None, checkpoint_seconds: float = 600.0
+    folder: Path, chosen: Recipe, observer: Observer | None = None, checkpoint_seconds: float = 600.0
 ) -> tuple[nn.Module, Trained]:
     """Train the run in ``folder`` on, as a new process would: from the folder and the seed alone."""
     seed_weights(chosen.seed)
@@ -102,7 +114,7 @@ def resume(
     return network, outcome
 
 
-def run_whole(folder: Path, chosen: Train) -> tuple[nn.Module, Trained]:
+def run_whole(folder: Path, chosen: Recipe) -> tuple[nn.Module, Trained]:
     begin(folder, chosen)
     return resume(folder, chosen)
 

@@ -12,7 +12,7 @@ from cnncli.graph import Graph
 from cnncli.language.sections import Quantity
 from cnncli.layers import shape_text
 from cnncli.recipe.dtypes import SMALLEST_DTYPE, itemsize
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 
 
 class Fits(NamedTuple):
@@ -30,14 +30,13 @@ class MemoryReport(NamedTuple):
     memory: Memory
     batch: int
     dtype: str
-    settings: Train
+    settings: Recipe
     peaks: Peaks
     fits: Fits | None = None
 
     def __repr__(self) -> str:
-        return (
-            f"<MemoryReport {self.graph.name}: batch {self.batch}, {self.dtype}, {self.settings.optimizer}>"
-        )
+        optimizer = self.settings.optimizer.keyword
+        return f"<MemoryReport {self.graph.name}: batch {self.batch}, {self.dtype}, {optimizer}>"
 
     @property
     def weights(self) -> Dim:
@@ -61,7 +60,7 @@ class MemoryReport(NamedTuple):
 
 
 def memory_report(
-    graph: Graph, settings: Train, batch: int, dtype: str, fit_into: int | str | None
+    graph: Graph, settings: Recipe, batch: int, dtype: str, fit_into: int | str | None
 ) -> MemoryReport:
     """Return the memory for a batch; with ``fit_into`` the batch is the largest that fits into it.
 

@@ -16,8 +16,8 @@ from cnncli.analysis.memory.liveness import Bytes, Training, in_bytes
 from cnncli.analysis.memory.peaks import BACKWARD, FORWARD, STEP, Moment, inference_moments
 from cnncli.graph import Graph, Node
 from cnncli.layers.memory import room
-from cnncli.recipe.optimizers import OPTIMIZERS, is_decayed
-from cnncli.recipe.train import Train
+from cnncli.recipe.optimizers import is_decayed
+from cnncli.recipe.recipe import Recipe
 
 
 class Row(NamedTuple):
@@ -55,7 +55,7 @@ class Memory(NamedTuple):
         return f"<Memory of {len(self.rows)} layers: weights {self.weights}, saved {self.saved}>"
 
 
-def memory(graph: Graph, itemsize: int, settings: Train) -> Memory:
+def memory(graph: Graph, itemsize: int, settings: Recipe) -> Memory:
     """Compute the memory of a graph whose numbers have ``itemsize`` bytes, trained with ``settings``.
 
     Raises:
@@ -65,7 +65,7 @@ def memory(graph: Graph, itemsize: int, settings: Train) -> Memory:
     buffers = itemsize * summed(numbers(node.buffers) for node in graph.nodes)
     # What leads to no output gets no gradient, and torch's optimizers pass it over.
     gradients = itemsize * summed(numbers(node.parameters) for node in graph.nodes if not node.unused)
-    state = OPTIMIZERS[settings.optimizer].state(settings) * gradients
+    state = settings.optimizer.state * gradients
     training = Training(graph, itemsize)
     saved = training.saved()
     image = in_bytes(room(graph.input), itemsize)
@@ -134,12 +134,11 @@ def _row(node: Node, itemsize: int, moments: tuple[Moment, ...], saved: Bytes) -
     return Row(node, itemsize * (numbers(node.parameters) + numbers(node.buffers)), moments, saved)
 
 
-def _scratch(graph: Graph, settings: Train) -> Dim:
+def _scratch(graph: Graph, settings: Recipe) -> Dim:
     """Return how many numbers the optimizer allocates during a step, for all parameters at once.
 
     An upper bound: torch updates tensors with weight decay first, and then those without.
     """
-    optimizer = OPTIMIZERS[settings.optimizer]
     trained = (node for node in graph.nodes if not node.unused)
     shapes = (shape for node in trained for shape in node.parameters.values())
-    return summed(optimizer.scratch(settings, is_decayed(len(shape))) * product(shape) for shape in shapes)
+    return summed(settings.optimizer.scratch(is_decayed(len(shape))) * product(shape) for shape in shapes)

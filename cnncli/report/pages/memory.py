@@ -12,6 +12,7 @@ from cnncli.analysis.memory.report import Fits, MemoryReport
 from cnncli.analysis.memory.usage import Row
 from cnncli.diagnostics import readable_bytes
 from cnncli.layers import shape_text
+from cnncli.recipe.optimizers import SGD
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.text.amounts import NONE, Short, column, full, peak_data, when, written_out
 from cnncli.report.text.columns import Column, Table
@@ -38,9 +39,9 @@ def page(report: MemoryReport, depth: int | None = None) -> Page:
 
 def _title(report: MemoryReport) -> str:
     """Return the title: network, input, batch size, dtype and optimizer."""
-    settings = report.settings
-    momentum = "" if settings.momentum is None else f", momentum {settings.momentum:g}"
-    how = f"batch of {exact(report.batch)}, {report.dtype}, {settings.optimizer}{momentum}"
+    chosen = report.settings.optimizer
+    momentum = f", momentum {chosen.momentum:g}" if isinstance(chosen, SGD) else ""
+    how = f"batch of {exact(report.batch)}, {report.dtype}, {chosen.keyword}{momentum}"
     return f"{printable(report.graph.name)}: input {shape_text(report.graph.input)}, {how}"
 
 
@@ -165,7 +166,7 @@ def _peak(heading: str, peak: Peak, short: Short) -> str:
 def _document(report: MemoryReport) -> dict[str, Any]:
     """Return the document: all in bytes, formulas as text."""
     graph, memory, batch = report.graph, report.memory, report.batch
-    settings = report.settings
+    chosen = report.settings.optimizer
     held = {
         "weights": number(memory.weights),
         "buffers": number(memory.buffers),
@@ -183,8 +184,7 @@ def _document(report: MemoryReport) -> dict[str, Any]:
         "input": shape_numbers(graph.input),
         "batch": batch,
         "dtype": report.dtype,
-        "optimizer": settings.optimizer,
-        "momentum": settings.momentum,
+        "optimizer": {chosen.keyword: chosen.plain()},
         "inference": held | peak_data(report.inference_peak),
         "training": held | learning | peak_data(report.training_peak),
         "layers": [_layer_data(row, report) for row in memory.rows],

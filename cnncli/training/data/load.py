@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from cnncli.diagnostics import counted, usage_error
-from cnncli.recipe.data import Source, parse_source
+from cnncli.recipe.data import Data, Source, parse_source
 from cnncli.results.training import Reading
 from cnncli.training.data.dataset import Dataset, Measured
 from cnncli.training.data.sources import digits, folder, idx, npz
@@ -44,34 +44,32 @@ MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
 """The sources that can be read without a training part; of the others the held-out part is measured."""
 
 
-def load(source: str, input_shape: tuple[int, ...], resize: str, reading: Reading = None) -> Dataset:
+def load(data: Data, input_shape: tuple[int, ...], reading: Reading = None) -> Dataset:
     """Read data and convert it to a spec's input shape.
 
     Args:
-        source: a text such as ``idx:DIR``.
+        data: the source, and how it is read.
         input_shape: the spec's input, (channels, *spatial) or (features,).
-        resize: a name in :data:`~cnncli.recipe.data.RESIZE_RULES`.
         reading: called while images are read.
 
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec.
     """
-    return _read(source, LOADERS, (input_shape, resize, reading, ()))
+    return _read(data, LOADERS, (input_shape, data.resize, reading, ()))
 
 
 def load_measured(
-    source: str, input_shape: tuple[int, ...], resize: str, classes: tuple[str, ...], reading: Reading = None
+    data: Data, input_shape: tuple[int, ...], classes: tuple[str, ...], reading: Reading = None
 ) -> Measured:
     """Read data to measure a network of these classes on: its test part if it has parts, otherwise all of it.
 
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec.
     """
-    kind, _ = parse_source(source)
+    kind, _ = parse_source(data.source)
     if kind.name in MEASURERS:
-        return _read(source, MEASURERS, (input_shape, resize, reading, classes))
-    dataset = load(source, input_shape, resize, reading)
-    return held_out_part(dataset)
+        return _read(data, MEASURERS, (input_shape, data.resize, reading, classes))
+    return held_out_part(load(data, input_shape, reading))
 
 
 def held_out_part(dataset: Dataset) -> Measured:
@@ -91,18 +89,18 @@ def resolved(source: str) -> str:
 
 
 def _read(
-    source: str,
+    data: Data,
     readers: Mapping[str, Callable[[Request], _Read]],
     how: tuple[tuple[int, ...], str, Reading, tuple[str, ...]],
 ) -> _Read:
-    kind, place = parse_source(source)
+    kind, place = parse_source(data.source)
     path = _existing(place, kind) if kind.place else Path()
     try:
         return readers[kind.name](Request(path, *how))
     except OSError as error:
         # What the sources do not report themselves: a folder without permission, a loop of links.
         where = error.filename if error.filename is not None else path
-        raise usage_error(f"cannot read {where}: {error.strerror or error}", received=source) from error
+        raise usage_error(f"cannot read {where}: {error.strerror or error}", received=data.source) from error
 
 
 def _existing(place: str, kind: Source) -> Path:

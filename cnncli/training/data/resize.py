@@ -173,7 +173,7 @@ def _padded(images: Tensor, size: tuple[int, ...]) -> Tensor:
             f"images of {shape_text(received)} are larger than the spec's input {shape_text(size)}",
             expected=f"at most {shape_text(size)}",
             received=shape_text(received),
-            hint="train.resize=stretch shrinks them; pad cannot",
+            hint="train.data.resize=stretch shrinks them; pad cannot",
         )
     sides = (width // 2, width - width // 2, height // 2, height - height // 2)
     return functional.pad(images, sides)

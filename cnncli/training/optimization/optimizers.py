@@ -7,39 +7,41 @@ from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import Optimizer
 
 from cnncli.diagnostics import usage_error
-from cnncli.recipe.optimizers import is_decayed
-from cnncli.recipe.train import Train
+from cnncli.recipe import optimizers as recipe
+from cnncli.recipe.optimizers import SGD, AdamW, is_decayed
 
 Groups: TypeAlias = list[dict[str, Any]]
 """Parameter groups as torch's optimizers take them."""
 
 
-def _sgd(groups: Groups, settings: Train) -> Optimizer:
+def _sgd(groups: Groups, chosen: SGD) -> Optimizer:
     """Return SGD, which adds decay * weight to the gradient."""
-    momentum, nesterov = settings.momentum or 0.0, bool(settings.nesterov)
-    return SGD(groups, lr=settings.lr, momentum=momentum, nesterov=nesterov)
+    return torch.optim.SGD(groups, lr=chosen.lr, momentum=chosen.momentum, nesterov=chosen.nesterov)
 
 
-def _adamw(groups: Groups, settings: Train) -> Optimizer:
+def _adamw(groups: Groups, chosen: AdamW) -> Optimizer:
     """Return AdamW, which subtracts lr * decay * weight from the weight (I. Loshchilov, F. Hutter, 2019)."""
-    return AdamW(groups, lr=settings.lr)
+    return torch.optim.AdamW(groups, lr=chosen.lr)
 
 
-BUILDERS: Final[Mapping[str, Callable[[Groups, Train], Optimizer]]] = {"sgd": _sgd, "adamw": _adamw}
+BUILDERS: Final[Mapping[type[recipe.Optimizer], Callable[[Groups, Any], Optimizer]]] = {
+    SGD: _sgd,
+    AdamW: _adamw,
+}
 
 _STEP: Final = "step"
-KEPT: Final[Mapping[str, Callable[[Train], frozenset[str]]]] = {
-    "sgd": lambda settings: frozenset({"momentum_buffer"} if settings.momentum else ()),
-    "adamw": lambda _: frozenset({_STEP, "exp_avg", "exp_avg_sq"}),
+KEPT: Final[Mapping[type[recipe.Optimizer], Callable[[Any], frozenset[str]]]] = {
+    SGD: lambda chosen: frozenset({"momentum_buffer"} if chosen.momentum else ()),
+    AdamW: lambda _: frozenset({_STEP, "exp_avg", "exp_avg_sq"}),
 }
 """The names of what an optimizer keeps for each parameter after its first step."""
 
 
-def build_optimizer(network: nn.Module, settings: Train) -> Optimizer:
-    """Return the optimizer of the settings, for the trainable parameters.
+def build_optimizer(network: nn.Module, chosen: recipe.Optimizer) -> Optimizer:
+    """Return the chosen optimizer, for the trainable parameters.
 
     Weight decay acts on the tensors of :func:`~cnncli.recipe.optimizers.is_decayed`.
 
@@ -53,10 +55,10 @@ def build_optimizer(network: nn.Module, settings: Train) -> Optimizer:
     others = [parameter for _, parameter in trainable if not is_decayed(parameter.ndim)]
     groups: Groups = [
         {"params": members, "weight_decay": decay}
-        for members, decay in ((decayed, settings.weight_decay), (others, 0.0))
+        for members, decay in ((decayed, chosen.weight_decay), (others, 0.0))
         if members
     ]
-    return BUILDERS[settings.optimizer](groups, settings)
+    return BUILDERS[type(chosen)](groups, chosen)
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
@@ -76,7 +78,7 @@ def optimizer_tensors(optimizer: Optimizer, network: nn.Module) -> dict[str, Ten
 
 
 def restore_optimizer(
-    optimizer: Optimizer, network: nn.Module, tensors: dict[str, Tensor], settings: Train
+    optimizer: Optimizer, network: nn.Module, tensors: dict[str, Tensor], chosen: recipe.Optimizer
 ) -> None:
     """Restore the state that :func:`optimizer_tensors` returned, in a newly built optimizer.
 
@@ -85,7 +87,7 @@ def restore_optimizer(
     """
     names = {parameter: name for name, parameter in _trainable(network)}
     ordered = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    keys = KEPT[settings.optimizer](settings)
+    keys = KEPT[type(chosen)](chosen)
     state: dict[int, dict[str, Tensor]] = {}
     for index, parameter in enumerate(ordered):
         wanted = {key: f"{names[parameter]}/{key}" for key in keys}

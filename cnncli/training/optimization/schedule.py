@@ -6,16 +6,18 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
-DECAYS: Final[Mapping[str, Callable[[float], float]]] = {
-    "constant": lambda _: 1.0,
-    "linear": lambda passed: 1 - passed,
+from cnncli.recipe.schedules import Constant, Cosine, Linear, Schedule
+
+DECAYS: Final[Mapping[type[Schedule], Callable[[float], float]]] = {
+    Constant: lambda _: 1.0,
+    Linear: lambda passed: 1 - passed,
     # I. Loshchilov, F. Hutter, "SGDR", 2017, without restarts.
-    "cosine": lambda passed: (1 + math.cos(math.pi * passed)) / 2,
+    Cosine: lambda passed: (1 + math.cos(math.pi * passed)) / 2,
 }
 """The share of the peak rate that is left when a share ``passed`` of the steps after the warmup is done."""
 
 
-def learning_rate(step: int, *, base: float, schedule: str, steps: int, warmup: int) -> float:
+def learning_rate(step: int, *, base: float, schedule: Schedule, steps: int, warmup: int) -> float:
     """Return the learning rate of one step.
 
     During the warmup it rises linearly, base (step + 1) / warmup, and reaches ``base`` at the warmup's last
@@ -24,10 +26,10 @@ def learning_rate(step: int, *, base: float, schedule: str, steps: int, warmup: 
     Args:
         step: which step, from 0 to steps - 1.
         base: the peak rate.
-        schedule: a name in :data:`DECAYS`.
+        schedule: how it changes after the warmup; its own warmup is in epochs.
         steps: the number of steps of the whole training.
         warmup: the number of them that belong to the warmup.
     """
     if step < warmup:
         return base * ((step + 1) / warmup)
-    return base * DECAYS[schedule]((step - warmup) / max(1, steps - warmup))
+    return base * DECAYS[type(schedule)]((step - warmup) / max(1, steps - warmup))

@@ -14,7 +14,7 @@ import torch
 
 from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.limits import MAX_ENVIRONMENTS, MAX_RECORD_BYTES
-from cnncli.recipe.train import Train, settings_from_json, settings_json
+from cnncli.recipe.recipe import Recipe, recipe_from_json
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.normalization import Normalization, measure
 from cnncli.training.runs.environment import Environment, current_environment, read_environment
@@ -55,7 +55,7 @@ class RunRecord:
     name: str
     status: Status
     environments: tuple[Environment, ...]
-    settings: Train
+    settings: Recipe
     data: DataRecord
     normalization: Normalization
     spec: str
@@ -65,7 +65,7 @@ class RunRecord:
         """Return the record as JSON values, with the schema first and the digest of all others last."""
         values = {
             "environments": [asdict(each) for each in self.environments],
-            "settings": settings_json(self.settings),
+            "settings": self.settings.plain(),
             "data": asdict(self.data),
             "normalization": asdict(self.normalization),
         }
@@ -77,13 +77,13 @@ class RunRecord:
         return self.environments if self.environments[-1] == now else (*self.environments, now)
 
 
-def new_record(name: str, spec: str, settings: Train, dataset: Dataset, device: torch.device) -> RunRecord:
+def new_record(name: str, spec: str, settings: Recipe, dataset: Dataset, device: torch.device) -> RunRecord:
     """Return the record of a run that is about to start."""
     return RunRecord(
         name=name,
         status="running",
         environments=(current_environment(device),),
-        settings=settings.replaced({"data": dataset.name}),
+        settings=settings.replaced({"data": settings.data.of(dataset.name)}),
         data=DataRecord(
             source=dataset.name,
             input=dataset.input_shape,
@@ -151,7 +151,7 @@ def _parse(value: dict[str, Any]) -> RunRecord:
         name=text(value["name"], "name"),
         status=value["status"],
         environments=environments,
-        settings=settings_from_json(settings),
+        settings=recipe_from_json(settings),
         data=data,
         normalization=_normalization(value["normalization"], data.input),
         spec=text(value["spec"], "spec"),

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from cnncli.diagnostics import CnncliError, usage_error
-from cnncli.recipe.train import Train, settings_json
+from cnncli.diagnostics import CnncliError, listing, usage_error
+from cnncli.recipe.recipe import Recipe
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import Run
 
-_MAY_CHANGE: Final = frozenset({"epochs", "data"})
+_MAY_CHANGE: Final = frozenset({"epochs", "data.source"})
 """A run may be continued for longer, and its data may have been moved: its content is compared instead."""
 
 
-def check_resumable(run: Run, *, spec: str, settings: Train, dataset: Dataset) -> None:
+def check_resumable(run: Run, *, spec: str, settings: Recipe, dataset: Dataset) -> None:
     """Check that spec, settings and data are those that a run was started with.
 
     Raises:
@@ -59,11 +60,21 @@ def check_position(position: Position, epochs: int) -> None:
         raise usage_error(f"the run is {where}", expected=expected, received=f"train.epochs={epochs}")
 
 
-def differences(recorded: Train, settings: Train) -> list[str]:
-    """Return the differences that would change the result of a resumed run, as ``lr: 0.1, not 0.2``."""
-    before, now = settings_json(recorded), settings_json(settings)
-    return [
-        f"{name}: {before.get(name)}, not {value}"
-        for name, value in now.items()
-        if name not in _MAY_CHANGE and before.get(name) != value
-    ]
+def differences(recorded: Recipe, settings: Recipe) -> list[str]:
+    """Return the differences that would change the result of a resumed run, as ``batch: 64, not 32``."""
+    return [*_differences(recorded.plain(), settings.plain())]
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the differences of values with the same names, such as ``optimizer.sgd.lr: 0.1, not 0.2``."""
+    for name, old in before.items():
+        here, new = f"{path}{name}", now[name]
+        if here in _MAY_CHANGE or old == new:
+            continue
+        if isinstance(old, Mapping) and old.keys() == new.keys():
+            yield from _differences(old, new, f"{here}.")
+        elif isinstance(old, Mapping):
+            # Another optimizer, another head.
+            yield f"{here}: {listing([*old]) or 'nothing'}, not {listing([*new]) or 'nothing'}"
+        else:
+            yield f"{here}: {old}, not {new}"

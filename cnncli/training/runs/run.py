@@ -23,7 +23,7 @@ from torch import nn
 
 from cnncli.diagnostics import CnncliError, Diagnostic, listing, usage_error
 from cnncli.limits import MAX_FOLDER_BYTES, MAX_RECORD_BYTES
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
@@ -133,14 +133,14 @@ class Run:
         """Rewrite the metrics from the history in a checkpoint, whatever a crash left there."""
         write_text(self.metrics, "".join(f"{_line(metrics)}\n" for metrics in history))
 
-    def begin(self, settings: Train, dataset: Dataset, device: torch.device) -> None:
+    def begin(self, settings: Recipe, dataset: Dataset, device: torch.device) -> None:
         """Record that the run is running: where, for how many epochs, from which place the data comes."""
         self._record(
             replace(
                 self.record,
                 status="running",
                 environments=self.record.computed_in(current_environment(device)),
-                settings=settings.replaced({"data": dataset.name}),
+                settings=settings.replaced({"data": settings.data.of(dataset.name)}),
                 data=replace(self.record.data, source=dataset.name),
             )
         )
@@ -181,7 +181,7 @@ def create_run(
     *,
     name: str,
     spec: str,
-    settings: Train,
+    settings: Recipe,
     dataset: Dataset,
     device: torch.device,
 ) -> Run:

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cnncli.diagnostics import counted, did_you_mean, listing, usage_error
-from cnncli.graph.heads import Heads, head_name, main_head
+from cnncli.diagnostics import UsageError, counted, usage_error
+from cnncli.graph.heads import Heads, head_name, main_head, wrong_tasks
 from cnncli.language.description import OUTPUT
 from cnncli.layers import shape_text
 from cnncli.recipe.criteria import CRITERIA
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.tasks import Task
 from cnncli.training.tasks.criteria import FORMULAS
 
 
@@ -36,15 +37,14 @@ class Objective:
     """The sum over the heads of weight * criterion, and the head whose accuracy is reported."""
 
     main: str
-    weights: Mapping[str, float]
-    label_smoothing: float
+    tasks: Mapping[str, Task]
     criteria: Mapping[str, str]
     classes: int
 
     @property
     def chance(self) -> float:
         """The loss of the main head where all classes are equally likely; 1 for distances and lengths."""
-        return math.log(self.classes) if CRITERIA[self.main_criterion].smooths else 1.0
+        return math.log(self.classes) if CRITERIA[self.main_criterion].of_classes else 1.0
 
     @property
     def main_criterion(self) -> str:
@@ -55,13 +55,14 @@ class Objective:
         """Return what a batch is trained on, and the figures of its main head."""
         outputs = by_head(output)
         terms = [
-            self.weights.get(head, 1.0)
-            * FORMULAS[self.criteria[head]].losses(values, labels, self.label_smoothing).mean()
+            self.tasks[head].weight
+            * FORMULAS[self.criteria[head]].losses(values, labels, self.tasks[head].smoothing).mean()
             for head, values in outputs.items()
         ]
         objective = terms[0] if len(terms) == 1 else torch.stack(terms).sum()
         values, formulas = outputs[self.main].detach(), FORMULAS[self.main_criterion]
-        alone = len(terms) == 1 and self.weights.get(self.main, 1.0) == 1 and not self.label_smoothing
+        own = self.tasks[self.main]
+        alone = len(terms) == 1 and own.weight == 1 and not own.smoothing
         loss = objective.detach() if alone else formulas.losses(values, labels, 0.0).mean()
         return BatchFigures(objective, loss, formulas.scores(values))
 
@@ -71,39 +72,22 @@ def by_head(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
     return {OUTPUT: output} if isinstance(output, Tensor) else output
 
 
-def build_objective(heads: Heads, settings: Train, classes: int) -> Objective:
+def build_objective(heads: Heads, settings: Recipe, classes: int) -> Objective:
     """Return the objective of a network with these heads, after checking them.
 
     Raises:
-        UsageError: an output is not [classes], a weight is for an unknown head, or label smoothing is set for
-            a head whose criterion has none.
+        UsageError: an output is not [classes], a task is that of an unknown head, or a head has a loss where
+            its layers determine another.
     """
     check_classes(heads, classes)
     for name, head in heads.items():
         _check_outputs(name, head.shape, classes)
-    for name in settings.losses:
-        if name not in heads:
-            raise usage_error(
-                f"'losses' has a weight for '{name}', but the network has no such head",
-                expected=listing([*heads], last=" or "),
-                received=name,
-                hint=did_you_mean(name, heads),
-            )
     criteria = {name: head.criterion for name, head in heads.items()}
-    _check_smoothing(settings.label_smoothing, criteria)
-    return Objective(main_head(heads), dict(settings.losses), settings.label_smoothing, criteria, classes)
-
-
-def _check_smoothing(smoothing: float, criteria: Mapping[str, str]) -> None:
-    others = [(head, name) for head, name in criteria.items() if not CRITERIA[name].smooths]
-    if smoothing and others:
-        head, name = others[0]
-        smoothing_ones = [each.name for each in CRITERIA.values() if each.smooths]
-        raise usage_error(
-            f"label_smoothing has no effect on {head_name(head)}, whose criterion is '{name}'",
-            expected=f"label_smoothing: 0, or a head trained with {listing(smoothing_ones, last=' or ')}",
-            received=f"label_smoothing: {smoothing:g}",
-        )
+    wrong = [fault for _, fault in wrong_tasks(settings.tasks, criteria)]
+    if wrong:
+        raise UsageError(wrong)
+    tasks = {name: settings.task(name) for name in heads}
+    return Objective(main_head(heads), tasks, criteria, classes)
 
 
 def check_classes(heads: Heads, classes: int) -> None:

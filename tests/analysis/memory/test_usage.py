@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnncli.analysis.memory.usage import Memory, bytes_at, largest_batch, memory, peak_moment
 from cnncli.graph import open_text
+from cnncli.recipe.optimizers import SGD, AdamW, Optimizer
+from cnncli.recipe.recipe import Recipe
 from tests.network.support import HEADS, RESIDUAL, SKIPS
 
 
-def memory_of(text: str, itemsize: int = 4, **train: Any) -> Memory:
-    opened = open_text(text)
-    return memory(opened.graph, itemsize, opened.train.replaced(train))
+def memory_of(text: str, itemsize: int = 4, optimizer: Optimizer | None = None) -> Memory:
+    return memory(open_text(text).graph, itemsize, Recipe(optimizer=optimizer or SGD()))
 
 
 def saved(found: Memory, batch: int = 1) -> list[int]:
@@ -27,7 +26,7 @@ def chain(*layers: str, size: str = "[2, 4, 4]") -> str:
 
 
 def test_one_linear_layer() -> None:
-    found = memory_of(chain("linear: 3", size="[5]"), optimizer="adamw")
+    found = memory_of(chain("linear: 3", size="[5]"), optimizer=AdamW())
     assert (found.weights, found.gradients, found.state, found.buffers) == (72, 72, 144, 0)
     assert saved(found, batch=7) == [0]  # the input is the caller's own
     assert bytes_at(found.image, 7) == 7 * 20
@@ -80,15 +79,10 @@ def test_a_value_lives_until_its_last_use() -> None:
 
 
 @pytest.mark.parametrize(
-    ("train", "copies"),
-    [
-        ({"optimizer": "sgd", "momentum": 0.0}, 0),
-        ({"optimizer": "sgd", "momentum": 0.9}, 1),
-        ({"optimizer": "adamw"}, 2),
-    ],
+    ("optimizer", "copies"), [(SGD(momentum=0.0), 0), (SGD(momentum=0.9), 1), (AdamW(), 2)]
 )
-def test_what_the_optimizer_keeps(train: dict[str, Any], copies: int) -> None:
-    found = memory_of(RESIDUAL, **train)
+def test_what_the_optimizer_keeps(optimizer: Optimizer, copies: int) -> None:
+    found = memory_of(RESIDUAL, optimizer=optimizer)
     assert found.state == copies * found.weights
 
 
@@ -108,10 +102,10 @@ def test_training_only_heads_have_weights_but_no_inference_memory() -> None:
     st.sampled_from((RESIDUAL, SKIPS, HEADS)),
     st.integers(0, 2**22),
     st.sampled_from((2, 4, 8)),
-    st.sampled_from(("sgd", "adamw")),
+    st.sampled_from((SGD(), AdamW())),
 )
 def test_the_largest_batch_fits_and_the_next_does_not(
-    text: str, limit: int, itemsize: int, optimizer: str
+    text: str, limit: int, itemsize: int, optimizer: Optimizer
 ) -> None:
     found = memory_of(text, itemsize, optimizer=optimizer)
     for moments in (found.inference, found.training):

@@ -12,7 +12,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from cnncli.diagnostics import UsageError
-from cnncli.recipe.data import SOURCES
+from cnncli.recipe.data import SOURCES, Data
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.holdout import held_out
 from cnncli.training.data.load import load
@@ -21,7 +21,7 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 
 def test_digits_are_scikit_learns_each_in_one_part() -> None:
-    found = load("digits", (1, 8, 8), "stretch")
+    found = load(Data(source="digits"), (1, 8, 8))
     source = load_digits()
     assert found.classes == tuple("0123456789")
     assert (found.train.count, found.test.count) == (1438, 359)
@@ -41,12 +41,12 @@ def test_digits_are_scikit_learns_each_in_one_part() -> None:
 
 
 def test_what_is_held_out_of_the_digits_never_changes() -> None:
-    images = load("digits", (1, 8, 8), "stretch").test.images
+    images = load(Data(source="digits"), (1, 8, 8)).test.images
     assert hashlib.sha256(images.numpy().tobytes()).hexdigest()[:16] == "ccfc453cf745e984"
 
 
 def test_digits_are_resized_and_notes_say_so() -> None:
-    found = load("digits", (3, 32, 32), "stretch")
+    found = load(Data(source="digits"), (3, 32, 32))
     assert found.input_shape == (3, 32, 32)
     assert found.notes == (
         "1x8x8 images resized to 1x32x32 (bilinear)",
@@ -83,7 +83,7 @@ def test_a_fifth_rounded_and_at_least_one(count: int, held: int) -> None:
 )
 def test_wrong_sources(source: str, message: str, hint: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
-        load(source, (1, 8, 8), "stretch")
+        load(Data(source=source), (1, 8, 8))
     assert caught.value.diagnostics[0].hint == hint
 
 
@@ -106,7 +106,7 @@ def test_fingerprint_sees_every_part() -> None:
     not FASHION.is_dir(), reason="Fashion-MNIST is not installed (package dataset-fashion-mnist)"
 )
 def test_fashion_mnist() -> None:
-    found = load(f"idx:{FASHION}", (1, 32, 32), "pad")
+    found = load(Data(source=f"idx:{FASHION}", resize="pad"), (1, 32, 32))
     assert (found.train.count, found.test.count) == (60000, 10000)
     assert torch.bincount(found.train.labels).tolist() == [6000] * 10
     assert found.notes == ("1x28x28 images padded with zeros to 1x32x32",)
@@ -118,7 +118,7 @@ def test_fashion_mnist() -> None:
 @pytest.mark.parametrize("form", ["npz:{}", "{}"])
 def test_paths_that_cannot_be(place: str, form: str) -> None:
     with pytest.raises(UsageError, match=r"no such file or folder|unknown data source"):
-        load(form.format(place), (1, 8, 8), "stretch")
+        load(Data(source=form.format(place)), (1, 8, 8))
 
 
 def test_what_the_system_refuses_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,4 +127,4 @@ def test_what_the_system_refuses_is_a_message(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(UsageError, match=r"cannot read .*Permission denied"):
-        load(f"folder:{tmp_path}", (1, 8, 8), "stretch")
+        load(Data(source=f"folder:{tmp_path}"), (1, 8, 8))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from cnncli.diagnostics import CnncliError
+from cnncli.recipe.data import Data
 from cnncli.training.data.load import load
 from cnncli.training.data.sources import idx
 from cnncli.training.data.sources.pictures import Pictures
@@ -30,9 +31,9 @@ KINDS = {
     ),
     "npz": Kind(
         lambda seed, count: mutants(archives(), seed, count),
-        lambda path: load(f"npz:{path}", (1, 5, 4), "stretch"),
+        lambda path: load(Data(source=f"npz:{path}"), (1, 5, 4)),
     ),
-    "npz headers": Kind(headers, lambda path: load(f"npz:{path}", (1, 5, 4), "stretch")),
+    "npz headers": Kind(headers, lambda path: load(Data(source=f"npz:{path}"), (1, 5, 4))),
     "idx": Kind(lambda seed, count: mutants(idx_files(), seed, count), lambda path: idx.read(path, "images")),
 }
 

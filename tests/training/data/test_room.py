@@ -93,13 +93,14 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from cnncli.diagnostics import CnncliError
+from cnncli.recipe.data import Data
 from cnncli.training.data.load import load
 
 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + 2**29, resource.RLIM_INFINITY))
 for source in sys.argv[1:]:
     try:
-        load(source, (1, 32, 32), "stretch")
+        load(Data(source=source), (1, 32, 32))
     except CnncliError as error:
         print(error)
 """

@@ -26,13 +26,15 @@ from tests.training.support import (
 
 
 def test_divergence_is_named_and_the_last_good_state_kept(tmp_path: Path) -> None:
-    chosen = settings(lr=1e30, warmup=0.0, schedule="constant")
+    chosen = settings(optimizer={"sgd": {"lr": 1e30}}, schedule="constant")
     begin(tmp_path / "run", chosen)
     with pytest.raises(
         CnncliError, match=r"in epoch 1, batch \d of 7 \(step \d\), at a learning rate of 1e\+30"
     ) as e:
         resume(tmp_path / "run", chosen)
     assert e.value.diagnostics[0].code == "diverged"
+    hint = "a smaller train.optimizer.sgd.lr or a longer train.schedule.constant.warmup"
+    assert hint in e.value.diagnostics[0].hint
     run = open_run(tmp_path / "run")
     assert run.record.status == "diverged"
     kept = run.read_checkpoint()
@@ -88,7 +90,7 @@ class Explodes(nn.Module):
 
 def test_a_loss_far_above_that_of_the_beginning_is_divergence(tmp_path: Path) -> None:
     """It is finite, but nothing is learned any more."""
-    chosen = settings(lr=1e-9, warmup=0.0)
+    chosen = settings(optimizer={"sgd": {"lr": 1e-9}}, schedule="cosine")
     run = begin(tmp_path / "run", chosen)
     message = r"the loss became .*, after .* with the initial weights in epoch 1"
     with pytest.raises(CnncliError, match=message) as e:
@@ -100,7 +102,7 @@ def test_a_loss_far_above_that_of_the_beginning_is_divergence(tmp_path: Path) ->
 
 
 def test_a_large_loss_in_the_beginning_is_none(tmp_path: Path) -> None:
-    chosen = settings(epochs=1, lr=1e-9, warmup=0.0)
+    chosen = settings(epochs=1, optimizer={"sgd": {"lr": 1e-9}}, schedule="cosine")
     network = Explodes(1000.0)
     network.passes = 1
     outcome = train(network, HEADS, few_digits(), chosen, begin(tmp_path / "run", chosen), device=CPU)

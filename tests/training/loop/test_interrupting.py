@@ -71,7 +71,7 @@ def test_an_interrupt_between_two_epochs_changes_nothing(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_stopping_after_every_batch_changes_nothing(tmp_path: Path) -> None:
-    chosen = settings(epochs=2, optimizer="adamw", lr=0.01)
+    chosen = settings(epochs=2, optimizer={"adamw": {"lr": 0.01}})
     reference, _ = run_whole(tmp_path / "whole", chosen)
     begin(tmp_path / "run", chosen)
 

@@ -13,7 +13,7 @@ from cnncli.diagnostics import CnncliError
 from cnncli.training.runs.weights import load_weights
 from tests.training.support import figures
 
-TRAIN = "train: {data: digits, epochs: 2, label_smoothing: 0.1}"
+TRAIN = "train: {data: digits, epochs: 2, tasks: {output: {cross_entropy: {smoothing: 0.1}}}}"
 
 
 def spec(folder: Path, end: str) -> Path:

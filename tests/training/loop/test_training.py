@@ -12,7 +12,7 @@ from torch import nn
 
 from cnncli.diagnostics import UsageError
 from cnncli.graph.heads import Head, Heads
-from cnncli.recipe.train import Train
+from cnncli.recipe.recipe import Recipe
 from cnncli.training.data.batches import epoch_order
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.normalization import measure
@@ -41,7 +41,9 @@ from tests.training.support import (
 
 def test_equals_a_loop_written_by_hand(tmp_path: Path) -> None:
     """The oracle: plain PyTorch, SGD with one rate, a network without chance."""
-    chosen = settings(epochs=2, schedule="constant", warmup=0.0, momentum=0.9, weight_decay=0.01)
+    chosen = settings(
+        epochs=2, schedule="constant", optimizer={"sgd": {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01}}
+    )
     dataset = few_digits()
     normalization = measure(dataset.train.images)
 
@@ -82,7 +84,7 @@ def test_learns_the_digits(tmp_path: Path) -> None:
     assert outcome.history[-1].train_loss < outcome.history[0].train_loss / 3
 
 
-@pytest.mark.parametrize("chosen", [settings(), settings(optimizer="adamw", lr=0.01, batch=199)])
+@pytest.mark.parametrize("chosen", [settings(), settings(optimizer={"adamw": {"lr": 0.01}}, batch=199)])
 def test_same_seed_same_bits(tmp_path: Path, chosen: Any) -> None:
     first, outcome = run_whole(tmp_path / "a", chosen)
     second, again = run_whole(tmp_path / "b", chosen)
@@ -118,11 +120,11 @@ def test_the_path_of_the_data_is_recorded_as_absolute(tmp_path: Path) -> None:
     moved = Dataset("idx:/data/digits", dataset.classes, dataset.train, dataset.test)
     chosen = settings(epochs=1, data="idx:digits")
     run = begin(tmp_path / "run", chosen, moved)
-    assert run.record.settings.data == "idx:/data/digits"
+    assert run.record.settings.data.source == "idx:/data/digits"
     again = Dataset("idx:/elsewhere", dataset.classes, dataset.train, dataset.test)
     train(small_network(), HEADS, again, chosen, run, device=CPU)
     record = open_run(tmp_path / "run").record
-    assert (record.settings.data, record.data.source) == ("idx:/elsewhere", "idx:/elsewhere")
+    assert (record.settings.data.source, record.data.source) == ("idx:/elsewhere", "idx:/elsewhere")
 
 
 def test_two_processes_do_not_share_a_run(tmp_path: Path) -> None:
@@ -138,10 +140,10 @@ def test_two_processes_do_not_share_a_run(tmp_path: Path) -> None:
     [
         ({"output": Head((7,))}, settings(), "has 7 outputs, but the data has 10 classes"),
         ({"output": Head((64,))}, settings(), "has 64 outputs"),
-        (HEADS, settings(losses={"auxx": 1.0}), "no such head"),
+        (HEADS, settings(tasks={"auxx": {"weight": 1.0}}), "the network has no head 'auxx'"),
     ],
 )
-def test_mistakes_are_found_before_a_folder_is_created(heads: Heads, chosen: Train, message: str) -> None:
+def test_mistakes_are_found_before_a_folder_is_created(heads: Heads, chosen: Recipe, message: str) -> None:
     check_trainable(small_network(), HEADS, few_digits(), settings())
     with pytest.raises(UsageError, match=message):
         check_trainable(small_network(), heads, few_digits(), chosen)
@@ -151,7 +153,9 @@ def test_training_loss_and_test_loss_are_the_same_quantity(tmp_path: Path) -> No
     """At a rate of almost 0 nothing is learned, so on the same images they are equal."""
     whole = few_digits()
     same = Dataset(whole.name, whole.classes, whole.train, whole.train)
-    chosen = settings(epochs=1, lr=1e-30, losses={"aux": 0.3, "main": 2.0}, label_smoothing=0.2)
+    smoothed = {"cross_entropy": {"smoothing": 0.2}}
+    tasks = {"aux": smoothed | {"weight": 0.3}, "main": smoothed | {"weight": 2.0}}
+    chosen = settings(epochs=1, optimizer={"sgd": {"lr": 1e-30}}, tasks=tasks)
     torch.manual_seed(0)
     run = begin(tmp_path / "run", chosen, same)
     (epoch,) = train(TwoHeads(), TWO_HEADS, same, chosen, run, device=CPU).history

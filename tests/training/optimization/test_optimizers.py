@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from cnncli.diagnostics import UsageError
+from cnncli.recipe.optimizers import SGD, AdamW, Optimizer
 from cnncli.training.optimization.optimizers import (
     all_finite,
     build_optimizer,
@@ -15,7 +14,7 @@ from cnncli.training.optimization.optimizers import (
     restore_optimizer,
     set_learning_rate,
 )
-from tests.training.support import same_weights, settings, small_network
+from tests.training.support import same_weights, small_network
 
 
 def a_step(network: nn.Module, optimizer: torch.optim.Optimizer, seed: int) -> None:
@@ -28,7 +27,7 @@ def a_step(network: nn.Module, optimizer: torch.optim.Optimizer, seed: int) -> N
 
 def test_sgd_is_the_textbooks() -> None:
     """v = momentum v + (gradient + decay w), w = w - lr v; biases without decay."""
-    chosen = settings(lr=0.1, momentum=0.8, weight_decay=0.01)
+    chosen = SGD(lr=0.1, momentum=0.8, weight_decay=0.01)
     network = nn.Linear(3, 2)
     optimizer = build_optimizer(network, chosen)
     weights = {name: value.detach().double().numpy().copy() for name, value in network.named_parameters()}
@@ -50,7 +49,7 @@ def test_sgd_is_the_textbooks() -> None:
 def test_adamw_decays_the_weights_and_nothing_else() -> None:
     network = small_network()
     before = {name: value.detach().clone() for name, value in network.named_parameters()}
-    optimizer = build_optimizer(network, settings(optimizer="adamw", lr=0.1, weight_decay=0.5))
+    optimizer = build_optimizer(network, AdamW(lr=0.1, weight_decay=0.5))
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
@@ -59,19 +58,17 @@ def test_adamw_decays_the_weights_and_nothing_else() -> None:
         torch.testing.assert_close(value.detach(), expected)
 
 
-@pytest.mark.parametrize(
-    "chosen", [{"momentum": 0.9}, {"momentum": 0.0}, {"nesterov": True}, {"optimizer": "adamw", "lr": 0.01}]
-)
-def test_state_travels_by_name(chosen: dict[str, Any]) -> None:
+@pytest.mark.parametrize("chosen", [SGD(momentum=0.9), SGD(momentum=0.0), SGD(nesterov=True), AdamW(lr=0.01)])
+def test_state_travels_by_name(chosen: Optimizer) -> None:
     torch.manual_seed(0)
     network = small_network()
-    optimizer = build_optimizer(network, settings(**chosen))
+    optimizer = build_optimizer(network, chosen)
     a_step(network, optimizer, 1)
     tensors = optimizer_tensors(optimizer, network)
     twin = small_network()
     twin.load_state_dict(network.state_dict())
-    twin_optimizer = build_optimizer(twin, settings(**chosen))
-    restore_optimizer(twin_optimizer, twin, tensors, settings(**chosen))
+    twin_optimizer = build_optimizer(twin, chosen)
+    restore_optimizer(twin_optimizer, twin, tensors, chosen)
     for seed in (2, 3):
         a_step(network, optimizer, seed)
         a_step(twin, twin_optimizer, seed)
@@ -80,7 +77,7 @@ def test_state_travels_by_name(chosen: dict[str, Any]) -> None:
 
 def test_names_and_independence_of_the_state() -> None:
     network = small_network()
-    optimizer = build_optimizer(network, settings())
+    optimizer = build_optimizer(network, SGD())
     assert optimizer_tensors(optimizer, network) == {}
     a_step(network, optimizer, 1)
     tensors = optimizer_tensors(optimizer, network)
@@ -91,7 +88,7 @@ def test_names_and_independence_of_the_state() -> None:
 
 
 def test_learning_rate_reaches_every_parameter() -> None:
-    optimizer = build_optimizer(small_network(), settings())
+    optimizer = build_optimizer(small_network(), SGD())
     set_learning_rate(optimizer, 0.125)
     assert [group["lr"] for group in optimizer.param_groups] == [0.125, 0.125]
 
@@ -99,13 +96,13 @@ def test_learning_rate_reaches_every_parameter() -> None:
 def test_frozen_parameters_are_left_out() -> None:
     network = small_network()
     network[0].requires_grad_(False)  # type: ignore[index]
-    optimizer = build_optimizer(network, settings())
+    optimizer = build_optimizer(network, SGD())
     assert sum(len(group["params"]) for group in optimizer.param_groups) == 4
 
 
 def test_nothing_to_train() -> None:
     with pytest.raises(UsageError, match="nothing to train"):
-        build_optimizer(nn.Flatten(), settings())
+        build_optimizer(nn.Flatten(), SGD())
 
 
 def test_all_finite_looks_at_parameters_and_buffers() -> None:

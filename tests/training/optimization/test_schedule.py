@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler
 
+from cnncli.recipe.schedules import SCHEDULES
 from cnncli.training.optimization.schedule import learning_rate
 
 
 def rates(schedule: str, steps: int, warmup: int = 0, base: float = 0.1) -> list[float]:
+    chosen = SCHEDULES[schedule]()
     return [
-        learning_rate(step, base=base, schedule=schedule, steps=steps, warmup=warmup) for step in range(steps)
+        learning_rate(step, base=base, schedule=chosen, steps=steps, warmup=warmup) for step in range(steps)
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from cnncli.report.terminal import output
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.files import write_tensors
-from cnncli.training.runs.resuming import check_position, check_resumable
+from cnncli.training.runs.resuming import check_position, check_resumable, differences
 from cnncli.training.runs.run import open_run
 from tests.training.support import SPEC, begin, few_digits, resume, settings
 
@@ -28,13 +29,32 @@ def test_only_the_epochs_may_change(tmp_path: Path) -> None:
     other = Dataset(
         whole.name, whole.classes, whole.train, Split(whole.test.images[:9], whole.test.labels[:9])
     )
+    changed = settings(optimizer={"sgd": {"lr": 0.1}}, seed=8)
     with pytest.raises(CnncliError) as caught:
-        check_resumable(run, spec=SPEC + "#", settings=settings(lr=0.1, seed=8), dataset=other)
+        check_resumable(run, spec=SPEC + "#", settings=changed, dataset=other)
     messages = [each.message for each in caught.value.diagnostics]
     assert len(messages) == 3
     assert "the spec is not the one" in messages[0]
-    assert "lr: 0.05, not 0.1, seed: 7, not 8" in messages[1]
+    assert "seed: 7, not 8, optimizer.sgd.lr: 0.05, not 0.1" in messages[1]
     assert "the data is not the data" in messages[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"data": {"resize": "pad"}}, ["data.resize: stretch, not pad"]),
+        ({"data": {"source": "idx:elsewhere"}}, []),
+        ({"schedule": "cosine"}, ["schedule.cosine.warmup: 1.0, not 0.0"]),
+        (
+            {"schedule": {"linear": {"warmup": 1}}, "batch": 9},
+            ["batch: 32, not 9", "schedule: cosine, not linear"],
+        ),
+        ({"optimizer": "adamw"}, ["optimizer: sgd, not adamw"]),
+        ({"tasks": {"output": {"weight": 2}}}, ["tasks: nothing, not output"]),
+    ],
+)
+def test_each_difference_is_named_by_its_path(changes: dict[str, Any], expected: list[str]) -> None:
+    assert differences(settings(), settings(**changes)) == expected
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,12 @@ def numbered(name: str = "small") -> Path:
 
 
 def test_run_json_has_everything_a_run_was_started_with(tmp_path: Path) -> None:
-    begin(tmp_path / "run", settings(losses={"aux": 0.5}))
+    begin(tmp_path / "run", settings(tasks={"aux": {"weight": 0.5}}))
     found = json.loads((tmp_path / "run" / "run.json").read_text())
     assert found["schema"] == "cnncli.run/1"
     assert (found["name"], found["status"], found["spec"]) == ("small", "running", SPEC)
-    assert found["settings"]["losses"] == {"aux": 0.5}
-    assert found["settings"]["lr"] == 0.05
+    assert found["settings"]["tasks"] == {"aux": {"weight": 0.5}}
+    assert found["settings"]["optimizer"]["sgd"]["lr"] == 0.05
     assert found["data"]["source"] == "digits"
     assert found["data"]["classes"] == list("0123456789")
     assert (found["data"]["train_images"], found["data"]["test_images"]) == (200, 60)
@@ -46,7 +46,7 @@ def test_run_json_has_everything_a_run_was_started_with(tmp_path: Path) -> None:
 
 
 def test_opening_returns_the_same_record(tmp_path: Path) -> None:
-    run = begin(tmp_path / "run", settings(losses={"aux": 0.5}))
+    run = begin(tmp_path / "run", settings(tasks={"aux": {"weight": 0.5}}))
     assert open_run(tmp_path / "run").record == run.record
 
 
@@ -73,7 +73,7 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     begin(tmp_path / "run", settings())
     before = (tmp_path / "run" / "run.json").read_bytes()
     with pytest.raises(UsageError, match="is not empty") as caught:
-        begin(tmp_path / "run", settings(lr=1.0))
+        begin(tmp_path / "run", settings(optimizer={"sgd": {"lr": 1.0}}))
     assert "resume the run in it" in caught.value.diagnostics[0].hint
     assert (tmp_path / "run" / "run.json").read_bytes() == before
 
@@ -132,12 +132,12 @@ def within(section: str, **values: Any) -> Callable[[dict[str, Any]], Any]:
         (changed(normalization={"mean": [0], "std": [0]}), r"std\[0\] is not a number from 1e-30"),
         (changed(normalization={"mean": [10**400], "std": [1]}), r"mean\[0\] is not a number"),
         (within("settings", data=3), "is damaged: unknown data source '3'"),
-        (within("settings", resize=[]), "is damaged: .*resize"),
+        (within("settings", data={"resize": []}), "is damaged: .*resize"),
         (within("settings", batch="many"), "is damaged: .*many"),
-        (within("settings", lr=-1), "is damaged: .*lr"),
+        (within("settings", optimizer={"sgd": {"lr": -1}}), "is damaged: .*lr"),
         (within("settings", schedule="x"), "is damaged: .*schedule"),
         (within("settings", optimizer=None), "is damaged: .*optimizer"),
-        (within("settings", losses=[1]), "is damaged: .*losses"),
+        (within("settings", tasks=[1]), "is damaged: .*tasks"),
         (within("data", classes=None), "classes is not a list"),
         (within("data", classes=[1, 2]), r"data.classes\[0\] is not a string"),
         (within("data", input=["a"]), r"data.input\[0\] is not a whole number of 1 or more"),

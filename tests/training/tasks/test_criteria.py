@@ -14,6 +14,7 @@ from cnncli.graph.heads import Head, heads_of
 from cnncli.layers import KINDS, layer
 from cnncli.layers.shaping import Identity
 from cnncli.network import build_network
+from cnncli.recipe.criteria import CRITERIA
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.evaluate import evaluate
@@ -156,6 +157,7 @@ def test_evaluation_calls_the_nearest_class() -> None:
 
 
 def test_label_smoothing_is_for_cross_entropy() -> None:
-    with pytest.raises(UsageError, match="label_smoothing") as caught:
-        build_objective(heads_of(RBF), settings(label_smoothing=0.1), 10)
-    assert "the network, whose criterion is 'distance'" in caught.value.diagnostics[0].message
+    smoothed = {"cross_entropy": {"smoothing": 0.1}}
+    with pytest.raises(UsageError, match="the network is not trained with cross-entropy") as caught:
+        build_objective(heads_of(RBF), settings(tasks={"output": smoothed}), 10)
+    assert CRITERIA["distance"].help in caught.value.diagnostics[0].expected

@@ -36,7 +36,7 @@ def test_one_head_is_cross_entropy() -> None:
 def test_label_smoothing() -> None:
     logits = torch.randn(6, 10, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(6)
-    objective = build_objective(HEADS, settings(label_smoothing=0.2), 10)
+    objective = build_objective(HEADS, settings(tasks={"output": {"cross_entropy": {"smoothing": 0.2}}}), 10)
     targets = 0.8 * functional.one_hot(labels, 10) + 0.2 / 10
     expected = -(targets * logits.log_softmax(1)).sum(1).mean()
     minimized, loss, _ = objective(logits, labels)
@@ -46,7 +46,7 @@ def test_label_smoothing() -> None:
 
 def test_heads_are_weighed_and_the_first_outside_of_training_is_main() -> None:
     network = TwoHeads()
-    objective = build_objective(TWO_HEADS, settings(losses={"aux": 0.3}), 10)
+    objective = build_objective(TWO_HEADS, settings(tasks={"aux": {"weight": 0.3}}), 10)
     assert objective.main == "main"
     images, labels = torch.randn(4, *SHAPE), torch.tensor([1, 2, 3, 4])
     output = network.train()(images)
@@ -91,8 +91,8 @@ def test_an_output_must_be_a_vector() -> None:
 
 
 def test_weight_of_an_unknown_head() -> None:
-    with pytest.raises(UsageError, match="no such head") as caught:
-        build_objective(TWO_HEADS, settings(losses={"auxx": 0.3}), 10)
+    with pytest.raises(UsageError, match="the network has no head 'auxx'") as caught:
+        build_objective(TWO_HEADS, settings(tasks={"auxx": {"weight": 0.3}}), 10)
     assert caught.value.diagnostics[0].hint == "did you mean 'aux'?"
 
 

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from cnncli.diagnostics import UsageError
+from cnncli.recipe.data import Data
 from cnncli.training.data import room
 from cnncli.training.data.load import load, load_measured
 from cnncli.training.data.resize import resize_images
@@ -38,7 +39,7 @@ def pets(folder: Path, *, test: str | None = "test", count: int = 5) -> Path:
 @pytest.mark.parametrize("test", ["test", "val"])
 def test_two_parts(tmp_path: Path, test: str) -> None:
     pets(tmp_path, test=test)
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert found.classes == ("cat", "dog")
     assert found.train.labels.tolist() == [0] * 5 + [1] * 5
     assert found.notes == ()
@@ -50,13 +51,13 @@ def test_two_parts(tmp_path: Path, test: str) -> None:
 
 def test_one_part_has_a_fixed_fifth_held_out(tmp_path: Path) -> None:
     pets(tmp_path, test=None, count=10)
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert Counter(found.test.labels.tolist()) == {0: 2, 1: 2}
     assert found.notes == ("4 of 20 images held out, a fixed fifth of each class",)
     parts = (found.train, found.test)
     everything = {image.numpy().tobytes() for part in parts for image in part.images}
     assert len(everything) == 20
-    again = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    again = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert torch.equal(found.test.images, again.test.images)
 
 
@@ -72,7 +73,7 @@ def test_sizes_and_modes_are_converted_and_counted(tmp_path: Path) -> None:
     picture(train / "deeper" / "still.bmp", 7)
     deep = np.array([[0, 128, 129], [257 * 9, 65535, 300]], dtype=np.uint16)
     Image.fromarray(deep).save(train / "deep.png")
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert found.train.count == 18
     assert set(found.notes) == {
         "1 image with transparency, which was removed",
@@ -92,13 +93,13 @@ def test_sixteen_bits_are_rounded(tmp_path: Path) -> None:
     pets(tmp_path)
     deep = np.array([[0, 128, 129], [257 * 9, 65535, 300]], dtype=np.uint16)
     Image.fromarray(deep).save(tmp_path / "train" / "cat" / "0.png")
-    found = load(f"folder:{tmp_path}", (1, 6, 5), "pad")
+    found = load(Data(source=f"folder:{tmp_path}", resize="pad"), (1, 6, 5))
     np.testing.assert_array_equal(found.train.images[0, 0, 2:4, 1:4].numpy(), np.rint(deep / 257))
 
 
 def test_gray_spec(tmp_path: Path) -> None:
     pets(tmp_path)
-    found = load(f"folder:{tmp_path}", (1, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (1, 6, 5))
     expected = Image.open(tmp_path / "train" / "cat" / "3.png").convert("L")
     np.testing.assert_array_equal(found.train.images[3, 0].numpy(), np.asarray(expected))
     assert found.notes == ("all images with color reduced to gray (ITU-R 601 luma)",)
@@ -111,24 +112,24 @@ def test_photographs_are_rotated(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter clockwise
     image.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     np.testing.assert_array_equal(found.train.images[0].movedim(0, -1).numpy(), np.asarray(image))
     assert found.notes == ("1 image rotated according to EXIF",)
 
 
 def test_vector_spec(tmp_path: Path) -> None:
     pets(tmp_path)
-    found = load(f"folder:{tmp_path}", (90,), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (90,))
     image = Image.open(tmp_path / "train" / "cat" / "2.png")
     np.testing.assert_array_equal(
         found.train.images[2].numpy(), np.moveaxis(np.asarray(image), -1, 0).ravel()
     )
     assert found.notes == ("3x6x5 images flattened to 90 values",)
     with pytest.raises(UsageError, match=r"0\.png has 90 values, but the spec's input is a vector of 30"):
-        load(f"folder:{tmp_path}", (30,), "stretch")
+        load(Data(source=f"folder:{tmp_path}"), (30,))
     picture(tmp_path / "train" / "dog" / "wide.png", 5, size=(6, 7))
     with pytest.raises(UsageError, match=r"wide\.png: has 6x7 pixels, but the first image has 6x5"):
-        load(f"folder:{tmp_path}", (90,), "stretch")
+        load(Data(source=f"folder:{tmp_path}"), (90,))
 
 
 def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -140,7 +141,7 @@ def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (cat / "short.png").write_bytes(whole[: len(whole) // 2])
     Image.fromarray(np.zeros((3, 3), dtype=np.float32)).save(cat / "float.tif")
     with pytest.raises(UsageError) as caught:
-        load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+        load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     messages = [each.message for each in caught.value.diagnostics]
     named = [Path(message.split(": ")[0]).name for message in messages]
     assert named == ["empty.jpg", "float.tif", "short.png", "text.png"]
@@ -152,7 +153,7 @@ def test_files_are_named_in_order_whatever_is_held_out(tmp_path: Path) -> None:
     for path in tmp_path.rglob("*.png"):
         path.write_text("x")
     with pytest.raises(UsageError) as caught:
-        load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+        load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     messages = [each.message for each in caught.value.diagnostics]
     assert messages == sorted(messages)
     assert len(messages) == 20
@@ -163,7 +164,7 @@ def test_many_faults_are_cut(tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / "test" / "cat" / f"bad-{number}.png").write_text("x")
     with pytest.raises(UsageError) as caught:
-        load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+        load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert len(caught.value.diagnostics) == 21
     assert caught.value.diagnostics[-1].message == "and 10 more files"
 
@@ -172,7 +173,7 @@ def test_an_image_too_large_to_pad_is_named(tmp_path: Path) -> None:
     pets(tmp_path)
     picture(tmp_path / "train" / "dog" / "big.png", 1, size=(9, 5))
     with pytest.raises(UsageError, match=r"dog/big\.png: images of 9x5 are larger"):
-        load(f"folder:{tmp_path}", (3, 8, 8), "pad")
+        load(Data(source=f"folder:{tmp_path}", resize="pad"), (3, 8, 8))
 
 
 def test_other_files_are_not_used(tmp_path: Path) -> None:
@@ -181,14 +182,14 @@ def test_other_files_are_not_used(tmp_path: Path) -> None:
     (tmp_path / "train" / "cat" / ".DS_Store").write_text("x")
     (tmp_path / "train" / "cat" / "._0.png").write_text("x")
     (tmp_path / "train" / ".cache").mkdir()
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert found.notes == ("1 file is not an image and was not used: labels.txt",)
 
 
 def test_a_second_held_out_part_is_noted(tmp_path: Path) -> None:
     pets(tmp_path)
     (tmp_path / "val").mkdir()
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert found.notes == (f"val in {tmp_path.resolve()} is not used",)
 
 
@@ -197,7 +198,7 @@ def test_class_missing_from_the_held_out_part_is_fine(tmp_path: Path) -> None:
     for path in (tmp_path / "test" / "cat").iterdir():
         path.unlink()
     (tmp_path / "test" / "cat").rmdir()
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert found.test.labels.tolist() == [1] * 5
 
 
@@ -221,13 +222,13 @@ def test_wrong_folders(tmp_path: Path, made: list[str], message: str) -> None:
         else:
             picture(tmp_path / name, 1)
     with pytest.raises(UsageError, match=message):
-        load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+        load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
 
 
 def test_signals_are_not_pictures(tmp_path: Path) -> None:
     pets(tmp_path)
     with pytest.raises(UsageError, match="images do not match the spec's input 3x100"):
-        load(f"folder:{tmp_path}", (3, 100), "stretch")
+        load(Data(source=f"folder:{tmp_path}"), (3, 100))
 
 
 def test_memory_is_asked_for_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,20 +236,20 @@ def test_memory_is_asked_for_before_decoding(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "train" / "cat" / "0.png").write_text("never looked at")
     monkeypatch.setattr(room, "available_memory", lambda: 2**20)
     with pytest.raises(UsageError, match=r"20 images of 3x224x224 would take 2\.9 MiB"):
-        load(f"folder:{tmp_path}", (3, 224, 224), "stretch")
+        load(Data(source=f"folder:{tmp_path}"), (3, 224, 224))
 
 
 def test_progress_is_reported(tmp_path: Path) -> None:
     pets(tmp_path)
     told: list[tuple[int, int]] = []
-    load(f"folder:{tmp_path}", (3, 6, 5), "stretch", lambda done, total: told.append((done, total)))
+    load(Data(source=f"folder:{tmp_path}"), (3, 6, 5), lambda done, total: told.append((done, total)))
     assert told == [(done, 20) for done in range(1, 21)]
 
 
 def test_broken_links_are_not_used(tmp_path: Path) -> None:
     pets(tmp_path)
     (tmp_path / "train" / "cat" / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert found.train.count == 10
     assert found.notes == ("1 file is not an image and was not used: gone.png",)
 
@@ -258,7 +259,7 @@ def test_names_that_are_not_text(tmp_path: Path) -> None:
     pets(tmp_path, test=None)
     (tmp_path / "cat" / "0.png").rename(os.fsdecode(bytes(tmp_path) + b"/cat/\xff.png"))
     (tmp_path / "dog").rename(os.fsdecode(bytes(tmp_path) + b"/d\xf6g"))
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert found.classes == ("cat", "d\udcf6g")
     write_json(tmp_path / "run.json", list(found.classes))
     assert json.loads((tmp_path / "run.json").read_text()) == ["cat", "d\udcf6g"]
@@ -282,7 +283,7 @@ def test_parts_have_many_names(tmp_path: Path, train: str, test: str) -> None:
     pets(tmp_path, test=test)
     (tmp_path / "train").rename(tmp_path / "parts")
     (tmp_path / "parts").rename(tmp_path / train)
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert found.classes == ("cat", "dog")
     assert (found.train.count, found.test.count) == (10, 10)
 
@@ -293,7 +294,7 @@ def test_a_name_that_only_begins_like_a_part_is_a_class(tmp_path: Path) -> None:
     (tmp_path / "train" / "dog").rename(tmp_path / "test_tube")
     shutil.rmtree(tmp_path / "train")
     shutil.rmtree(tmp_path / "test")
-    assert load(f"folder:{tmp_path}", (3, 6, 5), "stretch").classes == ("test_tube", "train station")
+    assert load(Data(source=f"folder:{tmp_path}"), (3, 6, 5)).classes == ("test_tube", "train station")
 
 
 @pytest.mark.parametrize(
@@ -330,7 +331,7 @@ def test_parts_are_not_taken_for_classes(tmp_path: Path, made: list[str], messag
     for name in made:
         picture(tmp_path / name, 1)
     with pytest.raises(UsageError, match=message):
-        load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+        load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
 
 
 def test_classes_may_be_called_train_and_have_folders(tmp_path: Path) -> None:
@@ -339,7 +340,7 @@ def test_classes_may_be_called_train_and_have_folders(tmp_path: Path) -> None:
         for name in ("bus", "train"):
             picture(tmp_path / part / name / "images" / "0.png", 1)
             picture(tmp_path / part / name / f"of_{name}" / "0.png", 1)
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert found.classes == ("bus", "train")
     assert found.train.labels.tolist() == [0, 0, 1, 1]
     assert found.notes == ()
@@ -350,7 +351,7 @@ def test_other_folders_beside_the_parts_are_noted(tmp_path: Path) -> None:
     (tmp_path / "pred").mkdir()
     (tmp_path / "val").mkdir()
     (tmp_path / ".cache").mkdir()
-    found = load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert found.notes == (f"pred and val in {tmp_path.resolve()} are not used",)
 
 
@@ -362,7 +363,7 @@ def test_links_to_folders_are_followed_and_noted(tmp_path: Path) -> None:
         picture(elsewhere / "fox" / f"{number}.png", number)
     (data / "train" / "cat" / "more").symlink_to(elsewhere / "more")
     (data / "train" / "fox").symlink_to(elsewhere / "fox")
-    found = load(f"folder:{data}", (3, 6, 5), "stretch")
+    found = load(Data(source=f"folder:{data}"), (3, 6, 5))
     assert found.classes == ("cat", "dog", "fox")
     assert found.train.labels.tolist() == [0] * 8 + [1] * 5 + [2] * 3
     linked = data.resolve() / "train"
@@ -379,13 +380,13 @@ def test_a_folder_that_is_reached_twice_is_refused(tmp_path: Path, link: str, ta
     pets(tmp_path)
     (tmp_path / "train" / link).symlink_to(tmp_path / target)
     with pytest.raises(UsageError, match="are the same folder, so its images would count twice"):
-        load(f"folder:{tmp_path}", (3, 6, 5), "stretch")
+        load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
 
 
 def test_hidden_folders_are_not_read(tmp_path: Path) -> None:
     pets(tmp_path)
     picture(tmp_path / "train" / "cat" / ".ipynb_checkpoints" / "0-checkpoint.png", 1)
-    assert load(f"folder:{tmp_path}", (3, 6, 5), "stretch").train.count == 10
+    assert load(Data(source=f"folder:{tmp_path}"), (3, 6, 5)).train.count == 10
 
 
 KNOWN = ("bird", "cat", "dog")
@@ -404,7 +405,7 @@ def test_what_is_measured(tmp_path: Path, within: str, count: int, what: str) ->
     (tmp_path / "train" / "cat" / "unread.png").write_text("x")
     if within == "train":
         (tmp_path / "train" / "cat" / "unread.png").unlink()
-    found = load_measured(f"folder:{tmp_path / within}", (3, 6, 5), "stretch", KNOWN)
+    found = load_measured(Data(source=f"folder:{tmp_path / within}"), (3, 6, 5), KNOWN)
     assert (found.split.count, found.what) == (count, what)
     assert found.classes == ("cat", "dog")
     assert found.labeled_as(KNOWN).labels.tolist() == [1] * 5 + [2] * 5
@@ -416,7 +417,7 @@ def test_a_single_part_is_measured(tmp_path: Path, part: str) -> None:
     (tmp_path / part).mkdir()
     for name in ("cat", "dog"):
         (tmp_path / name).rename(tmp_path / part / name)
-    found = load_measured(f"folder:{tmp_path}", (3, 6, 5), "stretch", KNOWN)
+    found = load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), KNOWN)
     assert found.what == f"the 10 images in its folder '{part}'"
     assert found.as_dataset() is None
 
@@ -424,17 +425,17 @@ def test_a_single_part_is_measured(tmp_path: Path, part: str) -> None:
 def test_all_of_a_folder_without_parts_is_measured(tmp_path: Path) -> None:
     pets(tmp_path, test=None)
     (tmp_path / "bird").mkdir()
-    found = load_measured(f"folder:{tmp_path}", (3, 6, 5), "stretch", KNOWN)
+    found = load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), KNOWN)
     assert (found.what, found.classes) == ("all 10 images", ("cat", "dog"))
     (tmp_path / "bird").rmdir()
     dataset = found.as_dataset()
     assert dataset is not None
-    assert dataset.fingerprint() == load(f"folder:{tmp_path}", (3, 6, 5), "stretch").fingerprint()
+    assert dataset.fingerprint() == load(Data(source=f"folder:{tmp_path}"), (3, 6, 5)).fingerprint()
 
 
 def test_a_class_with_the_name_of_a_part_is_measured(tmp_path: Path) -> None:
     picture(tmp_path / "train" / "0.png", 1)
-    found = load_measured(f"folder:{tmp_path}", (3, 6, 5), "stretch", ("bus", "train"))
+    found = load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), ("bus", "train"))
     assert (found.what, found.classes) == ("all 1 image", ("train",))
 
 
@@ -454,4 +455,4 @@ def test_what_cannot_be_measured(tmp_path: Path, made: list[str], message: str) 
         else:
             picture(tmp_path / name, 1)
     with pytest.raises(UsageError, match=message):
-        load_measured(f"folder:{tmp_path}", (3, 6, 5), "stretch", KNOWN)
+        load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), KNOWN)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from cnncli.diagnostics import UsageError
+from cnncli.recipe.data import Data
 from cnncli.training.data.load import load, load_measured
 from cnncli.training.data.sources import idx
 
@@ -44,7 +45,7 @@ def family(folder: Path, *, zipped: bool = False, prefix: str = "", test: str = 
 @pytest.mark.parametrize(("prefix", "test"), [("", "t10k"), ("emnist-letters-", "test")])
 def test_reads_the_family(tmp_path: Path, zipped: bool, prefix: str, test: str) -> None:
     family(tmp_path, zipped=zipped, prefix=prefix, test=test)
-    found = load(f"idx:{tmp_path}", (1, 5, 4), "stretch")
+    found = load(Data(source=f"idx:{tmp_path}"), (1, 5, 4))
     np.testing.assert_array_equal(found.train.images[:, 0].numpy(), numbers(6, 5, 4))
     np.testing.assert_array_equal(found.test.images[:, 0].numpy(), numbers(4, 5, 4))
     assert found.train.labels.tolist() == [0, 1, 2, 0, 1, 2]
@@ -56,13 +57,13 @@ def test_gzip_is_recognized_by_the_content(tmp_path: Path) -> None:
     family(tmp_path)
     path = tmp_path / IMAGES
     path.write_bytes(gzip.compress(path.read_bytes()))
-    assert load(f"idx:{tmp_path}", (1, 5, 4), "stretch").train.count == 6
+    assert load(Data(source=f"idx:{tmp_path}"), (1, 5, 4)).train.count == 6
 
 
 def test_plain_file_is_preferred_to_its_twin(tmp_path: Path) -> None:
     family(tmp_path)
     (tmp_path / f"{IMAGES}.gz").write_bytes(b"nonsense")
-    assert load(f"idx:{tmp_path}", (1, 5, 4), "stretch").train.count == 6
+    assert load(Data(source=f"idx:{tmp_path}"), (1, 5, 4)).train.count == 6
 
 
 HEADER = struct.pack(">BBBB3I", 0, 0, 8, 3, 6, 5, 4)
@@ -93,7 +94,7 @@ def test_damaged_images(tmp_path: Path, content: bytes, message: str) -> None:
     family(tmp_path)
     (tmp_path / IMAGES).write_bytes(content)
     with pytest.raises(UsageError, match=message) as caught:
-        load(f"idx:{tmp_path}", (1, 5, 4), "stretch")
+        load(Data(source=f"idx:{tmp_path}"), (1, 5, 4))
     assert IMAGES in str(caught.value)
 
 
@@ -130,26 +131,26 @@ def empty(folder: Path) -> None:
 def test_files_must_be_there_once(tmp_path: Path, change: Callable[[Path], None], message: str) -> None:
     change(family(tmp_path))
     with pytest.raises(UsageError, match=message):
-        load(f"idx:{tmp_path}", (1, 5, 4), "stretch")
+        load(Data(source=f"idx:{tmp_path}"), (1, 5, 4))
 
 
 def test_path_must_be_a_folder(tmp_path: Path) -> None:
     family(tmp_path)
     with pytest.raises(UsageError, match="is not a folder"):
-        load(f"idx:{tmp_path / IMAGES}", (1, 5, 4), "stretch")
+        load(Data(source=f"idx:{tmp_path / IMAGES}"), (1, 5, 4))
 
 
 def test_a_held_out_label_without_training_images(tmp_path: Path) -> None:
     family(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(encoded(np.array([0, 1, 2, 3], dtype=np.uint8)))
     with pytest.raises(UsageError, match="the held-out data has the label 3"):
-        load(f"idx:{tmp_path}", (1, 5, 4), "stretch")
+        load(Data(source=f"idx:{tmp_path}"), (1, 5, 4))
 
 
 def test_class_without_images_is_noted(tmp_path: Path) -> None:
     family(tmp_path)
     (tmp_path / LABELS).write_bytes(encoded(np.array([1, 2, 4, 1, 2, 4], dtype=np.uint8)))
-    found = load(f"idx:{tmp_path}", (1, 5, 4), "stretch")
+    found = load(Data(source=f"idx:{tmp_path}"), (1, 5, 4))
     assert found.classes == ("0", "1", "2", "3", "4")
     assert found.notes == ("no training image is labeled 0 and 3",)
 
@@ -187,7 +188,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         os.mkfifo(tmp_path / f"{name}-ubyte")
     with pytest.raises(UsageError, match="has no file for train images"):
-        load(f"idx:{tmp_path}", (1, 4, 3), "stretch")
+        load(Data(source=f"idx:{tmp_path}"), (1, 4, 3))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +204,7 @@ def test_what_is_measured(tmp_path: Path, kept: str, what: str, count: int) -> N
     for path in tmp_path.iterdir():
         if not re.match(kept, path.name):
             path.unlink()
-    found = load_measured(f"idx:{tmp_path}", (1, 5, 4), "stretch", tuple("0123456789"))
+    found = load_measured(Data(source=f"idx:{tmp_path}"), (1, 5, 4), tuple("0123456789"))
     assert (found.what, found.split.count, found.classes) == (what, count, ("0", "1", "2"))
     with pytest.raises(UsageError, match="classes that the network was not trained on: 1"):
         found.labeled_as(("0", "2"))
@@ -214,4 +215,4 @@ def test_half_a_part_is_not_measured(tmp_path: Path) -> None:
     family(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(UsageError, match="has no file for test labels"):
-        load_measured(f"idx:{tmp_path}", (1, 5, 4), "stretch", ("0", "1", "2"))
+        load_measured(Data(source=f"idx:{tmp_path}"), (1, 5, 4), ("0", "1", "2"))

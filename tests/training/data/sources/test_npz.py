@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cnncli.diagnostics import UsageError
+from cnncli.recipe.data import Data
 from cnncli.training.data import room
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import load, load_measured
@@ -33,7 +34,7 @@ def loaded(folder: Path, x: Array, shape: tuple[int, ...], resize: str = "stretc
         "y_test": np.arange(3),
     } | arrays
     np.savez(path, **{name: array for name, array in content.items() if array is not None})
-    return load(f"npz:{path}", shape, resize)
+    return load(Data(source=f"npz:{path}", resize=resize), shape)
 
 
 @pytest.mark.parametrize(
@@ -150,13 +151,13 @@ def test_files_that_are_not_archives(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "data.npz"
     path.write_bytes(content)
     with pytest.raises(UsageError, match="cannot read"):
-        load(f"npz:{path}", (1, 5, 4), "stretch")
+        load(Data(source=f"npz:{path}"), (1, 5, 4))
 
 
 def test_single_array(tmp_path: Path) -> None:
     np.save(tmp_path / "data.npy", X)
     with pytest.raises(UsageError, match="is a single array"):
-        load(f"npz:{tmp_path / 'data.npy'}", (1, 5, 4), "stretch")
+        load(Data(source=f"npz:{tmp_path / 'data.npy'}"), (1, 5, 4))
 
 
 def test_damage_within_is_noticed(tmp_path: Path) -> None:
@@ -166,7 +167,7 @@ def test_damage_within_is_noticed(tmp_path: Path) -> None:
     content[content.index(X.tobytes()) + 10] ^= 1
     path.write_bytes(content)
     with pytest.raises(UsageError, match="cannot read"):
-        load(f"npz:{path}", (1, 5, 4), "stretch")
+        load(Data(source=f"npz:{path}"), (1, 5, 4))
 
 
 HEADER = "{'descr': '|u1', 'fortran_order': False, 'shape': %s, }\n"
@@ -191,7 +192,7 @@ def test_archives_without_arrays(tmp_path: Path, content: bytes) -> None:
         for name in ("x_train", "y_train", "x_test", "y_test"):
             archive.writestr(f"{name}.npy", content)
     with pytest.raises(UsageError, match=r"cannot read|is not an array|x_train is damaged"):
-        load(f"npz:{path}", (1, 5, 4), "stretch")
+        load(Data(source=f"npz:{path}"), (1, 5, 4))
 
 
 def test_what_an_archive_unpacks_to_is_compared_before_it_is_unpacked(
@@ -206,7 +207,7 @@ def test_what_an_archive_unpacks_to_is_compared_before_it_is_unpacked(
     tracemalloc.start()
     try:
         with pytest.raises(UsageError, match=r"data\.npz, unpacked, would take 64\.1 MiB of memory"):
-            load(f"npz:{path}", (1, 64, 64), "stretch")
+            load(Data(source=f"npz:{path}"), (1, 64, 64))
         assert tracemalloc.get_traced_memory()[1] < 2**21
     finally:
         tracemalloc.stop()
@@ -219,14 +220,14 @@ def test_other_compressions_are_refused(tmp_path: Path, compression: int) -> Non
         for name in ("x_train", "y_train", "x_test", "y_test"):
             archive.writestr(f"{name}.npy", npy("(2, 2)") + bytes(4))
     with pytest.raises(UsageError, match="x_train has an unknown compression"):
-        load(f"npz:{path}", (1, 2, 2), "stretch")
+        load(Data(source=f"npz:{path}"), (1, 2, 2))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "data.npz")
     with pytest.raises(UsageError, match="it is not a file"):
-        load(f"npz:{tmp_path / 'data.npz'}", (1, 5, 4), "stretch")
+        load(Data(source=f"npz:{tmp_path / 'data.npz'}"), (1, 5, 4))
 
 
 @pytest.mark.parametrize(
@@ -241,7 +242,7 @@ def test_what_is_measured(tmp_path: Path, left_out: tuple[str, ...], what: str, 
     labels = {"y_test": np.array([7, 2, 7]), "y_train": np.array([7, 2, 7, 2, 7, 7])}
     arrays: dict[str, Any] = {"x_train": X, "x_test": X[:3]} | labels
     np.savez(tmp_path / "a.npz", **{name: array for name, array in arrays.items() if name not in left_out})
-    found = load_measured(f"npz:{tmp_path / 'a.npz'}", (1, 5, 4), "stretch", tuple("0123456789"))
+    found = load_measured(Data(source=f"npz:{tmp_path / 'a.npz'}"), (1, 5, 4), tuple("0123456789"))
     assert (found.what, found.split.count, found.classes) == (what, count, ("2", "7"))
     assert found.labeled_as(tuple("0123456789")).labels.tolist() == [7, 2, 7, 2, 7, 7][:count]
 
@@ -249,4 +250,4 @@ def test_what_is_measured(tmp_path: Path, left_out: tuple[str, ...], what: str, 
 def test_half_a_part_is_not_measured(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=X, y_train=np.zeros(6, dtype=int), x_test=X)
     with pytest.raises(UsageError, match="has no array y_test"):
-        load_measured(f"npz:{tmp_path / 'a.npz'}", (1, 5, 4), "stretch", ("0",))
+        load_measured(Data(source=f"npz:{tmp_path / 'a.npz'}"), (1, 5, 4), ("0",))

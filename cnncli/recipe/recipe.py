@@ -1,0 +1,87 @@
+"""The recipe of a training, the section ``train:``, read and changed without torch.
+
+So a misspelled setting is an error of ``cnncli inspect`` already, with its place in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cnncli.diagnostics import Faults, Source, SpecError, usage_error
+from cnncli.language.description import OUTPUT
+from cnncli.language.fields import Record, arg
+from cnncli.language.merging import declare
+from cnncli.language.nested import ByName, Nested, OneOf
+from cnncli.language.overrides import literal, overridden, section_of
+from cnncli.language.parsing import parse
+from cnncli.language.readers import Whole
+from cnncli.language.scope import Scope
+from cnncli.language.tree import Entries
+from cnncli.recipe.data import Data
+from cnncli.recipe.optimizers import OPTIMIZERS, SGD, Optimizer
+from cnncli.recipe.schedules import SCHEDULES, Cosine, Schedule
+from cnncli.recipe.tasks import Task, TaskReader
+
+
+class Recipe(Record):
+    """How ``cnncli train`` trains a network."""
+
+    keyword = "train"
+    member = "setting"
+
+    data: Data = arg(Nested(Data), "where the images come from, and how they are read", default=Data())
+    epochs: int = arg(Whole(1), "passes over the training images", default=10)
+    batch: int = arg(Whole(1), "images in each step", default=128)
+    seed: int = arg(Whole(0), "seed of initial weights, shuffling and dropout", default=0)
+    tasks: Mapping[str, Task] = arg(
+        ByName(TaskReader(), "heads", OUTPUT),
+        "what each head learns; a network without heads has the head output",
+        default={},
+    )
+    optimizer: Optimizer = arg(OneOf("optimizer", OPTIMIZERS), "the optimizer", default=SGD())
+    schedule: Schedule = arg(OneOf("schedule", SCHEDULES), "how the learning rate changes", default=Cosine())
+
+    def task(self, head: str) -> Task:
+        """Return what a head learns."""
+        return self.tasks.get(head) or Task()
+
+
+declare(Recipe.keyword, Nested(Recipe))
+
+
+def recipe_from_json(recorded: Mapping[str, Any], overrides: Iterable[str] = ()) -> Recipe:
+    """Return the recipe whose :meth:`~cnncli.language.fields.Record.plain` values these are.
+
+    Missing settings get their defaults; ``overrides`` are ``train.NAME=VALUE`` texts.
+
+    Raises:
+        CnncliError: a setting is unknown, or cannot have its value.
+    """
+    import json  # noqa: PLC0415 - analysis commands do not need it
+
+    # JSON is YAML, so it is read as a spec is; but unlike a text in a spec, a path may contain a $.
+    faults = Faults()
+    root = literal(
+        parse(Source("settings", json.dumps({Recipe.keyword: dict(recorded)}, allow_nan=False)), faults)
+    )
+    assert isinstance(root, Entries)
+    section = overridden(root, overrides, faults)[Recipe.keyword]
+    if faults:
+        raise SpecError(faults)
+    assert isinstance(section, Entries)
+    return Recipe.read_entries(section, Scope())
+
+
+def with_overrides(recipe: Recipe, overrides: Iterable[str]) -> Recipe:
+    """Return a recipe with ``train.NAME=VALUE`` texts applied.
+
+    Raises:
+        CnncliError: a text has another form, names no setting, or has a value that the setting cannot have.
+    """
+    texts = tuple(overrides)
+    for text in texts:
+        if section_of(text) != Recipe.keyword:
+            expected = f"{Recipe.keyword}.NAME=VALUE, such as {Recipe.keyword}.epochs=20"
+            raise usage_error(f"{text}: not a setting of '{Recipe.keyword}'", expected=expected)
+    return recipe_from_json(recipe.plain(), texts)
