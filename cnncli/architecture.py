@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from cnncli import arguments
 from cnncli.analyzed import Analyzed
 from cnncli.diagnostics import usage_error
-from cnncli.graph import read_train
+from cnncli.graph import Chosen, read_recipe
 from cnncli.language.overrides import section_of
 from cnncli.recipe.devices import AUTO
+from cnncli.recipe.origins import DATA_OPTION, SOURCE, Setting, settings_of
 from cnncli.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Architecture(Analyzed):
         *,
         run: str | Path | None = None,
         device: Any = AUTO,
-        settings_file: str | Path | None = None,
+        recipe_file: str | Path | None = None,
         reading: Reading = None,
         **settings: Any,
     ) -> Launch:
@@ -106,7 +107,7 @@ class Architecture(Analyzed):
                 ``{"resize": "pad"}``; the spec's own by default.
             run: the folder; ``runs/NAME-N`` by default.
             device: "auto", a device such as "cpu" (:mod:`cnncli.recipe.devices`), or a ``torch.device``.
-            settings_file: a YAML file of settings, over those of the spec's ``train`` section.
+            recipe_file: a YAML file of settings, over those of the spec's ``train`` section.
             reading: called with (images read, of how many).
             settings: training settings, such as ``epochs=5, optimizer={"sgd": {"lr": 0.1}}``.
 
@@ -117,15 +118,44 @@ class Architecture(Analyzed):
         self._numeric("training")
         from cnncli.training import launch  # noqa: PLC0415
 
-        changed = self._with_settings({**settings, "data": data} if isinstance(data, Mapping) else settings)
-        chosen = changed.settings
-        if settings_file is not None:
-            texts = [text for text in changed._overrides if section_of(text) == Recipe.keyword]
-            chosen = read_train(settings_file, changed._opened.document, texts)
-        if data is not None and not isinstance(data, Mapping):
-            chosen = chosen.replaced({"data": chosen.data.of(arguments.text("data", data))})
+        changed, chosen = self._chosen(data, recipe_file, settings)
         folder = None if run is None else arguments.path("run", run)
-        return launch.begin(changed._opened, chosen, arguments.device(device, AUTO), folder, reading)
+        return launch.begin(changed._opened, chosen.recipe, arguments.device(device, AUTO), folder, reading)
+
+    def recipe(
+        self,
+        data: str | Mapping[str, Any] | None = None,
+        *,
+        recipe_file: str | Path | None = None,
+        **settings: Any,
+    ) -> tuple[Setting, ...]:
+        """Return every setting that a training with these arguments has, and where it comes from.
+
+        The arguments are those of :meth:`begin`; nothing is read but the recipe, and torch is not needed.
+
+        Raises:
+            CnncliError: a setting is unknown or wrong.
+        """
+        _, chosen = self._chosen(data, recipe_file, settings)
+        found = settings_of(chosen.recipe, chosen.section)
+        if data is None or isinstance(data, Mapping):
+            return tuple(found)
+        return tuple(each._replace(origin=DATA_OPTION) if each.path == SOURCE else each for each in found)
+
+    def _chosen(
+        self,
+        data: str | Mapping[str, Any] | None,
+        recipe_file: str | Path | None,
+        settings: Mapping[str, Any],
+    ) -> tuple[Self, Chosen]:
+        """Return this network with the settings, and its recipe with the file and the data."""
+        changed = self._with_settings({**settings, "data": data} if isinstance(data, Mapping) else settings)
+        texts = [text for text in changed._overrides if section_of(text) == Recipe.keyword]
+        chosen = read_recipe(changed._opened, recipe_file, texts)
+        if data is None or isinstance(data, Mapping):
+            return changed, chosen
+        own = chosen.recipe.data.of(arguments.text("data", data))
+        return changed, chosen._replace(recipe=chosen.recipe.replaced({"data": own}))
 
     def train(
         self, data: str | Mapping[str, Any] | None = None, *, observer: Observer | None = None, **how: Any

@@ -33,9 +33,13 @@ RunFolder: TypeAlias = Annotated[
 Resumed: TypeAlias = Annotated[
     str | None, typer.Option("--resume", metavar="RUN", help="Resume the run in this folder.")
 ]
-Settings: TypeAlias = Annotated[
+RecipeFile: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="A YAML file of settings, over those of the spec's 'train' section."),
+]
+PrintRecipe: TypeAlias = Annotated[
+    bool,
+    typer.Option("--print-recipe", help="Print all settings and where each comes from, and do nothing else."),
 ]
 
 
@@ -45,7 +49,8 @@ def command(
     device: Device = AUTO,
     run: RunFolder = None,
     resumed: Resumed = None,
-    settings: Settings = None,
+    recipe: RecipeFile = None,
+    print_recipe: PrintRecipe = False,
     overrides: Overrides = None,
     plugin: Plugins = None,
 ) -> None:
@@ -56,20 +61,25 @@ def command(
     load_plugins(plugin or ())
     gc.enable()
     if resumed is not None:
-        if any((spec, run, settings)):
+        if any((spec, run, recipe, print_recipe)):
             hint = f"cnncli train --resume {resumed}"
             raise usage_error("--resume takes spec, settings and folder from the run", hint=hint)
     elif spec is None:
         raise usage_error("nothing to train", expected="a spec, or --resume RUN")
     with EndingAtOnce() as ending:
         network = load(spec, overrides=overrides or ()) if spec is not None else None
+        if network is not None and print_recipe:
+            from cnncli.report.pages.recipe import lines
+
+            output().lines(lines(network.recipe(data, recipe_file=recipe)))
+            return
         need_training()
         from cnncli.report.pages.train import TrainingView, conclude, introduce, reading
 
         screen = output()
         with reading(screen) as progress:
             if network is not None:
-                launch = network.begin(data, run=run, device=device, settings_file=settings, reading=progress)
+                launch = network.begin(data, run=run, device=device, recipe_file=recipe, reading=progress)
                 ending.before = launch.interrupted
             else:
                 launch = resume(

@@ -2,10 +2,20 @@
 
 from cnncli.graph.graph import Bound, Graph, Node, Output
 from cnncli.graph.input import Size
-from cnncli.graph.load import Opened, all_sizes, open_again, open_spec, open_text, read_budget, read_train
+from cnncli.graph.load import (
+    Chosen,
+    Opened,
+    all_sizes,
+    open_again,
+    open_spec,
+    open_text,
+    read_budget,
+    read_recipe,
+)
 
 __all__ = [
     "Bound",
+    "Chosen",
     "Graph",
     "Node",
     "Opened",
@@ -16,5 +26,5 @@ __all__ = [
     "open_spec",
     "open_text",
     "read_budget",
-    "read_train",
+    "read_recipe",
 ]

@@ -31,7 +31,7 @@ from cnncli.language.parsing import parse
 from cnncli.language.reading import read_source
 from cnncli.language.scope import Scope
 from cnncli.language.sections import Budget, Paper
-from cnncli.language.tree import Entries, describe
+from cnncli.language.tree import Entries, Scalar, Value, describe
 from cnncli.layers import KindVocabulary, Shape
 from cnncli.layers.geometry.sliding import axis_symbols
 from cnncli.layers.plugins import load_installed
@@ -149,7 +149,7 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
         return None
     assert train is not None
     assert budget is not None
-    _check_tasks(document, graph, train, faults)
+    _check_tasks(document.section(Recipe.keyword), graph, train, faults)
     if len(faults):
         return None
     if not graph.unknowns:
@@ -270,10 +270,9 @@ def _note_unused(document: Document, faults: Faults) -> None:
     note_unread([name for name in variables if name in unread], document.entries, faults)
 
 
-def _check_tasks(document: Document, graph: Graph, recipe: Recipe, faults: Faults) -> None:
+def _check_tasks(section: Value | None, graph: Graph, recipe: Recipe, faults: Faults) -> None:
     """Check that every task belongs to a head, and that its loss suits what the head outputs."""
-    train = document.section(Recipe.keyword)
-    tasks = train.get("tasks") if isinstance(train, Entries) else None
+    tasks = section.get("tasks") if isinstance(section, Entries) else None
     if isinstance(tasks, Entries):
         for name, fault in wrong_tasks(recipe.tasks, criteria_of(graph)):
             faults.add(fault._replace(location=tasks.keys_at[name].location))
@@ -288,9 +287,16 @@ def read_budget(path: str | Path) -> Budget:
     return _read_file(Budget, path)
 
 
+class Chosen(NamedTuple):
+    """A recipe and the merged section that it was read from; None if everything is a default."""
+
+    recipe: Recipe
+    section: Entries | None
+
+
 @metered()
-def read_train(path: str | Path, document: Document, overrides: Iterable[str] = ()) -> Recipe:
-    """Read the settings in a YAML file over those of a spec, and ``train.NAME=VALUE`` texts over both.
+def read_recipe(opened: Opened, path: str | Path | None = None, overrides: Iterable[str] = ()) -> Chosen:
+    """Read the recipe of an opened spec, a YAML file over it, and ``train.NAME=VALUE`` texts over both.
 
     The file is a mapping of settings, or a mapping with a ``train`` section. What it does not say is as in
     the spec.
@@ -302,13 +308,20 @@ def read_train(path: str | Path, document: Document, overrides: Iterable[str] = 
     from cnncli.language.overrides import overridden  # noqa: PLC0415
 
     faults = Faults()
-    chosen = _section_of_file(Recipe, path, faults)
-    own = document.section(Recipe.keyword)
-    both = merged(own, chosen, (Recipe.keyword,)) if isinstance(own, Entries) else chosen
-    root = Entries({Recipe.keyword: both}, document.entries.keys_at, document.entries.place)
-    section = overridden(root, overrides, faults)[Recipe.keyword]
-    assert isinstance(section, Entries)
-    return _read_section(Recipe, section, document.scope, faults)
+    sections = opened.document.entries
+    if path is not None:
+        chosen = _section_of_file(Recipe, path, faults)
+        key = Scalar(Recipe.keyword, True, *chosen.location)
+        over = Entries({Recipe.keyword: chosen}, {Recipe.keyword: key}, chosen.place)
+        sections = merged(sections, over)
+    section = overridden(sections, overrides, faults).get(Recipe.keyword)
+    if not isinstance(section, Entries):
+        return Chosen(Recipe(), None)
+    recipe = _read_section(Recipe, section, opened.document.scope, faults)
+    _check_tasks(section, opened.graph, recipe, faults)
+    if faults:
+        raise SpecError(faults.in_order())
+    return Chosen(recipe, section)
 
 
 @metered()

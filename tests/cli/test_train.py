@@ -84,21 +84,21 @@ def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> N
     assert json.loads(text)["layers"][0]["output"] == [3, 6, 6]
 
 
-def test_settings_from_a_file_go_over_the_specs_own(spec: Path, tmp_path: Path) -> None:
-    chosen, rate = tmp_path / "settings.yaml", "optimizer: {sgd: {lr: 0.02}}"
+def test_a_recipe_file_goes_over_the_specs_own(spec: Path, tmp_path: Path) -> None:
+    chosen, rate = tmp_path / "recipe.yaml", "optimizer: {sgd: {lr: 0.02}}"
     for text in (f"epochs: 1\n{rate}\n", f"train: {{epochs: 1, {rate}}}\n"):
         chosen.write_text(text)
         run = tmp_path / text[:3]
-        code, shown, errors = call("train", spec, "--settings", chosen, "--set", "train.seed=3", "--run", run)
+        code, shown, errors = call("train", spec, "--recipe", chosen, "--set", "train.seed=3", "--run", run)
         assert code == 0, errors
         # The batch of 64 is the spec's; 128 would be the default.
         assert "sgd, lr 0.02 (cosine schedule), batch 64, seed 3" in shown
         assert "1/1" in shown
     for text in ("", "epoch: 1", "[1]", "epochs: 0"):
         chosen.write_text(text)
-        code, _, errors = call("train", spec, "--settings", chosen, "--run", tmp_path / "run")
+        code, _, errors = call("train", spec, "--recipe", chosen, "--run", tmp_path / "run")
         assert code == 2
-        assert "settings.yaml:1:" in errors
+        assert "recipe.yaml:1:" in errors
     assert not (tmp_path / "run").exists()
 
 

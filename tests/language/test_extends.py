@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnncli.diagnostics import CnncliError, Diagnostic, UsageError
-from cnncli.graph import open_spec, open_text, read_budget, read_train
+from cnncli.graph import open_spec, open_text, read_budget, read_recipe
 from cnncli.recipe.optimizers import SGD
 from tests.language.support import under
 
@@ -156,8 +156,8 @@ class TestReading:
             open_spec(path)
 
     def test_an_empty_path_is_not_the_working_directory(self) -> None:
-        document = open_text("input: [1]\nlayers: [identity]").document
-        for read in (open_spec, read_budget, partial(read_train, document=document)):
+        opened = open_text("input: [1]\nlayers: [identity]")
+        for read in (open_spec, read_budget, partial(read_recipe, opened)):
             with pytest.raises(UsageError, match="the path of the file is empty"):
                 read("")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cnncli.graph import open_spec, open_text, read_train
+from cnncli.graph import open_spec, open_text, read_recipe
 from cnncli.language.writer import to_yaml
 from cnncli.recipe.data import Data
 from cnncli.recipe.optimizers import SGD, AdamW
@@ -94,7 +94,7 @@ def test_all_ways_to_merge(base: str, over: str, expected: dict[str, Any], tmp_p
     assert extended.train == recipe
     assert open_text(to_yaml(extended.document)).train == recipe
     own = open_spec(tmp_path / "base.yaml")
-    assert read_train(tmp_path / "chosen.yaml", own.document) == recipe
+    assert read_recipe(own, tmp_path / "chosen.yaml").recipe == recipe
     option = options_of(over)
     assert open_spec(tmp_path / "base.yaml", overrides=[option]).train == recipe
     assert with_overrides(own.train, [option]) == recipe

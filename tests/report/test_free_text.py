@@ -160,7 +160,7 @@ def test_words_of_a_command_line(text: str) -> None:
     for command in ("evaluate", "layers", "probe", text, "train --resume", "train net.yaml --data"):
         for each in printed(*(command.split() if command != text else [text]), "--", text):
             check(each, "table")
-    for option in ("--data", "--run", "--settings", "--device", "--resume"):
+    for option in ("--data", "--run", "--recipe", "--device", "--resume"):
         for each in printed("train", option, f"{text}\0"):
             check(each, "table")
 

@@ -1,0 +1,51 @@
+"""Where each value of a recipe comes from: a line of a file, an option, or a default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from cnncli.language.merging import written_out
+from cnncli.language.tree import Entries, Value
+from cnncli.recipe.recipe import Recipe
+
+DEFAULT: Final = "default"
+DATA_OPTION: Final = "--data"
+"""The origin of a source that is given apart from all other settings, at :data:`SOURCE`."""
+
+SOURCE: Final = (Recipe.keyword, "data", "source")
+
+
+class Setting(NamedTuple):
+    """A value of a recipe, the keys that lead to it, and its origin: ``net.yaml:12``, ``--set``, ..."""
+
+    path: tuple[str, ...]
+    value: Any
+    origin: str
+
+
+def settings_of(recipe: Recipe, section: Value | None) -> Iterator[Setting]:
+    """Yield every value of a recipe that was read from a section, in the order of the declarations.
+
+    Args:
+        recipe: what was read.
+        section: what it was read from; None if everything is a default.
+    """
+    yield from _settings(recipe.plain(), section, (Recipe.keyword,))
+
+
+def _settings(values: Mapping[str, Any], section: Value | None, path: Sequence[str]) -> Iterator[Setting]:
+    whole = None if section is None else written_out(section, path)
+    for name, value in values.items():
+        written = whole.get(name) if isinstance(whole, Entries) else None
+        below = (*path, name)
+        if isinstance(value, Mapping) and value:
+            yield from _settings(value, written, below)
+        else:
+            yield Setting(below, value, DEFAULT if written is None else _place(written))
+
+
+def _place(value: Value) -> str:
+    """Return the file and line of a value; of an option only its name."""
+    source, line, *_ = value.location
+    return source.name if source.name.startswith("--") else f"{source.name}:{line}"
