@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import nn
 
 from cnncli.algebra import whole_shape
-from cnncli.diagnostics import CnncliError, counted, listing, usage_error
-from cnncli.graph import Graph, Opened, open_text
+from cnncli.diagnostics import CnncliError, SpecError, counted, listing, usage_error
+from cnncli.graph import Graph, Opened, open_again, open_text
 from cnncli.graph.heads import NOT_PROBABILITIES, heads_of, main_head, remarks, with_logits
+from cnncli.language.tree import Entries
 from cnncli.language.writer import to_yaml
 from cnncli.layers import shape_text
 from cnncli.network import Network, build_network
@@ -33,6 +35,9 @@ from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import check_trainable
 from cnncli.training.tasks.objective import check_classes, check_vectors
+
+CLASSES: Final = "classes"
+"""The variable of a spec that follows the number of classes of the data."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -116,11 +121,12 @@ def begin(
     Raises:
         CnncliError: spec, data and settings do not match, or the folder is not empty.
     """
-    graph = _trained(opened.graph)
     where = choose_device(device)
+    check_vectors(heads_of(_trained(opened.graph)))
+    dataset = load(settings.data, whole_shape(opened.graph.input), reading)
+    opened, dataset = _with_classes(opened, dataset)
+    graph = _trained(opened.graph)
     heads = heads_of(graph)
-    check_vectors(heads)
-    dataset = load(settings.data, whole_shape(graph.input), reading)
     seed_weights(settings.seed)
     network = build_network(graph)
     check_trainable(network, heads, dataset, settings)
@@ -133,6 +139,32 @@ def begin(
         device=where,
     )
     return Launch(graph, network, dataset, settings, run, where, Position())
+
+
+def _with_classes(opened: Opened, dataset: Dataset) -> tuple[Opened, Dataset]:
+    """Return the spec with as many classes as the data has, and a note, if it has a variable for them.
+
+    The variable is called :data:`CLASSES`, and nobody has set it. In all other cases nothing changes, and
+    :func:`check_trainable` reports outputs that do not match.
+    """
+    document, count = opened.document, len(dataset.classes)
+    variables = document.section("vars")
+    free = isinstance(variables, Entries) and CLASSES in variables and CLASSES not in document.overridden
+    if not free or _outputs(opened.graph) == (count,):
+        return opened, dataset
+    try:
+        changed = open_again(document, overrides=[f"{CLASSES}={count}"])
+    except SpecError:
+        return opened, dataset
+    if _outputs(changed.graph) != (count,):
+        return opened, dataset
+    note = f"{CLASSES}={count}: the spec has another number, and follows the data"
+    return changed, replace(dataset, notes=(*dataset.notes, note))
+
+
+def _outputs(graph: Graph) -> tuple[int, ...]:
+    heads = heads_of(graph)
+    return heads[main_head(heads)].shape
 
 
 def resume(

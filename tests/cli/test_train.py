@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -300,3 +301,55 @@ def test_a_log_has_a_line_at_intervals(spec: Path, tmp_path: Path, monkeypatch: 
     )
     assert batches == [(epoch, str(batch)) for epoch in "12" for batch in range(1, 24)]
     assert "epoch 1/2: testing, batch 0 of 1" in text
+
+
+# -- the number of classes -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three_classes(tmp_path: Path) -> str:
+    random = np.random.default_rng(0)
+    arrays = {}
+    for part, count in (("train", 24), ("test", 6)):
+        arrays[f"x_{part}"] = random.integers(0, 256, (count, 8, 8), dtype=np.uint8)
+        arrays[f"y_{part}"] = np.arange(count) % 3
+    np.savez(tmp_path / "three.npz", **arrays)
+    return f"npz:{tmp_path / 'three.npz'}"
+
+
+def classifier(folder: Path, variables: str, outputs: str) -> Path:
+    path = folder / "net.yaml"
+    path.write_text(
+        f"input: [1, 8, 8]\nvars: {variables}\nlayers: [flatten, linear: {outputs}]\ntrain: {{epochs: 1}}\n"
+    )
+    return path
+
+
+def test_a_variable_follows_the_classes_of_the_data(three_classes: str, tmp_path: Path) -> None:
+    spec, run = classifier(tmp_path, "{classes: 10}", "classes"), tmp_path / "run"
+    code, text, errors = call("train", spec, "--data", three_classes, "--run", run)
+    assert code == 0, errors
+    assert "classes=3: the spec has another number, and follows the data" in text
+    document = json.loads(call("inspect", run / "spec.yaml", "--format", "json")[1])
+    assert document["layers"][-1]["output"] == [3]
+    assert call("train", "--resume", run, "--set", "train.epochs=2")[0] == 0
+    assert call("evaluate", run)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "outputs", "options"),
+    [
+        ("{classes: 10}", "classes", ("--set", "classes=7")),
+        ("{classes: 10}", "10", ()),
+        ("{labels: 10}", "labels", ()),
+        ("{classes: 10}", "classes * 2", ()),
+    ],
+)
+def test_what_was_said_otherwise_does_not_follow(
+    three_classes: str, variables: str, outputs: str, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    spec = classifier(tmp_path, variables, outputs)
+    code, _, errors = call("train", spec, "--data", three_classes, "--run", tmp_path / "run", *options)
+    assert code == 2
+    assert "but the data has 3 classes" in errors
+    assert not (tmp_path / "run").exists()

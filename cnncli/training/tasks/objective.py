@@ -156,5 +156,5 @@ def _check_outputs(head: str, shape: tuple[int, ...], classes: int) -> None:
             f"{head_name(head)} has {outputs}, but the data has {counted(classes, 'class')}",
             expected=counted(classes, "output"),
             received=outputs,
-            hint=f"set classes={classes}, if the spec has this variable",
+            hint="a variable 'classes' in the spec, used for this output, follows the data",
         )

@@ -74,7 +74,7 @@ def test_looking_at_a_network_does_not_touch_it() -> None:
 def test_classes_must_agree() -> None:
     with pytest.raises(UsageError, match="has 7 outputs, but the data has 10 classes") as caught:
         check_classes({"output": Head((7,))}, 10)
-    assert "set classes=10" in caught.value.diagnostics[0].hint
+    assert "a variable 'classes' in the spec" in caught.value.diagnostics[0].hint
 
 
 def test_a_training_head_of_other_classes_is_named() -> None:
