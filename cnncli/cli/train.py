@@ -37,6 +37,10 @@ RecipeFile: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="A YAML file of settings, over those of the spec's 'train' section."),
 ]
+Limit: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="SHARE", help="Use this share of the training images of each class, such as 0.1."),
+]
 PrintRecipe: TypeAlias = Annotated[
     bool,
     typer.Option("--print-recipe", help="Print all settings and where each comes from, and do nothing else."),
@@ -50,6 +54,7 @@ def command(
     run: RunFolder = None,
     resumed: Resumed = None,
     recipe: RecipeFile = None,
+    limit: Limit = None,
     print_recipe: PrintRecipe = False,
     overrides: Overrides = None,
     plugin: Plugins = None,
@@ -61,13 +66,14 @@ def command(
     load_plugins(plugin or ())
     gc.enable()
     if resumed is not None:
-        if any((spec, run, recipe, print_recipe)):
+        if any((spec, run, recipe, limit, print_recipe)):
             hint = f"cnncli train --resume {resumed}"
             raise usage_error("--resume takes spec, settings and folder from the run", hint=hint)
     elif spec is None:
         raise usage_error("nothing to train", expected="a spec, or --resume RUN")
     with EndingAtOnce() as ending:
-        network = load(spec, overrides=overrides or ()) if spec is not None else None
+        chosen = [*(overrides or ()), *([] if limit is None else [f"train.data.limit={limit}"])]
+        network = load(spec, overrides=chosen) if spec is not None else None
         if network is not None and print_recipe:
             from cnncli.report.pages.recipe import lines
 

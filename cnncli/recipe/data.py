@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Self
 
 from cnncli.diagnostics import SpecError, UsageError, did_you_mean, listing, usage_error
 from cnncli.language.fields import Record, arg
-from cnncli.language.readers import Choice, Text
+from cnncli.language.readers import Choice, Number, Text
 from cnncli.language.scope import Argument
 
 
@@ -129,6 +129,10 @@ class Data(Record):
     source: str = arg(SourceText(), "where the images come from", default="digits", main=True)
     resize: str = arg(
         Choice(*RESIZE_RULES), "how images of another size get the size of the input", default="stretch"
+    )
+
+    limit: float = arg(
+        Number(0, 1, above=True), "share of the training images of each class that are used", default=1.0
     )
 
     def of(self, source: str) -> Self:

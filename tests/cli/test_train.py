@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from typer.testing import CliRunner
 
 from cnncli.cli.app import application
 from cnncli.cli.exit_codes import DIVERGED, INTERRUPTED, NOT_MET, READER_LEFT, UNWRITABLE, WRONG
+from cnncli.recipe.data import Data
+from cnncli.training.data.load import load
 from tests.heeding import heed_signals
 
 runner = CliRunner()
@@ -309,7 +312,7 @@ def test_a_log_has_a_line_at_intervals(spec: Path, tmp_path: Path, monkeypatch: 
 @pytest.fixture
 def three_classes(tmp_path: Path) -> str:
     random = np.random.default_rng(0)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for part, count in (("train", 24), ("test", 6)):
         arrays[f"x_{part}"] = random.integers(0, 256, (count, 8, 8), dtype=np.uint8)
         arrays[f"y_{part}"] = np.arange(count) % 3
@@ -353,3 +356,29 @@ def test_what_was_said_otherwise_does_not_follow(
     assert code == 2
     assert "but the data has 3 classes" in errors
     assert not (tmp_path / "run").exists()
+
+
+# -- a part of the data ----------------------------------------------------------------------------
+
+
+def test_a_limit_uses_a_share_of_each_class(spec: Path, tmp_path: Path) -> None:
+    code, text, errors = call(
+        "train", spec, "--limit", "0.1", "--set", "train.epochs=1", "--run", tmp_path / "a"
+    )
+    assert code == 0, errors
+    labels = load(Data(), (1, 8, 8)).train.labels
+    count = sum(round(each * 0.1) for each in labels.bincount().tolist())
+    assert f"{count} images to train on, 359 held out" in text
+    assert f"limited to {count} of 1,438 training images, the same share of each class" in text
+    last = json.loads((tmp_path / "a" / "metrics.jsonl").read_text().splitlines()[-1])
+    document = json.loads(call("evaluate", tmp_path / "a", "--format", "json")[1])
+    assert (document["loss"], document["images"]) == (last["test_loss"], 359)
+    assert call("train", "--resume", tmp_path / "a", "--set", "train.epochs=2")[0] == 0
+
+
+@pytest.mark.parametrize("limit", ["0", "1.5", "10%", "", "nan"])
+def test_a_limit_is_a_share(limit: str, spec: Path, tmp_path: Path) -> None:
+    code, _, errors = call("train", spec, "--limit", limit, "--run", tmp_path / "a")
+    assert code == 2
+    assert "train.data.limit" in errors
+    assert not (tmp_path / "a").exists()

@@ -1,4 +1,4 @@
-"""Which images are held out if a source does not determine it: always the same ones, class by class."""
+"""Which images are held out if a source does not say it, and which are used: always the same, by class."""
 
 from __future__ import annotations
 
@@ -28,3 +28,17 @@ def held_out(labels: Sequence[int], keys: Sequence[str]) -> list[int]:
         members.sort(key=lambda index: hashlib.sha256(keys[index].encode(errors="surrogateescape")).digest())
         chosen += members[: max(1, (len(members) * 2 + 5) // 10)]
     return sorted(chosen)
+
+
+def share_of(labels: Sequence[int], share: float) -> list[int]:
+    """Return the indices of a share of each class, rounded, at least one: a smaller share is a part of it.
+
+    Images are taken in the order of the SHA-256 of their number, which is not related to their own order.
+    """
+    order = sorted(range(len(labels)), key=lambda index: hashlib.sha256(str(index).encode()).digest())
+    by_class: dict[int, list[int]] = defaultdict(list)
+    for index in order:
+        by_class[labels[index]].append(index)
+    return sorted(
+        index for members in by_class.values() for index in members[: max(1, round(len(members) * share))]
+    )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
+
+import torch
 
 from cnncli.diagnostics import counted, usage_error
 from cnncli.recipe.data import Data, Source, parse_source
 from cnncli.results.training import Reading
-from cnncli.training.data.dataset import Dataset, Measured
+from cnncli.training.data.dataset import Dataset, Measured, Split
+from cnncli.training.data.holdout import share_of
 from cnncli.training.data.sources import digits, folder, idx, npz
 
 _Read = TypeVar("_Read", Dataset, Measured)
@@ -55,7 +59,8 @@ def load(data: Data, input_shape: tuple[int, ...], reading: Reading = None) -> D
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec.
     """
-    return _read(data, LOADERS, (input_shape, data.resize, reading, ()))
+    dataset = _read(data, LOADERS, (input_shape, data.resize, reading, ()))
+    return dataset if data.limit == 1 else limited(dataset, data.limit)
 
 
 def load_measured(
@@ -70,6 +75,17 @@ def load_measured(
     if kind.name in MEASURERS:
         return _read(data, MEASURERS, (input_shape, data.resize, reading, classes))
     return held_out_part(load(data, input_shape, reading))
+
+
+def limited(dataset: Dataset, share: float) -> Dataset:
+    """Return the data with a share of its training images; the held-out part stays whole, for comparisons."""
+    labels = dataset.train.labels
+    indices = torch.tensor(share_of(labels.tolist(), share), dtype=torch.int64)
+    part = Split(dataset.train.images[indices], labels[indices])
+    note = (
+        f"limited to {part.count:,} of {dataset.train.count:,} training images, the same share of each class"
+    )
+    return replace(dataset, train=part, notes=(*dataset.notes, note))
 
 
 def held_out_part(dataset: Dataset) -> Measured:
