@@ -38,8 +38,10 @@ def test_there_are_enough_of_them() -> None:
 
 
 OPTION = re.compile(r"(?:^|[ '`]|(?<!var)\()--[a-z]")  # not a variable of a style sheet
-OF_COMMANDS = frozenset({"report/pages/fit.py", "report/pages/train.py", "language/overrides.py"})
-"""Files whose texts only the command line shows; overrides of Python calls are not called options."""
+OF_COMMANDS = frozenset(
+    {"report/pages/fit.py", "report/pages/train.py", "language/overrides.py", "recipe/origins.py"}
+)
+"""Files whose texts only the command line shows, or that tell options from arguments of Python calls."""
 
 
 def options_named(code: str) -> list[str]:

@@ -13,6 +13,8 @@ DEFAULT: Final = "default"
 DATA_OPTION: Final = "--data"
 """The origin of a source that is given apart from all other settings, at :data:`SOURCE`."""
 
+_OPTION: Final = "--"
+
 SOURCE: Final = (Recipe.keyword, "data", "source")
 
 
@@ -48,4 +50,4 @@ def _settings(values: Mapping[str, Any], section: Value | None, path: Sequence[s
 def _place(value: Value) -> str:
     """Return the file and line of a value; of an option only its name."""
     source, line, *_ = value.location
-    return source.name if source.name.startswith("--") else f"{source.name}:{line}"
+    return source.name if source.name.startswith((_OPTION, "<")) else f"{source.name}:{line}"

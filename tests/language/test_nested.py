@@ -168,7 +168,7 @@ def test_what_is_expected() -> None:
 
 def test_what_is_expected_in_a_recipe() -> None:
     for text, expected in (
-        ("data: [a]", f"{SOURCE_FORMS}, or a mapping of source and resize"),
+        ("data: [a]", f"{SOURCE_FORMS}, or a mapping of source, resize and limit"),
         ("optimizer: [a]", listing([*OPTIMIZERS], last=" or ")),
         ("schedule: [a]", listing([*SCHEDULES], last=" or ")),
         ("tasks: [a]", "a mapping from heads to cross_entropy, alone or beside weight"),
