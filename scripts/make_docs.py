@@ -22,6 +22,7 @@ from cnncli.language.fields import Record
 from cnncli.language.sections import Paper
 from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.recipe.data import RESIZE_RULES, SOURCES, Data
+from cnncli.recipe.metrics import METRICS
 from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.schedules import SCHEDULES
@@ -79,6 +80,8 @@ def with_recipe(text: str) -> str:
     rules = [(f"`{each.name}`", each.help) for each in RESIZE_RULES.values()]
     sources = [(f"`{each.form}`", each.help) for each in SOURCES.values()]
     text = with_table(text, "rules", ("rule", "meaning"), rules)
+    metrics = [(f"`{each.name}`", each.help) for each in METRICS.values()]
+    text = with_table(text, "metrics", ("metric", "meaning"), metrics)
     return with_table(text, "sources", ("source", "contents"), sources)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -15,34 +15,28 @@ Reading: TypeAlias = "Callable[[int, int], None] | None"
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """The figures of one epoch, a line of ``metrics.jsonl``.
+    """What is known of one epoch, a line of ``metrics.jsonl``.
 
-    ``epoch`` counts from 1. ``objective`` is what is minimized, with label smoothing and all heads;
-    ``train_loss`` and ``train_accuracy`` are of the main head, without smoothing. These three are means over
-    the epoch's images, measured when each was trained on, while the weights were changing. ``test_loss`` and
-    ``test_accuracy`` are the same as these two, of the held-out data after the epoch
-    (:func:`cnncli.training.evaluate.evaluate`). ``lr`` is the learning rate of the last step;
-    ``seconds`` is the training time without the evaluation, and ``images_per_second`` follows from it.
+    ``epoch`` counts from 1. ``lr`` is the learning rate of the last step; ``seconds`` is the training time
+    without the evaluation, and ``images_per_second`` follows from it. ``figures`` are named as
+    :mod:`cnncli.recipe.metrics` says: those that begin with ``train`` are means over the epoch's samples,
+    measured when each was trained on, while the weights were changing; those that begin with ``test`` are of
+    the held-out data after the epoch (:func:`cnncli.training.evaluate.evaluate`).
     """
 
     epoch: int
     lr: float
-    objective: float
-    train_loss: float
-    train_accuracy: float
-    test_loss: float
-    test_accuracy: float
     seconds: float
     images_per_second: float
+    figures: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far training is; reported a few times a second at most.
 
-    ``epoch`` counts from 1; ``batch`` of the ``batches`` of this phase are done. ``loss`` and ``accuracy``
-    are running means over the epoch's training images so far; ``images_per_second`` is the rate since the
-    epoch began (or was resumed).
+    ``epoch`` counts from 1; ``batch`` of the ``batches`` of this phase are done. ``figures`` are those of the
+    epoch's training samples so far; ``images_per_second`` is the rate since the epoch began (or was resumed).
     """
 
     phase: Literal["train", "evaluate"]
@@ -50,8 +44,7 @@ class Progress:
     epochs: int
     batch: int
     batches: int
-    loss: float
-    accuracy: float
+    figures: Mapping[str, float]
     lr: float
     images_per_second: float
 
@@ -73,23 +66,21 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What :func:`cnncli.training.evaluate.evaluate` measures.
+    """What :func:`cnncli.training.evaluate.evaluate` measures of ``count`` images.
 
-    ``loss`` is the mean of the main head's criterion, without label smoothing: cross-entropy in nats unless
-    its layers determine another one; ``top1`` and ``top5`` are shares of ``count`` images (``top5`` is None
-    for fewer than five classes); ``confusion[true][predicted]`` counts images.
+    ``figures`` are named as in :class:`Epoch`, without the part of the data: ``loss``, ``accuracy``, ``top5``
+    for five or more classes, and those of each head if there are several. ``classes`` and
+    ``confusion[true][predicted]``, which counts images, are of the main head.
     """
 
     count: int
-    loss: float
-    top1: float
-    top5: float | None
+    figures: Mapping[str, float]
     classes: tuple[ClassFigures, ...]
     confusion: tuple[tuple[int, ...], ...]
 
 
 class Evaluated(NamedTuple):
-    """The figures of a network on data, with the names of the network, the data and the network's classes.
+    """A network that was measured on data, with the names of the network, the data and its classes.
 
     ``notes`` say which images were measured, which classes have none, and what was done to the images.
     """
@@ -97,8 +88,13 @@ class Evaluated(NamedTuple):
     name: str
     data: str
     classes: tuple[str, ...]
-    figures: Evaluation
+    evaluation: Evaluation
     notes: tuple[str, ...]
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """The figures by their names, such as ``accuracy``."""
+        return self.evaluation.figures
 
 
 class Introduction(NamedTuple):

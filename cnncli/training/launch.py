@@ -19,6 +19,7 @@ from cnncli.language.tree import Entries
 from cnncli.language.writer import to_yaml
 from cnncli.layers import shape_text
 from cnncli.network import Network, build_network
+from cnncli.recipe.metrics import LOSS, metric_of
 from cnncli.recipe.recipe import Recipe, with_overrides
 from cnncli.results.training import Evaluated, Evaluation, Introduction, Reading, Trained
 from cnncli.training.data import normalization
@@ -34,7 +35,7 @@ from cnncli.training.runs.resuming import check_position, check_resumable
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import check_trainable
-from cnncli.training.tasks.objective import check_classes, check_vectors
+from cnncli.training.tasks.objective import check_vectors, measuring_objective
 
 CLASSES: Final = "classes"
 """The variable of a spec that follows the number of classes of the data."""
@@ -208,15 +209,15 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
             hint="resume the run, which continues until an epoch is finished",
         )
     graph = _recorded_graph(run)
-    check_classes(heads_of(graph), len(run.record.data.classes))
+    objective = measuring_objective(heads_of(graph), run.record.settings, len(run.record.data.classes))
     where = choose_device(device)
     found = _to_measure(run, data, whole_shape(graph.input), reading)
     split = found.labeled_as(run.record.data.classes)
     network = build_network(graph)
     load_weights(network, run.weights)
     network.to(where)
-    figures = evaluate(network, split, run.record.normalization, where, _main_criterion(graph))
-    return _evaluated(run.record.name, found, run.record.data.classes, figures)
+    measured = evaluate(network, split, run.record.normalization, where, objective)
+    return _evaluated(run.record.name, found, run.record.data.classes, measured)
 
 
 def _to_measure(run: Run, data: str | None, shape: tuple[int, ...], reading: Reading) -> Measured:
@@ -235,18 +236,18 @@ def _to_measure(run: Run, data: str | None, shape: tuple[int, ...], reading: Rea
     return found
 
 
-def _evaluated(name: str, found: Measured, classes: tuple[str, ...], figures: Evaluation) -> Evaluated:
-    """Return the figures with what was measured.
+def _evaluated(name: str, found: Measured, classes: tuple[str, ...], measured: Evaluation) -> Evaluated:
+    """Return the evaluation with what was measured.
 
     Raises:
         UsageError: they are not finite.
     """
-    absent = [each for each, of_class in zip(classes, figures.classes, strict=True) if not of_class.count]
+    absent = [each for each, of_class in zip(classes, measured.classes, strict=True) if not of_class.count]
     notes = [f"measured {found.what} of {found.name}"]
     if absent:
         has = "has" if len(absent) == 1 else "have"
         notes.append(f"{len(absent)} of {counted(len(classes), 'class')} {has} no images: {listing(absent)}")
-    return Evaluated(name, found.name, classes, _sound(figures), (*notes, *found.notes))
+    return Evaluated(name, found.name, classes, _sound(measured), (*notes, *found.notes))
 
 
 def _recorded_graph(run: Run) -> Graph:
@@ -290,27 +291,26 @@ def evaluate_module(
     network = _checked_network(graph, module)
     chosen = settings.data if data is None else settings.data.of(data)
     dataset = load(chosen, whole_shape(graph.input), reading)
-    check_classes(heads_of(graph), len(dataset.classes))
+    objective = measuring_objective(heads_of(graph), settings, len(dataset.classes))
     device = next((each.device for each in network.parameters()), torch.device("cpu"))
-    figures = evaluate(
-        network, dataset.test, normalization.measure(dataset.train.images), device, _main_criterion(graph)
-    )
-    return _evaluated(graph.name, held_out_part(dataset), dataset.classes, figures)
+    measured = evaluate(network, dataset.test, normalization.measure(dataset.train.images), device, objective)
+    return _evaluated(graph.name, held_out_part(dataset), dataset.classes, measured)
 
 
-def _sound(figures: Evaluation) -> Evaluation:
-    """Return figures that are finite numbers.
+def _sound(measured: Evaluation) -> Evaluation:
+    """Return an evaluation whose figures are finite numbers.
 
     Raises:
         UsageError: some output is not a number, or so large that its loss is infinite.
     """
-    if math.isinf(figures.loss):
+    losses = [value for name, value in measured.figures.items() if metric_of(name).name == LOSS]
+    if any(map(math.isinf, losses)):
         message = "outputs of the network are so large that the loss is infinite"
         raise usage_error(message, expected="a finite loss", hint="did the training diverge?")
-    if math.isnan(figures.loss):
+    if any(map(math.isnan, losses)):
         message = "outputs of the network are not numbers, so they predict nothing"
         raise usage_error(message, expected="finite weights", hint="did the training diverge?")
-    return figures
+    return measured
 
 
 def _checked_network(graph: Graph, module: object) -> nn.Module:
@@ -340,8 +340,3 @@ def _difference(graph: Graph, network: nn.Module) -> str:
 
 def _shapes(network: nn.Module) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in network.state_dict().items()}
-
-
-def _main_criterion(graph: Graph) -> str:
-    heads = heads_of(graph)
-    return heads[main_head(heads)].criterion

@@ -9,9 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import listing, usage_error
 from cnncli.graph.heads import Heads
 from cnncli.interrupts import Interrupts
+from cnncli.recipe.metrics import LOSS
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch, Evaluation, Progress, Trained
 from cnncli.training.data.batches import derived_seed
@@ -107,9 +108,18 @@ def _check_checkpoint(checkpoint: Checkpoint, plan: Plan) -> None:
             expected=f"at most {len(plan.bounds)} batches",
             received=str(position.batches),
         )
+    if position.batches == 0:
+        return
+    names = plan.objective.names(training=True)
+    if checkpoint.figures.keys() != {*names}:
+        raise usage_error(
+            "the checkpoint has other figures than this training",
+            expected=listing(sorted(names)),
+            received=listing(sorted(checkpoint.figures)),
+        )
     sizes = torch.tensor([end - start for start, end in plan.bounds[: position.batches]])
-    if bool(((checkpoint.correct < 0) | (checkpoint.correct > sizes)).any()):
-        raise usage_error("the checkpoint is damaged: it counts more or fewer images than a batch has")
+    if any(bool((rows[:, 1] > sizes).any()) for rows in checkpoint.figures.values()):
+        raise usage_error("the checkpoint is damaged: it counts more images than a batch has")
 
 
 @dataclass(eq=False, slots=True)
@@ -132,9 +142,12 @@ class _Loop:
         """Train all remaining epochs, or until an interrupt."""
         while self.state.position.epochs < self.plan.settings.epochs:
             self.train_batches()
-            criterion = self.plan.objective.main_criterion
             evaluation = evaluate_feed(
-                self.state.network, self.plan.test, criterion, self.between_evaluations
+                self.state.network,
+                self.plan.test,
+                self.plan.objective,
+                self.plan.device,
+                self.between_evaluations,
             )
             if evaluation is None:
                 self.save()
@@ -164,8 +177,6 @@ class _Loop:
             set_learning_rate(state.optimizer, self.rate)
             step(plan, state, images, labels, batch)
             elapsed = time.perf_counter() - begun
-            if state.start is None:
-                state.start = state.losses[0].clone()
             state.position = Position(epoch, batch + 1, before + elapsed)
             self.images_per_second = (plan.bounds[batch][1] - plan.bounds[first][0]) / elapsed
             self.after_batch()
@@ -189,7 +200,6 @@ class _Loop:
         if now - self.reported < self.intervals.report or self.interrupts.received is not None:
             return
         self.reported = now
-        means = self.monitor.means()
         self.observer.progressed(
             Progress(
                 phase=phase,
@@ -197,8 +207,7 @@ class _Loop:
                 epochs=self.plan.settings.epochs,
                 batch=done,
                 batches=batches,
-                loss=means.loss,
-                accuracy=means.accuracy,
+                figures=self.monitor.figures(),
                 lr=self.rate,
                 images_per_second=self.images_per_second,
             )
@@ -207,18 +216,15 @@ class _Loop:
     def finish_epoch(self, evaluation: Evaluation) -> None:
         """Record a complete epoch: first the checkpoint, then what follows from it."""
         state, position = self.state, self.state.position
-        means = self.monitor.means()
-        self.monitor.check_epoch(evaluation.loss)
+        figures = self.monitor.figures()
+        figures |= {f"test.{name}": value for name, value in evaluation.figures.items()}
+        self.monitor.check_epoch(evaluation.figures[LOSS])
         metrics = Epoch(
             epoch=position.epochs + 1,
             lr=self.plan.rate(position.epochs, position.batches - 1),
-            objective=means.objective,
-            train_loss=means.loss,
-            train_accuracy=means.accuracy,
-            test_loss=evaluation.loss,
-            test_accuracy=evaluation.top1,
             seconds=position.seconds,
             images_per_second=len(self.plan.train) / position.seconds,
+            figures=figures,
         )
         state.history = (*state.history, metrics)
         state.position = Position(position.epochs + 1)
@@ -240,10 +246,10 @@ class _Loop:
 
 def step(plan: Plan, state: State, images: Tensor, labels: Tensor, batch: int) -> None:
     """Train on one batch; its figures stay on the device, so nothing waits for them."""
-    objective, loss, scores = plan.objective(state.network(images), labels)
+    objective, figures = plan.objective(state.network(images), labels)
     state.optimizer.zero_grad(set_to_none=True)
     objective.backward()
     state.optimizer.step()
-    state.objectives[batch] = objective.detach()
-    state.losses[batch] = loss
-    state.correct[batch] = (scores.argmax(1) == labels).sum()
+    state.figures.write(batch, figures)
+    if state.start is None:
+        state.start = objective.detach().clone()

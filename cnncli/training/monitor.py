@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import torch
+from torch import Tensor
 
 from cnncli.diagnostics import CnncliError, Diagnostic
+from cnncli.recipe.metrics import OBJECTIVE
 from cnncli.training.optimization.optimizers import all_finite
 from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State
+from cnncli.training.tasks.figures import means
 
 _FAR: Final = 10
 _END: Final = 0.1
 """The share of an epoch, its last batches, that is compared with the beginning of the training."""
-
-
-class Means(NamedTuple):
-    """Means over the images of an epoch so far: what is minimized, and the main head's figures."""
-
-    objective: float
-    loss: float
-    accuracy: float
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -34,25 +29,25 @@ class Monitor:
     state: State
     run: Run
 
-    def means(self) -> Means:
-        """Return the means over the images of the epoch so far; waits for the device.
+    def figures(self) -> dict[str, float]:
+        """Return the training figures over the samples of the epoch so far, at least one batch.
+
+        Waits for the device.
 
         Raises:
-            CnncliError: the objective of a batch is not finite.
+            CnncliError: a figure of a batch is not finite.
         """
-        done = self.state.position.batches
-        if done == 0:
-            return Means(0.0, 0.0, 0.0)
-        sizes = torch.tensor([end - start for start, end in self.plan.bounds[:done]], dtype=torch.float64)
-        objectives, losses = (
-            figures[:done].cpu().to(torch.float64) for figures in (self.state.objectives, self.state.losses)
-        )
-        bad = (~torch.isfinite(objectives + losses)).nonzero().flatten().tolist()
+        found = self.plan.objective.summary(means(self._rows()))
+        return {f"train.{name}": value for name, value in found.items()}
+
+    def _rows(self) -> dict[str, Tensor]:
+        """Return the figures of the batches of the epoch so far, after checking that they are finite."""
+        rows = self.state.figures.first(self.state.position.batches)
+        totals = torch.stack([each[:, 0] for each in rows.values()]).sum(0)
+        bad = (~torch.isfinite(totals)).nonzero().flatten().tolist()
         if bad:
-            raise self._diverged(f"the loss became {float(objectives[bad[0]] + losses[bad[0]])}", bad[0])
-        images = float(sizes.sum())
-        correct = int(self.state.correct[:done].sum())
-        return Means(float(objectives @ sizes) / images, float(losses @ sizes) / images, correct / images)
+            raise self._diverged(f"the loss became {float(totals[bad[0]])}", bad[0])
+        return rows
 
     def check_epoch(self, held_out: float) -> None:
         """Check the held-out loss after an epoch, and the loss at the end of its training.
@@ -63,8 +58,9 @@ class Monitor:
         if not math.isfinite(held_out):
             raise self._diverged(f"the held-out loss became {held_out}", self._last)
         assert self.state.start is not None
-        losses = self.state.losses[-math.ceil(len(self.state.losses) * _END) :]
-        loss, start = float(losses.mean()), float(self.state.start)
+        rows = self.state.figures.rows[OBJECTIVE]
+        ends = rows[-math.ceil(len(rows) * _END) :]
+        loss, start = float((ends[:, 0] / ends[:, 1]).mean()), float(self.state.start)
         most = _FAR * max(start, self.plan.objective.chance)
         if loss > most:
             raise self._diverged(
@@ -79,7 +75,7 @@ class Monitor:
         Raises:
             CnncliError: a loss or a weight is not finite.
         """
-        self.means()
+        self._rows()
         if not all_finite(self.state.network):
             raise self._diverged("weights became infinite or not a number", self._last)
 

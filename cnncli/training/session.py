@@ -18,6 +18,7 @@ from cnncli.training.optimization.optimizers import build_optimizer, optimizer_t
 from cnncli.training.optimization.schedule import learning_rate
 from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
 from cnncli.training.runs.weights import fill, network_tensors
+from cnncli.training.tasks.figures import Sums
 from cnncli.training.tasks.objective import Objective, build_objective, check_single_images
 
 
@@ -52,23 +53,19 @@ class Plan:
 class State:
     """What changes: the network, the optimizer, the position.
 
-    ``objectives`` and ``losses`` (float32) and ``correct`` (int64) have one value for each batch of an epoch,
-    on the device, so that no batch waits for its own figures; those from ``position.batches`` on have no
-    meaning. ``start`` is the loss of the first batch of the training, a scalar, None before it.
+    ``figures`` has those of each batch of an epoch; rows from ``position.batches`` on have no meaning.
+    ``start`` is the objective of the first batch of the training, a scalar, None before it.
     """
 
     network: nn.Module
     optimizer: Optimizer
-    objectives: Tensor
-    losses: Tensor
-    correct: Tensor
+    figures: Sums
     position: Position
     history: tuple[Epoch, ...]
     start: Tensor | None
 
     def snapshot(self, device: torch.device) -> Checkpoint:
         """Return a copy of everything, on the CPU."""
-        done = self.position.batches
         return Checkpoint(
             position=self.position,
             history=self.history,
@@ -76,9 +73,7 @@ class State:
             network=network_tensors(self.network),
             optimizer=optimizer_tensors(self.optimizer, self.network),
             random=random_states(device),
-            objectives=self.objectives[:done].to("cpu", copy=True),
-            losses=self.losses[:done].to("cpu", copy=True),
-            correct=self.correct[:done].to("cpu", copy=True),
+            figures=self.figures.first(self.position.batches),
         )
 
 
@@ -134,9 +129,7 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
     state = State(
         network=network,
         optimizer=optimizer,
-        objectives=torch.zeros(len(plan.bounds), dtype=torch.float32, device=plan.device),
-        losses=torch.zeros(len(plan.bounds), dtype=torch.float32, device=plan.device),
-        correct=torch.zeros(len(plan.bounds), dtype=torch.int64, device=plan.device),
+        figures=Sums.zeros(plan.objective.names(training=True), len(plan.bounds), plan.device),
         position=Position(),
         history=(),
         start=None,
@@ -146,10 +139,7 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
         return state
     restore_optimizer(optimizer, network, checkpoint.optimizer, plan.settings.optimizer)
     restore_random(checkpoint.random, plan.device)
-    done = checkpoint.position.batches
-    state.objectives[:done] = checkpoint.objectives
-    state.losses[:done] = checkpoint.losses
-    state.correct[:done] = checkpoint.correct
+    state.figures.restore(checkpoint.figures)
     state.position, state.history = checkpoint.position, checkpoint.history
     state.start = None if checkpoint.start is None else torch.tensor(checkpoint.start, device=plan.device)
     return state

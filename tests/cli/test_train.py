@@ -68,7 +68,10 @@ def test_evaluating_prints_the_last_figures_of_training(spec: Path, tmp_path: Pa
     # To the last bit, not only to the digits shown.
     last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
     document = json.loads(call("evaluate", tmp_path / "run", "--device", "cpu", "--format", "json")[1])
-    assert (document["loss"], document["top1"]) == (last["test_loss"], last["test_accuracy"])
+    assert document["figures"] == {
+        name.removeprefix("test."): value for name, value in last.items() if name.startswith("test.")
+    }
+    assert document["figures"].keys() == {"loss", "accuracy", "top5"}
     assert len(document["classes"]) == 10
     assert sum(map(sum, document["confusion"])) == document["images"] == 359
 
@@ -300,7 +303,9 @@ def test_a_log_has_a_line_at_intervals(spec: Path, tmp_path: Path, monkeypatch: 
     code, text, errors = call("train", spec, "--run", tmp_path / "run", "--device", "cpu")
     assert code == 0, errors
     batches = re.findall(
-        r"^epoch ([12])/2: batch (\d+) of 23, loss \d+\.\d{4}, .* images/s$", text, re.MULTILINE
+        r"^epoch ([12])/2: batch (\d+) of 23, accuracy .* %, loss \d+\.\d{4}, .* images/s$",
+        text,
+        re.MULTILINE,
     )
     assert batches == [(epoch, str(batch)) for epoch in "12" for batch in range(1, 24)]
     assert "epoch 1/2: testing, batch 0 of 1" in text

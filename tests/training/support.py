@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from cnncli.graph.heads import Head
+from cnncli.graph.heads import Head, Heads
 from cnncli.recipe.data import Data
 from cnncli.recipe.recipe import Recipe, recipe_from_json
 from cnncli.results.training import Epoch, Progress, Trained
@@ -22,6 +22,7 @@ from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.loop import Intervals, seed_weights, train
 from cnncli.training.observer import Observer
 from cnncli.training.runs.run import Run, create_run, open_run
+from cnncli.training.tasks.objective import Objective, build_objective
 
 CPU = torch.device("cpu")
 SPEC = "name: small\n"
@@ -40,6 +41,11 @@ def small_network(classes: int = 10) -> nn.Module:
 
 HEADS = {"output": Head((10,))}
 TWO_HEADS = {"aux": Head((10,), training_only=True), "main": Head((10,))}
+
+
+def objective(heads: Heads | None = None, classes: int = 10) -> Objective:
+    """What heads are trained and measured by, with the settings of a recipe that says nothing of them."""
+    return build_objective(heads or HEADS, Recipe(), classes)
 
 
 class TwoHeads(nn.Module):
@@ -124,20 +130,17 @@ def same_weights(left: nn.Module, right: nn.Module) -> bool:
     return list(ours) == list(theirs) and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def figures(history: tuple[Epoch, ...]) -> list[tuple[float, ...]]:
+def figures(history: tuple[Epoch, ...]) -> list[tuple[object, ...]]:
     """What must be the same however often a run was stopped: all but the times."""
-    return [
-        (
-            each.epoch,
-            each.lr,
-            each.objective,
-            each.train_loss,
-            each.train_accuracy,
-            each.test_loss,
-            each.test_accuracy,
-        )
-        for each in history
-    ]
+    return [(each.epoch, each.lr, *each.figures.items()) for each in history]
+
+
+def of_part(metrics: Epoch, part: str) -> dict[str, float]:
+    """The figures of the training part or of the held-out part, without its name."""
+    prefix = f"{part}."
+    return {
+        name.removeprefix(prefix): value for name, value in metrics.figures.items() if name.startswith(prefix)
+    }
 
 
 class Recorder:
@@ -163,7 +166,13 @@ def read_metrics(run: Run) -> tuple[Epoch, ...]:
     if not run.metrics.exists():
         return ()
     lines = run.metrics.read_text(encoding="utf-8").split("\n")[:-1]
-    return tuple(Epoch(**json.loads(line)) for line in lines)
+    return tuple(map(_epoch, lines))
+
+
+def _epoch(line: str) -> Epoch:
+    values = json.loads(line)
+    figures = {name: values.pop(name) for name in list(values) if "." in name}
+    return Epoch(**values, figures=figures)
 
 
 class Killed(BaseException):

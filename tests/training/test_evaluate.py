@@ -13,13 +13,14 @@ from sklearn.metrics import (
 )
 from torch import Tensor, nn
 
+from cnncli.graph.heads import Head
 from cnncli.results.training import Evaluation
 from cnncli.training import evaluate as module
 from cnncli.training.data.batches import Feed
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.evaluate import evaluate, evaluate_feed, evaluation_bounds
-from tests.training.support import CPU, TwoHeads, few_digits, small_network
+from tests.training.support import CPU, TWO_HEADS, TwoHeads, few_digits, objective, small_network
 
 PLAIN = Normalization((0.0,), (1 / 255,))  # bytes stay the numbers they are
 
@@ -37,7 +38,8 @@ class Table(nn.Module):
 
 def on_rows(logits: list[list[float]], labels: list[int]) -> Evaluation:
     split = Split(torch.arange(len(labels), dtype=torch.uint8).reshape(-1, 1), torch.tensor(labels))
-    return evaluate(Table(logits), split, PLAIN, CPU, "cross_entropy")
+    classes = len(logits[0])
+    return evaluate(Table(logits), split, PLAIN, CPU, objective({"output": Head((classes,))}, classes))
 
 
 def test_every_figure_is_scikit_learns() -> None:
@@ -49,9 +51,10 @@ def test_every_figure_is_scikit_learns() -> None:
     called = logits.argmax(1)
     precision, recall, f1, count = precision_recall_fscore_support(labels, called)
     assert found.count == 200
-    assert found.loss == pytest.approx(log_loss(labels, softmax(logits.astype(np.float64), axis=1)), rel=1e-6)
-    assert found.top1 == accuracy_score(labels, called)
-    assert found.top5 == top_k_accuracy_score(labels, logits, k=5)
+    loss = log_loss(labels, softmax(logits.astype(np.float64), axis=1))
+    assert found.figures["loss"] == pytest.approx(loss, rel=1e-6)
+    assert found.figures["accuracy"] == accuracy_score(labels, called)
+    assert found.figures["top5"] == top_k_accuracy_score(labels, logits, k=5)
     assert found.confusion == tuple(map(tuple, confusion_matrix(labels, called)))
     assert [each.count for each in found.classes] == count.tolist()
     assert [each.precision for each in found.classes] == pytest.approx(precision)
@@ -65,29 +68,29 @@ def test_ratios_without_a_denominator_are_none() -> None:
     assert (right.precision, right.recall, right.f1) == (0.5, 1.0, 2 / 3)
     assert (missed.precision, missed.recall, missed.f1) == (None, 0.0, 0.0)
     assert (absent.precision, absent.recall, absent.f1) == (None, None, None)
-    assert found.top5 is None
+    assert "top5" not in found.figures
 
 
 def test_equal_logits_are_ranked_by_number() -> None:
     found = on_rows([[0.0] * 7] * 7, list(range(7)))
-    assert found.top1 == 1 / 7
-    assert found.top5 == 5 / 7
+    assert found.figures["accuracy"] == 1 / 7
+    assert found.figures["top5"] == 5 / 7
 
 
 def test_scores_that_are_not_numbers_are_not_correct() -> None:
     nan = float("nan")
     found = on_rows([[nan] * 6, [nan, 0, 0, 0, 0, 9.0]], [3, 5])
-    assert found.top1 == 0
-    assert found.top5 == 0.5  # of the second, one score that is not a number leads
-    assert np.isnan(found.loss)
+    assert found.figures["accuracy"] == 0
+    assert found.figures["top5"] == 0.5  # of the second, one score that is not a number leads
+    assert np.isnan(found.figures["loss"])
 
 
 def test_result_does_not_depend_on_the_mode_and_leaves_it() -> None:
     torch.manual_seed(0)
     network, split = small_network(), few_digits().test
-    first = evaluate(network.train(), split, PLAIN, CPU, "cross_entropy")
+    first = evaluate(network.train(), split, PLAIN, CPU, objective())
     assert network.training
-    assert evaluate(network.eval(), split, PLAIN, CPU, "cross_entropy") == first
+    assert evaluate(network.eval(), split, PLAIN, CPU, objective()) == first
     assert not network.training
 
 
@@ -96,7 +99,7 @@ def test_the_first_head_outside_of_training_is_measured() -> None:
     network, split = TwoHeads(), few_digits().test
     calls = network.eval()(split.images.float())["main"].argmax(1)
     assert (
-        evaluate(network, split, PLAIN, CPU, "cross_entropy").top1
+        evaluate(network, split, PLAIN, CPU, objective(TWO_HEADS)).figures["accuracy"]
         == (calls == split.labels).double().mean().item()
     )
 
@@ -110,11 +113,11 @@ def test_batches_depend_on_the_image_size_only() -> None:
 def test_pieces_make_the_same_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     network, split = small_network(), few_digits().test
-    whole = evaluate(network, split, PLAIN, CPU, "cross_entropy")
+    whole = evaluate(network, split, PLAIN, CPU, objective())
     monkeypatch.setattr(module, "_BATCH_IMAGES", 7)
-    pieces = evaluate(network, split, PLAIN, CPU, "cross_entropy")
+    pieces = evaluate(network, split, PLAIN, CPU, objective())
     assert pieces.confusion == whole.confusion
-    assert pieces.loss == pytest.approx(whole.loss, rel=1e-6)
+    assert pieces.figures["loss"] == pytest.approx(whole.figures["loss"], rel=1e-6)
 
 
 def test_an_evaluation_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +130,6 @@ def test_an_evaluation_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
     feed = Feed(few_digits().test, PLAIN, CPU, keep=True)
     network = small_network().train()
-    assert evaluate_feed(network, feed, "cross_entropy", stop) is None
+    assert evaluate_feed(network, feed, objective(), CPU, stop) is None
     assert told == [(0, 3), (1, 3)]
     assert network.training

@@ -34,13 +34,13 @@ from pathlib import Path
 from cnncli.training.evaluate import evaluate
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import load_weights
-from tests.training.support import CPU, few_digits, small_network
+from tests.training.support import CPU, few_digits, objective, small_network
 
 run = open_run(Path(sys.argv[1]))
 network = small_network()
 load_weights(network, run.weights)
-found = evaluate(network, few_digits().test, run.record.normalization, CPU, "cross_entropy")
-print(json.dumps([found.loss, found.top1]))
+found = evaluate(network, few_digits().test, run.record.normalization, CPU, objective())
+print(json.dumps([found.figures["loss"], found.figures["accuracy"]]))
 """
 
 
@@ -81,5 +81,5 @@ def test_the_last_figure_is_the_same_in_another_process(tmp_path: Path) -> None:
     with python(EVALUATE, tmp_path / "run") as process:
         printed, _ = process.communicate(timeout=600)
     last = outcome.history[-1]
-    assert json.loads(printed) == [last.test_loss, last.test_accuracy]
+    assert json.loads(printed) == [last.figures["test.loss"], last.figures["test.accuracy"]]
     assert resume(tmp_path / "run", settings())[1].history == outcome.history

@@ -1,8 +1,8 @@
-"""The page of ``cnncli evaluate``: accuracy, loss, and the figures of every class."""
+"""The page of ``cnncli evaluate``: the figures of the heads, and those of every class."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 from cnncli.report.page import Answer, Page, Section, Text
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
+from cnncli.report.text.figures import by_head, figures_text
 from cnncli.report.text.numbers import percent
 from cnncli.results.training import ClassFigures, Evaluation
 
@@ -17,23 +18,27 @@ SCHEMA: Final = "cnncli.evaluate/1"
 
 
 def page(
-    name: str, data: str, classes: Sequence[str], figures: Evaluation, notes: Sequence[str] = ()
+    name: str, data: str, classes: Sequence[str], measured: Evaluation, notes: Sequence[str] = ()
 ) -> Page:
     """Return the page of the network ``name`` of these classes, measured on ``data``; ``notes`` say how."""
-    top5 = f", top-5 {percent(figures.top5)}" if figures.top5 is not None else ""
-    accuracy = f"test accuracy {percent(figures.top1)}, loss {figures.loss:.6f}{top5}"
-    title = f"{printable(name)}: {figures.count:,} images of {printable(data)}"
-    document = partial(_document, name, data, classes, figures, notes)
-    answer = Answer((accuracy,), good=True)
-    return Page(title, partial(_sections, classes, figures), document, answer, _lead(notes))
+    title = f"{printable(name)}: {measured.count:,} images of {printable(data)}"
+    document = partial(_document, name, data, classes, measured, notes)
+    answer = Answer(tuple(_answers(measured.figures)), good=True)
+    return Page(title, partial(_sections, classes, measured), document, answer, _lead(notes))
+
+
+def _answers(figures: Mapping[str, float]) -> Iterator[str]:
+    """Yield a line of the figures in total, and one for each head if there are several."""
+    for head, own in by_head(figures, ""):
+        yield f"{printable(head) if head else 'test'} {figures_text(own)}"
 
 
 def _lead(notes: Sequence[str]) -> Section:
     return (Text(tuple(printable(note) for note in notes), "note"),) if notes else ()
 
 
-def _sections(classes: Sequence[str], figures: Evaluation, _: int | None) -> Iterator[Section]:
-    yield (_table(classes, figures.classes),)
+def _sections(classes: Sequence[str], measured: Evaluation, _: int | None) -> Iterator[Section]:
+    yield (_table(classes, measured.classes),)
 
 
 def _table(names: Sequence[str], rows: Sequence[ClassFigures]) -> Table:
@@ -54,17 +59,17 @@ def _ratio(share: float | None) -> str:
 
 
 def _document(
-    name: str, data: str, classes: Sequence[str], figures: Evaluation, notes: Sequence[str]
+    name: str, data: str, classes: Sequence[str], measured: Evaluation, notes: Sequence[str]
 ) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "name": name,
         "data": data,
         "notes": list(notes),
-        "images": figures.count,
-        "loss": figures.loss,
-        "top1": figures.top1,
-        "top5": figures.top5,
-        "classes": [{"name": each} | asdict(row) for each, row in zip(classes, figures.classes, strict=True)],
-        "confusion": figures.confusion,
+        "images": measured.count,
+        "figures": dict(measured.figures),
+        "classes": [
+            {"name": each} | asdict(row) for each, row in zip(classes, measured.classes, strict=True)
+        ],
+        "confusion": measured.confusion,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +16,11 @@ from rich.progress import Progress as LiveProgress
 
 from cnncli.diagnostics import counted, listing
 from cnncli.layers import shape_text
+from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS
 from cnncli.report.pages import notes
 from cnncli.report.terminal import Screen
 from cnncli.report.text.escapes import printable
-from cnncli.report.text.numbers import percent
+from cnncli.report.text.figures import by_head, figure_text, figures_text
 from cnncli.report.text.wrapping import NO_BREAK
 from cnncli.results.training import Epoch, Introduction, Progress, Trained
 
@@ -27,7 +28,8 @@ _LIVE_SECONDS: Final = 0.1
 _LOG_SECONDS: Final = 30.0
 """How often progress within an epoch is shown: on a terminal, and in the lines of a log."""
 
-_HEADING = "epoch      lr     train loss  accuracy   test loss  accuracy   images/s"
+_HEAD_WIDTH: Final = 17
+"""The characters of an epoch and its learning rate, where the lines below have the name of a head."""
 
 
 class TrainingView:
@@ -72,7 +74,7 @@ class TrainingView:
             return
         word = "training" if progress.phase == "train" else "testing "
         description = f"{word} {progress.epoch}/{progress.epochs}"
-        figures = f"loss {progress.loss:.3f}  {percent(progress.accuracy)}"
+        figures = _running(progress, 3)
         if self._task is None:
             self._task = self._live.add_task(description, total=progress.batches, figures=figures)
         self._live.update(
@@ -86,9 +88,10 @@ class TrainingView:
     def epoch_finished(self, metrics: Epoch, epochs: int) -> None:
         """Print the epoch's line, above the live one."""
         if not self._heading_shown:
-            self._print(_HEADING)
+            self._print(heading())
             self._heading_shown = True
-        self._print(epoch_line(metrics, epochs))
+        for line in epoch_lines(metrics, epochs):
+            self._print(line)
 
     def _print(self, text: str) -> None:
         if self._live is not None:
@@ -138,16 +141,40 @@ def progress_line(progress: Progress) -> str:
     done = f"{progress.batch:,} of {progress.batches:,}"
     if progress.phase == "evaluate":
         return f"{where}: testing, batch {done}"
-    figures = f"loss {progress.loss:.4f}, accuracy {percent(progress.accuracy)}"
-    return f"{where}: batch {done}, {figures}, {progress.images_per_second:,.0f} images/s"
+    return f"{where}: batch {done}, {_running(progress, 4)}, {progress.images_per_second:,.0f} images/s"
 
 
-def epoch_line(metrics: Epoch, epochs: int) -> str:
-    """Return one epoch's figures, aligned with the heading."""
-    count = f"{metrics.epoch}/{epochs}"
-    train = f"{metrics.train_loss:>8.4f}  {percent(metrics.train_accuracy):>8}"
-    test = f"{metrics.test_loss:>10.4f}  {percent(metrics.test_accuracy):>8}"
-    return f"{count:>7}  {metrics.lr:<8.2g} {train}  {test}  {metrics.images_per_second:>9,.0f}"
+def _running(progress: Progress, digits: int) -> str:
+    """Return the figures without a head of the epoch so far."""
+    running = dict(by_head(progress.figures, "train"))
+    return figures_text(running.get("", {}), digits)
+
+
+def heading() -> str:
+    """Return the headings above the figures of epochs."""
+    loss, accuracy = METRICS[LOSS].title, METRICS[ACCURACY].title
+    figures = f"{f'train {loss}':>10}  {accuracy:>8}  {f'test {loss}':>10}  {accuracy:>8}"
+    return f"{'epoch':>7}  {'lr':<8} {figures}  {'images/s':>9}"
+
+
+def epoch_lines(metrics: Epoch, epochs: int) -> Iterator[str]:
+    """Yield one epoch's figures, aligned with the heading, and those of each head if there are several."""
+    train, test = (dict(by_head(metrics.figures, part)) for part in ("train", "test"))
+    for head in train | test:
+        figures = f"{_columns(train.get(head, {}))}  {_columns(test.get(head, {}))}"
+        if head:
+            yield f"{printable(head)[:_HEAD_WIDTH]:>{_HEAD_WIDTH}} {figures}"
+        else:
+            count = f"{metrics.epoch}/{epochs}"
+            yield f"{count:>7}  {metrics.lr:<8.2g} {figures}  {metrics.images_per_second:>9,.0f}"
+
+
+def _columns(figures: Mapping[str, float]) -> str:
+    """Return loss and accuracy; a dash for one that was not measured."""
+    loss, accuracy = (
+        figure_text(METRICS[name], figures[name], 4) if name in figures else "-" for name in (LOSS, ACCURACY)
+    )
+    return f"{loss:>10}  {accuracy:>8}"
 
 
 def introduce(screen: Screen, about: Introduction) -> None:
@@ -192,8 +219,8 @@ def conclude(screen: Screen, trained: Trained) -> None:
     if trained.status == "interrupted":
         screen.line(f"interrupted; resume with: {_typed('train --resume', trained.run)}", "note")
         return
-    last = trained.history[-1]
-    screen.line(f"test accuracy {percent(last.test_accuracy)}, loss {last.test_loss:.6f}", "good")
+    for head, own in by_head(trained.history[-1].figures, "test"):
+        screen.line(f"{printable(head) if head else 'test'} {figures_text(own)}", "good")
     screen.line(f"measure it again with: {_typed('evaluate', trained.run)}", "note")
 
 

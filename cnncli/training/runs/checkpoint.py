@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,18 +11,22 @@ import torch
 from torch import Tensor
 
 from cnncli.diagnostics import usage_error
+from cnncli.recipe.metrics import metric_of
 from cnncli.results.training import Epoch
 from cnncli.training.device import BACKENDS
 from cnncli.training.runs.files import write_tensors
 from cnncli.training.runs.values import DamagedError, members, number, several, whole
 from cnncli.training.runs.weights import read_tensors
 
-_SCHEMA: Final = "cnncli.checkpoint/1"
+_SCHEMA: Final = "cnncli.checkpoint/2"
 _SHORTEST: Final = 1e-9
 """Seconds: what the clock resolves."""
 _LONGEST: Final = 1e10
 _SLOWEST: Final = 1e-9
 _LARGEST_FIGURE: Final = 1e300
+_SECTIONS: Final = ("network", "optimizer", "random", "figures")
+_FIGURE: Final = re.compile(r"(train|test)(\.[\w-]+)+")
+"""The name of a figure in the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,10 @@ class Position:
 class Checkpoint:
     """The state of a training between two batches; all tensors are on the CPU.
 
-    ``objectives`` and ``losses`` (float32) and ``correct`` (int64) have one value for each finished batch of
-    the current epoch; ``history`` has one entry for each whole epoch. ``start`` is the loss of the first
-    batch of the training; None before it. ``random`` has the states of torch's generators: ``cpu``, and the
-    device's if it has its own.
+    ``history`` has one entry for each whole epoch. ``start`` is the objective of the first batch of the
+    training; None before it. The tensors are in sections: ``random`` has the states of torch's generators,
+    ``cpu``, and the device's if it has its own; ``figures`` (float32 [batches, 2]) has the sum and the number
+    of samples of each figure in each finished batch of the current epoch.
     """
 
     position: Position
@@ -49,16 +54,16 @@ class Checkpoint:
     network: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     random: dict[str, Tensor]
-    objectives: Tensor
-    losses: Tensor
-    correct: Tensor
+    figures: dict[str, Tensor]
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint, replacing ``path`` atomically."""
-    tensors = {name: getattr(checkpoint, name) for name in ("objectives", "losses", "correct")}
-    for group in ("network", "optimizer", "random"):
-        tensors |= {f"{group}/{name}": value for name, value in getattr(checkpoint, group).items()}
+    tensors = {
+        f"{section}/{name}": value
+        for section in _SECTIONS
+        for name, value in getattr(checkpoint, section).items()
+    }
     metadata = {
         "schema": _SCHEMA,
         "position": asdict(checkpoint.position),
@@ -90,23 +95,21 @@ def _parse(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> Checkpoint:
     history = several(metadata["history"], "history", _epoch)
     if [each.epoch for each in history] != [*range(1, position.epochs + 1)]:
         raise DamagedError(f"it has figures of {len(history)} epochs after {position.epochs} epochs")
-    groups: dict[str, dict[str, Tensor]] = {"network": {}, "optimizer": {}, "random": {}}
+    sections: dict[str, dict[str, Tensor]] = {section: {} for section in _SECTIONS}
     for key, value in tensors.items():
-        group, slash, name = key.partition("/")
-        if slash:
-            if group not in groups:
-                raise DamagedError(f"it has an unknown tensor {key}")
-            groups[group][name] = value
-    if "cpu" not in groups["random"]:
+        section, _, name = key.partition("/")
+        if section not in sections:
+            raise DamagedError(f"it has an unknown tensor {key}")
+        sections[section][name] = value
+    if "cpu" not in sections["random"]:
         raise DamagedError("it has no random state")
+    for name, rows in sections["figures"].items():
+        _check_rows(name, rows, position)
     return Checkpoint(
         position=position,
         history=history,
         start=_start(metadata["start"], position),
-        objectives=_figures(tensors, "objectives", position, torch.float32),
-        losses=_figures(tensors, "losses", position, torch.float32),
-        correct=_figures(tensors, "correct", position, torch.int64),
-        **groups,
+        **sections,
     )
 
 
@@ -129,33 +132,44 @@ def _start(value: Any, position: Position) -> float | None:
 def _epoch(value: Any, name: str) -> Epoch:
     found = members(value, name, Epoch.__slots__)
 
-    def share(key: str) -> float:
-        return number(found[key], f"{name}.{key}", 0, 1)
-
-    def figure(key: str, least: float = 0.0, most: float = _LARGEST_FIGURE) -> float:
-        return number(found[key], f"{name}.{key}", least, most)
-
     return Epoch(
         epoch=whole(found["epoch"], f"{name}.epoch", 1),
-        lr=figure("lr"),
-        objective=figure("objective", -_LARGEST_FIGURE),
-        train_loss=figure("train_loss", -_LARGEST_FIGURE),
-        train_accuracy=share("train_accuracy"),
-        test_loss=figure("test_loss", -_LARGEST_FIGURE),
-        test_accuracy=share("test_accuracy"),
-        seconds=figure("seconds", _SHORTEST, _LONGEST),
-        images_per_second=figure("images_per_second", _SLOWEST),
+        lr=number(found["lr"], f"{name}.lr", 0, _LARGEST_FIGURE),
+        seconds=number(found["seconds"], f"{name}.seconds", _SHORTEST, _LONGEST),
+        images_per_second=number(
+            found["images_per_second"], f"{name}.images_per_second", _SLOWEST, _LARGEST_FIGURE
+        ),
+        figures=_figures(found["figures"], f"{name}.figures"),
     )
 
 
-def _figures(tensors: dict[str, Tensor], name: str, position: Position, dtype: torch.dtype) -> Tensor:
-    """Return the figures of the batches of an unfinished epoch, which are finite."""
-    found = tensors.get(name)
-    if found is None or found.dtype != dtype or found.shape != (position.batches,):
-        raise DamagedError(f"{name} must have {position.batches} values of type {dtype}")
-    if not bool(torch.isfinite(found).all()):
-        raise DamagedError(f"{name} has values that are not finite")
-    return found
+def _figures(value: Any, name: str) -> dict[str, float]:
+    """Return the figures of an epoch; those of another version may have other names."""
+    if not isinstance(value, dict):
+        raise DamagedError(f"{name} is not a mapping")
+    return {figure: _figure(each, figure, name) for figure, each in value.items()}
+
+
+def _figure(value: Any, figure: str, name: str) -> float:
+    if not _FIGURE.fullmatch(figure):
+        raise DamagedError(f"{name} has an unknown key {figure!r}")
+    metric = metric_of(figure)
+    least, most = max(metric.least, -_LARGEST_FIGURE), min(metric.most, _LARGEST_FIGURE)
+    return number(value, f"{name}.{figure}", least, most)
+
+
+def _check_rows(name: str, rows: Tensor, position: Position) -> None:
+    """Check the figures of the batches of an unfinished epoch: sums in their range, whole counts."""
+    if rows.dtype != torch.float32 or rows.shape != (position.batches, 2):
+        raise DamagedError(f"figures/{name} must have {position.batches} rows of 2 values of type float32")
+    if not bool(torch.isfinite(rows).all()):
+        raise DamagedError(f"figures/{name} has values that are not finite")
+    totals, counts = rows[:, 0], rows[:, 1]
+    if bool(((counts < 1) | (counts != counts.floor())).any()):
+        raise DamagedError(f"figures/{name} has counts that are not whole numbers of 1 or more")
+    metric = metric_of(name)
+    if bool(((totals < metric.least * counts) | (totals > metric.most * counts)).any()):
+        raise DamagedError(f"figures/{name} has sums that its metric cannot have")
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:

@@ -273,4 +273,6 @@ def _file_name(name: str) -> str:
 
 
 def _line(metrics: Epoch) -> str:
-    return json.dumps(asdict(metrics), allow_nan=False)
+    values = asdict(metrics)
+    figures = values.pop("figures")
+    return json.dumps(values | figures, allow_nan=False)

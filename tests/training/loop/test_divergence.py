@@ -107,7 +107,7 @@ def test_a_large_loss_in_the_beginning_is_none(tmp_path: Path) -> None:
     network.passes = 1
     outcome = train(network, HEADS, few_digits(), chosen, begin(tmp_path / "run", chosen), device=CPU)
     assert outcome.status == "finished"
-    assert outcome.history[0].train_loss > 50
+    assert outcome.history[0].figures["train.loss"] > 50
 
 
 def test_the_beginning_is_known_after_resuming(tmp_path: Path) -> None:

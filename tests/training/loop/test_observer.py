@@ -11,6 +11,7 @@ from tests.training.support import (
     Recorder,
     begin,
     few_digits,
+    of_part,
     resume,
     settings,
     small_network,
@@ -28,7 +29,8 @@ def test_progress_and_epochs_are_reported(tmp_path: Path) -> None:
     assert places == [(epoch, *place) for epoch in (1, 2) for place in one_epoch]
     for epoch, metrics in enumerate(outcome.history):
         last = recorder.progress[8 * epoch + 6]
-        assert (last.loss, last.accuracy, last.lr) == (metrics.train_loss, metrics.train_accuracy, metrics.lr)
+        assert last.figures == {f"train.{name}": value for name, value in of_part(metrics, "train").items()}
+        assert last.lr == metrics.lr
         assert last.images_per_second > 0
 
 

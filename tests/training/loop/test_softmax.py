@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 import cnncli
 from cnncli.diagnostics import CnncliError
 from cnncli.training.runs.weights import load_weights
-from tests.training.support import figures
+from tests.training.support import figures, of_part
 
 TRAIN = "train: {data: digits, epochs: 2, tasks: {output: {cross_entropy: {smoothing: 0.1}}}}"
 
@@ -34,12 +34,12 @@ def test_the_same_weights_and_figures(tmp_path: Path, kind: str) -> None:
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     # A run is measured as it was trained; a module of the network outputs what the spec says.
     last = found.history[-1]
-    measured = cnncli.evaluate(tmp_path / kind, device="cpu").figures
-    assert (measured.loss, measured.top1) == (last.test_loss, last.test_accuracy)
+    measured = cnncli.evaluate(tmp_path / kind, device="cpu").evaluation
+    assert measured.figures == of_part(last, "test")
     module = ended.module()
     load_weights(module, tmp_path / kind / "weights.safetensors")
-    of_module = ended.evaluate(module).figures
-    assert of_module.loss == pytest.approx(last.test_loss, rel=1e-5)
+    of_module = ended.evaluate(module).evaluation
+    assert of_module.figures["loss"] == pytest.approx(last.figures["test.loss"], rel=1e-5)
     assert of_module.confusion == measured.confusion
     output = module.eval()(torch.rand(3, 1, 8, 8))
     total = output.sum(1) if kind == "softmax" else output.exp().sum(1)

@@ -30,6 +30,8 @@ from tests.training.support import (
     begin,
     few_digits,
     figures,
+    objective,
+    of_part,
     read_metrics,
     resume,
     run_whole,
@@ -73,15 +75,15 @@ def test_equals_a_loop_written_by_hand(tmp_path: Path) -> None:
     outcome = train(trained, HEADS, dataset, chosen, run, device=CPU)
     for ours, theirs in zip(trained.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
-    assert [each.train_loss for each in outcome.history] == pytest.approx(losses, rel=1e-4)
+    assert [each.figures["train.loss"] for each in outcome.history] == pytest.approx(losses, rel=1e-4)
 
 
 def test_learns_the_digits(tmp_path: Path) -> None:
     _, outcome = run_whole(tmp_path / "run", settings(epochs=12))
     assert outcome.status == "finished"
     assert outcome.signal is None
-    assert outcome.history[-1].test_accuracy > 0.85
-    assert outcome.history[-1].train_loss < outcome.history[0].train_loss / 3
+    assert outcome.history[-1].figures["test.accuracy"] > 0.85
+    assert outcome.history[-1].figures["train.loss"] < outcome.history[0].figures["train.loss"] / 3
 
 
 @pytest.mark.parametrize("chosen", [settings(), settings(optimizer={"adamw": {"lr": 0.01}}, batch=199)])
@@ -110,8 +112,8 @@ def test_files_have_what_was_returned(tmp_path: Path) -> None:
     loaded = small_network()
     load_weights(loaded, run.weights)
     assert same_weights(loaded, network)
-    found = evaluate(loaded, few_digits().test, run.record.normalization, CPU, "cross_entropy")
-    assert (found.loss, found.top1) == (outcome.history[-1].test_loss, outcome.history[-1].test_accuracy)
+    found = evaluate(loaded, few_digits().test, run.record.normalization, CPU, objective())
+    assert found.figures == of_part(outcome.history[-1], "test")
 
 
 def test_the_path_of_the_data_is_recorded_as_absolute(tmp_path: Path) -> None:
@@ -159,6 +161,11 @@ def test_training_loss_and_test_loss_are_the_same_quantity(tmp_path: Path) -> No
     torch.manual_seed(0)
     run = begin(tmp_path / "run", chosen, same)
     (epoch,) = train(TwoHeads(), TWO_HEADS, same, chosen, run, device=CPU).history
-    assert epoch.train_loss == pytest.approx(epoch.test_loss, rel=1e-5)
-    assert epoch.train_accuracy == epoch.test_accuracy
-    assert epoch.objective > 1.5 * epoch.train_loss
+    learned, held_out = of_part(epoch, "train"), of_part(epoch, "test")
+    assert held_out.keys() == {"loss", "accuracy", "top5", "main.loss", "main.accuracy", "main.top5"}
+    for name in ("loss", "main.loss"):
+        assert learned[name] == pytest.approx(held_out[name], rel=1e-5)
+    assert learned["accuracy"] == held_out["accuracy"] == learned["main.accuracy"]
+    assert learned["loss"] == pytest.approx(2.0 * learned["main.loss"])
+    assert learned["objective"] > 1.5 * learned["main.loss"]
+    assert learned.keys() - held_out.keys() == {"objective", "aux.loss", "aux.accuracy"}

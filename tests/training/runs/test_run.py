@@ -179,7 +179,7 @@ def test_damaged_checkpoint_is_a_message(tmp_path: Path) -> None:
     write_tensors(path, {"x": torch.ones(1)}, {})
     with pytest.raises(UsageError, match="is not a checkpoint"):
         resume(tmp_path / "run", settings())
-    write_tensors(path, {"x": torch.ones(1)}, {"schema": "cnncli.checkpoint/1"})
+    write_tensors(path, {"x": torch.ones(1)}, {"schema": "cnncli.checkpoint/2"})
     with pytest.raises(UsageError, match="is damaged"):
         resume(tmp_path / "run", settings())
 
@@ -202,11 +202,15 @@ def tensor(name: str, value: torch.Tensor) -> Callable[[Tensors, dict[str, Any]]
         position(batches=3),
         position(seconds=None),
         lambda _tensors, metadata: metadata["history"].clear(),
-        lambda _tensors, metadata: metadata["history"][0].update(test_loss=None),
+        lambda _tensors, metadata: metadata["history"][0]["figures"].update({"test.loss": None}),
         lambda tensors, _metadata: tensors.pop("random/cpu"),
         tensor("random/cpu", torch.zeros(3)),
         tensor("random/cpu", torch.zeros(3, dtype=torch.uint8)),
+        lambda _tensors, metadata: metadata["history"][0]["figures"].update({"test.accuracy": 1.5}),
+        lambda _tensors, metadata: metadata["history"][0]["figures"].update({"accuracy": 0.5}),
+        lambda _tensors, metadata: metadata["history"][0].update(figures=[]),
         tensor("losses", torch.zeros(2, 3)),
+        tensor("figures/output.loss", torch.zeros(2, 3)),
         lambda tensors, _metadata: tensors.update(
             {name: torch.zeros(2, 3, 4) for name in tensors if name.startswith("optimizer/")}
         ),
@@ -229,11 +233,8 @@ def test_checkpoint_beyond_the_end_of_an_epoch(tmp_path: Path) -> None:
     path = open_run(tmp_path / "run").checkpoint
     tensors, metadata = read_tensors(path)
     metadata["position"] |= {"batches": 99, "seconds": 1.0}
-    figures = {
-        "objectives": torch.zeros(99),
-        "losses": torch.zeros(99),
-        "correct": torch.zeros(99, dtype=torch.int64),
-    }
+    names = [name for name in tensors if name.startswith("figures/")]
+    figures = {name: torch.ones(99, 2) for name in names}
     write_tensors(path, tensors | figures, metadata)
     with pytest.raises(UsageError, match="after batch 99"):
         resume(tmp_path / "run", settings())

@@ -20,7 +20,7 @@ from cnncli.training.data.normalization import Normalization
 from cnncli.training.evaluate import evaluate
 from cnncli.training.tasks.criteria import FORMULAS
 from cnncli.training.tasks.objective import build_objective
-from tests.training.support import CPU, settings
+from tests.training.support import CPU, objective, settings
 
 LABELS = torch.tensor([0, 2, 1])
 VALUES = torch.tensor([[0.2, 0.95, 0.05], [0.5, 0.1, 0.9], [0.3, 0.0, 0.99]], dtype=torch.float64)
@@ -119,14 +119,15 @@ RBF = open_text("input: [1, 12, 7]\nlayers: [flatten, rbf: 10]").graph
 
 def test_the_last_layer_chooses_the_criterion_of_a_training() -> None:
     network = build_network(RBF)
-    objective = build_objective(heads_of(RBF), settings(), 10)
-    assert objective.main_criterion == "distance"
+    of_distances = build_objective(heads_of(RBF), settings(), 10)
+    assert of_distances.criteria == {"output": "distance"}
     images = torch.randn(3, 1, 12, 7)
     output = network(images)
-    minimized, loss, scores = objective(output, LABELS)
-    assert minimized.item() == loss.item()
-    assert loss.item() == pytest.approx(FORMULAS["distance"].losses(output, LABELS, 0.0).mean().item())
-    assert torch.equal(scores, -output)
+    expected = FORMULAS["distance"].losses(output, LABELS, 0.0)
+    minimized, found = of_distances(output, LABELS)
+    assert minimized.item() == pytest.approx(expected.mean().item())
+    assert found["output.loss"].total.item() == pytest.approx(expected.sum().item())
+    assert torch.equal(of_distances.scores(output), -output)
 
 
 def test_each_head_has_its_own() -> None:
@@ -151,9 +152,9 @@ def test_evaluation_calls_the_nearest_class() -> None:
     prototypes: Tensor = network.get_buffer("rbf1.prototypes")
     images = ((prototypes.view(10, 1, 12, 7) + 1) / 2 * 255).to(torch.uint8)
     split = Split(images, torch.arange(10))
-    figures = evaluate(network, split, Normalization((0.5,), (0.5,)), CPU, "distance")
-    assert figures.top1 == 1.0
-    assert figures.loss < 1e-6
+    measured = evaluate(network, split, Normalization((0.5,), (0.5,)), CPU, objective(heads_of(RBF)))
+    assert measured.figures["accuracy"] == 1.0
+    assert measured.figures["loss"] < 1e-6
 
 
 def test_label_smoothing_is_for_cross_entropy() -> None:

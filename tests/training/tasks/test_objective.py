@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,7 @@ from torch.nn import functional
 from cnncli.diagnostics import UsageError
 from cnncli.graph.heads import Head, main_head
 from cnncli.training.session import check_trainable
+from cnncli.training.tasks.figures import Sum
 from cnncli.training.tasks.objective import build_objective, check_classes, check_single_images
 from tests.training.support import (
     HEADS,
@@ -22,15 +25,25 @@ from tests.training.support import (
 SHAPE = (1, 8, 8)
 
 
+def sums(figures: Mapping[str, Sum]) -> dict[str, tuple[float, float]]:
+    return {name: (float(each.total), float(each.samples)) for name, each in figures.items()}
+
+
 def test_one_head_is_cross_entropy() -> None:
     logits = torch.randn(6, 10, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(6)
     objective = build_objective(HEADS, settings(), 10)
-    minimized, loss, main = objective(logits, labels)
-    assert minimized.item() == loss.item()
+    minimized, found = objective(logits, labels)
     own = -logits.double().log_softmax(1)[torch.arange(6), labels].mean()
-    assert loss.item() == pytest.approx(own.item(), rel=1e-6)
-    assert torch.equal(main, logits)
+    assert minimized.item() == pytest.approx(own.item(), rel=1e-6)
+    correct = int((logits.argmax(1) == labels).sum())
+    assert sums(found) == {
+        "output.loss": (pytest.approx(6 * own.item(), rel=1e-6), 6),
+        "output.accuracy": (correct, 6),
+        "objective": (pytest.approx(6 * own.item(), rel=1e-6), 6),
+    }
+    assert {*found} == {*objective.names(training=True)}
+    assert torch.equal(objective.scores(logits), logits)
 
 
 def test_label_smoothing() -> None:
@@ -39,9 +52,10 @@ def test_label_smoothing() -> None:
     objective = build_objective(HEADS, settings(tasks={"output": {"cross_entropy": {"smoothing": 0.2}}}), 10)
     targets = 0.8 * functional.one_hot(labels, 10) + 0.2 / 10
     expected = -(targets * logits.log_softmax(1)).sum(1).mean()
-    minimized, loss, _ = objective(logits, labels)
+    minimized, found = objective(logits, labels)
     assert minimized.item() == pytest.approx(expected.item(), rel=1e-6)
-    assert loss.item() == pytest.approx(functional.cross_entropy(logits, labels).item(), rel=1e-6)
+    plain = functional.cross_entropy(logits, labels, reduction="sum").item()
+    assert sums(found)["output.loss"] == pytest.approx((plain, 6), rel=1e-6)
 
 
 def test_heads_are_weighed_and_the_first_outside_of_training_is_main() -> None:
@@ -50,12 +64,40 @@ def test_heads_are_weighed_and_the_first_outside_of_training_is_main() -> None:
     assert objective.main == "main"
     images, labels = torch.randn(4, *SHAPE), torch.tensor([1, 2, 3, 4])
     output = network.train()(images)
-    minimized, loss, main = objective(output, labels)
-    of_main = functional.cross_entropy(output["main"], labels)
-    expected = 0.3 * functional.cross_entropy(output["aux"], labels) + of_main
-    assert minimized.item() == pytest.approx(expected.item(), rel=1e-6)
-    assert loss.item() == pytest.approx(of_main.item(), rel=1e-6)
-    assert torch.equal(main, output["main"])
+    minimized, found = objective(output, labels)
+    of_aux, of_main = (functional.cross_entropy(output[head], labels).item() for head in ("aux", "main"))
+    assert minimized.item() == pytest.approx(0.3 * of_aux + of_main, rel=1e-6)
+    assert sums(found)["aux.loss"] == pytest.approx((4 * of_aux, 4), rel=1e-6)
+    assert sums(found)["main.loss"] == pytest.approx((4 * of_main, 4), rel=1e-6)
+    assert torch.equal(objective.scores(output), output["main"])
+
+
+MEANS = {
+    "aux.loss": 5.0,
+    "aux.accuracy": 0.1,
+    "main.loss": 2.0,
+    "main.accuracy": 0.5,
+    "second.loss": 3.0,
+    "second.accuracy": 0.7,
+    "objective": 9.0,
+}
+
+
+def test_the_total_is_of_the_heads_that_exist_in_inference() -> None:
+    """So that of the training part and that of the held-out part are the same sum."""
+    heads = TWO_HEADS | {"second": Head((10,))}
+    tasks = {"main": {"weight": 0.5}, "second": {"weight": 0.25}}
+    objective = build_objective(heads, settings(tasks=tasks), 10)
+    found = objective.summary(MEANS)
+    assert found == {"objective": 9.0, "loss": 0.5 * 2.0 + 0.25 * 3.0, "accuracy": 0.5} | MEANS
+    held_out = {name: value for name, value in MEANS.items() if name.startswith(("main", "second"))}
+    assert objective.summary(held_out) == {"loss": found["loss"], "accuracy": 0.5} | held_out
+
+
+def test_one_head_has_figures_without_its_name() -> None:
+    objective = build_objective(HEADS, settings(tasks={"output": {"weight": 2.0}}), 10)
+    means = {"output.loss": 1.5, "output.accuracy": 0.25, "output.top5": 0.75}
+    assert objective.summary(means) == {"loss": 3.0, "accuracy": 0.25, "top5": 0.75}
 
 
 def test_looking_at_a_network_does_not_touch_it() -> None:

@@ -1,0 +1,49 @@
+"""The figures of a training and of an evaluation: their names, and what is known of each without torch.
+
+The name of a figure has dots: a part of the data, a head if the network has several, and a metric, as in
+``test.loss`` and ``train.aux.accuracy``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+OBJECTIVE: Final = "objective"
+LOSS: Final = "loss"
+ACCURACY: Final = "accuracy"
+TOP5: Final = "top5"
+
+
+class Metric(NamedTuple):
+    """What is known of a metric: its range, both ends included. A share is shown as a percentage."""
+
+    name: str
+    title: str
+    help: str
+    least: float = -math.inf
+    most: float = math.inf
+
+    @property
+    def is_share(self) -> bool:
+        """Whether values are from 0 to 1."""
+        return (self.least, self.most) == (0.0, 1.0)
+
+
+METRICS: Final[Mapping[str, Metric]] = {
+    each.name: each
+    for each in (
+        Metric(OBJECTIVE, "objective", "what is minimized, with smoothing and all heads; in training only"),
+        Metric(ACCURACY, "accuracy", "share of the samples whose likeliest class is the right one", 0.0, 1.0),
+        Metric(LOSS, "loss", "the loss, without smoothing; in total the sum of weight times loss"),
+        Metric(TOP5, "top-5", "share whose class is among the five likeliest; not in training", 0.0, 1.0),
+    )
+}
+"""In the order in which they are shown."""
+
+
+def metric_of(figure: str) -> Metric:
+    """Return the metric of a figure; one of another version can have any value."""
+    name = figure.rpartition(".")[2]
+    return METRICS.get(name, Metric(name, name, ""))

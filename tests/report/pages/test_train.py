@@ -1,0 +1,43 @@
+"""What ``cnncli train`` shows of an epoch."""
+
+from __future__ import annotations
+
+from cnncli.report.pages.train import epoch_lines, heading, progress_line
+from cnncli.results.training import Epoch, Progress
+
+ONE = {
+    "train.objective": 0.9,
+    "train.loss": 0.5,
+    "train.accuracy": 0.75,
+    "test.loss": 0.25,
+    "test.accuracy": 1.0,
+    "test.top5": 1.0,
+}
+SEVERAL = {"train.aux.loss": 2.0, "train.aux.accuracy": 0.5, "train.main.loss": 0.5, "test.main.loss": 0.25}
+
+
+def lines(figures: dict[str, float]) -> list[str]:
+    return [*epoch_lines(Epoch(3, 0.05, 2.0, 1234.5, figures), 10)]
+
+
+def test_figures_are_below_their_headings() -> None:
+    (line,) = lines(ONE)
+    assert line.split() == ["3/10", "0.05", "0.5000", "75.00", "%", "0.2500", "100.00", "%", "1,234"]
+    assert len(line) == len(heading())
+    for title, value in (("train loss", "0.5000"), ("test loss", "0.2500"), ("images/s", "1,234")):
+        assert heading().index(title) + len(title) == line.index(value) + len(value)
+
+
+def test_each_head_has_a_line_if_there_are_several() -> None:
+    total, aux, main = lines(ONE | SEVERAL)
+    assert total == lines(ONE)[0]
+    assert aux.split() == ["aux", "2.0000", "50.00", "%", "-", "-"]
+    assert main.split() == ["main", "0.5000", "-", "0.2500", "-"]
+    assert aux.index("2.0000") == main.index("0.5000") == total.index("0.5000")
+
+
+def test_a_line_of_a_log_has_the_totals() -> None:
+    progress = Progress("train", 2, 10, 5, 40, ONE | SEVERAL, 0.1, 99.0)
+    assert progress_line(progress) == (
+        "epoch 2/10: batch 5 of 40, accuracy 75.00 %, loss 0.5000, 99 images/s"
+    )
