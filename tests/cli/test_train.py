@@ -377,7 +377,7 @@ def test_a_limit_uses_a_share_of_each_class(spec: Path, tmp_path: Path) -> None:
     assert f"limited to {count} of 1,438 training images, the same share of each class" in text
     last = json.loads((tmp_path / "a" / "metrics.jsonl").read_text().splitlines()[-1])
     document = json.loads(call("evaluate", tmp_path / "a", "--format", "json")[1])
-    assert (document["loss"], document["images"]) == (last["test_loss"], 359)
+    assert (document["figures"]["loss"], document["images"]) == (last["test.loss"], 359)
     assert call("train", "--resume", tmp_path / "a", "--set", "train.epochs=2")[0] == 0
 
 
