@@ -199,7 +199,8 @@ def _expand(document: Document, faults: Faults) -> Description:
     if any(fault.code == "unknown-kind" for fault in found) and _plugins_help(faults):
         return expand(document, vocabulary, faults)
     faults.extend(found)
-    faults.note(*found.notes)
+    if not len(faults):
+        faults.note(*found.notes)
     if isinstance(description, LimitError):
         raise description
     return description

@@ -113,7 +113,8 @@ class _Expansion:
         unused = [block for block in self._blocks.values() if block.name not in self._used]
         for block in unused:
             check_kinds(block.layers, self._known, self._vocabulary, self._faults)
-        self._note_unused(unused)
+        if not len(self._faults):
+            self._note_unused(unused)
         nodes = tuple(self._nodes)
         written = document.section("input")
         return Description(
