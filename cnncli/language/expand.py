@@ -98,6 +98,7 @@ class _Expansion:
         self._groups: dict[str, str] = {}
         self.work = work
         self._used: set[str] = set()
+        self._named: set[str] = set()
         self._scopes: dict[tuple[object, ...], Scope] = {}
         self._defaults = read_defaults(document, vocabulary, faults)
 
@@ -143,6 +144,8 @@ class _Expansion:
 
     def _note_unused(self, blocks: Sequence[Block]) -> None:
         """Note the blocks of this file that no layer uses; one of a base may be used there only."""
+        if any(block.name in self._named for block in blocks):
+            return  # it is repeated 0 times, and may contain uses of the others
         templates = self._document.section("blocks")
         keys = templates.keys_at if isinstance(templates, Entries) else {}
         for block in islice(blocks, MAX_SPEC_NOTES):
@@ -178,6 +181,7 @@ class _Expansion:
             self._leave_name(value, place)
             return None
         self._count(_ENTRY_WORK, written.kind)
+        self._named.add(written.kind.text)
         place.counts[written.kind.text] += 1
         name: str | None = None
         result: str | None = None

@@ -60,3 +60,8 @@ def test_a_block_that_nothing_uses_is_a_warning() -> None:
 
 def test_a_block_of_the_base_may_be_used_there_only(tmp_path: Path) -> None:
     assert open_spec(extended("layers: [relu]\n", tmp_path)).graph.notes == ()
+
+
+def test_a_block_that_is_repeated_zero_times_is_used() -> None:
+    text = BASE.replace("[{unit: 4}]", "[{unit: 4}, {spare: , repeat: 0}]")
+    assert open_text(text).graph.notes == ()
