@@ -155,7 +155,6 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
     if not graph.unknowns:
         faults.note(*remarks(graph))
     _note_unused(document, faults)
-    _note_unused_blocks(document, graph, faults)
     graph = graph._replace(notes=faults.notes)
     return Opened(document, graph, train, budget, paper, frozenset(in_numbers))
 
@@ -199,7 +198,8 @@ def _expand(document: Document, faults: Faults) -> Description:
     if any(fault.code == "unknown-kind" for fault in found) and _plugins_help(faults):
         return expand(document, vocabulary, faults)
     faults.extend(found)
-    faults.note(*found.notes)
+    if not len(faults):
+        faults.note(*found.notes)
     if isinstance(description, LimitError):
         raise description
     return description
@@ -235,21 +235,6 @@ def _section(record: type[R], document: Document, faults: Faults, in_numbers: se
             return None
     in_numbers.add(record.keyword)
     return _section(record, document._replace(scope=document.numbers, unknown=()), faults, in_numbers)
-
-
-def _note_unused_blocks(document: Document, graph: Graph, faults: Faults) -> None:
-    """Note the blocks of this file that nothing uses; one of a base may be used there only."""
-    blocks = document.section("blocks")
-    if not isinstance(blocks, Entries):
-        return
-    used = set(graph.groups.values())
-    own = [name for name, key in blocks.keys_at.items() if key.location.source is document.source]
-    unseen = [name for name in own if name in blocks and name not in used]
-    if not unseen:
-        return
-    from cnncli.language.usage import note_unused_blocks  # noqa: PLC0415 - few specs have such blocks
-
-    note_unused_blocks(unseen, document.entries, faults)
 
 
 def _note_unused(document: Document, faults: Faults) -> None:

@@ -7,8 +7,8 @@ reported too.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import repeat
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice, repeat
 from typing import Final
 
 from cnncli.algebra import Dim
@@ -19,6 +19,7 @@ from cnncli.diagnostics import (
     Location,
     SpecError,
     nearest,
+    shortened,
 )
 from cnncli.language.blocks import Block, check_kinds, read_blocks
 from cnncli.language.defaults import read_defaults
@@ -39,7 +40,7 @@ from cnncli.language.readers import Count, Sizes, Whole
 from cnncli.language.scope import Argument, Scope, interpolate, named
 from cnncli.language.shorthand import read_shorthand, take_shorthand
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
-from cnncli.limits import MAX_BRANCHES, MAX_EXPANSION, MAX_NODES, MAX_RENAMINGS
+from cnncli.limits import MAX_BRANCHES, MAX_EXPANSION, MAX_NODES, MAX_RENAMINGS, MAX_SPEC_NOTES
 
 _ENTRY_WORK: Final = 5
 _NODE_WORK: Final = 5
@@ -68,6 +69,7 @@ def expand(document: Document, vocabulary: Vocabulary, faults: Faults) -> Descri
             raise
         if not expansion.names.is_late:
             faults.extend(found)
+            faults.note(*found.notes)
             return description
         written |= expansion.names.claimed
         work = expansion.work
@@ -96,6 +98,7 @@ class _Expansion:
         self._groups: dict[str, str] = {}
         self.work = work
         self._used: set[str] = set()
+        self._named: set[str] = set()
         self._scopes: dict[tuple[object, ...], Scope] = {}
         self._defaults = read_defaults(document, vocabulary, faults)
 
@@ -108,9 +111,11 @@ class _Expansion:
             self.names.reserve(heads_at.keys_at.values(), place)
         last = self._trunk(place)
         heads = self._heads(place, last)
-        for block in self._blocks.values():
-            if block.name not in self._used:
-                check_kinds(block.layers, self._known, self._vocabulary, self._faults)
+        unused = [block for block in self._blocks.values() if block.name not in self._used]
+        for block in unused:
+            check_kinds(block.layers, self._known, self._vocabulary, self._faults)
+        if not len(self._faults):
+            self._note_unused(unused)
         nodes = tuple(self._nodes)
         written = document.section("input")
         return Description(
@@ -136,6 +141,18 @@ class _Expansion:
         if section not in self._document.at_fault:
             where = value.location if value is not None else self._document.start
             self._faults.add(Diagnostic(section, f"the spec has no {section}", where, expected))
+
+    def _note_unused(self, blocks: Sequence[Block]) -> None:
+        """Note the blocks of this file that no layer uses; one of a base may be used there only."""
+        if any(block.name in self._named for block in blocks):
+            return  # it is repeated 0 times, and may contain uses of the others
+        templates = self._document.section("blocks")
+        keys = templates.keys_at if isinstance(templates, Entries) else {}
+        for block in islice(blocks, MAX_SPEC_NOTES):
+            where = keys[block.name].location
+            if where.source is self._document.source:
+                message = f"no layer uses the block '{shortened(block.name)}'"
+                self._faults.note(Diagnostic("unused-block", message, where, level="warning"))
 
     def _input_size(self) -> tuple[Dim, ...]:
         value = self._document.section("input")
@@ -164,6 +181,7 @@ class _Expansion:
             self._leave_name(value, place)
             return None
         self._count(_ENTRY_WORK, written.kind)
+        self._named.add(written.kind.text)
         place.counts[written.kind.text] += 1
         name: str | None = None
         result: str | None = None

@@ -47,24 +47,14 @@ def check_new_blocks(base: Entries, own: Entries, merged: Entries, faults: Fault
     if not isinstance(written, Entries):
         return
     before: Collection[str] = known if isinstance(known, Entries) else ()
-    for name in unused_blocks([name for name in written if name not in before], merged):
+    for name in _unused_blocks([name for name in written if name not in before], merged):
         message = f"'{shortened(name)}' is not a block of the base, and nothing uses it"
         hint = did_you_mean(name, before, "blocks of the base")
         where = written.keys_at[name].location
         faults.add(Diagnostic("unused-block", message, where, "a block of the base", hint=hint))
 
 
-def note_unused_blocks(names: Iterable[str], entries: Entries, faults: Faults) -> None:
-    """Add a warning for each of these blocks that nothing uses."""
-    blocks = entries.get("blocks")
-    assert isinstance(blocks, Entries)
-    for name in unused_blocks(names, entries):
-        message = f"nothing uses the block '{shortened(name)}'"
-        where = blocks.keys_at[name].location
-        faults.note(Diagnostic("unused-block", message, where, level="warning"))
-
-
-def unused_blocks(names: Iterable[str], entries: Entries) -> list[str]:
+def _unused_blocks(names: Iterable[str], entries: Entries) -> list[str]:
     """Return those blocks whose names are nowhere in layers, heads, variables or other blocks."""
     wanted = list(names)
     if not wanted:

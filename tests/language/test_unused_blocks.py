@@ -50,11 +50,18 @@ def test_blocks_that_replace_or_are_used(text: str, tmp_path: Path) -> None:
 
 
 def test_a_block_that_nothing_uses_is_a_warning() -> None:
-    (note,) = open_text(BASE).graph.notes
-    assert (note.level, note.message) == ("warning", "nothing uses the block 'spare'")
-    assert note.location is not None
-    assert (note.location.line, note.location.column) == (4, 3)
+    notes = open_text(BASE).graph.notes
+    assert [(note.level, note.message) for note in notes] == [
+        ("warning", "no layer uses the block 'spare'"),
+        ("warning", "no layer uses the block 'inner'"),  # only the one before does
+    ]
+    assert [note.location and note.location[1:3] for note in notes] == [(4, 3), (5, 3)]
 
 
 def test_a_block_of_the_base_may_be_used_there_only(tmp_path: Path) -> None:
     assert open_spec(extended("layers: [relu]\n", tmp_path)).graph.notes == ()
+
+
+def test_a_block_that_is_repeated_zero_times_is_used() -> None:
+    text = BASE.replace("[{unit: 4}]", "[{unit: 4}, {spare: , repeat: 0}]")
+    assert open_text(text).graph.notes == ()
