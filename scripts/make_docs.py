@@ -27,6 +27,7 @@ from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.tasks import LOSSES, Task
+from cnncli.recipe.transforms import TRANSFORMS
 from cnncli.report.markdown import markdown_row
 from cnncli.report.pages.layers import default_text, operations
 from cnncli.report.pages.specs import short_authors
@@ -73,6 +74,7 @@ def with_recipe(text: str) -> str:
         "data": _settings(Data, "data."),
         "optimizers": _named(OPTIMIZERS, "optimizer."),
         "schedules": _named(SCHEDULES, "schedule."),
+        "transforms": _named(TRANSFORMS),
         "tasks": [*_named(LOSSES, "tasks.HEAD."), *_settings(Task, "tasks.HEAD.", leave_out="loss")],
     }
     for name, rows in tables.items():
@@ -85,7 +87,7 @@ def with_recipe(text: str) -> str:
     return with_table(text, "sources", ("source", "contents"), sources)
 
 
-def _named(known: Mapping[str, type[Record]], path: str) -> Iterator[tuple[str, ...]]:
+def _named(known: Mapping[str, type[Record]], path: str = "") -> Iterator[tuple[str, ...]]:
     """Yield rows for records of which one is chosen by its name, each followed by its settings."""
     for name, record in known.items():
         meaning = inspect.cleandoc(record.__doc__ or "").partition("\n")[0].rstrip(".")
@@ -103,6 +105,8 @@ def _settings(record: type[Record], path: str = "", leave_out: str = "") -> Iter
 
 def short_form(value: object) -> object:
     """Return a default as it is written: of a record its name, or the value of its main setting."""
+    if isinstance(value, tuple):
+        return [short_form(each) for each in value]
     if not isinstance(value, Record):
         return value
     return value.keyword if value.main_argument is None else getattr(value, value.main_argument)

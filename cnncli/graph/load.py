@@ -23,6 +23,7 @@ from cnncli.graph.build import build
 from cnncli.graph.graph import Graph
 from cnncli.graph.heads import criteria_of, remarks, wrong_tasks
 from cnncli.graph.input import Size, check_size, input_shape
+from cnncli.graph.transforms import wrong_transforms
 from cnncli.language.description import Description
 from cnncli.language.document import Document, from_source, load, varied
 from cnncli.language.expand import expand
@@ -31,7 +32,7 @@ from cnncli.language.parsing import parse
 from cnncli.language.reading import read_source
 from cnncli.language.scope import Scope
 from cnncli.language.sections import Budget, Paper
-from cnncli.language.tree import Entries, Scalar, Value, describe
+from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 from cnncli.layers import KindVocabulary, Shape
 from cnncli.layers.geometry.sliding import axis_symbols
 from cnncli.layers.plugins import load_installed
@@ -149,7 +150,7 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
         return None
     assert train is not None
     assert budget is not None
-    _check_tasks(document.section(Recipe.keyword), graph, train, faults)
+    _check_recipe(document.section(Recipe.keyword), graph, train, faults)
     if len(faults):
         return None
     if not graph.unknowns:
@@ -255,12 +256,20 @@ def _note_unused(document: Document, faults: Faults) -> None:
     note_unread([name for name in variables if name in unread], document.entries, faults)
 
 
-def _check_tasks(section: Value | None, graph: Graph, recipe: Recipe, faults: Faults) -> None:
-    """Check that every task belongs to a head, and that its loss suits what the head outputs."""
-    tasks = section.get("tasks") if isinstance(section, Entries) else None
+def _check_recipe(section: Value | None, graph: Graph, recipe: Recipe, faults: Faults) -> None:
+    """Check that tasks belong to heads and suit what these output, and that transforms suit the input."""
+    if not isinstance(section, Entries):
+        return
+    tasks, transforms = section.get("tasks"), section.get("transforms")
     if isinstance(tasks, Entries):
         for name, fault in wrong_tasks(recipe.tasks, criteria_of(graph)):
             faults.add(fault._replace(location=tasks.keys_at[name].location))
+
+    if isinstance(transforms, Items):
+        for place, fault in wrong_transforms(recipe.transforms, graph.input):
+            entry = transforms.values[place]
+            key = next(iter(entry.keys_at.values())) if isinstance(entry, Entries) else entry
+            faults.add(fault._replace(location=key.location))
 
 
 def read_budget(path: str | Path) -> Budget:
@@ -303,7 +312,7 @@ def read_recipe(opened: Opened, path: str | Path | None = None, overrides: Itera
     if not isinstance(section, Entries):
         return Chosen(Recipe(), None)
     recipe = _read_section(Recipe, section, opened.document.scope, faults)
-    _check_tasks(section, opened.graph, recipe, faults)
+    _check_recipe(section, opened.graph, recipe, faults)
     if faults:
         raise SpecError(faults.in_order())
     return Chosen(recipe, section)

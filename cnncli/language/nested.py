@@ -10,7 +10,7 @@ from cnncli.language.fields import Record, inside
 from cnncli.language.nodes import read_arguments
 from cnncli.language.readers import ANY, Reader, ShortForms
 from cnncli.language.scope import Argument, interpolate
-from cnncli.language.tree import Entries, Scalar, Value
+from cnncli.language.tree import Entries, Items, Scalar, Value
 
 R = TypeVar("R", bound=Record)
 
@@ -106,3 +106,30 @@ class ByName(Reader[Mapping[str, R]], Generic[R]):
 
     def plain(self, value: Mapping[str, R]) -> object:
         return {name: self.each.plain(entry) for name, entry in value.items()}
+
+
+class ListOf(Reader[tuple[R, ...]], Generic[R]):
+    """A list of values of one kind, in the order in which they are written."""
+
+    def __init__(self, each: Reader[R], most: int, example: str) -> None:
+        self.each = each
+        self.most = most
+        self.expected = f"a list of at most {most}, such as {example}"
+
+    def read(self, argument: Argument) -> tuple[R, ...]:
+        value = argument.value
+        if not isinstance(value, Items) or len(value) > self.most:
+            raise self.wrong(argument)
+        read: list[R] = []
+        faults: list[Diagnostic] = []
+        for entry in value:
+            try:
+                read.append(self.each.read(argument._replace(value=entry)))
+            except SpecError as error:
+                faults.extend(error.diagnostics)
+        if faults:
+            raise SpecError(faults)
+        return tuple(read)
+
+    def plain(self, value: tuple[R, ...]) -> object:
+        return [self.each.plain(entry) for entry in value]

@@ -12,16 +12,18 @@ from cnncli.diagnostics import Faults, Source, SpecError, usage_error
 from cnncli.language.description import OUTPUT
 from cnncli.language.fields import Record, arg
 from cnncli.language.merging import declare
-from cnncli.language.nested import ByName, Nested, OneOf
+from cnncli.language.nested import ByName, ListOf, Nested, OneOf
 from cnncli.language.overrides import literal, overridden, section_of
 from cnncli.language.parsing import parse
 from cnncli.language.readers import Whole
 from cnncli.language.scope import Scope
 from cnncli.language.tree import Entries
+from cnncli.limits import MAX_TRANSFORMS
 from cnncli.recipe.data import Data
 from cnncli.recipe.optimizers import OPTIMIZERS, SGD, Optimizer
 from cnncli.recipe.schedules import SCHEDULES, Cosine, Schedule
 from cnncli.recipe.tasks import Task, TaskReader
+from cnncli.recipe.transforms import TRANSFORMS, Transform
 
 
 class Recipe(Record):
@@ -33,7 +35,12 @@ class Recipe(Record):
     data: Data = arg(Nested(Data), "where the images come from, and how they are read", default=Data())
     epochs: int = arg(Whole(1), "passes over the training images", default=10)
     batch: int = arg(Whole(1), "images in each step", default=128)
-    seed: int = arg(Whole(0), "seed of initial weights, shuffling and dropout", default=0)
+    seed: int = arg(Whole(0), "seed of initial weights, shuffling, transforms and dropout", default=0)
+    transforms: tuple[Transform, ...] = arg(
+        ListOf(OneOf("transform", TRANSFORMS), MAX_TRANSFORMS, "[crop, {flip: vertical}]"),
+        "what happens to training images, in this order",
+        default=(),
+    )
     tasks: Mapping[str, Task] = arg(
         ByName(TaskReader(), "heads", OUTPUT),
         "what each head learns; a network without heads has the head output",

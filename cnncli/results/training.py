@@ -100,7 +100,8 @@ class Evaluated(NamedTuple):
 class Introduction(NamedTuple):
     """What a training is about to do, shown before the first step.
 
-    ``notes`` are about the data, ``spec_notes`` about the spec. A run that is resumed has finished
+    ``notes`` are about the data, ``spec_notes`` about the spec; ``transforms`` are those of training images,
+    in their order, each with its arguments. A run that is resumed has finished
     ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next; ``moved`` is what has changed
     on the machine since then, as ``threads: 4, before 1``.
     """
@@ -116,6 +117,7 @@ class Introduction(NamedTuple):
     notes: tuple[str, ...]
     spec_notes: tuple[Diagnostic, ...]
     moved: tuple[str, ...]
+    transforms: tuple[str, ...]
     optimizer: str
     lr: float
     schedule: str

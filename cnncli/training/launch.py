@@ -70,6 +70,7 @@ class Launch:
             notes=dataset.notes,
             spec_notes=self.graph.notes,
             moved=changes(before, now),
+            transforms=tuple(map(str, settings.transforms)),
             optimizer=settings.optimizer.keyword,
             lr=settings.optimizer.lr,
             schedule=settings.schedule.keyword,

@@ -168,7 +168,7 @@ class _Loop:
         epoch, first, before = state.position.epochs, state.position.batches, state.position.seconds
         state.network.train()
         begun = time.perf_counter()
-        batches = plan.train.shuffled(plan.order(epoch), plan.bounds[first:])
+        batches = plan.train.shuffled(plan.order(epoch), plan.bounds[first:], plan.alter(epoch))
         for batch in range(first, len(plan.bounds)):
             if self.interrupts.received is not None:
                 break

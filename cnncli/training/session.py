@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from cnncli.graph.heads import Heads
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch
-from cnncli.training.data.batches import Feed, batch_bounds, derived_seed, epoch_order, fits
+from cnncli.training.data.batches import Alter, Feed, batch_bounds, derived_seed, epoch_order, fits
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.optimization.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
@@ -20,11 +20,12 @@ from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states,
 from cnncli.training.runs.weights import fill, network_tensors
 from cnncli.training.tasks.figures import Sums
 from cnncli.training.tasks.objective import Objective, build_objective, check_single_images
+from cnncli.training.transforms import Pipeline
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Plan:
-    """What does not change: the settings, the data on its device, the batches, the objective."""
+    """What does not change: the settings, the data on its device, transforms, batches, the objective."""
 
     settings: Recipe
     device: torch.device
@@ -32,10 +33,18 @@ class Plan:
     test: Feed
     bounds: list[tuple[int, int]]
     objective: Objective
+    transforms: Pipeline
 
     def order(self, epoch: int) -> Tensor:
         """Return the order of the images in an epoch; epochs count from 0."""
         return epoch_order(len(self.train), self.settings.seed, epoch)
+
+    def alter(self, epoch: int) -> Alter | None:
+        """Return what the transforms do to the training images of an epoch; None without transforms."""
+        if not len(self.transforms):
+            return None
+        table = self.transforms.table(len(self.train), self.settings.seed, epoch)
+        return lambda images, index: self.transforms(images, table[index])
 
     def rate(self, epoch: int, batch: int) -> float:
         """Return the learning rate of a batch; epochs and batches count from 0."""
@@ -109,6 +118,7 @@ def make_plan(
         test=Feed(dataset.test, normalization, device, keep=keep),
         bounds=bounds,
         objective=_objective(network, heads, dataset, settings),
+        transforms=Pipeline(settings.transforms),
     )
 
 

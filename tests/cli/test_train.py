@@ -91,6 +91,41 @@ def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> N
     assert json.loads(text)["layers"][0]["output"] == [3, 6, 6]
 
 
+def test_transforms_are_named_recorded_and_kept_by_a_resumed_run(spec: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    chosen = ("--set", "train.transforms=[{crop: 1}, flip]", "--set", "train.epochs=1")
+    code, text, errors = call("train", spec, "--run", run, *chosen)
+    assert code == 0, errors
+    line = (
+        "transforms of training images: crop (padding 1, fill 0), then flip (direction horizontal, p 0.5)\n"
+    )
+    assert line in text
+    recorded = json.loads((run / "run.json").read_text())["settings"]["transforms"]
+    assert recorded == [
+        {"crop": {"padding": 1, "fill": 0.0}},
+        {"flip": {"direction": "horizontal", "p": 0.5}},
+    ]
+    code, text, errors = call("train", "--resume", run, "--set", "train.epochs=2")
+    assert code == 0, errors
+    assert line in text
+    code, text, errors = call("train", "--resume", run, "--set", "train.transforms=[]")
+    assert code == 2
+    assert "transforms" in errors
+    code, text, errors = call("train", spec, "--run", tmp_path / "plain", "--set", "train.epochs=1")
+    assert "transforms of training images: none\n" in text
+    assert code == 0, errors
+
+
+@pytest.mark.parametrize("command", ["inspect", "check", "train", "memory", "sizes"])
+def test_a_transform_without_effect_is_an_error_of_every_command(command: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text("input: [64]\nlayers: [linear: 10]\ntrain: {transforms: [flip]}\n")
+    code, _, errors = call(command, path)
+    assert code == 2
+    assert f"{path}:3:22" in errors
+    assert "'flip' cannot be applied to this input" in errors
+
+
 def test_a_recipe_file_goes_over_the_specs_own(spec: Path, tmp_path: Path) -> None:
     chosen, rate = tmp_path / "recipe.yaml", "optimizer: {sgd: {lr: 0.02}}"
     for text in (f"epochs: 1\n{rate}\n", f"train: {{epochs: 1, {rate}}}\n"):

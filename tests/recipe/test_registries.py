@@ -17,12 +17,14 @@ from cnncli.recipe.dtypes import DEFAULT_DTYPE, ITEMSIZES
 from cnncli.recipe.optimizers import OPTIMIZERS, SGD, AdamW, Optimizer, is_decayed
 from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.tasks import LOSSES
+from cnncli.recipe.transforms import TRANSFORMS
 from cnncli.training.data.load import LOADERS
 from cnncli.training.data.resize import RULES
 from cnncli.training.device import BACKENDS
 from cnncli.training.optimization.optimizers import BUILDERS, build_optimizer
 from cnncli.training.optimization.schedule import DECAYS
 from cnncli.training.tasks.criteria import FORMULAS
+from cnncli.training.transforms import CHANGES
 from tests.live_memory import Living
 
 
@@ -34,6 +36,7 @@ from tests.live_memory import Living
         pytest.param(OPTIMIZERS.values(), BUILDERS, id="optimizers"),
         pytest.param(SCHEDULES.values(), DECAYS, id="schedules"),
         pytest.param(CRITERIA, FORMULAS, id="criteria"),
+        pytest.param(TRANSFORMS.values(), CHANGES, id="transforms"),
         pytest.param(DEVICES, BACKENDS, id="devices"),
     ],
 )
@@ -57,7 +60,7 @@ def test_the_default_type_is_torchs() -> None:
     assert getattr(torch, DEFAULT_DTYPE) is torch.get_default_dtype()
 
 
-@pytest.mark.parametrize("known", [OPTIMIZERS, SCHEDULES, LOSSES])
+@pytest.mark.parametrize("known", [OPTIMIZERS, SCHEDULES, LOSSES, TRANSFORMS])
 def test_a_name_is_enough(known: Mapping[str, type[Record]]) -> None:
     for name, record in known.items():
         assert record.keyword == name

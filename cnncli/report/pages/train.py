@@ -187,6 +187,8 @@ def introduce(screen: Screen, about: Introduction) -> None:
     screen.line(f"  classes: {printable(listing(about.classes))}", "note")
     for note in about.notes:
         screen.line(f"  {printable(note)}", "note")
+    applied = ", then ".join(about.transforms) or "none"
+    screen.line(f"transforms of training images: {applied}", "note")
     rate = f"lr {about.lr:g} ({about.schedule} schedule)"
     how = f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
     screen.line(how, "note")

@@ -7,7 +7,8 @@ Python code runs per image.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
 
 import torch
 from torch import Tensor
@@ -15,6 +16,11 @@ from torch import Tensor
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.device import BACKENDS
+
+_LARGEST: Final = 255
+
+Alter: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""Changes images, float32 [n, *shape] from 0 to 1, that have these numbers, int64 [n] on the CPU."""
 
 
 def derived_seed(seed: int, *purpose: object) -> int:
@@ -71,19 +77,31 @@ class Feed:
         """The number of values of one image."""
         return self._images[0].numel()
 
-    def shuffled(self, order: Tensor, bounds: list[tuple[int, int]]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the batches of ``order`` between ``bounds``: images [n, *shape] and labels [n]."""
-        order = order.to(self._home)
+    def shuffled(
+        self, order: Tensor, bounds: list[tuple[int, int]], alter: Alter | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the batches of ``order`` between ``bounds``: images [n, *shape] and labels [n].
+
+        ``alter`` changes images before they are normalized.
+        """
+        at_home = order.to(self._home)
         for start, end in bounds:
-            index = order[start:end]
-            yield self._batch(self._images.index_select(0, index), self._labels.index_select(0, index))
+            index = at_home[start:end]
+            images = self._images.index_select(0, index).to(self._device, non_blocking=True)
+            labels = self._labels.index_select(0, index).to(self._device, non_blocking=True)
+            if alter is not None:
+                images = alter(images.to(torch.float32).div_(_LARGEST), order[start:end])
+                yield images.mul(self._scale * _LARGEST).add_(self._shift), labels
+            else:
+                yield self._normalized(images), labels
 
     def in_order(self, bounds: list[tuple[int, int]]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the batches between ``bounds`` in the order of the data."""
         for start, end in bounds:
-            yield self._batch(self._images[start:end], self._labels[start:end])
+            images = self._images[start:end].to(self._device, non_blocking=True)
+            labels = self._labels[start:end].to(self._device, non_blocking=True)
+            yield self._normalized(images), labels
 
-    def _batch(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        images = images.to(self._device, non_blocking=True)
-        labels = labels.to(self._device, non_blocking=True)
-        return images.to(torch.float32).mul_(self._scale).add_(self._shift), labels
+    def _normalized(self, images: Tensor) -> Tensor:
+        """Return bytes as float32 numbers of mean 0 and deviation 1."""
+        return images.to(torch.float32).mul_(self._scale).add_(self._shift)

@@ -89,6 +89,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         input_shape=(1, 8, 8),
         notes=(),
         moved=(),
+        transforms=("crop (padding 4, fill 0)", "flip (direction horizontal, p 0.5)"),
         spec_notes=(Diagnostic("x", "odd", hint="try", level="warning"),),
         optimizer="sgd",
         lr=0.1,
@@ -100,7 +101,9 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         finished_batches=0,
     )
     introduce(output(), about)
-    assert "\nwarning: odd (try)\n" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "\nwarning: odd (try)\n" in shown
+    assert "images: crop (padding 4, fill 0), then flip (direction horizontal, p 0.5)\n" in shown
 
 
 def test_nothing_in_them_steers_a_terminal() -> None:

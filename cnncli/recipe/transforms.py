@@ -1,0 +1,106 @@
+"""What happens to training images before they are normalized; ``training/transforms/`` has the formulas.
+
+Values of an image are from 0 (black) to 1. Every sample has its own draws, uniform in the given range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from cnncli.language.fields import Record, arg
+from cnncli.language.readers import Choice, Number, Whole
+from cnncli.limits import MAX_SIZE
+
+_AXES_OF_PICTURES: Final = 3
+_COLORS: Final = 3
+
+
+class Transform(Record):
+    """A change of every training image, with what is known of it without torch."""
+
+    member = "setting"
+
+    def lacks(self, shape: Sequence[object]) -> str:
+        """Return what an input must be for this to have an effect; nothing if it has one on this input.
+
+        Args:
+            shape: of one sample, [channels, *spatial] or [features]; unknown sizes are not numbers.
+        """
+        del shape
+        return ""
+
+    def __str__(self) -> str:
+        given = (f"{name} {_shown(getattr(self, name))}" for name in self.arguments)
+        return f"{self.keyword} ({', '.join(given)})"
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+class Spatial(Transform):
+    """A transform of pictures, which have a height and a width."""
+
+    def lacks(self, shape: Sequence[object]) -> str:
+        """Return that the input must be a picture, if it is not one."""
+        return "" if len(shape) == _AXES_OF_PICTURES else "an input of channels, height and width"
+
+
+class Colored(Spatial):
+    """A transform of pictures in color."""
+
+    def lacks(self, shape: Sequence[object]) -> str:
+        """Return that the input must have the channels red, green and blue, if it does not."""
+        of_pictures = super().lacks(shape)
+        if of_pictures or not isinstance(shape[0], int) or shape[0] == _COLORS:
+            return of_pictures
+        return f"an input of {_COLORS} channels: red, green and blue"
+
+
+def _probability(default: float) -> float:
+    return arg(Number(0, 1, above=True), "probability for each sample", default=default)
+
+
+def _fill() -> float:
+    return arg(Number(0, 1), "value of what comes from outside of the image", default=0.0)
+
+
+class Flip(Spatial):
+    """Mirror the image, without changing a value."""
+
+    keyword = "flip"
+
+    direction: str = arg(
+        Choice("horizontal", "vertical"), "left to right, or top to bottom", default="horizontal", main=True
+    )
+    p: float = _probability(0.5)
+
+
+class Crop(Spatial):
+    """Pad all sides, and cut out an image of the input's size, without changing a value.
+
+    K. He et al., "Deep Residual Learning for Image Recognition", 2015, section 4.2.
+    """
+
+    keyword = "crop"
+
+    padding: int = arg(Whole(1), "pixels added on each side: how far the image moves", default=4, main=True)
+    fill: float = _fill()
+
+    def lacks(self, shape: Sequence[object]) -> str:
+        """Return that the input must be larger than the padding, or a crop could contain nothing else."""
+        of_pictures = super().lacks(shape)
+        least = min((size for size in shape[1:] if isinstance(size, int)), default=MAX_SIZE)
+        if of_pictures or self.padding < least:
+            return of_pictures
+        return f"an input of more than {self.padding} pixels in height and width"
+
+
+TRANSFORMS: Final[Mapping[str, type[Transform]]] = {
+    each.keyword: each
+    for each in (
+        Flip,
+        Crop,
+    )
+}

@@ -1,0 +1,78 @@
+"""Transforms that copy values to other places, exactly.
+
+Each has two ways that give the same: one index for the whole batch, and a copy for each image, which is
+faster for large images on a CPU (``benchmarks/transforms.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cnncli.recipe import transforms as kinds
+from cnncli.training.transforms.registry import changes, for_images
+
+_VALUES_TO_INDEX: Final = 4_096
+"""Values of an image up to which one index for the batch is faster on a CPU."""
+
+
+def _one_by_one(images: Tensor) -> bool:
+    return images.device.type == "cpu" and images[0].numel() > _VALUES_TO_INDEX
+
+
+@changes(kinds.Flip, draws=1)
+def flip(how: kinds.Flip, images: Tensor, draws: Tensor) -> Tensor:
+    """Return images [n, channels, height, width] of which some are mirrored."""
+    flipped = mirrored_one_by_one if _one_by_one(images) else mirrored
+    return flipped(images, draws[:, 0] < how.p, -1 if how.direction == "horizontal" else -2)
+
+
+def mirrored(images: Tensor, chosen: Tensor, axis: int) -> Tensor:
+    """Mirror the images for which ``chosen``, bool [n] on the CPU, is true; for small ones."""
+    return torch.where(for_images(chosen, images), images.flip(axis), images)
+
+
+def mirrored_one_by_one(images: Tensor, chosen: Tensor, axis: int) -> Tensor:
+    """Do the same as :func:`mirrored`; for large images on a CPU."""
+    result = torch.empty_like(images)
+    for target, image, flips in zip(result, images, chosen.tolist(), strict=True):
+        target.copy_(image.flip(axis) if flips else image)
+    return result
+
+
+@changes(kinds.Crop, draws=2)
+def crop(how: kinds.Crop, images: Tensor, draws: Tensor) -> Tensor:
+    """Return images of the same size from places in the padded ones, all places equally likely."""
+    places = 2 * how.padding + 1
+    # A draw just below 1, multiplied in float32, can be rounded up.
+    corners = (draws * places).to(torch.int64).clamp(max=places - 1)
+    cut = cut_one_by_one if _one_by_one(images) else cut_out
+    return cut(images, corners, how.padding, how.fill)
+
+
+def cut_out(images: Tensor, corners: Tensor, padding: int, fill: float) -> Tensor:
+    """Cut images out of padded ones by an index into a view of all that could be; for small ones.
+
+    Args:
+        images: [n, channels, height, width].
+        corners: int64 [n, 2] on the CPU, the first row and the first column in the padded image.
+        padding: rows and columns on each side.
+        fill: the value of the padding.
+    """
+    padded = functional.pad(images, (padding,) * 4, value=fill)
+    possible = padded.unfold(2, images.shape[2], 1).unfold(3, images.shape[3], 1)
+    rows, columns = corners.to(images.device).unbind(1)
+    return possible[torch.arange(len(images), device=images.device), :, rows, columns]
+
+
+def cut_one_by_one(images: Tensor, corners: Tensor, padding: int, fill: float) -> Tensor:
+    """Do the same as :func:`cut_out`; for large images on a CPU."""
+    result = torch.full_like(images, fill)
+    height, width = images.shape[2:]
+    for target, image, (row, column) in zip(result, images, (corners - padding).tolist(), strict=True):
+        seen = image[:, max(row, 0) : height + min(row, 0), max(column, 0) : width + min(column, 0)]
+        target[:, max(-row, 0) : height - max(row, 0), max(-column, 0) : width - max(column, 0)] = seen
+    return result
