@@ -140,6 +140,9 @@ MAX_FULL_NAME: Final = 500
 MAX_TRANSFORMS: Final = 64
 """Transforms of training images."""
 
+MAX_RATIO: Final = 10
+"""Factor by which a transform enlarges, shrinks or stretches an image."""
+
 # -- sizes, conditions and what fits ---------------------------------------------------------------------
 
 MAX_PERIOD: Final = 100_000

@@ -10,7 +10,7 @@ from typing import Final
 
 from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Choice, Number, Whole
-from cnncli.limits import MAX_SIZE
+from cnncli.limits import MAX_RATIO, MAX_SIZE
 
 _AXES_OF_PICTURES: Final = 3
 _COLORS: Final = 3
@@ -97,10 +97,96 @@ class Crop(Spatial):
         return f"an input of more than {self.padding} pixels in height and width"
 
 
+class Warp(Spatial):
+    """A transform that reads between pixels, bilinearly; neighboring ones read the image once, together."""
+
+    fill: float = _fill()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # After the arguments of the transform itself, wherever they are listed.
+        cls.arguments = {
+            **{name: each for name, each in cls.arguments.items() if name != "fill"},
+            **Warp.arguments,
+        }
+
+
+class ResizedCrop(Spatial):
+    """Cut out a part of the image of a random size and shape, and scale it to the whole, bilinearly.
+
+    C. Szegedy et al., "Going deeper with convolutions", 2015, section 6.
+    """
+
+    keyword = "resizedcrop"
+
+    area: float = arg(Number(0, 1, above=True), "smallest share of the image", default=0.08, main=True)
+    ratio: float = arg(
+        Number(1, MAX_RATIO), "largest ratio of width to height, relative to the image", default=1.33
+    )
+
+
+class Rotate(Warp):
+    """Turn the image around its center by a random angle, in both directions.
+
+    P. Simard, D. Steinkraus and J. Platt, "Best Practices for Convolutional Neural Networks Applied to Visual
+    Document Analysis", 2003, section 2.
+    """
+
+    keyword = "rotate"
+
+    degrees: float = arg(Number(0, 180, above=True), "largest angle", default=15.0, main=True)
+
+
+class Scale(Warp):
+    """Enlarge or shrink the image around its center, by factors whose logarithm is uniform.
+
+    D. Ciresan, U. Meier and J. Schmidhuber, "Multi-column Deep Neural Networks for Image Classification",
+    2012, section 3.
+    """
+
+    keyword = "scale"
+
+    factor: float = arg(
+        Number(1, MAX_RATIO, above=True),
+        "largest factor; the smallest is 1 / factor",
+        default=1.25,
+        main=True,
+    )
+
+
+class Translate(Warp):
+    """Move the image by fractions of a pixel, along both axes.
+
+    Y. LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, section III.C.
+    """
+
+    keyword = "translate"
+
+    share: float = arg(
+        Number(0, 1, above=True), "largest distance, as a share of height and width", default=0.1, main=True
+    )
+
+
+class Shear(Warp):
+    """Slant the image along its rows or its columns, whichever is drawn.
+
+    Y. LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, section III.C.
+    """
+
+    keyword = "shear"
+
+    degrees: float = arg(Number(0, 60, above=True), "largest angle of the slant", default=10.0, main=True)
+
+
 TRANSFORMS: Final[Mapping[str, type[Transform]]] = {
     each.keyword: each
     for each in (
         Flip,
         Crop,
+        ResizedCrop,
+        Rotate,
+        Scale,
+        Translate,
+        Shear,
     )
 }

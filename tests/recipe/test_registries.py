@@ -24,7 +24,7 @@ from cnncli.training.device import BACKENDS
 from cnncli.training.optimization.optimizers import BUILDERS, build_optimizer
 from cnncli.training.optimization.schedule import DECAYS
 from cnncli.training.tasks.criteria import FORMULAS
-from cnncli.training.transforms import CHANGES
+from cnncli.training.transforms import CHANGES, MAPS
 from tests.live_memory import Living
 
 
@@ -36,7 +36,7 @@ from tests.live_memory import Living
         pytest.param(OPTIMIZERS.values(), BUILDERS, id="optimizers"),
         pytest.param(SCHEDULES.values(), DECAYS, id="schedules"),
         pytest.param(CRITERIA, FORMULAS, id="criteria"),
-        pytest.param(TRANSFORMS.values(), CHANGES, id="transforms"),
+        pytest.param(TRANSFORMS.values(), [*CHANGES, *MAPS], id="transforms"),
         pytest.param(DEVICES, BACKENDS, id="devices"),
     ],
 )
