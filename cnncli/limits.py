@@ -143,6 +143,9 @@ MAX_TRANSFORMS: Final = 64
 MAX_RATIO: Final = 10
 """Factor by which a transform enlarges, shrinks or stretches an image."""
 
+MAX_SIGMA: Final = 16
+"""Standard deviation of a blur, in pixels."""
+
 # -- sizes, conditions and what fits ---------------------------------------------------------------------
 
 MAX_PERIOD: Final = 100_000

@@ -27,8 +27,8 @@ _DECORATION: Final = re.compile(r"\A(?:#+|[rbuf]*(?:\"\"\"|'''|\"|'))|(?:\"\"\"|
 QUOTING: Final = frozenset({"tests/test_prose.py"})
 """Files about the phrases."""
 
-NAMES: Final = "teh,theis"
-"""Authors whom codespell would correct."""
+NAMES: Final = "teh,theis,grey"
+"""Two authors and a transform that codespell would correct."""
 MISSPELLED: Final = Path(__file__).with_name("misspelled.txt")
 """The words that tests misspell on purpose."""
 

@@ -22,7 +22,16 @@ CHECKS = """
 
 
 def test_what_can_be_added_has_a_page() -> None:
-    things = ("kind", "command", "data source", "task", "setting", "report format", "network")
+    things = (
+        "kind",
+        "command",
+        "data source",
+        "transform",
+        "task",
+        "setting",
+        "report format",
+        "network",
+    )
     assert [*PAGES] == [f"Add a {thing}" for thing in things]
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Choice, Number, Whole
-from cnncli.limits import MAX_RATIO, MAX_SIZE
+from cnncli.limits import MAX_RATIO, MAX_SIGMA, MAX_SIZE
 
 _AXES_OF_PICTURES: Final = 3
 _COLORS: Final = 3
@@ -66,8 +66,21 @@ def _fill() -> float:
     return arg(Number(0, 1), "value of what comes from outside of the image", default=0.0)
 
 
+def _range() -> float:
+    return arg(
+        Number(0, 1, above=True),
+        "largest distance of the factor from 1",
+        default=0.2,
+        main=True,
+    )
+
+
 class Flip(Spatial):
-    """Mirror the image, without changing a value."""
+    """Mirror the image, without changing a value.
+
+    A. Krizhevsky, I. Sutskever and G. Hinton, "ImageNet Classification with Deep Convolutional Neural
+    Networks", 2012, section 4.1.
+    """
 
     keyword = "flip"
 
@@ -157,7 +170,7 @@ class Scale(Warp):
 class Translate(Warp):
     """Move the image by fractions of a pixel, along both axes.
 
-    Y. LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, section III.C.
+    Y. LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, section III.B.
     """
 
     keyword = "translate"
@@ -170,12 +183,114 @@ class Translate(Warp):
 class Shear(Warp):
     """Slant the image along its rows or its columns, whichever is drawn.
 
-    Y. LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, section III.C.
+    Y. LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, section III.B.
     """
 
     keyword = "shear"
 
     degrees: float = arg(Number(0, 60, above=True), "largest angle of the slant", default=10.0, main=True)
+
+
+class Erase(Spatial):
+    """Cover a rectangle around a random place, part of which may lie outside of the image.
+
+    T. DeVries and G. Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017.
+    """
+
+    keyword = "erase"
+
+    size: float = arg(
+        Number(0, 1, above=True),
+        "sides, as a share of height and width",
+        default=0.5,
+        main=True,
+    )
+    fill: float = arg(Number(0, 1), "value that covers the image", default=0.0)
+
+
+class Brightness(Transform):
+    """Multiply all values by a factor around 1.
+
+    A. Howard, "Some Improvements on Deep Convolutional Neural Network Based Image Classification", 2013.
+    """
+
+    keyword = "brightness"
+
+    by: float = _range()
+
+
+class Contrast(Transform):
+    """Multiply the distances of all values to the mean gray of the image by a factor around 1.
+
+    A. Howard, "Some Improvements on Deep Convolutional Neural Network Based Image Classification", 2013.
+    """
+
+    keyword = "contrast"
+
+    by: float = _range()
+
+
+class Saturation(Colored):
+    """Multiply the distances of all colors to their gray by a factor around 1.
+
+    A. Howard, "Some Improvements on Deep Convolutional Neural Network Based Image Classification", 2013.
+    """
+
+    keyword = "saturation"
+
+    by: float = _range()
+
+
+class Hue(Colored):
+    """Turn all colors around the circle of hues.
+
+    A. Dosovitskiy et al., "Discriminative Unsupervised Feature Learning with Convolutional Neural Networks",
+    2014, section 2.1.
+    """
+
+    keyword = "hue"
+
+    turn: float = arg(
+        Number(0, 0.5, above=True),
+        "largest turn, of 1 for a whole circle",
+        default=0.05,
+        main=True,
+    )
+
+
+class Grey(Colored):
+    """Replace colors by their gray.
+
+    T. Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", 2020, appendix A.
+    """
+
+    keyword = "grey"
+
+    p: float = arg(Number(0, 1, above=True), "probability for each sample", default=0.2, main=True)
+
+
+class Blur(Spatial):
+    """Smooth the image with a Gaussian of a random width.
+
+    T. Chen et al., "A Simple Framework for Contrastive Learning of Visual Representations", 2020, appendix A.
+    """
+
+    keyword = "blur"
+
+    sigma: float = arg(
+        Number(0, MAX_SIGMA, above=True), "largest standard deviation, in pixels", default=1.0, main=True
+    )
+
+
+class Noise(Transform):
+    """Add to every value a number of its own from a normal distribution.
+
+    C. Bishop, "Training with Noise is Equivalent to Tikhonov Regularization", 1995.
+    """
+
+    keyword = "noise"
+
+    std: float = arg(Number(0, 1, above=True), "standard deviation of the numbers", default=0.05, main=True)
 
 
 TRANSFORMS: Final[Mapping[str, type[Transform]]] = {
@@ -188,5 +303,13 @@ TRANSFORMS: Final[Mapping[str, type[Transform]]] = {
         Scale,
         Translate,
         Shear,
+        Erase,
+        Brightness,
+        Contrast,
+        Saturation,
+        Hue,
+        Grey,
+        Blur,
+        Noise,
     )
 }
