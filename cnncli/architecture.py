@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from cnncli.results.probe import Probe
-    from cnncli.results.training import Evaluated, Reading, Trained
+    from cnncli.results.training import Evaluated, Previewed, Reading, Trained
     from cnncli.results.verify import Verification
     from cnncli.training.launch import Launch
     from cnncli.training.observer import Observer
@@ -121,6 +121,30 @@ class Architecture(Analyzed):
         changed, chosen = self._chosen(data, recipe_file, settings)
         folder = None if run is None else arguments.path("run", run)
         return launch.begin(changed._opened, chosen.recipe, arguments.device(device, AUTO), folder, reading)
+
+    def preview(
+        self,
+        path: str | Path,
+        data: str | Mapping[str, Any] | None = None,
+        *,
+        recipe_file: str | Path | None = None,
+        reading: Reading = None,
+        **settings: Any,
+    ) -> Previewed:
+        """Write a picture of training images before and after the transforms; nothing is trained.
+
+        ``path`` is that of a PNG file that does not exist yet; the others are arguments of :meth:`begin`.
+
+        Raises:
+            CnncliError: the file exists or cannot be written, the input is not a picture, or spec and data do
+                not match.
+        """
+        need_training()
+        self._numeric("a preview")
+        from cnncli.training.preview import preview  # noqa: PLC0415
+
+        changed, chosen = self._chosen(data, recipe_file, settings)
+        return preview(changed.graph, chosen.recipe, arguments.path("path", path), reading)
 
     def recipe(
         self,

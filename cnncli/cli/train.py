@@ -45,6 +45,12 @@ PrintRecipe: TypeAlias = Annotated[
     bool,
     typer.Option("--print-recipe", help="Print all settings and where each comes from, and do nothing else."),
 ]
+Preview: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PNG", help="Write a picture of images before and after the transforms, and train nothing."
+    ),
+]
 
 
 def command(
@@ -56,6 +62,7 @@ def command(
     recipe: RecipeFile = None,
     limit: Limit = None,
     print_recipe: PrintRecipe = False,
+    preview: Preview = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
 ) -> None:
@@ -66,11 +73,13 @@ def command(
     load_plugins(plugin or ())
     gc.enable()
     if resumed is not None:
-        if any((spec, run, recipe, limit, print_recipe)):
+        if any((spec, run, recipe, limit, print_recipe, preview)):
             hint = f"cnncli train --resume {resumed}"
             raise usage_error("--resume takes spec, settings and folder from the run", hint=hint)
     elif spec is None:
         raise usage_error("nothing to train", expected="a spec, or --resume RUN")
+    elif preview is not None and run is not None:
+        raise usage_error("--preview trains nothing, so there is no run", expected="--preview or --run")
     with EndingAtOnce() as ending:
         chosen = [*(overrides or ()), *([] if limit is None else [f"train.data.limit={limit}"])]
         network = load(spec, overrides=chosen) if spec is not None else None
@@ -80,9 +89,14 @@ def command(
             output().lines(lines(network.recipe(data, recipe_file=recipe)))
             return
         need_training()
-        from cnncli.report.pages.train import TrainingView, conclude, introduce, reading
+        from cnncli.report.pages.train import TrainingView, conclude, introduce, previewed, reading
 
         screen = output()
+        if network is not None and preview is not None:
+            with reading(screen) as progress:
+                found = network.preview(preview, data, recipe_file=recipe, reading=progress)
+            previewed(screen, found)
+            return
         with reading(screen) as progress:
             if network is not None:
                 launch = network.begin(data, run=run, device=device, recipe_file=recipe, reading=progress)

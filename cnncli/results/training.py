@@ -128,6 +128,15 @@ class Introduction(NamedTuple):
     finished_batches: int
 
 
+class Previewed(NamedTuple):
+    """A picture of samples before the transforms, and after them in the first epochs."""
+
+    path: Path
+    samples: int
+    epochs: int
+    transforms: tuple[str, ...]
+
+
 class Trained(NamedTuple):
     """A run after training: its folder, how it ended (``finished`` or ``interrupted``), its epochs.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ from cnncli.report.terminal import Screen
 from cnncli.report.text.escapes import printable
 from cnncli.report.text.figures import by_head, figure_text, figures_text
 from cnncli.report.text.wrapping import NO_BREAK
-from cnncli.results.training import Epoch, Introduction, Progress, Trained
+from cnncli.results.training import Epoch, Introduction, Previewed, Progress, Trained
 
 _LIVE_SECONDS: Final = 0.1
 _LOG_SECONDS: Final = 30.0
@@ -187,8 +187,7 @@ def introduce(screen: Screen, about: Introduction) -> None:
     screen.line(f"  classes: {printable(listing(about.classes))}", "note")
     for note in about.notes:
         screen.line(f"  {printable(note)}", "note")
-    applied = ", then ".join(about.transforms) or "none"
-    screen.line(f"transforms of training images: {applied}", "note")
+    screen.line(_transforms_line(about.transforms), "note")
     rate = f"lr {about.lr:g} ({about.schedule} schedule)"
     how = f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
     screen.line(how, "note")
@@ -199,6 +198,19 @@ def introduce(screen: Screen, about: Introduction) -> None:
             screen.line(line, block.role)
     screen.line()
     screen.flush()
+
+
+def _transforms_line(transforms: Sequence[str]) -> str:
+    return f"transforms of training images: {', then '.join(transforms) or 'none'}"
+
+
+def previewed(screen: Screen, about: Previewed) -> None:
+    """Show what a picture of transforms contains."""
+    screen.line(_transforms_line(about.transforms), "note")
+    samples, epochs = counted(about.samples, "sample"), counted(about.epochs, "epoch")
+    screen.line(
+        f"{printable(str(about.path))}: {samples}, each before them and as in the first {epochs}", "good"
+    )
 
 
 def _continued(about: Introduction) -> Iterator[str]:
