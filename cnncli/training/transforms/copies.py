@@ -19,14 +19,15 @@ _VALUES_TO_INDEX: Final = 4_096
 """Values of an image up to which one index for the batch is faster on a CPU."""
 
 
-def _one_by_one(images: Tensor) -> bool:
+def one_by_one_is_faster(images: Tensor) -> bool:
+    """Return whether a copy for each image is faster than one index for the batch."""
     return images.device.type == "cpu" and images[0].numel() > _VALUES_TO_INDEX
 
 
 @changes(kinds.Flip, draws=1)
 def flip(how: kinds.Flip, images: Tensor, draws: Tensor) -> Tensor:
     """Return images [n, channels, height, width] of which some are mirrored."""
-    flipped = mirrored_one_by_one if _one_by_one(images) else mirrored
+    flipped = mirrored_one_by_one if one_by_one_is_faster(images) else mirrored
     return flipped(images, draws[:, 0] < how.p, -1 if how.direction == "horizontal" else -2)
 
 
@@ -49,7 +50,7 @@ def crop(how: kinds.Crop, images: Tensor, draws: Tensor) -> Tensor:
     places = 2 * how.padding + 1
     # A draw just below 1, multiplied in float32, can be rounded up.
     corners = (draws * places).to(torch.int64).clamp(max=places - 1)
-    cut = cut_one_by_one if _one_by_one(images) else cut_out
+    cut = cut_one_by_one if one_by_one_is_faster(images) else cut_out
     return cut(images, corners, how.padding, how.fill)
 
 

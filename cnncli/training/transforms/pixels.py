@@ -62,18 +62,15 @@ def normal(draws: Tensor, count: int, device: torch.device) -> Tensor:
     places = torch.arange(count, dtype=torch.int32, device=device)
     hashed = scrambled(scrambled(places + scrambled(first).to(device)) + second.to(device))
     # Of 24 bits, the middle of its interval: never 0 or 1.
-    uniform = (hashed & 0xFFFFFF).to(torch.float32).add_(0.5).div_(1 << 24)
+    uniform = hashed.bitwise_and_(0xFFFFFF).to(torch.float32).add_(0.5).div_(1 << 24)
     result: Tensor = torch.special.ndtri(uniform)
     return result
 
 
 def scrambled(numbers: Tensor) -> Tensor:
     """Return a hash of 32-bit integers: C. Wellons, "Prospecting for Hash Functions" (lowbias32), 2018."""
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B - (1 << 32))):
-        numbers = (numbers ^ _shifted(numbers, shift)) * factor
-    return numbers ^ _shifted(numbers, 16)
-
-
-def _shifted(numbers: Tensor, by: int) -> Tensor:
-    """Shift to the right and fill with zeros: torch would fill with the sign."""
-    return (numbers >> by) & ((1 << (32 - by)) - 1)
+    hashed = numbers.clone()
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B - (1 << 32)), (16, 1)):
+        # torch shifts the sign in, where the hash wants zeros.
+        hashed.bitwise_xor_((hashed >> shift).bitwise_and_((1 << (32 - shift)) - 1)).mul_(factor)
+    return hashed
