@@ -140,6 +140,9 @@ MAX_FULL_NAME: Final = 500
 MAX_TRANSFORMS: Final = 64
 """Transforms of training images."""
 
+MAX_OPERATIONS: Final = 4
+"""Operations that `randaugment` applies to an image."""
+
 MAX_RATIO: Final = 10
 """Factor by which a transform enlarges, shrinks or stretches an image."""
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Choice, Number, Whole
-from cnncli.limits import MAX_RATIO, MAX_SIGMA, MAX_SIZE
+from cnncli.limits import MAX_OPERATIONS, MAX_RATIO, MAX_SIGMA, MAX_SIZE
 
 _AXES_OF_PICTURES: Final = 3
 _COLORS: Final = 3
@@ -293,6 +293,32 @@ class Noise(Transform):
     std: float = arg(Number(0, 1, above=True), "standard deviation of the numbers", default=0.05, main=True)
 
 
+class TrivialAugment(Spatial):
+    """Apply one of 14 operations, of a random strength up to a very large one.
+
+    S. Müller and F. Hutter, "TrivialAugment: Tuning-free Yet State-of-the-Art Data Augmentation", 2021: its
+    wide space of operations.
+    """
+
+    keyword = "trivialaugment"
+
+    fill: float = _fill()
+
+
+class RandAugment(Spatial):
+    """Apply some of 14 operations one after another, all of the same strength.
+
+    E. Cubuk, B. Zoph, J. Shlens and Q. Le, "RandAugment: Practical Automated Data Augmentation with a Reduced
+    Search Space", 2020.
+    """
+
+    keyword = "randaugment"
+
+    strength: float = arg(Number(0, 1, above=True), "share of the largest strength", default=0.3, main=True)
+    operations: int = arg(Whole(1, MAX_OPERATIONS), "operations for each sample", default=2)
+    fill: float = _fill()
+
+
 TRANSFORMS: Final[Mapping[str, type[Transform]]] = {
     each.keyword: each
     for each in (
@@ -311,5 +337,7 @@ TRANSFORMS: Final[Mapping[str, type[Transform]]] = {
         Grey,
         Blur,
         Noise,
+        TrivialAugment,
+        RandAugment,
     )
 }

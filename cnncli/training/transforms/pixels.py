@@ -71,6 +71,6 @@ def scrambled(numbers: Tensor) -> Tensor:
     """Return a hash of 32-bit integers: C. Wellons, "Prospecting for Hash Functions" (lowbias32), 2018."""
     hashed = numbers.clone()
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B - (1 << 32)), (16, 1)):
-        # torch shifts the sign in, where the hash wants zeros.
+        # torch fills with the sign; the hash is defined with zeros.
         hashed.bitwise_xor_((hashed >> shift).bitwise_and_((1 << (32 - shift)) - 1)).mul_(factor)
     return hashed

@@ -43,7 +43,7 @@ def maps(kind: type[Transform], *, draws: int) -> Callable[[F], F]:
     return register
 
 
-def _rows(*values: Tensor | float) -> Tensor:
+def affine(*values: Tensor | float) -> Tensor:
     """Return matrices [n, 2, 3] from their six entries, row by row."""
     return torch.stack(torch.broadcast_tensors(*map(torch.as_tensor, values)), 1).reshape(-1, 2, 3)
 
@@ -56,16 +56,14 @@ def resizedcrop(how: kinds.ResizedCrop, draws: Tensor, size: tuple[int, int]) ->
     width, height = ((area.sqrt() * each).clamp(max=1) for each in (stretch, 1 / stretch))
     right = (draws[:, 2] - 0.5) * (1 - width) * size[1]
     down = (draws[:, 3] - 0.5) * (1 - height) * size[0]
-    return _rows(width, 0.0, right, 0.0, height, down)
+    return affine(width, 0.0, right, 0.0, height, down)
 
 
 @maps(kinds.Rotate, draws=1)
 def rotate(how: kinds.Rotate, draws: Tensor, size: tuple[int, int]) -> Tensor:
     """Turn counterclockwise by an angle, or clockwise by a negative one."""
     del size
-    angle = within(draws[:, 0], -how.degrees, how.degrees).deg2rad()
-    cosine, sine = angle.cos(), angle.sin()
-    return _rows(cosine, -sine, 0.0, sine, cosine, 0.0)
+    return rotation(within(draws[:, 0], -how.degrees, how.degrees))
 
 
 @maps(kinds.Scale, draws=1)
@@ -73,14 +71,14 @@ def scale(how: kinds.Scale, draws: Tensor, size: tuple[int, int]) -> Tensor:
     """Read from places nearer to the center if the factor is above 1."""
     del size
     factor = torch.exp(within(draws[:, 0], -1, 1) * math.log(how.factor))
-    return _rows(1 / factor, 0.0, 0.0, 0.0, 1 / factor, 0.0)
+    return affine(1 / factor, 0.0, 0.0, 0.0, 1 / factor, 0.0)
 
 
 @maps(kinds.Translate, draws=2)
 def translate(how: kinds.Translate, draws: Tensor, size: tuple[int, int]) -> Tensor:
     """Read from the left of each place if the image moves to the right."""
     right, down = (within(draws[:, axis], -how.share, how.share) for axis in (0, 1))
-    return _rows(1.0, 0.0, -right * size[1], 0.0, 1.0, -down * size[0])
+    return affine(1.0, 0.0, -right * size[1], 0.0, 1.0, -down * size[0])
 
 
 @maps(kinds.Shear, draws=2)
@@ -90,7 +88,13 @@ def shear(how: kinds.Shear, draws: Tensor, size: tuple[int, int]) -> Tensor:
     slope = within(draws[:, 0], -how.degrees, how.degrees).deg2rad().tan()
     of_rows = draws[:, 1] < 0.5
     none = torch.zeros_like(slope)
-    return _rows(1.0, torch.where(of_rows, slope, none), 0.0, torch.where(of_rows, none, slope), 1.0, 0.0)
+    return affine(1.0, torch.where(of_rows, slope, none), 0.0, torch.where(of_rows, none, slope), 1.0, 0.0)
+
+
+def rotation(degrees: Tensor) -> Tensor:
+    """Return matrices that turn images counterclockwise by angles [n]."""
+    cosine, sine = degrees.deg2rad().cos(), degrees.deg2rad().sin()
+    return affine(cosine, -sine, 0.0, sine, cosine, 0.0)
 
 
 def warped(images: Tensor, matrices: Tensor, fill: float) -> Tensor:
