@@ -4,7 +4,8 @@
 
 Medians of interleaved rounds, in milliseconds a batch: first the two ways to crop and to flip beside a loop
 over all shifts with masks (as in K. Jordan's airbench), then every transform with its defaults, and three
-warps as one reading and as three. The goal: of both ways to crop and to flip, the faster one is chosen.
+warps as one reading and as three; then crops and flips of sizes in between, and the draws of an epoch. The
+goal: of both ways to crop and to flip, the faster one is chosen for the two sizes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ from cnncli.training.transforms.copies import (
 )
 
 SHAPES: Final = ((128, 1, 28, 28), (32, 3, 224, 224))
+BETWEEN: Final = ((128, 3, 32, 32), (128, 3, 48, 48))
+"""Sizes around the one from which on images are copied one by one."""
+SAMPLES: Final = 50_000
 PADDING: Final = 4
 
 
@@ -117,6 +121,13 @@ def main() -> None:
         images = torch.rand(shape, generator=torch.Generator().manual_seed(1))
         met &= copies(images, rounds)
         every(images, rounds)
+    for shape in BETWEEN:
+        print(f"\n{'x'.join(map(str, shape))}")
+        copies(torch.rand(shape, generator=torch.Generator().manual_seed(1)), rounds)
+    print()
+    whole = Pipeline([kind() for kind in TRANSFORMS.values()])
+    draws = {f"{SAMPLES:,} samples, all transforms": partial(whole.table, SAMPLES, 0, 0)}
+    show("draws", medians(draws, rounds))
     if not met:
         sys.exit("the way that is chosen to crop or to flip is not the faster one")
 

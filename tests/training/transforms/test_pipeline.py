@@ -113,3 +113,13 @@ def test_a_feed_alters_images_before_it_normalizes_them() -> None:
     plain = torch.cat([batch for batch, _ in feed.shuffled(order, bounds)])
     unchanged = torch.cat([batch for batch, _ in feed.shuffled(order, bounds, lambda batch, _: batch)])
     torch.testing.assert_close(plain, unchanged, rtol=0, atol=2e-6)
+
+
+@EACH
+def test_images_may_be_on_another_device_than_the_draws(transform: Transform) -> None:
+    """Torch's device without values refuses to compute with a tensor that was left on the CPU."""
+    images = units(photographs())
+    for batch in (images, images.repeat(1, 1, 3, 2)):
+        pipeline = Pipeline((transform,))
+        found = pipeline(batch.to("meta"), pipeline.table(16, 0, 0))
+        assert (found.device.type, found.shape, found.dtype) == ("meta", batch.shape, batch.dtype)
