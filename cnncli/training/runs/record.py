@@ -147,11 +147,15 @@ def _parse(value: dict[str, Any]) -> RunRecord:
     if not isinstance(settings, dict):
         raise DamagedError("settings is not a mapping")
     data = _data(value["data"])
+    recipe = recipe_from_json(settings)
+    for transform in recipe.transforms:
+        if transform.lacks(data.input):
+            raise DamagedError(f"its images cannot be changed by '{transform.keyword}'")
     return RunRecord(
         name=text(value["name"], "name"),
         status=value["status"],
         environments=environments,
-        settings=recipe_from_json(settings),
+        settings=recipe,
         data=data,
         normalization=_normalization(value["normalization"], data.input),
         spec=text(value["spec"], "spec"),

@@ -186,6 +186,15 @@ def test_a_changed_setting_in_the_record_is_found(tmp_path: Path) -> None:
         open_run(run.folder)
 
 
+def test_a_recorded_transform_suits_the_images(tmp_path: Path) -> None:
+    run = begin(tmp_path / "run", settings(transforms=[{"crop": 7}]))
+    record = json.loads((run.folder / "run.json").read_text())
+    record["settings"]["transforms"][0]["crop"]["padding"] = 8
+    (run.folder / "run.json").write_text(json.dumps(sealed(record)))
+    with pytest.raises(UsageError, match="is damaged: its images cannot be changed by 'crop'"):
+        open_run(run.folder)
+
+
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity", "1e999", "-1e400"])
 def test_numbers_that_json_does_not_have(tmp_path: Path, constant: str) -> None:
     run = begin(tmp_path / "run", settings())
