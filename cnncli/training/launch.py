@@ -24,13 +24,21 @@ from cnncli.recipe.recipe import Recipe, with_overrides
 from cnncli.results.training import Evaluated, Evaluation, Introduction, Reading, Trained
 from cnncli.training.data import normalization
 from cnncli.training.data.dataset import Dataset, Measured
-from cnncli.training.data.load import held_out_part, load, load_measured, resolved
+from cnncli.training.data.load import (
+    held_out_part,
+    identity,
+    load,
+    load_held_out,
+    load_measured,
+    resolved,
+)
 from cnncli.training.device import choose_device
 from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import Intervals, seed_weights, train
 from cnncli.training.observer import Observer
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.environment import changes, current_environment
+from cnncli.training.runs.record import DataRecord
 from cnncli.training.runs.resuming import check_position, check_resumable
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.runs.weights import load_weights
@@ -228,12 +236,22 @@ def _to_measure(run: Run, data: str | None, shape: tuple[int, ...], reading: Rea
     """
     recorded, how = run.record.data, run.record.settings.data
     if data is None or resolved(data) == recorded.source:
-        return held_out_part(load(how.of(recorded.source), shape, reading))
-    found = load_measured(how.of(data), shape, recorded.classes, reading)
-    dataset = found.as_dataset()
-    if dataset is not None and dataset.fingerprint() == recorded.fingerprint:
-        return held_out_part(dataset)
-    return found
+        return _still_held_out(load_held_out(how.of(recorded.source), shape, reading), recorded)
+    if identity(data) == recorded.fingerprint:
+        return load_held_out(how.of(data), shape, reading)
+    return load_measured(how.of(data), shape, recorded.classes, reading)
+
+
+def _still_held_out(found: Measured, recorded: DataRecord) -> Measured:
+    """Return the held-out part of a run's data, with a note if others may have been held out in training."""
+    now = identity(found.name)
+    if now in (None, recorded.fingerprint):
+        return found
+    note = (
+        f"{found.name} is not as it was when the run was started: the run may have been trained on some "
+        "of these images"
+    )
+    return replace(found, notes=(note, *found.notes))
 
 
 def _evaluated(name: str, found: Measured, classes: tuple[str, ...], measured: Evaluation) -> Evaluated:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from cnncli.cli.app import application
 from cnncli.graph import open_spec
 from cnncli.network import build_network
+from cnncli.training.data.sources.layout import for_training
 from cnncli.training.runs.weights import load_weights, save_weights
 
 SPEC = """
@@ -81,6 +82,40 @@ def test_its_own_data_in_another_place_is_recognized(trained: Path, tmp_path: Pa
     moved = document(trained / "run", "--data", f"folder:{tmp_path / 'moved'}")
     assert moved["notes"][0] == f"measured the 6 held-out images of folder:{tmp_path / 'moved'}"
     assert moved["confusion"] == own["confusion"]
+
+
+def test_its_training_part_is_not_decoded(trained: Path, tmp_path: Path) -> None:
+    """And a note says when images of the run's data have come or gone: others are held out then."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    own = document(trained / "run")
+    held = set(for_training(trained / "pets").test.paths)
+    for path in set((trained / "pets").glob("*/*")) - held:
+        copy = tmp_path / "pets" / path.relative_to(trained / "pets")
+        copy.write_bytes(bytes(path.stat().st_size))
+    source = f"folder:{tmp_path / 'pets'}"
+    moved = document(trained / "run", "--data", source)
+    assert moved["confusion"] == own["confusion"]
+    assert moved["notes"][1:] == own["notes"][1:]
+    path.unlink()
+    (tmp_path / "pets" / path.relative_to(trained / "pets")).unlink()
+    try:
+        assert document(trained / "run")["notes"][1] == (
+            f"folder:{trained / 'pets'} is not as it was when the run was started: the run may have been "
+            "trained on some of these images"
+        )
+    finally:
+        pictures(tmp_path / "again" / path.parent.name, 10)
+        shutil.copy(tmp_path / "again" / path.parent.name / path.name, path)
+    assert document(trained / "run") == own
+
+
+def test_a_run_is_not_resumed_with_other_files(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained / "run", tmp_path / "run")
+    shutil.copytree(trained / "pets", tmp_path / "pets")
+    (tmp_path / "pets" / "cat" / "3.png").rename(tmp_path / "pets" / "dog" / "13.png")
+    code, _, errors = call("train", "--resume", tmp_path / "run", "--data", f"folder:{tmp_path / 'pets'}")
+    assert code == 2
+    assert "the data is not the data that" in " ".join(errors.split())
 
 
 def test_all_of_other_data_is_measured(trained: Path, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from cnncli.diagnostics import counted, listing, usage_error
-from cnncli.training.data.room import ensure_memory
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -36,7 +35,8 @@ class Dataset:
     """Labeled images in a spec's input shape, split into a training part and a held-out part.
 
     ``name`` is the source as :func:`cnncli.training.data.load.load` takes it, with an absolute path;
-    ``notes`` has one line for each conversion of the images.
+    ``notes`` has one line for each conversion of the images. ``identity`` is a text that changes with the
+    files; None for data that is read in full from a few files, or from none.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Dataset:
     train: Split
     test: Split
     notes: tuple[str, ...] = ()
+    identity: str | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -51,7 +52,13 @@ class Dataset:
         return tuple(self.train.images.shape[1:])
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of shapes, labels and images of both parts, and of the names of the classes."""
+        """Return what tells the data from other data.
+
+        That is its identity, or, without one, the SHA-256 of the names of the classes and of shapes, labels
+        and images of both parts.
+        """
+        if self.identity is not None:
+            return self.identity
         digest = hashlib.sha256(repr(self.classes).encode())
         for split in (self.train, self.test):
             digest.update(repr(tuple(split.images.shape)).encode())
@@ -65,8 +72,7 @@ class Measured:
     """Labeled images to measure a network on.
 
     ``classes`` are the names of the classes that the images have, which the labels number. ``what`` says
-    which images of the source ``name`` they are: ``all 300 images``. ``held`` are the indices of those that
-    a training on the same source holds out, if it makes that choice itself.
+    which images of the source ``name`` they are: ``all 300 images``.
     """
 
     name: str
@@ -74,23 +80,6 @@ class Measured:
     split: Split
     what: str
     notes: tuple[str, ...] = ()
-    held: tuple[int, ...] | None = None
-
-    def as_dataset(self) -> Dataset | None:
-        """Return what a training on the same source uses; None if the source has parts of its own.
-
-        Raises:
-            UsageError: memory does not suffice for a copy of the images.
-        """
-        if self.held is None:
-            return None
-        ensure_memory(self.split.nbytes, f"{self.split.count:,} images in two parts")
-        is_held = torch.zeros(self.split.count, dtype=torch.bool)
-        is_held[list(self.held)] = True
-        train, test = (
-            Split(self.split.images[part], self.split.labels[part]) for part in (~is_held, is_held)
-        )
-        return Dataset(self.name, self.classes, train, test, self.notes)
 
     def labeled_as(self, known: Sequence[str]) -> Split:
         """Return the images with labels that number the classes ``known``, by their names.

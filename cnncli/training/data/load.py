@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import torch
 
-from cnncli.diagnostics import counted, usage_error
+from cnncli.diagnostics import UsageError, counted, usage_error
 from cnncli.recipe.data import Data, Source, parse_source
 from cnncli.results.training import Reading
 from cnncli.training.data.dataset import Dataset, Measured, Split
@@ -46,6 +46,13 @@ MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     "npz": lambda request: npz.measure(request.path, request.shape, request.resize),
 }
 """The sources that can be read without a training part; of the others the held-out part is measured."""
+
+HOLDERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
+    "idx": lambda request: idx.held_out(request.path, request.shape, request.resize),
+    "folder": lambda request: folder.held_out(request.path, request.shape, request.resize, request.reading),
+    "npz": lambda request: npz.held_out(request.path, request.shape, request.resize),
+}
+"""The sources whose held-out part can be read without the training part; of the others both are read."""
 
 
 def load(data: Data, input_shape: tuple[int, ...], reading: Reading = None) -> Dataset:
@@ -88,10 +95,38 @@ def limited(dataset: Dataset, share: float) -> Dataset:
     return replace(dataset, train=part, notes=(*dataset.notes, note))
 
 
+def load_held_out(data: Data, input_shape: tuple[int, ...], reading: Reading = None) -> Measured:
+    """Read what :func:`load` holds out, without decoding the training part where that is possible.
+
+    Raises:
+        UsageError: the source does not exist, is damaged or does not match the spec.
+    """
+    kind, _ = parse_source(data.source)
+    if kind.name not in HOLDERS:
+        return held_out_part(load(data, input_shape, reading))
+    found = _read(data, HOLDERS, (input_shape, data.resize, reading, ()))
+    return replace(found, what=_held_out(found.split))
+
+
 def held_out_part(dataset: Dataset) -> Measured:
     """Return the held-out part of a data set, to measure a network on."""
-    what = f"the {counted(dataset.test.count, 'held-out image')}"
-    return Measured(dataset.name, dataset.classes, dataset.test, what, dataset.notes)
+    return Measured(dataset.name, dataset.classes, dataset.test, _held_out(dataset.test), dataset.notes)
+
+
+def identity(source: str) -> str | None:
+    """Return the identity that a :class:`Dataset` of the source has, without reading an image.
+
+    None if the source has none, or cannot be trained on.
+    """
+    kind, place = parse_source(source)
+    try:
+        return folder.identity(_existing(place, kind)) if kind.name == "folder" else None
+    except (OSError, UsageError):
+        return None
+
+
+def _held_out(split: Split) -> str:
+    return f"the {counted(split.count, 'held-out image')}"
 
 
 def resolved(source: str) -> str:

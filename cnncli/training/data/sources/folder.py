@@ -34,7 +34,29 @@ def load(folder: Path, input_shape: tuple[int, ...], resize: str, progress: Read
         train=Split(images[:count], labels[:count]),
         test=Split(images[count:], labels[count:]),
         notes=(*layout.notes, *notes),
+        identity=layout.fingerprint(),
     )
+
+
+def identity(folder: Path) -> str:
+    """Return what :func:`load` gives as the identity of the data, without opening a file.
+
+    Raises:
+        UsageError: the folder cannot be trained on.
+    """
+    return for_training(folder).fingerprint()
+
+
+def held_out(folder: Path, input_shape: tuple[int, ...], resize: str, progress: Reading = None) -> Measured:
+    """Read what :func:`load` holds out, and nothing else.
+
+    Raises:
+        UsageError: as :func:`load` does, but only for files that are held out.
+    """
+    layout = for_training(folder)
+    images, notes = Pictures.prepare(layout.test.paths, input_shape, resize).read(progress)
+    split = Split(images, torch.tensor(layout.test.labels, dtype=torch.int64))
+    return Measured(f"folder:{folder}", layout.classes, split, "its held-out images", (*layout.notes, *notes))
 
 
 def measure(
@@ -57,6 +79,5 @@ def measure(
         classes=found.classes,
         split=Split(images, torch.tensor(found.files.labels, dtype=torch.int64)),
         what=f"the {count} in its folder '{found.part}'" if found.part else f"all {count}",
-        held=found.held,
         notes=(*found.notes, *notes),
     )

@@ -62,6 +62,25 @@ def measure(folder: Path, input_shape: tuple[int, ...], resize: str) -> Measured
     """
     files = _find(folder)
     part = "train" if files and not any(each == "test" for each, _ in files) else "test"
+    return _measured(folder, files, part, input_shape, resize)
+
+
+def held_out(folder: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
+    """Read the two files of the test part.
+
+    Raises:
+        UsageError: files are missing, damaged or contradict each other.
+    """
+    return _measured(folder, _find(folder), "test", input_shape, resize)
+
+
+def _measured(
+    folder: Path,
+    files: dict[tuple[str, str], Path],
+    part: str,
+    input_shape: tuple[int, ...],
+    resize: str,
+) -> Measured:
     _check_complete(folder, files, (part,))
     found = _part(files[part, "images"], files[part, "labels"])
     what = f"the {counted(len(found.labels), 'image')} of its {part} files"

@@ -53,7 +53,19 @@ def measure(path: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
     Raises:
         UsageError: the file is damaged or contains something else.
     """
-    arrays = _read(path, ("test",), instead="train")
+    return _measured(path, _read(path, ("test",), instead="train"), input_shape, resize)
+
+
+def held_out(path: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
+    """Read ``x_test`` and ``y_test``.
+
+    Raises:
+        UsageError: the file is damaged or contains something else.
+    """
+    return _measured(path, _read(path, ("test",)), input_shape, resize)
+
+
+def _measured(path: Path, arrays: dict[str, Array], input_shape: tuple[int, ...], resize: str) -> Measured:
     part = "test" if "x_test" in arrays else "train"
     found, notes = _part(arrays, part, path, input_shape)
     what = f"the {counted(len(found.labels), 'image')} of its array x_{part}"

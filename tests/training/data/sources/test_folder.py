@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from cnncli.diagnostics import UsageError
 from cnncli.recipe.data import Data
 from cnncli.training.data import room
-from cnncli.training.data.load import load, load_measured
+from cnncli.training.data.load import identity, load, load_held_out, load_measured
 from cnncli.training.data.resize import resize_images
 from cnncli.training.runs.files import write_json
 
@@ -419,7 +420,6 @@ def test_a_single_part_is_measured(tmp_path: Path, part: str) -> None:
         (tmp_path / name).rename(tmp_path / part / name)
     found = load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), KNOWN)
     assert found.what == f"the 10 images in its folder '{part}'"
-    assert found.as_dataset() is None
 
 
 def test_all_of_a_folder_without_parts_is_measured(tmp_path: Path) -> None:
@@ -427,10 +427,56 @@ def test_all_of_a_folder_without_parts_is_measured(tmp_path: Path) -> None:
     (tmp_path / "bird").mkdir()
     found = load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), KNOWN)
     assert (found.what, found.classes) == ("all 10 images", ("cat", "dog"))
-    (tmp_path / "bird").rmdir()
-    dataset = found.as_dataset()
-    assert dataset is not None
-    assert dataset.fingerprint() == load(Data(source=f"folder:{tmp_path}"), (3, 6, 5)).fingerprint()
+
+
+@pytest.mark.parametrize("test", ["test", None])
+def test_the_fingerprint_is_that_of_names_sizes_and_classes(tmp_path: Path, test: str | None) -> None:
+    pets(tmp_path / "pets", test=test)
+    source = f"folder:{tmp_path / 'pets'}"
+    before = identity(source)
+    assert before == load(Data(source=source), (3, 6, 5)).fingerprint()
+    cats = tmp_path / "pets" / (test or "") / "cat"
+    first = cats / "0.png"
+    content = first.read_bytes()
+
+    def after(change: Callable[[], object], undo: Callable[[], object]) -> str | None:
+        change()
+        found = identity(source)
+        undo()
+        assert identity(source) == before
+        return found
+
+    elsewhere = tmp_path / "pets" / (test or "") / "dog" / "10.png"
+    changed = [
+        after(lambda: first.rename(tmp_path / "0.png"), lambda: (tmp_path / "0.png").rename(first)),
+        after(lambda: (cats / "9.png").write_bytes(content), (cats / "9.png").unlink),
+        after(lambda: first.write_bytes(content + b" "), lambda: first.write_bytes(content)),
+        after(lambda: first.rename(elsewhere), lambda: elsewhere.rename(first)),
+        after(lambda: first.rename(cats / "10.png"), lambda: (cats / "10.png").rename(first)),
+    ]
+    assert len({*changed, before}) == 6
+    (tmp_path / "pets").rename(tmp_path / "moved")
+    assert identity(f"folder:{tmp_path / 'moved'}") == before
+    assert identity(source) is None
+    # Contents are not looked at.
+    (tmp_path / "moved" / first.relative_to(tmp_path / "pets")).write_bytes(bytes(len(content)))
+    assert identity(f"folder:{tmp_path / 'moved'}") == before
+
+
+@pytest.mark.parametrize("test", ["test", None])
+def test_what_is_held_out_is_read_without_the_training_part(tmp_path: Path, test: str | None) -> None:
+    pets(tmp_path, test=test, count=10)
+    source = Data(source=f"folder:{tmp_path}")
+    whole = load(source, (3, 6, 5))
+    held = {image.numpy().tobytes() for image in whole.test.images}
+    for path in [*tmp_path.glob("train/*/*"), *tmp_path.glob("[cd]*/*")]:
+        if np.moveaxis(np.asarray(Image.open(path)), -1, 0).tobytes() not in held or test:
+            path.write_text("not read")
+    found = load_held_out(source, (3, 6, 5))
+    assert found.what == f"the {len(whole.test.images)} held-out images"
+    assert (found.classes, found.name) == (whole.classes, whole.name)
+    assert torch.equal(found.split.images, whole.test.images)
+    assert torch.equal(found.split.labels, whole.test.labels)
 
 
 def test_a_class_with_the_name_of_a_part_is_measured(tmp_path: Path) -> None:
