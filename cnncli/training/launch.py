@@ -23,7 +23,7 @@ from cnncli.recipe.metrics import LOSS, metric_of
 from cnncli.recipe.recipe import Recipe, with_overrides
 from cnncli.results.training import Evaluated, Evaluation, Introduction, Reading, Trained
 from cnncli.training.data import normalization
-from cnncli.training.data.dataset import Dataset, Measured
+from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Measured
 from cnncli.training.data.load import (
     held_out_part,
     identity,
@@ -235,11 +235,13 @@ def _to_measure(run: Run, data: str | None, shape: tuple[int, ...], reading: Rea
         UsageError: the data cannot be read or has other classes.
     """
     recorded, how = run.record.data, run.record.settings.data
+    levels = recorded.levels or WHOLE_RANGE
     if data is None or resolved(data) == recorded.source:
-        return _still_held_out(load_held_out(how.of(recorded.source), shape, reading), recorded)
+        found = load_held_out(how.of(recorded.source), shape, reading, levels)
+        return _still_held_out(found, recorded)
     if identity(data) == recorded.fingerprint:
-        return load_held_out(how.of(data), shape, reading)
-    return load_measured(how.of(data), shape, recorded.classes, reading)
+        return load_held_out(how.of(data), shape, reading, levels)
+    return load_measured(how.of(data), shape, recorded.classes, reading, levels)
 
 
 def _still_held_out(found: Measured, recorded: DataRecord) -> Measured:

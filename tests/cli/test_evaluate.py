@@ -109,6 +109,35 @@ def test_its_training_part_is_not_decoded(trained: Path, tmp_path: Path) -> None
     assert document(trained / "run") == own
 
 
+def test_levels_of_16_bits_are_those_of_the_training_images(trained: Path, tmp_path: Path) -> None:
+    """A camera of 12 bits, and outside images that are darker than those that were trained on."""
+    for number, name in enumerate(NAMES):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for each in range(10):
+            values = np.random.default_rng([number, each]).integers(0, 4096, (6, 6), np.uint16)
+            values[0, 0] = 4095
+            Image.fromarray(values).save(tmp_path / "pets" / name / f"{each}.png")
+    run = tmp_path / "run"
+    code, text, errors = call(
+        "train", trained / "net.yaml", "--data", f"folder:{tmp_path / 'pets'}", "--run", run
+    )
+    assert code == 0, errors
+    assert "all images of 16 bits, scaled: 0 to 4095 became 0 to 255" in " ".join(text.split())
+    assert json.loads((run / "run.json").read_text())["data"]["levels"] == [0, 4095]
+    own = document(run)
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert (own["loss"], own["top1"]) == (last["test_loss"], last["test_accuracy"])
+    for path in for_training(tmp_path / "pets").test.paths:
+        dark = np.minimum(np.asarray(Image.open(path)), 2000)
+        for folder, values in (("same", np.asarray(Image.open(path))), ("dark", dark)):
+            (tmp_path / folder / path.parent.name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(values).save(tmp_path / folder / path.parent.name / path.name)
+    for folder in ("same", "dark"):
+        found = document(run, "--data", f"folder:{tmp_path / folder}")
+        assert "all images of 16 bits, scaled: 0 to 4095 became 0 to 255" in found["notes"]
+        assert (found["loss"] == pytest.approx(own["loss"], rel=1e-6)) == (folder == "same")
+
+
 def test_a_run_is_not_resumed_with_other_files(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained / "run", tmp_path / "run")
     shutil.copytree(trained / "pets", tmp_path / "pets")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,13 +31,28 @@ class Split:
         return self.images.nbytes + self.labels.nbytes
 
 
+class Levels(NamedTuple):
+    """The values of 16-bit gray images that become the bytes 0 and 255: the range of the training images.
+
+    Cameras of 10 or 12 bits use a small part of the 65,536 values.
+    """
+
+    black: int
+    white: int
+
+
+WHOLE_RANGE: Final = Levels(0, 65535)
+"""The levels for 16-bit images of a network that was trained on images of 8 bits."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Dataset:
     """Labeled images in a spec's input shape, split into a training part and a held-out part.
 
     ``name`` is the source as :func:`cnncli.training.data.load.load` takes it, with an absolute path;
     ``notes`` has one line for each conversion of the images. ``identity`` is a text that changes with the
-    files; None for data that is read in full from a few files, or from none.
+    files; None for data that is read in full from a few files, or from none. ``levels`` are those of 16-bit
+    images; None if the training part has none.
     """
 
     name: str
@@ -45,6 +61,7 @@ class Dataset:
     test: Split
     notes: tuple[str, ...] = ()
     identity: str | None = None
+    levels: Levels | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import torch
 from cnncli.diagnostics import UsageError, counted, usage_error
 from cnncli.recipe.data import Data, Source, parse_source
 from cnncli.results.training import Reading
-from cnncli.training.data.dataset import Dataset, Measured, Split
+from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split
 from cnncli.training.data.holdout import share_of
 from cnncli.training.data.sources import digits, folder, idx, npz
 
@@ -20,16 +20,23 @@ _Read = TypeVar("_Read", Dataset, Measured)
 
 
 class Request(NamedTuple):
-    """What a source gets: its path (``.`` for a source without one), the input's shape, the resize rule.
+    """What a source gets: its path (``.`` for a source without one), the input's shape, how it is read.
 
-    ``classes`` are those that a network distinguishes, if it is to be measured.
+    If a network is to be measured, ``classes`` are those that it distinguishes, and ``levels`` those of the
+    16-bit images that it was trained on.
     """
 
     path: Path
     shape: tuple[int, ...]
-    resize: str
+    data: Data
     reading: Reading
     classes: tuple[str, ...] = ()
+    levels: Levels = WHOLE_RANGE
+
+    @property
+    def resize(self) -> str:
+        """The name of the rule."""
+        return self.data.resize
 
 
 LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
@@ -41,7 +48,7 @@ LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
 MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     "idx": lambda request: idx.measure(request.path, request.shape, request.resize),
     "folder": lambda request: folder.measure(
-        request.path, request.shape, request.resize, request.classes, request.reading
+        request.path, request.shape, request.resize, request.classes, request.levels, request.reading
     ),
     "npz": lambda request: npz.measure(request.path, request.shape, request.resize),
 }
@@ -49,7 +56,9 @@ MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
 
 HOLDERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     "idx": lambda request: idx.held_out(request.path, request.shape, request.resize),
-    "folder": lambda request: folder.held_out(request.path, request.shape, request.resize, request.reading),
+    "folder": lambda request: folder.held_out(
+        request.path, request.shape, request.resize, request.levels, request.reading
+    ),
     "npz": lambda request: npz.held_out(request.path, request.shape, request.resize),
 }
 """The sources whose held-out part can be read without the training part; of the others both are read."""
@@ -66,21 +75,27 @@ def load(data: Data, input_shape: tuple[int, ...], reading: Reading = None) -> D
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec.
     """
-    dataset = _read(data, LOADERS, (input_shape, data.resize, reading, ()))
+    dataset = _read(LOADERS, Request(Path(), input_shape, data, reading))
     return dataset if data.limit == 1 else limited(dataset, data.limit)
 
 
 def load_measured(
-    data: Data, input_shape: tuple[int, ...], classes: tuple[str, ...], reading: Reading = None
+    data: Data,
+    input_shape: tuple[int, ...],
+    classes: tuple[str, ...],
+    reading: Reading = None,
+    levels: Levels = WHOLE_RANGE,
 ) -> Measured:
     """Read data to measure a network of these classes on: its test part if it has parts, otherwise all of it.
+
+    ``levels`` are those of the 16-bit images that the network was trained on.
 
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec.
     """
     kind, _ = parse_source(data.source)
     if kind.name in MEASURERS:
-        return _read(data, MEASURERS, (input_shape, data.resize, reading, classes))
+        return _read(MEASURERS, Request(Path(), input_shape, data, reading, classes, levels))
     return held_out_part(load(data, input_shape, reading))
 
 
@@ -95,8 +110,12 @@ def limited(dataset: Dataset, share: float) -> Dataset:
     return replace(dataset, train=part, notes=(*dataset.notes, note))
 
 
-def load_held_out(data: Data, input_shape: tuple[int, ...], reading: Reading = None) -> Measured:
+def load_held_out(
+    data: Data, input_shape: tuple[int, ...], reading: Reading = None, levels: Levels = WHOLE_RANGE
+) -> Measured:
     """Read what :func:`load` holds out, without decoding the training part where that is possible.
+
+    ``levels`` are those that :func:`load` has found.
 
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec.
@@ -104,7 +123,7 @@ def load_held_out(data: Data, input_shape: tuple[int, ...], reading: Reading = N
     kind, _ = parse_source(data.source)
     if kind.name not in HOLDERS:
         return held_out_part(load(data, input_shape, reading))
-    found = _read(data, HOLDERS, (input_shape, data.resize, reading, ()))
+    found = _read(HOLDERS, Request(Path(), input_shape, data, reading, levels=levels))
     return replace(found, what=_held_out(found.split))
 
 
@@ -139,19 +158,17 @@ def resolved(source: str) -> str:
     return f"{kind.name}:{_existing(place, kind)}" if kind.place else kind.name
 
 
-def _read(
-    data: Data,
-    readers: Mapping[str, Callable[[Request], _Read]],
-    how: tuple[tuple[int, ...], str, Reading, tuple[str, ...]],
-) -> _Read:
-    kind, place = parse_source(data.source)
+def _read(readers: Mapping[str, Callable[[Request], _Read]], request: Request) -> _Read:
+    """Read the source of a request, whose path is not known yet."""
+    source = request.data.source
+    kind, place = parse_source(source)
     path = _existing(place, kind) if kind.place else Path()
     try:
-        return readers[kind.name](Request(path, *how))
+        return readers[kind.name](request._replace(path=path))
     except OSError as error:
         # What the sources do not report themselves: a folder without permission, a loop of links.
         where = error.filename if error.filename is not None else path
-        raise usage_error(f"cannot read {where}: {error.strerror or error}", received=data.source) from error
+        raise usage_error(f"cannot read {where}: {error.strerror or error}", received=source) from error
 
 
 def _existing(place: str, kind: Source) -> Path:

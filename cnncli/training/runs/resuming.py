@@ -35,8 +35,8 @@ def check_resumable(run: Run, *, spec: str, settings: Recipe, dataset: Dataset) 
             )
         )
     recorded = run.record.data
-    counts = (recorded.train_images, recorded.test_images)
-    if dataset.fingerprint() != recorded.fingerprint or (dataset.train.count, dataset.test.count) != counts:
+    before = (recorded.fingerprint, recorded.train_images, recorded.test_images, recorded.levels)
+    if (dataset.fingerprint(), dataset.train.count, dataset.test.count, dataset.levels) != before:
         faults.append(
             usage_error(
                 f"the data is not the data that {run.folder} was started with",

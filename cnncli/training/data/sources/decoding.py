@@ -19,6 +19,7 @@ from torch import Tensor
 
 from cnncli.diagnostics import CnncliError, UsageError, usage_error
 from cnncli.limits import MAX_PICTURE_PIXELS
+from cnncli.training.data.dataset import WHOLE_RANGE, Levels
 
 FORMATS: Final[Mapping[str, str]] = {
     ".png": "PNG",
@@ -48,7 +49,10 @@ _TILE = (0x0142, 0x0143)  # the TIFF tags for the width and the height of a tile
 
 
 class Picture(NamedTuple):
-    """The pixels of a file, uint8 [C, H, W] with C 1 or 3, and how they were converted."""
+    """The pixels of a file, uint8 [C, H, W] with C 1 or 3, and how they were converted.
+
+    Gray of 16 bits is int32 [1, H, W]: :func:`scaled` makes bytes of it.
+    """
 
     pixels: Tensor
     changes: tuple[str, ...]
@@ -115,13 +119,14 @@ def decoding_memory(image: Image.Image) -> int:
 def decoded(image: Image.Image) -> Picture:
     """Return the pixels of an opened image.
 
-    EXIF orientation is applied, transparency is removed and 16 bits are rounded to 8; of several frames the
-    first is used.
+    EXIF orientation is applied; transparency is dropped, with colors as they are stored; of several frames
+    the first is used; of 16 bits of a color Pillow keeps the upper 8.
 
     Raises:
-        UsageError: the pixels are neither gray nor color.
+        UsageError: the pixels are neither gray nor color, or have more than 16 bits.
         Exception: what Pillow raises if the file is damaged.
     """
+    is_deep_color = image.mode in _COLOR and _is_deep(image)
     image.load()
     changes = []
     if image.getexif().get(_ORIENTATION, 1) in range(2, 9):
@@ -130,18 +135,45 @@ def decoded(image: Image.Image) -> Picture:
         changes.append("with several frames, of which the first was used")
     if image.mode in _TRANSPARENT or "transparency" in image.info:
         changes.append("with transparency, which was removed")
-    if image.mode.startswith("I;16"):
-        changes.append("of 16 bits, rounded to 8")
+    if is_deep_color:
+        changes.append("with color of 16 bits, of which Pillow reads the upper 8")
     ImageOps.exif_transpose(image, in_place=True)
     pixels = torch.from_numpy(_array(image))
     return Picture(pixels.unsqueeze(0) if pixels.ndim == 2 else pixels.movedim(-1, 0), tuple(changes))
 
 
-def _array(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return the pixels as uint8 [H, W] or [H, W, 3]."""
-    if image.mode.startswith("I;16"):
-        values = np.minimum(np.asarray(image), 65535 - 128)  # so that no sum exceeds 16 bits
-        return np.asarray((values + 128) // 257, dtype=np.uint8)
+def scaled(values: Tensor, levels: Levels) -> Tensor:
+    """Return bytes, uint8 in the shape of ``values`` (int32, 0 to 65,535): black becomes 0, white 255.
+
+    What is beyond them becomes 0 or 255 too; values in between are rounded to the nearest byte.
+
+    >>> scaled(torch.tensor([0, 100, 4095, 5000], dtype=torch.int32), Levels(0, 4095)).tolist()
+    [0, 6, 255, 255]
+    """
+    width = max(1, levels.white - levels.black)
+    found = values.clamp(levels.black, levels.white).sub_(levels.black).mul_(255).add_(width // 2)
+    return found.div_(width, rounding_mode="floor").to(torch.uint8)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Return whether an image that is not loaded yet has more than 8 bits for each channel."""
+    tiles: list[Any] = getattr(image, "tile", [])
+    arguments = [part for *_, last in tiles for part in (last if isinstance(last, tuple) else (last,))]
+    # A PPM states its largest value, other files a form such as RGB;16B.
+    largest = [part for part in arguments if isinstance(part, int)] if image.format == "PPM" else []
+    return any(isinstance(part, str) and ";16" in part for part in arguments) or max(largest, default=0) > 255
+
+
+def _array(image: Image.Image) -> np.ndarray[Any, np.dtype[Any]]:
+    """Return the pixels as uint8 [H, W] or [H, W, 3], or int32 [H, W] for gray of 16 bits."""
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        values = np.array(image, dtype=np.int32)
+        low, high = int(values.min()), int(values.max())
+        if low < 0 or high > WHOLE_RANGE.white:
+            raise usage_error(
+                f"gray values from {low} to {high}", expected=f"0 to {WHOLE_RANGE.white}, which 16 bits have"
+            )
+        return values
     if image.mode in _GRAY:
         return np.array(image if image.mode == "L" else image.convert("L"))
     if image.mode not in _COLOR:

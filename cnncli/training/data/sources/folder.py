@@ -9,7 +9,7 @@ import torch
 
 from cnncli.diagnostics import counted
 from cnncli.results.training import Reading
-from cnncli.training.data.dataset import Dataset, Measured, Split
+from cnncli.training.data.dataset import Dataset, Levels, Measured, Split
 from cnncli.training.data.sources.layout import for_measuring, for_training
 from cnncli.training.data.sources.pictures import Pictures
 
@@ -25,9 +25,9 @@ def load(folder: Path, input_shape: tuple[int, ...], resize: str, progress: Read
     """
     layout = for_training(folder)
     paths = (*layout.train.paths, *layout.test.paths)
-    images, notes = Pictures.prepare(paths, input_shape, resize).read(progress)
-    labels = torch.tensor((*layout.train.labels, *layout.test.labels), dtype=torch.int64)
     count = len(layout.train.paths)
+    images, notes, levels = Pictures.prepare(paths, input_shape, resize).read(progress, train=count)
+    labels = torch.tensor((*layout.train.labels, *layout.test.labels), dtype=torch.int64)
     return Dataset(
         name=f"folder:{folder}",
         classes=layout.classes,
@@ -35,6 +35,7 @@ def load(folder: Path, input_shape: tuple[int, ...], resize: str, progress: Read
         test=Split(images[count:], labels[count:]),
         notes=(*layout.notes, *notes),
         identity=layout.fingerprint(),
+        levels=levels,
     )
 
 
@@ -47,14 +48,16 @@ def identity(folder: Path) -> str:
     return for_training(folder).fingerprint()
 
 
-def held_out(folder: Path, input_shape: tuple[int, ...], resize: str, progress: Reading = None) -> Measured:
-    """Read what :func:`load` holds out, and nothing else.
+def held_out(
+    folder: Path, input_shape: tuple[int, ...], resize: str, levels: Levels, progress: Reading = None
+) -> Measured:
+    """Read what :func:`load` holds out, and nothing else, with the ``levels`` of the training part.
 
     Raises:
         UsageError: as :func:`load` does, but only for files that are held out.
     """
     layout = for_training(folder)
-    images, notes = Pictures.prepare(layout.test.paths, input_shape, resize).read(progress)
+    images, notes, _ = Pictures.prepare(layout.test.paths, input_shape, resize, levels).read(progress)
     split = Split(images, torch.tensor(layout.test.labels, dtype=torch.int64))
     return Measured(f"folder:{folder}", layout.classes, split, "its held-out images", (*layout.notes, *notes))
 
@@ -64,15 +67,18 @@ def measure(
     input_shape: tuple[int, ...],
     resize: str,
     known: Sequence[str],
+    levels: Levels,
     progress: Reading = None,
 ) -> Measured:
     """Read the test part of a folder, or all of it if it has no parts; its classes are among the ``known``.
+
+    ``levels`` are those of the data that the network was trained on.
 
     Raises:
         UsageError: there are no images, a class is unknown, or files cannot be read.
     """
     found = for_measuring(folder, known)
-    images, notes = Pictures.prepare(found.files.paths, input_shape, resize).read(progress)
+    images, notes, _ = Pictures.prepare(found.files.paths, input_shape, resize, levels).read(progress)
     count = counted(len(found.files.paths), "image")
     return Measured(
         name=f"folder:{folder}",

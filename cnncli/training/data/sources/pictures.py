@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,6 +17,7 @@ from torch import Tensor
 from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, shortened, usage_error
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_FILES_NAMED
+from cnncli.training.data.dataset import WHOLE_RANGE, Levels
 from cnncli.training.data.resize import conform, resize_images, resize_notes, resizing_memory
 from cnncli.training.data.room import Room, available_memory, ensure_memory
 from cnncli.training.data.sources.decoding import (
@@ -24,6 +25,7 @@ from cnncli.training.data.sources.decoding import (
     decoding_memory,
     named,
     opened,
+    scaled,
 )
 from cnncli.training.data.sources.remarks import Remarks
 
@@ -32,22 +34,62 @@ _AHEAD: Final = 256
 
 
 class _Done(NamedTuple):
-    """What was done to an image, and what its decoder warned about."""
+    """What was done to an image, what its decoder warned about, and the range of its 16-bit values."""
 
     changes: tuple[str, ...]
     remarks: tuple[str, ...]
+    range: Levels | None = None
+
+
+class _Found:
+    """What was found in the files of ``paths``: errors, conversions, warnings, ranges of 16-bit images."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self.faults: list[Diagnostic] = []
+        self.changes: Counter[str] = Counter()
+        self.warned: list[str] = []
+        self.ranges: dict[int, Levels] = {}
+
+    def note(self, index: int, done: _Done | CnncliError) -> None:
+        """Note what came of a file."""
+        if isinstance(done, CnncliError):
+            self.faults += done.diagnostics
+            return
+        self.changes.update(done.changes)
+        self.warned += [f"{self._paths[index]}: {remark}" for remark in done.remarks[:1]]
+        if done.range is not None:
+            self.ranges[index] = done.range
+
+
+class Images(NamedTuple):
+    """What was read: uint8 [N, *the spec's input], notes, and the levels of 16-bit images among them."""
+
+    pixels: Tensor
+    notes: tuple[str, ...]
+    levels: Levels | None
 
 
 class Pictures(NamedTuple):
-    """Files to read as images of one ``shape``: (channels, height, width)."""
+    """Files to read as images of one ``shape``: (channels, height, width).
+
+    ``levels`` are those of 16-bit images; None if their own range is measured.
+    """
 
     paths: tuple[Path, ...]
     shape: tuple[int, int, int]
     flat: bool
     resize: str
+    levels: Levels | None = None
 
     @classmethod
-    def prepare(cls, paths: tuple[Path, ...], input_shape: tuple[int, ...], resize: str) -> Pictures:
+    def prepare(
+        cls,
+        paths: tuple[Path, ...],
+        input_shape: tuple[int, ...],
+        resize: str,
+        levels: Levels | None = None,
+    ) -> Pictures:
         """Determine the shape before all images are decoded, and check that they fit into memory.
 
         For a spec whose input is a vector, all images must have the size of the first one.
@@ -67,10 +109,13 @@ class Pictures(NamedTuple):
                 hint="signals and volumes are read from npz:FILE",
             )
         ensure_memory(len(paths) * math.prod(shape), f"{len(paths)} images of {shape_text(shape)}")
-        return cls(paths, shape, len(input_shape) == 1, resize)
+        return cls(paths, shape, len(input_shape) == 1, resize, levels)
 
-    def read(self, progress: Callable[[int, int], None] | None) -> tuple[Tensor, tuple[str, ...]]:
-        """Return all images as uint8 [N, *the spec's input], and notes.
+    def read(self, progress: Callable[[int, int], None] | None, train: int = 0) -> Images:
+        """Return all images.
+
+        Images of 16 bits are decoded twice if their levels are not known: first to find the range of those
+        among the first ``train`` images.
 
         Raises:
             UsageError: with one diagnostic for each file that cannot be read or converted.
@@ -78,33 +123,36 @@ class Pictures(NamedTuple):
         images = torch.empty((len(self.paths), *self.shape), dtype=torch.uint8)
         available = available_memory()
         room = Room(None if available is None else available - images.nbytes)
-        remarks = Remarks()
-        faults: list[Diagnostic] = []
-        changes: Counter[str] = Counter()
-        warned: list[str] = []
+        remarks, found, levels = Remarks(), _Found(self.paths), self.levels
 
         def read_one(index: int) -> _Done | CnncliError:
-            return self._read_one(self.paths[index], images[index], room, remarks)
+            return self._read_one(self.paths[index], images[index], room, remarks, levels)
 
         with remarks.kept(), ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             for index, done in enumerate(_in_order(pool, read_one, len(self.paths))):
-                if isinstance(done, CnncliError):
-                    faults += done.diagnostics
-                else:
-                    changes.update(done.changes)
-                    warned += [f"{self.paths[index]}: {remark}" for remark in done.remarks[:1]]
+                found.note(index, done)
                 if progress is not None:
                     progress(index + 1, len(self.paths))
-        if faults:
-            raise UsageError(_cut(sorted(faults, key=lambda fault: fault.message)))
-        notes = (*_notes(changes, len(self.paths)), *_warnings(warned, remarks.printed))
+            if levels is None and found.ranges:
+                measured = _joint(each for index, each in found.ranges.items() if index < train)
+                levels = measured or WHOLE_RANGE
+                for index, done in zip(found.ranges, pool.map(read_one, found.ranges), strict=True):
+                    found.note(index, done)
+        if found.faults:
+            raise UsageError(_cut(sorted(found.faults, key=lambda fault: fault.message)))
+        notes = (*_notes(found.changes, len(self.paths)), *_warnings(found.warned, remarks.printed))
         if self.flat:
-            flattened, note = conform(images, (math.prod(self.shape),), self.resize)
-            return flattened, (*notes, *note)
-        return images, notes
+            images, flattened = conform(images, (math.prod(self.shape),), self.resize)
+            notes = (*notes, *flattened)
+        return Images(images, notes, levels)
 
-    def _read_one(self, path: Path, place: Tensor, room: Room, remarks: Remarks) -> _Done | CnncliError:
-        """Read a file into its ``place``, uint8 [*shape]; return an error to report it with others."""
+    def _read_one(
+        self, path: Path, place: Tensor, room: Room, remarks: Remarks, levels: Levels | None
+    ) -> _Done | CnncliError:
+        """Read a file into its ``place``, uint8 [*shape]; return an error to report it with others.
+
+        Without ``levels``, of an image of 16 bits only the range is returned.
+        """
         try:
             with (
                 remarks.of_this_thread() as heard,
@@ -115,6 +163,11 @@ class Pictures(NamedTuple):
                 with remarks.of_libtiff(image):
                     pixels, changes = decoded(image)
                 image.close()
+                if pixels.dtype != torch.uint8:
+                    found = Levels(*map(int, torch.aminmax(pixels)))
+                    if levels is None:
+                        return _Done((), (), found)
+                    pixels, changes = scaled(pixels, levels), (*changes, *_scaling(found, levels))
                 received = tuple(pixels.shape)
                 self._check_size(received)
                 place[...] = resize_images(pixels.unsqueeze(0), self.shape, self.resize)[0]
@@ -137,6 +190,19 @@ class Pictures(NamedTuple):
                 f"has {ours} pixels, but the first image has {first}",
                 hint="a spec whose input is a vector needs images of one size",
             )
+
+
+def _joint(ranges: Iterable[Levels]) -> Levels | None:
+    """Return the range of values that have these ranges; None without any."""
+    ends = [*zip(*ranges, strict=True)]
+    return Levels(min(ends[0]), max(ends[1])) if ends else None
+
+
+def _scaling(found: Levels, levels: Levels) -> Iterator[str]:
+    """Yield what making bytes of 16-bit values of a range does to them."""
+    yield f"of 16 bits, scaled: {levels.black} to {levels.white} became 0 to 255"
+    if found.black < levels.black or found.white > levels.white:
+        yield "of 16 bits with values outside that range, which were cut to it"
 
 
 def _in_order(

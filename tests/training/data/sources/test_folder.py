@@ -81,7 +81,7 @@ def test_sizes_and_modes_are_converted_and_counted(tmp_path: Path) -> None:
         "1 image resized to 3x6x5 (bilinear)",
         "1 image resized to 1x6x5 (bilinear)",
         "3 images with gray repeated to 3 channels",
-        "1 image of 16 bits, rounded to 8",
+        "1 image of 16 bits, scaled: 0 to 65535 became 0 to 255",
     }
     large = Image.open(train / "large.JPG").convert("RGB")
     expected = resize_images(
