@@ -130,6 +130,9 @@ class Data(Record):
     resize: str = arg(
         Choice(*RESIZE_RULES), "how images of another size get the size of the input", default="stretch"
     )
+    skip: float = arg(
+        Number(0, 1), "share of the image files of a part that may be left out as unreadable", default=0.01
+    )
 
     limit: float = arg(
         Number(0, 1, above=True), "share of the training images of each class that are used", default=1.0

@@ -42,13 +42,13 @@ class Request(NamedTuple):
 LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
     "digits": lambda request: digits.load(request.shape, request.resize),
     "idx": lambda request: idx.load(request.path, request.shape, request.resize),
-    "folder": lambda request: folder.load(request.path, request.shape, request.resize, request.reading),
+    "folder": lambda request: folder.load(request.path, request.shape, request.data, request.reading),
     "npz": lambda request: npz.load(request.path, request.shape, request.resize),
 }
 MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     "idx": lambda request: idx.measure(request.path, request.shape, request.resize),
     "folder": lambda request: folder.measure(
-        request.path, request.shape, request.resize, request.classes, request.levels, request.reading
+        request.path, request.shape, request.data, request.classes, request.levels, request.reading
     ),
     "npz": lambda request: npz.measure(request.path, request.shape, request.resize),
 }
@@ -57,7 +57,7 @@ MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
 HOLDERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     "idx": lambda request: idx.held_out(request.path, request.shape, request.resize),
     "folder": lambda request: folder.held_out(
-        request.path, request.shape, request.resize, request.levels, request.reading
+        request.path, request.shape, request.data, request.levels, request.reading
     ),
     "npz": lambda request: npz.held_out(request.path, request.shape, request.resize),
 }

@@ -17,7 +17,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from cnncli.diagnostics import CnncliError, UsageError, usage_error
+from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, usage_error
 from cnncli.limits import MAX_PICTURE_PIXELS
 from cnncli.training.data.dataset import WHOLE_RANGE, Levels
 
@@ -48,6 +48,10 @@ _ORIENTATION = 0x0112  # the EXIF tag for the rotation of a photograph
 _TILE = (0x0142, 0x0143)  # the TIFF tags for the width and the height of a tile
 
 
+class UnreadableError(UsageError):
+    """A file is not an image, is damaged, or has more pixels than are decoded."""
+
+
 class Picture(NamedTuple):
     """The pixels of a file, uint8 [C, H, W] with C 1 or 3, and how they were converted.
 
@@ -63,22 +67,31 @@ def named(path: Path) -> Iterator[None]:
     """Report whatever happens within the block as an error in words about the file.
 
     Raises:
-        UsageError: something did.
+        UnreadableError: the file cannot be read.
+        UsageError: something else happened, such as too little memory.
     """
     try:
         yield
     except CnncliError as error:
-        raise UsageError(
+        kind = UnreadableError if isinstance(error, UnreadableError) else UsageError
+        raise kind(
             found._replace(message=f"{path}: {found.message}") for found in error.diagnostics
         ) from error
     except UnidentifiedImageError as error:
         readable = ", ".join(_TRIED)
-        raise usage_error(f"{path}: not an image that can be read", expected=f"one of {readable}") from error
+        raise unreadable(f"{path}: not an image that can be read", f"one of {readable}") from error
     except MemoryError as error:
         raise usage_error(f"{path}: does not fit into memory") from error
     except Exception as error:  # decoders raise anything: TypeError, AttributeError, struct.error, ...
         reason = str(error) or type(error).__name__
-        raise usage_error(f"{path}: cannot be read: {reason}") from error
+        if "allocate memory" in reason:  # by torch
+            raise usage_error(f"{path}: does not fit into memory: {reason}") from error
+        raise unreadable(f"{path}: cannot be read: {reason}") from error
+
+
+def unreadable(message: str, expected: str = "", received: str = "") -> UnreadableError:
+    """Return the error about a file that cannot be read."""
+    return UnreadableError(Diagnostic("usage", message, expected=expected, received=received))
 
 
 @contextmanager
@@ -86,20 +99,20 @@ def opened(path: Path) -> Iterator[Image.Image]:
     """Open an image file without decoding it.
 
     Raises:
-        UsageError: it has too many pixels.
+        UnreadableError: it has too many pixels.
         Exception: what Pillow raises if the file is not an image.
     """
     try:
         image = Image.open(path, formats=_TRIED)
     except Image.DecompressionBombError as error:
-        raise usage_error(f"too large: {error}", expected=f"at most {MAX_PICTURE_PIXELS:,} pixels") from error
+        raise unreadable(f"too large: {error}", f"at most {MAX_PICTURE_PIXELS:,} pixels") from error
     with image:
         promised = promised_pixels(image)
         if promised > MAX_PICTURE_PIXELS:
-            raise usage_error(
+            raise unreadable(
                 f"too large: {image.width} x {image.height} pixels",
-                expected=f"at most {MAX_PICTURE_PIXELS:,} pixels",
-                received=f"{promised:,} pixels",
+                f"at most {MAX_PICTURE_PIXELS:,} pixels",
+                f"{promised:,} pixels",
             )
         yield image
 
@@ -123,7 +136,7 @@ def decoded(image: Image.Image) -> Picture:
     the first is used; of 16 bits of a color Pillow keeps the upper 8.
 
     Raises:
-        UsageError: the pixels are neither gray nor color, or have more than 16 bits.
+        UnreadableError: the pixels are neither gray nor color, or have more than 16 bits.
         Exception: what Pillow raises if the file is damaged.
     """
     is_deep_color = image.mode in _COLOR and _is_deep(image)
@@ -170,14 +183,14 @@ def _array(image: Image.Image) -> np.ndarray[Any, np.dtype[Any]]:
         values = np.array(image, dtype=np.int32)
         low, high = int(values.min()), int(values.max())
         if low < 0 or high > WHOLE_RANGE.white:
-            raise usage_error(
-                f"gray values from {low} to {high}", expected=f"0 to {WHOLE_RANGE.white}, which 16 bits have"
+            raise unreadable(
+                f"gray values from {low} to {high}", f"0 to {WHOLE_RANGE.white}, which 16 bits have"
             )
         return values
     if image.mode in _GRAY:
         return np.array(image if image.mode == "L" else image.convert("L"))
     if image.mode not in _COLOR:
-        raise usage_error(f"pixels of mode {image.mode}", expected="gray or color of 8 or 16 bits")
+        raise unreadable(f"pixels of mode {image.mode}", "gray or color of 8 or 16 bits")
     if "transparency" in image.info:
         image = image.convert("RGBA")  # Pillow warns when a palette's transparency is lost directly
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))

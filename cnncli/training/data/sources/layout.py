@@ -260,6 +260,7 @@ class _Walk:
         self._reached: dict[tuple[int, int], Path] = {}
         self._ignored: list[Path] = []
         self._linked: list[Path] = []
+        self._hidden: list[Path] = []
 
     def files(
         self, place: Path, names: Sequence[str], numbers: Mapping[str, int], *, every: bool = False
@@ -284,11 +285,15 @@ class _Walk:
         return Files(place, tuple(paths), tuple(labels))
 
     def notes(self) -> tuple[str, ...]:
-        """Return a line about the links that were followed, and one about the files that were not used."""
+        """Return a line each about links that were followed, hidden folders, and files that were not used."""
         notes = []
         if self._linked:
             folders = f"{counted(len(self._linked), 'folder')} reached through links"
             notes.append(f"{folders}: {listing([str(path) for path in self._linked], limit=3)}")
+        if self._hidden:
+            folders = "hidden folder was" if len(self._hidden) == 1 else "hidden folders were"
+            places = listing([str(path) for path in self._hidden], limit=3)
+            notes.append(f"{len(self._hidden)} {folders} not read: {places}")
         if self._ignored:
             names = listing([path.name for path in self._ignored], limit=3)
             are = "is not an image and was" if len(self._ignored) == 1 else "are not images and were"
@@ -304,8 +309,8 @@ class _Walk:
             self._reach(place)
             for path in sorted(place.iterdir()):
                 if path.name.startswith("."):
-                    continue
-                if path.is_dir():
+                    self._hidden += [path] if path.is_dir() else []
+                elif path.is_dir():
                     pending.append(path)
                 elif path.suffix.lower() in FORMATS and path.is_file():
                     images.append(path)

@@ -14,13 +14,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, shortened, usage_error
+from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, listing, shortened, usage_error
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_FILES_NAMED
 from cnncli.training.data.dataset import WHOLE_RANGE, Levels
 from cnncli.training.data.resize import conform, resize_images, resize_notes, resizing_memory
 from cnncli.training.data.room import Room, available_memory, ensure_memory
 from cnncli.training.data.sources.decoding import (
+    UnreadableError,
     decoded,
     decoding_memory,
     named,
@@ -42,17 +43,24 @@ class _Done(NamedTuple):
 
 
 class _Found:
-    """What was found in the files of ``paths``: errors, conversions, warnings, ranges of 16-bit images."""
+    """What was found in the files of ``paths``: errors, conversions, warnings, ranges of 16-bit images.
+
+    ``unreadable`` has an error for each file that cannot be read, ``faults`` all other errors.
+    """
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
         self.faults: list[Diagnostic] = []
+        self.unreadable: dict[int, Diagnostic] = {}
         self.changes: Counter[str] = Counter()
         self.warned: list[str] = []
         self.ranges: dict[int, Levels] = {}
 
     def note(self, index: int, done: _Done | CnncliError) -> None:
         """Note what came of a file."""
+        if isinstance(done, UnreadableError):
+            self.unreadable[index] = done.diagnostics[0]
+            return
         if isinstance(done, CnncliError):
             self.faults += done.diagnostics
             return
@@ -61,11 +69,43 @@ class _Found:
         if done.range is not None:
             self.ranges[index] = done.range
 
+    def check(self, parts: Sequence[range], skip: float) -> None:
+        """Check that at most a share ``skip`` of each part cannot be read, and that nothing else is wrong.
+
+        Raises:
+            UsageError: otherwise; names the files.
+        """
+        faults, above = self.faults, []
+        for part in parts:
+            found = [each for index, each in self.unreadable.items() if index in part]
+            most = min(int(len(part) * skip + 1e-9), max(0, len(part) - 1))
+            if len(found) > most:
+                faults = [*faults, *found]
+                files = f"{len(found)} of {counted(len(part), 'file')} cannot be read"
+                expected = f"at most {most} (train.data.skip={skip:g})"
+                hint = "repair or remove them, or raise train.data.skip, a share of the files"
+                above.append(Diagnostic("usage", files, expected=expected, hint=hint))
+        if faults:
+            raise UsageError([*_cut(faults), *above])
+
+    def skipped(self) -> tuple[str, ...]:
+        """Return a line about the files that were left out."""
+        if not self.unreadable:
+            return ()
+        names = listing([str(self._paths[index]) for index in sorted(self.unreadable)], MAX_FILES_NAMED)
+        were = "was" if len(self.unreadable) == 1 else "were"
+        files = f"{counted(len(self.unreadable), 'file')} of {len(self._paths)}"
+        return (f"{files} cannot be read and {were} left out: {names}",)
+
 
 class Images(NamedTuple):
-    """What was read: uint8 [N, *the spec's input], notes, and the levels of 16-bit images among them."""
+    """What was read: uint8 [N, *the spec's input], notes, and the levels of 16-bit images among them.
+
+    ``kept`` are the indices of the files that the images are of, int64 [N]: all that could be read.
+    """
 
     pixels: Tensor
+    kept: Tensor
     notes: tuple[str, ...]
     levels: Levels | None
 
@@ -73,7 +113,8 @@ class Images(NamedTuple):
 class Pictures(NamedTuple):
     """Files to read as images of one ``shape``: (channels, height, width).
 
-    ``levels`` are those of 16-bit images; None if their own range is measured.
+    ``levels`` are those of 16-bit images; None if their own range is measured. A share ``skip`` of the files
+    may be unreadable.
     """
 
     paths: tuple[Path, ...]
@@ -81,6 +122,7 @@ class Pictures(NamedTuple):
     flat: bool
     resize: str
     levels: Levels | None = None
+    skip: float = 0.0
 
     @classmethod
     def prepare(
@@ -89,6 +131,7 @@ class Pictures(NamedTuple):
         input_shape: tuple[int, ...],
         resize: str,
         levels: Levels | None = None,
+        skip: float = 0.0,
     ) -> Pictures:
         """Determine the shape before all images are decoded, and check that they fit into memory.
 
@@ -100,7 +143,7 @@ class Pictures(NamedTuple):
         if len(input_shape) == 3:
             shape = (input_shape[0], input_shape[1], input_shape[2])
         elif len(input_shape) == 1:
-            shape = _shape_for_vector(paths[0], input_shape[0])
+            shape = _shape_for_vector(paths, input_shape[0])
         else:
             raise usage_error(
                 f"images do not match the spec's input {shape_text(input_shape)}",
@@ -109,13 +152,14 @@ class Pictures(NamedTuple):
                 hint="signals and volumes are read from npz:FILE",
             )
         ensure_memory(len(paths) * math.prod(shape), f"{len(paths)} images of {shape_text(shape)}")
-        return cls(paths, shape, len(input_shape) == 1, resize, levels)
+        return cls(paths, shape, len(input_shape) == 1, resize, levels, skip)
 
     def read(self, progress: Callable[[int, int], None] | None, train: int = 0) -> Images:
         """Return all images.
 
         Images of 16 bits are decoded twice if their levels are not known: first to find the range of those
-        among the first ``train`` images.
+        among the first ``train`` images. These and the others are the parts of which a share may be
+        unreadable.
 
         Raises:
             UsageError: with one diagnostic for each file that cannot be read or converted.
@@ -138,13 +182,15 @@ class Pictures(NamedTuple):
                 levels = measured or WHOLE_RANGE
                 for index, done in zip(found.ranges, pool.map(read_one, found.ranges), strict=True):
                     found.note(index, done)
-        if found.faults:
-            raise UsageError(_cut(sorted(found.faults, key=lambda fault: fault.message)))
-        notes = (*_notes(found.changes, len(self.paths)), *_warnings(found.warned, remarks.printed))
+        found.check((range(train), range(train, len(self.paths))), self.skip)
+        kept = [index for index in range(len(self.paths)) if index not in found.unreadable]
+        images = _chosen(images, kept)
+        conversions = _notes(found.changes, len(kept))
+        notes = (*found.skipped(), *conversions, *_warnings(found.warned, remarks.printed))
         if self.flat:
             images, flattened = conform(images, (math.prod(self.shape),), self.resize)
             notes = (*notes, *flattened)
-        return Images(images, notes, levels)
+        return Images(images, torch.tensor(kept, dtype=torch.int64), notes, levels)
 
     def _read_one(
         self, path: Path, place: Tensor, room: Room, remarks: Remarks, levels: Levels | None
@@ -192,6 +238,14 @@ class Pictures(NamedTuple):
             )
 
 
+def _chosen(images: Tensor, kept: Sequence[int]) -> Tensor:
+    """Return the images ``kept``, in ascending order, moved within the memory that all of them have."""
+    for place, index in enumerate(kept):
+        if place != index:
+            images[place] = images[index]
+    return images[: len(kept)]
+
+
 def _joint(ranges: Iterable[Levels]) -> Levels | None:
     """Return the range of values that have these ranges; None without any."""
     ends = [*zip(*ranges, strict=True)]
@@ -213,7 +267,17 @@ def _in_order(
         yield from pool.map(work, range(start, min(start + _AHEAD, count)))
 
 
-def _shape_for_vector(first: Path, features: int) -> tuple[int, int, int]:
+def _shape_for_vector(paths: Sequence[Path], features: int) -> tuple[int, int, int]:
+    """Return the shape of the first image that can be read."""
+    for path in paths[:-1]:
+        try:
+            return _vector_shape(path, features)
+        except UnreadableError:
+            continue
+    return _vector_shape(paths[-1], features)
+
+
+def _vector_shape(first: Path, features: int) -> tuple[int, int, int]:
     remarks = Remarks()
     with remarks.kept(), remarks.of_this_thread(), named(first), opened(first) as image:
         what = f"decoding {image.width} x {image.height} pixels"
@@ -231,6 +295,7 @@ def _shape_for_vector(first: Path, features: int) -> tuple[int, int, int]:
 
 
 def _cut(faults: list[Diagnostic]) -> list[Diagnostic]:
+    faults = sorted(faults, key=lambda fault: fault.message)
     if len(faults) <= MAX_FILES_NAMED:
         return faults
     more = Diagnostic("usage", f"and {len(faults) - MAX_FILES_NAMED} more files")

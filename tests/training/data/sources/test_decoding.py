@@ -30,13 +30,14 @@ SMALL = Image.new("RGB", (4, 4), (200, 30, 90))
 
 
 def read(*paths: Path, shape: tuple[int, ...] = (3, 4, 4)) -> tuple[Any, tuple[str, ...]]:
-    return Pictures.prepare(paths, shape, "stretch").read(None)[:2]
+    found = Pictures.prepare(paths, shape, "stretch").read(None)
+    return found.pixels, found.notes
 
 
 def message(path: Path) -> str:
     with pytest.raises(UsageError) as caught:
         read(path)
-    assert len(caught.value.diagnostics) == 1
+    assert len(caught.value.diagnostics) <= 2  # and how many files cannot be read
     found = caught.value.diagnostics[0].message
     assert found.startswith(f"{path}: ")
     return found.removeprefix(f"{path}: ")
@@ -237,7 +238,7 @@ def test_a_photograph_with_the_wrong_suffix_is_read(tmp_path: Path) -> None:
         subprocess.CalledProcessError(1, "gs"),
         struct.error("unpack requires 4 bytes"),
         RecursionError(),
-        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("unknown"),
         AssertionError(),
     ],
 )
@@ -251,6 +252,21 @@ def test_whatever_a_decoder_raises_names_the_file(
 
     monkeypatch.setattr(PngImageFile, "getexif", load)
     assert message(tmp_path / "a.png") == f"cannot be read: {str(error) or type(error).__name__}"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_too_little_memory_is_not_the_fault_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def load(_: Image.Image) -> None:
+        raise error
+
+    SMALL.save(tmp_path / "a.png")
+    SMALL.save(tmp_path / "b.jpg")
+    monkeypatch.setattr(PngImageFile, "getexif", load)
+    found = Pictures.prepare((tmp_path / "a.png", tmp_path / "b.jpg"), (3, 4, 4), "stretch", skip=0.9)
+    with pytest.raises(UsageError, match=r"a\.png: does not fit into memory"):
+        found.read(None)
 
 
 def test_a_second_frame_without_a_size_is_not_looked_at(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from cnncli.recipe.data import Data
 from cnncli.training.data import room
 from cnncli.training.data.load import identity, load, load_held_out, load_measured
 from cnncli.training.data.resize import resize_images
+from cnncli.training.data.sources import pictures
+from cnncli.training.data.sources.layout import for_training
 from cnncli.training.runs.files import write_json
 
 
@@ -144,9 +146,84 @@ def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     messages = [each.message for each in caught.value.diagnostics]
-    named = [Path(message.split(": ")[0]).name for message in messages]
+    named = [Path(message.split(": ")[0]).name for message in messages[:-1]]
     assert named == ["empty.jpg", "float.tif", "short.png", "text.png"]
     assert "not an image" in messages[3]
+    assert messages[4] == "4 of 14 files cannot be read"
+    assert caught.value.diagnostics[4].expected == "at most 0 (train.data.skip=0.01)"
+
+
+def unreadable(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:40])
+
+
+def test_a_share_of_the_files_is_left_out_and_named(tmp_path: Path) -> None:
+    pets(tmp_path, count=10)
+    source = Data(source=f"folder:{tmp_path}", skip=0.1)
+    before = load(source, (3, 6, 5))
+    for name in ("train/cat/3.png", "train/dog/0.png", "test/dog/9.png"):
+        unreadable(tmp_path / name)
+    found = load(source, (3, 6, 5))
+    kept = [index for index in range(20) if index not in (3, 10)]
+    assert torch.equal(found.train.images, before.train.images[kept])
+    assert torch.equal(found.train.labels, before.train.labels[kept])
+    assert torch.equal(found.test.images, before.test.images[:-1])
+    root = tmp_path.resolve()
+    names = f"{root}/train/cat/3.png, {root}/train/dog/0.png and {root}/test/dog/9.png"
+    assert found.notes == (f"3 files of 40 cannot be read and were left out: {names}",)
+    held = load_held_out(source, (3, 6, 5))
+    assert torch.equal(held.split.images, found.test.images)
+    assert torch.equal(held.split.labels, found.test.labels)
+    assert held.notes == (f"1 file of 20 cannot be read and was left out: {root}/test/dog/9.png",)
+    # The share is that of each part.
+    unreadable(tmp_path / "train" / "dog" / "4.png")
+    with pytest.raises(UsageError) as caught:
+        load(source, (3, 6, 5))
+    messages = [each.message for each in caught.value.diagnostics]
+    assert [Path(each.split(": ")[0]).name for each in messages[:-1]] == ["3.png", "0.png", "4.png"]
+    assert messages[-1] == "3 of 20 files cannot be read"
+    assert caught.value.diagnostics[-1].expected == "at most 2 (train.data.skip=0.1)"
+
+
+def test_by_default_one_percent_is_left_out(tmp_path: Path) -> None:
+    pets(tmp_path, test=None, count=2)
+    picture(tmp_path / "cat" / "x.png", 1)
+    for number in range(121):
+        shutil.copy(tmp_path / "cat" / "x.png", tmp_path / "cat" / f"x{number}.png")
+    held = {path.name for path in for_training(tmp_path).test.paths}
+    trained = [f"x{number}.png" for number in range(121) if f"x{number}.png" not in held]
+    unreadable(tmp_path / "cat" / trained[0])
+    assert load(Data(source=f"folder:{tmp_path}"), (3, 6, 5)).train.count == 99
+    unreadable(tmp_path / "cat" / trained[1])
+    with pytest.raises(UsageError, match=r"2 of 100 files cannot be read"):
+        load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
+
+
+def test_something_is_left_to_learn_from(tmp_path: Path) -> None:
+    pets(tmp_path, count=3)
+    source = Data(source=f"folder:{tmp_path}", skip=1.0)
+    for path in (tmp_path / "train" / "cat").iterdir():
+        unreadable(path)
+    with pytest.raises(UsageError, match="no training image can be read of cat"):
+        load(source, (3, 6, 5))
+    for path in (tmp_path / "train" / "dog").iterdir():
+        unreadable(path)
+    with pytest.raises(UsageError, match="6 of 6 files cannot be read"):
+        load(source, (3, 6, 5))
+
+
+def test_only_what_cannot_be_read_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images of another size for a vector, or too little memory, are errors whatever may be skipped."""
+    pets(tmp_path)
+    source = Data(source=f"folder:{tmp_path}", skip=0.9)
+    unreadable(tmp_path / "train" / "cat" / "0.png")
+    assert load(source, (90,)).train.count == 9  # the shape is that of the first one that can be read
+    picture(tmp_path / "train" / "dog" / "4.png", 5, size=(6, 7))
+    with pytest.raises(UsageError, match=r"4\.png: has 6x7 pixels, but the first image has 6x5"):
+        load(source, (90,))
+    monkeypatch.setattr(pictures, "available_memory", lambda: 2000)
+    with pytest.raises(UsageError, match="decoding 7 x 6 pixels would take"):
+        load(source, (3, 6, 5))
 
 
 def test_files_are_named_in_order_whatever_is_held_out(tmp_path: Path) -> None:
@@ -156,8 +233,9 @@ def test_files_are_named_in_order_whatever_is_held_out(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     messages = [each.message for each in caught.value.diagnostics]
-    assert messages == sorted(messages)
-    assert len(messages) == 20
+    assert messages[:20] == sorted(messages[:20])
+    assert messages[20:] == ["16 of 16 files cannot be read", "4 of 4 files cannot be read"]
+    assert len(messages) == 20 + 2
 
 
 def test_many_faults_are_cut(tmp_path: Path) -> None:
@@ -166,8 +244,8 @@ def test_many_faults_are_cut(tmp_path: Path) -> None:
         (tmp_path / "test" / "cat" / f"bad-{number}.png").write_text("x")
     with pytest.raises(UsageError) as caught:
         load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
-    assert len(caught.value.diagnostics) == 21
-    assert caught.value.diagnostics[-1].message == "and 10 more files"
+    assert len(caught.value.diagnostics) == 22
+    assert caught.value.diagnostics[-2].message == "and 10 more files"
 
 
 def test_an_image_too_large_to_pad_is_named(tmp_path: Path) -> None:
@@ -387,7 +465,12 @@ def test_a_folder_that_is_reached_twice_is_refused(tmp_path: Path, link: str, ta
 def test_hidden_folders_are_not_read(tmp_path: Path) -> None:
     pets(tmp_path)
     picture(tmp_path / "train" / "cat" / ".ipynb_checkpoints" / "0-checkpoint.png", 1)
-    assert load(Data(source=f"folder:{tmp_path}"), (3, 6, 5)).train.count == 10
+    picture(tmp_path / "test" / "dog" / "deep" / ".cache" / "a" / "0.png", 1)
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
+    assert (found.train.count, found.test.count) == (10, 10)
+    root = tmp_path.resolve()
+    names = f"{root}/train/cat/.ipynb_checkpoints and {root}/test/dog/deep/.cache"
+    assert found.notes == (f"2 hidden folders were not read: {names}",)
 
 
 KNOWN = ("bird", "cat", "dog")
