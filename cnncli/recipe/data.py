@@ -104,18 +104,18 @@ def _hint(text: str, name: str) -> str:
 
 
 class ResizeRule(NamedTuple):
-    """A way to give images another height and width; ``note`` says with ``{size}`` what was done."""
+    """A way to give images another height and width."""
 
     name: str
     help: str
-    note: str
 
 
 RESIZE_RULES: Final[Mapping[str, ResizeRule]] = {
     each.name: each
     for each in (
-        ResizeRule("stretch", "bilinear, without keeping the aspect ratio", "resized to {size} (bilinear)"),
-        ResizeRule("pad", "centered in zeros; larger images are an error", "padded with zeros to {size}"),
+        ResizeRule("crop", "the largest part from the middle that has the input's aspect ratio, resized"),
+        ResizeRule("pad", "centered in zeros, as they are; larger images are shrunk until they fit"),
+        ResizeRule("stretch", "resized without keeping the aspect ratio"),
     )
 }
 
@@ -128,7 +128,7 @@ class Data(Record):
 
     source: str = arg(SourceText(), "where the images come from", default="digits", main=True)
     resize: str = arg(
-        Choice(*RESIZE_RULES), "how images of another size get the size of the input", default="stretch"
+        Choice(*RESIZE_RULES), "how images of another size get the size of the input", default="crop"
     )
     skip: float = arg(
         Number(0, 1), "share of the image files of a part that may be left out as unreadable", default=0.01

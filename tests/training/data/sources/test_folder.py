@@ -80,14 +80,14 @@ def test_sizes_and_modes_are_converted_and_counted(tmp_path: Path) -> None:
     assert found.train.count == 18
     assert set(found.notes) == {
         "1 image with transparency, which was removed",
-        "1 image resized to 3x6x5 (bilinear)",
-        "1 image resized to 1x6x5 (bilinear)",
+        "1 image cropped, the middle resized to 3x6x5 (bilinear)",
+        "1 image cropped, the middle resized to 1x6x5 (bilinear)",
         "3 images with gray repeated to 3 channels",
         "1 image of 16 bits, scaled: 0 to 65535 became 0 to 255",
     }
     large = Image.open(train / "large.JPG").convert("RGB")
     expected = resize_images(
-        torch.from_numpy(np.array(large)).movedim(-1, 0).unsqueeze(0), (3, 6, 5), "stretch"
+        torch.from_numpy(np.array(large)).movedim(-1, 0).unsqueeze(0), (3, 6, 5), "crop"
     )[0]
     assert any(torch.equal(image, expected) for image in found.train.images)
 
@@ -246,13 +246,6 @@ def test_many_faults_are_cut(tmp_path: Path) -> None:
         load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     assert len(caught.value.diagnostics) == 22
     assert caught.value.diagnostics[-2].message == "and 10 more files"
-
-
-def test_an_image_too_large_to_pad_is_named(tmp_path: Path) -> None:
-    pets(tmp_path)
-    picture(tmp_path / "train" / "dog" / "big.png", 1, size=(9, 5))
-    with pytest.raises(UsageError, match=r"dog/big\.png: images of 9x5 are larger"):
-        load(Data(source=f"folder:{tmp_path}", resize="pad"), (3, 8, 8))
 
 
 def test_other_files_are_not_used(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_layouts(tmp_path: Path, stored: tuple[int, ...], spec: tuple[int, ...],
 def test_channels_are_recognized_where_the_size_is_another(tmp_path: Path) -> None:
     found = loaded(tmp_path, numbers(6, 5, 4, 3), (3, 8, 8))
     assert found.input_shape == (3, 8, 8)
-    assert found.notes == ("3x5x4 images resized to 3x8x8 (bilinear)",)
+    assert found.notes == ("3x5x4 images stretched to 3x8x8 (bilinear), which changes their aspect ratio",)
 
 
 def test_color_for_a_gray_spec(tmp_path: Path) -> None:
