@@ -115,6 +115,17 @@ def resizing_memory(received: tuple[int, ...], shape: tuple[int, ...]) -> int:
     return 4 * channels * pixels + (received[0] != channels) * received[1] * received[2]
 
 
+def shrinkage(received: tuple[int, ...], size: tuple[int, ...], resize: str) -> float:
+    """Return how many times smaller a rule makes images, along the axis where it is less.
+
+    >>> shrinkage((2000, 3000), (200, 200), "crop"), shrinkage((2000, 3000), (200, 200), "pad")
+    (10.0, 15.0)
+    """
+    kept = {"crop": _middle(received, size), "pad": received, "stretch": received}[resize]
+    made = _fitting(received, size) if resize == "pad" else size
+    return min(kept[0] / made[0], kept[1] / made[1])
+
+
 def resize_notes(
     what: str, received: tuple[int, ...], shape: tuple[int, ...], resize: str
 ) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ reported with the name of the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 
 from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, usage_error
@@ -44,6 +45,8 @@ _TRIED = tuple(dict.fromkeys(FORMATS.values()))
 _GRAY = {"1", "L", "LA", "La"}
 _COLOR = {"RGB", "RGBA", "RGBa", "RGBX", "P", "PA", "CMYK", "YCbCr", "HSV", "LAB"}
 _TRANSPARENT = {"LA", "La", "PA", "RGBA", "RGBa"}
+_LEFT: Final = 2
+"""How many times larger than needed a JPEG is decoded at least."""
 _ORIENTATION = 0x0112  # the EXIF tag for the rotation of a photograph
 _TILE = (0x0142, 0x0143)  # the TIFF tags for the width and the height of a tile
 
@@ -175,6 +178,30 @@ def _is_deep(image: Image.Image) -> bool:
     # A PPM states its largest value, other files a form such as RGB;16B.
     largest = [part for part in arguments if isinstance(part, int)] if image.format == "PPM" else []
     return any(isinstance(part, str) and ";16" in part for part in arguments) or max(largest, default=0) > 255
+
+
+def shrink_while_decoding(image: Image.Image, shrinkage: Callable[[tuple[int, int]], float]) -> int:
+    """Let a JPEG be decoded at a half, a quarter or an eighth of its size; return that 2, 4 or 8, or 1.
+
+    A JPEG consists of blocks of 8x8 frequencies, of which the low ones alone are an image that is smaller.
+    At least twice the size is left that the image is going to be resized to: from there on the result is
+    hardly another one (``benchmarks/decoding.py``). Height and width must be multiples of what they are
+    divided by, so that no part of a pixel is left.
+
+    Args:
+        image: opened, but not decoded yet.
+        shrinkage: how many times smaller an image of a (height, width) is going to be resized.
+    """
+    if not isinstance(image, JpegImageFile):
+        return 1
+    is_turned = image.getexif().get(_ORIENTATION, 1) in range(5, 9)
+    most = shrinkage(image.size if is_turned else image.size[::-1]) / _LEFT
+    factor = next(each for each in (8, 4, 2, 1) if each <= most or each == 1)
+    while image.width % factor or image.height % factor:
+        factor //= 2
+    if factor > 1:
+        image.draft(image.mode, (image.width // factor, image.height // factor))
+    return factor
 
 
 def _array(image: Image.Image) -> np.ndarray[Any, np.dtype[Any]]:

@@ -18,7 +18,7 @@ from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, lis
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_FILES_NAMED
 from cnncli.training.data.dataset import WHOLE_RANGE, Levels
-from cnncli.training.data.resize import conform, resize_images, resize_notes, resizing_memory
+from cnncli.training.data.resize import conform, resize_images, resize_notes, resizing_memory, shrinkage
 from cnncli.training.data.room import Room, available_memory, ensure_memory
 from cnncli.training.data.sources.decoding import (
     UnreadableError,
@@ -27,6 +27,7 @@ from cnncli.training.data.sources.decoding import (
     named,
     opened,
     scaled,
+    shrink_while_decoding,
 )
 from cnncli.training.data.sources.remarks import Remarks
 
@@ -206,6 +207,7 @@ class Pictures(NamedTuple):
                 opened(path) as image,
                 room.reserved(self._memory(image), f"decoding {image.width} x {image.height} pixels"),
             ):
+                factor = 1 if self.flat else shrink_while_decoding(image, self._shrinkage)
                 with remarks.of_libtiff(image):
                     pixels, changes = decoded(image)
                 image.close()
@@ -219,9 +221,15 @@ class Pictures(NamedTuple):
                 place[...] = resize_images(pixels.unsqueeze(0), self.shape, self.resize)[0]
         except CnncliError as error:
             return error
+        drafted = (f"decoded at 1/{factor} of the size (JPEG)",) if factor > 1 else ()
         # Sizes may differ from file to file, so the notes do not name the original size.
-        resized = resize_notes("", received, self.shape, self.resize)
-        return _Done((*changes, *(note.strip() for note in resized)), tuple(heard))
+        whole = (received[0], *(factor * side for side in received[1:]))
+        resized = resize_notes("", whole, self.shape, self.resize)
+        return _Done((*changes, *drafted, *(note.strip() for note in resized)), tuple(heard))
+
+    def _shrinkage(self, size: tuple[int, int]) -> float:
+        """Return how many times smaller an image of a height and width becomes."""
+        return shrinkage(size, self.shape[1:], self.resize)
 
     def _memory(self, image: Image.Image) -> int:
         """Return the bytes that reading an opened image takes at most."""

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from cnncli.diagnostics import UsageError
 from cnncli.limits import MAX_PICTURE_PIXELS
 from cnncli.training.data.dataset import Levels
+from cnncli.training.data.resize import resize_images
 from cnncli.training.data.sources import decoding, pictures
 from cnncli.training.data.sources.decoding import FORMATS
 from cnncli.training.data.sources.pictures import Pictures
@@ -182,6 +184,55 @@ def test_color_of_16_bits_is_said(tmp_path: Path) -> None:
     images, notes = read(tmp_path / "a.png", shape=(3, 1, 2))
     assert images[0, :, 0].T.tolist() == [[15, 7, 0], [255, 0, 1]]
     assert notes == ("1 image with color of 16 bits, of which Pillow reads the upper 8",)
+
+
+def photograph(path: Path, size: tuple[int, int], **options: Any) -> Path:
+    """A JPEG of blurred noise and edges, as a photograph has them; ``size`` is (width, height)."""
+    rough = np.random.default_rng(2).integers(0, 256, (size[1] // 20, size[0] // 20, 3), dtype=np.uint8)
+    smooth = np.array(Image.fromarray(rough).resize(size, Image.Resampling.BICUBIC))
+    smooth[size[1] // 3 :, size[0] // 2 :, 1] //= 2
+    Image.fromarray(smooth).save(path, quality=95, **options)
+    return path
+
+
+@pytest.mark.parametrize("rule", ["crop", "pad", "stretch"])
+@pytest.mark.parametrize(
+    ("size", "orientation", "denominator"),
+    [((1200, 800), 1, 4), ((1200, 808), 6, 4), ((1202, 800), 1, 2), ((801, 1200), 1, 1), ((300, 400), 1, 1)],
+)
+def test_a_large_jpeg_is_shrunk_while_it_is_decoded(
+    tmp_path: Path, rule: str, size: tuple[int, int], orientation: int, denominator: int
+) -> None:
+    """To at least twice the size that is needed, so the result is that of the full size."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = photograph(tmp_path / "a.jpg", size, exif=exif)
+    found = Pictures.prepare((path,), (3, 80, 80), rule).read(None)
+    full = resize_images(torch.from_numpy(pixels(path)).movedim(-1, 0).unsqueeze(0), (3, 80, 80), rule)
+    difference = (found.pixels.double() - full.double()).square().mean().item()
+    assert difference <= 255**2 / 10**3.5  # 35 dB: where the middle begins at an odd pixel, a tenth of one is lost
+    drafted = [note for note in found.notes if "JPEG" in note]
+    if rule == "crop":
+        note = f"1 image decoded at 1/{denominator} of the size (JPEG)"
+        assert drafted == ([note] if denominator > 1 else [])
+        assert (difference > 0) == (denominator > 1)
+
+
+@pytest.mark.parametrize("side", [64, 126, 128, 130, 254, 256, 504, 512, 520, 999])
+def test_a_jpeg_is_never_decoded_below_twice_the_size(tmp_path: Path, side: int) -> None:
+    """And not above four times, if its sides are multiples of 8."""
+    path = photograph(tmp_path / "a.jpg", (side, side))
+    with Image.open(path) as image:
+        decoding.shrink_while_decoding(image, lambda size: min(size) / 32)
+        image.load()
+        assert image.size[0] >= min(side, 64)
+        assert side % 8 or image.size[0] <= 128
+
+
+def test_a_vector_of_pixels_is_decoded_at_full_size(tmp_path: Path) -> None:
+    path = photograph(tmp_path / "a.jpg", (800, 600))
+    found = Pictures.prepare((path,), (3 * 600 * 800,), "crop").read(None)
+    assert found.notes == ("3x600x800 images flattened to 1440000 values",)
 
 
 def test_postscript_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ def test_sizes_and_modes_are_converted_and_counted(tmp_path: Path) -> None:
     picture(train / "gray.png", 1, mode="L")
     picture(train / "palette.gif", 2, mode="P")
     picture(train / "transparent.png", 3, mode="RGBA")
-    picture(train / "large.JPG", 4, size=(40, 30))
+    picture(train / "large.JPG", 4, size=(20, 15))
     picture(train / "binary.png", 5, mode="1")
     picture(train / "print.jpg", 6, mode="CMYK")
     picture(train / "deeper" / "still.bmp", 7)
