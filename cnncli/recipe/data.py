@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Self
 
 from cnncli.diagnostics import SpecError, UsageError, did_you_mean, listing, usage_error
 from cnncli.language.fields import Record, arg
-from cnncli.language.readers import Choice, Number, Text
+from cnncli.language.readers import Choice, Number, Text, Whole
 from cnncli.language.scope import Argument
 
 
@@ -133,7 +133,11 @@ class Data(Record):
     skip: float = arg(
         Number(0, 1), "share of the image files of a part that may be left out as unreadable", default=0.01
     )
-
+    first_label: int | None = arg(
+        Whole(0),
+        "label of the first class of idx and npz files, 0 or 1; 0 if some image has it",
+        default=None,
+    )
     limit: float = arg(
         Number(0, 1, above=True), "share of the training images of each class that are used", default=1.0
     )

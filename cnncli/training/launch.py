@@ -214,7 +214,9 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
             f"{folder} has no weights to measure",
             expected="a run with at least one finished epoch",
             received=f"no {run.weights.name} (status: {run.record.status})",
-            hint="resume the run, which continues until an epoch is finished",
+            hint="start a new run with a smaller learning rate"
+            if run.record.status == "diverged"
+            else "resume the run, which continues until an epoch is finished",
         )
     graph = _recorded_graph(run)
     objective = measuring_objective(heads_of(graph), run.record.settings, len(run.record.data.classes))

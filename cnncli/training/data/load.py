@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import torch
 
-from cnncli.diagnostics import UsageError, counted, usage_error
+from cnncli.diagnostics import UsageError, counted, listing, usage_error
 from cnncli.recipe.data import Data, Source, parse_source
 from cnncli.results.training import Reading
 from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split
@@ -17,6 +17,9 @@ from cnncli.training.data.holdout import share_of
 from cnncli.training.data.sources import digits, folder, idx, npz
 
 _Read = TypeVar("_Read", Dataset, Measured)
+
+_UNBALANCED: Final = 10
+"""How many times as many images one class has as another if a note says so."""
 
 
 class Request(NamedTuple):
@@ -41,9 +44,9 @@ class Request(NamedTuple):
 
 LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
     "digits": lambda request: digits.load(request.shape, request.resize),
-    "idx": lambda request: idx.load(request.path, request.shape, request.resize),
+    "idx": lambda request: idx.load(request.path, request.shape, request.resize, request.data.first_label),
     "folder": lambda request: folder.load(request.path, request.shape, request.data, request.reading),
-    "npz": lambda request: npz.load(request.path, request.shape, request.resize),
+    "npz": lambda request: npz.load(request.path, request.shape, request.resize, request.data.first_label),
 }
 MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     "idx": lambda request: idx.measure(request.path, request.shape, request.resize),
@@ -76,7 +79,8 @@ def load(data: Data, input_shape: tuple[int, ...], reading: Reading = None) -> D
         UsageError: the source does not exist, is damaged or does not match the spec.
     """
     dataset = _read(LOADERS, Request(Path(), input_shape, data, reading))
-    return dataset if data.limit == 1 else limited(dataset, data.limit)
+    dataset = dataset if data.limit == 1 else limited(dataset, data.limit)
+    return replace(dataset, notes=(*dataset.notes, *_unbalanced(dataset)))
 
 
 def load_measured(
@@ -108,6 +112,19 @@ def limited(dataset: Dataset, share: float) -> Dataset:
         f"limited to {part.count:,} of {dataset.train.count:,} training images, the same share of each class"
     )
     return replace(dataset, train=part, notes=(*dataset.notes, note))
+
+
+def _unbalanced(dataset: Dataset) -> tuple[str, ...]:
+    """Return a note if one class has many times as many training images as another, which accuracy hides.
+
+    Classes without any have a note of their own.
+    """
+    counts = torch.bincount(dataset.train.labels, minlength=len(dataset.classes)).tolist()
+    sizes = sorted((count, name) for count, name in zip(counts, dataset.classes, strict=True) if count)[::-1]
+    if sizes[0][0] < _UNBALANCED * sizes[-1][0]:
+        return ()
+    each = listing([f"{count:,} {name}" for count, name in sizes], limit=8)
+    return (f"unbalanced classes, from {sizes[-1][0]:,} to {sizes[0][0]:,} training images: {each}",)
 
 
 def load_held_out(

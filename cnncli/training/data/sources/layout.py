@@ -175,10 +175,14 @@ def _two_parts(folder: Path, train: Path, test: Path) -> Layout:
     walk = _Walk()
     numbers = {name: number for number, name in enumerate(classes)}
     train_files = walk.files(train, classes, numbers, every=True)
-    test_files = walk.files(test, [path.name for path in _subfolders(test)], numbers, every=True)
+    test_files = walk.files(test, [path.name for path in _subfolders(test)], numbers)
     _check_classes(train, classes, train_files)
+    if not test_files.paths:
+        raise usage_error(f"{test} has no images", expected=", ".join(FORMATS))
+    absent = [name for number, name in enumerate(classes) if number not in set(test_files.labels)]
+    absences = (f"{test} has no images of {listing(absent)}",) if absent else ()
     unused = [path.name for path in _subfolders(folder) if path not in (train, test)]
-    notes = (*_unused_notes(folder, unused), *walk.notes())
+    notes = (*absences, *_unused_notes(folder, unused), *walk.notes())
     return Layout(classes, train_files, test_files, notes)
 
 

@@ -32,11 +32,12 @@ _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 Array = NDArray[Any]
 
 
-def load(path: Path, input_shape: tuple[int, ...], resize: str) -> Dataset:
+def load(path: Path, input_shape: tuple[int, ...], resize: str, first_label: int | None = None) -> Dataset:
     """Read the four arrays of ``path``.
 
     Images are unsigned bytes, other integers from 0 to 255, or floats from 0 to 1; [N, H, W], [N, H, W, C]
-    or [N, C, H, W], which the spec's input distinguishes. Labels are integers, [N] or [N, 1]. An optional
+    or [N, C, H, W], which the spec's input distinguishes. Labels are integers from ``first_label`` on, [N] or
+    [N, 1]. An optional
     string ``layout``, "channels first" or "channels last", decides if shapes are ambiguous.
 
     Raises:
@@ -44,7 +45,8 @@ def load(path: Path, input_shape: tuple[int, ...], resize: str) -> Dataset:
     """
     arrays = _read(path, _PARTS)
     (train, train_notes), (test, test_notes) = (_part(arrays, part, path, input_shape) for part in _PARTS)
-    return assemble(f"npz:{path}", train, test, input_shape, resize, (*train_notes, *test_notes))
+    notes = (*train_notes, *test_notes)
+    return assemble(f"npz:{path}", train, test, input_shape, resize, notes, first_label)
 
 
 def measure(path: Path, input_shape: tuple[int, ...], resize: str) -> Measured:

@@ -265,13 +265,20 @@ def test_a_second_held_out_part_is_noted(tmp_path: Path) -> None:
     assert found.notes == (f"val in {tmp_path.resolve()} is not used",)
 
 
-def test_class_missing_from_the_held_out_part_is_fine(tmp_path: Path) -> None:
+def test_a_class_may_have_no_held_out_images(tmp_path: Path) -> None:
     pets(tmp_path)
     for path in (tmp_path / "test" / "cat").iterdir():
         path.unlink()
+    empty = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     (tmp_path / "test" / "cat").rmdir()
-    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
-    assert found.test.labels.tolist() == [1] * 5
+    missing = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
+    for found in (empty, missing):
+        assert found.test.labels.tolist() == [1] * 5
+        assert found.notes == (f"{tmp_path.resolve()}/test has no images of cat",)
+    for path in (tmp_path / "test" / "dog").iterdir():
+        path.unlink()
+    with pytest.raises(UsageError, match="test has no images"):
+        load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
 
 
 @pytest.mark.parametrize(
@@ -440,6 +447,7 @@ def test_links_to_folders_are_followed_and_noted(tmp_path: Path) -> None:
     assert found.train.labels.tolist() == [0] * 8 + [1] * 5 + [2] * 3
     linked = data.resolve() / "train"
     assert found.notes == (
+        f"{data.resolve() / 'test'} has no images of fox",
         f"2 folders reached through links: {linked / 'cat' / 'more'} and {linked / 'fox'}",
     )
 
