@@ -124,9 +124,9 @@ def test_levels_of_16_bits_are_those_of_the_training_images(trained: Path, tmp_p
     assert code == 0, errors
     assert "all images of 16 bits, scaled: 0 to 4095 became 0 to 255" in " ".join(text.split())
     assert json.loads((run / "run.json").read_text())["data"]["levels"] == [0, 4095]
-    own = document(run)
+    own = document(run)["figures"]
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
-    assert (own["loss"], own["top1"]) == (last["test_loss"], last["test_accuracy"])
+    assert (own["loss"], own["accuracy"]) == (last["test.loss"], last["test.accuracy"])
     for path in for_training(tmp_path / "pets").test.paths:
         dark = np.minimum(np.asarray(Image.open(path)), 2000)
         for folder, values in (("same", np.asarray(Image.open(path))), ("dark", dark)):
@@ -135,7 +135,7 @@ def test_levels_of_16_bits_are_those_of_the_training_images(trained: Path, tmp_p
     for folder in ("same", "dark"):
         found = document(run, "--data", f"folder:{tmp_path / folder}")
         assert "all images of 16 bits, scaled: 0 to 4095 became 0 to 255" in found["notes"]
-        assert (found["loss"] == pytest.approx(own["loss"], rel=1e-6)) == (folder == "same")
+        assert (found["figures"]["loss"] == pytest.approx(own["loss"], rel=1e-6)) == (folder == "same")
 
 
 def test_a_run_is_not_resumed_with_other_files(trained: Path, tmp_path: Path) -> None:
