@@ -135,7 +135,7 @@ class Data(Record):
     )
     first_label: int | None = arg(
         Whole(0),
-        "label of the first class of idx and npz files, 0 or 1; 0 if some image has it",
+        "label of the first class of idx and npz files; unset, it is 0, and labels from 1 are an error",
         default=None,
     )
     limit: float = arg(
