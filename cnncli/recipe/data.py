@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Self
 
 from cnncli.diagnostics import SpecError, UsageError, did_you_mean, listing, usage_error
 from cnncli.language.fields import Record, arg
-from cnncli.language.readers import Choice, Number, Text
+from cnncli.language.readers import Choice, Number, Text, Whole
 from cnncli.language.scope import Argument
 
 
@@ -104,18 +104,18 @@ def _hint(text: str, name: str) -> str:
 
 
 class ResizeRule(NamedTuple):
-    """A way to give images another height and width; ``note`` says with ``{size}`` what was done."""
+    """A way to give images another height and width."""
 
     name: str
     help: str
-    note: str
 
 
 RESIZE_RULES: Final[Mapping[str, ResizeRule]] = {
     each.name: each
     for each in (
-        ResizeRule("stretch", "bilinear, without keeping the aspect ratio", "resized to {size} (bilinear)"),
-        ResizeRule("pad", "centered in zeros; larger images are an error", "padded with zeros to {size}"),
+        ResizeRule("crop", "the largest part from the middle that has the input's aspect ratio, resized"),
+        ResizeRule("pad", "centered in zeros, as they are; larger images are shrunk until they fit"),
+        ResizeRule("stretch", "resized without keeping the aspect ratio"),
     )
 }
 
@@ -128,9 +128,16 @@ class Data(Record):
 
     source: str = arg(SourceText(), "where the images come from", default="digits", main=True)
     resize: str = arg(
-        Choice(*RESIZE_RULES), "how images of another size get the size of the input", default="stretch"
+        Choice(*RESIZE_RULES), "how images of another size get the size of the input", default="crop"
     )
-
+    skip: float = arg(
+        Number(0, 1), "share of the image files of a part that may be left out as unreadable", default=0.01
+    )
+    first_label: int | None = arg(
+        Whole(0),
+        "label of the first class of idx and npz files; unset, it is 0, and labels from 1 are an error",
+        default=None,
+    )
     limit: float = arg(
         Number(0, 1, above=True), "share of the training images of each class that are used", default=1.0
     )

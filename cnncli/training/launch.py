@@ -23,14 +23,22 @@ from cnncli.recipe.metrics import LOSS, metric_of
 from cnncli.recipe.recipe import Recipe, with_overrides
 from cnncli.results.training import Evaluated, Evaluation, Introduction, Reading, Trained
 from cnncli.training.data import normalization
-from cnncli.training.data.dataset import Dataset, Measured
-from cnncli.training.data.load import held_out_part, load, load_measured, resolved
+from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Measured
+from cnncli.training.data.load import (
+    held_out_part,
+    identity,
+    load,
+    load_held_out,
+    load_measured,
+    resolved,
+)
 from cnncli.training.device import choose_device
 from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import Intervals, seed_weights, train
 from cnncli.training.observer import Observer
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.environment import changes, current_environment
+from cnncli.training.runs.record import DataRecord
 from cnncli.training.runs.resuming import check_position, check_resumable
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.runs.weights import load_weights
@@ -207,7 +215,9 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
             f"{folder} has no weights to measure",
             expected="a run with at least one finished epoch",
             received=f"no {run.weights.name} (status: {run.record.status})",
-            hint="resume the run, which continues until an epoch is finished",
+            hint="start a new run with a smaller learning rate"
+            if run.record.status == "diverged"
+            else "resume the run, which continues until an epoch is finished",
         )
     graph = _recorded_graph(run)
     objective = measuring_objective(heads_of(graph), run.record.settings, len(run.record.data.classes))
@@ -228,13 +238,25 @@ def _to_measure(run: Run, data: str | None, shape: tuple[int, ...], reading: Rea
         UsageError: the data cannot be read or has other classes.
     """
     recorded, how = run.record.data, run.record.settings.data
+    levels = recorded.levels or WHOLE_RANGE
     if data is None or resolved(data) == recorded.source:
-        return held_out_part(load(how.of(recorded.source), shape, reading))
-    found = load_measured(how.of(data), shape, recorded.classes, reading)
-    dataset = found.as_dataset()
-    if dataset is not None and dataset.fingerprint() == recorded.fingerprint:
-        return held_out_part(dataset)
-    return found
+        found = load_held_out(how.of(recorded.source), shape, reading, levels)
+        return _still_held_out(found, recorded)
+    if identity(data) == recorded.fingerprint:
+        return load_held_out(how.of(data), shape, reading, levels)
+    return load_measured(how.of(data), shape, recorded.classes, reading, levels)
+
+
+def _still_held_out(found: Measured, recorded: DataRecord) -> Measured:
+    """Return the held-out part of a run's data, with a note if others may have been held out in training."""
+    now = identity(found.name)
+    if now in (None, recorded.fingerprint):
+        return found
+    note = (
+        f"{found.name} is not as it was when the run was started: the run may have been trained on some "
+        "of these images"
+    )
+    return replace(found, notes=(note, *found.notes))
 
 
 def _evaluated(name: str, found: Measured, classes: tuple[str, ...], measured: Evaluation) -> Evaluated:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from cnncli.cli.app import application
 from cnncli.graph import open_spec
 from cnncli.network import build_network
+from cnncli.training.data.sources.layout import for_training
 from cnncli.training.runs.weights import load_weights, save_weights
 
 SPEC = """
@@ -81,6 +82,69 @@ def test_its_own_data_in_another_place_is_recognized(trained: Path, tmp_path: Pa
     moved = document(trained / "run", "--data", f"folder:{tmp_path / 'moved'}")
     assert moved["notes"][0] == f"measured the 6 held-out images of folder:{tmp_path / 'moved'}"
     assert moved["confusion"] == own["confusion"]
+
+
+def test_its_training_part_is_not_decoded(trained: Path, tmp_path: Path) -> None:
+    """And a note says when images of the run's data have come or gone: others are held out then."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    own = document(trained / "run")
+    held = set(for_training(trained / "pets").test.paths)
+    for path in set((trained / "pets").glob("*/*")) - held:
+        copy = tmp_path / "pets" / path.relative_to(trained / "pets")
+        copy.write_bytes(bytes(path.stat().st_size))
+    source = f"folder:{tmp_path / 'pets'}"
+    moved = document(trained / "run", "--data", source)
+    assert moved["confusion"] == own["confusion"]
+    assert moved["notes"][1:] == own["notes"][1:]
+    path.unlink()
+    (tmp_path / "pets" / path.relative_to(trained / "pets")).unlink()
+    try:
+        assert document(trained / "run")["notes"][1] == (
+            f"folder:{trained / 'pets'} is not as it was when the run was started: the run may have been "
+            "trained on some of these images"
+        )
+    finally:
+        pictures(tmp_path / "again" / path.parent.name, 10)
+        shutil.copy(tmp_path / "again" / path.parent.name / path.name, path)
+    assert document(trained / "run") == own
+
+
+def test_levels_of_16_bits_are_those_of_the_training_images(trained: Path, tmp_path: Path) -> None:
+    """A camera of 12 bits, and outside images that are darker than those that were trained on."""
+    for number, name in enumerate(NAMES):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for each in range(10):
+            values = np.random.default_rng([number, each]).integers(0, 4096, (6, 6), np.uint16)
+            values[0, 0] = 4095
+            Image.fromarray(values).save(tmp_path / "pets" / name / f"{each}.png")
+    run = tmp_path / "run"
+    code, text, errors = call(
+        "train", trained / "net.yaml", "--data", f"folder:{tmp_path / 'pets'}", "--run", run
+    )
+    assert code == 0, errors
+    assert "all images of 16 bits, scaled: 0 to 4095 became 0 to 255" in " ".join(text.split())
+    assert json.loads((run / "run.json").read_text())["data"]["levels"] == [0, 4095]
+    own = document(run)["figures"]
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert (own["loss"], own["accuracy"]) == (last["test.loss"], last["test.accuracy"])
+    for path in for_training(tmp_path / "pets").test.paths:
+        dark = np.minimum(np.asarray(Image.open(path)), 2000)
+        for folder, values in (("same", np.asarray(Image.open(path))), ("dark", dark)):
+            (tmp_path / folder / path.parent.name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(values).save(tmp_path / folder / path.parent.name / path.name)
+    for folder in ("same", "dark"):
+        found = document(run, "--data", f"folder:{tmp_path / folder}")
+        assert "all images of 16 bits, scaled: 0 to 4095 became 0 to 255" in found["notes"]
+        assert (found["figures"]["loss"] == pytest.approx(own["loss"], rel=1e-6)) == (folder == "same")
+
+
+def test_a_run_is_not_resumed_with_other_files(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained / "run", tmp_path / "run")
+    shutil.copytree(trained / "pets", tmp_path / "pets")
+    (tmp_path / "pets" / "cat" / "3.png").rename(tmp_path / "pets" / "dog" / "13.png")
+    code, _, errors = call("train", "--resume", tmp_path / "run", "--data", f"folder:{tmp_path / 'pets'}")
+    assert code == 2
+    assert "the data is not the data that" in " ".join(errors.split())
 
 
 def test_all_of_other_data_is_measured(trained: Path, tmp_path: Path) -> None:

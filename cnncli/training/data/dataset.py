@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from cnncli.diagnostics import counted, listing, usage_error
-from cnncli.training.data.room import ensure_memory
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -31,12 +31,28 @@ class Split:
         return self.images.nbytes + self.labels.nbytes
 
 
+class Levels(NamedTuple):
+    """The values of 16-bit gray images that become the bytes 0 and 255: the range of the training images.
+
+    Cameras of 10 or 12 bits use a small part of the 65,536 values.
+    """
+
+    black: int
+    white: int
+
+
+WHOLE_RANGE: Final = Levels(0, 65535)
+"""The levels for 16-bit images of a network that was trained on images of 8 bits."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Dataset:
     """Labeled images in a spec's input shape, split into a training part and a held-out part.
 
     ``name`` is the source as :func:`cnncli.training.data.load.load` takes it, with an absolute path;
-    ``notes`` has one line for each conversion of the images.
+    ``notes`` has one line for each conversion of the images. ``identity`` is a text that changes with the
+    files; None for data that is read in full from a few files, or from none. ``levels`` are those of 16-bit
+    images; None if the training part has none.
     """
 
     name: str
@@ -44,6 +60,8 @@ class Dataset:
     train: Split
     test: Split
     notes: tuple[str, ...] = ()
+    identity: str | None = None
+    levels: Levels | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -51,7 +69,13 @@ class Dataset:
         return tuple(self.train.images.shape[1:])
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of shapes, labels and images of both parts, and of the names of the classes."""
+        """Return what tells the data from other data.
+
+        That is its identity, or, without one, the SHA-256 of the names of the classes and of shapes, labels
+        and images of both parts.
+        """
+        if self.identity is not None:
+            return self.identity
         digest = hashlib.sha256(repr(self.classes).encode())
         for split in (self.train, self.test):
             digest.update(repr(tuple(split.images.shape)).encode())
@@ -65,8 +89,7 @@ class Measured:
     """Labeled images to measure a network on.
 
     ``classes`` are the names of the classes that the images have, which the labels number. ``what`` says
-    which images of the source ``name`` they are: ``all 300 images``. ``held`` are the indices of those that
-    a training on the same source holds out, if it makes that choice itself.
+    which images of the source ``name`` they are: ``all 300 images``.
     """
 
     name: str
@@ -74,23 +97,6 @@ class Measured:
     split: Split
     what: str
     notes: tuple[str, ...] = ()
-    held: tuple[int, ...] | None = None
-
-    def as_dataset(self) -> Dataset | None:
-        """Return what a training on the same source uses; None if the source has parts of its own.
-
-        Raises:
-            UsageError: memory does not suffice for a copy of the images.
-        """
-        if self.held is None:
-            return None
-        ensure_memory(self.split.nbytes, f"{self.split.count:,} images in two parts")
-        is_held = torch.zeros(self.split.count, dtype=torch.bool)
-        is_held[list(self.held)] = True
-        train, test = (
-            Split(self.split.images[part], self.split.labels[part]) for part in (~is_held, is_held)
-        )
-        return Dataset(self.name, self.classes, train, test, self.notes)
 
     def labeled_as(self, known: Sequence[str]) -> Split:
         """Return the images with labels that number the classes ``known``, by their names.
@@ -136,15 +142,48 @@ def named_labels(labels: Tensor) -> tuple[tuple[str, ...], Tensor]:
     return tuple(map(str, present.tolist())), numbered
 
 
-def numbered_classes(train: Tensor, test: Tensor, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the classes of data whose labels are plain numbers, and notes about them.
-
-    The classes are "0" up to the largest training label; a note names those without a training image.
+def first_class(train: Tensor, test: Tensor, where: str, stated: int | None) -> int:
+    """Return the label of the first class: the one that is ``stated``, otherwise 0.
 
     Args:
         train: int64 [N], the training labels, none negative, N >= 1.
-        test: int64 [M], the held-out labels.
+        test: int64 [M], the held-out labels, none negative, M >= 1.
         where: the source, for messages.
+        stated: the setting ``first_label``.
+
+    Raises:
+        UsageError: a label is smaller than what is stated, or nothing is stated and labels start at 1, as
+            those of MATLAB do: one of the outputs would never be trained.
+    """
+    lowest, highest = (int(torch.cat((train, test)).aminmax()[each]) for each in (0, 1))
+    if stated is None and lowest == 1:
+        raise usage_error(
+            f"{where}: labels start at 1",
+            expected="labels from 0, or train.data.first_label",
+            received=f"labels from 1 to {highest}",
+            hint="--set train.data.first_label=1 for classes 1, 2, ..., or 0 if class 0 just has no images",
+        )
+    if stated is not None and lowest < stated:
+        raise usage_error(
+            f"{where} has the label {lowest}, but train.data.first_label is {stated}",
+            expected=f"labels from {stated}",
+            received=str(lowest),
+        )
+    return stated or 0
+
+
+def numbered_classes(
+    train: Tensor, test: Tensor, where: str, first: int = 0
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the classes of data whose labels are plain numbers, and notes about them.
+
+    The classes are ``first`` up to the largest training label; a note names those without a training image.
+
+    Args:
+        train: int64 [N], the training labels, none below ``first``, N >= 1.
+        test: int64 [M], the held-out labels, none below ``first``.
+        where: the source, for messages.
+        first: the label of the first class.
 
     Raises:
         UsageError: labels cannot be class numbers, or the held-out data has a class that the training data
@@ -154,15 +193,15 @@ def numbered_classes(train: Tensor, test: Tensor, where: str) -> tuple[tuple[str
     if count > max(len(train), 256):
         raise usage_error(
             f"{where}: label {count - 1}, but only {len(train)} training images",
-            expected="labels that number the classes 0, 1, 2, ...",
+            expected=f"labels that number the classes {first}, {first + 1}, {first + 2}, ...",
             received=str(count - 1),
         )
     if int(test.max()) >= count:
         raise usage_error(
             f"{where}: the held-out data has the label {int(test.max())}, but the training data does not",
-            expected=f"labels from 0 to {count - 1}",
+            expected=f"labels from {first} to {count - 1}",
             received=str(int(test.max())),
         )
-    empty = (torch.bincount(train, minlength=count) == 0).nonzero().flatten().tolist()
+    empty = (torch.bincount(train, minlength=count)[first:] == 0).nonzero().flatten().add(first).tolist()
     notes = (f"no training image is labeled {listing([str(label) for label in empty])}",) if empty else ()
-    return tuple(str(label) for label in range(count)), notes
+    return tuple(str(label) for label in range(first, count)), notes

@@ -9,43 +9,62 @@ from typing import Final, NamedTuple, TypeVar
 
 import torch
 
-from cnncli.diagnostics import counted, usage_error
+from cnncli.diagnostics import UsageError, counted, listing, usage_error
 from cnncli.recipe.data import Data, Source, parse_source
 from cnncli.results.training import Reading
-from cnncli.training.data.dataset import Dataset, Measured, Split
+from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split
 from cnncli.training.data.holdout import share_of
 from cnncli.training.data.sources import digits, folder, idx, npz
 
 _Read = TypeVar("_Read", Dataset, Measured)
 
+_UNBALANCED: Final = 10
+"""How many times as many images one class has as another if a note says so."""
+
 
 class Request(NamedTuple):
-    """What a source gets: its path (``.`` for a source without one), the input's shape, the resize rule.
+    """What a source gets: its path (``.`` for a source without one), the input's shape, how it is read.
 
-    ``classes`` are those that a network distinguishes, if it is to be measured.
+    If a network is to be measured, ``classes`` are those that it distinguishes, and ``levels`` those of the
+    16-bit images that it was trained on.
     """
 
     path: Path
     shape: tuple[int, ...]
-    resize: str
+    data: Data
     reading: Reading
     classes: tuple[str, ...] = ()
+    levels: Levels = WHOLE_RANGE
+
+    @property
+    def resize(self) -> str:
+        """The name of the rule."""
+        return self.data.resize
 
 
 LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
     "digits": lambda request: digits.load(request.shape, request.resize),
-    "idx": lambda request: idx.load(request.path, request.shape, request.resize),
-    "folder": lambda request: folder.load(request.path, request.shape, request.resize, request.reading),
-    "npz": lambda request: npz.load(request.path, request.shape, request.resize),
+    "idx": lambda request: idx.load(request.path, request.shape, request.resize, request.data.first_label),
+    "folder": lambda request: folder.load(request.path, request.shape, request.data, request.reading),
+    "npz": lambda request: npz.load(request.path, request.shape, request.resize, request.data.first_label),
 }
 MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     "idx": lambda request: idx.measure(request.path, request.shape, request.resize),
     "folder": lambda request: folder.measure(
-        request.path, request.shape, request.resize, request.classes, request.reading
+        request.path, request.shape, request.data, request.classes, request.levels, request.reading
     ),
     "npz": lambda request: npz.measure(request.path, request.shape, request.resize),
 }
 """The sources that can be read without a training part; of the others the held-out part is measured."""
+
+HOLDERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
+    "idx": lambda request: idx.held_out(request.path, request.shape, request.resize),
+    "folder": lambda request: folder.held_out(
+        request.path, request.shape, request.data, request.levels, request.reading
+    ),
+    "npz": lambda request: npz.held_out(request.path, request.shape, request.resize),
+}
+"""The sources whose held-out part can be read without the training part; of the others both are read."""
 
 
 def load(data: Data, input_shape: tuple[int, ...], reading: Reading = None) -> Dataset:
@@ -59,21 +78,28 @@ def load(data: Data, input_shape: tuple[int, ...], reading: Reading = None) -> D
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec.
     """
-    dataset = _read(data, LOADERS, (input_shape, data.resize, reading, ()))
-    return dataset if data.limit == 1 else limited(dataset, data.limit)
+    dataset = _read(LOADERS, Request(Path(), input_shape, data, reading))
+    dataset = dataset if data.limit == 1 else limited(dataset, data.limit)
+    return replace(dataset, notes=(*dataset.notes, *_unbalanced(dataset)))
 
 
 def load_measured(
-    data: Data, input_shape: tuple[int, ...], classes: tuple[str, ...], reading: Reading = None
+    data: Data,
+    input_shape: tuple[int, ...],
+    classes: tuple[str, ...],
+    reading: Reading = None,
+    levels: Levels = WHOLE_RANGE,
 ) -> Measured:
     """Read data to measure a network of these classes on: its test part if it has parts, otherwise all of it.
+
+    ``levels`` are those of the 16-bit images that the network was trained on.
 
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec.
     """
     kind, _ = parse_source(data.source)
     if kind.name in MEASURERS:
-        return _read(data, MEASURERS, (input_shape, data.resize, reading, classes))
+        return _read(MEASURERS, Request(Path(), input_shape, data, reading, classes, levels))
     return held_out_part(load(data, input_shape, reading))
 
 
@@ -88,10 +114,55 @@ def limited(dataset: Dataset, share: float) -> Dataset:
     return replace(dataset, train=part, notes=(*dataset.notes, note))
 
 
+def _unbalanced(dataset: Dataset) -> tuple[str, ...]:
+    """Return a note if one class has many times as many training images as another, which accuracy hides.
+
+    Classes without any have a note of their own.
+    """
+    counts = torch.bincount(dataset.train.labels, minlength=len(dataset.classes)).tolist()
+    sizes = sorted((count, name) for count, name in zip(counts, dataset.classes, strict=True) if count)[::-1]
+    if sizes[0][0] < _UNBALANCED * sizes[-1][0]:
+        return ()
+    each = listing([f"{count:,} {name}" for count, name in sizes], limit=8)
+    return (f"unbalanced classes, from {sizes[-1][0]:,} to {sizes[0][0]:,} training images: {each}",)
+
+
+def load_held_out(
+    data: Data, input_shape: tuple[int, ...], reading: Reading = None, levels: Levels = WHOLE_RANGE
+) -> Measured:
+    """Read what :func:`load` holds out, without decoding the training part where that is possible.
+
+    ``levels`` are those that :func:`load` has found.
+
+    Raises:
+        UsageError: the source does not exist, is damaged or does not match the spec.
+    """
+    kind, _ = parse_source(data.source)
+    if kind.name not in HOLDERS:
+        return held_out_part(load(data, input_shape, reading))
+    found = _read(HOLDERS, Request(Path(), input_shape, data, reading, levels=levels))
+    return replace(found, what=_held_out(found.split))
+
+
 def held_out_part(dataset: Dataset) -> Measured:
     """Return the held-out part of a data set, to measure a network on."""
-    what = f"the {counted(dataset.test.count, 'held-out image')}"
-    return Measured(dataset.name, dataset.classes, dataset.test, what, dataset.notes)
+    return Measured(dataset.name, dataset.classes, dataset.test, _held_out(dataset.test), dataset.notes)
+
+
+def identity(source: str) -> str | None:
+    """Return the identity that a :class:`Dataset` of the source has, without reading an image.
+
+    None if the source has none, or cannot be trained on.
+    """
+    kind, place = parse_source(source)
+    try:
+        return folder.identity(_existing(place, kind)) if kind.name == "folder" else None
+    except (OSError, UsageError):
+        return None
+
+
+def _held_out(split: Split) -> str:
+    return f"the {counted(split.count, 'held-out image')}"
 
 
 def resolved(source: str) -> str:
@@ -104,19 +175,17 @@ def resolved(source: str) -> str:
     return f"{kind.name}:{_existing(place, kind)}" if kind.place else kind.name
 
 
-def _read(
-    data: Data,
-    readers: Mapping[str, Callable[[Request], _Read]],
-    how: tuple[tuple[int, ...], str, Reading, tuple[str, ...]],
-) -> _Read:
-    kind, place = parse_source(data.source)
+def _read(readers: Mapping[str, Callable[[Request], _Read]], request: Request) -> _Read:
+    """Read the source of a request, whose path is not known yet."""
+    source = request.data.source
+    kind, place = parse_source(source)
     path = _existing(place, kind) if kind.place else Path()
     try:
-        return readers[kind.name](Request(path, *how))
+        return readers[kind.name](request._replace(path=path))
     except OSError as error:
         # What the sources do not report themselves: a folder without permission, a loop of links.
         where = error.filename if error.filename is not None else path
-        raise usage_error(f"cannot read {where}: {error.strerror or error}", received=data.source) from error
+        raise usage_error(f"cannot read {where}: {error.strerror or error}", received=source) from error
 
 
 def _existing(place: str, kind: Source) -> Path:

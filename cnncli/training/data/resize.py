@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from cnncli.diagnostics import usage_error
 from cnncli.layers import shape_text
-from cnncli.recipe.data import RESIZE_RULES
 from cnncli.training.data.room import ensure_memory
 
 _CHUNK_VALUES: Final = 1 << 24
@@ -83,7 +82,7 @@ def resize_images(images: Tensor, shape: tuple[int, ...], resize: str) -> Tensor
         uint8 [N, *shape]; the argument itself if it already has that shape.
 
     Raises:
-        UsageError: channels cannot be converted, or images are too large to pad.
+        UsageError: channels cannot be converted.
     """
     received = tuple(images.shape[1:])
     if received == shape:
@@ -116,6 +115,17 @@ def resizing_memory(received: tuple[int, ...], shape: tuple[int, ...]) -> int:
     return 4 * channels * pixels + (received[0] != channels) * received[1] * received[2]
 
 
+def shrinkage(received: tuple[int, ...], size: tuple[int, ...], resize: str) -> float:
+    """Return how many times smaller a rule makes images, along the axis where it is less.
+
+    >>> shrinkage((2000, 3000), (200, 200), "crop"), shrinkage((2000, 3000), (200, 200), "pad")
+    (10.0, 15.0)
+    """
+    kept = {"crop": _middle(received, size), "pad": received, "stretch": received}[resize]
+    made = _fitting(received, size) if resize == "pad" else size
+    return min(kept[0] / made[0], kept[1] / made[1])
+
+
 def resize_notes(
     what: str, received: tuple[int, ...], shape: tuple[int, ...], resize: str
 ) -> tuple[str, ...]:
@@ -125,7 +135,7 @@ def resize_notes(
         notes.append(f"{what} with color reduced to gray (ITU-R 601 luma)")
     if received[1:] != shape[1:]:
         size = shape_text((min(received[0], shape[0]), *shape[1:]))
-        notes.append(f"{what} {RESIZE_RULES[resize].note.format(size=size)}")
+        notes.append(f"{what} {_done(received[1:], shape[1:], resize).format(size=size)}")
     if received[0] == 1 and shape[0] > 1:
         notes.append(f"{what} with gray repeated to {shape[0]} channels")
     return tuple(notes)
@@ -151,6 +161,23 @@ def _luma(images: Tensor) -> Tensor:
     return gray
 
 
+def _done(received: tuple[int, ...], size: tuple[int, ...], resize: str) -> str:
+    """Return what a rule does to images of another size, with ``{size}`` for the new one."""
+    if resize == "pad":
+        shrunk = "shrunk (bilinear) and " if _fitting(received, size) != received else ""
+        return f"{shrunk}padded with zeros to {{size}}"
+    middle = _middle(received, size)
+    if middle == received:
+        return "resized to {size} (bilinear)"
+    if resize == "stretch":
+        return "stretched to {size} (bilinear), which changes their aspect ratio"
+    return (
+        "cropped to the middle {size}"
+        if middle == size
+        else "cropped, the middle resized to {size} (bilinear)"
+    )
+
+
 def _stretched(images: Tensor, size: tuple[int, ...]) -> Tensor:
     """Return images of another size, interpolated, with antialiasing where they shrink."""
     if tuple(images.shape[2:]) == size:
@@ -160,27 +187,55 @@ def _stretched(images: Tensor, size: tuple[int, ...]) -> Tensor:
     return sized.round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _padded(images: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Return images centered in zeros; if the number of zeros is odd, the last one comes after.
+def _cropped(images: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return the middle of images, resized; of an odd number of rows to cut off, the last comes after."""
+    height, width = _middle(tuple(images.shape[2:]), size)
+    top, left = (images.shape[2] - height) // 2, (images.shape[3] - width) // 2
+    return _stretched(images[:, :, top : top + height, left : left + width], size)
 
-    Raises:
-        UsageError: the images are larger.
+
+def _middle(received: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the largest size within ``received`` that has the aspect ratio of ``size``, to half a pixel.
+
+    >>> _middle((480, 640), (224, 224)), _middle((28, 20), (7, 5)), _middle((3, 9), (2, 4))
+    ((480, 480), (28, 20), (3, 6))
     """
-    received = tuple(images.shape[2:])
-    height, width = size[0] - received[0], size[1] - received[1]
-    if height < 0 or width < 0:
-        raise usage_error(
-            f"images of {shape_text(received)} are larger than the spec's input {shape_text(size)}",
-            expected=f"at most {shape_text(size)}",
-            received=shape_text(received),
-            hint="train.data.resize=stretch shrinks them; pad cannot",
-        )
-    sides = (width // 2, width - width // 2, height // 2, height - height // 2)
-    return functional.pad(images, sides)
+    height = max(1, _ratio(received[1], size[0], size[1]))
+    width = max(1, _ratio(received[0], size[1], size[0]))
+    return min(received[0], height), min(received[1], width)
+
+
+def _padded(images: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return images centered in zeros, shrunk first if they are larger.
+
+    If the number of zeros along an axis is odd, the last one comes after.
+    """
+    images = _stretched(images, _fitting(tuple(images.shape[2:]), size))
+    height, width = size[0] - images.shape[2], size[1] - images.shape[3]
+    return functional.pad(images, (width // 2, width - width // 2, height // 2, height - height // 2))
+
+
+def _fitting(received: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the size that images have before they are padded: their own, or the largest that fits.
+
+    >>> _fitting((5, 9), (8, 9)), _fitting((480, 640), (224, 224)), _fitting((1, 1000), (224, 224))
+    ((5, 9), (168, 224), (1, 224))
+    """
+    if received[0] <= size[0] and received[1] <= size[1]:
+        return received
+    height = max(1, _ratio(received[0], size[1], received[1]))
+    width = max(1, _ratio(received[1], size[0], received[0]))
+    return min(size[0], height), min(size[1], width)
+
+
+def _ratio(value: int, numerator: int, denominator: int) -> int:
+    """Return value * numerator / denominator, rounded to the nearest whole number, halves up."""
+    return (2 * value * numerator + denominator) // (2 * denominator)
 
 
 RULES: Final[Mapping[str, Callable[[Tensor, tuple[int, ...]], Tensor]]] = {
-    "stretch": _stretched,
+    "crop": _cropped,
     "pad": _padded,
+    "stretch": _stretched,
 }
 """Each rule of :mod:`cnncli.recipe.data`: images uint8 [N, C, *any size], size -> uint8 [N, C, *size]."""

@@ -15,7 +15,7 @@ import torch
 from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.limits import MAX_ENVIRONMENTS, MAX_RECORD_BYTES
 from cnncli.recipe.recipe import Recipe, recipe_from_json
-from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels
 from cnncli.training.data.normalization import Normalization, measure
 from cnncli.training.runs.environment import Environment, current_environment, read_environment
 from cnncli.training.runs.files import DIGEST, read_bytes
@@ -32,7 +32,7 @@ Status = Literal["running", "interrupted", "diverged", "finished"]
 
 @dataclass(frozen=True, slots=True)
 class DataRecord:
-    """The data of a run: its source, what was done to it, and a fingerprint of the result."""
+    """The data of a run: its source, what was done to it, a fingerprint, and the levels of 16-bit images."""
 
     source: str
     input: tuple[int, ...]
@@ -41,6 +41,7 @@ class DataRecord:
     test_images: int
     notes: tuple[str, ...]
     fingerprint: str
+    levels: Levels | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def new_record(name: str, spec: str, settings: Recipe, dataset: Dataset, device:
             test_images=dataset.test.count,
             notes=dataset.notes,
             fingerprint=dataset.fingerprint(),
+            levels=dataset.levels,
         ),
         normalization=measure(dataset.train.images),
         spec=spec,
@@ -173,12 +175,20 @@ def _data(value: Any) -> DataRecord:
         test_images=whole(found["test_images"], "data.test_images", 1),
         notes=several(found["notes"], "data.notes", text),
         fingerprint=text(found["fingerprint"], "data.fingerprint"),
+        levels=None if found["levels"] is None else _levels(found["levels"]),
     )
     if not data.input:
         raise DamagedError("data.input is empty")
     if not data.classes:
         raise DamagedError("data.classes is empty")
     return data
+
+
+def _levels(value: Any) -> Levels:
+    levels = several(value, "data.levels", whole)
+    if len(levels) != 2 or not WHOLE_RANGE.black <= levels[0] <= levels[1] <= WHOLE_RANGE.white:
+        raise DamagedError("data.levels is not a range of 16-bit values")
+    return Levels(*levels)
 
 
 def _normalization(value: Any, input_shape: tuple[int, ...]) -> Normalization:

@@ -34,11 +34,13 @@ def check_resumable(run: Run, *, spec: str, settings: Recipe, dataset: Dataset) 
                 hint="start a new run for other settings",
             )
         )
-    if dataset.fingerprint() != run.record.data.fingerprint:
+    recorded = run.record.data
+    before = (recorded.fingerprint, recorded.train_images, recorded.test_images, recorded.levels)
+    if (dataset.fingerprint(), dataset.train.count, dataset.test.count, dataset.levels) != before:
         faults.append(
             usage_error(
                 f"the data is not the data that {run.folder} was started with",
-                expected=f"the images and labels that {run.record.data.source} had then",
+                expected=f"the images and labels that {recorded.source} had then",
                 received=dataset.name,
                 hint="start a new run for other data",
             )

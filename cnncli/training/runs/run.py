@@ -21,7 +21,7 @@ from typing import Final
 import torch
 from torch import nn
 
-from cnncli.diagnostics import CnncliError, Diagnostic, listing, usage_error
+from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, listing, usage_error
 from cnncli.limits import MAX_FOLDER_BYTES, MAX_RECORD_BYTES
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch
@@ -257,9 +257,20 @@ def _empty(folder: Path) -> Path:
         raise usage_error(
             f"{folder} is not empty",
             expected="a new or an empty folder: runs are never overwritten",
-            hint="resume the run in it, or choose another folder" if (folder / RECORD).is_file() else "",
+            hint=_instead(folder),
         )
     return folder
+
+
+def _instead(folder: Path) -> str:
+    """Return what to do if a run cannot begin here; one that diverged would do so again if it was resumed."""
+    if not (folder / RECORD).is_file():
+        return ""
+    try:
+        diverged = read_record(folder / RECORD).status == "diverged"
+    except UsageError:
+        return "choose another folder"
+    return "choose another folder" if diverged else "resume the run in it, or choose another folder"
 
 
 def _has_content(path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from cnncli.diagnostics import UsageError
 from cnncli.recipe.data import SOURCES, Data
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.holdout import held_out
-from cnncli.training.data.load import load
+from cnncli.training.data.load import load, load_measured
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 
@@ -112,6 +113,44 @@ def test_fashion_mnist() -> None:
     assert found.notes == ("1x28x28 images padded with zeros to 1x32x32",)
     # The means of the published set, 0.2860 of 28x28 pixels.
     assert found.train.images.double().mean().item() / 255 * (32 / 28) ** 2 == pytest.approx(0.2860, abs=1e-4)
+
+
+def npz_of_labels(folder: Path, train: list[int], test: list[int], **how: Any) -> Dataset:
+    x = np.zeros((1, 4, 4), dtype=np.uint8)
+    arrays: dict[str, Any] = {"x_train": x.repeat(len(train), 0), "x_test": x.repeat(len(test), 0)}
+    np.savez(folder / "data.npz", y_train=np.array(train), y_test=np.array(test), **arrays)
+    return load(Data(source=f"npz:{folder / 'data.npz'}", **how), (1, 4, 4))
+
+
+def test_labels_from_1_are_an_error_until_it_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="labels start at 1") as caught:
+        npz_of_labels(tmp_path, [1, 2, 3, 3], [2])
+    assert caught.value.diagnostics[0].received == "labels from 1 to 3"
+    assert "--set train.data.first_label=1" in caught.value.diagnostics[0].hint
+    assert "classes=" not in caught.value.diagnostics[0].hint
+    found = npz_of_labels(tmp_path, [1, 2, 3, 3], [2], first_label=1)
+    assert found.classes == ("1", "2", "3")
+    assert (found.train.labels.tolist(), found.test.labels.tolist()) == ([0, 1, 2, 2], [1])
+    assert found.notes == ()
+    found = npz_of_labels(tmp_path, [1, 2, 3, 3], [2], first_label=0)
+    assert found.classes == ("0", "1", "2", "3")
+    assert found.notes == ("no training image is labeled 0",)
+    with pytest.raises(UsageError, match=r"has the label 0, but train.data.first_label is 1"):
+        npz_of_labels(tmp_path, [0, 1, 2], [2], first_label=1)
+    with pytest.raises(UsageError, match="label 4, but the training data does not") as caught:
+        npz_of_labels(tmp_path, [1, 2, 3, 3], [4], first_label=1)
+    assert caught.value.diagnostics[0].expected == "labels from 1 to 3"
+    # Classes are matched by name, so what is measured needs no base.
+    measured = load_measured(Data(source=f"npz:{tmp_path / 'data.npz'}"), (1, 4, 4), ("1", "2", "3", "4"))
+    assert measured.labeled_as(("1", "2", "3", "4")).labels.tolist() == [3]
+
+
+def test_unbalanced_classes_are_noted(tmp_path: Path) -> None:
+    found = npz_of_labels(tmp_path, [0] * 270 + [1] * 3 + [2] * 3, [0])
+    note = "unbalanced classes, from 3 to 270 training images: 270 0, 3 2 and 3 1"
+    assert found.notes == (note,)
+    assert npz_of_labels(tmp_path, [0] * 27 + [1] * 3, [0]).notes == ()
+    assert npz_of_labels(tmp_path, [0] * 30 + [1] * 3, [0]).notes[0].startswith("unbalanced")
 
 
 @pytest.mark.parametrize("place", ["a" * 5000, "~nobody-of-this-name/x", "nul\0character"])

@@ -44,9 +44,9 @@ def outcome(read: Callable[[Path], object], path: Path, content: bytes) -> str:
     try:
         read(path)
     except CnncliError as error:
-        for each in error.diagnostics:
-            assert path.name in each.message, each
-            assert len(each.message) > len(str(path)) + 8, each
+        first = error.diagnostics[0]  # another one counts the files that cannot be read
+        assert path.name in first.message, first
+        assert len(first.message) > len(str(path)) + 8, first
         return "refused"
     finally:
         path.unlink()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cnncli.diagnostics import UsageError, readable_bytes
 from cnncli.training.data import resize, room
@@ -40,9 +40,70 @@ def test_pad_centers_with_the_odd_pixel_after() -> None:
     np.testing.assert_array_equal(found.numpy(), expected)
 
 
-def test_pad_does_not_shrink() -> None:
-    with pytest.raises(UsageError, match="larger than the spec's input"):
-        resize_images(pictures(1, 1, 8, 8), (1, 7, 12), "pad")
+@pytest.mark.parametrize(
+    ("received", "size", "fitting"),
+    [
+        ((8, 8), (7, 12), (7, 7)),
+        ((40, 60), (30, 30), (20, 30)),
+        ((9, 2), (5, 5), (5, 1)),
+        ((4, 90), (9, 9), (1, 9)),
+    ],
+)
+def test_pad_shrinks_what_is_too_large(
+    received: tuple[int, int], size: tuple[int, int], fitting: tuple[int, int]
+) -> None:
+    images = pictures(2, 3, *received)
+    found = resize_images(images, (3, *size), "pad")
+    shrunk = resize_images(images, (3, *fitting), "stretch")
+    assert torch.equal(found, resize_images(shrunk, (3, *size), "pad"))
+    assert (found != 0).any(0).any(0).sum() == fitting[0] * fitting[1]
+
+
+@pytest.mark.parametrize(
+    ("received", "size", "box"),
+    [
+        ((40, 60), (20, 20), (10, 0, 50, 40)),
+        ((60, 40), (20, 20), (0, 10, 40, 50)),
+        ((40, 61), (20, 20), (10, 0, 50, 40)),
+        ((10, 10), (30, 20), (1, 0, 8, 10)),
+        ((10, 12), (8, 8), (1, 0, 11, 10)),
+        ((30, 45), (20, 30), (0, 0, 45, 30)),
+        ((6, 9), (6, 5), (2, 0, 7, 6)),
+        ((1, 500), (4, 4), (249, 0, 250, 1)),
+    ],
+)
+def test_crop_resizes_the_middle(
+    received: tuple[int, int], size: tuple[int, int], box: tuple[int, int, int, int]
+) -> None:
+    """The box is left, top, right, bottom, as Pillow has it."""
+    images = pictures(1, 3, *received)
+    picture = Image.fromarray(images[0].movedim(0, -1).numpy())
+    theirs = np.asarray(picture.crop(box).resize(size[::-1], Image.Resampling.BILINEAR))
+    ours = resize_images(images, (3, *size), "crop")[0].movedim(0, -1).numpy()
+    assert abs(ours.astype(int) - theirs.astype(int)).max() <= 1
+
+
+def test_crop_is_pillows_fit_to_half_a_pixel_of_the_image() -> None:
+    images = pictures(1, 3, 301, 402)
+    smooth = torch.nn.functional.avg_pool2d(images.float(), 15, stride=1, padding=7).to(torch.uint8)
+    fit = ImageOps.fit(Image.fromarray(smooth[0].movedim(0, -1).numpy()), (64, 48), Image.Resampling.BILINEAR)
+    ours = resize_images(smooth, (3, 48, 64), "crop")[0].movedim(0, -1).numpy()
+    assert abs(ours.astype(int) - np.asarray(fit).astype(int))[1:-1, 1:-1].max() <= 2
+
+
+@pytest.mark.parametrize("rule", ["crop", "pad"])
+@pytest.mark.parametrize("size", [(48, 48), (96, 32), (31, 77)])
+@pytest.mark.parametrize("received", [(60, 200), (200, 60), (90, 90)])
+def test_a_circle_stays_a_circle(received: tuple[int, int], size: tuple[int, int], rule: str) -> None:
+    radius = 9 if rule == "crop" else 28  # what is left of the image, or large enough to be measured
+    rows, columns = torch.meshgrid(*(torch.arange(side) - side / 2 + 0.5 for side in received), indexing="ij")
+    disk = (255 * (rows**2 + columns**2 < radius**2)).to(torch.uint8)
+    found = resize_images(disk.expand(1, 1, *received), (1, *size), rule)[0, 0] > 127
+    height, width = int(found.any(1).sum()), int(found.any(0).sum())
+    assert abs(height - width) <= 2
+    stretched = resize_images(disk.expand(1, 1, *received), (1, *size), "stretch")[0, 0] > 127
+    if max(received) / min(received) > 2 and size == (48, 48):
+        assert abs(int(stretched.any(1).sum()) - int(stretched.any(0).sum())) > 2
 
 
 def test_gray_is_pillows() -> None:
@@ -75,6 +136,17 @@ def test_notes_name_every_change() -> None:
         "1x8x8 images resized to 1x32x32 (bilinear)",
         "1x8x8 images with gray repeated to 3 channels",
     )
+    for rule, received, said in (
+        ("stretch", (8, 9), "stretched to 1x8x8 (bilinear), which changes their aspect ratio"),
+        ("stretch", (4, 4), "resized to 1x8x8 (bilinear)"),
+        ("crop", (4, 4), "resized to 1x8x8 (bilinear)"),
+        ("crop", (9, 8), "cropped to the middle 1x8x8"),
+        ("crop", (8, 10), "cropped to the middle 1x8x8"),
+        ("crop", (20, 10), "cropped, the middle resized to 1x8x8 (bilinear)"),
+        ("pad", (8, 7), "padded with zeros to 1x8x8"),
+        ("pad", (8, 10), "shrunk (bilinear) and padded with zeros to 1x8x8"),
+    ):
+        assert resize_notes("images", (1, *received), (1, 8, 8), rule) == (f"images {said}",)
     assert resize_notes("3x8x8 images", (3, 8, 8), (1, 9, 9), "pad") == (
         "3x8x8 images with color reduced to gray (ITU-R 601 luma)",
         "3x8x8 images padded with zeros to 1x9x9",

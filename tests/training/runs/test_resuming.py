@@ -42,7 +42,7 @@ def test_only_the_epochs_may_change(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"data": {"resize": "pad"}}, ["data.resize: stretch, not pad"]),
+        ({"data": {"resize": "pad"}}, ["data.resize: crop, not pad"]),
         ({"data": {"source": "idx:elsewhere"}}, []),
         ({"schedule": "cosine"}, ["schedule.cosine.warmup: 1.0, not 0.0"]),
         (

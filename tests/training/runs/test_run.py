@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 import cnncli
 from cnncli.diagnostics import UsageError
+from cnncli.training.launch import evaluate_run
 from cnncli.training.runs.files import digest, write_tensors
 from cnncli.training.runs.record import sealed
 from cnncli.training.runs.run import create_run, open_run
@@ -74,8 +75,23 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
     before = (tmp_path / "run" / "run.json").read_bytes()
     with pytest.raises(UsageError, match="is not empty") as caught:
         begin(tmp_path / "run", settings(optimizer={"sgd": {"lr": 1.0}}))
-    assert "resume the run in it" in caught.value.diagnostics[0].hint
+    assert caught.value.diagnostics[0].hint == "resume the run in it, or choose another folder"
     assert (tmp_path / "run" / "run.json").read_bytes() == before
+
+
+def test_a_run_that_diverged_is_not_to_be_resumed(tmp_path: Path) -> None:
+    """It would diverge again: a resumed run repeats itself to the last bit."""
+    begin(tmp_path / "run", settings()).set_status("diverged")
+    with pytest.raises(UsageError, match="is not empty") as caught:
+        begin(tmp_path / "run", settings())
+    assert caught.value.diagnostics[0].hint == "choose another folder"
+    with pytest.raises(UsageError, match="has no weights to measure") as caught:
+        evaluate_run(tmp_path / "run", None, "cpu")
+    assert caught.value.diagnostics[0].hint == "start a new run with a smaller learning rate"
+    (tmp_path / "run" / "run.json").write_text("damaged")
+    with pytest.raises(UsageError, match="is not empty") as caught:
+        begin(tmp_path / "run", settings())
+    assert caught.value.diagnostics[0].hint == "choose another folder"
 
 
 def test_another_spec_in_the_folder_is_not_shown_as_that_of_the_run(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from cnncli.training.data.dataset import (
     Measured,
     Split,
     check_labels,
+    first_class,
     named_labels,
     numbered_classes,
 )
@@ -31,15 +32,17 @@ def assemble(
     input_shape: tuple[int, ...],
     resize: str,
     notes: tuple[str, ...] = (),
+    first_label: int | None = None,
 ) -> Dataset:
-    """Return a data set of two parts whose labels are numbers.
+    """Return a data set of two parts whose labels are numbers, from ``first_label`` on.
 
     Raises:
         UsageError: labels do not match the images, or images cannot be converted to the spec's input.
     """
     check_labels(train.labels, len(train.images), f"{name}: the training part")
     check_labels(test.labels, len(test.images), f"{name}: the held-out part")
-    classes, class_notes = numbered_classes(train.labels, test.labels, name)
+    first = first_class(train.labels, test.labels, name, first_label)
+    classes, class_notes = numbered_classes(train.labels, test.labels, name, first)
     train_images, train_notes = conform(train.images, input_shape, resize)
     test_images, test_notes = conform(test.images, input_shape, resize)
     # Both parts usually have the same notes: keep each once.
@@ -47,8 +50,8 @@ def assemble(
     return Dataset(
         name=name,
         classes=classes,
-        train=Split(train_images, train.labels),
-        test=Split(test_images, test.labels),
+        train=Split(train_images, train.labels - first),
+        test=Split(test_images, test.labels - first),
         notes=tuple(all_notes),
     )
 

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from cnncli.diagnostics import counted
+from cnncli.diagnostics import counted, listing, usage_error
+from cnncli.recipe.data import Data
 from cnncli.results.training import Reading
-from cnncli.training.data.dataset import Dataset, Measured, Split
+from cnncli.training.data.dataset import Dataset, Levels, Measured, Split
 from cnncli.training.data.sources.layout import for_measuring, for_training
 from cnncli.training.data.sources.pictures import Pictures
 
 
-def load(folder: Path, input_shape: tuple[int, ...], resize: str, progress: Reading = None) -> Dataset:
+def load(folder: Path, input_shape: tuple[int, ...], how: Data, progress: Reading = None) -> Dataset:
     """Read DIR/train/CLASS/*.png and DIR/test/CLASS/*.png (or val), or DIR/CLASS/*.png with a fifth held out.
 
     Classes are numbered in the order of their names; folders below a class belong to it.
@@ -25,38 +27,85 @@ def load(folder: Path, input_shape: tuple[int, ...], resize: str, progress: Read
     """
     layout = for_training(folder)
     paths = (*layout.train.paths, *layout.test.paths)
-    images, notes = Pictures.prepare(paths, input_shape, resize).read(progress)
-    labels = torch.tensor((*layout.train.labels, *layout.test.labels), dtype=torch.int64)
     count = len(layout.train.paths)
+    pictures = Pictures.prepare(paths, input_shape, how.resize, skip=how.skip)
+    images, kept, notes, levels = pictures.read(progress, train=count)
+    labels = torch.tensor((*layout.train.labels, *layout.test.labels), dtype=torch.int64)[kept]
+    count = int((kept < count).sum())
+    _check_left(folder, layout.classes, labels[:count])
     return Dataset(
         name=f"folder:{folder}",
         classes=layout.classes,
         train=Split(images[:count], labels[:count]),
         test=Split(images[count:], labels[count:]),
         notes=(*layout.notes, *notes),
+        identity=layout.fingerprint(),
+        levels=levels,
     )
+
+
+def identity(folder: Path) -> str:
+    """Return what :func:`load` gives as the identity of the data, without opening a file.
+
+    Raises:
+        UsageError: the folder cannot be trained on.
+    """
+    return for_training(folder).fingerprint()
+
+
+def held_out(
+    folder: Path, input_shape: tuple[int, ...], how: Data, levels: Levels, progress: Reading = None
+) -> Measured:
+    """Read what :func:`load` holds out, and nothing else, with the ``levels`` of the training part.
+
+    Raises:
+        UsageError: as :func:`load` does, but only for files that are held out.
+    """
+    layout = for_training(folder)
+    pictures = Pictures.prepare(layout.test.paths, input_shape, how.resize, levels, how.skip)
+    images, kept, notes, _ = pictures.read(progress)
+    split = Split(images, torch.tensor(layout.test.labels, dtype=torch.int64)[kept])
+    return Measured(f"folder:{folder}", layout.classes, split, "its held-out images", (*layout.notes, *notes))
 
 
 def measure(
     folder: Path,
     input_shape: tuple[int, ...],
-    resize: str,
+    how: Data,
     known: Sequence[str],
+    levels: Levels,
     progress: Reading = None,
 ) -> Measured:
     """Read the test part of a folder, or all of it if it has no parts; its classes are among the ``known``.
+
+    ``levels`` are those of the data that the network was trained on.
 
     Raises:
         UsageError: there are no images, a class is unknown, or files cannot be read.
     """
     found = for_measuring(folder, known)
-    images, notes = Pictures.prepare(found.files.paths, input_shape, resize).read(progress)
-    count = counted(len(found.files.paths), "image")
+    pictures = Pictures.prepare(found.files.paths, input_shape, how.resize, levels, how.skip)
+    images, kept, notes, _ = pictures.read(progress)
+    count = counted(len(kept), "image")
     return Measured(
         name=f"folder:{folder}",
         classes=found.classes,
-        split=Split(images, torch.tensor(found.files.labels, dtype=torch.int64)),
+        split=Split(images, torch.tensor(found.files.labels, dtype=torch.int64)[kept]),
         what=f"the {count} in its folder '{found.part}'" if found.part else f"all {count}",
-        held=found.held,
         notes=(*found.notes, *notes),
     )
+
+
+def _check_left(folder: Path, classes: Sequence[str], labels: Tensor) -> None:
+    """Check that each class still has a training image, whatever could not be read.
+
+    Raises:
+        UsageError: names the classes without one.
+    """
+    counts = torch.bincount(labels, minlength=len(classes)).tolist()
+    empty = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if empty:
+        raise usage_error(
+            f"{folder}: no training image can be read of {listing(empty)}",
+            expected="at least one image of each class",
+        )

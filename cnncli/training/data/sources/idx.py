@@ -41,7 +41,7 @@ _AXES = {"images": 3, "labels": 1}
 _EXPECTED = "train-images-idx3-ubyte, train-labels-idx1-ubyte and the same for t10k, each with or without .gz"
 
 
-def load(folder: Path, input_shape: tuple[int, ...], resize: str) -> Dataset:
+def load(folder: Path, input_shape: tuple[int, ...], resize: str, first_label: int | None = None) -> Dataset:
     """Read the four files in ``folder``; ``t10k`` (or ``test``) is the held-out part.
 
     Raises:
@@ -51,7 +51,7 @@ def load(folder: Path, input_shape: tuple[int, ...], resize: str) -> Dataset:
     _check_complete(folder, files, ("train", "test"))
     train = _part(files["train", "images"], files["train", "labels"])
     test = _part(files["test", "images"], files["test", "labels"])
-    return assemble(f"idx:{folder}", train, test, input_shape, resize)
+    return assemble(f"idx:{folder}", train, test, input_shape, resize, first_label=first_label)
 
 
 def measure(folder: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
@@ -62,6 +62,25 @@ def measure(folder: Path, input_shape: tuple[int, ...], resize: str) -> Measured
     """
     files = _find(folder)
     part = "train" if files and not any(each == "test" for each, _ in files) else "test"
+    return _measured(folder, files, part, input_shape, resize)
+
+
+def held_out(folder: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
+    """Read the two files of the test part.
+
+    Raises:
+        UsageError: files are missing, damaged or contradict each other.
+    """
+    return _measured(folder, _find(folder), "test", input_shape, resize)
+
+
+def _measured(
+    folder: Path,
+    files: dict[tuple[str, str], Path],
+    part: str,
+    input_shape: tuple[int, ...],
+    resize: str,
+) -> Measured:
     _check_complete(folder, files, (part,))
     found = _part(files[part, "images"], files[part, "labels"])
     what = f"the {counted(len(found.labels), 'image')} of its {part} files"

@@ -6,6 +6,7 @@ classes itself. Which is the case follows from the names alone, so names that co
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -31,10 +32,16 @@ _TESTS: Final = listing([*PART_NAMES["test"], *PART_NAMES["val"]], last=" or ")
 
 
 class Files(NamedTuple):
-    """Paths and the class of each."""
+    """Paths below the folder ``root``, and the class of each."""
 
+    root: Path
     paths: tuple[Path, ...]
     labels: tuple[int, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """A name for each file that does not change when the folder is moved."""
+        return tuple(path.relative_to(self.root).as_posix() for path in self.paths)
 
 
 class Layout(NamedTuple):
@@ -45,17 +52,24 @@ class Layout(NamedTuple):
     test: Files
     notes: tuple[str, ...]
 
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the names and sizes of all files, their parts and classes.
+
+        No file is opened: a fingerprint of contents would read all images whenever one part is measured.
+        """
+        digest = hashlib.sha256(repr(self.classes).encode())
+        for files in (self.train, self.test):
+            sizes = [path.stat().st_size for path in files.paths]
+            digest.update(repr(sorted(zip(files.keys, sizes, files.labels, strict=True))).encode())
+        return digest.hexdigest()
+
 
 class Measurable(NamedTuple):
-    """What to measure: the classes that have images, the files, and what part of the folder they are.
-
-    ``held`` are the files that a training on this folder would hold out; None if it has parts of its own.
-    """
+    """What to measure: the classes that have images, the files, and what part of the folder they are."""
 
     classes: tuple[str, ...]
     files: Files
     part: str
-    held: tuple[int, ...] | None
     notes: tuple[str, ...]
 
 
@@ -107,13 +121,11 @@ def for_measuring(folder: Path, known: Sequence[str]) -> Measurable:
         raise usage_error(f"{place} has no images", expected=", ".join(FORMATS))
     present = sorted(set(files.labels))
     numbers = {label: number for number, label in enumerate(present)}
-    files = Files(files.paths, tuple(numbers[label] for label in files.labels))
+    files = files._replace(labels=tuple(numbers[label] for label in files.labels))
     names_of_present = tuple(classes[label] for label in present)
     unused = [] if place == folder else [path.name for path in _subfolders(folder) if path != place]
     notes = (*_unused_notes(folder, unused), *walk.notes())
-    if place == folder:
-        return Measurable(names_of_present, files, "", _held(folder, files), notes)
-    return Measurable(names_of_present, files, place.name, None, notes)
+    return Measurable(names_of_present, files, "" if place == folder else place.name, notes)
 
 
 def _parts(folder: Path) -> dict[Role, Path]:
@@ -163,10 +175,14 @@ def _two_parts(folder: Path, train: Path, test: Path) -> Layout:
     walk = _Walk()
     numbers = {name: number for number, name in enumerate(classes)}
     train_files = walk.files(train, classes, numbers, every=True)
-    test_files = walk.files(test, [path.name for path in _subfolders(test)], numbers, every=True)
+    test_files = walk.files(test, [path.name for path in _subfolders(test)], numbers)
     _check_classes(train, classes, train_files)
+    if not test_files.paths:
+        raise usage_error(f"{test} has no images", expected=", ".join(FORMATS))
+    absent = [name for number, name in enumerate(classes) if number not in set(test_files.labels)]
+    absences = (f"{test} has no images of {listing(absent)}",) if absent else ()
     unused = [path.name for path in _subfolders(folder) if path not in (train, test)]
-    notes = (*_unused_notes(folder, unused), *walk.notes())
+    notes = (*absences, *_unused_notes(folder, unused), *walk.notes())
     return Layout(classes, train_files, test_files, notes)
 
 
@@ -182,7 +198,7 @@ def _one_part(folder: Path) -> Layout:
             f"{folder}: a fifth of one image cannot be held out; classes with one image: {listing(lonely)}",
             expected="at least two images of each class",
         )
-    held = set(_held(folder, files))
+    held = set(held_out(files.labels, files.keys))
     note = f"{len(held)} of {len(files.paths)} images held out, a fixed fifth of each class"
     kept = [index for index in range(len(files.paths)) if index not in held]
     notes = (note, *walk.notes())
@@ -191,12 +207,7 @@ def _one_part(folder: Path) -> Layout:
 
 def _chosen(files: Files, indices: Iterable[int]) -> Files:
     paths, labels = zip(*((files.paths[index], files.labels[index]) for index in indices), strict=True)
-    return Files(paths, labels)
-
-
-def _held(folder: Path, files: Files) -> tuple[int, ...]:
-    keys = [path.relative_to(folder).as_posix() for path in files.paths]
-    return tuple(held_out(files.labels, keys))
+    return Files(files.root, paths, labels)
 
 
 def _check_classes(folder: Path, classes: Sequence[str], files: Files) -> None:
@@ -253,6 +264,7 @@ class _Walk:
         self._reached: dict[tuple[int, int], Path] = {}
         self._ignored: list[Path] = []
         self._linked: list[Path] = []
+        self._hidden: list[Path] = []
 
     def files(
         self, place: Path, names: Sequence[str], numbers: Mapping[str, int], *, every: bool = False
@@ -274,14 +286,18 @@ class _Walk:
             labels += [numbers[name]] * len(images)
         if faults:
             raise UsageError(faults[:MAX_FILES_NAMED])
-        return Files(tuple(paths), tuple(labels))
+        return Files(place, tuple(paths), tuple(labels))
 
     def notes(self) -> tuple[str, ...]:
-        """Return a line about the links that were followed, and one about the files that were not used."""
+        """Return a line each about links that were followed, hidden folders, and files that were not used."""
         notes = []
         if self._linked:
             folders = f"{counted(len(self._linked), 'folder')} reached through links"
             notes.append(f"{folders}: {listing([str(path) for path in self._linked], limit=3)}")
+        if self._hidden:
+            folders = "hidden folder was" if len(self._hidden) == 1 else "hidden folders were"
+            places = listing([str(path) for path in self._hidden], limit=3)
+            notes.append(f"{len(self._hidden)} {folders} not read: {places}")
         if self._ignored:
             names = listing([path.name for path in self._ignored], limit=3)
             are = "is not an image and was" if len(self._ignored) == 1 else "are not images and were"
@@ -297,8 +313,8 @@ class _Walk:
             self._reach(place)
             for path in sorted(place.iterdir()):
                 if path.name.startswith("."):
-                    continue
-                if path.is_dir():
+                    self._hidden += [path] if path.is_dir() else []
+                elif path.is_dir():
                     pending.append(path)
                 elif path.suffix.lower() in FORMATS and path.is_file():
                     images.append(path)

@@ -32,11 +32,12 @@ _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 Array = NDArray[Any]
 
 
-def load(path: Path, input_shape: tuple[int, ...], resize: str) -> Dataset:
+def load(path: Path, input_shape: tuple[int, ...], resize: str, first_label: int | None = None) -> Dataset:
     """Read the four arrays of ``path``.
 
     Images are unsigned bytes, other integers from 0 to 255, or floats from 0 to 1; [N, H, W], [N, H, W, C]
-    or [N, C, H, W], which the spec's input distinguishes. Labels are integers, [N] or [N, 1]. An optional
+    or [N, C, H, W], which the spec's input distinguishes. Labels are integers from ``first_label`` on, [N] or
+    [N, 1]. An optional
     string ``layout``, "channels first" or "channels last", decides if shapes are ambiguous.
 
     Raises:
@@ -44,7 +45,8 @@ def load(path: Path, input_shape: tuple[int, ...], resize: str) -> Dataset:
     """
     arrays = _read(path, _PARTS)
     (train, train_notes), (test, test_notes) = (_part(arrays, part, path, input_shape) for part in _PARTS)
-    return assemble(f"npz:{path}", train, test, input_shape, resize, (*train_notes, *test_notes))
+    notes = (*train_notes, *test_notes)
+    return assemble(f"npz:{path}", train, test, input_shape, resize, notes, first_label)
 
 
 def measure(path: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
@@ -53,7 +55,19 @@ def measure(path: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
     Raises:
         UsageError: the file is damaged or contains something else.
     """
-    arrays = _read(path, ("test",), instead="train")
+    return _measured(path, _read(path, ("test",), instead="train"), input_shape, resize)
+
+
+def held_out(path: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
+    """Read ``x_test`` and ``y_test``.
+
+    Raises:
+        UsageError: the file is damaged or contains something else.
+    """
+    return _measured(path, _read(path, ("test",)), input_shape, resize)
+
+
+def _measured(path: Path, arrays: dict[str, Array], input_shape: tuple[int, ...], resize: str) -> Measured:
     part = "test" if "x_test" in arrays else "train"
     found, notes = _part(arrays, part, path, input_shape)
     what = f"the {counted(len(found.labels), 'image')} of its array x_{part}"
@@ -181,17 +195,45 @@ def _as_bytes(array: Array, where: str) -> tuple[Tensor, list[str]]:
         )
     floating = array.dtype.kind == "f"
     low, high = array.min(), array.max()
-    # With a NaN, both ends are NaN, and every comparison is false.
-    if not (low >= 0 and high <= (1 if floating else 255)):
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise _not_finite(array, where)
+    if low < 0 or high > (1 if floating else 255):
         raise usage_error(
             f"{where} has {array.dtype} values from {low} to {high}",
             expected="floats from 0 to 1" if floating else "integers from 0 to 255",
             received=f"{low} to {high}",
-            hint="divide by 255, or save the images as uint8" if floating else "save the images as uint8",
+            hint=_range_hint(float(low), float(high), floating=floating),
         )
     ensure_memory(array.size + 2 * 8 * max(_CHUNK_VALUES, array[0].size), f"{where} as bytes")
     note = [f"float images from 0 to 1 rounded to bytes ({array.dtype})"] if floating else []
     return _rounded(array, 255 if floating else 1), note
+
+
+def _not_finite(array: Array, where: str) -> UsageError:
+    """Return the error about values that are not numbers, or are infinite: how many images have them."""
+    images = [number for number, image in enumerate(array) if not np.isfinite(image).all()]
+    which = (
+        f"image {images[0]}" if len(images) == 1 else f"{len(images)} images, the first of them {images[0]}"
+    )
+    return usage_error(
+        f"{where} has values that are not finite numbers, in {which}",
+        expected="floats from 0 to 1",
+        received="NaN or infinity",
+        hint="leave these images out, or find out where the values come from (a division by 0?)",
+    )
+
+
+def _range_hint(low: float, high: float, *, floating: bool) -> str:
+    """Return what to do with values of another range. A conversion to uint8 alone would wrap them."""
+    if floating and low < 0:
+        undo = "(x + 1) / 2" if low >= -1 and high <= 1 else "x * deviation + mean"
+        return f"the images seem to be normalized: save them as they were before, or undo it with {undo}"
+    if floating:
+        return f"divide by {'255' if high <= 255 else 'the largest value that a pixel can have'}"
+    if low < 0:
+        return "save gray or color as it is stored in images: integers from 0 to 255"
+    largest = next(most for bits in (10, 12, 14, 16, 32, 64) if high <= (most := 2**bits - 1))
+    return f"scale them first, since uint8 alone would wrap: (x * (255 / {largest})).round().astype('uint8')"
 
 
 def _rounded(array: Array, scale: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,16 +14,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, shortened, usage_error
+from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, listing, shortened, usage_error
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_FILES_NAMED
-from cnncli.training.data.resize import conform, resize_images, resize_notes, resizing_memory
+from cnncli.training.data.dataset import WHOLE_RANGE, Levels
+from cnncli.training.data.resize import conform, resize_images, resize_notes, resizing_memory, shrinkage
 from cnncli.training.data.room import Room, available_memory, ensure_memory
 from cnncli.training.data.sources.decoding import (
+    UnreadableError,
     decoded,
     decoding_memory,
     named,
     opened,
+    scaled,
+    shrink_while_decoding,
 )
 from cnncli.training.data.sources.remarks import Remarks
 
@@ -32,22 +36,104 @@ _AHEAD: Final = 256
 
 
 class _Done(NamedTuple):
-    """What was done to an image, and what its decoder warned about."""
+    """What was done to an image, what its decoder warned about, and the range of its 16-bit values."""
 
     changes: tuple[str, ...]
     remarks: tuple[str, ...]
+    range: Levels | None = None
+
+
+class _Found:
+    """What was found in the files of ``paths``: errors, conversions, warnings, ranges of 16-bit images.
+
+    ``unreadable`` has an error for each file that cannot be read, ``faults`` all other errors.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self.faults: list[Diagnostic] = []
+        self.unreadable: dict[int, Diagnostic] = {}
+        self.changes: Counter[str] = Counter()
+        self.warned: list[str] = []
+        self.ranges: dict[int, Levels] = {}
+
+    def note(self, index: int, done: _Done | CnncliError) -> None:
+        """Note what came of a file."""
+        if isinstance(done, UnreadableError):
+            self.unreadable[index] = done.diagnostics[0]
+            return
+        if isinstance(done, CnncliError):
+            self.faults += done.diagnostics
+            return
+        self.changes.update(done.changes)
+        self.warned += [f"{self._paths[index]}: {remark}" for remark in done.remarks[:1]]
+        if done.range is not None:
+            self.ranges[index] = done.range
+
+    def check(self, parts: Sequence[range], skip: float) -> None:
+        """Check that at most a share ``skip`` of each part cannot be read, and that nothing else is wrong.
+
+        Raises:
+            UsageError: otherwise; names the files.
+        """
+        faults, above = self.faults, []
+        for part in parts:
+            found = [each for index, each in self.unreadable.items() if index in part]
+            most = min(int(len(part) * skip + 1e-9), max(0, len(part) - 1))
+            if len(found) > most:
+                faults = [*faults, *found]
+                files = f"{len(found)} of {counted(len(part), 'file')} cannot be read"
+                expected = f"at most {most} (train.data.skip={skip:g})"
+                hint = "repair or remove them, or raise train.data.skip, a share of the files"
+                above.append(Diagnostic("usage", files, expected=expected, hint=hint))
+        if faults:
+            raise UsageError([*_cut(faults), *above])
+
+    def skipped(self) -> tuple[str, ...]:
+        """Return a line about the files that were left out."""
+        if not self.unreadable:
+            return ()
+        names = listing([str(self._paths[index]) for index in sorted(self.unreadable)], MAX_FILES_NAMED)
+        were = "was" if len(self.unreadable) == 1 else "were"
+        files = f"{counted(len(self.unreadable), 'file')} of {len(self._paths)}"
+        return (f"{files} cannot be read and {were} left out: {names}",)
+
+
+class Images(NamedTuple):
+    """What was read: uint8 [N, *the spec's input], notes, and the levels of 16-bit images among them.
+
+    ``kept`` are the indices of the files that the images are of, int64 [N]: all that could be read.
+    """
+
+    pixels: Tensor
+    kept: Tensor
+    notes: tuple[str, ...]
+    levels: Levels | None
 
 
 class Pictures(NamedTuple):
-    """Files to read as images of one ``shape``: (channels, height, width)."""
+    """Files to read as images of one ``shape``: (channels, height, width).
+
+    ``levels`` are those of 16-bit images; None if their own range is measured. A share ``skip`` of the files
+    may be unreadable.
+    """
 
     paths: tuple[Path, ...]
     shape: tuple[int, int, int]
     flat: bool
     resize: str
+    levels: Levels | None = None
+    skip: float = 0.0
 
     @classmethod
-    def prepare(cls, paths: tuple[Path, ...], input_shape: tuple[int, ...], resize: str) -> Pictures:
+    def prepare(
+        cls,
+        paths: tuple[Path, ...],
+        input_shape: tuple[int, ...],
+        resize: str,
+        levels: Levels | None = None,
+        skip: float = 0.0,
+    ) -> Pictures:
         """Determine the shape before all images are decoded, and check that they fit into memory.
 
         For a spec whose input is a vector, all images must have the size of the first one.
@@ -58,7 +144,7 @@ class Pictures(NamedTuple):
         if len(input_shape) == 3:
             shape = (input_shape[0], input_shape[1], input_shape[2])
         elif len(input_shape) == 1:
-            shape = _shape_for_vector(paths[0], input_shape[0])
+            shape = _shape_for_vector(paths, input_shape[0])
         else:
             raise usage_error(
                 f"images do not match the spec's input {shape_text(input_shape)}",
@@ -67,10 +153,14 @@ class Pictures(NamedTuple):
                 hint="signals and volumes are read from npz:FILE",
             )
         ensure_memory(len(paths) * math.prod(shape), f"{len(paths)} images of {shape_text(shape)}")
-        return cls(paths, shape, len(input_shape) == 1, resize)
+        return cls(paths, shape, len(input_shape) == 1, resize, levels, skip)
 
-    def read(self, progress: Callable[[int, int], None] | None) -> tuple[Tensor, tuple[str, ...]]:
-        """Return all images as uint8 [N, *the spec's input], and notes.
+    def read(self, progress: Callable[[int, int], None] | None, train: int = 0) -> Images:
+        """Return all images.
+
+        Images of 16 bits are decoded twice if their levels are not known: first to find the range of those
+        among the first ``train`` images. These and the others are the parts of which a share may be
+        unreadable.
 
         Raises:
             UsageError: with one diagnostic for each file that cannot be read or converted.
@@ -78,33 +168,38 @@ class Pictures(NamedTuple):
         images = torch.empty((len(self.paths), *self.shape), dtype=torch.uint8)
         available = available_memory()
         room = Room(None if available is None else available - images.nbytes)
-        remarks = Remarks()
-        faults: list[Diagnostic] = []
-        changes: Counter[str] = Counter()
-        warned: list[str] = []
+        remarks, found, levels = Remarks(), _Found(self.paths), self.levels
 
         def read_one(index: int) -> _Done | CnncliError:
-            return self._read_one(self.paths[index], images[index], room, remarks)
+            return self._read_one(self.paths[index], images[index], room, remarks, levels)
 
         with remarks.kept(), ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             for index, done in enumerate(_in_order(pool, read_one, len(self.paths))):
-                if isinstance(done, CnncliError):
-                    faults += done.diagnostics
-                else:
-                    changes.update(done.changes)
-                    warned += [f"{self.paths[index]}: {remark}" for remark in done.remarks[:1]]
+                found.note(index, done)
                 if progress is not None:
                     progress(index + 1, len(self.paths))
-        if faults:
-            raise UsageError(_cut(sorted(faults, key=lambda fault: fault.message)))
-        notes = (*_notes(changes, len(self.paths)), *_warnings(warned, remarks.printed))
+            if levels is None and found.ranges:
+                measured = _joint(each for index, each in found.ranges.items() if index < train)
+                levels = measured or WHOLE_RANGE
+                for index, done in zip(found.ranges, pool.map(read_one, found.ranges), strict=True):
+                    found.note(index, done)
+        found.check((range(train), range(train, len(self.paths))), self.skip)
+        kept = [index for index in range(len(self.paths)) if index not in found.unreadable]
+        images = _chosen(images, kept)
+        conversions = _notes(found.changes, len(kept))
+        notes = (*found.skipped(), *conversions, *_warnings(found.warned, remarks.printed))
         if self.flat:
-            flattened, note = conform(images, (math.prod(self.shape),), self.resize)
-            return flattened, (*notes, *note)
-        return images, notes
+            images, flattened = conform(images, (math.prod(self.shape),), self.resize)
+            notes = (*notes, *flattened)
+        return Images(images, torch.tensor(kept, dtype=torch.int64), notes, levels)
 
-    def _read_one(self, path: Path, place: Tensor, room: Room, remarks: Remarks) -> _Done | CnncliError:
-        """Read a file into its ``place``, uint8 [*shape]; return an error to report it with others."""
+    def _read_one(
+        self, path: Path, place: Tensor, room: Room, remarks: Remarks, levels: Levels | None
+    ) -> _Done | CnncliError:
+        """Read a file into its ``place``, uint8 [*shape]; return an error to report it with others.
+
+        Without ``levels``, of an image of 16 bits only the range is returned.
+        """
         try:
             with (
                 remarks.of_this_thread() as heard,
@@ -112,17 +207,29 @@ class Pictures(NamedTuple):
                 opened(path) as image,
                 room.reserved(self._memory(image), f"decoding {image.width} x {image.height} pixels"),
             ):
+                factor = 1 if self.flat else shrink_while_decoding(image, self._shrinkage)
                 with remarks.of_libtiff(image):
                     pixels, changes = decoded(image)
                 image.close()
+                if pixels.dtype != torch.uint8:
+                    found = Levels(*map(int, torch.aminmax(pixels)))
+                    if levels is None:
+                        return _Done((), (), found)
+                    pixels, changes = scaled(pixels, levels), (*changes, *_scaling(found, levels))
                 received = tuple(pixels.shape)
                 self._check_size(received)
                 place[...] = resize_images(pixels.unsqueeze(0), self.shape, self.resize)[0]
         except CnncliError as error:
             return error
+        drafted = (f"decoded at 1/{factor} of the size (JPEG)",) if factor > 1 else ()
         # Sizes may differ from file to file, so the notes do not name the original size.
-        resized = resize_notes("", received, self.shape, self.resize)
-        return _Done((*changes, *(note.strip() for note in resized)), tuple(heard))
+        whole = (received[0], *(factor * side for side in received[1:]))
+        resized = resize_notes("", whole, self.shape, self.resize)
+        return _Done((*changes, *drafted, *(note.strip() for note in resized)), tuple(heard))
+
+    def _shrinkage(self, size: tuple[int, int]) -> float:
+        """Return how many times smaller an image of a height and width becomes."""
+        return shrinkage(size, self.shape[1:], self.resize)
 
     def _memory(self, image: Image.Image) -> int:
         """Return the bytes that reading an opened image takes at most."""
@@ -139,6 +246,27 @@ class Pictures(NamedTuple):
             )
 
 
+def _chosen(images: Tensor, kept: Sequence[int]) -> Tensor:
+    """Return the images ``kept``, in ascending order, moved within the memory that all of them have."""
+    for place, index in enumerate(kept):
+        if place != index:
+            images[place] = images[index]
+    return images[: len(kept)]
+
+
+def _joint(ranges: Iterable[Levels]) -> Levels | None:
+    """Return the range of values that have these ranges; None without any."""
+    ends = [*zip(*ranges, strict=True)]
+    return Levels(min(ends[0]), max(ends[1])) if ends else None
+
+
+def _scaling(found: Levels, levels: Levels) -> Iterator[str]:
+    """Yield what making bytes of 16-bit values of a range does to them."""
+    yield f"of 16 bits, scaled: {levels.black} to {levels.white} became 0 to 255"
+    if found.black < levels.black or found.white > levels.white:
+        yield "of 16 bits with values outside that range, which were cut to it"
+
+
 def _in_order(
     pool: ThreadPoolExecutor, work: Callable[[int], _Done | CnncliError], count: int
 ) -> Iterator[_Done | CnncliError]:
@@ -147,7 +275,17 @@ def _in_order(
         yield from pool.map(work, range(start, min(start + _AHEAD, count)))
 
 
-def _shape_for_vector(first: Path, features: int) -> tuple[int, int, int]:
+def _shape_for_vector(paths: Sequence[Path], features: int) -> tuple[int, int, int]:
+    """Return the shape of the first image that can be read."""
+    for path in paths[:-1]:
+        try:
+            return _vector_shape(path, features)
+        except UnreadableError:
+            continue
+    return _vector_shape(paths[-1], features)
+
+
+def _vector_shape(first: Path, features: int) -> tuple[int, int, int]:
     remarks = Remarks()
     with remarks.kept(), remarks.of_this_thread(), named(first), opened(first) as image:
         what = f"decoding {image.width} x {image.height} pixels"
@@ -165,6 +303,7 @@ def _shape_for_vector(first: Path, features: int) -> tuple[int, int, int]:
 
 
 def _cut(faults: list[Diagnostic]) -> list[Diagnostic]:
+    faults = sorted(faults, key=lambda fault: fault.message)
     if len(faults) <= MAX_FILES_NAMED:
         return faults
     more = Diagnostic("usage", f"and {len(faults) - MAX_FILES_NAMED} more files")

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from PIL import Image
 from cnncli.diagnostics import UsageError
 from cnncli.recipe.data import Data
 from cnncli.training.data import room
-from cnncli.training.data.load import load, load_measured
+from cnncli.training.data.load import identity, load, load_held_out, load_measured
 from cnncli.training.data.resize import resize_images
+from cnncli.training.data.sources import pictures
+from cnncli.training.data.sources.layout import for_training
 from cnncli.training.runs.files import write_json
 
 
@@ -67,7 +70,7 @@ def test_sizes_and_modes_are_converted_and_counted(tmp_path: Path) -> None:
     picture(train / "gray.png", 1, mode="L")
     picture(train / "palette.gif", 2, mode="P")
     picture(train / "transparent.png", 3, mode="RGBA")
-    picture(train / "large.JPG", 4, size=(40, 30))
+    picture(train / "large.JPG", 4, size=(20, 15))
     picture(train / "binary.png", 5, mode="1")
     picture(train / "print.jpg", 6, mode="CMYK")
     picture(train / "deeper" / "still.bmp", 7)
@@ -77,14 +80,14 @@ def test_sizes_and_modes_are_converted_and_counted(tmp_path: Path) -> None:
     assert found.train.count == 18
     assert set(found.notes) == {
         "1 image with transparency, which was removed",
-        "1 image resized to 3x6x5 (bilinear)",
-        "1 image resized to 1x6x5 (bilinear)",
+        "1 image cropped, the middle resized to 3x6x5 (bilinear)",
+        "1 image cropped, the middle resized to 1x6x5 (bilinear)",
         "3 images with gray repeated to 3 channels",
-        "1 image of 16 bits, rounded to 8",
+        "1 image of 16 bits, scaled: 0 to 65535 became 0 to 255",
     }
     large = Image.open(train / "large.JPG").convert("RGB")
     expected = resize_images(
-        torch.from_numpy(np.array(large)).movedim(-1, 0).unsqueeze(0), (3, 6, 5), "stretch"
+        torch.from_numpy(np.array(large)).movedim(-1, 0).unsqueeze(0), (3, 6, 5), "crop"
     )[0]
     assert any(torch.equal(image, expected) for image in found.train.images)
 
@@ -143,9 +146,84 @@ def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     messages = [each.message for each in caught.value.diagnostics]
-    named = [Path(message.split(": ")[0]).name for message in messages]
+    named = [Path(message.split(": ")[0]).name for message in messages[:-1]]
     assert named == ["empty.jpg", "float.tif", "short.png", "text.png"]
     assert "not an image" in messages[3]
+    assert messages[4] == "4 of 14 files cannot be read"
+    assert caught.value.diagnostics[4].expected == "at most 0 (train.data.skip=0.01)"
+
+
+def unreadable(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:40])
+
+
+def test_a_share_of_the_files_is_left_out_and_named(tmp_path: Path) -> None:
+    pets(tmp_path, count=10)
+    source = Data(source=f"folder:{tmp_path}", skip=0.1)
+    before = load(source, (3, 6, 5))
+    for name in ("train/cat/3.png", "train/dog/0.png", "test/dog/9.png"):
+        unreadable(tmp_path / name)
+    found = load(source, (3, 6, 5))
+    kept = [index for index in range(20) if index not in (3, 10)]
+    assert torch.equal(found.train.images, before.train.images[kept])
+    assert torch.equal(found.train.labels, before.train.labels[kept])
+    assert torch.equal(found.test.images, before.test.images[:-1])
+    root = tmp_path.resolve()
+    names = f"{root}/train/cat/3.png, {root}/train/dog/0.png and {root}/test/dog/9.png"
+    assert found.notes == (f"3 files of 40 cannot be read and were left out: {names}",)
+    held = load_held_out(source, (3, 6, 5))
+    assert torch.equal(held.split.images, found.test.images)
+    assert torch.equal(held.split.labels, found.test.labels)
+    assert held.notes == (f"1 file of 20 cannot be read and was left out: {root}/test/dog/9.png",)
+    # The share is that of each part.
+    unreadable(tmp_path / "train" / "dog" / "4.png")
+    with pytest.raises(UsageError) as caught:
+        load(source, (3, 6, 5))
+    messages = [each.message for each in caught.value.diagnostics]
+    assert [Path(each.split(": ")[0]).name for each in messages[:-1]] == ["3.png", "0.png", "4.png"]
+    assert messages[-1] == "3 of 20 files cannot be read"
+    assert caught.value.diagnostics[-1].expected == "at most 2 (train.data.skip=0.1)"
+
+
+def test_by_default_one_percent_is_left_out(tmp_path: Path) -> None:
+    pets(tmp_path, test=None, count=2)
+    picture(tmp_path / "cat" / "x.png", 1)
+    for number in range(121):
+        shutil.copy(tmp_path / "cat" / "x.png", tmp_path / "cat" / f"x{number}.png")
+    held = {path.name for path in for_training(tmp_path).test.paths}
+    trained = [f"x{number}.png" for number in range(121) if f"x{number}.png" not in held]
+    unreadable(tmp_path / "cat" / trained[0])
+    assert load(Data(source=f"folder:{tmp_path}"), (3, 6, 5)).train.count == 99
+    unreadable(tmp_path / "cat" / trained[1])
+    with pytest.raises(UsageError, match=r"2 of 100 files cannot be read"):
+        load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
+
+
+def test_something_is_left_to_learn_from(tmp_path: Path) -> None:
+    pets(tmp_path, count=3)
+    source = Data(source=f"folder:{tmp_path}", skip=1.0)
+    for path in (tmp_path / "train" / "cat").iterdir():
+        unreadable(path)
+    with pytest.raises(UsageError, match="no training image can be read of cat"):
+        load(source, (3, 6, 5))
+    for path in (tmp_path / "train" / "dog").iterdir():
+        unreadable(path)
+    with pytest.raises(UsageError, match="6 of 6 files cannot be read"):
+        load(source, (3, 6, 5))
+
+
+def test_only_what_cannot_be_read_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images of another size for a vector, or too little memory, are errors whatever may be skipped."""
+    pets(tmp_path)
+    source = Data(source=f"folder:{tmp_path}", skip=0.9)
+    unreadable(tmp_path / "train" / "cat" / "0.png")
+    assert load(source, (90,)).train.count == 9  # the shape is that of the first one that can be read
+    picture(tmp_path / "train" / "dog" / "4.png", 5, size=(6, 7))
+    with pytest.raises(UsageError, match=r"4\.png: has 6x7 pixels, but the first image has 6x5"):
+        load(source, (90,))
+    monkeypatch.setattr(pictures, "available_memory", lambda: 2000)
+    with pytest.raises(UsageError, match="decoding 7 x 6 pixels would take"):
+        load(source, (3, 6, 5))
 
 
 def test_files_are_named_in_order_whatever_is_held_out(tmp_path: Path) -> None:
@@ -155,8 +233,9 @@ def test_files_are_named_in_order_whatever_is_held_out(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     messages = [each.message for each in caught.value.diagnostics]
-    assert messages == sorted(messages)
-    assert len(messages) == 20
+    assert messages[:20] == sorted(messages[:20])
+    assert messages[20:] == ["16 of 16 files cannot be read", "4 of 4 files cannot be read"]
+    assert len(messages) == 20 + 2
 
 
 def test_many_faults_are_cut(tmp_path: Path) -> None:
@@ -165,15 +244,8 @@ def test_many_faults_are_cut(tmp_path: Path) -> None:
         (tmp_path / "test" / "cat" / f"bad-{number}.png").write_text("x")
     with pytest.raises(UsageError) as caught:
         load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
-    assert len(caught.value.diagnostics) == 21
-    assert caught.value.diagnostics[-1].message == "and 10 more files"
-
-
-def test_an_image_too_large_to_pad_is_named(tmp_path: Path) -> None:
-    pets(tmp_path)
-    picture(tmp_path / "train" / "dog" / "big.png", 1, size=(9, 5))
-    with pytest.raises(UsageError, match=r"dog/big\.png: images of 9x5 are larger"):
-        load(Data(source=f"folder:{tmp_path}", resize="pad"), (3, 8, 8))
+    assert len(caught.value.diagnostics) == 22
+    assert caught.value.diagnostics[-2].message == "and 10 more files"
 
 
 def test_other_files_are_not_used(tmp_path: Path) -> None:
@@ -193,13 +265,20 @@ def test_a_second_held_out_part_is_noted(tmp_path: Path) -> None:
     assert found.notes == (f"val in {tmp_path.resolve()} is not used",)
 
 
-def test_class_missing_from_the_held_out_part_is_fine(tmp_path: Path) -> None:
+def test_a_class_may_have_no_held_out_images(tmp_path: Path) -> None:
     pets(tmp_path)
     for path in (tmp_path / "test" / "cat").iterdir():
         path.unlink()
+    empty = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
     (tmp_path / "test" / "cat").rmdir()
-    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
-    assert found.test.labels.tolist() == [1] * 5
+    missing = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
+    for found in (empty, missing):
+        assert found.test.labels.tolist() == [1] * 5
+        assert found.notes == (f"{tmp_path.resolve()}/test has no images of cat",)
+    for path in (tmp_path / "test" / "dog").iterdir():
+        path.unlink()
+    with pytest.raises(UsageError, match="test has no images"):
+        load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
 
 
 @pytest.mark.parametrize(
@@ -368,6 +447,7 @@ def test_links_to_folders_are_followed_and_noted(tmp_path: Path) -> None:
     assert found.train.labels.tolist() == [0] * 8 + [1] * 5 + [2] * 3
     linked = data.resolve() / "train"
     assert found.notes == (
+        f"{data.resolve() / 'test'} has no images of fox",
         f"2 folders reached through links: {linked / 'cat' / 'more'} and {linked / 'fox'}",
     )
 
@@ -386,7 +466,12 @@ def test_a_folder_that_is_reached_twice_is_refused(tmp_path: Path, link: str, ta
 def test_hidden_folders_are_not_read(tmp_path: Path) -> None:
     pets(tmp_path)
     picture(tmp_path / "train" / "cat" / ".ipynb_checkpoints" / "0-checkpoint.png", 1)
-    assert load(Data(source=f"folder:{tmp_path}"), (3, 6, 5)).train.count == 10
+    picture(tmp_path / "test" / "dog" / "deep" / ".cache" / "a" / "0.png", 1)
+    found = load(Data(source=f"folder:{tmp_path}"), (3, 6, 5))
+    assert (found.train.count, found.test.count) == (10, 10)
+    root = tmp_path.resolve()
+    names = f"{root}/train/cat/.ipynb_checkpoints and {root}/test/dog/deep/.cache"
+    assert found.notes == (f"2 hidden folders were not read: {names}",)
 
 
 KNOWN = ("bird", "cat", "dog")
@@ -419,7 +504,6 @@ def test_a_single_part_is_measured(tmp_path: Path, part: str) -> None:
         (tmp_path / name).rename(tmp_path / part / name)
     found = load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), KNOWN)
     assert found.what == f"the 10 images in its folder '{part}'"
-    assert found.as_dataset() is None
 
 
 def test_all_of_a_folder_without_parts_is_measured(tmp_path: Path) -> None:
@@ -427,10 +511,56 @@ def test_all_of_a_folder_without_parts_is_measured(tmp_path: Path) -> None:
     (tmp_path / "bird").mkdir()
     found = load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), KNOWN)
     assert (found.what, found.classes) == ("all 10 images", ("cat", "dog"))
-    (tmp_path / "bird").rmdir()
-    dataset = found.as_dataset()
-    assert dataset is not None
-    assert dataset.fingerprint() == load(Data(source=f"folder:{tmp_path}"), (3, 6, 5)).fingerprint()
+
+
+@pytest.mark.parametrize("test", ["test", None])
+def test_the_fingerprint_is_that_of_names_sizes_and_classes(tmp_path: Path, test: str | None) -> None:
+    pets(tmp_path / "pets", test=test)
+    source = f"folder:{tmp_path / 'pets'}"
+    before = identity(source)
+    assert before == load(Data(source=source), (3, 6, 5)).fingerprint()
+    cats = tmp_path / "pets" / (test or "") / "cat"
+    first = cats / "0.png"
+    content = first.read_bytes()
+
+    def after(change: Callable[[], object], undo: Callable[[], object]) -> str | None:
+        change()
+        found = identity(source)
+        undo()
+        assert identity(source) == before
+        return found
+
+    elsewhere = tmp_path / "pets" / (test or "") / "dog" / "10.png"
+    changed = [
+        after(lambda: first.rename(tmp_path / "0.png"), lambda: (tmp_path / "0.png").rename(first)),
+        after(lambda: (cats / "9.png").write_bytes(content), (cats / "9.png").unlink),
+        after(lambda: first.write_bytes(content + b" "), lambda: first.write_bytes(content)),
+        after(lambda: first.rename(elsewhere), lambda: elsewhere.rename(first)),
+        after(lambda: first.rename(cats / "10.png"), lambda: (cats / "10.png").rename(first)),
+    ]
+    assert len({*changed, before}) == 6
+    (tmp_path / "pets").rename(tmp_path / "moved")
+    assert identity(f"folder:{tmp_path / 'moved'}") == before
+    assert identity(source) is None
+    # Contents are not looked at.
+    (tmp_path / "moved" / first.relative_to(tmp_path / "pets")).write_bytes(bytes(len(content)))
+    assert identity(f"folder:{tmp_path / 'moved'}") == before
+
+
+@pytest.mark.parametrize("test", ["test", None])
+def test_what_is_held_out_is_read_without_the_training_part(tmp_path: Path, test: str | None) -> None:
+    pets(tmp_path, test=test, count=10)
+    source = Data(source=f"folder:{tmp_path}")
+    whole = load(source, (3, 6, 5))
+    held = {image.numpy().tobytes() for image in whole.test.images}
+    for path in [*tmp_path.glob("train/*/*"), *tmp_path.glob("[cd]*/*")]:
+        if np.moveaxis(np.asarray(Image.open(path)), -1, 0).tobytes() not in held or test:
+            path.write_text("not read")
+    found = load_held_out(source, (3, 6, 5))
+    assert found.what == f"the {len(whole.test.images)} held-out images"
+    assert (found.classes, found.name) == (whole.classes, whole.name)
+    assert torch.equal(found.split.images, whole.test.images)
+    assert torch.equal(found.split.labels, whole.test.labels)
 
 
 def test_a_class_with_the_name_of_a_part_is_measured(tmp_path: Path) -> None:

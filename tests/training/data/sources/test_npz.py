@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import tracemalloc
 import zipfile
@@ -68,7 +69,7 @@ def test_layouts(tmp_path: Path, stored: tuple[int, ...], spec: tuple[int, ...],
 def test_channels_are_recognized_where_the_size_is_another(tmp_path: Path) -> None:
     found = loaded(tmp_path, numbers(6, 5, 4, 3), (3, 8, 8))
     assert found.input_shape == (3, 8, 8)
-    assert found.notes == ("3x5x4 images resized to 3x8x8 (bilinear)",)
+    assert found.notes == ("3x5x4 images stretched to 3x8x8 (bilinear), which changes their aspect ratio",)
 
 
 def test_color_for_a_gray_spec(tmp_path: Path) -> None:
@@ -116,12 +117,32 @@ X = numbers(6, 5, 4)
 
 
 @pytest.mark.parametrize(
+    ("x", "hint"),
+    [
+        (X * 2.0, "divide by 255"),
+        (X * 30.0, "divide by the largest value that a pixel can have"),
+        (X / 60 - 1, r"seem to be normalized: .* undo it with \(x \+ 1\) / 2"),
+        ((X / 255 - 0.1) / 0.04, r"seem to be normalized: .* undo it with x \* deviation \+ mean"),
+        (X.astype(np.int16) * 8, r"uint8 alone would wrap: \(x \* \(255 / 1023\)\)\.round"),
+        (X.astype(np.uint16) * 30, r"uint8 alone would wrap: \(x \* \(255 / 4095\)\)\.round"),
+        (X.astype(np.int32) - 128, "as it is stored in images"),
+    ],
+)
+def test_values_of_another_range_are_told_from_each_other(tmp_path: Path, x: Any, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        loaded(tmp_path, x, (1, 5, 4))
+    assert re.search(hint, caught.value.diagnostics[0].hint)
+    assert "save the images as uint8" not in caught.value.diagnostics[0].hint
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"y_test": None}, "has no array y_test"),
         ({"x_train": X / 100}, r"x_train has float64 values from 0\.0 to 1\.19"),
         ({"x_train": X - 1.0}, r"x_train has float64 values from -1\.0"),
-        ({"x_train": np.where(X == 7, np.nan, 0.5)}, "x_train has float64 values from nan to nan"),
+        ({"x_train": np.where(X == 7, np.nan, 0.5)}, "values that are not finite numbers, in image 0"),
+        ({"x_train": np.where(X % 20, 0.5, np.inf)}, "numbers, in 6 images, the first of them 0"),
         ({"x_train": X.astype(np.int16) * 3}, "x_train has int16 values from 0 to 357"),
         ({"x_train": X.astype(complex)}, "x_train has values of type complex128"),
         ({"x_train": X > 5}, "x_train has values of type bool"),
