@@ -15,7 +15,7 @@ from cnncli.language.parsing import parse
 from cnncli.language.readers import Flag, Number, Text
 from cnncli.language.scope import Scope
 from cnncli.language.tree import Entries
-from cnncli.recipe.data import SOURCE_FORMS
+from cnncli.recipe.data import SOURCE_FORMS, Data
 from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.schedules import SCHEDULES
 from tests.language.support import fault, faults, pointed
@@ -168,7 +168,7 @@ def test_what_is_expected() -> None:
 
 def test_what_is_expected_in_a_recipe() -> None:
     for text, expected in (
-        ("data: [a]", f"{SOURCE_FORMS}, or a mapping of source, resize and limit"),
+        ("data: [a]", f"{SOURCE_FORMS}, or a mapping of {listing([*Data.arguments])}"),
         ("optimizer: [a]", listing([*OPTIMIZERS], last=" or ")),
         ("schedule: [a]", listing([*SCHEDULES], last=" or ")),
         ("tasks: [a]", "a mapping from heads to cross_entropy, alone or beside weight"),
