@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
-from cnncli.diagnostics import SpecError, UsageError, did_you_mean, listing, usage_error
+from cnncli.diagnostics import Diagnostic, Location, SpecError, UsageError, did_you_mean, listing, usage_error
 from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Choice, Number, Text, Whole
 from cnncli.language.scope import Argument
@@ -18,12 +18,14 @@ from cnncli.language.scope import Argument
 class Source(NamedTuple):
     """A kind of place that labeled images are read from.
 
-    ``place`` is what follows the name and a colon: ``DIR``, ``FILE``, or nothing.
+    ``place`` is what follows the name and a colon: ``DIR``, ``FILE``, or nothing. ``numbered`` says whether its
+    files have numbers as labels, which may start at 0 or 1.
     """
 
     name: str
     place: str
     help: str
+    numbered: bool = False
 
     @property
     def form(self) -> str:
@@ -39,13 +41,13 @@ SOURCES: Final[Mapping[str, Source]] = {
             "",
             "1,797 handwritten digits of 8x8 pixels, bundled with scikit-learn; a fixed fifth is held out",
         ),
-        Source("idx", "DIR", "the files of the MNIST family, gzipped or not"),
+        Source("idx", "DIR", "the files of the MNIST family, gzipped or not", numbered=True),
         Source(
             "folder",
             "DIR",
             "images in DIR/train/CLASS/ and DIR/test/CLASS/, or in DIR/CLASS/ with a fixed fifth held out",
         ),
-        Source("npz", "FILE", "NumPy arrays x_train, y_train, x_test and y_test"),
+        Source("npz", "FILE", "NumPy arrays x_train, y_train, x_test and y_test", numbered=True),
     )
 }
 SOURCE_FORMS: Final = listing([each.form for each in SOURCES.values()], last=" or ")
@@ -141,6 +143,22 @@ class Data(Record):
     limit: float = arg(
         Number(0, 1, above=True), "share of the training images of each class that are used", default=1.0
     )
+
+    @classmethod
+    def read(cls, written: Mapping[str, Argument], where: Location) -> Self:
+        """Read the settings, and check that they can have an effect.
+
+        Raises:
+            SpecError: with all errors: unknown settings, wrong values, or labels of a source without numbers.
+        """
+        found = super().read(written, where)
+        source = parse_source(found.source).source
+        if found.first_label is not None and not source.numbered:
+            forms = listing([each.form for each in SOURCES.values() if each.numbered], last=" or ")
+            message = "'first_label' is for files whose labels are numbers"
+            place = written["first_label"].location
+            raise SpecError(Diagnostic("value", message, place, expected=forms, received=found.source))
+        return found
 
     def of(self, source: str) -> Self:
         """Return how another source is read."""
