@@ -18,8 +18,8 @@ from cnncli.language.scope import Argument
 class Source(NamedTuple):
     """A kind of place that labeled images are read from.
 
-    ``place`` is what follows the name and a colon: ``DIR``, ``FILE``, or nothing. ``numbered`` says whether its
-    files have numbers as labels, which may start at 0 or 1.
+    ``place`` is what follows the name and a colon: ``DIR``, ``FILE``, or nothing. ``numbered`` says
+    whether its files have numbers as labels, which may start at 0 or 1.
     """
 
     name: str

@@ -161,7 +161,7 @@ def first_class(train: Tensor, test: Tensor, where: str, stated: int | None) -> 
             f"{where}: labels start at 1",
             expected="labels from 0, or train.data.first_label",
             received=f"labels from 1 to {highest}",
-            hint="--set train.data.first_label=1 for classes 1, 2, ..., or 0 if class 0 just has no images",
+            hint="set train.data.first_label=1 for classes 1, 2, ..., or 0 if class 0 just has no images",
         )
     if stated is not None and lowest < stated:
         raise usage_error(

@@ -126,7 +126,7 @@ def test_labels_from_1_are_an_error_until_it_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="labels start at 1") as caught:
         npz_of_labels(tmp_path, [1, 2, 3, 3], [2])
     assert caught.value.diagnostics[0].received == "labels from 1 to 3"
-    assert "--set train.data.first_label=1" in caught.value.diagnostics[0].hint
+    assert "set train.data.first_label=1" in caught.value.diagnostics[0].hint
     assert "classes=" not in caught.value.diagnostics[0].hint
     found = npz_of_labels(tmp_path, [1, 2, 3, 3], [2], first_label=1)
     assert found.classes == ("1", "2", "3")
