@@ -41,6 +41,6 @@ def _texts(settings: Sequence[Setting]) -> Iterator[tuple[str, str]]:
 def _text(value: Any) -> str:
     """Return a value as YAML that reads it again; a ``$`` would begin the name of a variable."""
     if not isinstance(value, str):
-        return json.dumps(value)
+        return json.dumps(value, allow_nan=False)
     text = value.replace("$", "$$")
-    return text if _PLAIN.match(text) and text.casefold() not in _WORDS else json.dumps(text)
+    return text if _PLAIN.match(text) and text.casefold() not in _WORDS else json.dumps(text, allow_nan=False)
