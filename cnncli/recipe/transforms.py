@@ -89,6 +89,12 @@ class Flip(Spatial):
     )
     p: float = _probability(0.5)
 
+    def lacks(self, shape: Sequence[object]) -> str:
+        """Return that the input must have several pixels along the axis that is mirrored."""
+        of_pictures = super().lacks(shape)
+        axis, side = (2, "width") if self.direction == "horizontal" else (1, "height")
+        return of_pictures or (f"an input of more than 1 pixel in {side}" if shape[axis] == 1 else "")
+
 
 class Crop(Spatial):
     """Pad all sides, and cut out an image of the input's size, without changing a value.

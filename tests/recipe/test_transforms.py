@@ -18,6 +18,7 @@ from tests.language.support import fault, faults, pointed
 LAYERS = "layers: [globalavgpool, linear: 10]\n"
 SPEC = f"input: [1, 8, 8]\n{LAYERS}"
 VECTOR = "input: [64]\nlayers: [linear: 10]\n"
+THIN = f"input: [3, 1, 8]\n{LAYERS}"
 SIGNAL = "input: [2, 64]\nlayers: [flatten, linear: 10]\n"
 
 
@@ -106,6 +107,9 @@ def test_a_list_may_not_be_endless() -> None:
         (VECTOR, "flip", "an input of channels, height and width", "64"),
         (SIGNAL, "{flip: vertical}", "an input of channels, height and width", "2x64"),
         (SIGNAL, "crop", "an input of channels, height and width", "2x64"),
+        (SIGNAL, "{rotate: 10}", "an input of channels, height and width", "2x64"),
+        (SPEC, "hue", "an input of 3 channels: red, green and blue", "1x8x8"),
+        (THIN, "{flip: vertical}", "an input of more than 1 pixel in height", "3x1x8"),
         (SPEC, "{crop: {padding: 8}}", "an input of more than 8 pixels in height and width", "1x8x8"),
     ],
 )
@@ -116,6 +120,12 @@ def test_what_has_no_effect_is_an_error_with_its_place(
     found = fault(f"{spec}train: {{transforms: [{transform}]}}\n")
     assert found.message == f"'{name}' cannot be applied to this input"
     assert (found.expected, found.received, pointed(found)) == (expected, received, name)
+
+
+def test_what_has_an_effect_is_accepted() -> None:
+    opened = open_text(f"{THIN}train: {{transforms: [flip, hue, noise]}}\n")
+    assert [each.keyword for each in opened.train.transforms] == ["flip", "hue", "noise"]
+    assert len(open_text(f"{VECTOR}train: {{transforms: [noise, brightness]}}\n").train.transforms) == 2
 
 
 def test_what_depends_on_an_unknown_size_is_not_refused() -> None:
