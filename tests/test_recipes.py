@@ -20,7 +20,7 @@ def accuracy(spec: str, run: Path, *options: str) -> float:
     assert trained.exit_code == 0, trained.output
     measured = runner.invoke(application(), ["evaluate", str(run), "--format", "json"])
     assert measured.exit_code == 0, measured.output
-    return float(json.loads(measured.stdout)["top1"])
+    return float(json.loads(measured.stdout)["figures"]["accuracy"])
 
 
 @pytest.mark.slow
