@@ -70,7 +70,7 @@ class Evaluation:
 
     ``figures`` are named as in :class:`Epoch`, without the part of the data: ``loss``, ``accuracy``, ``top5``
     for five or more classes, and those of each head if there are several. ``classes`` and
-    ``confusion[true][predicted]``, which counts images, are of the main head.
+    ``confusion[true][predicted]``, which counts images, are of the main head, empty if it has no classes.
     """
 
     count: int

@@ -12,7 +12,7 @@ from cnncli.training.data.batches import Feed, fits
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.tasks.figures import Sums, means
-from cnncli.training.tasks.objective import Objective
+from cnncli.training.tasks.objective import Objective, Targets
 
 _BATCH_IMAGES = 1024
 _BATCH_VALUES = 1 << 22
@@ -61,12 +61,15 @@ def evaluate_feed(
                 if stop(done, len(bounds)):
                     return None
                 output = network(images)
-                sums.write(done, objective.measure(output, labels))
-                cells = labels * classes + objective.scores(output).argmax(1)
-                confusion.scatter_add_(0, cells, torch.ones_like(cells))
+                sums.write(done, objective.measure(output, Targets(labels, images)))
+                if objective.is_of_classes:
+                    cells = labels * classes + objective.scores(output).argmax(1)
+                    confusion.scatter_add_(0, cells, torch.ones_like(cells))
     finally:
         network.train(was_training)
     figures = objective.summary(means(sums.first(len(bounds))))
+    if not objective.is_of_classes:
+        return Evaluation(len(feed), figures, (), ())
     return Evaluation(len(feed), figures, *_of_classes(confusion.reshape(classes, classes).tolist()))
 
 

@@ -43,7 +43,7 @@ from cnncli.training.runs.resuming import check_position, check_resumable
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import check_trainable
-from cnncli.training.tasks.objective import check_vectors, measuring_objective
+from cnncli.training.tasks.objective import Learned, check_vectors, measuring_objective
 
 CLASSES: Final = "classes"
 """The variable of a spec that follows the number of classes of the data."""
@@ -132,7 +132,7 @@ def begin(
         CnncliError: spec, data and settings do not match, or the folder is not empty.
     """
     where = choose_device(device)
-    check_vectors(heads_of(_trained(opened.graph)))
+    check_vectors(heads_of(_trained(opened.graph)), settings)
     dataset = load(settings.data, whole_shape(opened.graph.input), reading)
     opened, dataset = _with_classes(opened, dataset)
     graph = _trained(opened.graph)
@@ -220,8 +220,10 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
             else "resume the run, which continues until an epoch is finished",
         )
     graph = _recorded_graph(run)
-    objective = measuring_objective(heads_of(graph), run.record.settings, len(run.record.data.classes))
     where = choose_device(device)
+    record = run.record
+    learned = Learned(len(record.data.classes), record.data.input, record.normalization, device=where)
+    objective = measuring_objective(heads_of(graph), record.settings, learned)
     found = _to_measure(run, data, whole_shape(graph.input), reading)
     split = found.labeled_as(run.record.data.classes)
     network = build_network(graph)
@@ -265,7 +267,8 @@ def _evaluated(name: str, found: Measured, classes: tuple[str, ...], measured: E
     Raises:
         UsageError: they are not finite.
     """
-    absent = [each for each, of_class in zip(classes, measured.classes, strict=True) if not of_class.count]
+    of_classes = zip(classes, measured.classes, strict=True) if measured.classes else ()
+    absent = [each for each, of_class in of_classes if not of_class.count]
     notes = [f"measured {found.what} of {found.name}"]
     if absent:
         has = "has" if len(absent) == 1 else "have"
@@ -314,8 +317,10 @@ def evaluate_module(
     network = _checked_network(graph, module)
     chosen = settings.data if data is None else settings.data.of(data)
     dataset = load(chosen, whole_shape(graph.input), reading)
-    objective = measuring_objective(heads_of(graph), settings, len(dataset.classes))
     device = next((each.device for each in network.parameters()), torch.device("cpu"))
+    measured_on = normalization.measure(dataset.train.images)
+    learned = Learned(len(dataset.classes), dataset.input_shape, measured_on, device=device)
+    objective = measuring_objective(heads_of(graph), settings, learned)
     measured = evaluate(network, dataset.test, normalization.measure(dataset.train.images), device, objective)
     return _evaluated(graph.name, held_out_part(dataset), dataset.classes, measured)
 
