@@ -92,7 +92,10 @@ def _named(known: Mapping[str, type[Record]], path: str = "") -> Iterator[tuple[
     """Yield rows for records of which one is chosen by its name, each followed by its settings."""
     for name, record in known.items():
         meaning = inspect.cleandoc(record.__doc__ or "").partition("\n")[0].rstrip(".")
-        yield f"`{path}{name}`", meaning, "", f"`{name}`, or a mapping of {listing([*record.arguments])}"
+        form = (
+            f"`{name}`, or a mapping of {listing([*record.arguments])}" if record.arguments else f"`{name}`"
+        )
+        yield f"`{path}{name}`", meaning, "", form
         yield from _settings(record, f"{path}{name}.")
 
 

@@ -94,7 +94,7 @@ class MAE(Loss):
 
 
 class SmoothL1(Loss):
-    """Mean of d^2 / (2 beta) where a difference d is below beta, else |d| - beta / 2 (Girshick, 2015)."""
+    """Mean of d^2 / (2 beta) where a difference is d < beta, else of d - beta / 2 (Girshick, 2015)."""
 
     keyword = "smooth_l1"
 
@@ -116,7 +116,15 @@ class Margin(Loss):
 
 
 LOSSES: Final[Mapping[str, type[Loss]]] = {
-    each.keyword: each for each in (CrossEntropy, Focal, BinaryCrossEntropy, MSE, MAE, SmoothL1)
+    each.keyword: each
+    for each in (
+        CrossEntropy,
+        Focal,
+        BinaryCrossEntropy,
+        MSE,
+        MAE,
+        SmoothL1,
+    )
 }
 """The losses that a recipe can choose."""
 

@@ -209,7 +209,7 @@ def test_what_a_head_learns(text: str, expected: Task) -> None:
     [
         ("{c: cross_entropy}", "c", "the network has no head 'c'", ""),
         ("{a: crossentropy}", "crossentropy", "unknown loss 'crossentropy'", "did you mean 'cross_entropy'?"),
-        ("{a: {weigth: 2}}", "weigth", "a task has no 'weigth'", "did you mean 'weight'?"),
+        ("{a: {weigh: 2}}", "weigh", "a task has no 'weigh'", "did you mean 'weight'?"),
         ("{a: {weights: 2}}", "weights", "a task has no 'weights'", "{cross_entropy: {weights: 2}}"),
         ("{a: {cross_entropy: {weights: []}}}", "[", "'weights' cannot be an empty list", ""),
         ("{a: {cross_entropy: {weights: equally}}}", "equally", "'weights' cannot be 'equally'", ""),

@@ -45,7 +45,7 @@ TWO_HEADS = {"aux": Head((10,), training_only=True), "main": Head((10,))}
 
 
 def learned(classes: int = 10, input_shape: tuple[int, ...] = (1, 8, 8)) -> Learned:
-    """Data of so many classes, each with one sample, whose bytes are divided by 255."""
+    """Data of this number of classes, each with one sample, whose bytes are divided by 255."""
     return Learned(
         classes, input_shape, Normalization((0.0,), (1.0,)), torch.ones(classes, dtype=torch.int64)
     )
