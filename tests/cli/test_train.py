@@ -71,7 +71,7 @@ def test_evaluating_prints_the_last_figures_of_training(spec: Path, tmp_path: Pa
     assert document["figures"] == {
         name.removeprefix("test."): value for name, value in last.items() if name.startswith("test.")
     }
-    assert document["figures"].keys() == {"loss", "accuracy", "top5"}
+    assert document["figures"].keys() == {"loss", "accuracy", "top5", "f1"}
     assert len(document["classes"]) == 10
     assert sum(map(sum, document["confusion"])) == document["images"] == 359
 

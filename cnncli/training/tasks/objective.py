@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +16,15 @@ from cnncli.language.description import OUTPUT
 from cnncli.layers import shape_text
 from cnncli.layers.activation import Sigmoid
 from cnncli.recipe.criteria import CRITERIA
-from cnncli.recipe.metrics import ACCURACY, LOSS, OBJECTIVE, TOP5
+from cnncli.recipe.losses import BinaryCrossEntropy
+from cnncli.recipe.metrics import LOSS, OBJECTIVE
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.tasks import Task
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.tasks.criteria import SCORES
 from cnncli.training.tasks.figures import Sum
 from cnncli.training.tasks.losses import Given, PerSample, class_weights, formula
-
-_TOP: Final = 5
+from cnncli.training.tasks.meters import Meter, meters
 
 
 class Minimized(NamedTuple):
@@ -51,21 +51,16 @@ class HeadTask(NamedTuple):
     """What a head is trained with and measured by.
 
     ``measured`` is without label smoothing and class weights; if it is ``trained`` itself, it is not computed
-    twice. ``scores`` are those of classes, None of a head that reproduces its input. ``chance`` is the loss
-    of guessing.
+    twice. ``read`` returns what an output says: scores of classes, or of a head that reproduces its input
+    values from 0 to 1. ``chance`` is the loss of guessing.
     """
 
     weight: float
     trained: PerSample
     measured: PerSample
-    scores: Callable[[Tensor], Tensor] | None
+    read: Callable[[Tensor], Tensor]
+    of_classes: bool
     chance: float
-
-    def metrics(self, classes: int, *, training: bool) -> tuple[str, ...]:
-        """Return the names of what is measured."""
-        if self.scores is None:
-            return (LOSS,)
-        return (LOSS, ACCURACY) if training or classes < _TOP else (LOSS, ACCURACY, TOP5)
 
 
 class Targets(NamedTuple):
@@ -79,8 +74,8 @@ class Targets(NamedTuple):
 class Objective:
     """The sum over the heads of weight * loss, and the figures that are measured of each head.
 
-    Figures of a batch are named ``HEAD.loss``, which every head has, ``HEAD.accuracy`` and, in inference and
-    for five or more classes, ``HEAD.top5``, which heads of classes have, and ``objective``, in training.
+    Figures of a batch are named ``HEAD.loss``, ``HEAD.accuracy`` and so on (:mod:`cnncli.recipe.metrics`),
+    and, in training, ``objective``.
     ``scale`` and ``shift`` lead from bytes to what the network reads.
     """
 
@@ -102,18 +97,21 @@ class Objective:
         return tuple(head for head in self.heads if head not in self.training_only)
 
     @property
-    def is_of_classes(self) -> bool:
-        """Whether the main head has scores of classes."""
-        return self.heads[self.main].scores is not None
+    def of_classes(self) -> tuple[str, ...]:
+        """The heads that exist in inference and have scores of classes."""
+        return tuple(head for head in self.inference if self.heads[head].of_classes)
 
     def names(self, *, training: bool) -> tuple[str, ...]:
         """Return the names of the figures of a batch."""
         measured = tuple(
             f"{name}.{metric}"
             for name in (self.heads if training else self.inference)
-            for metric in self.heads[name].metrics(self.classes, training=training)
+            for metric in (LOSS, *self._meters(name, training=training))
         )
         return (OBJECTIVE, *measured) if training else measured
+
+    def _meters(self, head: str, *, training: bool) -> dict[str, Meter]:
+        return meters(self.classes, of_classes=self.heads[head].of_classes, training=training)
 
     def __call__(self, output: Tensor | dict[str, Tensor], targets: Targets) -> Minimized:
         """Return what a batch is trained on, the mean over its samples, and its figures."""
@@ -126,8 +124,7 @@ class Objective:
             found = values.detach()
             plain = losses.detach() if head.measured is head.trained else head.measured(found, target)
             figures[f"{name}.{LOSS}"] = Sum(plain.sum(), count)
-            if head.scores is not None:
-                figures[f"{name}.{ACCURACY}"] = Sum(_correct(head.scores(found), target), count)
+            figures |= self._measured(name, found, target, training=True)
         objective = terms[0] if len(terms) == 1 else torch.stack(terms).sum()
         figures[OBJECTIVE] = Sum(objective.detach() * count, count)
         return Minimized(objective, figures)
@@ -138,26 +135,26 @@ class Objective:
         for name, values in by_head(output).items():
             head, target = self.heads[name], self._target(name, values, targets)
             figures[f"{name}.{LOSS}"] = Sum(head.measured(values, target).sum(), count)
-            if head.scores is None:
-                continue
-            scores = head.scores(values)
-            figures[f"{name}.{ACCURACY}"] = Sum(_correct(scores, target), count)
-            if self.classes >= _TOP:
-                figures[f"{name}.{TOP5}"] = Sum((_ahead(scores, target) < _TOP).sum(), count)
+            figures |= self._measured(name, values, target, training=False)
         return figures
+
+    def _measured(self, head: str, values: Tensor, target: Tensor, *, training: bool) -> dict[str, Sum]:
+        said = self.heads[head].read(values)
+        return {
+            f"{head}.{name}": Sum(meter.total(said, target), len(said))
+            for name, meter in self._meters(head, training=training).items()
+        }
 
     def _target(self, head: str, values: Tensor, targets: Targets) -> Tensor:
         """Return labels, or the inputs with values from 0 to 1, as they were before they were normalized."""
-        if self.heads[head].scores is not None:
+        if self.heads[head].of_classes:
             return targets.labels
         pixels = (targets.inputs - self.shift) / (255 * self.scale)
         return pixels.clamp(0, 1).reshape(values.shape)
 
-    def scores(self, output: Tensor | dict[str, Tensor]) -> Tensor:
-        """Return the main head's scores, which are larger for likelier classes: [n, classes]."""
-        scores = self.heads[self.main].scores
-        assert scores is not None
-        return scores(by_head(output)[self.main])
+    def scores(self, output: Tensor | dict[str, Tensor], head: str) -> Tensor:
+        """Return the scores of a head, which are larger for likelier classes: [n, classes]."""
+        return self.heads[head].read(by_head(output)[head])
 
     def summary(self, means: Mapping[str, float]) -> dict[str, float]:
         """Return the figures that are reported, from the means of those of the batches.
@@ -175,23 +172,6 @@ class Objective:
             if head == self.main and metric != LOSS:
                 found[metric] = value
         return found | of_heads if len(self.heads) > 1 else found
-
-
-def _correct(scores: Tensor, labels: Tensor) -> Tensor:
-    """Return how many labels have the largest score, a scalar; NaN is never the largest."""
-    own = scores.gather(1, labels.unsqueeze(1)).squeeze(1)
-    return ((scores.argmax(1) == labels) & ~own.isnan()).sum()
-
-
-def _ahead(scores: Tensor, labels: Tensor) -> Tensor:
-    """Return how many classes are ahead of each image's own class, int64 [n]; the lower number wins a tie.
-
-    Computed from the classes that are *not* ahead, so that a score of NaN never counts as correct.
-    """
-    own = scores.gather(1, labels.unsqueeze(1))
-    number = torch.arange(scores.shape[1], device=scores.device)
-    behind = (scores < own) | ((scores == own) & (number >= labels.unsqueeze(1)))
-    return scores.shape[1] - behind.sum(1)
 
 
 def by_head(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
@@ -258,8 +238,10 @@ def _head_task(name: str, head: Head, task: Task, learned: Learned) -> HeadTask:
         weights = None if weights is None else weights.to(learned.device)
         trained = formula(loss, given._replace(weights=weights))
     chance = math.log(learned.classes) if loss.of_classes and criterion.can_choose else 1.0
-    scores = SCORES[criterion.name] if loss.of_classes else None
-    return HeadTask(task.weight, trained, measured, scores, chance)
+    read = SCORES[criterion.name]
+    if isinstance(loss, BinaryCrossEntropy) and not given.is_sigmoid:
+        read = torch.sigmoid
+    return HeadTask(task.weight, trained, measured, read, loss.of_classes, chance)
 
 
 def check_single_images(network: nn.Module, input_shape: tuple[int, ...]) -> None:

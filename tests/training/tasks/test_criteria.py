@@ -128,7 +128,7 @@ def test_the_last_layer_chooses_the_criterion_of_a_training() -> None:
     minimized, found = of_distances(output, of_labels(LABELS))
     assert minimized.item() == pytest.approx(expected.mean().item())
     assert found["output.loss"].total.item() == pytest.approx(expected.sum().item())
-    assert torch.equal(of_distances.scores(output), -output)
+    assert torch.equal(of_distances.scores(output, "output"), -output)
 
 
 def test_each_head_has_its_own() -> None:

@@ -48,10 +48,13 @@ def test_a_map_learns_to_be_the_input(tmp_path: Path, loss: str) -> None:
     before = network.evaluate(network.module())
     trained = network.train(run=tmp_path / "run", device="cpu")
     last = trained.history[-1].figures
-    assert last.keys() == {"train.objective", "train.loss", "test.loss"}
+    assert last.keys() == {
+        "train.objective",
+        *(f"{part}.{name}" for part in ("train", "test") for name in ("loss", "mae", "psnr")),
+    }
     assert last["test.loss"] < 0.7 * before.figures["loss"]
     again = cnncli.evaluate(tmp_path / "run", device="cpu")
-    assert again.figures == {"loss": last["test.loss"]}
+    assert again.figures == {name: last[f"test.{name}"] for name in ("loss", "mae", "psnr")}
     assert (again.evaluation.confusion, again.evaluation.classes) == ((), ())
 
 
@@ -85,7 +88,11 @@ def test_the_target_is_the_image_from_0_to_1() -> None:
     assert exact.objective.item() < 1e-6
     split = Split(images, torch.tensor([0, 1]))
     found = evaluate(torch.nn.Identity(), split, normalization, CPU, objective)
-    assert found.figures["loss"] == pytest.approx((read - images / 255).abs().mean().item(), rel=1e-5)
+    difference = (read - images / 255).double()
+    assert found.figures["loss"] == pytest.approx(difference.abs().mean().item(), rel=1e-5)
+    assert found.figures["mae"] == pytest.approx(found.figures["loss"])
+    of_each = -10 * difference.square().flatten(1).mean(1).log10()
+    assert found.figures["psnr"] == pytest.approx(of_each.mean().item(), rel=1e-5)
 
 
 ENDS = {
