@@ -14,13 +14,15 @@ from torch import nn
 from cnncli.algebra import whole_shape
 from cnncli.diagnostics import CnncliError, SpecError, counted, listing, usage_error
 from cnncli.graph import Graph, Opened, open_again, open_text
-from cnncli.graph.heads import NOT_PROBABILITIES, heads_of, main_head, remarks, with_logits
+from cnncli.graph.heads import NOT_PROBABILITIES, Head, heads_of, main_head, remarks, with_logits
 from cnncli.language.tree import Entries
 from cnncli.language.writer import to_yaml
 from cnncli.layers import shape_text
 from cnncli.network import Network, build_network
+from cnncli.recipe.criteria import CRITERIA
 from cnncli.recipe.metrics import LOSS, metric_of
 from cnncli.recipe.recipe import Recipe, with_overrides
+from cnncli.recipe.tasks import Task
 from cnncli.results.training import Evaluated, Evaluation, Introduction, Reading, Trained
 from cnncli.training.data import normalization
 from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Measured
@@ -79,6 +81,9 @@ class Launch:
             spec_notes=self.graph.notes,
             moved=changes(before, now),
             transforms=tuple(map(str, settings.transforms)),
+            tasks=tuple(
+                _learns(name, head, settings.task(name)) for name, head in heads_of(self.graph).items()
+            ),
             optimizer=settings.optimizer.keyword,
             lr=settings.optimizer.lr,
             schedule=settings.schedule.keyword,
@@ -114,6 +119,17 @@ class Launch:
             observer=observer,
             intervals=Intervals(report=report_every),
         )
+
+
+def _learns(name: str, head: Head, task: Task) -> str:
+    """Return what a head learns, as ``image: mse of the input, weight 0.5``."""
+    loss = task.loss if task.loss is not None else CRITERIA[head.criterion].loss()
+    usual = {key: each.default for key, each in loss.arguments.items()}
+    own = [f"{key} {value}" for key, value in loss.plain().items() if getattr(loss, key) != usual[key]]
+    given = f" ({', '.join(own)})" if own else ""
+    of_input = " of the input" if task.is_of_input else ""
+    weight = f", weight {task.weight:g}" if task.weight != 1 else ""
+    return f"{name}: {loss.keyword}{given}{of_input}{weight}"
 
 
 def begin(

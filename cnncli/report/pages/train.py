@@ -194,6 +194,7 @@ def introduce(screen: Screen, about: Introduction) -> None:
     for note in about.notes:
         screen.line(f"  {printable(note)}", "note")
     screen.line(_transforms_line(about.transforms), "note")
+    screen.line(f"learns {printable('; '.join(about.tasks))}", "note")
     rate = f"lr {about.lr:g} ({about.schedule} schedule)"
     how = f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
     screen.line(how, "note")
