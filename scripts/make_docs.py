@@ -22,11 +22,12 @@ from cnncli.language.fields import Record
 from cnncli.language.sections import Paper
 from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.recipe.data import RESIZE_RULES, SOURCES, Data
+from cnncli.recipe.losses import LOSSES
 from cnncli.recipe.metrics import METRICS
 from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.schedules import SCHEDULES
-from cnncli.recipe.tasks import LOSSES, Task
+from cnncli.recipe.tasks import Task
 from cnncli.recipe.transforms import TRANSFORMS
 from cnncli.report.markdown import markdown_row
 from cnncli.report.pages.layers import default_text, operations
@@ -91,7 +92,10 @@ def _named(known: Mapping[str, type[Record]], path: str = "") -> Iterator[tuple[
     """Yield rows for records of which one is chosen by its name, each followed by its settings."""
     for name, record in known.items():
         meaning = inspect.cleandoc(record.__doc__ or "").partition("\n")[0].rstrip(".")
-        yield f"`{path}{name}`", meaning, "", f"`{name}`, or a mapping of {listing([*record.arguments])}"
+        form = (
+            f"`{name}`, or a mapping of {listing([*record.arguments])}" if record.arguments else f"`{name}`"
+        )
+        yield f"`{path}{name}`", meaning, "", form
         yield from _settings(record, f"{path}{name}.")
 
 

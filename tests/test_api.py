@@ -25,9 +25,10 @@ from cnncli.graph import open_spec
 from cnncli.language.shipped import specs
 from cnncli.layers import KINDS
 from cnncli.recipe.data import Data
+from cnncli.recipe.losses import CrossEntropy
 from cnncli.recipe.optimizers import SGD, AdamW
 from cnncli.recipe.schedules import Linear
-from cnncli.recipe.tasks import CrossEntropy, Task
+from cnncli.recipe.tasks import Task
 
 ROOT = Path(__file__).parent.parent
 H, W = symbol("H"), symbol("W")

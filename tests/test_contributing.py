@@ -27,7 +27,7 @@ def test_what_can_be_added_has_a_page() -> None:
         "command",
         "data source",
         "transform",
-        "task",
+        "loss",
         "setting",
         "report format",
         "network",

@@ -18,10 +18,11 @@ from cnncli.limits import MAX_QUOTED
 from cnncli.recipe.data import Data
 from cnncli.recipe.devices import DEVICES
 from cnncli.recipe.dtypes import ITEMSIZES
+from cnncli.recipe.losses import LOSSES
 from cnncli.recipe.optimizers import OPTIMIZERS, SGD
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.schedules import SCHEDULES
-from cnncli.recipe.tasks import LOSSES, Task
+from cnncli.recipe.tasks import Task
 from tests.language.support import fault
 
 CHOICES = [

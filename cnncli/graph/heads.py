@@ -14,13 +14,15 @@ from cnncli.algebra import product, whole_shape
 from cnncli.diagnostics import Diagnostic, did_you_mean, listing
 from cnncli.graph.graph import Graph, Node
 from cnncli.language.description import OUTPUT
+from cnncli.layers import Shape, shape_text
 from cnncli.layers.activation import LogSoftmax, Softmax
 from cnncli.layers.joins import Add, Concat
 from cnncli.layers.pooling import GlobalAvgPool
 from cnncli.layers.regularization import Regularizing
 from cnncli.layers.shaping import Identity
 from cnncli.recipe.criteria import CRITERIA, DEFAULT_CRITERION
-from cnncli.recipe.tasks import Task
+from cnncli.recipe.losses import LOSSES
+from cnncli.recipe.tasks import INPUT, LABEL, Task
 
 NOT_PROBABILITIES: Final = "not-probabilities"
 """The code of a diagnostic about a softmax at the end from which no loss can be computed."""
@@ -29,12 +31,30 @@ BOUNDED_LOGITS: Final = "bounded-logits"
 """The code of a diagnostic about an output whose activation leaves out some logits."""
 
 
+class Ending(NamedTuple):
+    """What layers say of an output: its criterion, the last kind that computes anything, and its shape."""
+
+    criterion: str
+    ends_in: str
+    shape: Shape
+
+
 class Head(NamedTuple):
-    """An output: its shape for one sample, the name of its criterion, and whether it is for training only."""
+    """An output: its shape for one sample, and the name of its criterion.
+
+    ``training_only`` is whether it exists in training only, ``ends_in`` the kind of the last layer that
+    computes anything.
+    """
 
     shape: tuple[int, ...]
     criterion: str = DEFAULT_CRITERION
     training_only: bool = False
+    ends_in: str = ""
+
+    @property
+    def ending(self) -> Ending:
+        """What its layers say of it."""
+        return Ending(self.criterion, self.ends_in, self.shape)
 
 
 Heads: TypeAlias = Mapping[str, Head]
@@ -43,30 +63,77 @@ Heads: TypeAlias = Mapping[str, Head]
 
 def heads_of(graph: Graph) -> Heads:
     """Return the heads of a network, in the order of its outputs."""
-    criteria = criteria_of(graph)
     return {
-        name: Head(whole_shape(out.shape), criteria[name], out.training_only)
-        for name, out in graph.outputs.items()
+        name: Head(whole_shape(each.shape), each.criterion, graph.outputs[name].training_only, each.ends_in)
+        for name, each in endings_of(graph).items()
     }
 
 
-def criteria_of(graph: Graph) -> Mapping[str, str]:
-    """Return the criterion that each output has by its layers, in the order of the outputs."""
+def endings_of(graph: Graph) -> Mapping[str, Ending]:
+    """Return what layers say of each output, in the order of the outputs; shapes may be formulas."""
     nodes = {node.name: node for node in graph.nodes}
-    return {name: _criterion(out.node, nodes) for name, out in graph.outputs.items()}
+    endings = {}
+    for name, out in graph.outputs.items():
+        path = _path(out.node, nodes)
+        ends_in = path[-1].kind if path else ""
+        endings[name] = Ending(_criterion(out.node, nodes), ends_in, out.shape)
+    return endings
 
 
-def wrong_tasks(tasks: Mapping[str, Task], criteria: Mapping[str, str]) -> Iterator[tuple[str, Diagnostic]]:
-    """Yield the tasks that no head can learn, each with its error: ``criteria`` are those of the heads."""
+def wrong_tasks(
+    tasks: Mapping[str, Task], endings: Mapping[str, Ending], input_shape: Shape
+) -> Iterator[tuple[str, Diagnostic]]:
+    """Yield the tasks that no head can learn, each with its error.
+
+    Args:
+        tasks: by the names of heads.
+        endings: of all heads of the network.
+        input_shape: that of one sample.
+    """
     for name, task in tasks.items():
-        if name not in criteria:
-            message, hint = f"the network has no head '{name}'", did_you_mean(name, criteria, "heads")
-            expected = listing([*criteria], last=" or ")
+        if name not in endings:
+            message, hint = f"the network has no head '{name}'", did_you_mean(name, endings, "heads")
+            expected = listing([*endings], last=" or ")
             yield name, Diagnostic("tasks", message, expected=expected, received=name, hint=hint)
-        elif task.loss is not None and not CRITERIA[criteria[name]].of_classes:
-            message = f"{head_name(name)} is not trained with cross-entropy"
-            expected = f"no loss: its layers determine it, {CRITERIA[criteria[name]].help}"
-            yield name, Diagnostic("tasks", message, expected=expected, received=task.loss.keyword)
+            continue
+        wrong = _wrong_loss(task, endings[name], input_shape)
+        if wrong is not None:
+            message = f"{head_name(name)} {wrong.message}"
+            yield name, Diagnostic("tasks", message, None, wrong.expected, wrong.received, wrong.hint)
+
+
+class _Wrong(NamedTuple):
+    """Why a head cannot learn a task: a message without the head, what was expected, received, and a hint."""
+
+    message: str
+    expected: str
+    received: str
+    hint: str = ""
+
+
+def _wrong_loss(task: Task, head: Ending, input_shape: Shape) -> _Wrong | None:
+    """Return why a head cannot learn a task; None if it can."""
+    criterion, loss = CRITERIA[head.criterion], task.loss
+    chosen = loss.keyword if loss is not None else "no loss"
+    if loss is not None and not criterion.can_choose:
+        expected = f"no loss: its layers determine it, {criterion.help}"
+        return _Wrong(f"is not trained with {chosen}", expected, chosen)
+    if loss is None or loss.of_classes:
+        if not task.is_of_input:
+            return None
+        expected = listing([each.keyword for each in LOSSES.values() if not each.of_classes], last=" or ")
+        return _Wrong("cannot learn its input as a class", expected, chosen)
+    if not task.is_of_input:
+        hint = f"{{{chosen}: {{}}, target: {INPUT}}} reproduces the input"
+        return _Wrong(f"has a class to learn, which {chosen} does not take", f"target: {INPUT}", LABEL, hint)
+    if head.ends_in in (Softmax.keyword, LogSoftmax.keyword):
+        return _Wrong(f"ends in '{head.ends_in}'", "values that can be those of an input", head.ends_in)
+    ours, theirs = product(head.shape), product(input_shape)
+    if isinstance(ours, int) and isinstance(theirs, int) and ours != theirs:
+        shape = shape_text(head.shape)
+        expected = f"{shape_text(input_shape)}, or as many values"
+        return _Wrong(f"outputs {shape}, which cannot be the input", expected, shape)
+    return None
 
 
 def main_head(heads: Heads) -> str:

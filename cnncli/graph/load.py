@@ -21,7 +21,7 @@ from cnncli.diagnostics import (
 )
 from cnncli.graph.build import build
 from cnncli.graph.graph import Graph
-from cnncli.graph.heads import criteria_of, remarks, wrong_tasks
+from cnncli.graph.heads import endings_of, remarks, wrong_tasks
 from cnncli.graph.input import Size, check_size, input_shape
 from cnncli.graph.transforms import wrong_transforms
 from cnncli.language.description import Description
@@ -262,7 +262,7 @@ def _check_recipe(section: Value | None, graph: Graph, recipe: Recipe, faults: F
         return
     tasks, transforms = section.get("tasks"), section.get("transforms")
     if isinstance(tasks, Entries):
-        for name, fault in wrong_tasks(recipe.tasks, criteria_of(graph)):
+        for name, fault in wrong_tasks(recipe.tasks, endings_of(graph), graph.input):
             faults.add(fault._replace(location=tasks.keys_at[name].location))
 
     if isinstance(transforms, Items):

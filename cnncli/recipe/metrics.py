@@ -14,6 +14,9 @@ OBJECTIVE: Final = "objective"
 LOSS: Final = "loss"
 ACCURACY: Final = "accuracy"
 TOP5: Final = "top5"
+F1: Final = "f1"
+MAE: Final = "mae"
+PSNR: Final = "psnr"
 
 
 class Metric(NamedTuple):
@@ -24,6 +27,7 @@ class Metric(NamedTuple):
     help: str
     least: float = -math.inf
     most: float = math.inf
+    unit: str = ""
 
     @property
     def is_share(self) -> bool:
@@ -38,6 +42,14 @@ METRICS: Final[Mapping[str, Metric]] = {
         Metric(ACCURACY, "accuracy", "share of the samples whose likeliest class is the right one", 0.0, 1.0),
         Metric(LOSS, "loss", "the loss, without smoothing; in total the sum of weight times loss"),
         Metric(TOP5, "top-5", "share whose class is among the five likeliest; not in training", 0.0, 1.0),
+        Metric(F1, "F1", "mean over classes of F1 (macro average); not in training", 0.0, 1.0),
+        Metric(
+            PSNR,
+            "PSNR",
+            "mean of 10 log10(1 / mean squared difference) of a sample, at most 100 dB",
+            unit="dB",
+        ),
+        Metric(MAE, "MAE", "mean absolute difference of values from 0 to 1", 0.0),
     )
 }
 """In the order in which they are shown."""

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from cnncli.diagnostics import Diagnostic, SpecError, did_you_mean, listing
 from cnncli.language.fields import Record, arg, inside
 from cnncli.language.nested import OneOf
-from cnncli.language.readers import Number, Reader, ShortForms
+from cnncli.language.readers import Choice, Number, Reader, ShortForms
 from cnncli.language.scope import Argument
 from cnncli.language.tree import Entries
+from cnncli.recipe.losses import LOSSES, Loss
 
-
-class Loss(Record):
-    """A loss that a recipe chooses for a head."""
-
-    member = "setting"
-
-
-class CrossEntropy(Loss):
-    """Cross-entropy of the logits, or of the probabilities, of classes."""
-
-    keyword = "cross_entropy"
-
-    smoothing: float = arg(Number(0, 1), "share of the target spread over all classes", default=0.0)
-
-
-LOSSES: Final[Mapping[str, type[Loss]]] = {each.keyword: each for each in (CrossEntropy,)}
+LABEL: Final = "label"
+INPUT: Final = "input"
 
 
 class Task(Record):
@@ -38,11 +24,14 @@ class Task(Record):
 
     loss: Loss | None = arg(OneOf("loss", LOSSES), "the loss, as a key of its own", default=None)
     weight: float = arg(Number(0), "factor of the loss in the sum over all heads", default=1.0)
+    target: str = arg(
+        Choice(LABEL, INPUT), "what the head is compared with: the class, or the input itself", default=LABEL
+    )
 
     @property
-    def smoothing(self) -> float:
-        """The share of the target that is spread over all classes."""
-        return self.loss.smoothing if isinstance(self.loss, CrossEntropy) else 0.0
+    def is_of_input(self) -> bool:
+        """Whether the head is compared with the network's input."""
+        return self.target == INPUT
 
 
 class TaskReader(Reader[Task]):
@@ -84,4 +73,4 @@ class TaskReader(Reader[Task]):
 
     def plain(self, value: Task) -> object:
         loss = {} if value.loss is None else {value.loss.keyword: value.loss.plain()}
-        return {**loss, "weight": value.weight}
+        return {**loss, "weight": value.weight, "target": value.target}

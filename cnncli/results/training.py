@@ -70,7 +70,7 @@ class Evaluation:
 
     ``figures`` are named as in :class:`Epoch`, without the part of the data: ``loss``, ``accuracy``, ``top5``
     for five or more classes, and those of each head if there are several. ``classes`` and
-    ``confusion[true][predicted]``, which counts images, are of the main head.
+    ``confusion[true][predicted]``, which counts images, are of the main head, empty if it has no classes.
     """
 
     count: int
@@ -101,9 +101,9 @@ class Introduction(NamedTuple):
     """What a training is about to do, shown before the first step.
 
     ``notes`` are about the data, ``spec_notes`` about the spec; ``transforms`` are those of training images,
-    in their order, each with its arguments. A run that is resumed has finished
-    ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next; ``moved`` is what has changed
-    on the machine since then, as ``threads: 4, before 1``.
+    in their order, each with its arguments, and ``tasks`` say what each head learns. A run that is resumed
+    has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next; ``moved`` is
+    what has changed on the machine since then, as ``threads: 4, before 1``.
     """
 
     name: str
@@ -118,6 +118,7 @@ class Introduction(NamedTuple):
     spec_notes: tuple[Diagnostic, ...]
     moved: tuple[str, ...]
     transforms: tuple[str, ...]
+    tasks: tuple[str, ...]
     optimizer: str
     lr: float
     schedule: str

@@ -7,12 +7,14 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from cnncli.recipe.metrics import F1
 from cnncli.results.training import ClassFigures, Evaluation
 from cnncli.training.data.batches import Feed, fits
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.tasks.figures import Sums, means
-from cnncli.training.tasks.objective import Objective
+from cnncli.training.tasks.meters import f1
+from cnncli.training.tasks.objective import Objective, Targets
 
 _BATCH_IMAGES = 1024
 _BATCH_VALUES = 1 << 22
@@ -52,7 +54,10 @@ def evaluate_feed(
     """
     bounds, classes = evaluation_bounds(len(feed), feed.image_values), objective.classes
     sums = Sums.zeros(objective.names(training=False), len(bounds), device)
-    confusion = torch.zeros(classes * classes, dtype=torch.int64, device=device)
+    confusions = {
+        head: torch.zeros(classes * classes, dtype=torch.int64, device=device)
+        for head in objective.of_classes
+    }
     was_training = network.training
     network.eval()
     try:
@@ -61,13 +66,18 @@ def evaluate_feed(
                 if stop(done, len(bounds)):
                     return None
                 output = network(images)
-                sums.write(done, objective.measure(output, labels))
-                cells = labels * classes + objective.scores(output).argmax(1)
-                confusion.scatter_add_(0, cells, torch.ones_like(cells))
+                sums.write(done, objective.measure(output, Targets(labels, images)))
+                for head, confusion in confusions.items():
+                    cells = labels * classes + objective.scores(output, head).argmax(1)
+                    confusion.scatter_add_(0, cells, torch.ones_like(cells))
     finally:
         network.train(was_training)
-    figures = objective.summary(means(sums.first(len(bounds))))
-    return Evaluation(len(feed), figures, *_of_classes(confusion.reshape(classes, classes).tolist()))
+    tables = {head: each.reshape(classes, classes).cpu() for head, each in confusions.items()}
+    found = means(sums.first(len(bounds))) | {f"{head}.{F1}": f1(each) for head, each in tables.items()}
+    figures = objective.summary(found)
+    if objective.main not in tables:
+        return Evaluation(len(feed), figures, (), ())
+    return Evaluation(len(feed), figures, *_of_classes(tables[objective.main].tolist()))
 
 
 def evaluation_bounds(count: int, image_values: int) -> list[tuple[int, int]]:

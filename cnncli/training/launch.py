@@ -14,13 +14,15 @@ from torch import nn
 from cnncli.algebra import whole_shape
 from cnncli.diagnostics import CnncliError, SpecError, counted, listing, usage_error
 from cnncli.graph import Graph, Opened, open_again, open_text
-from cnncli.graph.heads import NOT_PROBABILITIES, heads_of, main_head, remarks, with_logits
+from cnncli.graph.heads import NOT_PROBABILITIES, Head, heads_of, main_head, remarks, with_logits
 from cnncli.language.tree import Entries
 from cnncli.language.writer import to_yaml
 from cnncli.layers import shape_text
 from cnncli.network import Network, build_network
+from cnncli.recipe.criteria import CRITERIA
 from cnncli.recipe.metrics import LOSS, metric_of
 from cnncli.recipe.recipe import Recipe, with_overrides
+from cnncli.recipe.tasks import Task
 from cnncli.results.training import Evaluated, Evaluation, Introduction, Reading, Trained
 from cnncli.training.data import normalization
 from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Measured
@@ -43,7 +45,7 @@ from cnncli.training.runs.resuming import check_position, check_resumable
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import check_trainable
-from cnncli.training.tasks.objective import check_vectors, measuring_objective
+from cnncli.training.tasks.objective import Learned, check_vectors, measuring_objective
 
 CLASSES: Final = "classes"
 """The variable of a spec that follows the number of classes of the data."""
@@ -79,6 +81,9 @@ class Launch:
             spec_notes=self.graph.notes,
             moved=changes(before, now),
             transforms=tuple(map(str, settings.transforms)),
+            tasks=tuple(
+                _learns(name, head, settings.task(name)) for name, head in heads_of(self.graph).items()
+            ),
             optimizer=settings.optimizer.keyword,
             lr=settings.optimizer.lr,
             schedule=settings.schedule.keyword,
@@ -116,6 +121,17 @@ class Launch:
         )
 
 
+def _learns(name: str, head: Head, task: Task) -> str:
+    """Return what a head learns, as ``image: mse of the input, weight 0.5``."""
+    loss = task.loss if task.loss is not None else CRITERIA[head.criterion].loss()
+    usual = {key: each.default for key, each in loss.arguments.items()}
+    own = [f"{key} {value}" for key, value in loss.plain().items() if getattr(loss, key) != usual[key]]
+    given = f" ({', '.join(own)})" if own else ""
+    of_input = " of the input" if task.is_of_input else ""
+    weight = f", weight {task.weight:g}" if task.weight != 1 else ""
+    return f"{name}: {loss.keyword}{given}{of_input}{weight}"
+
+
 def begin(
     opened: Opened, settings: Recipe, device: str, folder: Path | None, reading: Reading = None
 ) -> Launch:
@@ -132,7 +148,7 @@ def begin(
         CnncliError: spec, data and settings do not match, or the folder is not empty.
     """
     where = choose_device(device)
-    check_vectors(heads_of(_trained(opened.graph)))
+    check_vectors(heads_of(_trained(opened.graph)), settings)
     dataset = load(settings.data, whole_shape(opened.graph.input), reading)
     opened, dataset = _with_classes(opened, dataset)
     graph = _trained(opened.graph)
@@ -220,8 +236,10 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
             else "resume the run, which continues until an epoch is finished",
         )
     graph = _recorded_graph(run)
-    objective = measuring_objective(heads_of(graph), run.record.settings, len(run.record.data.classes))
     where = choose_device(device)
+    record = run.record
+    learned = Learned(len(record.data.classes), record.data.input, record.normalization, device=where)
+    objective = measuring_objective(heads_of(graph), record.settings, learned)
     found = _to_measure(run, data, whole_shape(graph.input), reading)
     split = found.labeled_as(run.record.data.classes)
     network = build_network(graph)
@@ -265,7 +283,8 @@ def _evaluated(name: str, found: Measured, classes: tuple[str, ...], measured: E
     Raises:
         UsageError: they are not finite.
     """
-    absent = [each for each, of_class in zip(classes, measured.classes, strict=True) if not of_class.count]
+    of_classes = zip(classes, measured.classes, strict=True) if measured.classes else ()
+    absent = [each for each, of_class in of_classes if not of_class.count]
     notes = [f"measured {found.what} of {found.name}"]
     if absent:
         has = "has" if len(absent) == 1 else "have"
@@ -314,8 +333,10 @@ def evaluate_module(
     network = _checked_network(graph, module)
     chosen = settings.data if data is None else settings.data.of(data)
     dataset = load(chosen, whole_shape(graph.input), reading)
-    objective = measuring_objective(heads_of(graph), settings, len(dataset.classes))
     device = next((each.device for each in network.parameters()), torch.device("cpu"))
+    measured_on = normalization.measure(dataset.train.images)
+    learned = Learned(len(dataset.classes), dataset.input_shape, measured_on, device=device)
+    objective = measuring_objective(heads_of(graph), settings, learned)
     measured = evaluate(network, dataset.test, normalization.measure(dataset.train.images), device, objective)
     return _evaluated(graph.name, held_out_part(dataset), dataset.classes, measured)
 

@@ -26,6 +26,7 @@ from cnncli.training.runs.checkpoint import Checkpoint, Position
 from cnncli.training.runs.resuming import check_position
 from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State, make_plan, make_state
+from cnncli.training.tasks.objective import Targets
 
 
 def seed_weights(seed: int) -> None:
@@ -246,7 +247,7 @@ class _Loop:
 
 def step(plan: Plan, state: State, images: Tensor, labels: Tensor, batch: int) -> None:
     """Train on one batch; its figures stay on the device, so nothing waits for them."""
-    objective, figures = plan.objective(state.network(images), labels)
+    objective, figures = plan.objective(state.network(images), Targets(labels, images))
     state.optimizer.zero_grad(set_to_none=True)
     objective.backward()
     state.optimizer.step()

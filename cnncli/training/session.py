@@ -19,7 +19,7 @@ from cnncli.training.optimization.schedule import learning_rate
 from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
 from cnncli.training.runs.weights import fill, network_tensors
 from cnncli.training.tasks.figures import Sums
-from cnncli.training.tasks.objective import Objective, build_objective, check_single_images
+from cnncli.training.tasks.objective import Learned, Objective, build_objective, check_single_images
 from cnncli.training.transforms import Pipeline
 
 
@@ -92,7 +92,7 @@ def check_trainable(network: nn.Module, heads: Heads, dataset: Dataset, settings
     Raises:
         UsageError: as :func:`make_plan` and :func:`make_state` would.
     """
-    _objective(network, heads, dataset, settings)
+    _objective(network, heads, dataset, settings, Normalization((0.0,), (1.0,)), torch.device("cpu"))
     build_optimizer(network, settings.optimizer)
 
 
@@ -117,13 +117,23 @@ def make_plan(
         train=Feed(dataset.train, normalization, device, keep=keep),
         test=Feed(dataset.test, normalization, device, keep=keep),
         bounds=bounds,
-        objective=_objective(network, heads, dataset, settings),
+        objective=_objective(network, heads, dataset, settings, normalization, device),
         transforms=Pipeline(settings.transforms),
     )
 
 
-def _objective(network: nn.Module, heads: Heads, dataset: Dataset, settings: Recipe) -> Objective:
-    objective = build_objective(heads, settings, len(dataset.classes))
+def _objective(
+    network: nn.Module,
+    heads: Heads,
+    dataset: Dataset,
+    settings: Recipe,
+    normalization: Normalization,
+    device: torch.device,
+) -> Objective:
+    classes = len(dataset.classes)
+    counts = torch.bincount(dataset.train.labels, minlength=classes)
+    learned = Learned(classes, dataset.input_shape, normalization, counts, device)
+    objective = build_objective(heads, settings, learned)
     smallest = min(end - start for start, end in batch_bounds(dataset.train.count, settings.batch))
     if smallest == 1:
         check_single_images(network, dataset.input_shape)

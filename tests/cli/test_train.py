@@ -60,6 +60,7 @@ def test_evaluating_prints_the_last_figures_of_training(spec: Path, tmp_path: Pa
     code, text, errors = call("train", spec, "--run", tmp_path / "run", "--device", "cpu")
     assert code == 0, errors
     assert "digits: 1,438 images to train on, 359 held out, 10 classes, input 1x8x8" in text
+    assert "\nlearns output: cross_entropy\n" in text
     assert re.search(r"2/2 .* %", text)
     code, again, errors = call("evaluate", tmp_path / "run", "--device", "cpu")
     assert code == 0, errors
@@ -71,7 +72,7 @@ def test_evaluating_prints_the_last_figures_of_training(spec: Path, tmp_path: Pa
     assert document["figures"] == {
         name.removeprefix("test."): value for name, value in last.items() if name.startswith("test.")
     }
-    assert document["figures"].keys() == {"loss", "accuracy", "top5"}
+    assert document["figures"].keys() == {"loss", "accuracy", "top5", "f1"}
     assert len(document["classes"]) == 10
     assert sum(map(sum, document["confusion"])) == document["images"] == 359
 

@@ -10,10 +10,11 @@ import pytest
 from cnncli.graph import open_spec, open_text, read_recipe
 from cnncli.language.writer import to_yaml
 from cnncli.recipe.data import Data
+from cnncli.recipe.losses import CrossEntropy
 from cnncli.recipe.optimizers import SGD, AdamW
 from cnncli.recipe.recipe import Recipe, with_overrides
 from cnncli.recipe.schedules import Constant, Cosine, Linear
-from cnncli.recipe.tasks import CrossEntropy, Task
+from cnncli.recipe.tasks import Task
 from tests.language.support import fault, opened, pointed, under
 
 NET = "input: [1, 8, 8]\nlayers: [flatten]\nheads: {a: [linear: 10], b: [linear: 10]}\n"

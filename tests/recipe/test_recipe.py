@@ -10,10 +10,11 @@ from cnncli.diagnostics import CnncliError, UsageError
 from cnncli.graph import open_text
 from cnncli.recipe.data import SOURCE_FORMS, Data, parse_source
 from cnncli.recipe.devices import DEVICE_FORMS
+from cnncli.recipe.losses import LOSSES, CrossEntropy, Loss
 from cnncli.recipe.optimizers import SGD, AdamW, Optimizer
 from cnncli.recipe.recipe import Recipe, recipe_from_json, with_overrides
 from cnncli.recipe.schedules import Constant, Cosine, Linear
-from cnncli.recipe.tasks import LOSSES, CrossEntropy, Loss, Task
+from cnncli.recipe.tasks import Task
 from tests.language.support import fault, faults, opened, pointed
 
 SPEC = "input: [1, 8, 8]\nlayers: [flatten, linear: 10]\n"
@@ -77,7 +78,14 @@ def test_json_has_the_form_of_a_spec() -> None:
         "epochs": 10,
         "batch": 128,
         "seed": 0,
-        "tasks": {"a": {"cross_entropy": {"smoothing": 0.1}, "weight": 1.0}, "b": {"weight": 2.0}},
+        "tasks": {
+            "a": {
+                "cross_entropy": {"smoothing": 0.1, "weights": "equal"},
+                "weight": 1.0,
+                "target": "label",
+            },
+            "b": {"weight": 2.0, "target": "label"},
+        },
         "optimizer": {"sgd": {"lr": 0.05, "weight_decay": 5e-4, "momentum": 0.9, "nesterov": False}},
         "schedule": {"linear": {"warmup": 2.0}},
     }
@@ -214,7 +222,11 @@ def test_what_a_head_learns(text: str, expected: Task) -> None:
     [
         ("{c: cross_entropy}", "c", "the network has no head 'c'", ""),
         ("{a: crossentropy}", "crossentropy", "unknown loss 'crossentropy'", "did you mean 'cross_entropy'?"),
-        ("{a: {weights: 2}}", "weights", "a task has no 'weights'", "did you mean 'weight'?"),
+        ("{a: {weigh: 2}}", "weigh", "a task has no 'weigh'", "did you mean 'weight'?"),
+        ("{a: {weights: 2}}", "weights", "a task has no 'weights'", "{cross_entropy: {weights: 2}}"),
+        ("{a: {cross_entropy: {weights: []}}}", "[", "'weights' cannot be an empty list", ""),
+        ("{a: {cross_entropy: {weights: equally}}}", "equally", "'weights' cannot be 'equally'", ""),
+        ("{a: {cross_entropy: {weights: [1, -1]}}}", "-1", "'weights' cannot be '-1'", ""),
         (
             "{a: {smoothing: 0.1}}",
             "smoothing",
@@ -240,9 +252,10 @@ def test_loss_and_weight_are_checked_together() -> None:
 
 
 class Other(Loss):
-    """Another loss, so that there are two."""
+    """Another loss of classes, so that there are two."""
 
     keyword = "other"
+    of_classes = True
 
 
 def test_a_head_has_one_loss(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,21 +269,21 @@ def test_a_head_has_one_loss(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_loss_that_the_layers_exclude() -> None:
     found = fault(f"{RBF}train: {{tasks: {{output: cross_entropy}}}}\n")
-    assert found.message == "the network is not trained with cross-entropy"
+    assert found.message == "the network is not trained with cross_entropy"
     assert found.expected.startswith("no loss: its layers determine it, distances")
     assert (pointed(found), found.received) == ("output", "cross_entropy")
     assert open_text(f"{RBF}train: {{tasks: {{output: {{weight: 2}}}}}}\n").train.task("output").weight == 2
 
 
 def test_all_errors_of_a_recipe_are_found_at_once() -> None:
-    text = "train: {epochs: 0, optimizer: {sgd: {lr: 0, momentum: 2}}, schedule: none, tasks: {output: mse}}"
+    text = "train: {epochs: 0, optimizer: {sgd: {lr: 0, momentum: 2}}, schedule: none, tasks: {output: huge}}"
     found = [each.message for each in faults(f"{SPEC}{text}\n")]
     assert found == [
         "'epochs' cannot be '0'",
         "'lr' cannot be '0'",
         "'momentum' cannot be '2'",
         "unknown schedule 'none'",
-        "unknown loss 'mse'",
+        "unknown loss 'huge'",
     ]
 
 

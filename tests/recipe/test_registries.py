@@ -14,16 +14,17 @@ from cnncli.recipe.criteria import CRITERIA, DEFAULT_CRITERION
 from cnncli.recipe.data import RESIZE_RULES, SOURCES
 from cnncli.recipe.devices import DEVICES
 from cnncli.recipe.dtypes import DEFAULT_DTYPE, ITEMSIZES
+from cnncli.recipe.losses import LOSSES, OF_LAYERS
 from cnncli.recipe.optimizers import OPTIMIZERS, SGD, AdamW, Optimizer, is_decayed
 from cnncli.recipe.schedules import SCHEDULES
-from cnncli.recipe.tasks import LOSSES
 from cnncli.recipe.transforms import TRANSFORMS
 from cnncli.training.data.load import LOADERS
 from cnncli.training.data.resize import RULES
 from cnncli.training.device import BACKENDS
 from cnncli.training.optimization.optimizers import BUILDERS, build_optimizer
 from cnncli.training.optimization.schedule import DECAYS
-from cnncli.training.tasks.criteria import FORMULAS
+from cnncli.training.tasks.criteria import SCORES
+from cnncli.training.tasks.losses import FORMULAS
 from cnncli.training.transforms import CHANGES, MAPS
 from tests.live_memory import Living
 
@@ -35,7 +36,8 @@ from tests.live_memory import Living
         pytest.param(RESIZE_RULES, RULES, id="resize rules"),
         pytest.param(OPTIMIZERS.values(), BUILDERS, id="optimizers"),
         pytest.param(SCHEDULES.values(), DECAYS, id="schedules"),
-        pytest.param(CRITERIA, FORMULAS, id="criteria"),
+        pytest.param(CRITERIA, SCORES, id="criteria"),
+        pytest.param([*LOSSES.values(), *OF_LAYERS], FORMULAS, id="losses"),
         pytest.param(TRANSFORMS.values(), [*CHANGES, *MAPS], id="transforms"),
         pytest.param(DEVICES, BACKENDS, id="devices"),
     ],

@@ -19,10 +19,11 @@ from cnncli.recipe.recipe import Recipe, recipe_from_json
 from cnncli.results.training import Epoch, Progress, Trained
 from cnncli.training.data import load as data
 from cnncli.training.data.dataset import Dataset, Split
+from cnncli.training.data.normalization import Normalization
 from cnncli.training.loop import Intervals, seed_weights, train
 from cnncli.training.observer import Observer
 from cnncli.training.runs.run import Run, create_run, open_run
-from cnncli.training.tasks.objective import Objective, build_objective
+from cnncli.training.tasks.objective import Learned, Objective, Targets, build_objective
 
 CPU = torch.device("cpu")
 SPEC = "name: small\n"
@@ -43,9 +44,21 @@ HEADS = {"output": Head((10,))}
 TWO_HEADS = {"aux": Head((10,), training_only=True), "main": Head((10,))}
 
 
-def objective(heads: Heads | None = None, classes: int = 10) -> Objective:
-    """What heads are trained and measured by, with the settings of a recipe that says nothing of them."""
-    return build_objective(heads or HEADS, Recipe(), classes)
+def learned(classes: int = 10, input_shape: tuple[int, ...] = (1, 8, 8)) -> Learned:
+    """Data of this number of classes, each with one sample, whose bytes are divided by 255."""
+    return Learned(
+        classes, input_shape, Normalization((0.0,), (1.0,)), torch.ones(classes, dtype=torch.int64)
+    )
+
+
+def objective(heads: Heads | None = None, classes: int = 10, chosen: Recipe | None = None) -> Objective:
+    """What heads are trained and measured by; a recipe says nothing of them unless one is given."""
+    return build_objective(heads or HEADS, chosen or Recipe(), learned(classes))
+
+
+def of_labels(labels: Tensor) -> Targets:
+    """What a batch without a head that reproduces its input is compared with."""
+    return Targets(labels, torch.empty(0))
 
 
 class TwoHeads(nn.Module):

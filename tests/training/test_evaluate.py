@@ -7,6 +7,7 @@ from scipy.special import softmax
 from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
+    f1_score,
     log_loss,
     precision_recall_fscore_support,
     top_k_accuracy_score,
@@ -54,6 +55,7 @@ def test_every_figure_is_scikit_learns() -> None:
     loss = log_loss(labels, softmax(logits.astype(np.float64), axis=1))
     assert found.figures["loss"] == pytest.approx(loss, rel=1e-6)
     assert found.figures["accuracy"] == accuracy_score(labels, called)
+    assert found.figures["f1"] == pytest.approx(f1_score(labels, called, average="macro"))
     assert found.figures["top5"] == top_k_accuracy_score(labels, logits, k=5)
     assert found.confusion == tuple(map(tuple, confusion_matrix(labels, called)))
     assert [each.count for each in found.classes] == count.tolist()
@@ -68,6 +70,7 @@ def test_ratios_without_a_denominator_are_none() -> None:
     assert (right.precision, right.recall, right.f1) == (0.5, 1.0, 2 / 3)
     assert (missed.precision, missed.recall, missed.f1) == (None, 0.0, 0.0)
     assert (absent.precision, absent.recall, absent.f1) == (None, None, None)
+    assert found.figures["f1"] == pytest.approx((2 / 3 + 0) / 2)
     assert "top5" not in found.figures
 
 

@@ -38,7 +38,8 @@ def _lead(notes: Sequence[str]) -> Section:
 
 
 def _sections(classes: Sequence[str], measured: Evaluation, _: int | None) -> Iterator[Section]:
-    yield (_table(classes, measured.classes),)
+    if measured.classes:
+        yield (_table(classes, measured.classes),)
 
 
 def _table(names: Sequence[str], rows: Sequence[ClassFigures]) -> Table:
@@ -61,6 +62,7 @@ def _ratio(share: float | None) -> str:
 def _document(
     name: str, data: str, classes: Sequence[str], measured: Evaluation, notes: Sequence[str]
 ) -> dict[str, Any]:
+    names = classes if measured.classes else ()
     return {
         "schema": SCHEMA,
         "name": name,
@@ -68,8 +70,6 @@ def _document(
         "notes": list(notes),
         "images": measured.count,
         "figures": dict(measured.figures),
-        "classes": [
-            {"name": each} | asdict(row) for each, row in zip(classes, measured.classes, strict=True)
-        ],
+        "classes": [{"name": each} | asdict(row) for each, row in zip(names, measured.classes, strict=True)],
         "confusion": measured.confusion,
     }

@@ -16,7 +16,7 @@ from rich.progress import Progress as LiveProgress
 
 from cnncli.diagnostics import counted, listing
 from cnncli.layers import shape_text
-from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS
+from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS, PSNR
 from cnncli.report.pages import notes
 from cnncli.report.terminal import Screen
 from cnncli.report.text.escapes import printable
@@ -88,7 +88,7 @@ class TrainingView:
     def epoch_finished(self, metrics: Epoch, epochs: int) -> None:
         """Print the epoch's line, above the live one."""
         if not self._heading_shown:
-            self._print(heading())
+            self._print(heading(metrics))
             self._heading_shown = True
         for line in epoch_lines(metrics, epochs):
             self._print(line)
@@ -150,10 +150,10 @@ def _running(progress: Progress, digits: int) -> str:
     return figures_text(running.get("", {}), digits)
 
 
-def heading() -> str:
-    """Return the headings above the figures of epochs."""
-    loss, accuracy = METRICS[LOSS].title, METRICS[ACCURACY].title
-    figures = f"{f'train {loss}':>10}  {accuracy:>8}  {f'test {loss}':>10}  {accuracy:>8}"
+def heading(metrics: Epoch) -> str:
+    """Return the headings above the figures of epochs: the loss, and a metric of the main head."""
+    title = METRICS[_metric(dict(by_head(metrics.figures, "train"))[""])].title
+    figures = f"{'train loss':>10}  {title:>8}  {'test loss':>10}  {title:>8}"
     return f"{'epoch':>7}  {'lr':<8} {figures}  {'images/s':>9}"
 
 
@@ -170,11 +170,17 @@ def epoch_lines(metrics: Epoch, epochs: int) -> Iterator[str]:
 
 
 def _columns(figures: Mapping[str, float]) -> str:
-    """Return loss and accuracy; a dash for one that was not measured."""
-    loss, accuracy = (
-        figure_text(METRICS[name], figures[name], 4) if name in figures else "-" for name in (LOSS, ACCURACY)
+    """Return the loss and a metric; a dash for one that was not measured."""
+    loss, metric = (
+        figure_text(METRICS[name], figures[name], 4) if name in figures else "-"
+        for name in (LOSS, _metric(figures))
     )
-    return f"{loss:>10}  {accuracy:>8}"
+    return f"{loss:>10}  {metric:>8}"
+
+
+def _metric(figures: Mapping[str, float]) -> str:
+    """Return the metric of a head that is shown with its loss."""
+    return PSNR if PSNR in figures else ACCURACY
 
 
 def introduce(screen: Screen, about: Introduction) -> None:
@@ -188,6 +194,7 @@ def introduce(screen: Screen, about: Introduction) -> None:
     for note in about.notes:
         screen.line(f"  {printable(note)}", "note")
     screen.line(_transforms_line(about.transforms), "note")
+    screen.line(f"learns {printable('; '.join(about.tasks))}", "note")
     rate = f"lr {about.lr:g} ({about.schedule} schedule)"
     how = f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
     screen.line(how, "note")

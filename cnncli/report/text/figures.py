@@ -9,7 +9,9 @@ from cnncli.report.text.numbers import percent
 
 
 def figure_text(metric: Metric, value: float, digits: int = 6) -> str:
-    """Return a value: a share as a percentage, another one with that number of decimals."""
+    """Return a value: a share as a percentage, one with a unit, or with that number of decimals."""
+    if metric.unit:
+        return f"{value:.2f} {metric.unit}"
     return percent(value) if metric.is_share else f"{value:.{digits}f}"
 
 

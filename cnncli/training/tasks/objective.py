@@ -1,27 +1,30 @@
-"""From a network's output to the number that training minimizes: the weighted criteria of all heads."""
+"""From a network's output to the number that training minimizes: the weighted losses of all heads."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from cnncli.diagnostics import UsageError, counted, usage_error
-from cnncli.graph.heads import Heads, head_name, main_head, wrong_tasks
+from cnncli.graph.heads import Head, Heads, head_name, main_head, wrong_tasks
 from cnncli.language.description import OUTPUT
 from cnncli.layers import shape_text
+from cnncli.layers.activation import Sigmoid
 from cnncli.recipe.criteria import CRITERIA
-from cnncli.recipe.metrics import ACCURACY, LOSS, OBJECTIVE, TOP5
+from cnncli.recipe.losses import BinaryCrossEntropy
+from cnncli.recipe.metrics import LOSS, OBJECTIVE
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.tasks import Task
-from cnncli.training.tasks.criteria import FORMULAS
+from cnncli.training.data.normalization import Normalization
+from cnncli.training.tasks.criteria import SCORES
 from cnncli.training.tasks.figures import Sum
-
-_TOP: Final = 5
+from cnncli.training.tasks.losses import Given, PerSample, class_weights, formula
+from cnncli.training.tasks.meters import Meter, meters
 
 
 class Minimized(NamedTuple):
@@ -31,70 +34,127 @@ class Minimized(NamedTuple):
     figures: dict[str, Sum]
 
 
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """The sum over the heads of weight * criterion, and the figures that are measured of each head.
+class Learned(NamedTuple):
+    """What the data says that heads learn from.
 
-    Figures of a batch are named ``HEAD.loss`` and ``HEAD.accuracy``, which every head has, ``HEAD.top5``, in
-    inference and for five or more classes, and ``objective``, in training.
+    ``counts`` are the training samples of each class, int64 [classes]; None where nothing is trained.
+    """
+
+    classes: int
+    input_shape: tuple[int, ...]
+    normalization: Normalization
+    counts: Tensor | None = None
+    device: torch.device = torch.device("cpu")
+
+
+class HeadTask(NamedTuple):
+    """What a head is trained with and measured by.
+
+    ``measured`` is without label smoothing and class weights; if it is ``trained`` itself, it is not computed
+    twice. ``read`` returns what an output says: scores of classes, or of a head that reproduces its input
+    values from 0 to 1. ``chance`` is the loss of guessing.
+    """
+
+    weight: float
+    trained: PerSample
+    measured: PerSample
+    read: Callable[[Tensor], Tensor]
+    of_classes: bool
+    chance: float
+
+
+class Targets(NamedTuple):
+    """What a batch is compared with: labels, int64 [n], or the inputs that the network reads."""
+
+    labels: Tensor
+    inputs: Tensor
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Objective:
+    """The sum over the heads of weight * loss, and the figures that are measured of each head.
+
+    Figures of a batch are named ``HEAD.loss``, ``HEAD.accuracy`` and so on (:mod:`cnncli.recipe.metrics`),
+    and, in training, ``objective``.
+    ``scale`` and ``shift`` lead from bytes to what the network reads.
     """
 
     main: str
-    tasks: Mapping[str, Task]
-    criteria: Mapping[str, str]
+    heads: Mapping[str, HeadTask]
     classes: int
-    training_only: frozenset[str] = frozenset()
+    training_only: frozenset[str]
+    scale: Tensor
+    shift: Tensor
 
     @property
     def chance(self) -> float:
-        """The objective where all classes are equally likely; distances and lengths count as 1."""
-        return sum(
-            task.weight * (math.log(self.classes) if CRITERIA[self.criteria[head]].of_classes else 1.0)
-            for head, task in self.tasks.items()
-        )
+        """The objective of guessing."""
+        return sum(head.weight * head.chance for head in self.heads.values())
 
     @property
     def inference(self) -> tuple[str, ...]:
         """The heads that exist in inference."""
-        return tuple(head for head in self.tasks if head not in self.training_only)
+        return tuple(head for head in self.heads if head not in self.training_only)
+
+    @property
+    def of_classes(self) -> tuple[str, ...]:
+        """The heads that exist in inference and have scores of classes."""
+        return tuple(head for head in self.inference if self.heads[head].of_classes)
 
     def names(self, *, training: bool) -> tuple[str, ...]:
         """Return the names of the figures of a batch."""
-        if training:
-            return (OBJECTIVE, *(f"{head}.{each}" for head in self.tasks for each in (LOSS, ACCURACY)))
-        measured = (LOSS, ACCURACY, TOP5) if self.classes >= _TOP else (LOSS, ACCURACY)
-        return tuple(f"{head}.{each}" for head in self.inference for each in measured)
+        measured = tuple(
+            f"{name}.{metric}"
+            for name in (self.heads if training else self.inference)
+            for metric in (LOSS, *self._meters(name, training=training))
+        )
+        return (OBJECTIVE, *measured) if training else measured
 
-    def __call__(self, output: Tensor | dict[str, Tensor], labels: Tensor) -> Minimized:
+    def _meters(self, head: str, *, training: bool) -> dict[str, Meter]:
+        return meters(self.classes, of_classes=self.heads[head].of_classes, training=training)
+
+    def __call__(self, output: Tensor | dict[str, Tensor], targets: Targets) -> Minimized:
         """Return what a batch is trained on, the mean over its samples, and its figures."""
+        outputs, count = by_head(output), len(targets.labels)
         terms, figures = [], {}
-        for head, values in by_head(output).items():
-            task, formulas = self.tasks[head], FORMULAS[self.criteria[head]]
-            losses = formulas.losses(values, labels, task.smoothing)
-            terms.append(task.weight * losses.mean())
+        for name, values in outputs.items():
+            head, target = self.heads[name], self._target(name, values, targets)
+            losses = head.trained(values, target)
+            terms.append(head.weight * losses.mean())
             found = values.detach()
-            plain = formulas.losses(found, labels, 0.0) if task.smoothing else losses.detach()
-            figures[f"{head}.{LOSS}"] = Sum(plain.sum(), len(labels))
-            figures[f"{head}.{ACCURACY}"] = Sum(_correct(formulas.scores(found), labels), len(labels))
+            plain = losses.detach() if head.measured is head.trained else head.measured(found, target)
+            figures[f"{name}.{LOSS}"] = Sum(plain.sum(), count)
+            figures |= self._measured(name, found, target, training=True)
         objective = terms[0] if len(terms) == 1 else torch.stack(terms).sum()
-        figures[OBJECTIVE] = Sum(objective.detach() * len(labels), len(labels))
+        figures[OBJECTIVE] = Sum(objective.detach() * count, count)
         return Minimized(objective, figures)
 
-    def measure(self, output: Tensor | dict[str, Tensor], labels: Tensor) -> dict[str, Sum]:
+    def measure(self, output: Tensor | dict[str, Tensor], targets: Targets) -> dict[str, Sum]:
         """Return the figures of a batch in inference."""
-        figures = {}
-        for head, values in by_head(output).items():
-            formulas = FORMULAS[self.criteria[head]]
-            scores = formulas.scores(values)
-            figures[f"{head}.{LOSS}"] = Sum(formulas.losses(values, labels, 0.0).sum(), len(labels))
-            figures[f"{head}.{ACCURACY}"] = Sum(_correct(scores, labels), len(labels))
-            if self.classes >= _TOP:
-                figures[f"{head}.{TOP5}"] = Sum((_ahead(scores, labels) < _TOP).sum(), len(labels))
+        figures, count = {}, len(targets.labels)
+        for name, values in by_head(output).items():
+            head, target = self.heads[name], self._target(name, values, targets)
+            figures[f"{name}.{LOSS}"] = Sum(head.measured(values, target).sum(), count)
+            figures |= self._measured(name, values, target, training=False)
         return figures
 
-    def scores(self, output: Tensor | dict[str, Tensor]) -> Tensor:
-        """Return the main head's scores, which are larger for likelier classes: [n, classes]."""
-        return FORMULAS[self.criteria[self.main]].scores(by_head(output)[self.main])
+    def _measured(self, head: str, values: Tensor, target: Tensor, *, training: bool) -> dict[str, Sum]:
+        said = self.heads[head].read(values)
+        return {
+            f"{head}.{name}": Sum(meter.total(said, target), len(said))
+            for name, meter in self._meters(head, training=training).items()
+        }
+
+    def _target(self, head: str, values: Tensor, targets: Targets) -> Tensor:
+        """Return labels, or the inputs with values from 0 to 1, as they were before they were normalized."""
+        if self.heads[head].of_classes:
+            return targets.labels
+        pixels = (targets.inputs - self.shift) / (255 * self.scale)
+        return pixels.clamp(0, 1).reshape(values.shape)
+
+    def scores(self, output: Tensor | dict[str, Tensor], head: str) -> Tensor:
+        """Return the scores of a head, which are larger for likelier classes: [n, classes]."""
+        return self.heads[head].read(by_head(output)[head])
 
     def summary(self, means: Mapping[str, float]) -> dict[str, float]:
         """Return the figures that are reported, from the means of those of the batches.
@@ -103,7 +163,7 @@ class Objective:
         in training and on held-out data; the other figures without a head are the main head's. Those of each
         head follow, if there are several.
         """
-        total = sum(self.tasks[head].weight * means[f"{head}.{LOSS}"] for head in self.inference)
+        total = sum(self.heads[head].weight * means[f"{head}.{LOSS}"] for head in self.inference)
         found = {OBJECTIVE: means[OBJECTIVE]} if OBJECTIVE in means else {}
         found[LOSS] = total
         of_heads = {name: value for name, value in means.items() if name != OBJECTIVE}
@@ -111,24 +171,7 @@ class Objective:
             head, _, metric = name.rpartition(".")
             if head == self.main and metric != LOSS:
                 found[metric] = value
-        return found | of_heads if len(self.tasks) > 1 else found
-
-
-def _correct(scores: Tensor, labels: Tensor) -> Tensor:
-    """Return how many labels have the largest score, a scalar; NaN is never the largest."""
-    own = scores.gather(1, labels.unsqueeze(1)).squeeze(1)
-    return ((scores.argmax(1) == labels) & ~own.isnan()).sum()
-
-
-def _ahead(scores: Tensor, labels: Tensor) -> Tensor:
-    """Return how many classes are ahead of each image's own class, int64 [n]; the lower number wins a tie.
-
-    Computed from the classes that are *not* ahead, so that a score of NaN never counts as correct.
-    """
-    own = scores.gather(1, labels.unsqueeze(1))
-    number = torch.arange(scores.shape[1], device=scores.device)
-    behind = (scores < own) | ((scores == own) & (number >= labels.unsqueeze(1)))
-    return scores.shape[1] - behind.sum(1)
+        return found | of_heads if len(self.heads) > 1 else found
 
 
 def by_head(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
@@ -136,48 +179,69 @@ def by_head(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:
     return {OUTPUT: output} if isinstance(output, Tensor) else output
 
 
-def build_objective(heads: Heads, settings: Recipe, classes: int) -> Objective:
+def build_objective(heads: Heads, settings: Recipe, learned: Learned) -> Objective:
     """Return the objective of a network with these heads, after checking them.
 
     Raises:
-        UsageError: an output is not [classes], a task is that of an unknown head, or a head has a loss where
-            its layers determine another.
+        UsageError: the output of a head of classes is not [classes], a task is that of an unknown head, or a
+            head cannot learn its task.
     """
-    check_classes(heads, classes)
+    _check_tasks(heads, settings, learned.input_shape)
     for name, head in heads.items():
-        _check_outputs(name, head.shape, classes)
-    return _objective(heads, settings, classes)
+        if is_of_classes(settings.task(name)):
+            _check_outputs(name, head.shape, learned.classes)
+    main = main_head(heads)
+    only = frozenset(name for name, head in heads.items() if head.training_only)
+    tasks = {name: _head_task(name, head, settings.task(name), learned) for name, head in heads.items()}
+    scale, shift = learned.normalization.affine(len(learned.input_shape), learned.device)
+    return Objective(main, tasks, learned.classes, only, scale, shift)
 
 
-def measuring_objective(heads: Heads, settings: Recipe, classes: int) -> Objective:
-    """Return the objective of a network that is only measured, after checking its heads in inference.
+def measuring_objective(heads: Heads, settings: Recipe, learned: Learned) -> Objective:
+    """Return the objective of a network that is only measured; only its heads in inference are checked.
 
     Raises:
         UsageError: as :func:`build_objective` does.
     """
-    check_classes(heads, classes)
-    return _objective(heads, settings, classes)
+    _check_tasks(heads, settings, learned.input_shape)
+    kept = {name: head for name, head in heads.items() if not head.training_only}
+    known = {name: task for name, task in settings.tasks.items() if name in kept}
+    return build_objective(kept, settings.replaced({"tasks": known}), learned)
 
 
-def _objective(heads: Heads, settings: Recipe, classes: int) -> Objective:
-    criteria = {name: head.criterion for name, head in heads.items()}
-    wrong = [fault for _, fault in wrong_tasks(settings.tasks, criteria)]
+def is_of_classes(task: Task) -> bool:
+    """Return whether a head with this task outputs a value for each class."""
+    return task.loss is None or task.loss.of_classes
+
+
+def _check_tasks(heads: Heads, settings: Recipe, input_shape: tuple[int, ...]) -> None:
+    endings = {name: head.ending for name, head in heads.items()}
+    wrong = [fault for _, fault in wrong_tasks(settings.tasks, endings, input_shape)]
     if wrong:
         raise UsageError(wrong)
-    tasks = {name: settings.task(name) for name in heads}
-    only = frozenset(name for name, head in heads.items() if head.training_only)
-    return Objective(main_head(heads), tasks, criteria, classes, only)
 
 
-def check_classes(heads: Heads, classes: int) -> None:
-    """Check that the heads that exist in inference have an output for each of ``classes`` classes.
-
-    Raises:
-        UsageError: one has another shape.
-    """
-    for name, head in heads.items():
-        if not head.training_only:
-            _check_outputs(name, head.shape, classes)
+def _head_task(name: str, head: Head, task: Task, learned: Learned) -> HeadTask:
+    criterion = CRITERIA[head.criterion]
+    loss = task.loss if task.loss is not None else criterion.loss()
+    given = Given(criterion.name, is_sigmoid=head.ends_in == Sigmoid.keyword)
+    measured = trained = formula(loss.measured, given)
+    if loss != loss.measured and learned.counts is not None:
+        weights = class_weights(loss, learned.counts)
+        if weights is not None and weights.shape != learned.counts.shape:
+            raise usage_error(
+                f"{head_name(name)} has {counted(len(weights), 'class weight')}, "
+                f"but the data has {counted(learned.classes, 'class')}",
+                expected=counted(learned.classes, "number"),
+                received=str(len(weights)),
+            )
+        weights = None if weights is None else weights.to(learned.device)
+        trained = formula(loss, given._replace(weights=weights))
+    chance = math.log(learned.classes) if loss.of_classes and criterion.can_choose else 1.0
+    read = SCORES[criterion.name]
+    if isinstance(loss, BinaryCrossEntropy) and not given.is_sigmoid:
+        read = torch.sigmoid
+    return HeadTask(task.weight, trained, measured, read, loss.of_classes, chance)
 
 
 def check_single_images(network: nn.Module, input_shape: tuple[int, ...]) -> None:
@@ -209,14 +273,15 @@ def check_single_images(network: nn.Module, input_shape: tuple[int, ...]) -> Non
             module.training = mode
 
 
-def check_vectors(heads: Heads) -> None:
-    """Check that every output is a vector, before any data is read.
+def check_vectors(heads: Heads, settings: Recipe) -> None:
+    """Check that every output of classes is a vector, before any data is read.
 
     Raises:
         UsageError: one is a map.
     """
     for name, head in heads.items():
-        _check_vector(name, head.shape)
+        if is_of_classes(settings.task(name)):
+            _check_vector(name, head.shape)
 
 
 def _check_vector(head: str, shape: tuple[int, ...]) -> None:
@@ -224,7 +289,7 @@ def _check_vector(head: str, shape: tuple[int, ...]) -> None:
         raise usage_error(
             f"{head_name(head)} outputs {shape_text(shape)}",
             expected="a vector with one value for each class",
-            hint="end the network with flatten or globalavgpool, and a linear layer",
+            hint="end the network with flatten or globalavgpool, and a linear layer, or choose another loss",
         )
 
 

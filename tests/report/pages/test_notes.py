@@ -90,6 +90,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         notes=(),
         moved=(),
         transforms=("crop (padding 4, fill 0)", "flip (direction horizontal, p 0.5)"),
+        tasks=("output: cross_entropy",),
         spec_notes=(Diagnostic("x", "odd", hint="try", level="warning"),),
         optimizer="sgd",
         lr=0.1,

@@ -20,12 +20,24 @@ def lines(figures: dict[str, float]) -> list[str]:
     return [*epoch_lines(Epoch(3, 0.05, 2.0, 1234.5, figures), 10)]
 
 
+EPOCH = Epoch(3, 0.05, 2.0, 1234.5, ONE)
+
+
+def test_a_reconstruction_has_decibels() -> None:
+    figures = {"train.loss": 0.01, "train.psnr": 20.0, "test.loss": 0.001, "test.psnr": 30.0}
+    epoch = Epoch(3, 0.05, 2.0, 1234.5, figures)
+    (line,) = epoch_lines(epoch, 10)
+    assert heading(epoch).split().count("PSNR") == 2
+    assert line.split() == ["3/10", "0.05", "0.0100", "20.00", "dB", "0.0010", "30.00", "dB", "1,234"]
+    assert len(line) == len(heading(epoch))
+
+
 def test_figures_are_below_their_headings() -> None:
     (line,) = lines(ONE)
     assert line.split() == ["3/10", "0.05", "0.5000", "75.00", "%", "0.2500", "100.00", "%", "1,234"]
-    assert len(line) == len(heading())
+    assert len(line) == len(heading(EPOCH))
     for title, value in (("train loss", "0.5000"), ("test loss", "0.2500"), ("images/s", "1,234")):
-        assert heading().index(title) + len(title) == line.index(value) + len(value)
+        assert heading(EPOCH).index(title) + len(title) == line.index(value) + len(value)
 
 
 def test_each_head_has_a_line_if_there_are_several() -> None:

@@ -32,7 +32,7 @@ def test_run_json_has_everything_a_run_was_started_with(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "run" / "run.json").read_text())
     assert found["schema"] == "cnncli.run/1"
     assert (found["name"], found["status"], found["spec"]) == ("small", "running", SPEC)
-    assert found["settings"]["tasks"] == {"aux": {"weight": 0.5}}
+    assert found["settings"]["tasks"] == {"aux": {"weight": 0.5, "target": "label"}}
     assert found["settings"]["optimizer"]["sgd"]["lr"] == 0.05
     assert found["data"]["source"] == "digits"
     assert found["data"]["classes"] == list("0123456789")

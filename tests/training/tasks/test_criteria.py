@@ -15,12 +15,13 @@ from cnncli.layers import KINDS, layer
 from cnncli.layers.shaping import Identity
 from cnncli.network import build_network
 from cnncli.recipe.criteria import CRITERIA
+from cnncli.recipe.losses import CrossEntropy
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.evaluate import evaluate
-from cnncli.training.tasks.criteria import FORMULAS
-from cnncli.training.tasks.objective import build_objective
-from tests.training.support import CPU, objective, settings
+from cnncli.training.tasks.criteria import SCORES
+from cnncli.training.tasks.losses import Given, distance, formula, margin
+from tests.training.support import CPU, objective, of_labels, settings
 
 LABELS = torch.tensor([0, 2, 1])
 VALUES = torch.tensor([[0.2, 0.95, 0.05], [0.5, 0.1, 0.9], [0.3, 0.0, 0.99]], dtype=torch.float64)
@@ -69,15 +70,16 @@ PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.0, 1.0, 0.0]]
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_the_loss_of_probabilities_is_that_of_their_logits(smoothing: float) -> None:
     logits = torch.randn(3, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    found = FORMULAS["probabilities"].losses(logits.softmax(1), LABELS, smoothing)
-    wanted = FORMULAS["cross_entropy"].losses(logits, LABELS, smoothing)
+    loss = CrossEntropy(smoothing=smoothing)
+    found = formula(loss, Given("probabilities"))(logits.softmax(1), LABELS)
+    wanted = formula(loss, Given("cross_entropy"))(logits, LABELS)
     torch.testing.assert_close(found, wanted)
-    assert torch.equal(FORMULAS["probabilities"].scores(PROBABILITIES).argmax(1), LABELS)
+    assert torch.equal(SCORES["probabilities"](PROBABILITIES).argmax(1), LABELS)
 
 
 def test_a_probability_of_zero_has_a_finite_loss() -> None:
     values = PROBABILITIES.float().requires_grad_()
-    losses = FORMULAS["probabilities"].losses(values, torch.tensor([0, 2, 0]), 0.1)
+    losses = formula(CrossEntropy(smoothing=0.1), Given("probabilities"))(values, torch.tensor([0, 2, 0]))
     losses.sum().backward()
     assert torch.isfinite(losses).all()
     assert values.grad is not None
@@ -85,33 +87,33 @@ def test_a_probability_of_zero_has_a_finite_loss() -> None:
 
 
 def test_distance_is_equation_9_of_lecun() -> None:
-    found = FORMULAS["distance"].losses(DISTANCES, LABELS, 0.0)
+    found = distance(DISTANCES, LABELS)
     for row, label, loss in zip(DISTANCES.tolist(), LABELS.tolist(), found.tolist(), strict=True):
         wanted = row[label] + math.log(math.exp(-100) + sum(math.exp(-y) for y in row))
         assert loss == pytest.approx(wanted, rel=1e-12)
 
 
 def test_the_smallest_distance_wins() -> None:
-    assert FORMULAS["distance"].scores(DISTANCES).argmax(1).tolist() == [0, 0, 1]
+    assert SCORES["distance"](DISTANCES).argmax(1).tolist() == [0, 0, 1]
 
 
 def test_a_far_class_is_not_pushed_farther() -> None:
     near = DISTANCES.clone().requires_grad_()
-    FORMULAS["distance"].losses(near, LABELS, 0.0).sum().backward()
+    distance(near, LABELS).sum().backward()
     assert near.grad is not None
     assert near.grad[0, 2].abs() < 1e-20  # at 160, behind the 100 of those that are not classes
     assert near.grad[2, 0] < -0.1  # at 0.5, beside the right one
 
 
 def test_margin_is_equation_4_of_sabour() -> None:
-    found = FORMULAS["margin"].losses(VALUES, LABELS, 0.0)
+    found = margin(VALUES, LABELS)
     for row, label, loss in zip(VALUES.tolist(), LABELS.tolist(), found.tolist(), strict=True):
         wanted = 0.0
         for k, v in enumerate(row):
             t = float(k == label)
             wanted += t * max(0, 0.9 - v) ** 2 + 0.5 * (1 - t) * max(0, v - 0.1) ** 2
         assert loss == pytest.approx(wanted, rel=1e-12)
-    assert FORMULAS["margin"].scores(VALUES).argmax(1).tolist() == [1, 2, 2]
+    assert SCORES["margin"](VALUES).argmax(1).tolist() == [1, 2, 2]
 
 
 RBF = open_text("input: [1, 12, 7]\nlayers: [flatten, rbf: 10]").graph
@@ -119,15 +121,14 @@ RBF = open_text("input: [1, 12, 7]\nlayers: [flatten, rbf: 10]").graph
 
 def test_the_last_layer_chooses_the_criterion_of_a_training() -> None:
     network = build_network(RBF)
-    of_distances = build_objective(heads_of(RBF), settings(), 10)
-    assert of_distances.criteria == {"output": "distance"}
+    of_distances = objective(heads_of(RBF))
     images = torch.randn(3, 1, 12, 7)
     output = network(images)
-    expected = FORMULAS["distance"].losses(output, LABELS, 0.0)
-    minimized, found = of_distances(output, LABELS)
+    expected = distance(output, LABELS)
+    minimized, found = of_distances(output, of_labels(LABELS))
     assert minimized.item() == pytest.approx(expected.mean().item())
     assert found["output.loss"].total.item() == pytest.approx(expected.sum().item())
-    assert torch.equal(of_distances.scores(output), -output)
+    assert torch.equal(of_distances.scores(output, "output"), -output)
 
 
 def test_each_head_has_its_own() -> None:
@@ -159,6 +160,6 @@ def test_evaluation_calls_the_nearest_class() -> None:
 
 def test_label_smoothing_is_for_cross_entropy() -> None:
     smoothed = {"cross_entropy": {"smoothing": 0.1}}
-    with pytest.raises(UsageError, match="the network is not trained with cross-entropy") as caught:
-        build_objective(heads_of(RBF), settings(tasks={"output": smoothed}), 10)
+    with pytest.raises(UsageError, match="the network is not trained with cross_entropy") as caught:
+        objective(heads_of(RBF), chosen=settings(tasks={"output": smoothed}))
     assert CRITERIA["distance"].help in caught.value.diagnostics[0].expected

@@ -1,0 +1,132 @@
+"""The losses of heads; ``training/tasks/losses.py`` has the formula of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+from cnncli.language.fields import Record, arg
+from cnncli.language.readers import Number, Reader
+from cnncli.language.scope import Argument, interpolate
+from cnncli.language.tree import Items, Scalar
+
+EQUAL: Final = "equal"
+BALANCED: Final = "balanced"
+
+
+class ClassWeights(Reader["str | tuple[float, ...]"]):
+    """A factor for each class: a list, or a word for how it follows from the data."""
+
+    expected = f"{EQUAL}, {BALANCED}, or a list with a number of 0 or more for each class"
+
+    def __init__(self) -> None:
+        self._number = Number(0)
+
+    def read(self, argument: Argument) -> str | tuple[float, ...]:
+        value = argument.value
+        if isinstance(value, Items) and len(value):
+            return tuple(self._number.read(argument._replace(value=each)) for each in value)
+        if isinstance(value, Scalar) and not value.is_null:
+            word = interpolate(value, argument.scope)
+            if word in (EQUAL, BALANCED):
+                return word
+        raise self.wrong(argument)
+
+    def plain(self, value: str | tuple[float, ...]) -> object:
+        return value if isinstance(value, str) else [*value]
+
+
+class Loss(Record):
+    """What a head is trained with, and whether its target is a class or values of the head's shape."""
+
+    member = "setting"
+    of_classes: ClassVar[bool] = False
+
+    @property
+    def measured(self) -> Loss:
+        """The same loss as it is measured: without what changes the targets or weighs the classes."""
+        return self
+
+
+class CrossEntropy(Loss):
+    """Cross-entropy of the logits, or of the probabilities, of classes."""
+
+    keyword = "cross_entropy"
+    of_classes = True
+
+    smoothing: float = arg(Number(0, 1), "share of the target spread over all classes", default=0.0)
+    weights: str | tuple[float, ...] = arg(
+        ClassWeights(),
+        "factor for each class; balanced: all classes count the same",
+        default=EQUAL,
+    )
+
+    @property
+    def measured(self) -> Loss:
+        return CrossEntropy()
+
+
+class Focal(Loss):
+    """Cross-entropy with less weight on what is already right: -(1 - p)^gamma log p (Lin et al., 2017)."""
+
+    keyword = "focal"
+    of_classes = True
+
+    gamma: float = arg(Number(0, 100), "exponent; cross-entropy for 0", default=2.0, main=True)
+
+
+class BinaryCrossEntropy(Loss):
+    """Mean binary cross-entropy of each value with a target from 0 to 1."""
+
+    keyword = "binary_cross_entropy"
+
+
+class MSE(Loss):
+    """Mean of the squared differences."""
+
+    keyword = "mse"
+
+
+class MAE(Loss):
+    """Mean of the absolute differences."""
+
+    keyword = "mae"
+
+
+class SmoothL1(Loss):
+    """Mean of d^2 / (2 beta) where a difference is d < beta, else of d - beta / 2 (Girshick, 2015)."""
+
+    keyword = "smooth_l1"
+
+    beta: float = arg(Number(0, above=True), "where the loss becomes linear", default=1.0, main=True)
+
+
+class Distance(Loss):
+    """The loss of distances to the prototypes of classes (LeCun et al., 1998)."""
+
+    keyword = "distance"
+    of_classes = True
+
+
+class Margin(Loss):
+    """The loss of the lengths of capsules (Sabour, Frosst and Hinton, 2017)."""
+
+    keyword = "margin"
+    of_classes = True
+
+
+LOSSES: Final[Mapping[str, type[Loss]]] = {
+    each.keyword: each
+    for each in (
+        CrossEntropy,
+        Focal,
+        BinaryCrossEntropy,
+        MSE,
+        MAE,
+        SmoothL1,
+    )
+}
+"""The losses that a recipe can choose."""
+
+OF_LAYERS: Final = (Distance, Margin)
+"""The losses that only the layers of a head choose."""
