@@ -150,7 +150,8 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
         return None
     assert train is not None
     assert budget is not None
-    _check_recipe(document.section(Recipe.keyword), graph, train, faults)
+    if size is None:  # a recipe is one for the spec's own input
+        _check_recipe(document.section(Recipe.keyword), graph, train, faults)
     if len(faults):
         return None
     if not graph.unknowns:
@@ -264,7 +265,6 @@ def _check_recipe(section: Value | None, graph: Graph, recipe: Recipe, faults: F
     if isinstance(tasks, Entries):
         for name, fault in wrong_tasks(recipe.tasks, endings_of(graph), graph.input):
             faults.add(fault._replace(location=tasks.keys_at[name].location))
-
     if isinstance(transforms, Items):
         for place, fault in wrong_transforms(recipe.transforms, graph.input):
             entry = transforms.values[place]

@@ -16,6 +16,7 @@ from cnncli.language.readers import Flag, Number, Text
 from cnncli.language.scope import Scope
 from cnncli.language.tree import Entries
 from cnncli.recipe.data import SOURCE_FORMS, Data
+from cnncli.recipe.losses import LOSSES
 from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.schedules import SCHEDULES
 from tests.language.support import fault, faults, pointed
@@ -166,13 +167,16 @@ def test_what_is_expected() -> None:
     }
 
 
+A_TASK = f"{listing([*LOSSES], last=' or ')}, alone or beside weight and target"
+
+
 def test_what_is_expected_in_a_recipe() -> None:
     for text, expected in (
         ("data: [a]", f"{SOURCE_FORMS}, or a mapping of {listing([*Data.arguments])}"),
         ("optimizer: [a]", listing([*OPTIMIZERS], last=" or ")),
         ("schedule: [a]", listing([*SCHEDULES], last=" or ")),
-        ("tasks: [a]", "a mapping from heads to cross_entropy, alone or beside weight"),
-        ("tasks: {output: {mse: {}}}", "cross_entropy, alone or beside weight"),
+        ("tasks: [a]", f"a mapping from heads to {A_TASK}"),
+        ("tasks: {output: {nothing: {}}}", A_TASK),
     ):
         assert fault(f"{NET}train: {{{text}}}\n").expected == expected
 
