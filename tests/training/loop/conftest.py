@@ -1,13 +1,22 @@
-"""Settings for the tests of the loop."""
+"""What all tests of the loop need."""
 
 from __future__ import annotations
 
-import os
+import signal
+from collections.abc import Iterator
 
 import pytest
 
+from cnncli.interrupts import SIGNALS
+
 
 @pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hundreds of runs are made here; that files are synced, and when, is tested in test_files.py."""
-    monkeypatch.setattr(os, "fsync", lambda _handle: None)
+def _heeded() -> Iterator[None]:
+    """No signal is ignored, even if the tests were started by ``nohup`` or in the background."""
+    before = {each: signal.getsignal(each) for each in SIGNALS}
+    for each, handler in before.items():
+        if handler is signal.SIG_IGN:
+            signal.signal(each, signal.SIG_DFL)
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,20 +87,7 @@ def test_stopping_after_every_batch_changes_nothing(tmp_path: Path) -> None:
     assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
 
 
-@pytest.fixture
-def _heeded() -> Iterator[None]:
-    """No signal is ignored, even if the tests were started by ``nohup`` or in the background."""
-    before = {each: signal.getsignal(each) for each in SIGNALS}
-    for each, handler in before.items():
-        if handler is signal.SIG_IGN:
-            signal.signal(each, signal.SIG_DFL)
-    yield
-    for each, handler in before.items():
-        signal.signal(each, handler)
-
-
 @pytest.mark.parametrize("sent", SIGNALS)
-@pytest.mark.usefixtures("_heeded")
 def test_every_signal_is_reported(tmp_path: Path, sent: signal.Signals) -> None:
     chosen = settings()
     begin(tmp_path / "run", chosen)
