@@ -125,7 +125,7 @@ def _wrong_loss(task: Task, head: Ending, input_shape: Shape) -> _Wrong | None:
         return _Wrong("cannot learn its input as a class", expected, chosen)
     if not task.is_of_input:
         hint = f"{{{chosen}: {{}}, target: {INPUT}}} reproduces the input"
-        return _Wrong(f"has a class to learn, which {chosen} does not take", f"target: {INPUT}", LABEL, hint)
+        return _Wrong(f"cannot learn a class by {chosen}", f"target: {INPUT}", LABEL, hint)
     if head.ends_in in (Softmax.keyword, LogSoftmax.keyword):
         return _Wrong(f"ends in '{head.ends_in}'", "values that can be those of an input", head.ends_in)
     ours, theirs = product(head.shape), product(input_shape)

@@ -113,7 +113,7 @@ ENDS = {
 @pytest.mark.parametrize(
     ("end", "task", "message", "hint"),
     [
-        ("linear", "mse", "the network has a class to learn, which mse does not take", "target: input"),
+        ("linear", "mse", "the network cannot learn a class by mse", "target: input"),
         ("linear", "{target: input}", "the network cannot learn its input as a class", ""),
         ("linear", "{focal: 1, target: input}", "the network cannot learn its input as a class", ""),
         ("softmax", "{mse: , target: input}", "the network ends in 'softmax'", ""),
