@@ -150,7 +150,7 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
         return None
     assert train is not None
     assert budget is not None
-    if size is None:  # a recipe is one for the spec's own input
+    if size is None or callable(size):  # a recipe is one for the spec's own input
         _check_recipe(document.section(Recipe.keyword), graph, train, faults)
     if len(faults):
         return None
