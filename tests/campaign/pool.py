@@ -55,7 +55,6 @@ class _Worker:
             self.next = report.number + 1
             yield report
         if not data:
-            os.close(self.pipe)
             _, status = os.waitpid(self.pid, 0)
             self._buffer = b""
             self.pid = 0
@@ -70,6 +69,7 @@ class _Worker:
 
     def again(self) -> bool:
         """Run what is left of the chunk in a new process; return whether anything is."""
+        os.close(self.pipe)
         if self.next < self.chunk.stop:
             self._start()
             return True
@@ -111,6 +111,8 @@ def run_chunks(chunks: Sequence[Chunk], jobs: int, folder: Path, run: Run) -> It
                 yield from worker.reports()
                 if worker.pid:
                     continue
+                # Before the pipe is closed: processes that were started meanwhile have copies of it, so the
+                # kernel would keep it registered, and report events of the number that the next pipe gets.
                 selector.unregister(key.fd)
                 workers.remove(worker)
                 if worker.again():
