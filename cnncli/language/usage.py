@@ -111,36 +111,31 @@ def _names_in_block(block: Value) -> Iterator[str]:
 
 
 def _keys_and_names(value: Value) -> Iterator[str]:
-    """Yield every name in the texts and keys of a value."""
-    pending, seen = [value], set[int]()
-    while pending:
-        each = pending.pop()
-        if isinstance(each, Scalar):
-            yield from _matches(_WORD, each.text)
-        elif id(each) not in seen:  # an alias is the same value
-            seen.add(id(each))
-            if isinstance(each, Entries):
-                yield from each
-                pending.extend(each.values())
-            else:
-                pending.extend(each)
+    """Yield every name in the texts of a value, and every key."""
+    for text, is_key in _texts(value):
+        yield from (text,) if is_key else _matches(_WORD, text)
 
 
 def _names(value: Value, pattern: re.Pattern[str] = _WORD) -> Iterator[str]:
     """Yield every name in the texts of a value; a key reads a name only after a dollar sign."""
+    for text, is_key in _texts(value):
+        yield from _matches(_IN_STRING if is_key else pattern, text)
+
+
+def _texts(value: Value) -> Iterator[tuple[str, bool]]:
+    """Yield every text of a value, and whether it is a key."""
     pending, seen = [value], set[int]()
     while pending:
         each = pending.pop()
         if isinstance(each, Scalar):
-            yield from _matches(pattern, each.text)
+            yield each.text, False
         elif id(each) not in seen:  # an alias is the same value
             seen.add(id(each))
             if isinstance(each, Items):
                 pending.extend(each)
             else:
                 pending.extend(each.values())
-                for key in each:
-                    yield from _matches(_IN_STRING, key)
+                yield from ((key, True) for key in each)
 
 
 def _matches(pattern: re.Pattern[str], text: str) -> Iterator[str]:

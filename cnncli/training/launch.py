@@ -337,7 +337,7 @@ def evaluate_module(
     measured_on = normalization.measure(dataset.train.images)
     learned = Learned(len(dataset.classes), dataset.input_shape, measured_on, device=device)
     objective = measuring_objective(heads_of(graph), settings, learned)
-    measured = evaluate(network, dataset.test, normalization.measure(dataset.train.images), device, objective)
+    measured = evaluate(network, dataset.test, measured_on, device, objective)
     return _evaluated(graph.name, held_out_part(dataset), dataset.classes, measured)
 
 
