@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
-from cnncli.diagnostics import Diagnostic, Location, SpecError, UsageError, did_you_mean, listing, usage_error
+from cnncli.diagnostics import SpecError, UsageError, did_you_mean, listing, usage_error
 from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Choice, Number, Text, Whole
 from cnncli.language.scope import Argument
@@ -143,22 +143,6 @@ class Data(Record):
     limit: float = arg(
         Number(0, 1, above=True), "share of the training images of each class that are used", default=1.0
     )
-
-    @classmethod
-    def read(cls, written: Mapping[str, Argument], where: Location) -> Self:
-        """Read the settings, and check that they can have an effect.
-
-        Raises:
-            SpecError: with all errors: unknown settings, wrong values, or labels of a source without numbers.
-        """
-        found = super().read(written, where)
-        source = parse_source(found.source).source
-        if found.first_label is not None and not source.numbered:
-            forms = listing([each.form for each in SOURCES.values() if each.numbered], last=" or ")
-            message = "'first_label' is for files whose labels are numbers"
-            place = written["first_label"].location
-            raise SpecError(Diagnostic("value", message, place, expected=forms, received=found.source))
-        return found
 
     def of(self, source: str) -> Self:
         """Return how another source is read."""

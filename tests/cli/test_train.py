@@ -423,3 +423,27 @@ def test_a_limit_is_a_share(limit: str, spec: Path, tmp_path: Path) -> None:
     assert code == 2
     assert "train.data.limit" in errors
     assert not (tmp_path / "a").exists()
+
+
+# -- labels from 1 ---------------------------------------------------------------------------------
+
+
+def test_labels_from_one_of_data_that_is_given_apart(spec: Path, tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (24, 8, 8), dtype=np.uint8)
+    labels = np.arange(24) % 10 + 1
+    np.savez(tmp_path / "one.npz", x_train=images, y_train=labels, x_test=images[:12], y_test=labels[:12])
+    run, first = tmp_path / "run", ("--set", "train.data.first_label=1", "--set", "train.epochs=1")
+    # The spec's own source is digits, whose labels are not numbered from 1.
+    code, _, errors = call("train", spec, "--data", f"npz:{tmp_path / 'one.npz'}", "--run", run, *first)
+    assert code == 0, errors
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    measured = json.loads(call("evaluate", run, "--format", "json")[1])
+    assert measured["figures"]["loss"] == last["test.loss"]
+    assert [each["name"] for each in measured["classes"]] == [str(label) for label in range(1, 11)]
+
+
+def test_a_first_label_needs_labels_that_are_numbers(spec: Path, tmp_path: Path) -> None:
+    code, _, errors = call("train", spec, "--set", "train.data.first_label=1", "--run", tmp_path / "run")
+    assert code == 2
+    assert "train.data.first_label is for files whose labels are numbers" in errors
+    assert not (tmp_path / "run").exists()

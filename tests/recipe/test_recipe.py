@@ -164,17 +164,10 @@ def test_schedules_have_their_own_warmup() -> None:
     assert open_text(SPEC).train.schedule == Cosine(warmup=0.0)
 
 
-def test_labels_are_numbered_in_files_only() -> None:
-    """Classes of folders have names; a setting that can have no effect is an error."""
+def test_the_first_label_survives_json() -> None:
     found = open_text(f"{SPEC}train: {{data: {{source: 'npz:x', first_label: 1}}}}\n").train
     assert found.data.first_label == 1
     assert recipe_from_json(json.loads(json.dumps(found.plain()))) == found
-    for text in ("source: 'folder:x', first_label: 1", "first_label: 1"):
-        error = fault(f"{SPEC}train: {{data: {{{text}}}}}\n")
-        assert error.message == "'first_label' is for files whose labels are numbers"
-        assert error.expected == "idx:DIR or npz:FILE"
-        assert error.location is not None
-        assert (error.location.line, pointed(error)) == (3, "1")
 
 
 def test_data_is_a_source_or_a_mapping() -> None:
