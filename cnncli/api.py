@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cnncli.analysis.specs import Entry
     from cnncli.language.selection import Selection
     from cnncli.results.training import Evaluated, Reading
-    from cnncli.training.launch import Launch
+    from cnncli.training.launch.launch import Launch
 
 __all__ = [
     "Architecture",
@@ -186,11 +186,11 @@ def resume(
         CnncliError: the folder is not a run, or spec, settings or data are not those of the run.
     """
     need_training()
-    from cnncli.training import launch  # noqa: PLC0415
+    from cnncli.training.launch import resuming  # noqa: PLC0415
 
     texts = (*arguments.overrides("overrides", overrides), *arguments.keywords(settings, "train."))
     source = None if data is None else arguments.text("data", data)
-    return launch.resume(arguments.path("run", run), texts, source, arguments.device(device, AUTO), reading)
+    return resuming.resume(arguments.path("run", run), texts, source, arguments.device(device, AUTO), reading)
 
 
 def evaluate(
@@ -205,10 +205,10 @@ def evaluate(
         CnncliError: the folder is not a run, it has no weights yet, or the data has other classes.
     """
     need_training()
-    from cnncli.training import launch  # noqa: PLC0415
+    from cnncli.training.launch.evaluating import evaluate_run  # noqa: PLC0415
 
     source = None if data is None else arguments.text("data", data)
-    return launch.evaluate_run(arguments.path("run", run), source, arguments.device(device, AUTO), reading)
+    return evaluate_run(arguments.path("run", run), source, arguments.device(device, AUTO), reading)
 
 
 def _architecture(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cnncli.results.probe import Probe
     from cnncli.results.training import Evaluated, Previewed, Reading, Trained
     from cnncli.results.verify import Verification
-    from cnncli.training.launch import Launch
+    from cnncli.training.launch.launch import Launch
     from cnncli.training.observer import Observer
 
 
@@ -116,11 +116,12 @@ class Architecture(Analyzed):
         """
         need_training()
         self._numeric("training")
-        from cnncli.training import launch  # noqa: PLC0415
+        from cnncli.training.launch.starting import prepare  # noqa: PLC0415
 
         changed, chosen = self._chosen(data, recipe_file, settings)
         folder = None if run is None else arguments.path("run", run)
-        return launch.begin(changed._opened, chosen.recipe, arguments.device(device, AUTO), folder, reading)
+        where = arguments.device(device, AUTO)
+        return prepare(changed._opened, chosen.recipe, where, reading).create(folder)
 
     def preview(
         self,
@@ -207,10 +208,10 @@ class Architecture(Analyzed):
             CnncliError: it is not a module of this network, or the data does not match the network.
         """
         need_training()
-        from cnncli.training import launch  # noqa: PLC0415
+        from cnncli.training.launch.evaluating import evaluate_module  # noqa: PLC0415
 
         source = None if data is None else arguments.text("data", data)
-        return launch.evaluate_module(self.graph, module, self.settings, source, reading)
+        return evaluate_module(self.graph, module, self.settings, source, reading)
 
 
 def need_training() -> None:

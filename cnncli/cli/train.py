@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
-from typing import Annotated, TypeAlias
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -15,6 +17,11 @@ from cnncli.interrupts import EndingAtOnce
 from cnncli.recipe.data import SOURCE_FORMS
 from cnncli.recipe.devices import AUTO
 from cnncli.report.terminal import output
+
+if TYPE_CHECKING:
+    from cnncli.recipe.origins import Setting
+    from cnncli.results.training import Previewed
+    from cnncli.training.launch.launch import Launch
 
 Spec: TypeAlias = Annotated[
     str | None,
@@ -73,41 +80,69 @@ def command(
     load_plugins(plugin or ())
     gc.enable()
     if resumed is not None:
-        if any((spec, run, recipe, limit, print_recipe, preview)):
-            hint = f"cnncli train --resume {resumed}"
-            raise usage_error("--resume takes spec, settings and folder from the run", hint=hint)
+        _check_resumed(resumed, any((spec, run, recipe, limit, print_recipe, preview)))
     elif spec is None:
         raise usage_error("nothing to train", expected="a spec, or --resume RUN")
     elif preview is not None and run is not None:
         raise usage_error("--preview trains nothing, so there is no run", expected="--preview or --run")
     with EndingAtOnce() as ending:
+        if spec is None:
+            need_training()
+            _train(partial(resume, str(resumed), overrides=overrides or (), data=data, device=device), ending)
+            return
         chosen = [*(overrides or ()), *([] if limit is None else [f"train.data.limit={limit}"])]
-        network = load(spec, overrides=chosen) if spec is not None else None
-        if network is not None and print_recipe:
-            from cnncli.report.pages.recipe import lines
-
-            output().lines(lines(network.recipe(data, recipe_file=recipe)))
+        network = load(spec, overrides=chosen)
+        if print_recipe:
+            _print_recipe(network.recipe(data, recipe_file=recipe))
             return
         need_training()
-        from cnncli.report.pages.train import TrainingView, conclude, introduce, previewed, reading
+        if preview is not None:
+            _preview(partial(network.preview, preview, data, recipe_file=recipe))
+        else:
+            _train(partial(network.begin, data, run=run, device=device, recipe_file=recipe), ending)
 
-        screen = output()
-        if network is not None and preview is not None:
-            with reading(screen) as progress:
-                found = network.preview(preview, data, recipe_file=recipe, reading=progress)
-            previewed(screen, found)
-            return
-        with reading(screen) as progress:
-            if network is not None:
-                launch = network.begin(data, run=run, device=device, recipe_file=recipe, reading=progress)
-                ending.before = launch.interrupted
-            else:
-                launch = resume(
-                    str(resumed), overrides=overrides or (), data=data, device=device, reading=progress
-                )
-        introduce(screen, launch.introduction)
-        with TrainingView(screen) as view:
-            trained = launch.start(view, report_every=view.interval)
-        conclude(screen, trained)
+
+def _check_resumed(run: str, more: bool) -> None:
+    """Check that nothing else is said about a run that is resumed.
+
+    Raises:
+        UsageError: there is ``more``.
+    """
+    if more:
+        hint = f"cnncli train --resume {run}"
+        raise usage_error("--resume takes spec, settings and folder from the run", hint=hint)
+
+
+def _print_recipe(settings: tuple[Setting, ...]) -> None:
+    from cnncli.report.pages.recipe import lines
+
+    output().lines(lines(settings))
+
+
+def _preview(write: Callable[..., Previewed]) -> None:
+    from cnncli.report.pages.train import previewed, reading
+
+    screen = output()
+    with reading(screen) as progress:
+        found = write(reading=progress)
+    previewed(screen, found)
+
+
+def _train(open_run: Callable[..., Launch], ending: EndingAtOnce) -> None:
+    """Train what is opened, and show it.
+
+    Raises:
+        Exit: it was interrupted.
+    """
+    from cnncli.report.pages.train import TrainingView, conclude, introduce, reading
+
+    screen = output()
+    with reading(screen) as progress:
+        launch = open_run(reading=progress)
+    ending.before = launch.interrupted
+    introduce(screen, launch.introduction)
+    with TrainingView(screen) as view:
+        trained = launch.start(view, report_every=view.interval)
+    conclude(screen, trained)
     if trained.signal is not None:
         raise typer.Exit(SIGNALED + trained.signal)

@@ -57,7 +57,8 @@ Files = dict[str, bytes]
 
 def import_torch() -> None:
     """Import what the commands need, so that no case is charged for it."""
-    for name in ("cnncli.network.probe", "cnncli.network.verify", "cnncli.training.launch", "torchinfo"):
+    training = (f"cnncli.training.launch.{name}" for name in ("starting", "resuming", "evaluating"))
+    for name in ("cnncli.network.probe", "cnncli.network.verify", *training, "torchinfo"):
         import_module(name)
 
 

@@ -28,11 +28,11 @@ train: {data: digits, epochs: 4000, batch: 64}
 """
 SLOW_READING = """
 import sys, time
-import cnncli.training.launch as launch
+import cnncli.training.launch.starting as starting
 def load(*_):
     print("reading", flush=True)
     time.sleep(600)
-launch.load = load
+starting.load = load
 from cnncli.cli import main
 main()
 """

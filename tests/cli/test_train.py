@@ -183,7 +183,7 @@ def test_too_few_epochs_are_an_error_before_data_is_read(
     def reading(*_: object, **__: object) -> None:
         raise AssertionError("data is read")
 
-    monkeypatch.setattr("cnncli.training.launch.load", reading)
+    monkeypatch.setattr("cnncli.training.launch.resuming.load", reading)
     code, text, errors = call("train", "--resume", run, "--set", "train.epochs=1")
     assert (code, text) == (2, "")
     assert "the run is already after epoch 2\n  expected: train.epochs=2 or more" in errors
@@ -309,7 +309,7 @@ def test_a_network_without_classes_is_refused_before_data_is_read(
     def reading(*_: object, **__: object) -> None:
         raise AssertionError("data is read")
 
-    monkeypatch.setattr("cnncli.training.launch.load", reading)
+    monkeypatch.setattr("cnncli.training.launch.starting.load", reading)
     code, _, errors = call("train", "faster_rcnn", "--run", tmp_path / "run")
     assert code == 2
     assert "head 'scores' outputs 18x37x62" in errors

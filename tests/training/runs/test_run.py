@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 import cnncli
 from cnncli.diagnostics import UsageError
-from cnncli.training.launch import evaluate_run
+from cnncli.training.launch.evaluating import evaluate_run
 from cnncli.training.runs.files import digest, write_tensors
 from cnncli.training.runs.record import sealed
 from cnncli.training.runs.run import create_run, open_run

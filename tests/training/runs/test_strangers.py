@@ -18,7 +18,7 @@ from torch import Tensor
 
 import cnncli
 from cnncli.diagnostics import CnncliError, UsageError
-from cnncli.training.launch import evaluate_run
+from cnncli.training.launch.evaluating import evaluate_run
 from cnncli.training.runs.files import digest, temporary_of, write_json, write_tensors
 from cnncli.training.runs.record import sealed
 from cnncli.training.runs.run import FILES, open_run

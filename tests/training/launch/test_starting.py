@@ -13,7 +13,8 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from cnncli.graph import Graph, open_text
 from cnncli.network import Network, build_network
-from cnncli.training import launch, loop
+from cnncli.training import loop
+from cnncli.training.launch import starting
 
 SPEC = """
 input: [1, 8, 8]
@@ -49,13 +50,13 @@ def test_nothing_is_copied_or_run_before_the_first_step(
     def first_step(*_: Any) -> None:
         raise FirstStepError
 
-    monkeypatch.setattr(launch, "build_network", built)
+    monkeypatch.setattr(starting, "build_network", built)
     monkeypatch.setattr(loop, "step", first_step)
     opened = open_text(SPEC)
     hook = register_module_forward_pre_hook(lambda module, _: happened.append(type(module).__name__))
     try:
         with pytest.raises(FirstStepError):
-            launch.begin(opened, opened.train, "cpu", tmp_path / "run").start()
+            starting.prepare(opened, opened.train, "cpu").create(tmp_path / "run").start()
         assert happened == []
         # Either would have been noticed.
         network = build_network(opened.graph)

@@ -1,0 +1,177 @@
+"""Measuring the weights of a run, or a module, on held-out data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cnncli.algebra import whole_shape
+from cnncli.diagnostics import counted, listing, usage_error
+from cnncli.graph import Graph
+from cnncli.graph.heads import heads_of
+from cnncli.network import Network, build_network
+from cnncli.recipe.metrics import LOSS, metric_of
+from cnncli.recipe.recipe import Recipe
+from cnncli.results.training import Evaluated, Evaluation, Reading
+from cnncli.training.data import normalization
+from cnncli.training.data.dataset import WHOLE_RANGE, Measured
+from cnncli.training.data.load import (
+    held_out_part,
+    identity,
+    load,
+    load_held_out,
+    load_measured,
+    resolved,
+)
+from cnncli.training.device import choose_device
+from cnncli.training.evaluate import evaluate
+from cnncli.training.launch.graphs import recorded_graph
+from cnncli.training.runs.record import DataRecord
+from cnncli.training.runs.run import Run, open_run
+from cnncli.training.runs.weights import load_weights
+from cnncli.training.tasks.objective import Learned, measuring_objective
+
+
+def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading = None) -> Evaluated:
+    """Measure the weights of a run on the held-out part of its data, or on other data.
+
+    Of other data all images are measured, or its test part if it has parts; its classes are matched by name.
+
+    Raises:
+        CnncliError: there is no such run, it has no weights yet, or the data has other classes.
+    """
+    run = open_run(folder)
+    if not run.weights.exists():
+        raise usage_error(
+            f"{folder} has no weights to measure",
+            expected="a run with at least one finished epoch",
+            received=f"no {run.weights.name} (status: {run.record.status})",
+            hint="start a new run with a smaller learning rate"
+            if run.record.status == "diverged"
+            else "resume the run, which continues until an epoch is finished",
+        )
+    graph = recorded_graph(run)
+    where = choose_device(device)
+    record = run.record
+    learned = Learned(len(record.data.classes), record.data.input, record.normalization, device=where)
+    objective = measuring_objective(heads_of(graph), record.settings, learned)
+    found = _to_measure(run, data, whole_shape(graph.input), reading)
+    split = found.labeled_as(run.record.data.classes)
+    network = build_network(graph)
+    load_weights(network, run.weights)
+    network.to(where)
+    measured = evaluate(network, split, run.record.normalization, where, objective)
+    return _evaluated(run.record.name, found, run.record.data.classes, measured)
+
+
+def _to_measure(run: Run, data: str | None, shape: tuple[int, ...], reading: Reading) -> Measured:
+    """Return the images to measure a run on: never those that it was trained on, if the data is its own.
+
+    Raises:
+        UsageError: the data cannot be read or has other classes.
+    """
+    recorded, how = run.record.data, run.record.settings.data
+    levels = recorded.levels or WHOLE_RANGE
+    if data is None or resolved(data) == recorded.source:
+        found = load_held_out(how.of(recorded.source), shape, reading, levels)
+        return _still_held_out(found, recorded)
+    if identity(data) == recorded.fingerprint:
+        return load_held_out(how.of(data), shape, reading, levels)
+    return load_measured(how.of(data), shape, recorded.classes, reading, levels)
+
+
+def _still_held_out(found: Measured, recorded: DataRecord) -> Measured:
+    """Return the held-out part of a run's data, with a note if others may have been held out in training."""
+    now = identity(found.name)
+    if now in (None, recorded.fingerprint):
+        return found
+    note = (
+        f"{found.name} is not as it was when the run was started: the run may have been trained on some "
+        "of these images"
+    )
+    return replace(found, notes=(note, *found.notes))
+
+
+def _evaluated(name: str, found: Measured, classes: tuple[str, ...], measured: Evaluation) -> Evaluated:
+    """Return the evaluation with what was measured.
+
+    Raises:
+        UsageError: they are not finite.
+    """
+    of_classes = zip(classes, measured.classes, strict=True) if measured.classes else ()
+    absent = [each for each, of_class in of_classes if not of_class.count]
+    notes = [f"measured {found.what} of {found.name}"]
+    if absent:
+        has = "has" if len(absent) == 1 else "have"
+        notes.append(f"{len(absent)} of {counted(len(classes), 'class')} {has} no images: {listing(absent)}")
+    return Evaluated(name, found.name, classes, _sound(measured), (*notes, *found.notes))
+
+
+def evaluate_module(
+    graph: Graph, module: object, settings: Recipe, data: str | None, reading: Reading = None
+) -> Evaluated:
+    """Measure a module on the held-out part of data, on the device of its parameters.
+
+    Images are normalized as in training, with the mean and deviation of the training part.
+
+    Raises:
+        UsageError: it is not a module of this network, or the data does not match the network.
+    """
+    network = _checked_network(graph, module)
+    chosen = settings.data if data is None else settings.data.of(data)
+    dataset = load(chosen, whole_shape(graph.input), reading)
+    device = next((each.device for each in network.parameters()), torch.device("cpu"))
+    measured_on = normalization.measure(dataset.train.images)
+    learned = Learned(len(dataset.classes), dataset.input_shape, measured_on, device=device)
+    objective = measuring_objective(heads_of(graph), settings, learned)
+    measured = evaluate(network, dataset.test, measured_on, device, objective)
+    return _evaluated(graph.name, held_out_part(dataset), dataset.classes, measured)
+
+
+def _sound(measured: Evaluation) -> Evaluation:
+    """Return an evaluation whose figures are finite numbers.
+
+    Raises:
+        UsageError: some output is not a number, or so large that its loss is infinite.
+    """
+    losses = [value for name, value in measured.figures.items() if metric_of(name).name == LOSS]
+    if any(map(math.isinf, losses)):
+        message = "outputs of the network are so large that the loss is infinite"
+        raise usage_error(message, expected="a finite loss", hint="did the training diverge?")
+    if any(map(math.isnan, losses)):
+        message = "outputs of the network are not numbers, so they predict nothing"
+        raise usage_error(message, expected="finite weights", hint="did the training diverge?")
+    return measured
+
+
+def _checked_network(graph: Graph, module: object) -> nn.Module:
+    """Return a module that is, or wraps, a network with the tensors of this graph.
+
+    Raises:
+        UsageError: it is another module.
+    """
+    modules = module.modules() if isinstance(module, nn.Module) else ()
+    found = next((each for each in modules if isinstance(each, Network)), None)
+    received = type(module).__name__ if found is None else _difference(graph, found)
+    if isinstance(module, nn.Module) and not received:
+        return module
+    expected = f"what module() of {graph.name} returns, possibly wrapped"
+    raise usage_error("not a module of this network", expected=expected, received=received)
+
+
+def _difference(graph: Graph, network: nn.Module) -> str:
+    """Return in what the tensors of a network are not those of the graph's; nothing if they agree."""
+    if _shapes(network) != _shapes(build_network(graph, "meta")):
+        return "a network with other weights"
+    others = {each.dtype for each in network.parameters()} - {torch.float32}
+    if others:
+        return f"weights of type {listing(sorted(str(each).removeprefix('torch.') for each in others))}"
+    return "weights without values" if any(each.is_meta for each in network.parameters()) else ""
+
+
+def _shapes(network: nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in network.state_dict().items()}

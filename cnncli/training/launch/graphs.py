@@ -1,0 +1,37 @@
+"""The graph that is trained and evaluated."""
+
+from __future__ import annotations
+
+from cnncli.diagnostics import CnncliError, usage_error
+from cnncli.graph import Graph, open_text
+from cnncli.graph.heads import NOT_PROBABILITIES, remarks, with_logits
+from cnncli.layers import shape_text
+from cnncli.training.runs.run import Run
+
+
+def recorded_graph(run: Run) -> Graph:
+    """Return the graph of the spec in the record of a run, as it is trained.
+
+    Raises:
+        CnncliError: it is not a spec, or one for other data than the record says.
+    """
+    graph = open_text(run.record.spec, name=str(run.spec)).graph
+    if graph.input != run.record.data.input:
+        raise usage_error(
+            f"{run.folder} is damaged: its spec and its data disagree",
+            expected=f"images of {shape_text(graph.input)}",
+            received=shape_text(run.record.data.input),
+        )
+    return as_trained(graph)
+
+
+def as_trained(graph: Graph) -> Graph:
+    """Return a graph as it is trained and evaluated: with logits in place of probabilities.
+
+    Raises:
+        CnncliError: an output has probabilities that no loss can be computed from.
+    """
+    faults = [each for each in remarks(graph) if each.code == NOT_PROBABILITIES]
+    if faults:
+        raise CnncliError(each._replace(level="error") for each in faults)
+    return with_logits(graph)

@@ -1,0 +1,102 @@
+"""A training that can start or resume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from cnncli.graph import Graph
+from cnncli.graph.heads import Head, heads_of
+from cnncli.network import Network
+from cnncli.recipe.criteria import CRITERIA
+from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.tasks import Task
+from cnncli.results.training import Introduction, Trained
+from cnncli.training.data.dataset import Dataset
+from cnncli.training.loop import Intervals, train
+from cnncli.training.observer import Observer
+from cnncli.training.runs.checkpoint import Position
+from cnncli.training.runs.environment import changes, current_environment
+from cnncli.training.runs.run import Run
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Launch:
+    """A training that can start or resume: everything is checked, and its folder exists."""
+
+    graph: Graph
+    network: Network
+    dataset: Dataset
+    settings: Recipe
+    run: Run
+    device: torch.device
+    position: Position
+
+    @property
+    def introduction(self) -> Introduction:
+        """What is about to happen."""
+        dataset, settings, position = self.dataset, self.settings, self.position
+        before, now = self.run.record.environments[-1], current_environment(self.device)
+        return Introduction(
+            name=self.graph.name,
+            device=str(self.device),
+            folder=self.run.folder,
+            data=settings.data.source,
+            train_count=dataset.train.count,
+            test_count=dataset.test.count,
+            classes=dataset.classes,
+            input_shape=dataset.input_shape,
+            notes=dataset.notes,
+            spec_notes=self.graph.notes,
+            moved=changes(before, now),
+            transforms=tuple(map(str, settings.transforms)),
+            tasks=tuple(
+                _learns(name, head, settings.task(name)) for name, head in heads_of(self.graph).items()
+            ),
+            optimizer=settings.optimizer.keyword,
+            lr=settings.optimizer.lr,
+            schedule=settings.schedule.keyword,
+            batch=settings.batch,
+            seed=settings.seed,
+            epochs=settings.epochs,
+            finished_epochs=position.epochs,
+            finished_batches=position.batches,
+        )
+
+    def interrupted(self) -> None:
+        """Record that the training was ended before the loop could do so."""
+        if self.run.record.status == "running":
+            self.run.set_status("interrupted")
+
+    def start(self, observer: Observer | None = None, *, report_every: float = 0.1) -> Trained:
+        """Train until the last epoch, or until an interrupt.
+
+        Args:
+            observer: receives the progress.
+            report_every: seconds between two reports within an epoch; each waits for the device.
+
+        Raises:
+            CnncliError: the training diverges, or a file cannot be written.
+        """
+        return train(
+            self.network,
+            heads_of(self.graph),
+            self.dataset,
+            self.settings,
+            self.run,
+            device=self.device,
+            observer=observer,
+            intervals=Intervals(report=report_every),
+        )
+
+
+def _learns(name: str, head: Head, task: Task) -> str:
+    """Return what a head learns, as ``image: mse of the input, weight 0.5``."""
+    loss = task.loss if task.loss is not None else CRITERIA[head.criterion].loss()
+    usual = {key: each.default for key, each in loss.arguments.items()}
+    own = [f"{key} {value}" for key, value in loss.plain().items() if getattr(loss, key) != usual[key]]
+    given = f" ({', '.join(own)})" if own else ""
+    of_input = " of the input" if task.is_of_input else ""
+    weight = f", weight {task.weight:g}" if task.weight != 1 else ""
+    return f"{name}: {loss.keyword}{given}{of_input}{weight}"

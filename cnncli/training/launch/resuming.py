@@ -1,0 +1,42 @@
+"""Resuming a run from its last checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cnncli.algebra import whole_shape
+from cnncli.network import build_network
+from cnncli.recipe.recipe import with_overrides
+from cnncli.results.training import Reading
+from cnncli.training.data.load import load
+from cnncli.training.device import choose_device
+from cnncli.training.launch.graphs import recorded_graph
+from cnncli.training.launch.launch import Launch
+from cnncli.training.loop import seed_weights
+from cnncli.training.runs.resuming import check_position, check_resumable
+from cnncli.training.runs.run import open_run
+
+
+def resume(
+    folder: Path, overrides: Sequence[str], data: str | None, device: str, reading: Reading = None
+) -> Launch:
+    """Open a run to continue it from its last checkpoint.
+
+    ``overrides`` are ``train.NAME=VALUE`` texts; only the number of epochs may differ from the run's.
+
+    Raises:
+        CnncliError: there is no such run, or it was started with another spec, other settings or other data.
+    """
+    run = open_run(folder)
+    settings = with_overrides(run.record.settings, overrides)
+    if data is not None:
+        settings = settings.replaced({"data": settings.data.of(data)})
+    position = run.position
+    check_position(position, settings.epochs)
+    graph = recorded_graph(run)
+    where = choose_device(device)
+    dataset = load(settings.data, whole_shape(graph.input), reading)
+    check_resumable(run, spec=run.record.spec, settings=settings, dataset=dataset)
+    seed_weights(settings.seed)
+    return Launch(graph, build_network(graph), dataset, settings, run, where, position)

@@ -1,0 +1,109 @@
+"""Starting a new run: everything is checked before its folder is created."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from cnncli.algebra import whole_shape
+from cnncli.diagnostics import SpecError
+from cnncli.graph import Graph, Opened, open_again
+from cnncli.graph.heads import heads_of, main_head
+from cnncli.language.tree import Entries
+from cnncli.language.writer import to_yaml
+from cnncli.network import Network, build_network
+from cnncli.recipe.recipe import Recipe
+from cnncli.results.training import Reading
+from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.load import load
+from cnncli.training.device import choose_device
+from cnncli.training.launch.graphs import as_trained
+from cnncli.training.launch.launch import Launch
+from cnncli.training.loop import seed_weights
+from cnncli.training.runs.checkpoint import Position
+from cnncli.training.runs.run import create_run
+from cnncli.training.session import check_trainable
+from cnncli.training.tasks.objective import check_vectors
+
+CLASSES: Final = "classes"
+"""The variable of a spec that follows the number of classes of the data."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Prepared:
+    """A training that is checked and not begun: nothing is written yet. ``spec`` is the text of its spec."""
+
+    graph: Graph
+    network: Network
+    dataset: Dataset
+    settings: Recipe
+    spec: str
+    device: torch.device
+
+    def create(self, folder: Path | None) -> Launch:
+        """Create the folder of the run; ``runs/NAME-N`` for None.
+
+        Raises:
+            CnncliError: the folder is not empty, or cannot be written.
+        """
+        run = create_run(
+            folder,
+            name=self.graph.name,
+            spec=self.spec,
+            settings=self.settings,
+            dataset=self.dataset,
+            device=self.device,
+        )
+        return Launch(self.graph, self.network, self.dataset, self.settings, run, self.device, Position())
+
+
+def prepare(opened: Opened, settings: Recipe, device: str, reading: Reading = None) -> Prepared:
+    """Read the data, and check that spec, data and settings match.
+
+    Args:
+        opened: the spec.
+        settings: how to train.
+        device: a text that :func:`~cnncli.training.device.choose_device` takes.
+        reading: called while images are read.
+
+    Raises:
+        CnncliError: they do not match.
+    """
+    where = choose_device(device)
+    check_vectors(heads_of(as_trained(opened.graph)), settings)
+    dataset = load(settings.data, whole_shape(opened.graph.input), reading)
+    opened, dataset = _with_classes(opened, dataset)
+    graph = as_trained(opened.graph)
+    seed_weights(settings.seed)
+    network = build_network(graph)
+    check_trainable(network, heads_of(graph), dataset, settings)
+    return Prepared(graph, network, dataset, settings, to_yaml(opened.document), where)
+
+
+def _with_classes(opened: Opened, dataset: Dataset) -> tuple[Opened, Dataset]:
+    """Return the spec with as many classes as the data has, and a note, if it has a variable for them.
+
+    The variable is called :data:`CLASSES`, and nobody has set it. In all other cases nothing changes, and
+    :func:`check_trainable` reports outputs that do not match.
+    """
+    document, count = opened.document, len(dataset.classes)
+    variables = document.section("vars")
+    free = isinstance(variables, Entries) and CLASSES in variables and CLASSES not in document.overridden
+    if not free or _outputs(opened.graph) == (count,):
+        return opened, dataset
+    try:
+        changed = open_again(document, overrides=[f"{CLASSES}={count}"])
+    except SpecError:
+        return opened, dataset
+    if _outputs(changed.graph) != (count,):
+        return opened, dataset
+    note = f"{CLASSES}={count}: the spec has another number, and follows the data"
+    return changed, replace(dataset, notes=(*dataset.notes, note))
+
+
+def _outputs(graph: Graph) -> tuple[int, ...]:
+    heads = heads_of(graph)
+    return heads[main_head(heads)].shape
