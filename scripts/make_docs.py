@@ -19,12 +19,14 @@ from cnncli.analysis.specs import Entry, catalog
 from cnncli.diagnostics import listing, readable_bytes
 from cnncli.language import shipped
 from cnncli.language.fields import Record
+from cnncli.language.nested import OneOf
 from cnncli.language.sections import Paper
 from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.recipe.data import RESIZE_RULES, SOURCES, Data
 from cnncli.recipe.losses import LOSSES
 from cnncli.recipe.metrics import METRICS
 from cnncli.recipe.optimizers import OPTIMIZERS
+from cnncli.recipe.penalty import Penalty
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.tasks import Task
@@ -75,6 +77,7 @@ def with_recipe(text: str) -> str:
         "data": _settings(Data, "data."),
         "optimizers": _named(OPTIMIZERS, "optimizer."),
         "schedules": _named(SCHEDULES, "schedule."),
+        "penalty": _settings(Penalty, "penalty."),
         "transforms": _named(TRANSFORMS),
         "tasks": [*_named(LOSSES, "tasks.HEAD."), *_settings(Task, "tasks.HEAD.", leave_out="loss")],
     }
@@ -103,17 +106,19 @@ def _settings(record: type[Record], path: str = "", leave_out: str = "") -> Iter
     """Yield a row for each setting of a record."""
     for name, each in record.arguments.items():
         if name != leave_out:
-            default = default_text(short_form(each.default))
+            default = default_text(short_form(each.default, chosen=isinstance(each.reader, OneOf)))
             yield f"`{path}{name}`", each.help, f"`{default}`", each.reader.expected
 
 
-def short_form(value: object) -> object:
-    """Return a default as it is written: of a record its name, or the value of its main setting."""
+def short_form(value: object, *, chosen: bool) -> object:
+    """Return a default as it is written: of a record its main setting, or its name if that is ``chosen``."""
     if isinstance(value, tuple):
-        return [short_form(each) for each in value]
+        return [short_form(each, chosen=chosen) for each in value]
     if not isinstance(value, Record):
         return value
-    return value.keyword if value.main_argument is None else getattr(value, value.main_argument)
+    if value.main_argument is not None:
+        return getattr(value, value.main_argument)
+    return value.keyword if chosen else listing([f"{name} {each}" for name, each in value.plain().items()])
 
 
 def with_limits(text: str) -> str:

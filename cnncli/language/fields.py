@@ -168,11 +168,14 @@ class Record:
     @classmethod
     def _path(cls, name: str) -> tuple[str, ...]:
         """Return the keys that lead to the one that is meant, if it is inside of an argument."""
-        for outer, declared in cls.arguments.items():
-            reader = declared.reader
+        readers = {outer: declared.reader for outer, declared in cls.arguments.items()}
+        for outer, reader in readers.items():
             if name in reader.keys:
                 return outer, name
-            own = name if name in reader.beneath else nearest(name, reader.beneath)
+            if name in reader.beneath:
+                return outer, *reader.beneath[name], name
+        for outer, reader in readers.items():
+            own = nearest(name, reader.beneath)
             if own:
                 return outer, *reader.beneath[own], own
         return ()

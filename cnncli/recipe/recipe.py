@@ -21,6 +21,7 @@ from cnncli.language.tree import Entries
 from cnncli.limits import MAX_TRANSFORMS
 from cnncli.recipe.data import Data
 from cnncli.recipe.optimizers import OPTIMIZERS, SGD, Optimizer
+from cnncli.recipe.penalty import Penalty
 from cnncli.recipe.schedules import SCHEDULES, Cosine, Schedule
 from cnncli.recipe.tasks import Task, TaskReader
 from cnncli.recipe.transforms import TRANSFORMS, Transform
@@ -48,6 +49,9 @@ class Recipe(Record):
     )
     optimizer: Optimizer = arg(OneOf("optimizer", OPTIMIZERS), "the optimizer", default=SGD())
     schedule: Schedule = arg(OneOf("schedule", SCHEDULES), "how the learning rate changes", default=Cosine())
+    penalty: Penalty = arg(
+        Nested(Penalty), "what large weights add to the objective, but not to the loss", default=Penalty()
+    )
 
     def task(self, head: str) -> Task:
         """Return what a head learns."""

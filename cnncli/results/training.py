@@ -101,7 +101,8 @@ class Introduction(NamedTuple):
     """What a training is about to do, shown before the first step.
 
     ``notes`` are about the data, ``spec_notes`` about the spec; ``transforms`` are those of training images,
-    in their order, each with its arguments, and ``tasks`` say what each head learns. A run that is resumed
+    in their order, each with its arguments, and ``tasks`` say what each head learns. ``penalty`` has the
+    factors of the penalty on weights, empty without one. A run that is resumed
     has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next; ``moved`` is
     what has changed on the machine since then, as ``threads: 4, before 1``.
     """
@@ -122,6 +123,7 @@ class Introduction(NamedTuple):
     optimizer: str
     lr: float
     schedule: str
+    penalty: str
     batch: int
     seed: int
     epochs: int

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cnncli.diagnostics import listing, usage_error
 from cnncli.graph.heads import Heads
 from cnncli.interrupts import Interrupts
-from cnncli.recipe.metrics import LOSS
+from cnncli.recipe.metrics import LOSS, OBJECTIVE
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch, Evaluation, Progress, Trained
 from cnncli.training.data.batches import derived_seed
@@ -22,10 +22,12 @@ from cnncli.training.evaluate import evaluate_feed
 from cnncli.training.monitor import Monitor
 from cnncli.training.observer import Observer, Silent
 from cnncli.training.optimization.optimizers import set_learning_rate
+from cnncli.training.optimization.penalty import add_penalty
 from cnncli.training.runs.checkpoint import Checkpoint, Position
 from cnncli.training.runs.resuming import check_position
 from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State, make_plan, make_state
+from cnncli.training.tasks.figures import Sum
 from cnncli.training.tasks.objective import Targets
 
 
@@ -250,6 +252,9 @@ def step(plan: Plan, state: State, images: Tensor, labels: Tensor, batch: int) -
     objective, figures = plan.objective(state.network(images), Targets(labels, images))
     state.optimizer.zero_grad(set_to_none=True)
     objective.backward()
+    if plan.settings.penalty.acts:
+        objective = objective.detach() + add_penalty(state.network, plan.settings.penalty)
+        figures[OBJECTIVE] = Sum(objective * len(labels), len(labels))
     state.optimizer.step()
     state.figures.write(batch, figures)
     if state.start is None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from cnncli.diagnostics import CnncliError, Diagnostic
 from cnncli.recipe.metrics import OBJECTIVE
 from cnncli.training.optimization.optimizers import all_finite
+from cnncli.training.runs.resuming import gentler
 from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State
 from cnncli.training.tasks.figures import means
@@ -88,7 +89,6 @@ class Monitor:
         """Set the status of the run and return the error."""
         self.run.set_status("diverged")
         epoch, batches = self.state.position.epochs, len(self.plan.bounds)
-        settings = self.plan.settings
         rate = self.plan.rate(epoch, batch)
         place = f"epoch {epoch + 1}, batch {batch + 1} of {batches} (step {epoch * batches + batch + 1})"
         return CnncliError(
@@ -96,8 +96,7 @@ class Monitor:
                 "diverged",
                 f"{what} in {place}, at a learning rate of {rate:g}",
                 expected=expected,
-                hint=f"start a new run with a smaller train.optimizer.{settings.optimizer.keyword}.lr "
-                f"or a longer train.schedule.{settings.schedule.keyword}.warmup; "
+                hint=f"start a new run with {gentler(self.plan.settings)}; "
                 f"{self.run.checkpoint} has the last good state",
             )
         )

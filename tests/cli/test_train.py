@@ -323,6 +323,8 @@ def test_each_end_has_its_exit_code(spec: Path, tmp_path: Path, monkeypatch: pyt
     code, _, errors = call("train", spec, "--run", tmp_path / "a", "--set", "train.optimizer.sgd.lr=1e30")
     assert code == DIVERGED
     assert json.loads((tmp_path / "a" / "run.json").read_text())["status"] == "diverged"
+    code, _, errors = call("train", "--resume", tmp_path / "a")
+    assert (code, "and would do so again" in errors) == (WRONG, True), errors
     code, _, errors = call("train", spec, "--run", tmp_path / "b", "--set", "train.optimizer.sgd.lr=50")
     assert code == DIVERGED, errors
     monkeypatch.setattr(os, "fsync", no_space)

@@ -12,6 +12,7 @@ from cnncli.recipe.data import SOURCE_FORMS, Data, parse_source
 from cnncli.recipe.devices import DEVICE_FORMS
 from cnncli.recipe.losses import LOSSES, CrossEntropy, Loss
 from cnncli.recipe.optimizers import SGD, AdamW, Optimizer
+from cnncli.recipe.penalty import Penalty
 from cnncli.recipe.recipe import Recipe, recipe_from_json, with_overrides
 from cnncli.recipe.schedules import Constant, Cosine, Linear
 from cnncli.recipe.tasks import Task
@@ -59,7 +60,7 @@ RECIPES = [
     Recipe(optimizer=SGD(lr=5e-324, momentum=1e-5, nesterov=True, weight_decay=1e36)),
     Recipe(optimizer=SGD(momentum=0.0)),
     Recipe(optimizer=AdamW(lr=1e16), schedule=Linear(warmup=0.1)),
-    Recipe(schedule=Constant(warmup=3.0)),
+    Recipe(schedule=Constant(warmup=3.0), penalty=Penalty(l1=1e-6)),
     Recipe(tasks={"aux": Task(weight=0.5)}),
     Recipe(tasks={"a": Task(loss=CrossEntropy()), "b": Task(loss=CrossEntropy(smoothing=0.1), weight=0.0)}),
 ]

@@ -198,6 +198,8 @@ def introduce(screen: Screen, about: Introduction) -> None:
     rate = f"lr {about.lr:g} ({about.schedule} schedule)"
     how = f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
     screen.line(how, "note")
+    if about.penalty:
+        screen.line(f"penalty on weights, in the objective only: {about.penalty}", "note")
     for line in _continued(about):
         screen.line(line, "note")
     for block in notes.texts(about.spec_notes):

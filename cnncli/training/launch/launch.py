@@ -57,6 +57,7 @@ class Launch:
             optimizer=settings.optimizer.keyword,
             lr=settings.optimizer.lr,
             schedule=settings.schedule.keyword,
+            penalty=str(settings.penalty) if settings.penalty.acts else "",
             batch=settings.batch,
             seed=settings.seed,
             epochs=settings.epochs,

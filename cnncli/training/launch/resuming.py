@@ -14,7 +14,7 @@ from cnncli.training.device import choose_device
 from cnncli.training.launch.graphs import recorded_graph
 from cnncli.training.launch.launch import Launch
 from cnncli.training.loop import seed_weights
-from cnncli.training.runs.resuming import check_position, check_resumable
+from cnncli.training.runs.resuming import check_not_diverged, check_position, check_resumable
 from cnncli.training.runs.run import open_run
 
 
@@ -26,9 +26,11 @@ def resume(
     ``overrides`` are ``train.NAME=VALUE`` texts; only the number of epochs may differ from the run's.
 
     Raises:
-        CnncliError: there is no such run, or it was started with another spec, other settings or other data.
+        CnncliError: there is no such run, it diverged, or it was started with another spec, other settings or
+            other data.
     """
     run = open_run(folder)
+    check_not_diverged(run)
     settings = with_overrides(run.record.settings, overrides)
     if data is not None:
         settings = settings.replaced({"data": settings.data.of(data)})

@@ -49,6 +49,27 @@ def check_resumable(run: Run, *, spec: str, settings: Recipe, dataset: Dataset) 
         raise CnncliError(diagnostic for fault in faults for diagnostic in fault.diagnostics)
 
 
+def check_not_diverged(run: Run) -> None:
+    """Check that a run did not end with a divergence, which would happen again.
+
+    Raises:
+        UsageError: it did.
+    """
+    if run.record.status == "diverged":
+        raise usage_error(
+            f"{run.folder} diverged, and would do so again: a resumed run repeats itself to the last bit",
+            expected="a run that was interrupted, or has finished",
+            received="the status 'diverged'",
+            hint=f"start a new run with {gentler(run.record.settings)}",
+        )
+
+
+def gentler(settings: Recipe) -> str:
+    """Return the settings that keep a training from diverging."""
+    optimizer, schedule = settings.optimizer.keyword, settings.schedule.keyword
+    return f"a smaller train.optimizer.{optimizer}.lr or a longer train.schedule.{schedule}.warmup"
+
+
 def check_position(position: Position, epochs: int) -> None:
     """Check that a training of ``epochs`` epochs reaches the position of a run.
 

@@ -95,6 +95,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         optimizer="sgd",
         lr=0.1,
         schedule="constant",
+        penalty="l2 0.1",
         batch=4,
         seed=0,
         epochs=1,
@@ -104,6 +105,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
     introduce(output(), about)
     shown = capsys.readouterr().out
     assert "\nwarning: odd (try)\n" in shown
+    assert "\npenalty on weights, in the objective only: l2 0.1\n" in shown
     assert "images: crop (padding 4, fill 0), then flip (direction horizontal, p 0.5)\n" in shown
 
 

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 import cnncli
 from cnncli.diagnostics import UsageError
+from cnncli.training.launch import resuming
 from cnncli.training.launch.evaluating import evaluate_run
 from cnncli.training.runs.files import digest, write_tensors
 from cnncli.training.runs.record import sealed
@@ -88,6 +89,11 @@ def test_a_run_that_diverged_is_not_to_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no weights to measure") as caught:
         evaluate_run(tmp_path / "run", None, "cpu")
     assert caught.value.diagnostics[0].hint == "start a new run with a smaller learning rate"
+    with pytest.raises(UsageError, match="run diverged, and would do so again") as caught:
+        resuming.resume(tmp_path / "run", ["train.epochs=20"], None, "cpu")
+    assert caught.value.diagnostics[0].hint == (
+        "start a new run with a smaller train.optimizer.sgd.lr or a longer train.schedule.cosine.warmup"
+    )
     (tmp_path / "run" / "run.json").write_text("damaged")
     with pytest.raises(UsageError, match="is not empty") as caught:
         begin(tmp_path / "run", settings())
