@@ -266,13 +266,12 @@ def _is_slip(word: str, candidate: str, least: float) -> bool:
     return other or (len(short) >= 4 and long.startswith(short)) or _common(word, candidate) >= least
 
 
-def did_you_mean(
-    word: str, candidates: Collection[str], known_as: str = "known names", *, omits: bool = False
-) -> str:
+def did_you_mean(word: str, candidates: Collection[str], known_as: str = "", *, omits: bool = False) -> str:
     """Return a hint with the nearest candidate, or with a list of all, the nearest first.
 
     A name for which we have nothing gets what to do instead; ``omits`` is whether the word is an argument, of
-    which some are not needed here. Empty without candidates.
+    which some are not needed here. ``known_as`` is the title of the list; without one there is none, since
+    what was expected lists them already. Empty without candidates.
     """
     return _hint(word, tuple(islice(candidates, MAX_LOOKED_AT)), known_as, omits=omits)
 
@@ -285,7 +284,7 @@ def _hint(word: str, known: tuple[str, ...], known_as: str, *, omits: bool) -> s
     if meant:
         return f"did you mean {listing(meant, last=' or ')}?"
     advice = foreign.missing(word, known) or (foreign.omitted(word) if omits else "")
-    if advice or not known:
+    if advice or not known or not known_as:
         return advice
     first = known if len(known) <= _LISTED else _by_nearness(word, known[:MAX_CANDIDATES])
     rest = len(known) - _LISTED

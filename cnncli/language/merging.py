@@ -28,11 +28,12 @@ def merged(base: Entries, over: Entries, path: Sequence[str] = ()) -> Entries:
     pairs = {key: value for key, value in base.items() if not chosen or key not in names or key in over}
     for key, value in over.items():
         below = pairs.get(key)
-        pairs[key] = value if below is None else _merged_value(below, value, (*path, key))
+        pairs[key] = value if below is None else merged_value(below, value, (*path, key))
     return Entries(pairs, base.keys_at | over.keys_at, over.place)
 
 
-def _merged_value(below: Value, value: Value, path: Sequence[str]) -> Value:
+def merged_value(below: Value, value: Value, path: Sequence[str]) -> Value:
+    """Return one value merged over another; ``path`` leads to both."""
     lower, upper = written_out(below, path), written_out(value, path)
     return merged(lower, upper, path) if isinstance(lower, Entries) and isinstance(upper, Entries) else value
 

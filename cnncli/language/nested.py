@@ -114,12 +114,15 @@ class ListOf(Reader[tuple[R, ...]], Generic[R]):
     def __init__(self, each: Reader[R], most: int, example: str) -> None:
         self.each = each
         self.most = most
+        self.within = {ANY: each}
         self.expected = f"a list of at most {most}, such as {example}"
 
     def read(self, argument: Argument) -> tuple[R, ...]:
         value = argument.value
         if not isinstance(value, Items) or len(value) > self.most:
-            raise self.wrong(argument)
+            by_number = isinstance(value, Entries) and all(key.isdecimal() for key in value)
+            hint = "only an item of a list that the spec has can be set by its number" if by_number else ""
+            raise self.wrong(argument, hint=hint)
         read: list[R] = []
         faults: list[Diagnostic] = []
         for entry in value:

@@ -16,10 +16,11 @@ from cnncli.diagnostics import (
     SpecError,
     UsageError,
     did_you_mean,
+    listing,
     nearest,
     usage_error,
 )
-from cnncli.language.merging import merged, written_out
+from cnncli.language.merging import merged, merged_value, written_out
 from cnncli.language.parsing import parse
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 
@@ -90,33 +91,60 @@ class _Override:
 
     def _with_setting(self, entries: Entries, value: Value) -> Entries:
         """Return ``entries`` with the value at the path; missing mappings are created."""
-        self._check_path(entries)
-        place = (self._source, 1, 1, len(self._name))
-        for level in range(len(self._path) - 1, -1, -1):
-            key = self._key(level)
-            value = Entries({key.text: value}, {key.text: key}, place)
-        assert isinstance(value, Entries)
-        return merged(entries, value)
+        over = self._from(0, entries, value)
+        assert isinstance(over, Entries)
+        return merged(entries, over)
 
-    def _check_path(self, entries: Value) -> None:
-        """Check that no part of the path but the last leads to a value that is not a mapping.
+    def _from(self, level: int, here: Value | None, value: Value) -> Value:
+        """Return what the path from a level on sets: mappings around the value, and lists with it in place.
+
+        ``here`` is the present value at this level, without short forms; None if there is none.
 
         Raises:
-            SpecError: one does.
+            SpecError: it is neither a mapping nor a list that has the item.
         """
-        for level in range(len(self._path) - 1):
-            key, path = self._key(level), self._path[: level + 1]
-            inner = entries.get(key.text) if isinstance(entries, Entries) else None
-            if inner is None:
-                return
-            entries = written_out(inner, path)
-            if not isinstance(entries, Entries):
-                message = f"'{'.'.join(path)}' is not a mapping"
-                related = (Related("its value is here", inner.location),)
-                fault = Diagnostic(
-                    "set", message, key.location, "a mapping", describe(inner), related=related
-                )
-                raise SpecError(fault)
+        if level == len(self._path):
+            return value
+        if isinstance(here, Items):
+            return self._with_item(level, here, value)
+        if isinstance(here, Scalar):
+            raise self._no_way(level, here, "is not a mapping", "a mapping")
+        key = self._key(level)
+        inner = None if here is None else here.get(key.text)
+        inner = None if inner is None else written_out(inner, self._path[: level + 1])
+        below = self._from(level + 1, inner, value)
+        return Entries({key.text: below}, {key.text: key}, (self._source, 1, 1, len(self._name)))
+
+    def _with_item(self, level: int, items: Items, value: Value) -> Items:
+        """Return a list with the item that the path names, by its number from 0, merged or replaced."""
+        path, word = self._path[: level + 1], self._path[level]
+        if word not in map(str, range(len(items))):
+            last = len(items) - 1
+            expected = f"the number of an item, {listing(['0', str(last)][: len(items)], last=' to ')}"
+            raise self._no_way(level, items, "is a list", expected if items.values else "items")
+        number = int(word)
+        own = written_out(items.values[number], path)
+        changed = merged_value(own, self._from(level + 1, own, value), path)
+        values = (*items.values[:number], changed, *items.values[number + 1 :])
+        return Items(values, (items.location.source, *items.location[1:]))
+
+    def _no_way(self, level: int, here: Value, what: str, expected: str) -> SpecError:
+        """Return an error about a value that the path cannot lead into."""
+        path = ".".join(self._path[:level])
+        related = (Related("its value is here", here.location),)
+        hint = self._item_called(level, here) if isinstance(here, Items) else ""
+        where = self._key(level - 1).location
+        return SpecError(
+            Diagnostic("set", f"'{path}' {what}", where, expected, describe(here), hint, related=related)
+        )
+
+    def _item_called(self, level: int, items: Items) -> str:
+        """Return a hint with the first item that has the name in the path, or how to write the whole list."""
+        before, word = ".".join(self._path[:level]), self._path[level]
+        for number, item in enumerate(items):
+            if word == getattr(item, "text", None) or (isinstance(item, Entries) and word in item):
+                return f"did you mean '{'.'.join((before, str(number), *self._path[level:]))}'?"
+        return f"'{before}=[...]' replaces the list"
 
     def _key(self, level: int) -> Scalar:
         parts = self._name.split(".")

@@ -51,7 +51,7 @@ class Reader(Generic[T]):
     """Keys that are further inside, each with the keys that lead to it."""
 
     within: Mapping[str, Reader[Any]] = {}
-    """The readers of the values in a mapping, by their keys; :data:`ANY` for all others."""
+    """The readers of the values in a mapping, by their keys; :data:`ANY` for all others, and for a list."""
 
     def read(self, argument: Argument) -> T:
         """Return the typed value.

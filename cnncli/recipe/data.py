@@ -18,14 +18,14 @@ from cnncli.language.scope import Argument
 class Source(NamedTuple):
     """A kind of place that labeled images are read from.
 
-    ``place`` is what follows the name and a colon: ``DIR``, ``FILE``, or nothing. ``numbered`` says
-    whether its files have numbers as labels, which may start at 0 or 1.
+    ``place`` is what follows the name and a colon: ``DIR``, ``FILE``, or nothing. ``settings`` are those of
+    :class:`Data` that only some sources use.
     """
 
     name: str
     place: str
     help: str
-    numbered: bool = False
+    settings: tuple[str, ...] = ()
 
     @property
     def form(self) -> str:
@@ -41,13 +41,14 @@ SOURCES: Final[Mapping[str, Source]] = {
             "",
             "1,797 handwritten digits of 8x8 pixels, bundled with scikit-learn; a fixed fifth is held out",
         ),
-        Source("idx", "DIR", "the files of the MNIST family, gzipped or not", numbered=True),
+        Source("idx", "DIR", "the files of the MNIST family, gzipped or not", ("first_label",)),
         Source(
             "folder",
             "DIR",
             "images in DIR/train/CLASS/ and DIR/test/CLASS/, or in DIR/CLASS/ with a fixed fifth held out",
+            ("skip",),
         ),
-        Source("npz", "FILE", "NumPy arrays x_train, y_train, x_test and y_test", numbered=True),
+        Source("npz", "FILE", "NumPy arrays x_train, y_train, x_test and y_test", ("first_label",)),
     )
 }
 SOURCE_FORMS: Final = listing([each.form for each in SOURCES.values()], last=" or ")
@@ -143,6 +144,22 @@ class Data(Record):
     limit: float = arg(
         Number(0, 1, above=True), "share of the training images of each class that are used", default=1.0
     )
+
+    def check(self) -> None:
+        """Check that every setting has an effect for the source.
+
+        That is not known of a recipe alone, since the source may be given apart from it.
+
+        Raises:
+            UsageError: one has none, and is not the default; or there is no such source.
+        """
+        source, _ = parse_source(self.source)
+        only = {name for each in SOURCES.values() for name in each.settings}
+        for name in sorted(only.difference(source.settings)):
+            if getattr(self, name) != self.arguments[name].default:
+                forms = [each.form for each in SOURCES.values() if name in each.settings]
+                message = f"train.data.{name} has no effect on {source.name}"
+                raise usage_error(message, expected=listing(forms, last=" or "), received=self.source)
 
     def of(self, source: str) -> Self:
         """Return how another source is read."""

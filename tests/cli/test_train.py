@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from cnncli.cli.app import application
@@ -444,8 +445,37 @@ def test_labels_from_one_of_data_that_is_given_apart(spec: Path, tmp_path: Path)
     assert [each["name"] for each in measured["classes"]] == [str(label) for label in range(1, 11)]
 
 
-def test_a_first_label_needs_labels_that_are_numbers(spec: Path, tmp_path: Path) -> None:
-    code, _, errors = call("train", spec, "--set", "train.data.first_label=1", "--run", tmp_path / "run")
+@pytest.mark.parametrize(
+    ("setting", "source", "expected"),
+    [("first_label=1", "digits", "idx:DIR or npz:FILE"), ("skip=0.5", "npz", "folder:DIR")],
+)
+def test_a_setting_of_data_that_has_no_effect_on_the_source(
+    setting: str, source: str, expected: str, spec: Path, three_classes: str
+) -> None:
+    name, data = setting.partition("=")[0], three_classes if source == "npz" else source
+    code, _, errors = call("train", spec, "--data", data, "--set", f"train.data.{setting}", "--run", "new")
     assert code == 2
-    assert "train.data.first_label is for files whose labels are numbers" in errors
-    assert not (tmp_path / "run").exists()
+    assert f"train.data.{name} has no effect on {source}\n  expected: {expected}\n" in errors
+    assert not Path("new").exists()
+
+
+def test_a_run_is_evaluated_on_data_that_its_settings_say_nothing_of(tmp_path: Path) -> None:
+    """Of a folder some files may be left out; an archive is read as it is."""
+    spec, run = classifier(tmp_path, "{classes: 2}", "classes"), tmp_path / "run"
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
+    for number, image in enumerate(images):
+        part = "train" if number < 8 else "test"
+        path = tmp_path / "pictures" / part / "01"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    chosen = ("--data", f"folder:{tmp_path / 'pictures'}", "--set", "train.data.skip=0.5")
+    code, _, errors = call("train", spec, *chosen, "--run", run)
+    assert code == 0, errors
+    labels = np.arange(12) % 2
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images[8:], y_test=labels[8:])
+    found = [
+        json.loads(call("evaluate", run, "--format", "json", *more)[1])["figures"]
+        for more in ((), ("--data", f"npz:{tmp_path / 'a.npz'}"))
+    ]
+    # The images come in another order.
+    assert found[0] == pytest.approx(found[1])

@@ -10,6 +10,7 @@ from cnncli.diagnostics import SpecError, UsageError
 from cnncli.graph import open_spec, open_text
 from cnncli.language.writer import to_yaml
 from cnncli.recipe.optimizers import SGD
+from cnncli.recipe.transforms import Crop, Flip, Rotate
 from tests.language.support import fault, faults, kinds, layer, opened, pointed, rendered, under
 
 CONV = "layers: [conv: {channels: %s, kernel: 1}]"
@@ -135,6 +136,58 @@ class TestSettings:
         (tmp_path / "net.yaml").write_text("extends: base.yaml\ntrain: {optimizer: {sgd: {lr: 0.4}}}\n")
         train = open_spec(tmp_path / "net.yaml", overrides=[f"{RATE}=0.3"]).train
         assert (train.optimizer, train.epochs) == (SGD(lr=0.3, momentum=0.1), 3)
+
+
+class TestItemsOfLists:
+    LIST = PLAIN + "train: {transforms: [crop, rotate: 15]}\n"
+
+    @pytest.mark.parametrize(
+        ("override", "transforms"),
+        [
+            ("train.transforms.1.rotate.degrees=20", ["crop", Rotate(degrees=20)]),
+            ("train.transforms.1.rotate=20", ["crop", Rotate(degrees=20)]),
+            ("train.transforms.0.crop.fill=1", [Crop(fill=1), "rotate"]),
+            ("train.transforms.0=flip", [Flip(), "rotate"]),
+            ("train.transforms.0.flip.p=1", [Flip(p=1), "rotate"]),
+            ("train . transforms . 1 . rotate = {fill: 0.5}", ["crop", Rotate(degrees=15, fill=0.5)]),
+        ],
+    )
+    def test_an_item_by_its_number(self, override: str, transforms: list[object]) -> None:
+        own = {"crop": Crop(), "rotate": Rotate(degrees=15)}
+        expected = [own.get(each, each) if isinstance(each, str) else each for each in transforms]
+        assert [*opened(self.LIST, override).train.transforms] == expected
+
+    def test_one_after_the_other(self) -> None:
+        whole, item = "train.transforms=[flip, crop]", "train.transforms.1.crop.padding=1"
+        assert [*opened(PLAIN, whole, item).train.transforms] == [Flip(), Crop(padding=1)]
+
+    @pytest.mark.parametrize(
+        ("override", "pointed_at", "expected", "hint"),
+        [
+            ("2=flip", "transforms", "the number of an item, 0 to 1", "'train.transforms=[...]' replaces"),
+            ("-1=flip", "transforms", "the number of an item, 0 to 1", "'train.transforms=[...]' replaces"),
+            ("01=flip", "transforms", "the number of an item, 0 to 1", "'train.transforms=[...]' replaces"),
+            ("rotate.fill=1", "transforms", "0 to 1", "did you mean 'train.transforms.1.rotate.fill'?"),
+            ("crop.fill=1", "transforms", "0 to 1", "did you mean 'train.transforms.0.crop.fill'?"),
+            ("1.rotate.degrees.x=1", "degrees", "a mapping", ""),
+        ],
+    )
+    def test_what_is_not_an_item(self, override: str, pointed_at: str, expected: str, hint: str) -> None:
+        found = fault(self.LIST, f"train.transforms.{override}")
+        assert pointed(found) == pointed_at
+        assert expected in found.expected
+        assert found.hint.startswith(hint)
+
+    def test_a_list_that_is_not_there(self) -> None:
+        found = fault(PLAIN, "train.transforms.0.crop.fill=1")
+        assert found.message == "'transforms' cannot be a mapping with 0"
+        assert found.hint == "only an item of a list that the spec has can be set by its number"
+        found = fault(PLAIN + "train: {transforms: []}\n", "train.transforms.0=flip")
+        assert (found.message, found.received) == ("'train.transforms' is a list", "an empty list")
+
+    def test_a_wrong_value_is_pointed_at(self) -> None:
+        found = fault(self.LIST, "train.transforms.1.rotate.fill=2")
+        assert (str(found.location), pointed(found)) == ("--set:1:32", "2")
 
 
 class TestWrongSettings:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeVar
 import torch
 
 from cnncli.diagnostics import UsageError, counted, listing, usage_error
-from cnncli.recipe.data import SOURCES, Data, Source, parse_source
+from cnncli.recipe.data import Data, Source, parse_source
 from cnncli.results.training import Reading
 from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split
 from cnncli.training.data.holdout import share_of
@@ -76,8 +76,10 @@ def load(data: Data, input_shape: tuple[int, ...], reading: Reading = None) -> D
         reading: called while images are read.
 
     Raises:
-        UsageError: the source does not exist, is damaged or does not match the spec.
+        UsageError: the source does not exist, is damaged or does not match the spec, or a setting has no
+            effect on it.
     """
+    data.check()
     dataset = _read(LOADERS, Request(Path(), input_shape, data, reading))
     dataset = dataset if data.limit == 1 else limited(dataset, data.limit)
     return replace(dataset, notes=(*dataset.notes, *_unbalanced(dataset)))
@@ -179,11 +181,6 @@ def _read(readers: Mapping[str, Callable[[Request], _Read]], request: Request) -
     """Read the source of a request, whose path is not known yet."""
     source = request.data.source
     kind, place = parse_source(source)
-    if request.data.first_label is not None and not kind.numbered:
-        # Not an error of the recipe alone: the source may be given apart from it.
-        forms = listing([each.form for each in SOURCES.values() if each.numbered], last=" or ")
-        message = "train.data.first_label is for files whose labels are numbers"
-        raise usage_error(message, expected=forms, received=source)
     path = _existing(place, kind) if kind.place else Path()
     try:
         return readers[kind.name](request._replace(path=path))
