@@ -13,10 +13,10 @@ from cnncli import algebra, arguments
 from cnncli.algebra import Dim, Expr, is_symbol
 from cnncli.analyzed import Layer, Origin
 from cnncli.architecture import Architecture, need_training
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import Diagnostic, usage_error
 from cnncli.graph import all_sizes
 from cnncli.layers import KINDS, Kind, shape_text
-from cnncli.layers.plugins import load_file
+from cnncli.layers.plugins import load_file, load_installed
 from cnncli.recipe.devices import AUTO
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "evaluate",
     "kinds",
     "load",
+    "load_installed_plugins",
     "load_plugins",
     "loads",
     "need_training",
@@ -124,6 +125,17 @@ def load_plugins(files: str | Path | Iterable[str | Path]) -> None:
         load_file(file)
 
 
+def load_installed_plugins() -> tuple[Diagnostic, ...]:
+    """Import the kinds of layers that installed packages add; return a warning if some are skipped.
+
+    A spec with an unknown kind does so by itself. Plug-ins in the working folder are skipped.
+
+    Raises:
+        UsageError: one of them cannot be imported.
+    """
+    return load_installed().notes
+
+
 def select(words: str | Iterable[str]) -> Selection:
     """Return the spec files that paths, folders, patterns and names of shipped specs refer to.
 
@@ -159,7 +171,7 @@ def specs() -> tuple[Entry, ...]:
 
 
 def kinds() -> Mapping[str, type[Kind[Any]]]:
-    """Return the kinds of layers by name."""
+    """Return the kinds of layers by name, those of loaded plug-ins included."""
     return dict(KINDS)
 
 

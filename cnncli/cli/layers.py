@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cnncli.api import kinds, load_plugins
+from cnncli.api import kinds, load_installed_plugins, load_plugins
 from cnncli.cli.common import Form, Format, Plugins
-from cnncli.diagnostics import did_you_mean, usage_error
+from cnncli.diagnostics import CnncliError, Diagnostic, did_you_mean
 from cnncli.report.pages import layers as pages
 from cnncli.report.show import show
 
@@ -25,10 +25,12 @@ def command(
     A description has the formula, arguments and examples of a kind.
     """
     load_plugins(plugin or ())
+    notes = load_installed_plugins() if kind is None or kind not in kinds() else ()
     known = kinds()
     if kind is None:
-        show(pages.overview(known), form)
+        show(pages.overview(known, notes), form)
         return
     if kind not in known:
-        raise usage_error(f"unknown kind '{kind}'", hint=did_you_mean(kind, known, "kinds"))
+        hint = did_you_mean(kind, known, "kinds")
+        raise CnncliError((Diagnostic("usage", f"unknown kind '{kind}'", hint=hint), *notes))
     show(pages.page(kind, known[kind]), form)

@@ -16,7 +16,6 @@ from cnncli.diagnostics import (
     SpecError,
     UsageError,
     WorkError,
-    listing,
     usage_error,
 )
 from cnncli.graph.build import build
@@ -214,10 +213,7 @@ def _plugins_help(faults: Faults) -> bool:
     except UsageError as error:
         faults.extend(error.diagnostics)
         return False
-    if found.skipped:
-        message = f"plug-ins in the working folder are not loaded: {listing(found.skipped)}"
-        hint = "install them in another folder, or name their file as a plug-in"
-        faults.note(Diagnostic("plugin", message, hint=hint, level="warning"))
+    faults.note(*found.notes)
     return found.added
 
 

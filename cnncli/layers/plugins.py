@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cnncli.diagnostics import UsageError, usage_error
+from cnncli.diagnostics import Diagnostic, UsageError, listing, usage_error
 from cnncli.language.reading import tree_of
 from cnncli.layers.registry import KINDS
 
@@ -29,6 +29,15 @@ class Installed(NamedTuple):
 
     added: bool
     skipped: Sequence[str]
+
+    @property
+    def notes(self) -> tuple[Diagnostic, ...]:
+        """A warning, if there are plug-ins that were skipped."""
+        if not self.skipped:
+            return ()
+        message = f"plug-ins in the working folder are not loaded: {listing(self.skipped)}"
+        hint = "install them in another folder, or name their file as a plug-in"
+        return (Diagnostic("plugin", message, hint=hint, level="warning"),)
 
 
 def load_installed() -> Installed:

@@ -126,16 +126,17 @@ def test_what_calls_itself_installed_in_the_working_folder_is_not_run(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[cnncli.layers]\nevil = evil\n")
     (folder / "b.yaml").write_text("input: [3]\nlayers: [evil]\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "cnncli", "inspect", str(folder / "b.yaml")],
-        cwd=where,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "plug-ins in the working folder are not loaded: evil" in done.stderr
+    for words, code in ((("inspect", str(folder / "b.yaml")), 2), (("layers", "evil"), 2), (("layers",), 0)):
+        done = subprocess.run(
+            [sys.executable, "-m", "cnncli", *words],
+            cwd=where,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code
+        assert "plug-ins in the working folder are not loaded: evil" in done.stdout + done.stderr
     assert not (folder / "ran").exists()
 
 

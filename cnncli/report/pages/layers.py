@@ -5,22 +5,25 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+from cnncli.diagnostics import Diagnostic
 from cnncli.language.shorthand import SHORTHAND
 from cnncli.layers import Kind, shape_text
 from cnncli.report.page import Page, Section, Text
+from cnncli.report.pages import notes
 
 SCHEMA: Final = "cnncli.layers/1"
 _MEASURE: Final = 80
 _CODE: Final = re.compile("``(.+?)``", re.DOTALL)
 
 
-def overview(kinds: Mapping[str, type[Kind[Any]]]) -> Page:
-    """Return the page of all kinds, family by family."""
-    return Page("", partial(_families, kinds), partial(_overview_data, kinds), measure=_MEASURE)
+def overview(kinds: Mapping[str, type[Kind[Any]]], about: Sequence[Diagnostic] = ()) -> Page:
+    """Return the page of all kinds, family by family, and of warnings about plug-ins."""
+    document = partial(_overview_data, kinds, about)
+    return Page("", partial(_families, kinds, about), document, measure=_MEASURE)
 
 
 def page(name: str, kind: type[Kind[Any]]) -> Page:
@@ -28,7 +31,9 @@ def page(name: str, kind: type[Kind[Any]]) -> Page:
     return Page(name, partial(_sections, name, kind), partial(_kind_data, name, kind), measure=_MEASURE)
 
 
-def _families(kinds: Mapping[str, type[Kind[Any]]], _: int | None) -> Iterator[Section]:
+def _families(
+    kinds: Mapping[str, type[Kind[Any]]], about: Sequence[Diagnostic], _: int | None
+) -> Iterator[Section]:
     families: dict[str, list[str]] = {}
     for name, kind in kinds.items():
         families.setdefault(kind.family, []).append(name)
@@ -37,6 +42,7 @@ def _families(kinds: Mapping[str, type[Kind[Any]]], _: int | None) -> Iterator[S
         lines = [f"  {name:<{width}}  {_quoted(first_sentence(kinds[name]))}" for name in names]
         yield Text((family,), "heading"), Text(tuple(lines), indent=" " * (width + 4))
     yield (Text(("cnncli layers KIND shows one of them.",), "note"),)
+    yield from notes.sections(about)
 
 
 def _sections(name: str, kind: type[Kind[Any]], width: int | None) -> Iterator[Section]:
@@ -100,12 +106,13 @@ def _quoted(text: str) -> str:
     return _CODE.sub(r"'\1'", text)
 
 
-def _overview_data(kinds: Mapping[str, type[Kind[Any]]]) -> dict[str, Any]:
-    return {"schema": SCHEMA, "kinds": [_data(name, kind) for name, kind in kinds.items()]}
+def _overview_data(kinds: Mapping[str, type[Kind[Any]]], about: Sequence[Diagnostic]) -> dict[str, Any]:
+    described = [_data(name, kind) for name, kind in kinds.items()]
+    return {"schema": SCHEMA, "kinds": described, "notes": notes.document(about)}
 
 
 def _kind_data(name: str, kind: type[Kind[Any]]) -> dict[str, Any]:
-    return _overview_data({name: kind})
+    return _overview_data({name: kind}, ())
 
 
 def _data(name: str, kind: type[Kind[Any]]) -> dict[str, Any]:
