@@ -14,7 +14,7 @@ from cnncli.report.text.figures import by_head, figures_text
 from cnncli.report.text.numbers import percent
 from cnncli.results.training import ClassFigures, Evaluation
 
-SCHEMA: Final = "cnncli.evaluate/1"
+SCHEMA: Final = "cnncli.evaluate/2"
 
 
 def page(
