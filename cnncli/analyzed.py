@@ -361,8 +361,9 @@ class Analyzed:
             asked = inspect.Asked(depth, views, compared, verification=verification)
             return inspect.page(self.graph, figures, batch, asked)
         from cnncli.analysis.memory.totals import memory_totals  # noqa: PLC0415
+        from cnncli.report.pages.formulas import Formulas  # noqa: PLC0415
 
-        formulas = inspect.Formulas(memory_totals(self.graph, figures, batch), self.sizes())
+        formulas = Formulas(memory_totals(self.graph, figures, batch), self.sizes())
         return inspect.page(self.graph, figures, batch, inspect.Asked(depth, formulas=formulas))
 
     def _views(self, *, receptive_field: bool, shifts: bool) -> Iterator[View]:

@@ -28,7 +28,8 @@ from cnncli.diagnostics import CnncliError, Location, Source, SpecError
 from cnncli.graph import Node, open_text
 from cnncli.language.readers import Choice
 from cnncli.layers import KINDS, Kind, Reads, Shape
-from cnncli.layers.geometry.window import POINT, AnyWindow
+from cnncli.layers.geometry.axis import AnyWindow
+from cnncli.layers.geometry.window import POINT
 from cnncli.layers.memory import Space, rule_of
 from cnncli.network import BUILDERS
 from cnncli.network.registry import build

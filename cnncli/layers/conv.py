@@ -8,9 +8,10 @@ from typing import ClassVar
 from cnncli.algebra import Dim, product, same
 from cnncli.language.fields import arg
 from cnncli.language.readers import Choice, Count, Flag, Number, PerAxis
+from cnncli.layers.geometry.axis import placements
 from cnncli.layers.geometry.padding import MODES, VALID, Padding, PaddingReader
 from cnncli.layers.geometry.sliding import axis_name, make_windows, windows_fit
-from cnncli.layers.geometry.window import TransposedWindow, Window, native_pads, placements
+from cnncli.layers.geometry.window import TransposedWindow, Window, native_pads
 from cnncli.layers.kind import (
     Example,
     Require,

@@ -8,8 +8,10 @@ from typing import ClassVar, Final
 from cnncli.algebra import Dim, known, largest, product, same, smallest, whole
 from cnncli.language.fields import arg
 from cnncli.language.readers import Choice
+from cnncli.layers.geometry.axis import AnyWindow
+from cnncli.layers.geometry.resampling import Spread
 from cnncli.layers.geometry.sliding import axis_name
-from cnncli.layers.geometry.window import POINT, AnyWindow, Spread, Window
+from cnncli.layers.geometry.window import POINT, Window
 from cnncli.layers.kind import NONE, Example, Kind, Require, Shape, Tensors, is_point, shape_text
 from cnncli.layers.registry import layer
 

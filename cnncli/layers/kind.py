@@ -17,7 +17,8 @@ from cnncli.language.fields import Record
 from cnncli.language.nodes import beside
 from cnncli.language.scope import Argument
 from cnncli.language.shorthand import SHORTHAND
-from cnncli.layers.geometry.window import POINT, AnyWindow
+from cnncli.layers.geometry.axis import AnyWindow
+from cnncli.layers.geometry.window import POINT
 from cnncli.recipe.criteria import DEFAULT_CRITERION
 
 Shape: TypeAlias = tuple[Dim, ...]

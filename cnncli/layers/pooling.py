@@ -9,9 +9,11 @@ from typing import ClassVar
 from cnncli.algebra import Dim, product
 from cnncli.language.fields import arg
 from cnncli.language.readers import Flag, PerAxis, PerAxisOrNull
+from cnncli.layers.geometry.axis import placements
 from cnncli.layers.geometry.padding import VALID, Padding, PaddingReader
+from cnncli.layers.geometry.resampling import AdaptiveWindow
 from cnncli.layers.geometry.sliding import make_windows, windows_fit
-from cnncli.layers.geometry.window import POINT, AdaptiveWindow, Window, native_pads, placements
+from cnncli.layers.geometry.window import POINT, Window, native_pads
 from cnncli.layers.kind import (
     EVERYWHERE,
     Example,

@@ -9,9 +9,11 @@ from cnncli.algebra import Dim, ceil_div, product, same
 from cnncli.language.fields import arg, same_arg
 from cnncli.language.readers import Choice, Count, EachAxis, Factor, Number, PerAxis, Sizes, Whole
 from cnncli.layers.conv import mirrored_pads_fit
+from cnncli.layers.geometry.axis import AnyWindow, placements
 from cnncli.layers.geometry.padding import MODES, Edges, Padding
+from cnncli.layers.geometry.resampling import Resampled
 from cnncli.layers.geometry.sliding import axis_name
-from cnncli.layers.geometry.window import POINT, AnyWindow, Resampled, TransposedWindow, Window, placements
+from cnncli.layers.geometry.window import POINT, TransposedWindow, Window
 from cnncli.layers.kind import (
     NONE,
     SCRAMBLED,

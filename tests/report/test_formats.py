@@ -46,6 +46,7 @@ from cnncli.report.pages import (
     sizes,
     specs,
 )
+from cnncli.report.pages.formulas import Formulas
 from cnncli.report.pages.spatial import FieldView, ShiftView
 from cnncli.report.show import FORMATS, text
 from cnncli.report.text.columns import Column, Fold, Table
@@ -72,7 +73,7 @@ def inspected(name: str) -> Page:
 def inspected_formulas(name: str) -> Page:
     graph = network(name, all_sizes)
     figures = costs(graph)
-    formulas = inspect.Formulas(memory_totals(graph, figures, 1), valid_sizes(graph))
+    formulas = Formulas(memory_totals(graph, figures, 1), valid_sizes(graph))
     return inspect.page(graph, figures, asked=inspect.Asked(formulas=formulas))
 
 
@@ -189,6 +190,7 @@ def test_every_module_of_pages_is_here() -> None:
     folder = Path(inspect.__file__).parent
     helpers = {
         "__init__",
+        "formulas",
         "side_by_side",
         "notes",
         "spatial",
@@ -239,7 +241,8 @@ def test_a_pipe_gets_every_cell_whole(name: str) -> None:
 @every_page
 def test_json_has_a_schema(name: str) -> None:
     document = json.loads(text(page(name), "json"))
-    assert document["schema"] == f"cnncli.{name.partition(' ')[0]}/1"
+    version = 2 if name == "evaluate" else 1
+    assert document["schema"] == f"cnncli.{name.partition(' ')[0]}/{version}"
 
 
 @every_page

@@ -14,7 +14,8 @@ from cnncli.algebra import whole
 from cnncli.analysis.costs.figures import computes_weighted_sums
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
-from cnncli.layers.geometry.window import AdaptiveWindow, AnyWindow, Resampled, Spread
+from cnncli.layers.geometry.axis import AnyWindow
+from cnncli.layers.geometry.resampling import AdaptiveWindow, Resampled, Spread
 
 _LEFT_OUT: Final = frozenset({"activation", "regularization"})
 """Families of kinds that no stage contains."""

@@ -37,8 +37,9 @@ from cnncli.diagnostics import Diagnostic, LimitError
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
 from cnncli.layers import EACH, SCRAMBLED
+from cnncli.layers.geometry.axis import AnyWindow
 from cnncli.layers.geometry.sliding import axis_name
-from cnncli.layers.geometry.window import POINT, AnyWindow
+from cnncli.layers.geometry.window import POINT
 from cnncli.limits import MAX_EXACT, MAX_TRACK_PERIOD
 
 _SELF: Final = Track(1, ((0, 0),))

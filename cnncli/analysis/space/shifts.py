@@ -19,7 +19,8 @@ from cnncli.analysis.space.large import too_large
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
 from cnncli.layers import Reads, UnderShift
-from cnncli.layers.geometry.window import AdaptiveWindow, AnyWindow
+from cnncli.layers.geometry.axis import AnyWindow
+from cnncli.layers.geometry.resampling import AdaptiveWindow
 from cnncli.limits import MAX_EXACT
 
 

@@ -37,7 +37,7 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import NamedTuple, TypeAlias
 
-from cnncli.layers.geometry.window import AnyWindow
+from cnncli.layers.geometry.axis import AnyWindow
 from cnncli.limits import HULLS, MAX_TRACK_PERIOD
 from cnncli.work import spend
 

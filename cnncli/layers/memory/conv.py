@@ -6,7 +6,7 @@ from math import prod
 
 from cnncli.algebra import product
 from cnncli.layers.conv import Conv, ConvTranspose
-from cnncli.layers.geometry.window import placements
+from cnncli.layers.geometry.axis import placements
 from cnncli.layers.kind import Shape, along
 from cnncli.layers.memory.padding import is_padded, padded_shape, padding_moments, padding_saves
 from cnncli.layers.memory.rules import MemoryRule, Needs, rule

@@ -1,4 +1,4 @@
-"""The page of ``cnncli inspect`` for one network: every layer, totals, and for which sizes formulas hold.
+"""The page of ``cnncli inspect`` for one network: every layer, and totals.
 
 Modules for formulas are imported only if there are any: a table of numbers does not wait for them.
 """
@@ -28,10 +28,7 @@ from cnncli.report.text.numbers import exact, megabytes, short
 
 if TYPE_CHECKING:
     from cnncli.analysis.costs.fully_connected import Comparison
-    from cnncli.analysis.memory.totals import MemoryTotals
-    from cnncli.analysis.sizes import ValidSizes
-    from cnncli.report.text.amounts import Amount
-    from cnncli.report.text.formulas import Abbreviations
+    from cnncli.report.pages.formulas import Formulas
     from cnncli.results.verify import Verification
 
 SCHEMA: Final = "cnncli.inspect/1"
@@ -49,22 +46,6 @@ _FIGURES: Final = (
 """Heading, name and rank of the columns that every table has."""
 _ALWAYS: Final = ("params", "macs")
 """The figures for which a table of numbers always has room."""
-_TOTALS: Final = (
-    ("parameters", "params"),
-    ("buffers", "buffers"),
-    ("MACs", "macs"),
-    ("FLOPs", "flops"),
-    ("neurons", "neurons"),
-    ("values", "values"),
-    ("weights in bytes", "weights_size"),
-)
-
-
-class Formulas(NamedTuple):
-    """What is shown with formulas: the memory, and the sizes for which they hold."""
-
-    memory: MemoryTotals
-    found: ValidSizes
 
 
 class Asked(NamedTuple):
@@ -87,7 +68,9 @@ def page(graph: Graph, costs: Costs, batch: int = 1, asked: Asked = COSTS_ONLY) 
     """Return the page; figures are for ``batch`` samples."""
     sections = partial(_sections, graph, costs, asked)
     if asked.formulas is not None:
-        sections = partial(_formula_sections, graph, costs, asked.depth, asked.formulas)
+        from cnncli.report.pages import formulas  # noqa: PLC0415
+
+        sections = partial(formulas.sections, graph, costs, asked.depth, asked.formulas)
     return Page(_title(graph, batch), sections, partial(_document, graph, costs, batch, asked))
 
 
@@ -260,62 +243,6 @@ def _factor(factor: float) -> str:
     return f"{factor:,.0f}x" if factor >= 10 else f"{factor:.3g}x"
 
 
-# -- formulas --------------------------------------------------------------------------------------
-
-
-def _formula_sections(
-    graph: Graph, costs: Costs, depth: int | None, formulas: Formulas, width: int | None
-) -> Iterator[Section]:
-    """Yield the table, folded, totals, and definitions of the names."""
-    from cnncli.report.text.continuation import folded  # noqa: PLC0415
-    from cnncli.report.text.formulas import Abbreviations, abbreviated  # noqa: PLC0415
-    from cnncli.report.text.wrapping import INDENT  # noqa: PLC0415
-
-    names = Abbreviations(graph.unknowns)
-    brief, figures = abbreviated(graph, costs, names)
-    drawn = table(brief, figures, depth, totals=False)
-    yield from ((part,) for part in folded(drawn, width))
-    yield (Text(tuple(_formula_notes(graph, figures, formulas, names)), "note", INDENT),)
-    yield from notes.sections(graph.notes)
-
-
-def _formula_notes(graph: Graph, figures: Costs, formulas: Formulas, names: Abbreviations) -> Iterator[str]:
-    from cnncli.report.text.formulas import explained  # noqa: PLC0415
-
-    used = [row.figures for row in figures.rows if not row.node.training_only]
-    for heading, name in _TOTALS:
-        if getattr(figures.totals, name) != 0:
-            yield f"{heading} {_total(figures.totals, used, name)}"
-    if figures.totals != figures.training_totals:
-        trained = [row.figures for row in figures.rows]
-        yield f"parameters with training heads {_total(figures.training_totals, trained, 'params')}"
-    unused = [row.figures for row in figures.rows if row.node.unused]
-    if unused:
-        yield f"parameters without output {_total(figures.unused_totals, unused, 'params')}"
-    memory = formulas.memory
-    yield _memory("saved for backward in bytes", memory.saved, memory.why_not_saved, names)
-    yield _memory("inference peak in bytes", memory.peak, memory.why_no_peak, names)
-    yield from explained(names, formulas.found, graph)
-
-
-def _total(total: Figures, parts: Sequence[Figures], name: str) -> str:
-    """Return a total; a formula is written as the sum over the layers that reads best."""
-    from cnncli.algebra.factoring import readable  # noqa: PLC0415
-    from cnncli.report.text.wrapping import unbroken  # noqa: PLC0415
-
-    value: Dim = getattr(total, name)
-    if isinstance(value, int):
-        return exact(value)
-    return unbroken(readable(value, [getattr(each, name) for each in parts]))
-
-
-def _memory(heading: str, amount: Amount, why_none: str, names: Abbreviations) -> str:
-    from cnncli.report.text.amounts import full  # noqa: PLC0415
-    from cnncli.report.text.wrapping import unbroken  # noqa: PLC0415
-
-    return f"{heading}: {why_none}" if amount is None else unbroken(f"{heading} {full(amount, names.short)}")
-
-
 # -- data ------------------------------------------------------------------------------------------
 
 
@@ -324,7 +251,9 @@ def _document(graph: Graph, costs: Costs, batch: int, asked: Asked) -> dict[str,
     outputs = {name: shape_numbers(output.shape) for name, output in graph.outputs.items()}
     whole = {"schema": SCHEMA} | summary_data(graph, costs, batch)
     if asked.formulas is not None:
-        whole |= _formulas_data(graph, asked.formulas)
+        from cnncli.report.pages import formulas  # noqa: PLC0415
+
+        whole |= formulas.document(graph, asked.formulas)
     if asked.verification is not None:
         from cnncli.report.pages import verify  # noqa: PLC0415
 
@@ -358,18 +287,6 @@ def layers_data(
     """Return the values of a document that describe the layers."""
     dense = {each.node.name: each for each in comparisons}
     return [_layer_data(row, dense, views) for row in costs.rows]
-
-
-def _formulas_data(graph: Graph, formulas: Formulas) -> dict[str, Any]:
-    """Return the memory, null if it has no single formula, and the sizes for which all formulas hold."""
-    from cnncli.recipe.dtypes import DEFAULT_DTYPE  # noqa: PLC0415
-    from cnncli.report.pages.sizes import where_it_holds  # noqa: PLC0415
-    from cnncli.report.text.amounts import peak_data, written_out  # noqa: PLC0415
-
-    saved, peak, *_ = formulas.memory
-    inference = None if peak is None else peak_data(peak)
-    memory = {"dtype": DEFAULT_DTYPE, "saved": written_out(saved), "inference": inference}
-    return {"memory": memory, **where_it_holds(graph, formulas.found)}
 
 
 def _totals_data(figures: Figures) -> dict[str, int | str]:

@@ -11,14 +11,9 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from cnncli.algebra import Dim, evaluate, symbol
-from cnncli.layers.geometry.window import (
-    AdaptiveWindow,
-    AnyWindow,
-    Resampled,
-    Spread,
-    TransposedWindow,
-    Window,
-)
+from cnncli.layers.geometry.axis import AnyWindow
+from cnncli.layers.geometry.resampling import AdaptiveWindow, Resampled, Spread
+from cnncli.layers.geometry.window import TransposedWindow, Window
 
 small = st.integers(1, 7)
 sizes = st.integers(1, 60)

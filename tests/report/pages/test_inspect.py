@@ -13,7 +13,8 @@ from cnncli.analysis.memory.totals import memory_totals
 from cnncli.analysis.sizes import valid_sizes
 from cnncli.graph import Graph, Size, all_sizes, open_spec, open_text
 from cnncli.report import show
-from cnncli.report.pages.inspect import Asked, Formulas, page, table
+from cnncli.report.pages.formulas import Formulas
+from cnncli.report.pages.inspect import Asked, page, table
 from cnncli.report.text.columns import Column, Table, render
 from cnncli.report.text.continuation import folded
 from cnncli.report.text.formulas import Abbreviations, abbreviated
