@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cnncli import algebra, arguments
 from cnncli.algebra import Dim, Expr, is_symbol
-from cnncli.analyzed import Layer, Origin
+from cnncli.analyzed import Layer
 from cnncli.architecture import Architecture, need_training
 from cnncli.diagnostics import Diagnostic, usage_error
 from cnncli.graph import all_sizes
 from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.layers.plugins import load_file, load_installed
+from cnncli.loaded import Origin
 from cnncli.recipe.devices import AUTO
 
 if TYPE_CHECKING:

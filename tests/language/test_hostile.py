@@ -70,7 +70,7 @@ def test_hints_look_at_a_bounded_number_of_names() -> None:
     with at_most(1_000_000):
         hints = {did_you_mean("a_long_name_of_a_varable_000007", names) for _ in range(50)}
     assert hints == {"did you mean 'a_long_name_of_a_variable_000007'?"}
-    assert did_you_mean("width", names).endswith(" and many more")
+    assert did_you_mean("width", names, "names").endswith(" and many more")
 
 
 def test_the_uses_of_nested_blocks_are_counted_and_not_all_shown(tmp_path: Path) -> None:
