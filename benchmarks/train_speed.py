@@ -41,7 +41,7 @@ from cnncli.recipe.data import Data
 from cnncli.recipe.optimizers import SGD
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.schedules import Constant
-from cnncli.training.data.dataset import Dataset, Split
+from cnncli.training.data.dataset import Dataset, Split, labeled
 from cnncli.training.data.load import load
 from cnncli.training.data.normalization import Normalization, measure
 from cnncli.training.loop import seed_weights, train
@@ -196,10 +196,10 @@ def main() -> int:
     arguments = parser.parse_args()
 
     whole = load(Data(source=f"idx:{arguments.data}"), (1, 32, 32))
-    part = Split(whole.train.images[: arguments.images], whole.train.labels[: arguments.images])
+    part = labeled(whole.train.images[: arguments.images], whole.train.labels[: arguments.images])
     # One held-out image, since the evaluation after the epoch is not measured.
-    test = Split(whole.test.images[:1], whole.test.labels[:1])
-    speeds = measure_all(Dataset(whole.name, whole.classes, part, test), arguments.rounds)
+    test = labeled(whole.test.images[:1], whole.test.labels[:1])
+    speeds = measure_all(Dataset(whole.name, whole.columns, part, test), arguments.rounds)
 
     print(f"LeNet-5, batch {BATCH}, {part.count:,} images an epoch, medians of {arguments.rounds} rounds")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")

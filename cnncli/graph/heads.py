@@ -20,9 +20,11 @@ from cnncli.layers.joins import Add, Concat
 from cnncli.layers.pooling import GlobalAvgPool
 from cnncli.layers.regularization import Regularizing
 from cnncli.layers.shaping import Identity
+from cnncli.recipe.columns import CLASS, FORMS, INPUT, MASK, NUMBER, PICTURE, TAGS, USUAL
 from cnncli.recipe.criteria import CRITERIA, DEFAULT_CRITERION
 from cnncli.recipe.losses import LOSSES
-from cnncli.recipe.tasks import INPUT, LABEL, Task
+from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.tasks import Task
 
 NOT_PROBABILITIES: Final = "not-probabilities"
 """The code of a diagnostic about a softmax at the end from which no loss can be computed."""
@@ -81,14 +83,14 @@ def endings_of(graph: Graph) -> Mapping[str, Ending]:
 
 
 def wrong_tasks(
-    tasks: Mapping[str, Task], endings: Mapping[str, Ending], input_shape: Shape
+    tasks: Mapping[str, Task], endings: Mapping[str, Ending], clean_shape: Shape
 ) -> Iterator[tuple[str, Diagnostic]]:
     """Yield the tasks that no head can learn, each with its error.
 
     Args:
         tasks: by the names of heads.
         endings: of all heads of the network.
-        input_shape: that of one sample.
+        clean_shape: that of one image before it is corrupted.
     """
     for name, task in tasks.items():
         if name not in endings:
@@ -96,7 +98,7 @@ def wrong_tasks(
             expected = listing([*endings], last=" or ")
             yield name, Diagnostic("tasks", message, expected=expected, received=name, hint=hint)
             continue
-        wrong = _wrong_loss(task, endings[name], input_shape)
+        wrong = _wrong_loss(task, endings[name], clean_shape)
         if wrong is not None:
             message = f"{head_name(name)} {wrong.message}"
             yield name, Diagnostic("tasks", message, None, wrong.expected, wrong.received, wrong.hint)
@@ -111,29 +113,61 @@ class _Wrong(NamedTuple):
     hint: str = ""
 
 
-def _wrong_loss(task: Task, head: Ending, input_shape: Shape) -> _Wrong | None:
+def _wrong_loss(task: Task, head: Ending, clean_shape: Shape) -> _Wrong | None:
     """Return why a head cannot learn a task; None if it can."""
     criterion, loss = CRITERIA[head.criterion], task.loss
     chosen = loss.keyword if loss is not None else "no loss"
     if loss is not None and not criterion.can_choose:
         expected = f"no loss: its layers determine it, {criterion.help}"
         return _Wrong(f"is not trained with {chosen}", expected, chosen)
-    if loss is None or loss.of_classes:
-        if not task.is_of_input:
-            return None
-        expected = listing([each.keyword for each in LOSSES.values() if not each.of_classes], last=" or ")
-        return _Wrong("cannot learn its input as a class", expected, chosen)
-    if not task.is_of_input:
+    kind = criterion.loss if loss is None else type(loss)
+    column = task.column(criterion.loss, len(head.shape))
+    form = CLASS if task.target.map and column not in USUAL else USUAL.get(column)
+    if form is None:  # a column with a name of the data's own: checked where the data is read
+        return None
+    if form not in kind.accepts:
+        return _unsuitable(form, column, chosen)
+    if task.target.map and form not in (CLASS, MASK):
+        return _Wrong(f"has a map for '{column}', which is not a class", "a map of classes", column)
+    of_values = CLASS not in kind.accepts or form == PICTURE
+    if of_values and head.ends_in in (Softmax.keyword, LogSoftmax.keyword):
+        return _Wrong(f"ends in '{head.ends_in}'", f"values that {FORMS[form].what} can have", head.ends_in)
+    return _wrong_shape(form, column, head.shape, clean_shape)
+
+
+def _unsuitable(form: str, column: str, chosen: str) -> _Wrong:
+    """Return that a loss does not compare a head with targets of this form."""
+    what = "its input" if column == INPUT else FORMS[form].what
+    losses = listing([each.keyword for each in LOSSES.values() if form in each.accepts], last=" or ")
+    hint = ""
+    if chosen in LOSSES and PICTURE in LOSSES[chosen].accepts:
         hint = f"{{{chosen}: {{}}, target: {INPUT}}} reproduces the input"
-        return _Wrong(f"cannot learn a class by {chosen}", f"target: {INPUT}", LABEL, hint)
-    if head.ends_in in (Softmax.keyword, LogSoftmax.keyword):
-        return _Wrong(f"ends in '{head.ends_in}'", "values that can be those of an input", head.ends_in)
-    ours, theirs = product(head.shape), product(input_shape)
-    if isinstance(ours, int) and isinstance(theirs, int) and ours != theirs:
-        shape = shape_text(head.shape)
-        expected = f"{shape_text(input_shape)}, or as many values"
-        return _Wrong(f"outputs {shape}, which cannot be the input", expected, shape)
+    return _Wrong(f"cannot learn {what} by {chosen}", losses, chosen, hint)
+
+
+def _wrong_shape(form: str, column: str, shape: Shape, clean_shape: Shape) -> _Wrong | None:
+    """Return why outputs of a shape cannot be compared with targets of a form; None if they can."""
+    if form in (CLASS, TAGS, NUMBER) and len(shape) != 1:
+        hint = "end the network with flatten or globalavgpool, and a linear layer, or choose another target"
+        return _Wrong(
+            f"outputs {shape_text(shape)}",
+            f"a vector, which can be compared with {FORMS[form].what}",
+            shape_text(shape),
+            hint,
+        )
+    if form == MASK and len(shape) != len(clean_shape):
+        expected = "a map, with a class for each pixel"
+        return _Wrong(f"outputs {shape_text(shape)}", expected, shape_text(shape))
+    ours, theirs = product(shape), product(clean_shape)
+    if column == INPUT and isinstance(ours, int) and isinstance(theirs, int) and ours != theirs:
+        expected = f"{shape_text(clean_shape)}, or as many values"
+        return _Wrong(f"outputs {shape_text(shape)}, which cannot be the input", expected, shape_text(shape))
     return None
+
+
+def clean_shape(recipe: Recipe, input_shape: Shape) -> Shape:
+    """Return the shape of images before they are corrupted to that of the input."""
+    return (*input_shape[:1], *(recipe.shrinkage * size for size in input_shape[1:]))
 
 
 def main_head(heads: Heads) -> str:

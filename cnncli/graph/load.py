@@ -20,7 +20,7 @@ from cnncli.diagnostics import (
 )
 from cnncli.graph.build import build
 from cnncli.graph.graph import Graph
-from cnncli.graph.heads import endings_of, remarks, wrong_tasks
+from cnncli.graph.heads import clean_shape, endings_of, remarks, wrong_tasks
 from cnncli.graph.input import Size, check_size, input_shape
 from cnncli.graph.transforms import wrong_transforms
 from cnncli.language.description import Description
@@ -257,15 +257,17 @@ def _check_recipe(section: Value | None, graph: Graph, recipe: Recipe, faults: F
     """Check that tasks belong to heads and suit what these output, and that transforms suit the input."""
     if not isinstance(section, Entries):
         return
-    tasks, transforms = section.get("tasks"), section.get("transforms")
+    tasks = section.get("tasks")
     if isinstance(tasks, Entries):
-        for name, fault in wrong_tasks(recipe.tasks, endings_of(graph), graph.input):
+        for name, fault in wrong_tasks(recipe.tasks, endings_of(graph), clean_shape(recipe, graph.input)):
             faults.add(fault._replace(location=tasks.keys_at[name].location))
-    if isinstance(transforms, Items):
-        for place, fault in wrong_transforms(recipe.transforms, graph.input):
-            entry = transforms.values[place]
-            key = next(iter(entry.keys_at.values())) if isinstance(entry, Entries) else entry
-            faults.add(fault._replace(location=key.location))
+    for name, chosen in (("transforms", recipe.transforms), ("corrupt", recipe.corrupt)):
+        transforms = section.get(name)
+        if isinstance(transforms, Items):
+            for place, fault in wrong_transforms(chosen, graph.input):
+                entry = transforms.values[place]
+                key = next(iter(entry.keys_at.values())) if isinstance(entry, Entries) else entry
+                faults.add(fault._replace(location=key.location))
 
 
 def read_budget(path: str | Path) -> Budget:

@@ -13,6 +13,7 @@ from cnncli.language.scope import Argument, interpolate
 from cnncli.language.tree import Entries, Items, Scalar, Value
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 
 class Nested(Reader[R], Generic[R]):
@@ -108,22 +109,22 @@ class ByName(Reader[Mapping[str, R]], Generic[R]):
         return {name: self.each.plain(entry) for name, entry in value.items()}
 
 
-class ListOf(Reader[tuple[R, ...]], Generic[R]):
+class ListOf(Reader[tuple[T, ...]], Generic[T]):
     """A list of values of one kind, in the order in which they are written."""
 
-    def __init__(self, each: Reader[R], most: int, example: str) -> None:
+    def __init__(self, each: Reader[T], most: int, example: str) -> None:
         self.each = each
         self.most = most
         self.within = {ANY: each}
         self.expected = f"a list of at most {most}, such as {example}"
 
-    def read(self, argument: Argument) -> tuple[R, ...]:
+    def read(self, argument: Argument) -> tuple[T, ...]:
         value = argument.value
         if not isinstance(value, Items) or len(value) > self.most:
             by_number = isinstance(value, Entries) and all(key.isdecimal() for key in value)
             hint = "only an item of a list that the spec has can be set by its number" if by_number else ""
             raise self.wrong(argument, hint=hint)
-        read: list[R] = []
+        read: list[T] = []
         faults: list[Diagnostic] = []
         for entry in value:
             try:
@@ -134,5 +135,5 @@ class ListOf(Reader[tuple[R, ...]], Generic[R]):
             raise SpecError(faults)
         return tuple(read)
 
-    def plain(self, value: tuple[R, ...]) -> object:
+    def plain(self, value: tuple[T, ...]) -> object:
         return [self.each.plain(entry) for entry in value]

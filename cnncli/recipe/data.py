@@ -13,19 +13,22 @@ from cnncli.diagnostics import SpecError, UsageError, did_you_mean, listing, usa
 from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Choice, Number, Text, Whole
 from cnncli.language.scope import Argument
+from cnncli.recipe.columns import LABEL
 
 
 class Source(NamedTuple):
     """A kind of place that labeled images are read from.
 
     ``place`` is what follows the name and a colon: ``DIR``, ``FILE``, or nothing. ``settings`` are those of
-    :class:`Data` that only some sources use.
+    :class:`Data` that only some sources use. ``columns`` are those that it gives beside images; none if that
+    depends on its files.
     """
 
     name: str
     place: str
     help: str
     settings: tuple[str, ...] = ()
+    columns: tuple[str, ...] = (LABEL,)
 
     @property
     def form(self) -> str:

@@ -9,6 +9,7 @@ from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Number, Reader
 from cnncli.language.scope import Argument, interpolate
 from cnncli.language.tree import Items, Scalar
+from cnncli.recipe.columns import CLASS, FORMS, MASK, NUMBER, PICTURE, TAGS
 
 EQUAL: Final = "equal"
 BALANCED: Final = "balanced"
@@ -37,10 +38,20 @@ class ClassWeights(Reader["str | tuple[float, ...]"]):
 
 
 class Loss(Record):
-    """What a head is trained with, and whether its target is a class or values of the head's shape."""
+    """What a head is trained with, and the forms of targets that it compares the head with.
+
+    The first form in ``accepts`` that suits the head, a vector or a map, is that of its usual target.
+    """
 
     member = "setting"
-    of_classes: ClassVar[bool] = False
+    accepts: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def usual_target(cls, axes: int) -> str:
+        """Return the name of the column that a head with an output of this number of axes learns."""
+        of_maps = (MASK, PICTURE)
+        form = next((each for each in cls.accepts if (each in of_maps) == (axes > 1)), cls.accepts[0])
+        return FORMS[form].usual
 
     @property
     def measured(self) -> Loss:
@@ -49,10 +60,10 @@ class Loss(Record):
 
 
 class CrossEntropy(Loss):
-    """Cross-entropy of the logits, or of the probabilities, of classes."""
+    """Cross-entropy of the logits, or of the probabilities, of classes; of a map the mean over its pixels."""
 
     keyword = "cross_entropy"
-    of_classes = True
+    accepts = (CLASS, MASK)
 
     smoothing: float = arg(Number(0, 1), "share of the target spread over all classes", default=0.0)
     weights: str | tuple[float, ...] = arg(
@@ -70,33 +81,44 @@ class Focal(Loss):
     """Cross-entropy with less weight on what is already right: -(1 - p)^gamma log p (Lin et al., 2017)."""
 
     keyword = "focal"
-    of_classes = True
+    accepts = (CLASS, MASK)
 
     gamma: float = arg(Number(0, 100), "exponent; cross-entropy for 0", default=2.0, main=True)
 
 
+class Dice(Loss):
+    """1 - 2 overlap / (predicted + true), a mean over classes (Milletari, Navab and Ahmadi, 2016)."""
+
+    keyword = "dice"
+    accepts = (MASK,)
+
+
 class BinaryCrossEntropy(Loss):
-    """Mean binary cross-entropy of each value with a target from 0 to 1."""
+    """Mean binary cross-entropy of each value with a target from 0 to 1; one value for two classes."""
 
     keyword = "binary_cross_entropy"
+    accepts = (TAGS, CLASS, MASK, PICTURE)
 
 
 class MSE(Loss):
     """Mean of the squared differences."""
 
     keyword = "mse"
+    accepts = (NUMBER, PICTURE)
 
 
 class MAE(Loss):
     """Mean of the absolute differences."""
 
     keyword = "mae"
+    accepts = (NUMBER, PICTURE)
 
 
 class SmoothL1(Loss):
     """Mean of d^2 / (2 beta) where a difference is d < beta, else of d - beta / 2 (Girshick, 2015)."""
 
     keyword = "smooth_l1"
+    accepts = (NUMBER, PICTURE)
 
     beta: float = arg(Number(0, above=True), "where the loss becomes linear", default=1.0, main=True)
 
@@ -105,14 +127,14 @@ class Distance(Loss):
     """The loss of distances to the prototypes of classes (LeCun et al., 1998)."""
 
     keyword = "distance"
-    of_classes = True
+    accepts = (CLASS,)
 
 
 class Margin(Loss):
     """The loss of the lengths of capsules (Sabour, Frosst and Hinton, 2017)."""
 
     keyword = "margin"
-    of_classes = True
+    accepts = (CLASS,)
 
 
 LOSSES: Final[Mapping[str, type[Loss]]] = {
@@ -120,6 +142,7 @@ LOSSES: Final[Mapping[str, type[Loss]]] = {
     for each in (
         CrossEntropy,
         Focal,
+        Dice,
         BinaryCrossEntropy,
         MSE,
         MAE,

@@ -15,9 +15,13 @@ LOSS: Final = "loss"
 ACCURACY: Final = "accuracy"
 TOP5: Final = "top5"
 F1: Final = "f1"
+IOU: Final = "iou"
+DICE: Final = "dice"
+MAP: Final = "map"
+R2: Final = "r2"
 MAE: Final = "mae"
 PSNR: Final = "psnr"
-
+SSIM: Final = "ssim"
 
 Better: TypeAlias = Literal["larger", "smaller"]
 """Which of two values of a metric is the better one."""
@@ -55,7 +59,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         Metric(
             ACCURACY,
             "accuracy",
-            "share of the samples whose likeliest class is the right one",
+            "share of the samples (of a mask: of its pixels) whose likeliest class is right",
             "larger",
             0.0,
             1.0,
@@ -71,13 +75,45 @@ METRICS: Final[Mapping[str, Metric]] = {
         ),
         Metric(F1, "F1", "mean over classes of F1 (macro average); not in training", "larger", 0.0, 1.0),
         Metric(
+            IOU,
+            "IoU",
+            "mean over classes of overlap / union, over all pixels of masks; not in training",
+            "larger",
+            0.0,
+            1.0,
+        ),
+        Metric(
+            DICE,
+            "Dice",
+            "mean over classes of 2 overlap / (predicted + true), over all pixels; not in training",
+            "larger",
+            0.0,
+            1.0,
+        ),
+        Metric(MAP, "mAP", "mean over tags of the average precision; not in training", "larger", 0.0, 1.0),
+        Metric(
+            R2,
+            "R2",
+            "1 - squared errors / variance, a mean over numbers; not in training",
+            "larger",
+            most=1.0,
+        ),
+        Metric(
             PSNR,
             "PSNR",
             "mean of 10 log10(1 / mean squared difference) of a sample, at most 100 dB",
             "larger",
             unit="dB",
         ),
-        Metric(MAE, "MAE", "mean absolute difference of values from 0 to 1", "smaller", 0.0),
+        Metric(
+            SSIM,
+            "SSIM",
+            "structural similarity of images (Wang et al., 2004); not in training",
+            "larger",
+            -1.0,
+            1.0,
+        ),
+        Metric(MAE, "MAE", "mean absolute difference from the target", "smaller", 0.0),
     )
 }
 """In the order in which they are shown."""

@@ -5,6 +5,7 @@ So a misspelled setting is an error of ``cnncli inspect`` already, with its plac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ from cnncli.recipe.optimizers import OPTIMIZERS, SGD, Optimizer
 from cnncli.recipe.penalty import Penalty
 from cnncli.recipe.schedules import SCHEDULES, Cosine, Schedule
 from cnncli.recipe.tasks import Task, TaskReader
-from cnncli.recipe.transforms import TRANSFORMS, Transform
+from cnncli.recipe.transforms import CORRUPTIONS, TRANSFORMS, Shrink, Transform
 
 
 class Recipe(Record):
@@ -42,6 +43,11 @@ class Recipe(Record):
         "what happens to training images, in this order",
         default=(),
     )
+    corrupt: tuple[Transform, ...] = arg(
+        ListOf(OneOf("corruption", CORRUPTIONS), MAX_TRANSFORMS, "[noise: 0.3]"),
+        "what happens after them to what the network sees, but not to its targets; in evaluation too",
+        default=(),
+    )
     tasks: Mapping[str, Task] = arg(
         ByName(TaskReader(), "heads", OUTPUT),
         "what each head learns; a network without heads has the head output",
@@ -56,6 +62,11 @@ class Recipe(Record):
     def task(self, head: str) -> Task:
         """Return what a head learns."""
         return self.tasks.get(head) or Task()
+
+    @property
+    def shrinkage(self) -> int:
+        """How many times larger than the input images are before they are corrupted."""
+        return math.prod(each.factor for each in self.corrupt if isinstance(each, Shrink))
 
 
 declare(Recipe.keyword, Nested(Recipe))

@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from cnncli.diagnostics import Diagnostic, SpecError, did_you_mean, listing
 from cnncli.language.fields import Record, arg, inside
-from cnncli.language.nested import OneOf
-from cnncli.language.readers import Choice, Number, Reader, ShortForms
-from cnncli.language.scope import Argument
-from cnncli.language.tree import Entries
+from cnncli.language.nested import ListOf, Nested, OneOf
+from cnncli.language.readers import Number, Reader, ShortForms, Text
+from cnncli.language.scope import Argument, interpolate
+from cnncli.language.tree import Entries, Scalar
+from cnncli.limits import MAX_CLASSES
+from cnncli.recipe.columns import LABEL
 from cnncli.recipe.losses import LOSSES, Loss
 
-LABEL: Final = "label"
-INPUT: Final = "input"
+
+class ClassName(Reader[str]):
+    """The name of a class; ``null`` for one that is left out."""
+
+    expected = "a name, or null"
+
+    def read(self, argument: Argument) -> str:
+        value = argument.value
+        if not isinstance(value, Scalar):
+            raise self.wrong(argument)
+        return "" if value.is_null else interpolate(value, argument.scope)
+
+    def plain(self, value: str) -> object:
+        return value or None
+
+
+class Target(Record):
+    """What a head is compared with: a column of the data, possibly with its classes put together."""
+
+    keyword = "target"
+    member = "setting"
+
+    of: str | None = arg(
+        Text(), "a column of the data, or input; unset, the usual one of the loss", default=None, main=True
+    )
+    map: tuple[str, ...] = arg(
+        ListOf(ClassName(), MAX_CLASSES, "[even, odd, even]"),
+        "the new class of each class, in order; null leaves samples out",
+        default=(),
+    )
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The new classes, in the order in which they are first named."""
+        return tuple(dict.fromkeys(filter(None, self.map)))
 
 
 class Task(Record):
@@ -24,14 +57,19 @@ class Task(Record):
 
     loss: Loss | None = arg(OneOf("loss", LOSSES), "the loss, as a key of its own", default=None)
     weight: float = arg(Number(0), "factor of the loss in the sum over all heads", default=1.0)
-    target: str = arg(
-        Choice(LABEL, INPUT), "what the head is compared with: the class, or the input itself", default=LABEL
+    target: Target = arg(
+        Nested(Target), "what the head is compared with: a column of the data, or input", default=Target()
     )
 
-    @property
-    def is_of_input(self) -> bool:
-        """Whether the head is compared with the network's input."""
-        return self.target == INPUT
+    def column(self, default: type[Loss], axes: int) -> str:
+        """Return the name of the column that a head learns.
+
+        Args:
+            default: the loss of a task without one.
+            axes: the number of axes of the head's output.
+        """
+        loss = default if self.loss is None else type(self.loss)
+        return self.target.of or (LABEL if self.target.map else loss.usual_target(axes))
 
 
 class TaskReader(Reader[Task]):
@@ -73,4 +111,5 @@ class TaskReader(Reader[Task]):
 
     def plain(self, value: Task) -> object:
         loss = {} if value.loss is None else {value.loss.keyword: value.loss.plain()}
-        return {**loss, "weight": value.weight, "target": value.target}
+        target = value.target.plain() if value.target.map else value.target.of
+        return {**loss, "weight": value.weight, **({} if target is None else {"target": target})}

@@ -325,6 +325,19 @@ class RandAugment(Spatial):
     fill: float = _fill()
 
 
+class Shrink(Spatial):
+    """Make the image smaller, interpolated bicubically; images are read that much larger than the input."""
+
+    keyword = "shrink"
+
+    factor: int = arg(Whole(2), "how many times smaller height and width become", default=2, main=True)
+
+
+CORRUPTIONS: Final[Mapping[str, type[Transform]]] = {
+    each.keyword: each for each in (Noise, Blur, Erase, Shrink)
+}
+"""What can happen to what the network sees, but not to its targets; in evaluation too."""
+
 TRANSFORMS: Final[Mapping[str, type[Transform]]] = {
     each.keyword: each
     for each in (

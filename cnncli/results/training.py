@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from cnncli.diagnostics import Diagnostic
+from cnncli.recipe.columns import Column
 
 Reading: TypeAlias = "Callable[[int, int], None] | None"
 """Called with (images read, of how many) while a folder of images is read."""
@@ -51,10 +52,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
-    """The figures of one class. ``count`` is the number of its images; a ratio without a denominator is None.
+    """The figures of one class. ``count`` is the number of its images, or of its pixels in masks.
 
-    precision = share of the images predicted as this class that belong to it; recall = share of its images
-    that were predicted as it; f1 = 2 correct / (count + number predicted as it).
+    precision = share of what was predicted as this class that belongs to it; recall = share of its own that
+    was predicted as it; f1 = 2 correct / (count + predicted), of pixels the Dice coefficient; iou = correct /
+    (count + predicted - correct). A ratio without a denominator is None.
     """
 
     count: int
@@ -62,6 +64,7 @@ class ClassFigures:
     precision: float | None
     recall: float | None
     f1: float | None
+    iou: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,15 @@ class Evaluation:
 
     ``figures`` are named as in :class:`Epoch`, without the part of the data: ``loss``, ``accuracy``, ``top5``
     for five or more classes, and those of each head if there are several. ``classes`` and
-    ``confusion[true][predicted]``, which counts images, are of the main head, empty if it has no classes.
+    ``confusion[true][predicted]`` are of the main head, empty if it has no classes; they count the ``unit``,
+    ``images`` or ``pixels``.
     """
 
     count: int
     figures: Mapping[str, float]
     classes: tuple[ClassFigures, ...]
     confusion: tuple[tuple[int, ...], ...]
+    unit: str = "images"
 
 
 class Evaluated(NamedTuple):
@@ -101,10 +106,10 @@ class Introduction(NamedTuple):
     """What a training is about to do, shown before the first step.
 
     ``notes`` are about the data, ``spec_notes`` about the spec; ``transforms`` are those of training images,
-    in their order, each with its arguments, and ``tasks`` say what each head learns. ``penalty`` has the
-    factors of the penalty on weights, empty without one. A run that is resumed
-    has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next; ``moved`` is
-    what has changed on the machine since then, as ``threads: 4, before 1``.
+    in their order, each with its arguments, ``corrupt`` is what happens to inputs only, and ``tasks`` say
+    what each head learns. ``penalty`` has the factors of the penalty on weights, empty without one. A run
+    that is resumed has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next;
+    ``moved`` is what has changed on the machine since then, as ``threads: 4, before 1``.
     """
 
     name: str
@@ -113,12 +118,13 @@ class Introduction(NamedTuple):
     data: str
     train_count: int
     test_count: int
-    classes: tuple[str, ...]
+    columns: Mapping[str, Column]
     input_shape: tuple[int, ...]
     notes: tuple[str, ...]
     spec_notes: tuple[Diagnostic, ...]
     moved: tuple[str, ...]
     transforms: tuple[str, ...]
+    corrupt: tuple[str, ...]
     tasks: tuple[str, ...]
     optimizer: str
     lr: float

@@ -1,4 +1,4 @@
-"""Measuring a network on labeled images: the figures of its heads, and those of each class."""
+"""Measuring a network on images with targets: the figures of its heads, and those of each class."""
 
 from __future__ import annotations
 
@@ -7,36 +7,41 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from cnncli.recipe.metrics import F1
 from cnncli.results.training import ClassFigures, Evaluation
-from cnncli.training.data.batches import Feed, fits
 from cnncli.training.data.dataset import Split
+from cnncli.training.data.feed import Alters, Feed, fits
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.tasks.figures import Sums, means
-from cnncli.training.tasks.meters import f1
-from cnncli.training.tasks.objective import Objective, Targets
+from cnncli.training.tasks.objective import Objective
+from cnncli.training.tasks.tallies import Confusion
 
 _BATCH_IMAGES = 1024
 _BATCH_VALUES = 1 << 22
 
 
 def evaluate(
-    network: nn.Module, split: Split, normalization: Normalization, device: torch.device, objective: Objective
+    network: nn.Module,
+    split: Split,
+    normalization: Normalization,
+    device: torch.device,
+    objective: Objective,
+    alters: Alters | None = None,
 ) -> Evaluation:
-    """Measure a network on labeled images.
+    """Measure a network on images with targets.
 
     Batches have a fixed size that depends only on the shape of the images, and sums are taken in the order of
     the images, so on one machine equal weights give bit-for-bit equal figures.
 
     Args:
         network: on ``device``; its mode is restored afterwards.
-        split: images in the network's input shape, labels below its number of classes.
+        split: images in the network's input shape, with targets for the columns of the objective.
         normalization: that of the training data.
         device: where to compute.
         objective: what the network's heads are measured by.
+        alters: what happens to images first, such as their corruption.
     """
-    feed = Feed(split, normalization, device, keep=fits(split.nbytes, device))
-    result = evaluate_feed(network, feed, objective, device)
+    feed = Feed(split, objective.columns, normalization, device, keep=fits(split.nbytes, device))
+    result = evaluate_feed(network, feed, objective, device, alters=alters)
     assert result is not None
     return result
 
@@ -47,37 +52,32 @@ def evaluate_feed(
     objective: Objective,
     device: torch.device,
     stop: Callable[[int, int], bool] = lambda _done, _of: False,
+    alters: Alters | None = None,
 ) -> Evaluation | None:
     """Measure a network on prepared data; None if ``stop(finished batches, all batches)`` becomes true.
 
     Nothing waits for the device before the last batch.
     """
-    bounds, classes = evaluation_bounds(len(feed), feed.image_values), objective.classes
+    bounds, tallies = evaluation_bounds(len(feed), feed.image_values), objective.tallies(device)
     sums = Sums.zeros(objective.names(training=False), len(bounds), device)
-    confusions = {
-        head: torch.zeros(classes * classes, dtype=torch.int64, device=device)
-        for head in objective.of_classes
-    }
     was_training = network.training
     network.eval()
     try:
         with torch.inference_mode():
-            for done, (images, labels) in enumerate(feed.in_order(bounds)):
+            for done, batch in enumerate(feed.in_order(bounds, alters)):
                 if stop(done, len(bounds)):
                     return None
-                output = network(images)
-                sums.write(done, objective.measure(output, Targets(labels, images)))
-                for head, confusion in confusions.items():
-                    cells = labels * classes + objective.scores(output, head).argmax(1)
-                    confusion.scatter_add_(0, cells, torch.ones_like(cells))
+                sums.write(done, objective.measure(network(batch.inputs), batch, tallies))
     finally:
         network.train(was_training)
-    tables = {head: each.reshape(classes, classes).cpu() for head, each in confusions.items()}
-    found = means(sums.first(len(bounds))) | {f"{head}.{F1}": f1(each) for head, each in tables.items()}
-    figures = objective.summary(found)
-    if objective.main not in tables:
+    found = means(sums.first(len(bounds)))
+    for head, tally in tallies.items():
+        found |= {f"{head}.{name}": value for name, value in tally.figures().items()}
+    figures, main = objective.summary(found), tallies.get(objective.main)
+    if not isinstance(main, Confusion):
         return Evaluation(len(feed), figures, (), ())
-    return Evaluation(len(feed), figures, *_of_classes(tables[objective.main].tolist()))
+    unit = "images" if objective.is_of_samples else "pixels"
+    return Evaluation(len(feed), figures, *_of_classes(main.table.tolist()), unit)
 
 
 def evaluation_bounds(count: int, image_values: int) -> list[tuple[int, int]]:
@@ -99,6 +99,7 @@ def _of_classes(table: list[list[int]]) -> tuple[tuple[ClassFigures, ...], tuple
                 precision=_ratio(correct, predicted),
                 recall=_ratio(correct, of_class),
                 f1=_ratio(2 * correct, of_class + predicted),
+                iou=_ratio(correct, of_class + predicted - correct),
             )
         )
     return tuple(figures), tuple(tuple(row) for row in table)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cnncli.diagnostics import listing, usage_error
 from cnncli.graph.heads import Heads
@@ -17,6 +17,7 @@ from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch, Evaluation, Progress, Trained
 from cnncli.training.data.batches import derived_seed
 from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.feed import Batch
 from cnncli.training.device import BACKENDS
 from cnncli.training.evaluate import evaluate_feed
 from cnncli.training.monitor import Monitor
@@ -26,9 +27,8 @@ from cnncli.training.optimization.penalty import add_penalty
 from cnncli.training.runs.checkpoint import Checkpoint, Position
 from cnncli.training.runs.resuming import check_position
 from cnncli.training.runs.run import Run
-from cnncli.training.session import Plan, State, make_plan, make_state
+from cnncli.training.session import Plan, State, held_out_alters, make_plan, make_state
 from cnncli.training.tasks.figures import Sum
-from cnncli.training.tasks.objective import Targets
 
 
 def seed_weights(seed: int) -> None:
@@ -82,7 +82,7 @@ def train(
     """
     with run.locked(), Interrupts() as interrupts:
         checkpoint = run.read_checkpoint()
-        plan = make_plan(network, heads, dataset, settings, run.record.normalization, device)
+        plan = make_plan(heads, dataset, settings, run.record.normalization, device)
         if checkpoint is not None:
             _check_checkpoint(checkpoint, plan)
         state = make_state(network, plan, checkpoint)
@@ -151,6 +151,7 @@ class _Loop:
                 self.plan.objective,
                 self.plan.device,
                 self.between_evaluations,
+                held_out_alters(self.plan.settings, len(self.plan.test)),
             )
             if evaluation is None:
                 self.save()
@@ -171,14 +172,14 @@ class _Loop:
         epoch, first, before = state.position.epochs, state.position.batches, state.position.seconds
         state.network.train()
         begun = time.perf_counter()
-        batches = plan.train.shuffled(plan.order(epoch), plan.bounds[first:], plan.alter(epoch))
+        batches = plan.train.shuffled(plan.order(epoch), plan.bounds[first:], plan.alters(epoch))
         for batch in range(first, len(plan.bounds)):
             if self.interrupts.received is not None:
                 break
-            images, labels = next(batches)
+            samples = next(batches)
             self.rate = plan.rate(epoch, batch)
             set_learning_rate(state.optimizer, self.rate)
-            step(plan, state, images, labels, batch)
+            step(plan, state, samples, batch)
             elapsed = time.perf_counter() - begun
             state.position = Position(epoch, batch + 1, before + elapsed)
             self.images_per_second = (plan.bounds[batch][1] - plan.bounds[first][0]) / elapsed
@@ -247,14 +248,14 @@ class _Loop:
         self.saved = time.monotonic()
 
 
-def step(plan: Plan, state: State, images: Tensor, labels: Tensor, batch: int) -> None:
+def step(plan: Plan, state: State, samples: Batch, batch: int) -> None:
     """Train on one batch; its figures stay on the device, so nothing waits for them."""
-    objective, figures = plan.objective(state.network(images), Targets(labels, images))
+    objective, figures = plan.objective(state.network(samples.inputs), samples)
     state.optimizer.zero_grad(set_to_none=True)
     objective.backward()
     if plan.settings.penalty.acts:
         objective = objective.detach() + add_penalty(state.network, plan.settings.penalty)
-        figures[OBJECTIVE] = Sum(objective * len(labels), len(labels))
+        figures[OBJECTIVE] = Sum(objective * len(samples.inputs), len(samples.inputs))
     state.optimizer.step()
     state.figures.write(batch, figures)
     if state.start is None:

@@ -12,11 +12,14 @@ from torch import Tensor
 from cnncli.algebra import whole_shape
 from cnncli.diagnostics import CnncliError, Diagnostic, usage_error
 from cnncli.graph import Graph
+from cnncli.graph.heads import heads_of
 from cnncli.layers import shape_text
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Previewed, Reading
 from cnncli.training.data.batches import epoch_order
 from cnncli.training.data.load import load
+from cnncli.training.tasks.building import whole_clean
+from cnncli.training.tasks.targets import wanted_shapes
 from cnncli.training.transforms import Pipeline
 
 _SAMPLES: Final = 8
@@ -47,7 +50,8 @@ def preview(graph: Graph, recipe: Recipe, path: Path, reading: Reading = None) -
     if len(shape) != 3 or shape[0] not in (1, 3):
         expected = "an input of 1 or 3 channels, height and width"
         raise usage_error("this input cannot be shown", expected=expected, received=shape_text(shape))
-    split = load(recipe.data, shape, reading).train
+    heads = heads_of(graph)
+    split = load(recipe.data, whole_clean(recipe, shape), reading, wanted_shapes(heads, recipe)).train
     samples = epoch_order(split.count, recipe.seed, 0)[:_SAMPLES]
     before = split.images[samples].float() / 255
     pipeline = Pipeline(recipe.transforms)

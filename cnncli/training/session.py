@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from cnncli.diagnostics import usage_error
 from cnncli.graph.heads import Heads
+from cnncli.layers import shape_text
+from cnncli.recipe.columns import FORMS, INPUT, PICTURE
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch
-from cnncli.training.data.batches import Alter, Feed, batch_bounds, derived_seed, epoch_order, fits
-from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.batches import batch_bounds, derived_seed, epoch_order
+from cnncli.training.data.dataset import Dataset, Split
+from cnncli.training.data.feed import Alters, Feed, fits, unaltered
 from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.targets import class_counts, present
 from cnncli.training.optimization.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from cnncli.training.optimization.schedule import learning_rate
 from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
 from cnncli.training.runs.weights import fill, network_tensors
+from cnncli.training.tasks.building import Learned, build_objective
 from cnncli.training.tasks.figures import Sums
-from cnncli.training.tasks.objective import Learned, Objective, build_objective, check_single_images
-from cnncli.training.transforms import Pipeline
+from cnncli.training.tasks.objective import Objective
+from cnncli.training.tasks.single_images import check_single_images
+from cnncli.training.transforms import Pipeline, moves_anything
+
+CORRUPTION: Final = "corrupt"
+"""The purpose of the draws of what the network sees."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -34,17 +45,21 @@ class Plan:
     bounds: list[tuple[int, int]]
     objective: Objective
     transforms: Pipeline
+    corrupt: Pipeline
 
     def order(self, epoch: int) -> Tensor:
         """Return the order of the images in an epoch; epochs count from 0."""
         return epoch_order(len(self.train), self.settings.seed, epoch)
 
-    def alter(self, epoch: int) -> Alter | None:
-        """Return what the transforms do to the training images of an epoch; None without transforms."""
-        if not len(self.transforms):
+    def alters(self, epoch: int) -> Alters | None:
+        """Return what happens to the training samples of an epoch; None if nothing does."""
+        seed, count = self.settings.seed, len(self.train)
+        if not len(self.transforms) and not len(self.corrupt):
             return None
-        table = self.transforms.table(len(self.train), self.settings.seed, epoch)
-        return lambda images, index: self.transforms(images, table[index])
+        return Alters(
+            self.transforms.alter(count, seed, epoch) if len(self.transforms) else unaltered,
+            self.corrupt.alter(count, seed, epoch) if len(self.corrupt) else unaltered,
+        )
 
     def rate(self, epoch: int, batch: int) -> float:
         """Return the learning rate of a batch; epochs and batches count from 0."""
@@ -86,18 +101,66 @@ class State:
         )
 
 
-def check_trainable(network: nn.Module, heads: Heads, dataset: Dataset, settings: Recipe) -> None:
+def held_out_alters(settings: Recipe, count: int) -> Alters | None:
+    """Return what happens to samples that a network is measured on, always the same; None if nothing does."""
+    if not settings.corrupt:
+        return None
+    corrupt = Pipeline(settings.corrupt, CORRUPTION)
+    return Alters(inputs=corrupt.alter(count, settings.seed, "held-out"))
+
+
+def check_trainable(
+    network: nn.Module, heads: Heads, input_shape: tuple[int, ...], dataset: Dataset, settings: Recipe
+) -> None:
     """Check that network, data and settings match, before a folder is created.
 
     Raises:
-        UsageError: as :func:`make_plan` and :func:`make_state` would.
+        UsageError: as :func:`make_plan` and :func:`make_state` would; or the network cannot be trained on
+            batches of one image, or transforms cannot move a target.
     """
-    _objective(network, heads, dataset, settings, Normalization((0.0,), (1.0,)), torch.device("cpu"))
+    objective = _objective(heads, dataset, settings, torch.device("cpu"))
+    for split in (dataset.train, dataset.test):
+        check_targets(dataset.name, split, objective)
+    _check_moves(dataset, objective, settings)
     build_optimizer(network, settings.optimizer)
+    smallest = min(end - start for start, end in batch_bounds(dataset.train.count, settings.batch))
+    if smallest == 1:
+        check_single_images(network, input_shape)
+
+
+def check_targets(source: str, split: Split, objective: Objective) -> None:
+    """Check that a part of the data has targets for all heads.
+
+    Raises:
+        UsageError: one has none.
+    """
+    for name, column in objective.columns.items():
+        if name != INPUT and not (
+            name in split.targets and bool(present(column.form, split.targets[name]).any())
+        ):
+            raise usage_error(
+                f"{source} has no target in '{name}', which the network is compared with",
+                expected=f"at least one image with {FORMS[column.form].what}",
+            )
+
+
+def _check_moves(dataset: Dataset, objective: Objective, settings: Recipe) -> None:
+    """Check that transforms can move the targets that are pictures.
+
+    Raises:
+        UsageError: one has another size than the images.
+    """
+    for name, column in objective.columns.items():
+        shapes = (column.shape[1:], dataset.input_shape[1:])
+        if column.form == PICTURE and shapes[0] != shapes[1] and moves_anything(settings.transforms):
+            raise usage_error(
+                f"transforms that move pixels need targets of the images' size, but '{name}' has another",
+                expected=shape_text(shapes[1]),
+                received=shape_text(shapes[0]),
+            )
 
 
 def make_plan(
-    network: nn.Module,
     heads: Heads,
     dataset: Dataset,
     settings: Recipe,
@@ -109,35 +172,26 @@ def make_plan(
     Raises:
         UsageError: network, data and settings do not match.
     """
-    bounds = batch_bounds(dataset.train.count, settings.batch)
     keep = fits(dataset.train.nbytes + dataset.test.nbytes, device)
+    objective = _objective(heads, dataset, settings, device)
     return Plan(
         settings=settings,
         device=device,
-        train=Feed(dataset.train, normalization, device, keep=keep),
-        test=Feed(dataset.test, normalization, device, keep=keep),
-        bounds=bounds,
-        objective=_objective(network, heads, dataset, settings, normalization, device),
+        train=Feed(dataset.train, objective.columns, normalization, device, keep=keep),
+        test=Feed(dataset.test, objective.columns, normalization, device, keep=keep),
+        bounds=batch_bounds(dataset.train.count, settings.batch),
+        objective=objective,
         transforms=Pipeline(settings.transforms),
+        corrupt=Pipeline(settings.corrupt, CORRUPTION),
     )
 
 
-def _objective(
-    network: nn.Module,
-    heads: Heads,
-    dataset: Dataset,
-    settings: Recipe,
-    normalization: Normalization,
-    device: torch.device,
-) -> Objective:
-    classes = len(dataset.classes)
-    counts = torch.bincount(dataset.train.labels, minlength=classes)
-    learned = Learned(classes, dataset.input_shape, normalization, counts, device)
-    objective = build_objective(heads, settings, learned)
-    smallest = min(end - start for start, end in batch_bounds(dataset.train.count, settings.batch))
-    if smallest == 1:
-        check_single_images(network, dataset.input_shape)
-    return objective
+def _objective(heads: Heads, dataset: Dataset, settings: Recipe, device: torch.device) -> Objective:
+    def counts(name: str) -> Tensor:
+        column = dataset.columns[name]
+        return class_counts(column.form, dataset.train.targets[name], len(column.names))
+
+    return build_objective(heads, settings, Learned(dataset.columns, dataset.input_shape, counts, device))
 
 
 def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) -> State:

@@ -62,7 +62,7 @@ def document(*arguments: object) -> dict[str, Any]:
 def test_the_first_lines_of_train_name_the_classes(trained: Path, tmp_path: Path) -> None:
     code, text, _ = call("train", trained / "net.yaml", "--run", tmp_path / "run", "--device", "cpu")
     assert code == 0
-    assert "3 classes, input 1x6x6\n  classes: bird, cat and dog\n" in text
+    assert "images of 1x6x6\n  label: 3 classes: bird, cat and dog\n" in text
 
 
 def test_its_own_data_is_measured_on_the_held_out_part(trained: Path) -> None:

@@ -60,8 +60,8 @@ def result_of(text: str) -> tuple[str, str]:
 def test_evaluating_prints_the_last_figures_of_training(spec: Path, tmp_path: Path) -> None:
     code, text, errors = call("train", spec, "--run", tmp_path / "run", "--device", "cpu")
     assert code == 0, errors
-    assert "digits: 1,438 images to train on, 359 held out, 10 classes, input 1x8x8" in text
-    assert "\nlearns output: cross_entropy\n" in text
+    assert "digits: 1,438 images to train on, 359 held out, images of 1x8x8\n" in text
+    assert "\nlearns output: cross_entropy of label\n" in text
     assert re.search(r"2/2 .* %", text)
     code, again, errors = call("evaluate", tmp_path / "run", "--device", "cpu")
     assert code == 0, errors
@@ -87,7 +87,7 @@ def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> N
     assert code == 0, errors
     assert "sgd, lr 0.01 (cosine schedule), batch 100, seed 7" in text
     record = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert record["schema"] == "cnncli.run/1"
+    assert record["schema"] == "cnncli.run/2"
     assert record["settings"]["epochs"] == 1
     code, text, _ = call("inspect", tmp_path / "run" / "spec.yaml", "--format", "json")
     assert json.loads(text)["layers"][0]["output"] == [3, 6, 6]
@@ -313,7 +313,7 @@ def test_a_network_without_classes_is_refused_before_data_is_read(
     monkeypatch.setattr("cnncli.training.launch.starting.load", reading)
     code, _, errors = call("train", "faster_rcnn", "--run", tmp_path / "run")
     assert code == 2
-    assert "head 'scores' outputs 18x37x62" in errors
+    assert "head 'scores' learns 'mask' by cross_entropy, which the data does not have" in errors
 
 
 def no_space(_handle: int) -> None:

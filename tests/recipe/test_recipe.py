@@ -83,9 +83,8 @@ def test_json_has_the_form_of_a_spec() -> None:
             "a": {
                 "cross_entropy": {"smoothing": 0.1, "weights": "equal"},
                 "weight": 1.0,
-                "target": "label",
             },
-            "b": {"weight": 2.0, "target": "label"},
+            "b": {"weight": 2.0},
         },
         "optimizer": {"sgd": {"lr": 0.05, "weight_decay": 5e-4, "momentum": 0.9, "nesterov": False}},
         "schedule": {"linear": {"warmup": 2.0}},
@@ -249,7 +248,7 @@ class Other(Loss):
     """Another loss of classes, so that there are two."""
 
     keyword = "other"
-    of_classes = True
+    accepts = ("class",)
 
 
 def test_a_head_has_one_loss(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,7 @@ def verified(*totals: Compared) -> Page:
 
 
 def evaluated() -> Page:
-    rows = (ClassFigures(3, 2, 1.0, 2 / 3, 0.8), ClassFigures(0, 0, None, None, None))
+    rows = (ClassFigures(3, 2, 1.0, 2 / 3, 0.8, 2 / 3), ClassFigures(0, 0, None, None, None, None))
     figures = Evaluation(3, {"loss": 0.5, "accuracy": 2 / 3}, rows, ((2, 1), (0, 0)))
     return evaluate.page("a_b|c", "digits", ["cat <1>", "dog|2"], figures)
 

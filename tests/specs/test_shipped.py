@@ -10,8 +10,9 @@ from cnncli.analysis import check as budgets
 from cnncli.graph import open_spec
 from cnncli.graph.heads import heads_of
 from cnncli.network import build_network
-from cnncli.training.data.normalization import Normalization
-from cnncli.training.tasks.objective import Learned, build_objective, by_head
+from cnncli.training.data.dataset import of_classes
+from cnncli.training.tasks.building import Learned, build_objective
+from cnncli.training.tasks.objective import by_head
 from tests.specs.support import COMPUTED, NAMES, SPECS, figures, graph, opened
 
 CLASSIFIERS = [name for name in NAMES if "classes" in opened(name).document.scope]
@@ -105,8 +106,9 @@ def test_what_has_a_recipe_can_be_trained() -> None:
     for name in NAMES:
         if opened(name).document.section("train") is None:
             continue
-        (classes,) = next(iter(graph(name).outputs.values())).shape
-        learned = Learned(whole(classes), whole_shape(graph(name).input), Normalization((0.0,), (1.0,)))
+        classes = whole(next(iter(graph(name).outputs.values())).shape[0])
+        columns = of_classes([str(number) for number in range(classes)])
+        learned = Learned(columns, whole_shape(graph(name).input))
         build_objective(heads_of(graph(name)), opened(name).train, learned)
         tried += 1
     assert tried > 3

@@ -18,12 +18,13 @@ from cnncli.recipe.data import Data
 from cnncli.recipe.recipe import Recipe, recipe_from_json
 from cnncli.results.training import Epoch, Progress, Trained
 from cnncli.training.data import load as data
-from cnncli.training.data.dataset import Dataset, Split
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.dataset import Dataset, labeled, of_classes
+from cnncli.training.data.feed import Batch
 from cnncli.training.loop import Intervals, seed_weights, train
 from cnncli.training.observer import Observer
 from cnncli.training.runs.run import Run, create_run, open_run
-from cnncli.training.tasks.objective import Learned, Objective, Targets, build_objective
+from cnncli.training.tasks.building import Learned, build_objective
+from cnncli.training.tasks.objective import Objective
 
 CPU = torch.device("cpu")
 SPEC = "name: small\n"
@@ -45,10 +46,9 @@ TWO_HEADS = {"aux": Head((10,), training_only=True), "main": Head((10,))}
 
 
 def learned(classes: int = 10, input_shape: tuple[int, ...] = (1, 8, 8)) -> Learned:
-    """Data of this number of classes, each with one sample, whose bytes are divided by 255."""
-    return Learned(
-        classes, input_shape, Normalization((0.0,), (1.0,)), torch.ones(classes, dtype=torch.int64)
-    )
+    """Data of this number of classes, each with one sample."""
+    columns = of_classes([str(number) for number in range(classes)])
+    return Learned(columns, input_shape, lambda _: torch.ones(classes, dtype=torch.int64))
 
 
 def objective(heads: Heads | None = None, classes: int = 10, chosen: Recipe | None = None) -> Objective:
@@ -56,9 +56,9 @@ def objective(heads: Heads | None = None, classes: int = 10, chosen: Recipe | No
     return build_objective(heads or HEADS, chosen or Recipe(), learned(classes))
 
 
-def of_labels(labels: Tensor) -> Targets:
-    """What a batch without a head that reproduces its input is compared with."""
-    return Targets(labels, torch.empty(0))
+def of_labels(labels: Tensor) -> Batch:
+    """A batch of samples with these labels, whose inputs do not matter."""
+    return Batch(torch.empty(len(labels), 0), {"label": labels})
 
 
 class TwoHeads(nn.Module):
@@ -97,9 +97,9 @@ def few_digits(train_images: int = 200, test_images: int = 60) -> Dataset:
     whole = data.load(Data(source="digits"), (1, 8, 8))
     return Dataset(
         whole.name,
-        whole.classes,
-        Split(whole.train.images[:train_images], whole.train.labels[:train_images]),
-        Split(whole.test.images[:test_images], whole.test.labels[:test_images]),
+        whole.columns,
+        labeled(whole.train.images[:train_images], whole.train.labels[:train_images]),
+        labeled(whole.test.images[:test_images], whole.test.labels[:test_images]),
     )
 
 

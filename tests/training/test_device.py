@@ -11,7 +11,7 @@ import torch
 from cnncli.diagnostics import UsageError
 from cnncli.interrupts import Interrupts
 from cnncli.training import extras
-from cnncli.training.data.batches import fits
+from cnncli.training.data.feed import fits
 from cnncli.training.device import BACKENDS, Backend, choose_device
 from cnncli.training.runs.checkpoint import random_states, restore_random
 

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from cnncli.graph.heads import Head
 from cnncli.results.training import Evaluation
 from cnncli.training import evaluate as module
-from cnncli.training.data.batches import Feed
-from cnncli.training.data.dataset import Split
+from cnncli.training.data.dataset import labeled
+from cnncli.training.data.feed import Feed
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.evaluate import evaluate, evaluate_feed, evaluation_bounds
 from tests.training.support import CPU, TWO_HEADS, TwoHeads, few_digits, objective, small_network
@@ -38,7 +38,7 @@ class Table(nn.Module):
 
 
 def on_rows(logits: list[list[float]], labels: list[int]) -> Evaluation:
-    split = Split(torch.arange(len(labels), dtype=torch.uint8).reshape(-1, 1), torch.tensor(labels))
+    split = labeled(torch.arange(len(labels), dtype=torch.uint8).reshape(-1, 1), torch.tensor(labels))
     classes = len(logits[0])
     return evaluate(Table(logits), split, PLAIN, CPU, objective({"output": Head((classes,))}, classes))
 
@@ -131,7 +131,7 @@ def test_an_evaluation_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
         told.append((done, batches))
         return done == 1
 
-    feed = Feed(few_digits().test, PLAIN, CPU, keep=True)
+    feed = Feed(few_digits().test, few_digits().columns, PLAIN, CPU, keep=True)
     network = small_network().train()
     assert evaluate_feed(network, feed, objective(), CPU, stop) is None
     assert told == [(0, 3), (1, 3)]

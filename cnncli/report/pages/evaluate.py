@@ -12,7 +12,7 @@ from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
 from cnncli.report.text.figures import by_head, figures_text
 from cnncli.report.text.numbers import percent
-from cnncli.results.training import ClassFigures, Evaluation
+from cnncli.results.training import Evaluation
 
 SCHEMA: Final = "cnncli.evaluate/2"
 
@@ -39,18 +39,21 @@ def _lead(notes: Sequence[str]) -> Section:
 
 def _sections(classes: Sequence[str], measured: Evaluation, _: int | None) -> Iterator[Section]:
     if measured.classes:
-        yield (_table(classes, measured.classes),)
+        yield (_table(classes, measured),)
 
 
-def _table(names: Sequence[str], rows: Sequence[ClassFigures]) -> Table:
-    """Return images, precision, recall and F1 of every class."""
+def _table(names: Sequence[str], measured: Evaluation) -> Table:
+    """Return images or pixels, precision, recall and F1 of every class; of pixels IoU and Dice too."""
+    rows, of_pixels = measured.classes, measured.unit == "pixels"
+    iou = [Column("IoU", [_ratio(row.iou) for row in rows], right=True)] if of_pixels else []
     return Table(
         (
             Column("class", [printable(name) for name in names], cut=True),
-            Column("images", [f"{row.count:,}" for row in rows], right=True),
+            Column(measured.unit, [f"{row.count:,}" for row in rows], right=True),
             Column("precision", [_ratio(row.precision) for row in rows], right=True),
             Column("recall", [_ratio(row.recall) for row in rows], right=True),
-            Column("F1", [_ratio(row.f1) for row in rows], right=True),
+            *iou,
+            Column("Dice" if of_pixels else "F1", [_ratio(row.f1) for row in rows], right=True),
         )
     )
 
@@ -69,6 +72,7 @@ def _document(
         "data": data,
         "notes": list(notes),
         "images": measured.count,
+        "unit": measured.unit,
         "figures": dict(measured.figures),
         "classes": [{"name": each} | asdict(row) for each, row in zip(names, measured.classes, strict=True)],
         "confusion": measured.confusion,

@@ -16,6 +16,7 @@ from rich.progress import Progress as LiveProgress
 
 from cnncli.diagnostics import counted, listing
 from cnncli.layers import shape_text
+from cnncli.recipe.columns import MASK, NUMBER, PICTURE, TAGS, Column
 from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS, PSNR
 from cnncli.report.pages import notes
 from cnncli.report.terminal import Screen
@@ -188,12 +189,14 @@ def introduce(screen: Screen, about: Introduction) -> None:
     screen.line(f"{printable(about.name)} on {about.device}, run folder {about.folder}", "title")
     counts = f"{about.train_count:,} images to train on, {about.test_count:,} held out"
     shape = shape_text(about.input_shape)
-    classes = counted(len(about.classes), "class")
-    screen.line(f"{printable(about.data)}: {counts}, {classes}, input {shape}")
-    screen.line(f"  classes: {printable(listing(about.classes))}", "note")
+    screen.line(f"{printable(about.data)}: {counts}, images of {shape}")
+    for name, column in about.columns.items():
+        screen.line(f"  {printable(name)}: {printable(_column(column))}", "note")
     for note in about.notes:
         screen.line(f"  {printable(note)}", "note")
     screen.line(_transforms_line(about.transforms), "note")
+    if about.corrupt:
+        screen.line(f"what the network sees: {', then '.join(about.corrupt)}", "note")
     screen.line(f"learns {printable('; '.join(about.tasks))}", "note")
     rate = f"lr {about.lr:g} ({about.schedule} schedule)"
     how = f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
@@ -207,6 +210,15 @@ def introduce(screen: Screen, about: Introduction) -> None:
             screen.line(line, block.role)
     screen.line()
     screen.flush()
+
+
+def _column(column: Column) -> str:
+    """Return what a column of the data has for each image."""
+    if column.form == PICTURE:
+        return f"a picture of {shape_text(column.shape)}"
+    unit = {TAGS: "tag", NUMBER: "number"}.get(column.form, "class")
+    of_pixels = " of pixels" if column.form == MASK else ""
+    return f"{counted(len(column.names), unit)}{of_pixels}: {listing(column.names)}"
 
 
 def _transforms_line(transforms: Sequence[str]) -> str:

@@ -1,34 +1,67 @@
-"""Images and labels in memory, which every data source provides."""
+"""Images and targets in memory, which every data source provides."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
-from cnncli.diagnostics import counted, listing, usage_error
+from cnncli.diagnostics import listing, usage_error
+from cnncli.recipe.columns import CLASS, LABEL, MASK, NUMBER, PICTURE, TAGS, Column
+
+IGNORED: Final = 255
+"""The byte of a mask's pixel, or of a sample's tags, that says that there is no target."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Split:
-    """One part of the data: ``images`` uint8 [N, *the spec's input shape], ``labels`` int64 [N]."""
+    """One part of the data: ``images`` uint8 [N, *the input shape], and ``targets`` by the names of columns.
+
+    The targets of a column are, by its form (:mod:`cnncli.recipe.columns`):
+
+    - ``class``: int64 [N], -1 without a target
+    - ``tags``: uint8 [N, tags], 0 or 1; :data:`IGNORED` without a target
+    - ``number``: float32 [N, numbers], NaN without a target
+    - ``mask``: uint8 [N, *the spatial shape of the images], pixels of :data:`IGNORED` are left out
+    - ``picture``: uint8 [N, channels, *any spatial shape]
+    """
 
     images: Tensor
-    labels: Tensor
+    targets: Mapping[str, Tensor]
 
     @property
     def count(self) -> int:
         """N, the number of images."""
-        return len(self.labels)
+        return len(self.images)
 
     @property
     def nbytes(self) -> int:
-        """The bytes of images and labels together."""
-        return self.images.nbytes + self.labels.nbytes
+        """The bytes of images and targets together."""
+        return self.images.nbytes + sum(each.nbytes for each in self.targets.values())
+
+    @property
+    def labels(self) -> Tensor:
+        """The targets of the column ``label``."""
+        return self.targets[LABEL]
+
+    def chosen(self, indices: Tensor) -> Self:
+        """Return the samples of these numbers, int64 [n]."""
+        targets = {name: each[indices] for name, each in self.targets.items()}
+        return replace(self, images=self.images[indices], targets=targets)
+
+
+def labeled(images: Tensor, labels: Tensor) -> Split:
+    """Return images with one class each, int64 [N]."""
+    return Split(images, {LABEL: labels})
+
+
+def of_classes(names: Sequence[str]) -> dict[str, Column]:
+    """Return the columns of images with one of these classes each."""
+    return {LABEL: Column(CLASS, tuple(names))}
 
 
 class Levels(NamedTuple):
@@ -47,7 +80,7 @@ WHOLE_RANGE: Final = Levels(0, 65535)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Dataset:
-    """Labeled images in a spec's input shape, split into a training part and a held-out part.
+    """Images with targets in a spec's input shape, split into a training part and a held-out part.
 
     ``name`` is the source as :func:`cnncli.training.data.load.load` takes it, with an absolute path;
     ``notes`` has one line for each conversion of the images. ``identity`` is a text that changes with the
@@ -56,12 +89,17 @@ class Dataset:
     """
 
     name: str
-    classes: tuple[str, ...]
+    columns: Mapping[str, Column]
     train: Split
     test: Split
     notes: tuple[str, ...] = ()
     identity: str | None = None
     levels: Levels | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes of the column ``label``; none without one."""
+        return class_names(self.columns)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -71,137 +109,102 @@ class Dataset:
     def fingerprint(self) -> str:
         """Return what tells the data from other data.
 
-        That is its identity, or, without one, the SHA-256 of the names of the classes and of shapes, labels
-        and images of both parts.
+        That is its identity, or, without one, the SHA-256 of the columns and of the shapes, targets and
+        images of both parts.
         """
         if self.identity is not None:
             return self.identity
-        digest = hashlib.sha256(repr(self.classes).encode())
+        digest = hashlib.sha256(repr(sorted(self.columns.items())).encode())
         for split in (self.train, self.test):
             digest.update(repr(tuple(split.images.shape)).encode())
-            digest.update(split.labels.contiguous().numpy().data)
+            for name in sorted(split.targets):
+                digest.update(split.targets[name].contiguous().numpy().data)
             digest.update(split.images.contiguous().numpy().data)
         return digest.hexdigest()
 
 
+def class_names(columns: Mapping[str, Column]) -> tuple[str, ...]:
+    """Return the names of the classes of the column ``label``; none without one."""
+    return columns[LABEL].names if LABEL in columns else ()
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Measured:
-    """Labeled images to measure a network on.
+    """Images with targets to measure a network on.
 
-    ``classes`` are the names of the classes that the images have, which the labels number. ``what`` says
+    The names of ``columns`` are those of the classes, tags and numbers that these images have. ``what`` says
     which images of the source ``name`` they are: ``all 300 images``.
     """
 
     name: str
-    classes: tuple[str, ...]
+    columns: Mapping[str, Column]
     split: Split
     what: str
     notes: tuple[str, ...] = ()
 
-    def labeled_as(self, known: Sequence[str]) -> Split:
-        """Return the images with labels that number the classes ``known``, by their names.
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes of the column ``label``; none without one."""
+        return class_names(self.columns)
+
+    def as_known(self, known: Mapping[str, Column]) -> Split:
+        """Return the images with targets as in the columns that a network was trained on, by their names.
+
+        Columns that the network does not know are left out.
 
         Raises:
-            UsageError: a class is not among them.
+            UsageError: a class, tag or number is not among those of the known column of that name.
         """
-        unknown = [name for name in self.classes if name not in known]
-        if unknown:
+        shared = [name for name in known if name in self.columns]
+        targets = {name: self._as_known(name, known[name]) for name in shared}
+        return Split(self.split.images, targets)
+
+    def _as_known(self, name: str, known: Column) -> Tensor:
+        found, target = self.columns[name], self.split.targets[name]
+        if found == known or known.form == PICTURE:
+            return target
+        unknown = [each for each in found.names if each not in known.names]
+        if unknown or found.form != known.form:
+            what = "classes" if name == LABEL else f"'{name}'"
             raise usage_error(
-                f"{self.name} has classes that the network was not trained on: {listing(unknown)}",
-                expected=f"only {listing(known)}",
-                received=listing(self.classes),
+                f"{self.name} has {what} that the network was not trained on: {listing(unknown)}",
+                expected=f"only {listing(known.names)}",
+                received=listing(found.names),
             )
-        numbers = torch.tensor([known.index(name) for name in self.classes], dtype=torch.int64)
-        return Split(self.split.images, numbers[self.split.labels])
+        return _RENUMBERED[known.form](target, [known.names.index(each) for each in found.names], known)
 
 
-def check_labels(labels: Tensor, images: int, where: str) -> None:
-    """Check that there is a label for each image, at least one image, and no negative label.
-
-    ``where`` names the data in messages.
-
-    Raises:
-        UsageError: one of these is not the case.
-    """
-    if len(labels) != images:
-        raise usage_error(
-            f"{where} has {counted(len(labels), 'label')} for {counted(images, 'image')}",
-            expected="one label for each image",
-            received=f"{counted(images, 'image')} and {counted(len(labels), 'label')}",
-        )
-    if images == 0:
-        raise usage_error(f"{where} has no images", expected="at least one image")
-    lowest = int(labels.min())
-    if lowest < 0:
-        raise usage_error(f"{where} has a negative label", expected="labels from 0", received=str(lowest))
+def _renumbered_classes(labels: Tensor, numbers: Sequence[int], known: Column) -> Tensor:
+    del known
+    table = torch.tensor([*numbers, -1], dtype=torch.int64)  # the last one for no target
+    return table[labels]
 
 
-def named_labels(labels: Tensor) -> tuple[tuple[str, ...], Tensor]:
-    """Return the names of the classes that occur in labels 0, 1, 2, ..., and the labels as their numbers."""
-    present, numbered = labels.unique(return_inverse=True)
-    return tuple(map(str, present.tolist())), numbered
+def _renumbered_mask(mask: Tensor, numbers: Sequence[int], known: Column) -> Tensor:
+    del known
+    table = torch.full((IGNORED + 1,), IGNORED, dtype=torch.uint8)
+    table[: len(numbers)] = torch.tensor(numbers, dtype=torch.uint8)
+    return table[mask.to(torch.int64)]
 
 
-def first_class(train: Tensor, test: Tensor, where: str, stated: int | None) -> int:
-    """Return the label of the first class: the one that is ``stated``, otherwise 0.
-
-    Args:
-        train: int64 [N], the training labels, none negative, N >= 1.
-        test: int64 [M], the held-out labels, none negative, M >= 1.
-        where: the source, for messages.
-        stated: the setting ``first_label``.
-
-    Raises:
-        UsageError: a label is smaller than what is stated, or nothing is stated and labels start at 1, as
-            those of MATLAB do: one of the outputs would never be trained.
-    """
-    lowest, highest = (int(torch.cat((train, test)).aminmax()[each]) for each in (0, 1))
-    if stated is None and lowest == 1:
-        raise usage_error(
-            f"{where}: labels start at 1",
-            expected="labels from 0, or train.data.first_label",
-            received=f"labels from 1 to {highest}",
-            hint="set train.data.first_label=1 for classes 1, 2, ..., or 0 if class 0 just has no images",
-        )
-    if stated is not None and lowest < stated:
-        raise usage_error(
-            f"{where} has the label {lowest}, but train.data.first_label is {stated}",
-            expected=f"labels from {stated}",
-            received=str(lowest),
-        )
-    return stated or 0
+def _renumbered_tags(tags: Tensor, numbers: Sequence[int], known: Column) -> Tensor:
+    """Return tags [N, known tags]; those that the data does not have are 0."""
+    result = tags.new_zeros((len(tags), len(known.names)))
+    result[:, list(numbers)] = tags
+    missing = (tags == IGNORED).any(1)
+    result[missing] = IGNORED
+    return result
 
 
-def numbered_classes(
-    train: Tensor, test: Tensor, where: str, first: int = 0
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the classes of data whose labels are plain numbers, and notes about them.
+def _renumbered_numbers(values: Tensor, numbers: Sequence[int], known: Column) -> Tensor:
+    result = values.new_full((len(values), len(known.names)), torch.nan)
+    result[:, list(numbers)] = values
+    return result
 
-    The classes are ``first`` up to the largest training label; a note names those without a training image.
 
-    Args:
-        train: int64 [N], the training labels, none below ``first``, N >= 1.
-        test: int64 [M], the held-out labels, none below ``first``.
-        where: the source, for messages.
-        first: the label of the first class.
-
-    Raises:
-        UsageError: labels cannot be class numbers, or the held-out data has a class that the training data
-            does not have.
-    """
-    count = int(train.max()) + 1
-    if count > max(len(train), 256):
-        raise usage_error(
-            f"{where}: label {count - 1}, but only {len(train)} training images",
-            expected=f"labels that number the classes {first}, {first + 1}, {first + 2}, ...",
-            received=str(count - 1),
-        )
-    if int(test.max()) >= count:
-        raise usage_error(
-            f"{where}: the held-out data has the label {int(test.max())}, but the training data does not",
-            expected=f"labels from {first} to {count - 1}",
-            received=str(int(test.max())),
-        )
-    empty = (torch.bincount(train, minlength=count)[first:] == 0).nonzero().flatten().add(first).tolist()
-    notes = (f"no training image is labeled {listing([str(label) for label in empty])}",) if empty else ()
-    return tuple(str(label) for label in range(first, count)), notes
+_RENUMBERED: Final = {
+    CLASS: _renumbered_classes,
+    MASK: _renumbered_mask,
+    TAGS: _renumbered_tags,
+    NUMBER: _renumbered_numbers,
+}

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import torch
 
 from cnncli.diagnostics import UsageError, counted, listing, usage_error
+from cnncli.recipe.columns import CLASS, LABEL, Column
 from cnncli.recipe.data import Data, Source, parse_source
 from cnncli.results.training import Reading
-from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split
+from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split, class_names
 from cnncli.training.data.holdout import share_of
 from cnncli.training.data.sources import digits, folder, idx, npz
+from cnncli.training.data.targets import class_counts
+
+Outputs: TypeAlias = Mapping[str, tuple[int, ...]]
+NO_OUTPUTS: Final[Outputs] = MappingProxyType({})
 
 _Read = TypeVar("_Read", Dataset, Measured)
 
@@ -23,18 +29,25 @@ _UNBALANCED: Final = 10
 
 
 class Request(NamedTuple):
-    """What a source gets: its path (``.`` for a source without one), the input's shape, how it is read.
+    """What a source gets: its path (``.`` for a source without one), the images' shape, how it is read.
 
-    If a network is to be measured, ``classes`` are those that it distinguishes, and ``levels`` those of the
-    16-bit images that it was trained on.
+    ``outputs`` are the shapes of what the network compares with columns that are maps: a source of pictures
+    gives them that shape. If a network is to be measured, ``known`` are the columns that it was trained on,
+    and ``levels`` those of the 16-bit images among its data.
     """
 
     path: Path
     shape: tuple[int, ...]
     data: Data
     reading: Reading
-    classes: tuple[str, ...] = ()
+    outputs: Outputs = NO_OUTPUTS
+    known: Mapping[str, Column] = MappingProxyType({})
     levels: Levels = WHOLE_RANGE
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that the network distinguishes."""
+        return class_names(self.known)
 
     @property
     def resize(self) -> str:
@@ -67,20 +80,23 @@ HOLDERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
 """The sources whose held-out part can be read without the training part; of the others both are read."""
 
 
-def load(data: Data, input_shape: tuple[int, ...], reading: Reading = None) -> Dataset:
-    """Read data and convert it to a spec's input shape.
+def load(
+    data: Data, input_shape: tuple[int, ...], reading: Reading = None, outputs: Outputs = NO_OUTPUTS
+) -> Dataset:
+    """Read data and convert it to the shape of a network's input, or to a larger one that is shrunk later.
 
     Args:
         data: the source, and how it is read.
-        input_shape: the spec's input, (channels, *spatial) or (features,).
+        input_shape: that of the images, (channels, *spatial) or (features,).
         reading: called while images are read.
+        outputs: as in :class:`Request`.
 
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec, or a setting has no
             effect on it.
     """
     data.check()
-    dataset = _read(LOADERS, Request(Path(), input_shape, data, reading))
+    dataset = _read(LOADERS, Request(Path(), input_shape, data, reading, outputs))
     dataset = dataset if data.limit == 1 else limited(dataset, data.limit)
     return replace(dataset, notes=(*dataset.notes, *_unbalanced(dataset)))
 
@@ -88,32 +104,39 @@ def load(data: Data, input_shape: tuple[int, ...], reading: Reading = None) -> D
 def load_measured(
     data: Data,
     input_shape: tuple[int, ...],
-    classes: tuple[str, ...],
+    known: Mapping[str, Column],
     reading: Reading = None,
     levels: Levels = WHOLE_RANGE,
+    outputs: Outputs = NO_OUTPUTS,
 ) -> Measured:
-    """Read data to measure a network of these classes on: its test part if it has parts, otherwise all of it.
+    """Read data to measure a network on: its test part if it has parts, otherwise all of it.
 
-    ``levels`` are those of the 16-bit images that the network was trained on.
+    ``known`` are the columns that the network was trained on, ``levels`` those of the 16-bit images; see
+    :class:`Request` for ``outputs``.
 
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec.
     """
     kind, _ = parse_source(data.source)
     if kind.name in MEASURERS:
-        return _read(MEASURERS, Request(Path(), input_shape, data, reading, classes, levels))
-    return held_out_part(load(data, input_shape, reading))
+        return _read(MEASURERS, Request(Path(), input_shape, data, reading, outputs, known, levels))
+    return held_out_part(load(data, input_shape, reading, outputs))
 
 
 def limited(dataset: Dataset, share: float) -> Dataset:
     """Return the data with a share of its training images; the held-out part stays whole, for comparisons."""
-    labels = dataset.train.labels
-    indices = torch.tensor(share_of(labels.tolist(), share), dtype=torch.int64)
-    part = Split(dataset.train.images[indices], labels[indices])
+    indices = torch.tensor(share_of(strata(dataset.train), share), dtype=torch.int64)
+    part = dataset.train.chosen(indices)
     note = (
         f"limited to {part.count:,} of {dataset.train.count:,} training images, the same share of each class"
     )
     return replace(dataset, train=part, notes=(*dataset.notes, note))
+
+
+def strata(split: Split) -> list[int]:
+    """Return the class of each sample, to take a share of each; the same one if the data has no classes."""
+    labels = split.targets.get(LABEL)
+    return [0] * split.count if labels is None else labels.tolist()
 
 
 def _unbalanced(dataset: Dataset) -> tuple[str, ...]:
@@ -121,7 +144,9 @@ def _unbalanced(dataset: Dataset) -> tuple[str, ...]:
 
     Classes without any have a note of their own.
     """
-    counts = torch.bincount(dataset.train.labels, minlength=len(dataset.classes)).tolist()
+    if LABEL not in dataset.columns:
+        return ()
+    counts = class_counts(CLASS, dataset.train.labels, len(dataset.classes)).tolist()
     sizes = sorted((count, name) for count, name in zip(counts, dataset.classes, strict=True) if count)[::-1]
     if sizes[0][0] < _UNBALANCED * sizes[-1][0]:
         return ()
@@ -130,25 +155,29 @@ def _unbalanced(dataset: Dataset) -> tuple[str, ...]:
 
 
 def load_held_out(
-    data: Data, input_shape: tuple[int, ...], reading: Reading = None, levels: Levels = WHOLE_RANGE
+    data: Data,
+    input_shape: tuple[int, ...],
+    reading: Reading = None,
+    levels: Levels = WHOLE_RANGE,
+    outputs: Outputs = NO_OUTPUTS,
 ) -> Measured:
     """Read what :func:`load` holds out, without decoding the training part where that is possible.
 
-    ``levels`` are those that :func:`load` has found.
+    ``levels`` are those that :func:`load` has found; see :class:`Request` for ``outputs``.
 
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec.
     """
     kind, _ = parse_source(data.source)
     if kind.name not in HOLDERS:
-        return held_out_part(load(data, input_shape, reading))
-    found = _read(HOLDERS, Request(Path(), input_shape, data, reading, levels=levels))
+        return held_out_part(load(data, input_shape, reading, outputs))
+    found = _read(HOLDERS, Request(Path(), input_shape, data, reading, outputs, levels=levels))
     return replace(found, what=_held_out(found.split))
 
 
 def held_out_part(dataset: Dataset) -> Measured:
     """Return the held-out part of a data set, to measure a network on."""
-    return Measured(dataset.name, dataset.classes, dataset.test, _held_out(dataset.test), dataset.notes)
+    return Measured(dataset.name, dataset.columns, dataset.test, _held_out(dataset.test), dataset.notes)
 
 
 def identity(source: str) -> str | None:

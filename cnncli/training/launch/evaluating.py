@@ -20,6 +20,7 @@ from cnncli.results.training import Evaluated, Evaluation, Reading
 from cnncli.training.data import normalization
 from cnncli.training.data.dataset import WHOLE_RANGE, Measured
 from cnncli.training.data.load import (
+    Outputs,
     held_out_part,
     identity,
     load,
@@ -33,7 +34,9 @@ from cnncli.training.launch.graphs import recorded_graph
 from cnncli.training.runs.record import DataRecord
 from cnncli.training.runs.run import Run, open_run
 from cnncli.training.runs.weights import load_weights
-from cnncli.training.tasks.objective import Learned, measuring_objective
+from cnncli.training.session import check_targets, held_out_alters
+from cnncli.training.tasks.building import Learned, measuring_objective, whole_clean
+from cnncli.training.tasks.targets import wanted_shapes
 
 
 def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading = None) -> Evaluated:
@@ -57,31 +60,34 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
     graph = recorded_graph(run)
     where = choose_device(device)
     record = run.record
-    learned = Learned(len(record.data.classes), record.data.input, record.normalization, device=where)
+    learned = Learned(record.data.columns, record.data.input, device=where)
     objective = measuring_objective(heads_of(graph), record.settings, learned)
-    found = _to_measure(run, data, whole_shape(graph.input), reading)
-    split = found.labeled_as(run.record.data.classes)
+    found = _to_measure(run, data, wanted_shapes(heads_of(graph), record.settings), reading)
+    split = found.as_known(record.data.columns)
+    check_targets(found.name, split, objective)
     network = build_network(graph)
     load_weights(network, run.weights)
     network.to(where)
-    measured = evaluate(network, split, run.record.normalization, where, objective)
-    return _evaluated(run.record.name, found, run.record.data.classes, measured)
+    alters = held_out_alters(record.settings, split.count)
+    measured = evaluate(network, split, record.normalization, where, objective, alters)
+    return _evaluated(record.name, found, objective.classes, measured)
 
 
-def _to_measure(run: Run, data: str | None, shape: tuple[int, ...], reading: Reading) -> Measured:
+def _to_measure(run: Run, data: str | None, outputs: Outputs, reading: Reading) -> Measured:
     """Return the images to measure a run on: never those that it was trained on, if the data is its own.
 
     Raises:
         UsageError: the data cannot be read or has other classes.
     """
     recorded, how = run.record.data, run.record.settings.data
+    shape = recorded.input
     levels = recorded.levels or WHOLE_RANGE
     if data is None or resolved(data) == recorded.source:
-        found = load_held_out(how.of(recorded.source), shape, reading, levels)
+        found = load_held_out(how.of(recorded.source), shape, reading, levels, outputs)
         return _still_held_out(found, recorded)
     if identity(data) == recorded.fingerprint:
-        return load_held_out(how.of(data), shape, reading, levels)
-    return load_measured(how.of(data), shape, recorded.classes, reading, levels)
+        return load_held_out(how.of(data), shape, reading, levels, outputs)
+    return load_measured(how.of(data), shape, recorded.columns, reading, levels, outputs)
 
 
 def _still_held_out(found: Measured, recorded: DataRecord) -> Measured:
@@ -107,7 +113,8 @@ def _evaluated(name: str, found: Measured, classes: tuple[str, ...], measured: E
     notes = [f"measured {found.what} of {found.name}"]
     if absent:
         has = "has" if len(absent) == 1 else "have"
-        notes.append(f"{len(absent)} of {counted(len(classes), 'class')} {has} no images: {listing(absent)}")
+        unit = measured.unit
+        notes.append(f"{len(absent)} of {counted(len(classes), 'class')} {has} no {unit}: {listing(absent)}")
     return Evaluated(name, found.name, classes, _sound(measured), (*notes, *found.notes))
 
 
@@ -123,13 +130,16 @@ def evaluate_module(
     """
     network = _checked_network(graph, module)
     chosen = settings.data if data is None else settings.data.of(data)
-    dataset = load(chosen, whole_shape(graph.input), reading)
+    heads = heads_of(graph)
+    clean = whole_clean(settings, whole_shape(graph.input))
+    dataset = load(chosen, clean, reading, wanted_shapes(heads, settings))
     device = next((each.device for each in network.parameters()), torch.device("cpu"))
     measured_on = normalization.measure(dataset.train.images)
-    learned = Learned(len(dataset.classes), dataset.input_shape, measured_on, device=device)
-    objective = measuring_objective(heads_of(graph), settings, learned)
-    measured = evaluate(network, dataset.test, measured_on, device, objective)
-    return _evaluated(graph.name, held_out_part(dataset), dataset.classes, measured)
+    learned = Learned(dataset.columns, dataset.input_shape, device=device)
+    objective = measuring_objective(heads, settings, learned)
+    alters = held_out_alters(settings, dataset.test.count)
+    measured = evaluate(network, dataset.test, measured_on, device, objective, alters)
+    return _evaluated(graph.name, held_out_part(dataset), objective.classes, measured)
 
 
 def _sound(measured: Evaluation) -> Evaluation:

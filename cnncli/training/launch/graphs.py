@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from cnncli.algebra import whole_shape
 from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.graph import Graph, open_text
 from cnncli.graph.heads import NOT_PROBABILITIES, remarks, with_logits
 from cnncli.layers import shape_text
 from cnncli.training.runs.run import Run
+from cnncli.training.tasks.building import whole_clean
 
 
 def recorded_graph(run: Run) -> Graph:
@@ -16,7 +18,7 @@ def recorded_graph(run: Run) -> Graph:
         CnncliError: it is not a spec, or one for other data than the record says.
     """
     graph = open_text(run.record.spec, name=str(run.spec)).graph
-    if graph.input != run.record.data.input:
+    if whole_clean(run.record.settings, whole_shape(graph.input)) != run.record.data.input:
         raise usage_error(
             f"{run.folder} is damaged: its spec and its data disagree",
             expected=f"images of {shape_text(graph.input)}",

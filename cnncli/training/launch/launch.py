@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
+from cnncli.diagnostics import listing
 from cnncli.graph import Graph
 from cnncli.graph.heads import Head, heads_of
 from cnncli.network import Network
+from cnncli.recipe.columns import INPUT
 from cnncli.recipe.criteria import CRITERIA
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.tasks import Task
@@ -45,12 +47,13 @@ class Launch:
             data=settings.data.source,
             train_count=dataset.train.count,
             test_count=dataset.test.count,
-            classes=dataset.classes,
+            columns=dataset.columns,
             input_shape=dataset.input_shape,
             notes=dataset.notes,
             spec_notes=self.graph.notes,
             moved=changes(before, now),
             transforms=tuple(map(str, settings.transforms)),
+            corrupt=tuple(map(str, settings.corrupt)),
             tasks=tuple(
                 _learns(name, head, settings.task(name)) for name, head in heads_of(self.graph).items()
             ),
@@ -98,6 +101,8 @@ def _learns(name: str, head: Head, task: Task) -> str:
     usual = {key: each.default for key, each in loss.arguments.items()}
     own = [f"{key} {value}" for key, value in loss.plain().items() if getattr(loss, key) != usual[key]]
     given = f" ({', '.join(own)})" if own else ""
-    of_input = " of the input" if task.is_of_input else ""
+    column = task.column(type(loss), len(head.shape))
+    target = "the input" if column == INPUT else column
+    mapped = f" as {listing(task.target.classes, last=' or ')}" if task.target.map else ""
     weight = f", weight {task.weight:g}" if task.weight != 1 else ""
-    return f"{name}: {loss.keyword}{given}{of_input}{weight}"
+    return f"{name}: {loss.keyword}{given} of {target}{mapped}{weight}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cnncli.algebra import whole_shape
+from cnncli.graph.heads import heads_of
 from cnncli.network import build_network
 from cnncli.recipe.recipe import with_overrides
 from cnncli.results.training import Reading
@@ -16,6 +17,8 @@ from cnncli.training.launch.launch import Launch
 from cnncli.training.loop import seed_weights
 from cnncli.training.runs.resuming import check_not_diverged, check_position, check_resumable
 from cnncli.training.runs.run import open_run
+from cnncli.training.tasks.building import whole_clean
+from cnncli.training.tasks.targets import wanted_shapes
 
 
 def resume(
@@ -38,7 +41,8 @@ def resume(
     check_position(position, settings.epochs)
     graph = recorded_graph(run)
     where = choose_device(device)
-    dataset = load(settings.data, whole_shape(graph.input), reading)
+    clean = whole_clean(settings, whole_shape(graph.input))
+    dataset = load(settings.data, clean, reading, wanted_shapes(heads_of(graph), settings))
     check_resumable(run, spec=run.record.spec, settings=settings, dataset=dataset)
     seed_weights(settings.seed)
     return Launch(graph, build_network(graph), dataset, settings, run, where, position)

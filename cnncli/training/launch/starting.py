@@ -26,7 +26,8 @@ from cnncli.training.loop import seed_weights
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import create_run
 from cnncli.training.session import check_trainable
-from cnncli.training.tasks.objective import check_vectors
+from cnncli.training.tasks.building import check_tasks, whole_clean
+from cnncli.training.tasks.targets import check_columns, main_classes, wanted_shapes
 
 CLASSES: Final = "classes"
 """The variable of a spec that follows the number of classes of the data."""
@@ -73,37 +74,46 @@ def prepare(opened: Opened, settings: Recipe, device: str, reading: Reading = No
         CnncliError: they do not match.
     """
     where = choose_device(device)
-    check_vectors(heads_of(as_trained(opened.graph)), settings)
-    dataset = load(settings.data, whole_shape(opened.graph.input), reading)
-    opened, dataset = _with_classes(opened, dataset)
+    dataset = _read(opened.graph, settings, reading)
+    opened, dataset = _with_classes(opened, settings, dataset)
     graph = as_trained(opened.graph)
     seed_weights(settings.seed)
     network = build_network(graph)
-    check_trainable(network, heads_of(graph), dataset, settings)
+    check_trainable(network, heads_of(graph), whole_shape(graph.input), dataset, settings)
     return Prepared(graph, network, dataset, settings, to_yaml(opened.document), where)
 
 
-def _with_classes(opened: Opened, dataset: Dataset) -> tuple[Opened, Dataset]:
+def _read(graph: Graph, settings: Recipe, reading: Reading) -> Dataset:
+    """Read the data, after checking what can be checked without it."""
+    heads, shape = heads_of(as_trained(graph)), whole_shape(graph.input)
+    check_tasks(heads, settings, shape)
+    check_columns(heads, settings)
+    return load(settings.data, whole_clean(settings, shape), reading, wanted_shapes(heads, settings))
+
+
+def _with_classes(opened: Opened, settings: Recipe, dataset: Dataset) -> tuple[Opened, Dataset]:
     """Return the spec with as many classes as the data has, and a note, if it has a variable for them.
 
     The variable is called :data:`CLASSES`, and nobody has set it. In all other cases nothing changes, and
     :func:`check_trainable` reports outputs that do not match.
     """
-    document, count = opened.document, len(dataset.classes)
+    graph, document = opened.graph, opened.document
+    count = main_classes(heads_of(graph), settings, dataset.columns)
     variables = document.section("vars")
     free = isinstance(variables, Entries) and CLASSES in variables and CLASSES not in document.overridden
-    if not free or _outputs(opened.graph) == (count,):
+    if not free or not count or _outputs(graph) == count:
         return opened, dataset
     try:
         changed = open_again(document, overrides=[f"{CLASSES}={count}"])
     except SpecError:
         return opened, dataset
-    if _outputs(changed.graph) != (count,):
+    if _outputs(changed.graph) != count:
         return opened, dataset
     note = f"{CLASSES}={count}: the spec has another number, and follows the data"
     return changed, replace(dataset, notes=(*dataset.notes, note))
 
 
-def _outputs(graph: Graph) -> tuple[int, ...]:
+def _outputs(graph: Graph) -> int:
+    """Return the number of outputs, or of channels, of the main head."""
     heads = heads_of(graph)
-    return heads[main_head(heads)].shape
+    return heads[main_head(heads)].shape[0]

@@ -165,8 +165,8 @@ def _check_rows(name: str, rows: Tensor, position: Position) -> None:
     if not bool(torch.isfinite(rows).all()):
         raise DamagedError(f"figures/{name} has values that are not finite")
     totals, counts = rows[:, 0], rows[:, 1]
-    if bool(((counts < 1) | (counts != counts.floor())).any()):
-        raise DamagedError(f"figures/{name} has counts that are not whole numbers of 1 or more")
+    if bool(((counts < 0) | (counts != counts.floor())).any()):
+        raise DamagedError(f"figures/{name} has counts that are not whole numbers of 0 or more")
     metric = metric_of(name)
     if bool(((totals < metric.least * counts) | (totals > metric.most * counts)).any()):
         raise DamagedError(f"figures/{name} has sums that its metric cannot have")

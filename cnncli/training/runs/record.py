@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import partial
@@ -14,14 +15,15 @@ import torch
 
 from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.limits import MAX_ENVIRONMENTS, MAX_RECORD_BYTES
+from cnncli.recipe.columns import FORMS, PICTURE, Column
 from cnncli.recipe.recipe import Recipe, recipe_from_json
-from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels
+from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, class_names
 from cnncli.training.data.normalization import Normalization, measure
 from cnncli.training.runs.environment import Environment, current_environment, read_environment
 from cnncli.training.runs.files import DIGEST, read_bytes
 from cnncli.training.runs.values import DamagedError, members, number, parse_json, several, text, whole
 
-SCHEMA: Final = "cnncli.run/1"
+SCHEMA: Final = "cnncli.run/2"
 
 _SMALLEST_DEVIATION: Final = 1e-30
 _LARGEST_MEAN: Final = 1e30
@@ -36,12 +38,21 @@ class DataRecord:
 
     source: str
     input: tuple[int, ...]
-    classes: tuple[str, ...]
+    columns: Mapping[str, Column]
     train_images: int
     test_images: int
     notes: tuple[str, ...]
     fingerprint: str
     levels: Levels | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the record as JSON values."""
+        return asdict(self) | {"columns": {name: each._asdict() for name, each in self.columns.items()}}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes of the column ``label``; none without one."""
+        return class_names(self.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ class RunRecord:
         values = {
             "environments": [asdict(each) for each in self.environments],
             "settings": self.settings.plain(),
-            "data": asdict(self.data),
+            "data": self.data.as_json(),
             "normalization": asdict(self.normalization),
         }
         record = {each.name: values.get(each.name, getattr(self, each.name)) for each in fields(self)}
@@ -88,7 +99,7 @@ def new_record(name: str, spec: str, settings: Recipe, dataset: Dataset, device:
         data=DataRecord(
             source=dataset.name,
             input=dataset.input_shape,
-            classes=dataset.classes,
+            columns=dataset.columns,
             train_images=dataset.train.count,
             test_images=dataset.test.count,
             notes=dataset.notes,
@@ -150,7 +161,7 @@ def _parse(value: dict[str, Any]) -> RunRecord:
         raise DamagedError("settings is not a mapping")
     data = _data(value["data"])
     recipe = recipe_from_json(settings)
-    for transform in recipe.transforms:
+    for transform in (*recipe.transforms, *recipe.corrupt):
         if transform.lacks(data.input):
             raise DamagedError(f"its images cannot be changed by '{transform.keyword}'")
     return RunRecord(
@@ -170,7 +181,7 @@ def _data(value: Any) -> DataRecord:
     data = DataRecord(
         source=text(found["source"], "data.source"),
         input=several(found["input"], "data.input", partial(whole, least=1)),
-        classes=several(found["classes"], "data.classes", text),
+        columns=_columns(found["columns"]),
         train_images=whole(found["train_images"], "data.train_images", 1),
         test_images=whole(found["test_images"], "data.test_images", 1),
         notes=several(found["notes"], "data.notes", text),
@@ -179,9 +190,28 @@ def _data(value: Any) -> DataRecord:
     )
     if not data.input:
         raise DamagedError("data.input is empty")
-    if not data.classes:
-        raise DamagedError("data.classes is empty")
     return data
+
+
+def _columns(value: Any) -> dict[str, Column]:
+    if not isinstance(value, dict):
+        raise DamagedError("data.columns is not a mapping")
+    return {name: _column(each, f"data.columns.{name}") for name, each in value.items()}
+
+
+def _column(value: Any, name: str) -> Column:
+    found = members(value, name, Column._fields)
+    form = text(found["form"], f"{name}.form")
+    if form not in FORMS:
+        raise DamagedError(f"{name}.form is {form!r}")
+    names = several(found["names"], f"{name}.names", text)
+    shape = several(found["shape"], f"{name}.shape", partial(whole, least=1))
+    # A picture has a shape and nothing that has a name; all others are the other way around.
+    if bool(names) == (form == PICTURE):
+        raise DamagedError(f"{name} has {'names' if names else 'no names'}")
+    if bool(shape) != (form == PICTURE):
+        raise DamagedError(f"{name} has {'a shape' if shape else 'no shape'}")
+    return Column(form, names, shape)
 
 
 def _levels(value: Any) -> Levels:

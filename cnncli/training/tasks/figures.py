@@ -49,6 +49,6 @@ class Sums:
 
 
 def means(rows: Mapping[str, Tensor]) -> dict[str, float]:
-    """Return the mean of each figure over all samples, from rows on the CPU; at least one sample each."""
+    """Return the mean of each figure over its samples, from rows on the CPU; one without samples has none."""
     sums = {name: each.to(torch.float64).sum(0).tolist() for name, each in rows.items()}
-    return {name: total / count for name, (total, count) in sums.items()}
+    return {name: total / count for name, (total, count) in sums.items() if count}

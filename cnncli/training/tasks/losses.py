@@ -11,12 +11,14 @@ from torch.nn import functional
 
 from cnncli.recipe import losses as kinds
 from cnncli.recipe.losses import Loss
+from cnncli.training.data.targets import NO_CLASS
 from cnncli.training.tasks.criteria import log_probabilities
 
 PerSample: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """``per_sample(values, target)`` is the loss of each sample, [n].
 
-Of a loss of classes, values are [n, classes] and targets int64 [n]; otherwise both are [n, ...] of one shape.
+Of classes, values are [n, classes, *spatial] and targets int64 [n, *spatial], where
+:data:`~cnncli.training.data.targets.NO_CLASS` is left out; otherwise both are [n, ...] of one shape.
 """
 
 _FARTHEST: Final = 100.0
@@ -41,11 +43,13 @@ def _cross_entropy(loss: kinds.CrossEntropy, given: Given) -> PerSample:
 
     def per_sample(values: Tensor, labels: Tensor) -> Tensor:
         logarithms = log_probabilities(values, given.criterion)
-        own = functional.nll_loss(logarithms, labels, given.weights, reduction="none")
+        own = functional.nll_loss(logarithms, labels, given.weights, reduction="none", ignore_index=NO_CLASS)
         if not loss.smoothing:
-            return own
-        weighted = logarithms if given.weights is None else logarithms * given.weights
-        return (1 - loss.smoothing) * own - loss.smoothing * weighted.mean(1)
+            return _over_pixels(own, labels)
+        weighted = logarithms
+        if given.weights is not None:
+            weighted = logarithms * given.weights.reshape(-1, *(1 for _ in values.shape[2:]))
+        return _over_pixels((1 - loss.smoothing) * own - loss.smoothing * weighted.mean(1), labels)
 
     return per_sample
 
@@ -55,20 +59,62 @@ def _focal(loss: kinds.Focal, given: Given) -> PerSample:
 
     def per_sample(values: Tensor, labels: Tensor) -> Tensor:
         logarithms = log_probabilities(values, given.criterion)
-        own = logarithms.gather(1, labels.unsqueeze(1)).squeeze(1)
+        own = logarithms.gather(1, labels.clamp(min=0).unsqueeze(1)).squeeze(1)
         # Below 0 by rounding, 1 - p would have no power; at 0, a power below 1 has no finite derivative.
         missing = (-own.expm1()).clamp(min=torch.finfo(own.dtype).tiny)
-        return -missing.pow(loss.gamma) * own
+        return _over_pixels(-missing.pow(loss.gamma) * own, labels)
+
+    return per_sample
+
+
+def _dice(_: kinds.Dice, given: Given) -> PerSample:
+    """Return 1 minus the mean over classes of (2 sum of p t + 1) / (sum of p + sum of t + 1).
+
+    p are the probabilities of a class and t is 1 where it is the right one, over the pixels of a sample that
+    have a target. Section 3 of Milletari, Navab and Ahmadi, "V-Net", 2016, whose denominator has squares; the
+    1 is there for classes that a sample does not have. One channel is the probability of the second class.
+    """
+
+    def per_sample(values: Tensor, labels: Tensor) -> Tensor:
+        known = (labels >= 0).unsqueeze(1)
+        if values.shape[1] == 1:
+            shares = values if given.is_sigmoid else values.sigmoid()
+            truth = (labels == 1).unsqueeze(1)
+        else:
+            shares = log_probabilities(values, given.criterion).exp()
+            truth = functional.one_hot(labels.clamp(min=0), values.shape[1]).movedim(-1, 1).bool() & known
+        shares = shares * known
+        overlap, both = ((shares * truth), (shares + truth))
+        ratio = (2 * overlap.flatten(2).sum(2) + 1) / (both.flatten(2).sum(2) + 1)
+        return 1 - ratio.mean(1)
 
     return per_sample
 
 
 def _binary_cross_entropy(_: kinds.BinaryCrossEntropy, given: Given) -> PerSample:
-    """Return the mean of -t log p - (1 - t) log(1 - p), where p are the values, or the sigmoid of them."""
+    """Return the mean of -t log p - (1 - t) log(1 - p), where p are the values, or the sigmoid of them.
+
+    Of a mask of two classes, t is 1 for the second one.
+    """
     formula: Callable[..., Tensor] = (
         functional.binary_cross_entropy if given.is_sigmoid else functional.binary_cross_entropy_with_logits
     )
-    return lambda values, target: _mean(formula(values, target, reduction="none"))
+
+    def per_sample(values: Tensor, target: Tensor) -> Tensor:
+        if target.dtype != torch.int64:
+            return _mean(formula(values, target, reduction="none"))
+        return _over_pixels(formula(values[:, 0], (target == 1).to(values), reduction="none"), target)
+
+    return per_sample
+
+
+def _over_pixels(losses: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean over the pixels of each sample that have a target; losses [n] remain as they are."""
+    if losses.ndim == 1:
+        return losses
+    known = labels >= 0
+    sums = torch.where(known, losses, 0).flatten(1).sum(1)
+    return sums / known.flatten(1).sum(1).clamp(min=1)
 
 
 def _mse(_: kinds.MSE, __: Given) -> PerSample:
@@ -123,6 +169,7 @@ def margin(lengths: Tensor, labels: Tensor) -> Tensor:
 FORMULAS: Final[Mapping[type[Loss], Callable[[Any, Given], PerSample]]] = {
     kinds.CrossEntropy: _cross_entropy,
     kinds.Focal: _focal,
+    kinds.Dice: _dice,
     kinds.BinaryCrossEntropy: _binary_cross_entropy,
     kinds.MSE: _mse,
     kinds.MAE: _mae,

@@ -1,8 +1,18 @@
 """What the transforms of :mod:`cnncli.recipe.transforms` do, on whole batches."""
 
 from cnncli.training.transforms import automatic, color, copies, pixels
-from cnncli.training.transforms.pipeline import Pipeline, draws_of
+from cnncli.training.transforms.pipeline import Pipeline, draws_of, moves_anything
 from cnncli.training.transforms.registry import CHANGES
 from cnncli.training.transforms.warps import MAPS
 
-__all__ = ["CHANGES", "MAPS", "Pipeline", "automatic", "color", "copies", "draws_of", "pixels"]
+__all__ = [
+    "CHANGES",
+    "MAPS",
+    "Pipeline",
+    "automatic",
+    "color",
+    "copies",
+    "draws_of",
+    "moves_anything",
+    "pixels",
+]

@@ -6,7 +6,7 @@ shares of the image here, where the papers have pixels of images of 32x32.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 import torch
@@ -16,8 +16,8 @@ from torch.nn import functional
 from cnncli.limits import MAX_OPERATIONS
 from cnncli.recipe import transforms as kinds
 from cnncli.training.transforms.color import blended, gray, mean_gray
-from cnncli.training.transforms.registry import changes, for_images
-from cnncli.training.transforms.warps import affine, rotation, warped
+from cnncli.training.transforms.registry import changes, for_images, moves
+from cnncli.training.transforms.warps import affine, rotation, warped, warped_masks
 
 
 class Largest(NamedTuple):
@@ -40,30 +40,68 @@ Operation = Callable[[Tensor, Tensor, Largest, float], Tensor]
 @changes(kinds.TrivialAugment, draws=3)
 def trivialaugment(how: kinds.TrivialAugment, images: Tensor, draws: Tensor) -> Tensor:
     """Apply an operation with a strength, both drawn for each image."""
-    strengths = draws[:, 1] * _signs(draws[:, 2])
-    return operated(images, draws[:, 0], strengths, _WIDE, how.fill)
+    return operated(images, *_of_trivialaugment(draws), _WIDE, how.fill)
+
+
+@moves(kinds.TrivialAugment)
+def trivialaugment_masks(how: kinds.TrivialAugment, masks: Tensor, draws: Tensor) -> Tensor:
+    """Move masks as the operation of their image does."""
+    del how
+    return moved(masks, *_of_trivialaugment(draws), _WIDE)
 
 
 @changes(kinds.RandAugment, draws=2 * MAX_OPERATIONS)
 def randaugment(how: kinds.RandAugment, images: Tensor, draws: Tensor) -> Tensor:
     """Apply operations drawn for each image, one after another, with the strength of the recipe."""
     for number in range(how.operations):
-        chosen, sign = draws[:, 2 * number], draws[:, 2 * number + 1]
-        images = operated(images, chosen, how.strength * _signs(sign), _ORDINARY, how.fill)
+        images = operated(images, *_of_randaugment(how, draws, number), _ORDINARY, how.fill)
     return images
+
+
+@moves(kinds.RandAugment)
+def randaugment_masks(how: kinds.RandAugment, masks: Tensor, draws: Tensor) -> Tensor:
+    """Move masks as the operations of their image do."""
+    for number in range(how.operations):
+        masks = moved(masks, *_of_randaugment(how, draws, number), _ORDINARY)
+    return masks
+
+
+def _of_trivialaugment(draws: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the draw that chooses an operation, and its strength, [n] each."""
+    return draws[:, 0], draws[:, 1] * _signs(draws[:, 2])
+
+
+def _of_randaugment(how: kinds.RandAugment, draws: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    return draws[:, 2 * number], how.strength * _signs(draws[:, 2 * number + 1])
 
 
 def operated(images: Tensor, draws: Tensor, strengths: Tensor, largest: Largest, fill: float) -> Tensor:
     """Apply to each image the operation that its draw [n] chooses, with its strength [n]."""
-    known = tuple(OPERATIONS.values())
-    chosen = (draws * len(known)).to(torch.int64).clamp(max=len(known) - 1)
     result = images.clone()
-    for number, operation in enumerate(known):
+    for name, rows in _chosen(draws):
+        there = rows.to(images.device)
+        result[there] = OPERATIONS[name](images[there], strengths[rows], largest, fill)
+    return result
+
+
+def moved(masks: Tensor, draws: Tensor, strengths: Tensor, largest: Largest) -> Tensor:
+    """Move each mask as the operation that its draw [n] chooses does, if it moves anything."""
+    result = masks.clone()
+    for name, rows in _chosen(draws):
+        if name in MATRICES:
+            there = rows.to(masks.device)
+            matrices = MATRICES[name](strengths[rows].double(), largest, masks.shape[2:])
+            result[there] = warped_masks(masks[there], matrices)
+    return result
+
+
+def _chosen(draws: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Yield each operation with the rows whose draw chooses it."""
+    chosen = (draws * len(OPERATIONS)).to(torch.int64).clamp(max=len(OPERATIONS) - 1)
+    for number, name in enumerate(OPERATIONS):
         rows = (chosen == number).nonzero().flatten()
         if len(rows):
-            there = rows.to(images.device)
-            result[there] = operation(images[there], strengths[rows], largest, fill)
-    return result
+            yield name, rows
 
 
 def _signs(draws: Tensor) -> Tensor:
@@ -75,26 +113,46 @@ def _identity(images: Tensor, strengths: Tensor, largest: Largest, fill: float) 
     return images
 
 
-def _rotate(images: Tensor, strengths: Tensor, largest: Largest, fill: float) -> Tensor:
-    return warped(images, rotation(strengths.double() * largest.degrees), fill)
+def _rotate(strengths: Tensor, largest: Largest, size: torch.Size) -> Tensor:
+    del size
+    return rotation(strengths * largest.degrees)
 
 
-def _shear_x(images: Tensor, strengths: Tensor, largest: Largest, fill: float) -> Tensor:
-    return warped(images, affine(1.0, strengths.double() * largest.slope, 0.0, 0.0, 1.0, 0.0), fill)
+def _shear_x(strengths: Tensor, largest: Largest, size: torch.Size) -> Tensor:
+    del size
+    return affine(1.0, strengths * largest.slope, 0.0, 0.0, 1.0, 0.0)
 
 
-def _shear_y(images: Tensor, strengths: Tensor, largest: Largest, fill: float) -> Tensor:
-    return warped(images, affine(1.0, 0.0, 0.0, strengths.double() * largest.slope, 1.0, 0.0), fill)
+def _shear_y(strengths: Tensor, largest: Largest, size: torch.Size) -> Tensor:
+    del size
+    return affine(1.0, 0.0, 0.0, strengths * largest.slope, 1.0, 0.0)
 
 
-def _translate_x(images: Tensor, strengths: Tensor, largest: Largest, fill: float) -> Tensor:
-    right = strengths.double() * largest.share * images.shape[3]
-    return warped(images, affine(1.0, 0.0, -right, 0.0, 1.0, 0.0), fill)
+def _translate_x(strengths: Tensor, largest: Largest, size: torch.Size) -> Tensor:
+    return affine(1.0, 0.0, -strengths * largest.share * size[1], 0.0, 1.0, 0.0)
 
 
-def _translate_y(images: Tensor, strengths: Tensor, largest: Largest, fill: float) -> Tensor:
-    down = strengths.double() * largest.share * images.shape[2]
-    return warped(images, affine(1.0, 0.0, 0.0, 0.0, 1.0, -down), fill)
+def _translate_y(strengths: Tensor, largest: Largest, size: torch.Size) -> Tensor:
+    return affine(1.0, 0.0, 0.0, 0.0, 1.0, -strengths * largest.share * size[0])
+
+
+MATRICES: Final[dict[str, Callable[[Tensor, Largest, torch.Size], Tensor]]] = {
+    "rotate": _rotate,
+    "shear_x": _shear_x,
+    "shear_y": _shear_y,
+    "translate_x": _translate_x,
+    "translate_y": _translate_y,
+}
+"""The operations that move pixels: strengths float64 [n], the largest ones and the size -> [n, 2, 3]."""
+
+
+def _moving(name: str) -> Operation:
+    """Return the operation that moves the pixels of images so."""
+
+    def operation(images: Tensor, strengths: Tensor, largest: Largest, fill: float) -> Tensor:
+        return warped(images, MATRICES[name](strengths.double(), largest, images.shape[2:]), fill)
+
+    return operation
 
 
 def _brightness(images: Tensor, strengths: Tensor, largest: Largest, fill: float) -> Tensor:
@@ -164,15 +222,15 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "identity": _identity,
     "autocontrast": _autocontrast,
     "equalize": _equalize,
-    "rotate": _rotate,
+    "rotate": _moving("rotate"),
     "solarize": _solarize,
     "saturation": _saturation,
     "posterize": _posterize,
     "contrast": _contrast,
     "brightness": _brightness,
     "sharpness": _sharpness,
-    "shear_x": _shear_x,
-    "shear_y": _shear_y,
-    "translate_x": _translate_x,
-    "translate_y": _translate_y,
+    "shear_x": _moving("shear_x"),
+    "shear_y": _moving("shear_y"),
+    "translate_x": _moving("translate_x"),
+    "translate_y": _moving("translate_y"),
 }

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from cnncli.recipe import transforms as kinds
-from cnncli.training.transforms.registry import changes, for_images
+from cnncli.training.data.targets import NO_CLASS
+from cnncli.training.transforms.registry import changes, for_images, moves
 
 _VALUES_TO_INDEX: Final = 4_096
 """Values of an image up to which one index for the batch is faster on a CPU."""
@@ -29,6 +30,9 @@ def flip(how: kinds.Flip, images: Tensor, draws: Tensor) -> Tensor:
     """Return images [n, channels, height, width] of which some are mirrored."""
     flipped = mirrored_one_by_one if one_by_one_is_faster(images) else mirrored
     return flipped(images, draws[:, 0] < how.p, -1 if how.direction == "horizontal" else -2)
+
+
+moves(kinds.Flip)(flip)
 
 
 def mirrored(images: Tensor, chosen: Tensor, axis: int) -> Tensor:
@@ -47,11 +51,21 @@ def mirrored_one_by_one(images: Tensor, chosen: Tensor, axis: int) -> Tensor:
 @changes(kinds.Crop, draws=2)
 def crop(how: kinds.Crop, images: Tensor, draws: Tensor) -> Tensor:
     """Return images of the same size from places in the padded ones, all places equally likely."""
-    places = 2 * how.padding + 1
+    return _cropped(images, draws, how.padding, how.fill)
+
+
+@moves(kinds.Crop)
+def crop_masks(how: kinds.Crop, masks: Tensor, draws: Tensor) -> Tensor:
+    """Return masks from the same places."""
+    return _cropped(masks, draws, how.padding, NO_CLASS)
+
+
+def _cropped(images: Tensor, draws: Tensor, padding: int, fill: float) -> Tensor:
+    places = 2 * padding + 1
     # A draw just below 1, multiplied in float32, can be rounded up.
     corners = (draws * places).to(torch.int64).clamp(max=places - 1)
     cut = cut_one_by_one if one_by_one_is_faster(images) else cut_out
-    return cut(images, corners, how.padding, how.fill)
+    return cut(images, corners, padding, fill)
 
 
 def cut_out(images: Tensor, corners: Tensor, padding: int, fill: float) -> Tensor:

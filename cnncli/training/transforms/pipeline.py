@@ -7,7 +7,7 @@ order of the samples, an interruption or the device changes what happens to a sa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 import torch
@@ -15,21 +15,24 @@ from torch import Tensor
 
 from cnncli.recipe.transforms import Transform, Warp
 from cnncli.training.data.batches import derived_seed
+from cnncli.training.data.feed import Alter, Views
 from cnncli.training.transforms.registry import CHANGES
-from cnncli.training.transforms.warps import MAPS, together, warped
+from cnncli.training.transforms.warps import MAPS, together, warped, warped_masks
 
 
 class Pipeline:
     """Transforms that are applied one after another, to batches of images with values from 0 to 1."""
 
-    def __init__(self, transforms: Sequence[Transform]) -> None:
+    def __init__(self, transforms: Sequence[Transform], purpose: str = "transform") -> None:
+        """Prepare transforms; those for another ``purpose`` have other draws."""
+        self._purpose = purpose
         self._transforms = tuple(transforms)
         self._steps = tuple(_steps(self._transforms))
 
     def __len__(self) -> int:
         return len(self._transforms)
 
-    def table(self, count: int, seed: int, epoch: int) -> Tensor:
+    def table(self, count: int, seed: int, epoch: int | str) -> Tensor:
         """Return the draws of an epoch, float32 [count, draws of all transforms], on the CPU.
 
         Row ``i`` is for sample ``i`` of the data. A transform that is written twice has other draws the
@@ -37,11 +40,16 @@ class Pipeline:
         """
         parts, seen = [torch.empty(count, 0)], Counter[str]()
         for each in self._transforms:
-            purpose = ("transform", each.keyword, seen[each.keyword], epoch)
+            purpose = (self._purpose, each.keyword, seen[each.keyword], epoch)
             generator = torch.Generator().manual_seed(derived_seed(seed, *purpose))
             parts.append(torch.rand(count, draws_of(each), generator=generator))
             seen[each.keyword] += 1
         return torch.cat(parts, 1)
+
+    def alter(self, count: int, seed: int, epoch: int | str) -> Alter:
+        """Return what the transforms do to samples of these numbers in an epoch."""
+        table = self.table(count, seed, epoch)
+        return lambda views, index: self.views(views, table[index])
 
     def __call__(self, images: Tensor, draws: Tensor) -> Tensor:
         """Return images after all transforms; those that are given remain as they are.
@@ -50,10 +58,19 @@ class Pipeline:
             images: float32 [n, *shape], values from 0 to 1.
             draws: float32 [n, draws of all transforms]: rows of :meth:`table`.
         """
+        return self.views(Views(images), draws).images
+
+    def views(self, views: Views, draws: Tensor) -> Views:
+        """Return images after all transforms, with masks and pictures moved as the images are."""
         own = draws.split([sum(map(draws_of, step)) for step in self._steps], dim=1)
         for step, each in zip(self._steps, own, strict=True):
-            images = _warp(step, images, each) if type(step[0]) in MAPS else _change(step, images, each)
-        return images
+            views = _warp(step, views, each) if type(step[0]) in MAPS else _change(step, views, each)
+        return views
+
+
+def moves_anything(transforms: Sequence[Transform]) -> bool:
+    """Return whether a transform moves pixels, so that it moves masks and pictures too."""
+    return any(type(each) in MAPS or CHANGES[type(each)].move is not None for each in transforms)
 
 
 def draws_of(transform: Transform) -> int:
@@ -82,15 +99,37 @@ def _fill(transform: Transform) -> float | None:
     return transform.fill if isinstance(transform, Warp) else None
 
 
-def _warp(step: Sequence[Transform], images: Tensor, draws: Tensor) -> Tensor:
+def _warp(step: Sequence[Transform], views: Views, draws: Tensor) -> Views:
     """Apply neighboring transforms by one reading of the images."""
-    size = (images.shape[2], images.shape[3])
+    size = (views.images.shape[2], views.images.shape[3])
     own = draws.to(torch.float64).split([*map(draws_of, step)], dim=1)
-    matrices = [MAPS[type(each)].matrix(each, rows, size) for each, rows in zip(step, own, strict=True)]
+    found = [MAPS[type(each)].matrix(each, rows, size) for each, rows in zip(step, own, strict=True)]
+    matrices = together(found)
     fill = next((found for found in map(_fill, step) if found is not None), 0.0)
-    return warped(images, together(matrices), fill)
+    return _moved(
+        views,
+        lambda images: warped(images, matrices, fill),
+        lambda masks: warped_masks(masks, matrices),
+    )
 
 
-def _change(step: Sequence[Transform], images: Tensor, draws: Tensor) -> Tensor:
+def _change(step: Sequence[Transform], views: Views, draws: Tensor) -> Views:
     (transform,) = step
-    return CHANGES[type(transform)].apply(transform, images, draws)
+    change = CHANGES[type(transform)]
+    move = change.move
+    if move is None:
+        return views._replace(images=change.apply(transform, views.images, draws))
+    return _moved(
+        views,
+        lambda images: change.apply(transform, images, draws),
+        lambda masks: move(transform, masks, draws),
+    )
+
+
+def _moved(
+    views: Views, of_images: Callable[[Tensor], Tensor], of_masks: Callable[[Tensor], Tensor]
+) -> Views:
+    """Return images and pictures moved one way, and masks, as [n, 1, height, width], the other way."""
+    masks = {name: of_masks(each.unsqueeze(1)).squeeze(1) for name, each in views.masks.items()}
+    pictures = {name: of_images(each) for name, each in views.pictures.items()}
+    return Views(of_images(views.images), masks, pictures)

@@ -20,11 +20,13 @@ class Change(NamedTuple):
     """What a transform does: ``apply(transform, images, draws) -> images``.
 
     Images are float32 [n, *shape] with values from 0 to 1, and draws float32 [n, draws]. The images that come
-    in are never written to.
+    in are never written to. A transform that moves values ``move``s masks too: int64 [n, 1, height, width],
+    with :data:`~cnncli.training.data.targets.NO_CLASS` beyond the edges.
     """
 
     draws: int
     apply: Callable[[Any, Tensor, Tensor], Tensor]
+    move: Callable[[Any, Tensor, Tensor], Tensor] | None = None
 
 
 CHANGES: Final[dict[type[Transform], Change]] = {}
@@ -37,6 +39,16 @@ def changes(kind: type[Transform], *, draws: int) -> Callable[[F], F]:
         assert kind not in CHANGES, kind
         CHANGES[kind] = Change(draws, apply)
         return apply
+
+    return register
+
+
+def moves(kind: type[Transform]) -> Callable[[F], F]:
+    """Register where transforms of this kind, which are registered already, move the pixels of masks."""
+
+    def register(move: F) -> F:
+        CHANGES[kind] = CHANGES[kind]._replace(move=move)
+        return move
 
     return register
 

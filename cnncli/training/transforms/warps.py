@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from cnncli.recipe import transforms as kinds
 from cnncli.recipe.transforms import Transform
+from cnncli.training.data.targets import NO_CLASS
 from cnncli.training.transforms.registry import within
 
 F = TypeVar("F", bound=Callable[..., Tensor])
@@ -105,12 +106,21 @@ def warped(images: Tensor, matrices: Tensor, fill: float) -> Tensor:
         matrices: float64 [n, 2, 3] on the CPU: from places in the result to places in the images.
         fill: the value beyond their edges.
     """
+    return _read(images, matrices, fill, "bilinear")
+
+
+def warped_masks(masks: Tensor, matrices: Tensor) -> Tensor:
+    """Return the nearest pixels that the same map reads of masks, int64 [n, 1, height, width]."""
+    return _read(masks.to(torch.float32), matrices, NO_CLASS, "nearest").to(torch.int64)
+
+
+def _read(images: Tensor, matrices: Tensor, fill: float, mode: str) -> Tensor:
     height, width = images.shape[2:]
     # torch's places go from -1 to 1 along each axis.
     unit = torch.tensor([[width, height, 2], [width, height, 2]]) / torch.tensor([[width], [height]])
     theta = (matrices * unit).to(images)
     grid = functional.affine_grid(theta, [*images.shape], align_corners=False)
-    read = functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    read = functional.grid_sample(images, grid, mode=mode, padding_mode="border", align_corners=False)
     inside = (grid.abs() <= 1).all(3).unsqueeze(1)
     return torch.where(inside, read, fill)
 

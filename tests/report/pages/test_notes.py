@@ -10,6 +10,7 @@ import pytest
 from cnncli.cli.app import application
 from cnncli.diagnostics import Diagnostic, Faults
 from cnncli.limits import MAX_SPEC_NOTES
+from cnncli.recipe.columns import Column
 from cnncli.report.messages import error_lines
 from cnncli.report.pages import notes
 from cnncli.report.pages.train import introduce
@@ -85,12 +86,13 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         data="digits",
         train_count=9,
         test_count=1,
-        classes=("a", "b"),
+        columns={"label": Column("class", ("a", "b"))},
         input_shape=(1, 8, 8),
         notes=(),
         moved=(),
         transforms=("crop (padding 4, fill 0)", "flip (direction horizontal, p 0.5)"),
-        tasks=("output: cross_entropy",),
+        corrupt=(),
+        tasks=("output: cross_entropy of label",),
         spec_notes=(Diagnostic("x", "odd", hint="try", level="warning"),),
         optimizer="sgd",
         lr=0.1,

@@ -4,8 +4,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnncli.training.data.batches import Feed, batch_bounds, derived_seed, epoch_order, fits
-from cnncli.training.data.dataset import Split
+from cnncli.training.data.batches import batch_bounds, derived_seed, epoch_order
+from cnncli.training.data.dataset import labeled, of_classes
+from cnncli.training.data.feed import Feed, fits
 from cnncli.training.data.normalization import Normalization
 from tests.training.support import CPU
 
@@ -53,7 +54,7 @@ def test_batches_are_the_images_of_the_order_normalized() -> None:
     std = torch.tensor(normalization.std, dtype=torch.float64).reshape(3, 1, 1)
     expected = (images.double() / 255 - mean) / std
 
-    feed = Feed(Split(images, labels), normalization, CPU, keep=True)
+    feed = Feed(labeled(images, labels), of_classes("abc"), normalization, CPU, keep=True)
     assert (len(feed), feed.image_values) == (11, 60)
     order = torch.randperm(11, generator=generator)
     for batches, index in (
@@ -61,9 +62,9 @@ def test_batches_are_the_images_of_the_order_normalized() -> None:
         (feed.in_order([(0, 4), (4, 11)]), torch.arange(11)),
     ):
         taken = list(batches)
-        assert torch.equal(torch.cat([chosen for _, chosen in taken]), index)
+        assert torch.equal(torch.cat([batch.targets["label"] for batch in taken]), index)
         torch.testing.assert_close(
-            torch.cat([batch for batch, _ in taken]).double(), expected[index], rtol=0, atol=2e-6
+            torch.cat([batch.inputs for batch in taken]).double(), expected[index], rtol=0, atol=2e-6
         )
     assert images.dtype == torch.uint8  # and the bytes stay what they were
     assert torch.equal(feed._images, images)
@@ -72,13 +73,12 @@ def test_batches_are_the_images_of_the_order_normalized() -> None:
 def test_data_that_does_not_fit_stays_in_main_memory() -> None:
     images = torch.zeros((4, 1, 2, 2), dtype=torch.uint8)
     far = torch.device("meta")
-    feed = Feed(
-        Split(images, torch.zeros(4, dtype=torch.int64)), Normalization((0.5,), (1.0,)), far, keep=False
-    )
+    split = labeled(images, torch.zeros(4, dtype=torch.int64))
+    feed = Feed(split, of_classes("a"), Normalization((0.5,), (1.0,)), far, keep=False)
     assert feed._images.device == CPU
-    batch, labels = next(feed.shuffled(torch.arange(4), [(0, 3)]))
-    assert (batch.device, labels.device) == (far, far)
-    assert batch.shape == (3, 1, 2, 2)
+    batch = next(feed.shuffled(torch.arange(4), [(0, 3)]))
+    assert (batch.inputs.device, batch.targets["label"].device) == (far, far)
+    assert batch.inputs.shape == (3, 1, 2, 2)
 
 
 def test_main_memory_always_fits() -> None:

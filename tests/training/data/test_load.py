@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 from cnncli.diagnostics import UsageError
 from cnncli.recipe.data import Data
-from cnncli.training.data.dataset import Dataset, Split
+from cnncli.training.data.dataset import Dataset, labeled, of_classes
 from cnncli.training.data.holdout import held_out
 from cnncli.training.data.load import load, load_measured
 
@@ -92,8 +92,8 @@ def test_fingerprint_sees_every_part() -> None:
     def dataset(
         images: int = 1, label: int = 0, name: str = "a", shape: tuple[int, ...] = (1, 2, 2)
     ) -> Dataset:
-        part = Split(torch.full((3, *shape), images, dtype=torch.uint8), torch.tensor([0, 1, label]))
-        return Dataset("source", (name, "b"), part, part)
+        part = labeled(torch.full((3, *shape), images, dtype=torch.uint8), torch.tensor([0, 1, label]))
+        return Dataset("source", of_classes((name, "b")), part, part)
 
     prints = [
         each.fingerprint()
@@ -141,8 +141,8 @@ def test_labels_from_1_are_an_error_until_it_is_said(tmp_path: Path) -> None:
         npz_of_labels(tmp_path, [1, 2, 3, 3], [4], first_label=1)
     assert caught.value.diagnostics[0].expected == "labels from 1 to 3"
     # Classes are matched by name, so what is measured needs no base.
-    measured = load_measured(Data(source=f"npz:{tmp_path / 'data.npz'}"), (1, 4, 4), ("1", "2", "3", "4"))
-    assert measured.labeled_as(("1", "2", "3", "4")).labels.tolist() == [3]
+    measured = load_measured(Data(source=f"npz:{tmp_path / 'data.npz'}"), (1, 4, 4), of_classes("1234"))
+    assert measured.as_known(of_classes("1234")).labels.tolist() == [3]
 
 
 def test_unbalanced_classes_are_noted(tmp_path: Path) -> None:

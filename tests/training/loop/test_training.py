@@ -119,11 +119,11 @@ def test_files_have_what_was_returned(tmp_path: Path) -> None:
 def test_the_path_of_the_data_is_recorded_as_absolute(tmp_path: Path) -> None:
     """Settings may have a relative path; the run records where the data was found."""
     dataset = few_digits()
-    moved = Dataset("idx:/data/digits", dataset.classes, dataset.train, dataset.test)
+    moved = Dataset("idx:/data/digits", dataset.columns, dataset.train, dataset.test)
     chosen = settings(epochs=1, data="idx:digits")
     run = begin(tmp_path / "run", chosen, moved)
     assert run.record.settings.data.source == "idx:/data/digits"
-    again = Dataset("idx:/elsewhere", dataset.classes, dataset.train, dataset.test)
+    again = Dataset("idx:/elsewhere", dataset.columns, dataset.train, dataset.test)
     train(small_network(), HEADS, again, chosen, run, device=CPU)
     record = open_run(tmp_path / "run").record
     assert (record.settings.data.source, record.data.source) == ("idx:/elsewhere", "idx:/elsewhere")
@@ -146,9 +146,9 @@ def test_two_processes_do_not_share_a_run(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_found_before_a_folder_is_created(heads: Heads, chosen: Recipe, message: str) -> None:
-    check_trainable(small_network(), HEADS, few_digits(), settings())
+    check_trainable(small_network(), HEADS, (1, 8, 8), few_digits(), settings())
     with pytest.raises(UsageError, match=message):
-        check_trainable(small_network(), heads, few_digits(), chosen)
+        check_trainable(small_network(), heads, (1, 8, 8), few_digits(), chosen)
 
 
 METRICS_OF_CLASSES = ("loss", "accuracy", "top5", "f1")
@@ -157,7 +157,7 @@ METRICS_OF_CLASSES = ("loss", "accuracy", "top5", "f1")
 def test_training_loss_and_test_loss_are_the_same_quantity(tmp_path: Path) -> None:
     """At a rate of almost 0 nothing is learned, so on the same images they are equal."""
     whole = few_digits()
-    same = Dataset(whole.name, whole.classes, whole.train, whole.train)
+    same = Dataset(whole.name, whole.columns, whole.train, whole.train)
     smoothed = {"cross_entropy": {"smoothing": 0.2}}
     tasks = {"aux": smoothed | {"weight": 0.3}, "main": smoothed | {"weight": 2.0}}
     chosen = settings(epochs=1, optimizer={"sgd": {"lr": 1e-30}}, tasks=tasks)

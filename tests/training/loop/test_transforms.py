@@ -14,7 +14,7 @@ from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.transforms import TRANSFORMS
 from cnncli.results.training import Epoch
 from cnncli.training.data.batches import epoch_order
-from cnncli.training.data.dataset import Dataset, Split
+from cnncli.training.data.dataset import Dataset, labeled
 from cnncli.training.data.load import load
 from cnncli.training.data.normalization import measure
 from cnncli.training.loop import Intervals, seed_weights, train
@@ -41,8 +41,8 @@ EVERY: list[dict[str, object]] = [{name: {}} for name in TRANSFORMS]
 def colored_digits() -> Dataset:
     """Digits of three channels of 12x12 pixels, which every transform can be applied to."""
     whole = load(Data(), (3, 12, 12))
-    train, test = (Split(each.images[:100], each.labels[:100]) for each in (whole.train, whole.test))
-    return Dataset(whole.name, whole.classes, train, test)
+    train, test = (labeled(each.images[:100], each.labels[:100]) for each in (whole.train, whole.test))
+    return Dataset(whole.name, whole.columns, train, test)
 
 
 def network() -> nn.Module:

@@ -12,7 +12,7 @@ import cnncli
 from cnncli.diagnostics import CnncliError, UsageError
 from cnncli.report.pages.train import introduce
 from cnncli.report.terminal import output
-from cnncli.training.data.dataset import Dataset, Split
+from cnncli.training.data.dataset import Dataset, labeled
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.files import write_tensors
 from cnncli.training.runs.resuming import check_position, check_resumable, differences
@@ -27,7 +27,7 @@ def test_only_the_epochs_may_change(tmp_path: Path) -> None:
     )
     whole = few_digits()
     other = Dataset(
-        whole.name, whole.classes, whole.train, Split(whole.test.images[:9], whole.test.labels[:9])
+        whole.name, whole.columns, whole.train, labeled(whole.test.images[:9], whole.test.labels[:9])
     )
     changed = settings(optimizer={"sgd": {"lr": 0.1}}, seed=8)
     with pytest.raises(CnncliError) as caught:

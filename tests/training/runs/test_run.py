@@ -31,12 +31,12 @@ def numbered(name: str = "small") -> Path:
 def test_run_json_has_everything_a_run_was_started_with(tmp_path: Path) -> None:
     begin(tmp_path / "run", settings(tasks={"aux": {"weight": 0.5}}))
     found = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert found["schema"] == "cnncli.run/1"
+    assert found["schema"] == "cnncli.run/2"
     assert (found["name"], found["status"], found["spec"]) == ("small", "running", SPEC)
-    assert found["settings"]["tasks"] == {"aux": {"weight": 0.5, "target": "label"}}
+    assert found["settings"]["tasks"] == {"aux": {"weight": 0.5}}
     assert found["settings"]["optimizer"]["sgd"]["lr"] == 0.05
     assert found["data"]["source"] == "digits"
-    assert found["data"]["classes"] == list("0123456789")
+    assert found["data"]["columns"] == {"label": {"form": "class", "names": list("0123456789"), "shape": []}}
     assert (found["data"]["train_images"], found["data"]["test_images"]) == (200, 60)
     (environment,) = found["environments"]
     assert environment["device"] == "cpu"
@@ -137,10 +137,14 @@ def within(section: str, **values: Any) -> Callable[[dict[str, Any]], Any]:
     return lambda record: record[section].update(values)
 
 
+def of_label(**values: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda record: record["data"]["columns"]["label"].update(values)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (changed(schema="cnncli.run/2"), "does not describe a run"),
+        (changed(schema="cnncli.run/1"), "does not describe a run"),
         (changed(status="asleep"), "is damaged: status 'asleep'"),
         (changed(spec=None), "is damaged: spec is not a string"),
         (changed(surprise=1), "the run has an unknown key 'surprise'"),
@@ -160,8 +164,14 @@ def within(section: str, **values: Any) -> Callable[[dict[str, Any]], Any]:
         (within("settings", schedule="x"), "is damaged: .*schedule"),
         (within("settings", optimizer=None), "is damaged: .*optimizer"),
         (within("settings", tasks=[1]), "is damaged: .*tasks"),
-        (within("data", classes=None), "classes is not a list"),
-        (within("data", classes=[1, 2]), r"data.classes\[0\] is not a string"),
+        (within("data", columns=None), "columns is not a mapping"),
+        (of_label(names=None), "label.names is not a list"),
+        (of_label(names=[1, 2]), r"data.columns.label.names\[0\] is not a string"),
+        (of_label(names=[]), "data.columns.label has no names"),
+        (of_label(form="classes"), "data.columns.label.form is 'classes'"),
+        (of_label(form=[]), "data.columns.label.form is not a string"),
+        (of_label(form="picture"), "data.columns.label has names"),
+        (of_label(shape=[1]), "data.columns.label has a shape"),
         (within("data", input=["a"]), r"data.input\[0\] is not a whole number of 1 or more"),
         (changed(data=None), "data is not a mapping"),
         (changed(settings=[]), "settings is not a mapping"),
@@ -179,7 +189,7 @@ def test_damaged_record(tmp_path: Path, change: Callable[[dict[str, Any]], Any],
         open_run(tmp_path / "run")
 
 
-@pytest.mark.parametrize("content", [b"[" * 100_000, b"", b"{", b"[]", b"\xff\xfe", b'"cnncli.run/1"'])
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"", b"{", b"[]", b"\xff\xfe", b'"cnncli.run/2"'])
 def test_record_that_is_not_json(tmp_path: Path, content: bytes) -> None:
     begin(tmp_path / "run", settings())
     (tmp_path / "run" / "run.json").write_bytes(content)

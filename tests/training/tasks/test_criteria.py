@@ -16,7 +16,7 @@ from cnncli.layers.shaping import Identity
 from cnncli.network import build_network
 from cnncli.recipe.criteria import CRITERIA
 from cnncli.recipe.losses import CrossEntropy
-from cnncli.training.data.dataset import Split
+from cnncli.training.data.dataset import labeled
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.evaluate import evaluate
 from cnncli.training.tasks.criteria import SCORES
@@ -128,7 +128,7 @@ def test_the_last_layer_chooses_the_criterion_of_a_training() -> None:
     minimized, found = of_distances(output, of_labels(LABELS))
     assert minimized.item() == pytest.approx(expected.mean().item())
     assert found["output.loss"].total.item() == pytest.approx(expected.sum().item())
-    assert torch.equal(of_distances.scores(output, "output"), -output)
+    assert torch.equal(of_distances.heads["output"].read(output), -output)
 
 
 def test_each_head_has_its_own() -> None:
@@ -152,7 +152,7 @@ def test_evaluation_calls_the_nearest_class() -> None:
     network = build_network(RBF)
     prototypes: Tensor = network.get_buffer("rbf1.prototypes")
     images = ((prototypes.view(10, 1, 12, 7) + 1) / 2 * 255).to(torch.uint8)
-    split = Split(images, torch.arange(10))
+    split = labeled(images, torch.arange(10))
     measured = evaluate(network, split, Normalization((0.5,), (0.5,)), CPU, objective(heads_of(RBF)))
     assert measured.figures["accuracy"] == 1.0
     assert measured.figures["loss"] < 1e-6

@@ -10,8 +10,9 @@ from torch.nn import functional
 from cnncli.diagnostics import UsageError
 from cnncli.graph.heads import Head, main_head
 from cnncli.training.session import check_trainable
+from cnncli.training.tasks.building import build_objective, check_tasks, measuring_objective
 from cnncli.training.tasks.figures import Sum
-from cnncli.training.tasks.objective import build_objective, check_single_images, measuring_objective
+from cnncli.training.tasks.single_images import check_single_images
 from tests.training.support import (
     HEADS,
     TWO_HEADS,
@@ -45,7 +46,7 @@ def test_one_head_is_cross_entropy() -> None:
         "objective": (pytest.approx(6 * own.item(), rel=1e-6), 6),
     }
     assert {*found} == {*objective.names(training=True)}
-    assert torch.equal(objective.scores(logits, "output"), logits)
+    assert torch.equal(objective.heads["output"].read(logits), logits)
 
 
 def test_label_smoothing() -> None:
@@ -73,7 +74,7 @@ def test_heads_are_weighed_and_the_first_outside_of_training_is_main() -> None:
     assert minimized.item() == pytest.approx(0.3 * of_aux + of_main, rel=1e-6)
     assert sums(found)["aux.loss"] == pytest.approx((4 * of_aux, 4), rel=1e-6)
     assert sums(found)["main.loss"] == pytest.approx((4 * of_main, 4), rel=1e-6)
-    assert torch.equal(objective.scores(output, "main"), output["main"])
+    assert torch.equal(objective.heads["main"].read(output["main"]), output["main"])
 
 
 MEANS = {
@@ -132,8 +133,11 @@ def test_a_training_head_of_other_classes_is_named() -> None:
 
 
 def test_an_output_must_be_a_vector() -> None:
-    with pytest.raises(UsageError, match="outputs 4x6x6"):
+    with pytest.raises(UsageError, match="learns 'mask' by cross_entropy, which the data does not have"):
         build_objective({"output": Head((4, 6, 6))}, settings(), learned())
+    of_labels = settings(tasks={"output": {"target": "label"}})
+    with pytest.raises(UsageError, match="outputs 4x6x6"):
+        check_tasks({"output": Head((4, 6, 6))}, of_labels, SHAPE)
 
 
 def test_weight_of_an_unknown_head() -> None:
@@ -146,6 +150,6 @@ def test_batch_norm_of_one_value_is_refused_before_training() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.BatchNorm1d(10))
     data = few_digits()
     with pytest.raises(UsageError, match="one image at a time"):
-        check_trainable(network, HEADS, data, settings(batch=1))
-    check_trainable(network, HEADS, data, settings(batch=2))
-    check_trainable(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), HEADS, data, settings(batch=1))
+        check_trainable(network, HEADS, SHAPE, data, settings(batch=1))
+    check_trainable(network, HEADS, SHAPE, data, settings(batch=2))
+    check_trainable(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), HEADS, SHAPE, data, settings(batch=1))

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from cnncli.recipe.transforms import TRANSFORMS, Crop, Flip, Transform
-from cnncli.training.data.batches import Feed
-from cnncli.training.data.dataset import Split
+from cnncli.training.data.dataset import labeled
+from cnncli.training.data.feed import Alters, Feed, Views
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.transforms import Pipeline, draws_of
 from tests.training.support import CPU
@@ -95,23 +95,23 @@ def test_draws_are_uniform() -> None:
 def test_a_feed_alters_images_before_it_normalizes_them() -> None:
     images = photographs()
     normalization = Normalization((0.4, 0.5, 0.1), (0.2, 0.25, 0.3))
-    feed = Feed(Split(images, torch.arange(16)), normalization, CPU, keep=True)
+    feed = Feed(labeled(images, torch.arange(16)), {}, normalization, CPU, keep=True)
     order = torch.randperm(16, generator=torch.Generator().manual_seed(3))
     seen: list[Tensor] = []
 
-    def alter(batch: Tensor, index: Tensor) -> Tensor:
+    def alter(views: Views, index: Tensor) -> Views:
         seen.append(index)
-        assert torch.equal(batch, units(images)[index])
-        return batch * 0.5
+        assert torch.equal(views.images, units(images)[index])
+        return Views(views.images * 0.5)
 
     bounds = [(0, 6), (6, 16)]
-    batches = torch.cat([batch for batch, _ in feed.shuffled(order, bounds, alter)])
+    batches = torch.cat([batch.inputs for batch in feed.shuffled(order, bounds, Alters(alter))])
     assert torch.equal(torch.cat(seen), order)
     mean, std = (torch.tensor(each).reshape(3, 1, 1) for each in (normalization.mean, normalization.std))
     expected = (units(images)[order] * 0.5 - mean) / std
     torch.testing.assert_close(batches, expected, rtol=0, atol=2e-6)
-    plain = torch.cat([batch for batch, _ in feed.shuffled(order, bounds)])
-    unchanged = torch.cat([batch for batch, _ in feed.shuffled(order, bounds, lambda batch, _: batch)])
+    plain = torch.cat([batch.inputs for batch in feed.shuffled(order, bounds)])
+    unchanged = torch.cat([batch.inputs for batch in feed.shuffled(order, bounds, Alters())])
     torch.testing.assert_close(plain, unchanged, rtol=0, atol=2e-6)
 
 

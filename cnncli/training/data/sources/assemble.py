@@ -6,15 +6,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from cnncli.training.data.dataset import (
-    Dataset,
-    Measured,
-    Split,
-    check_labels,
-    first_class,
-    named_labels,
-    numbered_classes,
-)
+from cnncli.training.data.dataset import Dataset, Measured, labeled, of_classes
+from cnncli.training.data.labels import check_labels, first_class, named_labels, numbered_classes
 from cnncli.training.data.resize import conform
 
 
@@ -49,9 +42,9 @@ def assemble(
     all_notes = dict.fromkeys((*notes, *class_notes, *train_notes, *test_notes))
     return Dataset(
         name=name,
-        classes=classes,
-        train=Split(train_images, train.labels - first),
-        test=Split(test_images, test.labels - first),
+        columns=of_classes(classes),
+        train=labeled(train_images, train.labels - first),
+        test=labeled(test_images, test.labels - first),
         notes=tuple(all_notes),
     )
 
@@ -72,4 +65,4 @@ def assemble_measured(
     check_labels(part.labels, len(part.images), f"{name}: {what}")
     classes, labels = named_labels(part.labels)
     images, conversions = conform(part.images, input_shape, resize)
-    return Measured(name, classes, Split(images, labels), what, (*notes, *conversions))
+    return Measured(name, of_classes(classes), labeled(images, labels), what, (*notes, *conversions))

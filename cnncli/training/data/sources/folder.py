@@ -11,7 +11,7 @@ from torch import Tensor
 from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.recipe.data import Data
 from cnncli.results.training import Reading
-from cnncli.training.data.dataset import Dataset, Levels, Measured, Split
+from cnncli.training.data.dataset import Dataset, Levels, Measured, labeled, of_classes
 from cnncli.training.data.sources.layout import for_measuring, for_training
 from cnncli.training.data.sources.pictures import Pictures
 
@@ -35,9 +35,9 @@ def load(folder: Path, input_shape: tuple[int, ...], how: Data, progress: Readin
     _check_left(folder, layout.classes, labels[:count])
     return Dataset(
         name=f"folder:{folder}",
-        classes=layout.classes,
-        train=Split(images[:count], labels[:count]),
-        test=Split(images[count:], labels[count:]),
+        columns=of_classes(layout.classes),
+        train=labeled(images[:count], labels[:count]),
+        test=labeled(images[count:], labels[count:]),
         notes=(*layout.notes, *notes),
         identity=layout.fingerprint(),
         levels=levels,
@@ -64,8 +64,9 @@ def held_out(
     layout = for_training(folder)
     pictures = Pictures.prepare(layout.test.paths, input_shape, how.resize, levels, how.skip)
     images, kept, notes, _ = pictures.read(progress)
-    split = Split(images, torch.tensor(layout.test.labels, dtype=torch.int64)[kept])
-    return Measured(f"folder:{folder}", layout.classes, split, "its held-out images", (*layout.notes, *notes))
+    split = labeled(images, torch.tensor(layout.test.labels, dtype=torch.int64)[kept])
+    columns = of_classes(layout.classes)
+    return Measured(f"folder:{folder}", columns, split, "its held-out images", (*layout.notes, *notes))
 
 
 def measure(
@@ -89,8 +90,8 @@ def measure(
     count = counted(len(kept), "image")
     return Measured(
         name=f"folder:{folder}",
-        classes=found.classes,
-        split=Split(images, torch.tensor(found.files.labels, dtype=torch.int64)[kept]),
+        columns=of_classes(found.classes),
+        split=labeled(images, torch.tensor(found.files.labels, dtype=torch.int64)[kept]),
         what=f"the {count} in its folder '{found.part}'" if found.part else f"all {count}",
         notes=(*found.notes, *notes),
     )

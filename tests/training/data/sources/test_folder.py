@@ -16,6 +16,7 @@ from PIL import Image
 from cnncli.diagnostics import UsageError
 from cnncli.recipe.data import Data
 from cnncli.training.data import room
+from cnncli.training.data.dataset import of_classes
 from cnncli.training.data.load import identity, load, load_held_out, load_measured
 from cnncli.training.data.resize import resize_images
 from cnncli.training.data.sources import pictures
@@ -490,10 +491,10 @@ def test_what_is_measured(tmp_path: Path, within: str, count: int, what: str) ->
     (tmp_path / "train" / "cat" / "unread.png").write_text("x")
     if within == "train":
         (tmp_path / "train" / "cat" / "unread.png").unlink()
-    found = load_measured(Data(source=f"folder:{tmp_path / within}"), (3, 6, 5), KNOWN)
+    found = load_measured(Data(source=f"folder:{tmp_path / within}"), (3, 6, 5), of_classes(KNOWN))
     assert (found.split.count, found.what) == (count, what)
     assert found.classes == ("cat", "dog")
-    assert found.labeled_as(KNOWN).labels.tolist() == [1] * 5 + [2] * 5
+    assert found.as_known(of_classes(KNOWN)).labels.tolist() == [1] * 5 + [2] * 5
 
 
 @pytest.mark.parametrize("part", ["test", "Validation", "train"])
@@ -502,14 +503,14 @@ def test_a_single_part_is_measured(tmp_path: Path, part: str) -> None:
     (tmp_path / part).mkdir()
     for name in ("cat", "dog"):
         (tmp_path / name).rename(tmp_path / part / name)
-    found = load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), KNOWN)
+    found = load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), of_classes(KNOWN))
     assert found.what == f"the 10 images in its folder '{part}'"
 
 
 def test_all_of_a_folder_without_parts_is_measured(tmp_path: Path) -> None:
     pets(tmp_path, test=None)
     (tmp_path / "bird").mkdir()
-    found = load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), KNOWN)
+    found = load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), of_classes(KNOWN))
     assert (found.what, found.classes) == ("all 10 images", ("cat", "dog"))
 
 
@@ -565,7 +566,7 @@ def test_what_is_held_out_is_read_without_the_training_part(tmp_path: Path, test
 
 def test_a_class_with_the_name_of_a_part_is_measured(tmp_path: Path) -> None:
     picture(tmp_path / "train" / "0.png", 1)
-    found = load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), ("bus", "train"))
+    found = load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), of_classes(("bus", "train")))
     assert (found.what, found.classes) == ("all 1 image", ("train",))
 
 
@@ -585,4 +586,4 @@ def test_what_cannot_be_measured(tmp_path: Path, made: list[str], message: str) 
         else:
             picture(tmp_path / name, 1)
     with pytest.raises(UsageError, match=message):
-        load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), KNOWN)
+        load_measured(Data(source=f"folder:{tmp_path}"), (3, 6, 5), of_classes(KNOWN))

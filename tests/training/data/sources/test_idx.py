@@ -13,6 +13,7 @@ import pytest
 
 from cnncli.diagnostics import UsageError
 from cnncli.recipe.data import Data
+from cnncli.training.data.dataset import of_classes
 from cnncli.training.data.load import load, load_measured
 from cnncli.training.data.sources import idx
 
@@ -204,15 +205,15 @@ def test_what_is_measured(tmp_path: Path, kept: str, what: str, count: int) -> N
     for path in tmp_path.iterdir():
         if not re.match(kept, path.name):
             path.unlink()
-    found = load_measured(Data(source=f"idx:{tmp_path}"), (1, 5, 4), tuple("0123456789"))
+    found = load_measured(Data(source=f"idx:{tmp_path}"), (1, 5, 4), of_classes("0123456789"))
     assert (found.what, found.split.count, found.classes) == (what, count, ("0", "1", "2"))
     with pytest.raises(UsageError, match="classes that the network was not trained on: 1"):
-        found.labeled_as(("0", "2"))
-    assert found.labeled_as(("2", "1", "0")).labels.tolist() == [2, 1, 0, 2, 1, 0][:count]
+        found.as_known(of_classes("02"))
+    assert found.as_known(of_classes("210")).labels.tolist() == [2, 1, 0, 2, 1, 0][:count]
 
 
 def test_half_a_part_is_not_measured(tmp_path: Path) -> None:
     family(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(UsageError, match="has no file for test labels"):
-        load_measured(Data(source=f"idx:{tmp_path}"), (1, 5, 4), ("0", "1", "2"))
+        load_measured(Data(source=f"idx:{tmp_path}"), (1, 5, 4), of_classes("012"))

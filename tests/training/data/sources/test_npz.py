@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cnncli.diagnostics import UsageError
 from cnncli.recipe.data import Data
 from cnncli.training.data import room
-from cnncli.training.data.dataset import Dataset
+from cnncli.training.data.dataset import Dataset, of_classes
 from cnncli.training.data.load import load, load_measured
 from cnncli.training.data.sources import npz
 
@@ -263,12 +263,12 @@ def test_what_is_measured(tmp_path: Path, left_out: tuple[str, ...], what: str, 
     labels = {"y_test": np.array([7, 2, 7]), "y_train": np.array([7, 2, 7, 2, 7, 7])}
     arrays: dict[str, Any] = {"x_train": X, "x_test": X[:3]} | labels
     np.savez(tmp_path / "a.npz", **{name: array for name, array in arrays.items() if name not in left_out})
-    found = load_measured(Data(source=f"npz:{tmp_path / 'a.npz'}"), (1, 5, 4), tuple("0123456789"))
+    found = load_measured(Data(source=f"npz:{tmp_path / 'a.npz'}"), (1, 5, 4), of_classes("0123456789"))
     assert (found.what, found.split.count, found.classes) == (what, count, ("2", "7"))
-    assert found.labeled_as(tuple("0123456789")).labels.tolist() == [7, 2, 7, 2, 7, 7][:count]
+    assert found.as_known(of_classes("0123456789")).labels.tolist() == [7, 2, 7, 2, 7, 7][:count]
 
 
 def test_half_a_part_is_not_measured(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=X, y_train=np.zeros(6, dtype=int), x_test=X)
     with pytest.raises(UsageError, match="has no array y_test"):
-        load_measured(Data(source=f"npz:{tmp_path / 'a.npz'}"), (1, 5, 4), ("0",))
+        load_measured(Data(source=f"npz:{tmp_path / 'a.npz'}"), (1, 5, 4), of_classes("0"))

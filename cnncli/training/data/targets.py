@@ -1,0 +1,65 @@
+"""Targets on their way into a batch: which samples have one, and what an output is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor
+
+from cnncli.recipe.columns import CLASS, MASK, NUMBER, PICTURE, TAGS
+from cnncli.training.data.dataset import IGNORED
+
+NO_CLASS: Final = -1
+"""The class of a pixel of a mask, in a batch, that has no target."""
+
+_CHUNK: Final = 1 << 24
+_LARGEST: Final = 255
+
+
+class Way(NamedTuple):
+    """How the targets of a form get into a batch.
+
+    ``present`` are the samples that have a target, bool [N], of stored targets [N, ...] of
+    :class:`~cnncli.training.data.dataset.Split`; ``ready`` converts them to what is compared: a class int64 [n],
+    from 0 in any case; tags and numbers float32 [n, k]; a mask int64 [n, *spatial] with :data:`NO_CLASS`
+    where a pixel is left out; a picture float32 [n, ...], values from 0 to 1.
+    """
+
+    present: Callable[[Tensor], Tensor]
+    ready: Callable[[Tensor], Tensor]
+
+
+def _masked(mask: Tensor) -> Tensor:
+    classes = mask.to(torch.int64)
+    return classes.masked_fill_(classes == IGNORED, NO_CLASS)
+
+
+WAYS: Final[Mapping[str, Way]] = {
+    CLASS: Way(lambda labels: labels >= 0, lambda labels: labels.clamp(min=0)),
+    TAGS: Way(
+        lambda tags: tags.amax(1) != IGNORED,
+        lambda tags: torch.where(tags == IGNORED, 0, tags).to(torch.float32),
+    ),
+    NUMBER: Way(lambda values: ~values.isnan().any(1), lambda values: values.nan_to_num(0.0)),
+    MASK: Way(lambda mask: (mask != IGNORED).flatten(1).any(1), _masked),
+    PICTURE: Way(
+        lambda pictures: torch.ones(len(pictures), dtype=torch.bool),
+        lambda pictures: pictures.to(torch.float32).div_(_LARGEST),
+    ),
+}
+
+
+def class_counts(form: str, targets: Tensor, classes: int) -> Tensor:
+    """Return how many samples, or pixels of masks, each class has: int64 [classes]."""
+    if form == MASK:
+        return torch.bincount(targets.flatten(), minlength=IGNORED + 1)[:classes]
+    return torch.bincount(targets[targets >= 0], minlength=classes)
+
+
+def present(form: str, targets: Tensor) -> Tensor:
+    """Return the samples that have a target, bool [N], reading the targets in chunks."""
+    step = max(1, _CHUNK // max(1, targets[:1].numel()))
+    chunks = [WAYS[form].present(targets[start : start + step]) for start in range(0, len(targets), step)]
+    return torch.cat(chunks) if chunks else torch.ones(0, dtype=torch.bool)

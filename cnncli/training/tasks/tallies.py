@@ -1,0 +1,138 @@
+"""What is measured of a head over all samples together: what no mean of numbers for each sample can say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+import torch
+from torch import Tensor
+
+from cnncli.recipe.columns import CLASS, MASK, NUMBER, TAGS
+from cnncli.recipe.metrics import DICE, F1, IOU, MAP, R2
+
+
+class Tally(Protocol):
+    """Takes the batches of an evaluation, and has figures in the end; nothing waits before that."""
+
+    def add(self, said: Tensor, target: Tensor, present: Tensor | None) -> None:
+        """Take a batch: what a head says, its target, and which samples have one (None: all), bool [n]."""
+
+    def figures(self) -> dict[str, float]:
+        """Return the figures; one that the samples do not determine is left out."""
+
+
+class Confusion:
+    """How often each class was taken for each: of samples, or of the pixels of masks."""
+
+    def __init__(
+        self, classes: int, device: torch.device, metrics: Mapping[str, Callable[[Tensor], Tensor]]
+    ) -> None:
+        """Begin with no sample; ``metrics`` are of each class, from a table [true][predicted]."""
+        self._classes = classes
+        self._counts = torch.zeros(classes * classes, dtype=torch.int64, device=device)
+        self._metrics = metrics
+
+    def add(self, said: Tensor, target: Tensor, present: Tensor | None) -> None:
+        """Count the cells of a batch; what has no target counts nowhere."""
+        known = target >= 0
+        if present is not None:
+            known = known & present.reshape(-1, *(1 for _ in target.shape[1:]))
+        cells = target.clamp(min=0) * self._classes + said.argmax(1)
+        self._counts.scatter_add_(0, cells.flatten(), known.to(torch.int64).flatten())
+
+    @property
+    def table(self) -> Tensor:
+        """The counts, int64 [true][predicted], on the CPU."""
+        return self._counts.reshape(self._classes, self._classes).cpu()
+
+    def figures(self) -> dict[str, float]:
+        """Return the mean of each metric over the classes that have one."""
+        table = self.table.to(torch.float64)
+        found = {name: metric(table) for name, metric in self._metrics.items()}
+        known = {name: values[~values.isnan()] for name, values in found.items()}
+        return {name: float(values.mean()) for name, values in known.items() if len(values)}
+
+
+def f1(table: Tensor) -> Tensor:
+    """Return 2 correct / (samples + predictions) of each class, from a table float64 [true][predicted].
+
+    Classes without samples and predictions have none: NaN. One that was predicted for no sample of its own
+    has 0. Of pixels this is the Dice coefficient.
+    """
+    return 2 * table.diagonal() / (table.sum(0) + table.sum(1))
+
+
+def iou(table: Tensor) -> Tensor:
+    """Return correct / (samples + predictions - correct) of each class: overlap over union (Jaccard)."""
+    return table.diagonal() / (table.sum(0) + table.sum(1) - table.diagonal())
+
+
+class Kept:
+    """Keeps what a head says of all samples, with their targets, for a formula of all of them."""
+
+    def __init__(self, name: str, formula: Callable[[Tensor, Tensor], Tensor]) -> None:
+        """Begin with no sample; ``formula`` is of each column of two tensors float64 [N, k]."""
+        self._name, self._formula = name, formula
+        self._batches: list[tuple[Tensor, Tensor, Tensor | None]] = []
+
+    def add(self, said: Tensor, target: Tensor, present: Tensor | None) -> None:
+        """Keep a batch."""
+        self._batches.append((said, target, present))
+
+    def figures(self) -> dict[str, float]:
+        """Return the mean of the formula over the columns that have one."""
+        found = [self._known(*batch) for batch in self._batches]
+        said, target = (torch.cat(each).to(torch.float64) for each in zip(*found, strict=True))
+        values = self._formula(said, target)
+        known = values[~values.isnan()]
+        return {self._name: float(known.mean())} if len(known) else {}
+
+    @staticmethod
+    def _known(said: Tensor, target: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor]:
+        said, target = said.cpu(), target.cpu()
+        return (said, target) if present is None else (said[present.cpu()], target[present.cpu()])
+
+
+def average_precision(scores: Tensor, target: Tensor) -> Tensor:
+    """Return for each tag the sum over thresholds of (recall gained) * precision; NaN without a positive.
+
+    Samples with equal scores are taken together. This is the area under the curve of precision and recall
+    without interpolation (E. Voorhees and D. Harman, "Overview of TREC-8", 1999).
+
+    Args:
+        scores: float64 [N, tags].
+        target: 0 or 1, float64 [N, tags].
+    """
+    return torch.stack([_area(*each) for each in zip(scores.T, target.T, strict=True)])
+
+
+def _area(scores: Tensor, target: Tensor) -> Tensor:
+    order = scores.argsort(descending=True)
+    scores, target = scores[order], target[order]
+    # The last place of each score: from there on a lower threshold begins.
+    ends = torch.cat([scores[1:] != scores[:-1], torch.ones(1, dtype=torch.bool)]).nonzero().flatten()
+    right = target.cumsum(0)[ends]
+    precision = right / (ends + 1)
+    recall = right / target.sum()
+    gained = torch.diff(recall, prepend=torch.zeros(1, dtype=recall.dtype))
+    return (gained * precision).sum()
+
+
+def r2(said: Tensor, target: Tensor) -> Tensor:
+    """Return 1 - sum of squared errors / sum of squared distances from the mean, of each of the columns.
+
+    NaN for a column whose targets are all the same.
+    """
+    around = (target - target.mean(0)).square().sum(0)
+    share = (said - target).square().sum(0) / around
+    return torch.where(around > 0, 1 - share, torch.nan)
+
+
+TALLIES: Final[Mapping[str, Callable[[int, torch.device], Tally]]] = {
+    CLASS: lambda classes, device: Confusion(classes, device, {F1: f1}),
+    MASK: lambda classes, device: Confusion(classes, device, {IOU: iou, DICE: f1}),
+    TAGS: lambda _, __: Kept(MAP, average_precision),
+    NUMBER: lambda _, __: Kept(R2, r2),
+}
+"""By the form of a head's target, from its number of classes and the device; other forms have none."""

@@ -1,0 +1,238 @@
+"""What a head is compared with: a column of the data that suits its output."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor
+
+from cnncli.diagnostics import UsageError, counted, did_you_mean, listing, usage_error
+from cnncli.graph.heads import Head, Heads, head_name, main_head
+from cnncli.layers import shape_text
+from cnncli.recipe.columns import CLASS, FORMS, INPUT, MASK, NUMBER, PICTURE, TAGS, Column
+from cnncli.recipe.criteria import CRITERIA
+from cnncli.recipe.data import parse_source
+from cnncli.recipe.losses import BinaryCrossEntropy, Dice, Loss
+from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.tasks import Task
+from cnncli.training.data.feed import Batch
+from cnncli.training.data.targets import NO_CLASS
+
+_BINARY: Final = (BinaryCrossEntropy, Dice)
+"""The losses that take one output for two classes."""
+
+
+class Target(NamedTuple):
+    """What a head is compared with: the targets of a ``column``, and the names of its classes or numbers.
+
+    ``shape`` is that of the head's output. ``binary`` is whether it has one channel for two classes.
+    ``classes`` is the new class of each class of the column, int64, -1 for none; None if classes stay as they
+    are. ``leaves_out`` is whether it has a -1.
+    """
+
+    column: str
+    form: str
+    names: tuple[str, ...]
+    shape: tuple[int, ...]
+    binary: bool = False
+    classes: Tensor | None = None
+    leaves_out: bool = False
+
+    def of(self, batch: Batch) -> Tensor:
+        """Return the targets of a batch, as losses and meters take them."""
+        found = batch.targets[self.column]
+        if self.form == PICTURE:
+            return found.reshape(len(found), *self.shape)
+        if self.form == MASK:
+            return self._mapped(_aligned(found, self.shape[1:]))
+        return self._mapped(found).clamp(min=0) if self.classes is not None else found
+
+    def present(self, batch: Batch) -> Tensor | None:
+        """Return which samples of a batch have a target, bool [n]; None if all of them have."""
+        known = batch.present.get(self.column)
+        if not self.leaves_out:
+            return known
+        left = (self._mapped(batch.targets[self.column]) >= 0).reshape(len(batch.inputs), -1).any(1)
+        return left if known is None else known & left
+
+    def _mapped(self, labels: Tensor) -> Tensor:
+        if self.classes is None:
+            return labels
+        if self.form == CLASS:
+            return self.classes[labels]
+        return torch.where(labels >= 0, self.classes[labels.clamp(min=0)], NO_CLASS)
+
+
+def _aligned(mask: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return masks [n, *spatial] at the size of an output.
+
+    An output that is a whole number of times smaller has a stride: of that many pixels the one in the middle
+    is kept. Otherwise borders were lost in convolutions without padding: the middle of the mask is kept, as
+    U-Net does (Ronneberger, Fischer and Brox, 2015).
+    """
+    for axis, (received, wanted) in enumerate(zip(mask.shape[1:], size, strict=True), 1):
+        if received == wanted:
+            continue
+        step = received // wanted
+        if received == step * wanted:
+            places = torch.arange(wanted, device=mask.device) * step + step // 2
+            mask = mask.index_select(axis, places)
+        else:
+            mask = mask.narrow(axis, (received - wanted) // 2, wanted)
+    return mask
+
+
+def wanted_shapes(heads: Heads, recipe: Recipe) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the outputs that are maps, by the columns of the data that they learn."""
+    shapes = {}
+    for name, head in heads.items():
+        column = recipe.task(name).column(CRITERIA[head.criterion].loss, len(head.shape))
+        if len(head.shape) > 1 and column != INPUT:
+            shapes[column] = head.shape
+    return shapes
+
+
+def check_columns(heads: Heads, recipe: Recipe) -> None:
+    """Check before anything is read that the source of the data gives what heads learn, if that is known.
+
+    Raises:
+        UsageError: it does not.
+    """
+    source, _ = parse_source(recipe.data.source)
+    if not source.columns:
+        return
+    for name, head in heads.items():
+        task, criterion = recipe.task(name), CRITERIA[head.criterion]
+        column = task.column(criterion.loss, len(head.shape))
+        if column not in (*source.columns, INPUT):
+            raise _no_column(name, column, task.loss or criterion.loss(), source.columns)
+
+
+def main_classes(heads: Heads, recipe: Recipe, columns: Mapping[str, Column]) -> int:
+    """Return how many classes the main head has in the data; 0 if it learns no class."""
+    name = main_head(heads)
+    task, head = recipe.task(name), heads[name]
+    found = columns.get(task.column(CRITERIA[head.criterion].loss, len(head.shape)))
+    if found is None or found.form not in (CLASS, MASK):
+        return 0
+    return len(task.target.classes or found.names)
+
+
+def target_of(
+    name: str, head: Head, task: Task, columns: Mapping[str, Column], clean_shape: tuple[int, ...]
+) -> Target:
+    """Return what a head is compared with.
+
+    Args:
+        name: the head's name.
+        head: its output.
+        task: what it learns.
+        columns: what the data has.
+        clean_shape: that of an image before it is corrupted.
+
+    Raises:
+        UsageError: the data does not have it, or it does not suit the loss or the output.
+    """
+    criterion = CRITERIA[head.criterion]
+    column = task.column(criterion.loss, len(head.shape))
+    loss = criterion.loss() if task.loss is None else task.loss
+    found = {INPUT: Column(PICTURE, (), clean_shape), **columns}.get(column)
+    if found is None:
+        raise _no_column(name, column, loss, columns)
+    if found.form not in loss.accepts:
+        suited = listing([FORMS[each].what for each in loss.accepts], last=" or ")
+        raise usage_error(
+            f"{head_name(name)} cannot learn '{column}' by {loss.keyword}: it is {FORMS[found.form].what}",
+            expected=suited,
+            received=FORMS[found.form].what,
+        )
+    binary = isinstance(loss, _BINARY) and head.shape[0] == 1 and found.form in (CLASS, MASK)
+    names, classes = _new_classes(name, task, column, found)
+    leaves_out = not all(task.target.map)
+    target = Target(column, found.form, names, head.shape, binary, classes, leaves_out)
+    _check_shape(name, target, found, clean_shape)
+    return target
+
+
+def _no_column(name: str, column: str, loss: Loss, columns: Collection[str]) -> UsageError:
+    hint = did_you_mean(column, columns)
+    if not hint and PICTURE in loss.accepts:
+        hint = f"{{{loss.keyword}: {{}}, target: {INPUT}}} reproduces the input"
+    return usage_error(
+        f"{head_name(name)} learns '{column}' by {loss.keyword}, which the data does not have",
+        expected=listing([*columns, INPUT], last=" or "),
+        received=column,
+        hint=hint or "train.tasks says what each head learns, and train.data.source where it comes from",
+    )
+
+
+def _new_classes(name: str, task: Task, column: str, found: Column) -> tuple[tuple[str, ...], Tensor | None]:
+    """Return the names of the classes after the task's map, and the new class of each class."""
+    if not task.target.map:
+        return found.names, None
+    if found.form not in (CLASS, MASK) or len(task.target.map) != len(found.names):
+        classes = (
+            counted(len(found.names), "class") if found.form in (CLASS, MASK) else FORMS[found.form].what
+        )
+        count = counted(len(task.target.map), "class")
+        raise usage_error(
+            f"{head_name(name)} has a map of {count}, but '{column}' has {classes}",
+            expected=f"a new class for each of {listing(found.names)}",
+            received=listing([each or "null" for each in task.target.map]),
+        )
+    names = task.target.classes
+    numbers = [names.index(each) if each else NO_CLASS for each in task.target.map]
+    return names, torch.tensor(numbers, dtype=torch.int64)
+
+
+_UNITS: Final = {CLASS: "class", MASK: "class", TAGS: "tag", NUMBER: "number"}
+
+
+def _check_shape(name: str, target: Target, found: Column, clean_shape: tuple[int, ...]) -> None:
+    """Check that an output has the shape of its targets.
+
+    Raises:
+        UsageError: it does not.
+    """
+    shape, who = target.shape, head_name(name)
+    if target.form == PICTURE:
+        same = shape == found.shape if target.column != INPUT else _values(shape) == _values(found.shape)
+        if not same:
+            expected = shape_text(found.shape)
+            message = f"{who} outputs {shape_text(shape)}, but '{target.column}' is {expected}"
+            raise usage_error(message, expected=expected, received=shape_text(shape))
+        return
+    axes = len(clean_shape) if target.form == MASK else 1
+    if len(shape) != axes:
+        raise usage_error(
+            f"{who} outputs {shape_text(shape)}, which cannot be compared with {FORMS[target.form].what}",
+            expected="a map of the input's axes" if target.form == MASK else "a vector",
+            received=shape_text(shape),
+            hint=""
+            if target.form == MASK
+            else "end the network with flatten or globalavgpool, and a linear layer",
+        )
+    if any(ours > theirs for ours, theirs in zip(shape[1:], clean_shape[1:], strict=False)):
+        raise usage_error(
+            f"{who} outputs {shape_text(shape)}, larger than its masks",
+            expected=f"at most {shape_text(clean_shape[1:])}",
+            received=shape_text(shape[1:]),
+        )
+    count = 1 if target.binary and len(target.names) == 2 else len(target.names)
+    if shape[0] != count:
+        unit = _UNITS[target.form]
+        outputs = counted(shape[0], "output" if target.form != MASK else "channel")
+        raise usage_error(
+            f"{who} has {outputs}, but the data has {counted(len(target.names), unit)}",
+            expected=counted(count, "output" if target.form != MASK else "channel"),
+            received=outputs,
+            hint="a variable 'classes' in the spec, used for this output, follows the data"
+            if unit == "class"
+            else "",
+        )
+
+
+def _values(shape: tuple[int, ...]) -> int:
+    return torch.Size(shape).numel()
