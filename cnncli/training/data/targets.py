@@ -22,9 +22,9 @@ class Way(NamedTuple):
     """How the targets of a form get into a batch.
 
     ``present`` are the samples that have a target, bool [N], of stored targets [N, ...] of
-    :class:`~cnncli.training.data.dataset.Split`; ``ready`` converts them to what is compared: a class int64 [n],
-    from 0 in any case; tags and numbers float32 [n, k]; a mask int64 [n, *spatial] with :data:`NO_CLASS`
-    where a pixel is left out; a picture float32 [n, ...], values from 0 to 1.
+    :class:`~cnncli.training.data.dataset.Split`; ``ready`` converts them to what is compared: a class int64
+    [n], from 0 in any case; tags and numbers float32 [n, k]; a mask int64 [n, *spatial] with
+    :data:`NO_CLASS` where a pixel is left out; a picture float32 [n, ...], values from 0 to 1.
     """
 
     present: Callable[[Tensor], Tensor]
