@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cnncli.algebra import Expr, symbol
-    from cnncli.api import Architecture, Layer, compare, evaluate, kinds, load, loads, resume, select, specs
+    from cnncli.api import (
+        Architecture,
+        Layer,
+        compare,
+        evaluate,
+        kinds,
+        load,
+        loads,
+        resume,
+        select,
+        specs,
+        survey,
+    )
     from cnncli.diagnostics import CnncliError, ShapeError, SpecError, UsageError
 
 __version__ = "0.1.0"
@@ -33,6 +45,7 @@ __all__ = [
     "resume",
     "select",
     "specs",
+    "survey",
     "symbol",
 ]
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cnncli.analysis.costs.overview import Overview
     from cnncli.analysis.specs import Entry
     from cnncli.language.selection import Selection
+    from cnncli.results.survey import Survey
     from cnncli.results.training import Evaluated, Reading
     from cnncli.training.launch.launch import Launch
 
@@ -44,6 +45,7 @@ __all__ = [
     "select",
     "spec_names",
     "specs",
+    "survey",
     "symbol",
 ]
 
@@ -222,6 +224,24 @@ def evaluate(
 
     source = None if data is None else arguments.text("data", data)
     return evaluate_run(arguments.path("run", run), source, arguments.device(device, AUTO), reading)
+
+
+def survey(source: str, *, sheet: str | Path | None = None, reading: Reading = None) -> Survey:
+    """Read all images of a data source in their own sizes, and return what there is.
+
+    Args:
+        source: a source such as "folder:DIR" (:mod:`cnncli.recipe.data`).
+        sheet: a PNG file that does not exist yet, for a contact sheet with some images of each class.
+        reading: called with (images read, of how many).
+
+    Raises:
+        CnncliError: the source does not exist, or has no image that can be read.
+    """
+    need_training()
+    from cnncli.training.data.survey import survey as found  # noqa: PLC0415
+
+    path = None if sheet is None else arguments.path("sheet", sheet)
+    return found(arguments.text("source", source), path, reading)
 
 
 def _architecture(

@@ -269,3 +269,9 @@ MAX_THREADS: Final = 1 << 20
 
 MAX_PICTURE_PIXELS: Final = 1 << 27
 """Pixels of one image file, 11,585 x 11,585; decoding them takes 3.5 GiB, which must be available too."""
+
+MAX_SHEET_CLASSES: Final = 100
+"""Classes on a contact sheet."""
+
+MAX_EXAMPLES: Final = 3
+"""Images of one kind, or with the same pixels, that are named; the others are counted."""

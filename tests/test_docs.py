@@ -146,7 +146,7 @@ BARE: Final = sorted(
         command
         for path in DOCUMENTS
         for command in re.findall(r"^    cnncli (.*?)(?: +#.*)?$", path.read_text("utf-8"), re.MULTILINE)
-        if not re.search(r"\b(?:SPEC|RUN)\b", command)
+        if not re.search(r"\b(?:SPEC|RUN|SOURCE)\b", command)
     }
 )
 """The commands that documents show without their output; forms of commands are not among them."""

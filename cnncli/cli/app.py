@@ -24,6 +24,7 @@ COMMANDS: Final = (
     "memory",
     "fit",
     "check",
+    "data",
     "train",
     "evaluate",
     "probe",

@@ -12,7 +12,7 @@ from cnncli.interrupts import EndingAtOnce
 from cnncli.recipe.data import SOURCE_FORMS
 from cnncli.recipe.devices import AUTO
 from cnncli.report.show import show
-from cnncli.report.terminal import output
+from cnncli.report.terminal import errors
 
 
 def command(
@@ -35,6 +35,6 @@ def command(
         from cnncli.report.pages.evaluate import page
         from cnncli.report.pages.train import reading
 
-        with reading(output()) as progress:
+        with reading(errors()) as progress:
             found = evaluate(run, data, device=device, reading=progress)
     show(page(*found), form)

@@ -82,7 +82,7 @@ class Screen:
     """One output stream."""
 
     def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
+        self.stream = stream
         self._taken = 0
         self.is_terminal = stream.isatty()
 
@@ -96,7 +96,7 @@ class Screen:
 
     def flush(self) -> None:
         """Write out everything shown so far."""
-        self._stream.flush()
+        self.stream.flush()
 
     def line(self, text: str = "", role: str = "") -> None:
         """Show one line, or several if it is too long for the screen."""
@@ -116,17 +116,17 @@ class Screen:
     def lines(self, lines: Iterable[Line]) -> None:
         """Show lines in the styles of their roles."""
         if not self.is_terminal:
-            self._stream.write("".join([f"{shown(line.text)}\n" for line in lines]))
+            self.stream.write("".join([f"{shown(line.text)}\n" for line in lines]))
             return
         from rich.console import Console  # noqa: PLC0415
         from rich.text import Text as Styled  # noqa: PLC0415
 
-        console = Console(file=self._stream, highlight=False)
+        console = Console(file=self.stream, highlight=False)
         for line in lines:
             style = STYLES.get(line.role)
             if style is None:
                 # Most lines: rich would take longer to print ten thousand of them than to compute them.
-                self._stream.write(f"{shown(line.text)}\n")
+                self.stream.write(f"{shown(line.text)}\n")
             else:
                 console.print(Styled(shown(line.text), style=style), soft_wrap=True)
 

@@ -18,7 +18,7 @@ from cnncli.recipe.losses import LOSSES, OF_LAYERS
 from cnncli.recipe.optimizers import OPTIMIZERS, SGD, AdamW, Optimizer, is_decayed
 from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.transforms import TRANSFORMS
-from cnncli.training.data.load import LOADERS
+from cnncli.training.data.load import CATALOGS, LOADERS
 from cnncli.training.data.resize import RULES
 from cnncli.training.device import BACKENDS
 from cnncli.training.optimization.optimizers import BUILDERS, build_optimizer
@@ -33,6 +33,7 @@ from tests.live_memory import Living
     ("declared", "implemented"),
     [
         pytest.param(SOURCES, LOADERS, id="data sources"),
+        pytest.param(SOURCES, CATALOGS, id="data sources, to look at"),
         pytest.param(RESIZE_RULES, RULES, id="resize rules"),
         pytest.param(OPTIMIZERS.values(), BUILDERS, id="optimizers"),
         pytest.param(SCHEDULES.values(), DECAYS, id="schedules"),

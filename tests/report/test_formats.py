@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -37,6 +38,7 @@ from cnncli.report.page import Answer, Page, Text
 from cnncli.report.pages import (
     check,
     compare,
+    data,
     evaluate,
     fit,
     inspect,
@@ -53,6 +55,16 @@ from cnncli.report.text.columns import Column, Fold, Table
 from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import NO_BREAK
 from cnncli.results.probe import Change, Found, Probe
+from cnncli.results.survey import (
+    Channel,
+    ClassCounts,
+    Duplicates,
+    KindOfImages,
+    Sheet,
+    Spread,
+    Survey,
+    Unreadable,
+)
 from cnncli.results.training import ClassFigures, Evaluation
 from cnncli.results.verify import Compared, Verification
 
@@ -132,6 +144,41 @@ def evaluated() -> Page:
     return evaluate.page("a_b|c", "digits", ["cat <1>", "dog|2"], figures)
 
 
+def surveyed(*, faults: bool = True) -> Survey:
+    rgb = tuple(Channel(name, 0, 255, 0.485, 0.229) for name in ("red", "green", "blue"))
+    color = KindOfImages("color", 1_230, 255, rgb, ("a.png",))
+    deep = KindOfImages(
+        "gray of 16 bits", 4, 65535, (Channel("gray", 17, 4095, 0.01, 0.002),), ("b|.png",) * 3
+    )
+    found = Survey(
+        source="folder:/some/where/a_b|c",
+        parts=("train", "held out"),
+        classes=(
+            ClassCounts("cat <1>", (1_000, 200)),
+            ClassCounts("x" * 70, (20, 10)),
+            ClassCounts(None, (4, 0)),
+        ),
+        sizes=(Spread("height", 20, 480.5, 4_000), Spread("width", 31, 640, 6_000)),
+        distinct_sizes=12,
+        commonest_size=((480, 640), 900),
+        kinds=(color, deep),
+        duplicates=(
+            Duplicates(
+                5, ("train/cat/1.png", "test/cat/2.png", "c.png"), ("train", "held out"), ("cat", "dog")
+            ),
+            *[Duplicates(2, ("a.png", "b.png"), ("train",), ("cat",))] * 21,
+        ),
+        unreadable=(Unreadable("a*b.png", "/some/where/a*b.png: cannot be read: it is damaged"),) * 22,
+        warnings=("cannot be trained on: it has <only> one class",),
+        notes=("3 images rotated according to EXIF",),
+        sheet=Sheet(Path("sheet.png"), 20, 3),
+    )
+    if faults:
+        return found
+    clean = replace(found, duplicates=(), unreadable=(), warnings=(), notes=(), kinds=(color,), sheet=None)
+    return replace(clean, parts=("",), classes=(ClassCounts("cat", (1_230,)),), distinct_sizes=1)
+
+
 VGG = ("vgg11", "vgg16", "vgg19")
 PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
     {
@@ -159,6 +206,8 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "inspect verified": lambda: verified(Compared("total", "params", 5, 5)),
         "inspect verified wrong": lambda: verified(Compared("total", "params", 5, 6)),
         "evaluate": evaluated,
+        "data": lambda: data.page(surveyed()),
+        "data without faults": lambda: data.page(surveyed(faults=False)),
         "layers": lambda: layers.overview(KINDS),
         "layers conv": lambda: layers.page("conv", KINDS["conv"]),
         "layers add": lambda: layers.page("add", KINDS["add"]),
@@ -365,6 +414,7 @@ def test_no_format_pays_for_another() -> None:
         ("probe wrong", "conv1 does not move as predicted along height", False),
         ("probe not measured", "nothing was measured: none of 2 predictions could be checked", None),
         ("probe nothing", "nothing was measured: no shift of any map is predicted", None),
+        ("data without faults", "all images can be read, and none is there twice", True),
         ("check within", "lenet5: within budget (2)", True),
         ("check over", "lenet5: over budget in 1 of 2", False),
         ("check several", "1 of 2 networks over budget", False),

@@ -48,7 +48,7 @@ class TrainingView:
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[figures]}"),
                 TimeRemainingColumn(),
-                console=Console(highlight=False),
+                console=Console(file=screen.stream, highlight=False),
                 transient=True,
             )
 
@@ -115,7 +115,7 @@ def reading(screen: Screen) -> Iterator[Callable[[int, int], None] | None]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with LiveProgress(*columns, console=Console(highlight=False), transient=True) as live:
+    with LiveProgress(*columns, console=Console(file=screen.stream, highlight=False), transient=True) as live:
         task = live.add_task("", total=None)
         yield lambda done, count: live.update(task, completed=done, total=count)
 

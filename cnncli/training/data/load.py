@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from cnncli.diagnostics import UsageError, counted, listing, usage_error
 from cnncli.recipe.columns import CLASS, LABEL, Column
 from cnncli.recipe.data import Data, Source, parse_source
 from cnncli.results.training import Reading
+from cnncli.training.data.catalog import Catalog
 from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split, class_names
 from cnncli.training.data.holdout import share_of
 from cnncli.training.data.sources import digits, folder, idx, npz
@@ -79,6 +81,14 @@ HOLDERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
 }
 """The sources whose held-out part can be read without the training part; of the others both are read."""
 
+CATALOGS: Final[Mapping[str, Callable[[Path], Catalog]]] = {
+    "digits": lambda _: digits.catalog(),
+    "idx": idx.catalog,
+    "folder": folder.catalog,
+    "npz": npz.catalog,
+}
+"""All images of each source, in their own sizes, also of one that cannot be trained on."""
+
 
 def load(
     data: Data, input_shape: tuple[int, ...], reading: Reading = None, outputs: Outputs = NO_OUTPUTS
@@ -99,6 +109,18 @@ def load(
     dataset = _read(LOADERS, Request(Path(), input_shape, data, reading, outputs))
     dataset = dataset if data.limit == 1 else limited(dataset, data.limit)
     return replace(dataset, notes=(*dataset.notes, *_unbalanced(dataset)))
+
+
+def catalog(source: str) -> Catalog:
+    """Return all images of a source, to look at them; of files none is opened yet.
+
+    Raises:
+        UsageError: the source does not exist, is damaged or has no images.
+    """
+    kind, place = parse_source(source)
+    path = _existing(place, kind) if kind.place else Path()
+    with _reported(path, source):
+        return CATALOGS[kind.name](path)
 
 
 def load_measured(
@@ -147,8 +169,13 @@ def _unbalanced(dataset: Dataset) -> tuple[str, ...]:
     if LABEL not in dataset.columns:
         return ()
     counts = class_counts(CLASS, dataset.train.labels, len(dataset.classes)).tolist()
-    sizes = sorted((count, name) for count, name in zip(counts, dataset.classes, strict=True) if count)[::-1]
-    if sizes[0][0] < _UNBALANCED * sizes[-1][0]:
+    return unbalanced(dataset.classes, counts)
+
+
+def unbalanced(classes: Sequence[str], counts: Sequence[int]) -> tuple[str, ...]:
+    """Return a note if one of the ``classes`` has many times as many training images as another."""
+    sizes = sorted((count, name) for count, name in zip(counts, classes, strict=True) if count)[::-1]
+    if not sizes or sizes[0][0] < _UNBALANCED * sizes[-1][0]:
         return ()
     each = listing([f"{count:,} {name}" for count, name in sizes], limit=8)
     return (f"unbalanced classes, from {sizes[-1][0]:,} to {sizes[0][0]:,} training images: {each}",)
@@ -211,10 +238,20 @@ def _read(readers: Mapping[str, Callable[[Request], _Read]], request: Request) -
     source = request.data.source
     kind, place = parse_source(source)
     path = _existing(place, kind) if kind.place else Path()
-    try:
+    with _reported(path, source):
         return readers[kind.name](request._replace(path=path))
+
+
+@contextmanager
+def _reported(path: Path, source: str) -> Iterator[None]:
+    """Report what sources do not report themselves: a folder without permission, a loop of links.
+
+    Raises:
+        UsageError: within the block something cannot be read.
+    """
+    try:
+        yield
     except OSError as error:
-        # What the sources do not report themselves: a folder without permission, a loop of links.
         where = error.filename if error.filename is not None else path
         raise usage_error(f"cannot read {where}: {error.strerror or error}", received=source) from error
 

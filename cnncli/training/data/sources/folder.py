@@ -11,9 +11,12 @@ from torch import Tensor
 from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.recipe.data import Data
 from cnncli.results.training import Reading
+from cnncli.training.data.catalog import Catalog
 from cnncli.training.data.dataset import Dataset, Levels, Measured, labeled, of_classes
 from cnncli.training.data.sources.layout import for_measuring, for_training
+from cnncli.training.data.sources.loose import listed
 from cnncli.training.data.sources.pictures import Pictures
+from cnncli.training.data.sources.stored import of_files
 
 
 def load(folder: Path, input_shape: tuple[int, ...], how: Data, progress: Reading = None) -> Dataset:
@@ -95,6 +98,17 @@ def measure(
         what=f"the {count} in its folder '{found.part}'" if found.part else f"all {count}",
         notes=(*found.notes, *notes),
     )
+
+
+def catalog(folder: Path) -> Catalog:
+    """Return all images of a folder, also of one that cannot be trained on.
+
+    Raises:
+        UsageError: it is not a folder, or has no images.
+    """
+    found = listed(folder)
+    opened = of_files(found.paths)
+    return Catalog(f"folder:{folder}", found.classes, found.items, opened, found.notes, found.warnings)
 
 
 def _check_left(folder: Path, classes: Sequence[str], labels: Tensor) -> None:

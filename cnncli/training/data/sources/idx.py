@@ -21,9 +21,11 @@ from torch import Tensor
 
 from cnncli.diagnostics import UsageError, counted, listing, usage_error
 from cnncli.layers import shape_text
+from cnncli.training.data.catalog import Catalog
 from cnncli.training.data.dataset import Dataset, Measured
 from cnncli.training.data.room import ensure_memory
 from cnncli.training.data.sources.assemble import Part, assemble, assemble_measured
+from cnncli.training.data.sources.stored import Stored, catalog_of
 
 _FILE = re.compile(r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<what>images|labels)[-.]idx\d-ubyte(\.gz)?")
 _TYPES = {
@@ -72,6 +74,26 @@ def held_out(folder: Path, input_shape: tuple[int, ...], resize: str) -> Measure
         UsageError: files are missing, damaged or contradict each other.
     """
     return _measured(folder, _find(folder), "test", input_shape, resize)
+
+
+def catalog(folder: Path) -> Catalog:
+    """Return all images of a folder, also without labels, or of one part alone.
+
+    Raises:
+        UsageError: there are no images, or a file is damaged.
+    """
+    files = _find(folder)
+    parts, warnings = [], []
+    for part in ("train", "test"):
+        if (part, "images") not in files:
+            warnings.append(f"there are no {part} images, so it cannot be trained on")
+            continue
+        path = files[part, "images"]
+        labels = read(files[part, "labels"], "labels").long() if (part, "labels") in files else None
+        parts.append(Stored(part, path.name, read(path, "images").unsqueeze(1), labels))
+    if not parts:
+        _check_complete(folder, files, ("train", "test"))
+    return catalog_of(f"idx:{folder}", parts, warnings=tuple(warnings))
 
 
 def _measured(

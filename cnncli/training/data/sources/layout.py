@@ -24,7 +24,7 @@ PART_NAMES: Final[Mapping[Role, tuple[str, ...]]] = {
     "test": ("test", "testing", "tst"),
     "val": ("val", "valid", "validation", "dev"),
 }
-"""The names of the parts, in any case, and with words around them that say nothing (:func:`_role`)."""
+"""The names of the parts, in any case, and with words around them that say nothing (:func:`role_of`)."""
 
 _ROLES: Final = {name: role for role, names in PART_NAMES.items() for name in names}
 _FILLERS: Final = frozenset({"set", "data", "dataset", "split", "images", "imgs", "img", "pictures"})
@@ -104,10 +104,10 @@ def for_measuring(folder: Path, known: Sequence[str]) -> Measurable:
     Raises:
         UsageError: there are no images, or a folder is not one of the known classes.
     """
-    names = [path.name for path in _subfolders(folder)]
+    names = [path.name for path in subfolders(folder)]
     parts = {} if set(names) <= set(known) else _parts(folder)
     place = parts.get("test") or parts.get("val") or parts.get("train") or folder
-    walk = _Walk()
+    walk = Walk()
     classes = _classes(place)
     unknown = [name for name in classes if name not in known]
     if unknown:
@@ -123,7 +123,7 @@ def for_measuring(folder: Path, known: Sequence[str]) -> Measurable:
     numbers = {label: number for number, label in enumerate(present)}
     files = files._replace(labels=tuple(numbers[label] for label in files.labels))
     names_of_present = tuple(classes[label] for label in present)
-    unused = [] if place == folder else [path.name for path in _subfolders(folder) if path != place]
+    unused = [] if place == folder else [path.name for path in subfolders(folder) if path != place]
     notes = (*_unused_notes(folder, unused), *walk.notes())
     return Measurable(names_of_present, files, "" if place == folder else place.name, notes)
 
@@ -135,8 +135,8 @@ def _parts(folder: Path) -> dict[Role, Path]:
         UsageError: several have names of the same part.
     """
     found: dict[Role, Path] = {}
-    for path in _subfolders(folder):
-        role = _role(path.name)
+    for path in subfolders(folder):
+        role = role_of(path.name)
         if role is None:
             continue
         if role in found:
@@ -146,7 +146,7 @@ def _parts(folder: Path) -> dict[Role, Path]:
     return found
 
 
-def _role(name: str) -> Role | None:
+def role_of(name: str) -> Role | None:
     """Return the part that a folder is named after, such as ``Train``, ``test_set`` or ``val2017``."""
     words = re.sub(r"[\W_]+", " ", name.casefold()).split()
     words = [word.rstrip("0123456789") for word in words]
@@ -157,7 +157,7 @@ def _role(name: str) -> Role | None:
 
 def _two_parts(folder: Path, train: Path, test: Path) -> Layout:
     classes = _classes(train)
-    named_as_parts = [name for name in classes if _role(name) is not None]
+    named_as_parts = [name for name in classes if role_of(name) is not None]
     if len(named_as_parts) == len(classes):
         raise usage_error(
             f"{train} has folders for parts, not for classes: {listing(classes)}",
@@ -172,23 +172,23 @@ def _two_parts(folder: Path, train: Path, test: Path) -> Layout:
             expected=f"only {listing(classes)}",
             received=listing(unknown),
         )
-    walk = _Walk()
+    walk = Walk()
     numbers = {name: number for number, name in enumerate(classes)}
     train_files = walk.files(train, classes, numbers, every=True)
-    test_files = walk.files(test, [path.name for path in _subfolders(test)], numbers)
+    test_files = walk.files(test, [path.name for path in subfolders(test)], numbers)
     _check_classes(train, classes, train_files)
     if not test_files.paths:
         raise usage_error(f"{test} has no images", expected=", ".join(FORMATS))
     absent = [name for number, name in enumerate(classes) if number not in set(test_files.labels)]
     absences = (f"{test} has no images of {listing(absent)}",) if absent else ()
-    unused = [path.name for path in _subfolders(folder) if path not in (train, test)]
+    unused = [path.name for path in subfolders(folder) if path not in (train, test)]
     notes = (*absences, *_unused_notes(folder, unused), *walk.notes())
     return Layout(classes, train_files, test_files, notes)
 
 
 def _one_part(folder: Path) -> Layout:
     classes = _classes(folder)
-    walk = _Walk()
+    walk = Walk()
     files = walk.files(folder, classes, {name: number for number, name in enumerate(classes)}, every=True)
     _check_classes(folder, classes, files)
     counts = [files.labels.count(label) for label in range(len(classes))]
@@ -240,14 +240,19 @@ def _check_classes(folder: Path, classes: Sequence[str], files: Files) -> None:
                 )
 
 
-def _subfolders(folder: Path) -> list[Path]:
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders in a folder that are not hidden, sorted.
+
+    Raises:
+        UsageError: it is not a folder.
+    """
     if not folder.is_dir():
         raise usage_error(f"{folder} is not a folder", expected="a folder with one folder for each class")
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
-    names = tuple(path.name for path in _subfolders(folder))
+    names = tuple(path.name for path in subfolders(folder))
     if not names:
         raise usage_error(
             f"{folder} has no folders",
@@ -257,7 +262,7 @@ def _classes(folder: Path) -> tuple[str, ...]:
     return names
 
 
-class _Walk:
+class Walk:
     """Finds images below folders, through links too, and notes what it leaves out."""
 
     def __init__(self) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,14 +19,17 @@ from torch import Tensor
 
 from cnncli.diagnostics import UsageError, counted, listing, usage_error
 from cnncli.layers import shape_text
-from cnncli.training.data.dataset import Dataset, Measured
+from cnncli.training.data.catalog import Catalog, in_a_line
+from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Measured
 from cnncli.training.data.room import ensure_memory
 from cnncli.training.data.sources.assemble import Part, assemble, assemble_measured
+from cnncli.training.data.sources.stored import Stored, catalog_of
 
 _NAMES = ("x_train", "y_train", "x_test", "y_test")
 _PARTS = ("train", "test")
 _LAYOUTS = ("channels first", "channels last")
 _CHUNK_VALUES = 1 << 24
+_LARGEST = 255
 _FORM = "an .npz file of plain arrays, as numpy.savez writes it"
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -43,7 +47,7 @@ def load(path: Path, input_shape: tuple[int, ...], resize: str, first_label: int
     Raises:
         UsageError: the file is damaged or contains something else.
     """
-    arrays = _read(path, _PARTS)
+    arrays = _read(path, partial(_complete, path, _PARTS))
     (train, train_notes), (test, test_notes) = (_part(arrays, part, path, input_shape) for part in _PARTS)
     notes = (*train_notes, *test_notes)
     return assemble(f"npz:{path}", train, test, input_shape, resize, notes, first_label)
@@ -55,7 +59,8 @@ def measure(path: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
     Raises:
         UsageError: the file is damaged or contains something else.
     """
-    return _measured(path, _read(path, ("test",), instead="train"), input_shape, resize)
+    arrays = _read(path, partial(_complete, path, ("test",), instead="train"))
+    return _measured(path, arrays, input_shape, resize)
 
 
 def held_out(path: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
@@ -64,7 +69,65 @@ def held_out(path: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
     Raises:
         UsageError: the file is damaged or contains something else.
     """
-    return _measured(path, _read(path, ("test",)), input_shape, resize)
+    return _measured(path, _read(path, partial(_complete, path, ("test",))), input_shape, resize)
+
+
+def catalog(path: Path) -> Catalog:
+    """Return all images of a file, also of one that cannot be trained on: of one part, or of other values.
+
+    Raises:
+        UsageError: the file is damaged, or has no images.
+    """
+    arrays = _read(path, partial(_present, path))
+    layout = _stated_layout(arrays, path)
+    parts, warnings, notes = list[Stored](), list[str](), list[str]()
+    for part in _PARTS:
+        array = arrays.pop(f"x_{part}", None)
+        if array is None:
+            warnings.append(f"there is no array x_{part}, so it cannot be trained on")
+            continue
+        try:
+            _check_values(array, f"x_{part}")
+        except UsageError as error:
+            warnings.append(f"cannot be trained on: {in_a_line(error)}")
+            if array.ndim < 2 or array.dtype.kind not in "iuf":
+                continue
+        images, moved = _as_pictures(_as_stored(array), layout)
+        notes += [f"x_{part} {moved}"] if moved else []
+        parts.append(Stored(part, f"x_{part}", images, _labels_or_none(arrays, part, warnings)))
+    if not parts:
+        raise usage_error(f"{path} has no images", expected=listing(_NAMES), received="; ".join(warnings))
+    return catalog_of(f"npz:{path}", parts, tuple(notes), tuple(warnings))
+
+
+def _labels_or_none(arrays: dict[str, Array], part: str, warnings: list[str]) -> Tensor | None:
+    array = arrays.pop(f"y_{part}", None)
+    try:
+        return None if array is None else _labels(array, f"y_{part}")
+    except UsageError as error:
+        warnings.append(in_a_line(error))
+        return None
+
+
+def _as_stored(array: Array) -> Tensor:
+    """Return an array: integers of 8 bits as uint8, of 16 bits as int32, all other values as floats."""
+    if array.dtype.kind != "f" and array.size and array.min() >= 0 and array.max() <= WHOLE_RANGE.white:
+        return torch.from_numpy(array.astype(np.uint8 if array.max() <= _LARGEST else np.int32))
+    return torch.from_numpy(array.astype(np.float32 if array.dtype.itemsize <= 4 else np.float64))
+
+
+def _as_pictures(images: Tensor, layout: str | None) -> tuple[Tensor, str]:
+    """Return images with channels first, and a note where that had to be assumed; vectors stay as they are.
+
+    Without a stated layout, the axis of channels is the one of 1 or 3.
+    """
+    if images.ndim < 4:
+        return images.unsqueeze(1) if images.ndim == 3 else images, ""
+    first, last = (images.shape[axis] in (1, 3) for axis in (1, -1))
+    assumed = "channels last" if last and not first else "channels first"
+    is_plain = layout is not None or first != last
+    note = "" if is_plain else f"has the shape {shape_text(tuple(images.shape))}: taken as {assumed}"
+    return images.movedim(-1, 1) if (layout or assumed) == "channels last" else images, note
 
 
 def _measured(path: Path, arrays: dict[str, Array], input_shape: tuple[int, ...], resize: str) -> Measured:
@@ -85,8 +148,8 @@ def _part(
     return Part(images, _labels(arrays.pop(f"y_{part}"), f"{path}: y_{part}")), tuple(notes)
 
 
-def _read(path: Path, parts: Sequence[str], instead: str = "") -> dict[str, Array]:
-    """Return the arrays of ``parts``; if there are none of them, those of the part ``instead``."""
+def _read(path: Path, choose: Callable[[Sequence[str]], Sequence[str]]) -> dict[str, Array]:
+    """Return the arrays whose names ``choose`` returns, of the names of all, and the one called layout."""
     if not path.is_file():  # reading a pipe could block forever
         raise usage_error(f"cannot read {path}: it is not a file", expected=_FORM)
     try:
@@ -98,7 +161,7 @@ def _read(path: Path, parts: Sequence[str], instead: str = "") -> dict[str, Arra
             if start != b"PK":
                 raise usage_error(f"cannot read {path}: it is not a zip archive", expected=_FORM)
             with zipfile.ZipFile(file) as archive:
-                return _arrays(archive, path, parts, instead)
+                return _arrays(archive, path, choose)
     except UsageError:
         raise
     except MemoryError as error:
@@ -108,21 +171,44 @@ def _read(path: Path, parts: Sequence[str], instead: str = "") -> dict[str, Arra
         raise usage_error(f"cannot read {path}: {reason}", expected=_FORM) from error
 
 
-def _arrays(archive: zipfile.ZipFile, path: Path, parts: Sequence[str], instead: str) -> dict[str, Array]:
-    """Return the arrays of the archive that are used, after checking what all of them promise to take."""
-    files = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
+def _complete(path: Path, parts: Sequence[str], found: Sequence[str], instead: str = "") -> list[str]:
+    """Return the names of the arrays of ``parts``; if there are none of them, those of the part ``instead``.
+
+    Raises:
+        UsageError: one is not among the names that were ``found``.
+    """
     names = [f"{what}_{part}" for part in parts for what in "xy"]
-    if instead and not any(name in files for name in names):
+    if instead and not any(name in found for name in names):
         others = [f"{what}_{instead}" for what in "xy"]
-        names = others if all(name in files for name in others) else names
-    missing = [name for name in names if name not in files]
+        names = others if all(name in found for name in others) else names
+    missing = [name for name in names if name not in found]
     if missing:
         raise usage_error(
             f"{path} has no array {listing(missing)}",
             expected=listing(names),
-            received=listing([*files]) or "no arrays",
+            received=listing(found) or "no arrays",
         )
-    wanted = {name: files[name] for name in (*names, "layout") if name in files}
+    return names
+
+
+def _present(path: Path, found: Sequence[str]) -> list[str]:
+    """Return the names of the arrays that are there.
+
+    Raises:
+        UsageError: none of them has images.
+    """
+    names = [name for name in _NAMES if name in found]
+    if not any(name.startswith("x") for name in names):
+        _complete(path, _PARTS, found)
+    return names
+
+
+def _arrays(
+    archive: zipfile.ZipFile, path: Path, choose: Callable[[Sequence[str]], Sequence[str]]
+) -> dict[str, Array]:
+    """Return the arrays of the archive that are used, after checking what all of them promise to take."""
+    files = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
+    wanted = {name: files[name] for name in (*choose([*files]), "layout") if name in files}
     sizes = {name: _promised(archive, file, f"{path}: {name}") for name, file in wanted.items()}
     ensure_memory(sum(sizes.values()), f"{path}, unpacked,")
     arrays = {}
@@ -177,16 +263,34 @@ def _stated_layout(arrays: dict[str, Array], path: Path) -> str | None:
 
 
 def _as_bytes(array: Array, where: str) -> tuple[Tensor, list[str]]:
+    """Return the images as bytes, and a note if they were not integers.
+
+    Raises:
+        UsageError: their values cannot become bytes.
+    """
+    _check_values(array, where)
+    if array.dtype == np.uint8:
+        if not array.flags.c_contiguous:
+            ensure_memory(array.size, f"{where} in another order")
+        return torch.from_numpy(np.ascontiguousarray(array)), []
+    floating = array.dtype.kind == "f"
+    ensure_memory(array.size + 2 * 8 * max(_CHUNK_VALUES, array[0].size), f"{where} as bytes")
+    note = [f"float images from 0 to 1 rounded to bytes ({array.dtype})"] if floating else []
+    return _rounded(array, _LARGEST if floating else 1), note
+
+
+def _check_values(array: Array, where: str) -> None:
+    """Check that values are bytes, integers from 0 to 255 or floats from 0 to 1.
+
+    Raises:
+        UsageError: they are not.
+    """
     if array.ndim < 2:
         raise usage_error(f"{where} has no images", expected="at least 2 axes", received=f"{array.ndim}")
     if array.size == 0:
         raise usage_error(
             f"{where} is empty", expected="at least one image", received=shape_text(array.shape)
         )
-    if array.dtype == np.uint8:
-        if not array.flags.c_contiguous:
-            ensure_memory(array.size, f"{where} in another order")
-        return torch.from_numpy(np.ascontiguousarray(array)), []
     if array.dtype.kind not in "iuf":
         raise usage_error(
             f"{where} has values of type {array.dtype}",
@@ -197,16 +301,13 @@ def _as_bytes(array: Array, where: str) -> tuple[Tensor, list[str]]:
     low, high = array.min(), array.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         raise _not_finite(array, where)
-    if low < 0 or high > (1 if floating else 255):
+    if low < 0 or high > (1 if floating else _LARGEST):
         raise usage_error(
             f"{where} has {array.dtype} values from {low} to {high}",
             expected="floats from 0 to 1" if floating else "integers from 0 to 255",
             received=f"{low} to {high}",
             hint=_range_hint(float(low), float(high), floating=floating),
         )
-    ensure_memory(array.size + 2 * 8 * max(_CHUNK_VALUES, array[0].size), f"{where} as bytes")
-    note = [f"float images from 0 to 1 rounded to bytes ({array.dtype})"] if floating else []
-    return _rounded(array, 255 if floating else 1), note
 
 
 def _not_finite(array: Array, where: str) -> UsageError:

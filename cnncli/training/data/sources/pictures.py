@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import torch
 from PIL import Image
@@ -30,6 +30,8 @@ from cnncli.training.data.sources.decoding import (
     shrink_while_decoding,
 )
 from cnncli.training.data.sources.remarks import Remarks
+
+T = TypeVar("T")
 
 _AHEAD: Final = 256
 """Images decoded before those in front of them are counted."""
@@ -174,7 +176,7 @@ class Pictures(NamedTuple):
             return self._read_one(self.paths[index], images[index], room, remarks, levels)
 
         with remarks.kept(), ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            for index, done in enumerate(_in_order(pool, read_one, len(self.paths))):
+            for index, done in enumerate(in_order(pool, read_one, len(self.paths))):
                 found.note(index, done)
                 if progress is not None:
                     progress(index + 1, len(self.paths))
@@ -186,8 +188,8 @@ class Pictures(NamedTuple):
         found.check((range(train), range(train, len(self.paths))), self.skip)
         kept = [index for index in range(len(self.paths)) if index not in found.unreadable]
         images = _chosen(images, kept)
-        conversions = _notes(found.changes, len(kept))
-        notes = (*found.skipped(), *conversions, *_warnings(found.warned, remarks.printed))
+        conversions = conversion_notes(found.changes, len(kept))
+        notes = (*found.skipped(), *conversions, *decoder_notes(found.warned, remarks.printed))
         if self.flat:
             images, flattened = conform(images, (math.prod(self.shape),), self.resize)
             notes = (*notes, *flattened)
@@ -267,9 +269,7 @@ def _scaling(found: Levels, levels: Levels) -> Iterator[str]:
         yield "of 16 bits with values outside that range, which were cut to it"
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[int], _Done | CnncliError], count: int
-) -> Iterator[_Done | CnncliError]:
+def in_order(pool: ThreadPoolExecutor, work: Callable[[int], T], count: int) -> Iterator[T]:
     """Yield the results for 0, 1, ... in this order, but work only a limited number ahead."""
     for start in range(0, count, _AHEAD):
         yield from pool.map(work, range(start, min(start + _AHEAD, count)))
@@ -310,7 +310,7 @@ def _cut(faults: list[Diagnostic]) -> list[Diagnostic]:
     return [*faults[:MAX_FILES_NAMED], more]
 
 
-def _notes(changes: Counter[str], total: int) -> tuple[str, ...]:
+def conversion_notes(changes: Counter[str], total: int) -> tuple[str, ...]:
     """Return a line for each kind of conversion with the number of images, the most frequent first."""
     return tuple(
         f"{'all' if count == total else count} images {change}" if count != 1 else f"1 image {change}"
@@ -318,7 +318,7 @@ def _notes(changes: Counter[str], total: int) -> tuple[str, ...]:
     )
 
 
-def _warnings(warned: list[str], printed: tuple[str, ...]) -> tuple[str, ...]:
+def decoder_notes(warned: list[str], printed: tuple[str, ...]) -> tuple[str, ...]:
     """Return a line about the images that Pillow warned about, and one about what libtiff said of all."""
     notes = []
     if warned:
