@@ -219,7 +219,9 @@ def test_only_the_beginnings_of_long_words_are_compared() -> None:
     """Words can be as long as a file, and each is compared with hundreds."""
     others = [f"m{number}" for number in range(30)]
     end = "tail" * 20
-    assert end not in did_you_mean("q" * MAX_QUOTED + end, [*others, "z" * MAX_QUOTED + end])
+    hint = did_you_mean("q" * MAX_QUOTED + end, [*others, "z" * MAX_QUOTED + end], "words")
+    assert hint
+    assert end not in hint
 
 
 @pytest.mark.parametrize(

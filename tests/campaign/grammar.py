@@ -13,7 +13,7 @@ from cnncli.language.readers import Choice, Flag, Number, PerAxis, Sizes
 from cnncli.layers import KINDS, Kind
 from cnncli.layers.geometry.padding import Edges, PaddingReader
 from cnncli.layers.table import TableReader
-from tests.campaign import words
+from tests.campaign import recipes, words
 
 _ODD: Final = 0.015
 """How often an argument is anything."""
@@ -23,19 +23,6 @@ _ACTIVATIONS = ("relu", "relu", "tanh", "none", "{elu: 0.5}", "prelu", "softmax"
 _BUDGETS = (
     *("params: 1M", "macs: 60k", "weights_size: 512 KiB", "depth: 3", "memory: 10MiB", "params: 0"),
     *("training_memory: 1GiB", "neurons: 5k", "values: 60k", "layers: 9", "buffers: 0", "flops: 3M"),
-)
-_SETTINGS = (
-    "epochs: 2",
-    "batch: 64",
-    "optimizer: adamw",
-    "optimizer: {sgd: {lr: 1e-3}}",
-    "schedule: cosine",
-    "schedule: {linear: {warmup: 2}}",
-    "data: digits",
-    "data: {resize: pad}",
-    "tasks: {output: cross_entropy}",
-    "tasks: {output: {cross_entropy: {smoothing: 0.1}, weight: 2}}",
-    "seed: 3",
 )
 _VALUES = ("8", "4", "2", "1", "3", "[2, 1]", "relu", "width * 2", "k + 1", "batch", "0.5", "[1, k]", '""')
 _TO_VECTORS: Final = ("flatten", "globalavgpool", "globalmaxpool", "reshape: [-1]")
@@ -108,13 +95,16 @@ class _Writer:
 
     def ends(self) -> list[str]:
         lines = []
+        heads: tuple[str, ...] = ("output",)
         if self.chance(0.12):
             first, second = self.node(1), self.node(1)
             lines.append(f"heads: {{a: [{first}], b: {{from: input, layers: [{second}]}}}}")
-        for section, entries, probability in (("budget", _BUDGETS, 0.25), ("train", _SETTINGS, 0.2)):
-            if self.chance(probability):
-                given = self.random.sample(entries, self.random.choice((1, 2)))
-                lines.append(f"{section}: {{{', '.join(given)}}}")
+            heads = ("a", "b")
+        if self.chance(0.25):
+            given = self.random.sample(_BUDGETS, self.random.choice((1, 2)))
+            lines.append(f"budget: {{{', '.join(given)}}}")
+        if self.chance(0.2):
+            lines.append(f"train: {recipes.made(self.random, heads)}")
         if self.chance(0.03):
             lines.append(
                 f"extends: {self.random.choice(('lenet5', 'resnet18', 'base.yaml', 'net.yaml', 'nothing'))}"

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from tests.campaign import page, sandbox
+from cnncli.language.fields import Record
+from cnncli.recipe.data import Data
+from cnncli.recipe.losses import LOSSES
+from cnncli.recipe.optimizers import OPTIMIZERS
+from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.schedules import SCHEDULES
+from cnncli.recipe.tasks import Task
+from cnncli.recipe.transforms import TRANSFORMS
+from tests.campaign import page, recipes, sandbox
 from tests.campaign.case import FORMATS
 from tests.campaign.commands import OPTIONS
 from tests.campaign.judge import ANSWERED, REFUSED
 from tests.campaign.pool import run_chunks, runner
 from tests.campaign.produce import ROW, ROWS, Material, is_trained
 from tests.campaign.sandbox import Limits
-from tests.campaign.seeds import ROOT, seeds
+from tests.campaign.seeds import ROOT, opens, seeds
 from tests.campaign.tally import STATE, Tally
 from tests.campaign.trained import base
 from tests.campaign.worker import Chunk
@@ -59,6 +69,23 @@ def test_cases_with_torch(tmp_path: Path) -> None:
 
 def test_there_are_many_seeds() -> None:
     assert len(seeds()) > 100
+
+
+def test_recipes_have_everything_that_a_recipe_may_say() -> None:
+    made = [recipes.made(Random(number), ("output",)) for number in range(2000)]  # noqa: S311 -- to repeat
+    found = {word for text in made for word in re.findall(r"\w+", text)}
+    records: tuple[type[Record], ...] = (
+        Recipe,
+        Data,
+        Task,
+        *TRANSFORMS.values(),
+        *LOSSES.values(),
+        *OPTIMIZERS.values(),
+    )
+    assert found >= {*TRANSFORMS, *LOSSES, *OPTIMIZERS, *SCHEDULES} - {"loss"}
+    assert found >= {name for record in records for name in record.arguments} - {"loss"}
+    spec = "input: [3, 8, 8]\nlayers: [flatten, linear: 10]\ntrain: "
+    assert sum(opens(spec + text) for text in made[:200]) > 60
 
 
 def test_the_page_gets_the_tables_of_a_campaign(tmp_path: Path) -> None:

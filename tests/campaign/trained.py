@@ -13,22 +13,29 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from tests.campaign import words
+from tests.campaign import recipes, words
 from tests.campaign.case import FORMAT, FORMATS, SPEC, Case
 from tests.campaign.mutate import STRUCTURAL, mutated, on_tokens, replace
 from tests.campaign.sandbox import Program
 
-NET: Final = """\
+TRAIN: Final = "train: {epochs: 1, batch: 8}\n"
+NET: Final = f"""\
 name: tiny
 input: [1, 8, 8]
-vars: {width: 4}
+vars: {{width: 4}}
 layers:
-  - conv: {channels: width, kernel: 3, norm: batch, activation: relu}
+  - conv: {{channels: width, kernel: 3, norm: batch, activation: relu}}
   - maxpool: 2
   - flatten
   - linear: 3
-train: {epochs: 1, batch: 8}
+{TRAIN}"""
+IMAGES: Final = """\
+input: [1, 8, 8]
+layers: [conv: {channels: 1, kernel: 3, padding: same, activation: sigmoid}]
+train: {tasks: {output: {mse: {}, target: input}}, epochs: 1, batch: 8}
 """
+"""A network that learns its input."""
+
 MAX_MACS: Final = 10_000_000
 """Networks with more are not trained or probed: that would be a measurement of torch."""
 
@@ -38,18 +45,6 @@ NOT_RUN: Final = -1
 ONE_EPOCH: Final = ("--set", "train.epochs=1")
 """Whatever the spec says: thousands of epochs take their time, rightly."""
 
-SETTINGS: Final = (
-    "optimizer.sgd.lr=1e30",
-    "optimizer.sgd.lr=0",
-    "batch=1",
-    "optimizer=adamw",
-    "schedule.cosine.warmup=9",
-    "data.resize=pad",
-    "tasks.output.cross_entropy.smoothing=0.5",
-    "seed=-1",
-    "data=x",
-    "epochs=0",
-)
 WORDS: Final = (b"\xff" * 4, b"\x00" * 4, b"\x7f\xff\xff\xff", b"\x00\x00\x00\x01")
 
 Files = dict[str, bytes]
@@ -136,10 +131,14 @@ def train(random: Random, files: Files, _: Sequence[str]) -> Case:
     kept = {name: content for name, content in files.items() if name.startswith(source.partition(":")[2])}
     if random.random() < 0.7:
         change_data(random, kept)
-    setting = random.choice([each for each in SETTINGS if each != "epochs=0"])
-    more = ("--set", f"train.{setting}") if random.random() < 0.3 else ()
-    case = Case(kept, ("train", SPEC, "--data", source, "--run", "new", *ONE_EPOCH, *more))
-    return case.with_text(_small(random) if random.random() < 0.4 else NET)
+    text = random.choice((NET, NET, IMAGES))
+    place: tuple[str, ...] = ("--run", "new")
+    if random.random() < 0.5:
+        text = text.replace(TRAIN, f"train: {recipes.made(random)}\n")
+    if random.random() < 0.2:
+        place = random.choice((("--preview", "new.png"), ("--print-recipe",)))
+    case = Case(kept, ("train", SPEC, "--data", source, *place, *ONE_EPOCH))
+    return case.with_text(_small(random, text) if random.random() < 0.3 else text)
 
 
 def evaluate(random: Random, files: Files, _: Sequence[str]) -> Case:
@@ -159,8 +158,7 @@ def resume(random: Random, files: Files, _: Sequence[str]) -> Case:
     return Case(change_run(random, files), ("train", "--resume", "run", "--set", setting))
 
 
-def _small(random: Random) -> str:
-    text = NET
+def _small(random: Random, text: str = NET) -> str:
     for _ in range(random.choice((1, 1, 2))):
         text = random.choice(STRUCTURAL)(random, text)
     return text if len(text) < 4000 else NET

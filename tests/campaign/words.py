@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from cnncli.layers import KINDS
+from cnncli.recipe.losses import LOSSES
+from cnncli.recipe.optimizers import OPTIMIZERS
+from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.schedules import SCHEDULES
+from cnncli.recipe.transforms import TRANSFORMS
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -88,8 +93,13 @@ KEYS: Final = (
     *SECTIONS,
     *listed("from repeat first args numbered branches align norm activation training_only"),
     *sorted({argument for kind in KINDS.values() for argument in kind.arguments}),
+    *Recipe.arguments,
+    *TRANSFORMS,
+    *LOSSES,
+    *OPTIMIZERS,
+    *SCHEDULES,
 )
-"""Keys of specs."""
+"""Keys of specs and of recipes."""
 
 NAMES: Final = (*KINDS, *sorted({kind.family for kind in KINDS.values()}))
 """The kinds of layers and their families."""
