@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cnncli.diagnostics import UsageError
 from cnncli.training.data.catalog import Catalog, Item, Opener, Tools, in_a_line
-from cnncli.training.data.dataset import check_labels, first_class
+from cnncli.training.data.labels import check_labels, first_class
 from cnncli.training.data.sources.decoding import Picture, decoded, decoding_memory, named, opened
 
 
