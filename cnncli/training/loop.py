@@ -27,7 +27,7 @@ from cnncli.training.optimization.penalty import add_penalty
 from cnncli.training.runs.checkpoint import Checkpoint, Position
 from cnncli.training.runs.resuming import check_position
 from cnncli.training.runs.run import Run
-from cnncli.training.session import Plan, State, held_out_alters, make_plan, make_state
+from cnncli.training.session import WHOLE, Extent, Plan, State, held_out_alters, make_plan, make_state
 from cnncli.training.tasks.figures import Sum
 
 
@@ -37,11 +37,16 @@ def seed_weights(seed: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Intervals:
-    """How often something is due, in seconds: at most, a report to the observer; at least, a checkpoint."""
+class Conduct:
+    """How a training is carried out, without a change of its result.
+
+    ``report`` and ``checkpoint`` are seconds: at least between two reports to the observer, at most between
+    two checkpoints. ``extent`` is how much of it is carried out.
+    """
 
     report: float = 0.1
     checkpoint: float = 600.0
+    extent: Extent = WHOLE
 
 
 def train(
@@ -53,7 +58,7 @@ def train(
     *,
     device: torch.device,
     observer: Observer | None = None,
-    intervals: Intervals = Intervals(),
+    conduct: Conduct = Conduct(),
 ) -> Trained:
     """Train ``network`` in ``run``, from its checkpoint or from the beginning.
 
@@ -74,7 +79,7 @@ def train(
             and checked by :func:`~cnncli.training.runs.resuming.check_resumable`.
         device: where to compute.
         observer: receives the progress.
-        intervals: how often to report and to save.
+        conduct: how often to report and to save, and how much to carry out.
 
     Raises:
         UsageError: network, data, settings and run do not match, or a file cannot be written.
@@ -82,14 +87,14 @@ def train(
     """
     with run.locked(), Interrupts() as interrupts:
         checkpoint = run.read_checkpoint()
-        plan = make_plan(heads, dataset, settings, run.record.normalization, device)
+        plan = make_plan(heads, dataset, settings, run.record.normalization, device, conduct.extent)
         if checkpoint is not None:
             _check_checkpoint(checkpoint, plan)
         state = make_state(network, plan, checkpoint)
         run.begin(settings, dataset, device)
         run.reset_metrics(state.history)
         monitor = Monitor(plan, state, run)
-        loop = _Loop(plan, state, run, monitor, observer or Silent(), interrupts, intervals)
+        loop = _Loop(plan, state, run, monitor, observer or Silent(), interrupts, conduct)
         if checkpoint is None:
             loop.save()
         else:
@@ -135,7 +140,7 @@ class _Loop:
     monitor: Monitor
     observer: Observer
     interrupts: Interrupts
-    intervals: Intervals
+    conduct: Conduct
     reported: float = field(default_factory=time.monotonic)
     saved: float = field(default_factory=time.monotonic)
     rate: float = 0.0
@@ -143,7 +148,7 @@ class _Loop:
 
     def run_epochs(self) -> Trained:
         """Train all remaining epochs, or until an interrupt."""
-        while self.state.position.epochs < self.plan.settings.epochs:
+        while self.state.position.epochs < self.plan.epochs:
             self.train_batches()
             evaluation = evaluate_feed(
                 self.state.network,
@@ -190,7 +195,7 @@ class _Loop:
     def after_batch(self) -> None:
         """Report and save if it is time."""
         self.report_if_due("train", self.state.position.batches, len(self.plan.bounds))
-        if time.monotonic() - self.saved >= self.intervals.checkpoint:
+        if time.monotonic() - self.saved >= self.conduct.checkpoint:
             self.save()
 
     def between_evaluations(self, done: int, batches: int) -> bool:
@@ -201,7 +206,7 @@ class _Loop:
     def report_if_due(self, phase: Literal["train", "evaluate"], done: int, batches: int) -> None:
         """Report the progress, unless that was done a moment ago."""
         now = time.monotonic()
-        if now - self.reported < self.intervals.report or self.interrupts.received is not None:
+        if now - self.reported < self.conduct.report or self.interrupts.received is not None:
             return
         self.reported = now
         self.observer.progressed(

@@ -58,6 +58,8 @@ class Monitor:
         """
         if not math.isfinite(held_out):
             raise self._diverged(f"the held-out loss became {held_out}", self._last)
+        if len(self.plan.bounds) < self.plan.steps:
+            return  # a dry run does not get to the end of an epoch
         assert self.state.start is not None
         rows = self.state.figures.rows[OBJECTIVE]
         ends = rows[-math.ceil(len(rows) * _END) :]
@@ -88,7 +90,7 @@ class Monitor:
     def _diverged(self, what: str, batch: int, expected: str = "a finite number") -> CnncliError:
         """Set the status of the run and return the error."""
         self.run.set_status("diverged")
-        epoch, batches = self.state.position.epochs, len(self.plan.bounds)
+        epoch, batches = self.state.position.epochs, self.plan.steps
         rate = self.plan.rate(epoch, batch)
         place = f"epoch {epoch + 1}, batch {batch + 1} of {batches} (step {epoch * batches + batch + 1})"
         return CnncliError(

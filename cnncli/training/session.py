@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.feed import Alters, Feed, fits, unaltered
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.data.targets import class_counts, present
+from cnncli.training.evaluate import evaluation_bounds
 from cnncli.training.optimization.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from cnncli.training.optimization.schedule import learning_rate
 from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
@@ -34,15 +35,31 @@ CORRUPTION: Final = "corrupt"
 """The purpose of the draws of what the network sees."""
 
 
+class Extent(NamedTuple):
+    """How much of a training is carried out: of a dry run only a few epochs, and a few batches of each."""
+
+    epochs: int | None = None
+    batches: int | None = None
+
+
+WHOLE: Final = Extent()
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Plan:
-    """What does not change: the settings, the data on its device, transforms, batches, the objective."""
+    """What does not change: the settings, the data on its device, transforms, batches, the objective.
+
+    ``bounds`` are the batches of an epoch that are trained on, of ``steps`` in a whole epoch. The loop ends
+    after ``epochs``.
+    """
 
     settings: Recipe
     device: torch.device
     train: Feed
     test: Feed
     bounds: list[tuple[int, int]]
+    steps: int
+    epochs: int
     objective: Objective
     transforms: Pipeline
     corrupt: Pipeline
@@ -63,13 +80,12 @@ class Plan:
 
     def rate(self, epoch: int, batch: int) -> float:
         """Return the learning rate of a batch; epochs and batches count from 0."""
-        per_epoch = len(self.bounds)
         return learning_rate(
-            epoch * per_epoch + batch,
+            epoch * self.steps + batch,
             base=self.settings.optimizer.lr,
             schedule=self.settings.schedule,
-            steps=self.settings.epochs * per_epoch,
-            warmup=round(self.settings.schedule.warmup * per_epoch),
+            steps=self.settings.epochs * self.steps,
+            warmup=round(self.settings.schedule.warmup * self.steps),
         )
 
 
@@ -166,24 +182,40 @@ def make_plan(
     settings: Recipe,
     normalization: Normalization,
     device: torch.device,
+    extent: Extent = WHOLE,
 ) -> Plan:
     """Move the data to where it is used, and build the objective.
+
+    If ``extent`` limits the batches, the held-out part is limited to one batch of an evaluation.
 
     Raises:
         UsageError: network, data and settings do not match.
     """
     keep = fits(dataset.train.nbytes + dataset.test.nbytes, device)
     objective = _objective(heads, dataset, settings, device)
+    bounds = batch_bounds(dataset.train.count, settings.batch)
+    test = dataset.test if extent.batches is None else _one_batch(dataset.test, objective)
     return Plan(
         settings=settings,
         device=device,
         train=Feed(dataset.train, objective.columns, normalization, device, keep=keep),
-        test=Feed(dataset.test, objective.columns, normalization, device, keep=keep),
-        bounds=batch_bounds(dataset.train.count, settings.batch),
+        test=Feed(test, objective.columns, normalization, device, keep=keep),
+        bounds=bounds[: extent.batches],
+        steps=len(bounds),
+        epochs=settings.epochs if extent.epochs is None else min(extent.epochs, settings.epochs),
         objective=objective,
         transforms=Pipeline(settings.transforms),
         corrupt=Pipeline(settings.corrupt, CORRUPTION),
     )
+
+
+def _one_batch(split: Split, objective: Objective) -> Split:
+    """Return as many samples as a batch of an evaluation has, from all of the part, with all targets."""
+    ((_, most), *_) = evaluation_bounds(split.count, split.images[0].numel())
+    forms = {name: column.form for name, column in objective.columns.items() if name != INPUT}
+    first = [present(form, split.targets[name]).nonzero()[0] for name, form in forms.items()]
+    rest = max(1, most - len(first))
+    return split.chosen(torch.cat((*first, torch.arange(rest) * split.count // rest)).unique())
 
 
 def _objective(heads: Heads, dataset: Dataset, settings: Recipe, device: torch.device) -> Objective:

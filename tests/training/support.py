@@ -20,7 +20,7 @@ from cnncli.results.training import Epoch, Progress, Trained
 from cnncli.training.data import load as data
 from cnncli.training.data.dataset import Dataset, labeled, of_classes
 from cnncli.training.data.feed import Batch
-from cnncli.training.loop import Intervals, seed_weights, train
+from cnncli.training.loop import Conduct, seed_weights, train
 from cnncli.training.observer import Observer
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.tasks.building import Learned, build_objective
@@ -128,7 +128,7 @@ def resume(
         open_run(folder),
         device=CPU,
         observer=observer,
-        intervals=Intervals(report=0, checkpoint=checkpoint_seconds),
+        conduct=Conduct(report=0, checkpoint=checkpoint_seconds),
     )
     return network, outcome
 

@@ -16,11 +16,12 @@ from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.tasks import Task
 from cnncli.results.training import Introduction, Trained
 from cnncli.training.data.dataset import Dataset
-from cnncli.training.loop import Intervals, train
+from cnncli.training.loop import Conduct, train
 from cnncli.training.observer import Observer
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.environment import changes, current_environment
 from cnncli.training.runs.run import Run
+from cnncli.training.session import WHOLE, Extent
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,12 +74,15 @@ class Launch:
         if self.run.record.status == "running":
             self.run.set_status("interrupted")
 
-    def start(self, observer: Observer | None = None, *, report_every: float = 0.1) -> Trained:
+    def start(
+        self, observer: Observer | None = None, *, report_every: float = 0.1, extent: Extent = WHOLE
+    ) -> Trained:
         """Train until the last epoch, or until an interrupt.
 
         Args:
             observer: receives the progress.
             report_every: seconds between two reports within an epoch; each waits for the device.
+            extent: how much of the training is carried out.
 
         Raises:
             CnncliError: the training diverges, or a file cannot be written.
@@ -91,7 +95,7 @@ class Launch:
             self.run,
             device=self.device,
             observer=observer,
-            intervals=Intervals(report=report_every),
+            conduct=Conduct(report=report_every, extent=extent),
         )
 
 

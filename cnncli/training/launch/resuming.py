@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from cnncli.algebra import whole_shape
+from cnncli.graph import Graph
 from cnncli.graph.heads import heads_of
 from cnncli.network import build_network
-from cnncli.recipe.recipe import with_overrides
+from cnncli.recipe.recipe import Recipe, with_overrides
 from cnncli.results.training import Reading
+from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import load
 from cnncli.training.device import choose_device
 from cnncli.training.launch.graphs import recorded_graph
 from cnncli.training.launch.launch import Launch
 from cnncli.training.loop import seed_weights
 from cnncli.training.runs.resuming import check_not_diverged, check_position, check_resumable
-from cnncli.training.runs.run import open_run
+from cnncli.training.runs.run import Run, open_run
 from cnncli.training.tasks.building import whole_clean
 from cnncli.training.tasks.targets import wanted_shapes
 
@@ -37,12 +41,20 @@ def resume(
     settings = with_overrides(run.record.settings, overrides)
     if data is not None:
         settings = settings.replaced({"data": settings.data.of(data)})
-    position = run.position
-    check_position(position, settings.epochs)
+    check_position(run.position, settings.epochs)
     graph = recorded_graph(run)
     where = choose_device(device)
     clean = whole_clean(settings, whole_shape(graph.input))
     dataset = load(settings.data, clean, reading, wanted_shapes(heads_of(graph), settings))
+    return continued(run, graph, dataset, settings, where)
+
+
+def continued(run: Run, graph: Graph, dataset: Dataset, settings: Recipe, device: torch.device) -> Launch:
+    """Return the continuation of an opened run with data that was read.
+
+    Raises:
+        CnncliError: the settings or the data are not those that the run was started with.
+    """
     check_resumable(run, spec=run.record.spec, settings=settings, dataset=dataset)
     seed_weights(settings.seed)
-    return Launch(graph, build_network(graph), dataset, settings, run, where, position)
+    return Launch(graph, build_network(graph), dataset, settings, run, device, run.position)

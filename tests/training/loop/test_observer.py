@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnncli.training.loop import Intervals, train
+from cnncli.training.loop import Conduct, train
 from tests.training.support import (
     CPU,
     HEADS,
@@ -46,7 +46,7 @@ def test_progress_is_reported_at_intervals(tmp_path: Path) -> None:
         run,
         device=CPU,
         observer=recorder,
-        intervals=Intervals(report=3600),
+        conduct=Conduct(report=3600),
     )
     assert recorder.progress == []
     assert len(recorder.epochs) == 3

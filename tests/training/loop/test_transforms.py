@@ -17,7 +17,7 @@ from cnncli.training.data.batches import epoch_order
 from cnncli.training.data.dataset import Dataset, labeled
 from cnncli.training.data.load import load
 from cnncli.training.data.normalization import measure
-from cnncli.training.loop import Intervals, seed_weights, train
+from cnncli.training.loop import Conduct, seed_weights, train
 from cnncli.training.runs.run import open_run
 from cnncli.training.transforms import Pipeline
 from tests.training.support import (
@@ -61,9 +61,9 @@ def trained(folder: Path, chosen: Recipe, recorder: Recorder | None = None) -> n
     if not folder.exists():
         begin(folder, chosen, colored_digits())
     net = network()
-    every_batch = Intervals(report=0, checkpoint=0)
+    every_batch = Conduct(report=0, checkpoint=0)
     run = open_run(folder)
-    train(net, HEADS, colored_digits(), chosen, run, device=CPU, observer=recorder, intervals=every_batch)
+    train(net, HEADS, colored_digits(), chosen, run, device=CPU, observer=recorder, conduct=every_batch)
     return net
 
 
