@@ -13,12 +13,13 @@ from cnncli import algebra, arguments
 from cnncli.algebra import Dim, Expr, is_symbol
 from cnncli.analyzed import Layer
 from cnncli.architecture import Architecture, need_training
-from cnncli.diagnostics import Diagnostic, usage_error
+from cnncli.diagnostics import Diagnostic, listing, usage_error
 from cnncli.graph import all_sizes
 from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.layers.plugins import load_file, load_installed
 from cnncli.loaded import Origin
 from cnncli.recipe.devices import AUTO
+from cnncli.recipe.metrics import HELD_OUT, TEST
 
 if TYPE_CHECKING:
     from cnncli.analysis.costs.overview import Overview
@@ -209,21 +210,30 @@ def resume(
 
 
 def evaluate(
-    run: str | Path, data: str | None = None, *, device: Any = AUTO, reading: Reading = None
+    run: str | Path,
+    data: str | None = None,
+    *,
+    part: str = TEST,
+    device: Any = AUTO,
+    reading: Reading = None,
 ) -> Evaluated:
     """Evaluate the weights of a run on its held-out data, or on other data.
 
-    Of other data its test part is measured, or all of it if it has none. Classes are matched by name, and
-    ``notes`` of the result say what was measured.
+    Of the run's own data the ``part`` "test" or "val" is measured; of other data its test part, or all of it
+    if it has none. Classes are matched by name, and ``notes`` of the result say what was measured.
 
     Raises:
-        CnncliError: the folder is not a run, it has no weights yet, or the data has other classes.
+        CnncliError: the folder is not a run, it has no weights yet, there is no such part, or the data has
+            other classes.
     """
+    if part not in HELD_OUT:
+        expected = listing([repr(each) for each in HELD_OUT], last=" or ")
+        raise usage_error("no such part of the data", expected=expected, received=repr(part))
     need_training()
     from cnncli.training.launch.evaluating import evaluate_run  # noqa: PLC0415
 
     source = None if data is None else arguments.text("data", data)
-    return evaluate_run(arguments.path("run", run), source, arguments.device(device, AUTO), reading)
+    return evaluate_run(arguments.path("run", run), source, arguments.device(device, AUTO), reading, part)
 
 
 def survey(source: str, *, sheet: str | Path | None = None, reading: Reading = None) -> Survey:

@@ -29,6 +29,7 @@ from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.penalty import Penalty
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.schedules import SCHEDULES
+from cnncli.recipe.stopping import Stop
 from cnncli.recipe.tasks import Task
 from cnncli.recipe.transforms import TRANSFORMS
 from cnncli.report.markdown import markdown_row
@@ -78,6 +79,7 @@ def with_recipe(text: str) -> str:
         "optimizers": _named(OPTIMIZERS, "optimizer."),
         "schedules": _named(SCHEDULES, "schedule."),
         "penalty": _settings(Penalty, "penalty."),
+        "stop": _settings(Stop, "stop."),
         "transforms": _named(TRANSFORMS),
         "tasks": [*_named(LOSSES, "tasks.HEAD."), *_settings(Task, "tasks.HEAD.", leave_out="loss")],
     }

@@ -11,6 +11,7 @@ from cnncli.cli.common import Device, Form, Format, Plugins
 from cnncli.interrupts import EndingAtOnce
 from cnncli.recipe.data import SOURCE_FORMS
 from cnncli.recipe.devices import AUTO
+from cnncli.recipe.metrics import TEST
 from cnncli.report.show import show
 from cnncli.report.terminal import errors
 
@@ -21,6 +22,10 @@ def command(
         str | None,
         typer.Option(metavar="SOURCE", help=f"Other data, all of it or its test part: {SOURCE_FORMS}."),
     ] = None,
+    part: Annotated[
+        str,
+        typer.Option(metavar="PART", help="The part of the run's own data: test or val."),
+    ] = TEST,
     device: Device = AUTO,
     form: Form = Format.table,
     plugin: Plugins = None,
@@ -36,5 +41,5 @@ def command(
         from cnncli.report.pages.train import reading
 
         with reading(errors()) as progress:
-            found = evaluate(run, data, device=device, reading=progress)
+            found = evaluate(run, data, part=part, device=device, reading=progress)
     show(page(*found), form)

@@ -93,15 +93,23 @@ def wrong_tasks(
         clean_shape: that of one image before it is corrupted.
     """
     for name, task in tasks.items():
-        if name not in endings:
-            message, hint = f"the network has no head '{name}'", did_you_mean(name, endings, "heads")
-            expected = listing([*endings], last=" or ")
-            yield name, Diagnostic("tasks", message, expected=expected, received=name, hint=hint)
+        unknown = unknown_head("tasks", name, endings)
+        if unknown is not None:
+            yield name, unknown
             continue
         wrong = _wrong_loss(task, endings[name], clean_shape)
         if wrong is not None:
             message = f"{head_name(name)} {wrong.message}"
             yield name, Diagnostic("tasks", message, None, wrong.expected, wrong.received, wrong.hint)
+
+
+def unknown_head(code: str, name: str, endings: Mapping[str, Ending]) -> Diagnostic | None:
+    """Return the error for the name of a head that a network does not have; None if it has it."""
+    if name in endings:
+        return None
+    expected, hint = listing([*endings], last=" or "), did_you_mean(name, endings, "heads")
+    message = f"the network has no head '{name}'"
+    return Diagnostic(code, message, expected=expected, received=name, hint=hint)
 
 
 class _Wrong(NamedTuple):

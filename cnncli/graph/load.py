@@ -20,7 +20,7 @@ from cnncli.diagnostics import (
 )
 from cnncli.graph.build import build
 from cnncli.graph.graph import Graph
-from cnncli.graph.heads import clean_shape, endings_of, remarks, wrong_tasks
+from cnncli.graph.heads import clean_shape, endings_of, remarks, unknown_head, wrong_tasks
 from cnncli.graph.input import Size, check_size, input_shape
 from cnncli.graph.transforms import wrong_transforms
 from cnncli.language.description import Description
@@ -254,13 +254,17 @@ def _note_unused(document: Document, faults: Faults) -> None:
 
 
 def _check_recipe(section: Value | None, graph: Graph, recipe: Recipe, faults: Faults) -> None:
-    """Check that tasks belong to heads and suit what these output, and that transforms suit the input."""
+    """Check that tasks and ``stop`` name heads, tasks suit what these output, and transforms the input."""
     if not isinstance(section, Entries):
         return
-    tasks = section.get("tasks")
+    tasks, stop = section.get("tasks"), section.get("stop")
     if isinstance(tasks, Entries):
         for name, fault in wrong_tasks(recipe.tasks, endings_of(graph), clean_shape(recipe, graph.input)):
             faults.add(fault._replace(location=tasks.keys_at[name].location))
+    if recipe.stop is not None and recipe.stop.head and isinstance(stop, Entries):
+        unknown = unknown_head("stop", recipe.stop.head, endings_of(graph))
+        if unknown is not None:
+            faults.add(unknown._replace(location=stop["metric"].location))
     for name, chosen in (("transforms", recipe.transforms), ("corrupt", recipe.corrupt)):
         transforms = section.get(name)
         if isinstance(transforms, Items):

@@ -126,6 +126,10 @@ RESIZE_RULES: Final[Mapping[str, ResizeRule]] = {
 }
 
 
+DEFAULT_HOLDOUT: Final = 0.1
+"""The share that is split off for validation if a training needs it, and the recipe does not say."""
+
+
 class Data(Record):
     """Where the images come from, and how they are read."""
 
@@ -142,6 +146,12 @@ class Data(Record):
     first_label: int | None = arg(
         Whole(0),
         "label of the first class of idx and npz files; unset, it is 0, and labels from 1 are an error",
+        default=None,
+    )
+    holdout: float | None = arg(
+        Number(0, 0.9),
+        "share of the training images of each class that become the validation part; unset, it is 0, "
+        f"or {DEFAULT_HOLDOUT} if train.stop needs one",
         default=None,
     )
     limit: float = arg(

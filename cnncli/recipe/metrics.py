@@ -10,6 +10,14 @@ import math
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+TRAIN: Final = "train"
+VAL: Final = "val"
+TEST: Final = "test"
+PARTS: Final = (TRAIN, VAL, TEST)
+"""The parts of the data."""
+HELD_OUT: Final = (TEST, VAL)
+"""The parts that a network can be measured on."""
+
 OBJECTIVE: Final = "objective"
 LOSS: Final = "loss"
 ACCURACY: Final = "accuracy"

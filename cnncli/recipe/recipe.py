@@ -20,10 +20,11 @@ from cnncli.language.readers import Whole
 from cnncli.language.scope import Scope
 from cnncli.language.tree import Entries
 from cnncli.limits import MAX_TRANSFORMS
-from cnncli.recipe.data import Data
+from cnncli.recipe.data import DEFAULT_HOLDOUT, Data
 from cnncli.recipe.optimizers import OPTIMIZERS, SGD, Optimizer
 from cnncli.recipe.penalty import Penalty
 from cnncli.recipe.schedules import SCHEDULES, Cosine, Schedule
+from cnncli.recipe.stopping import Stop
 from cnncli.recipe.tasks import Task, TaskReader
 from cnncli.recipe.transforms import CORRUPTIONS, TRANSFORMS, Shrink, Transform
 
@@ -55,9 +56,18 @@ class Recipe(Record):
     )
     optimizer: Optimizer = arg(OneOf("optimizer", OPTIMIZERS), "the optimizer", default=SGD())
     schedule: Schedule = arg(OneOf("schedule", SCHEDULES), "how the learning rate changes", default=Cosine())
+    stop: Stop | None = arg(
+        Nested(Stop), "when the training ends before its last epoch; unset: never", default=None
+    )
     penalty: Penalty = arg(
         Nested(Penalty), "what large weights add to the objective, but not to the loss", default=Penalty()
     )
+
+    @property
+    def holdout(self) -> float:
+        """The share of the training part that is split off for validation, if the data has no such part."""
+        default = 0.0 if self.stop is None else DEFAULT_HOLDOUT
+        return default if self.data.holdout is None else self.data.holdout
 
     def task(self, head: str) -> Task:
         """Return what a head learns."""

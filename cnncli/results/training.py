@@ -21,8 +21,9 @@ class Epoch:
     ``epoch`` counts from 1. ``lr`` is the learning rate of the last step; ``seconds`` is the training time
     without the evaluation, and ``images_per_second`` follows from it. ``figures`` are named as
     :mod:`cnncli.recipe.metrics` says: those that begin with ``train`` are means over the epoch's samples,
-    measured when each was trained on, while the weights were changing; those that begin with ``test`` are of
-    the held-out data after the epoch (:func:`cnncli.training.evaluate.evaluate`).
+    measured when each was trained on, while the weights were changing; those that begin with ``val``, or
+    with ``test`` if there is no validation part, are of that part after the epoch
+    (:func:`cnncli.training.evaluate.evaluate`).
     """
 
     epoch: int
@@ -37,7 +38,8 @@ class Progress:
     """How far training is; reported a few times a second at most.
 
     ``epoch`` counts from 1; ``batch`` of the ``batches`` of this phase are done. ``figures`` are those of the
-    epoch's training samples so far; ``images_per_second`` is the rate since the epoch began (or was resumed).
+    epoch's training samples so far; there are none while the test part is measured after all epochs.
+    ``images_per_second`` is the rate since the epoch began (or was resumed).
     """
 
     phase: Literal["train", "evaluate"]
@@ -87,7 +89,8 @@ class Evaluation:
 class Evaluated(NamedTuple):
     """A network that was measured on data, with the names of the network, the data and its classes.
 
-    ``notes`` say which images were measured, which classes have none, and what was done to the images.
+    ``notes`` say which images were measured, which classes have none, and what was done to the images;
+    ``part`` is ``val`` for the validation part of a run's own data, otherwise ``test``.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Evaluated(NamedTuple):
     classes: tuple[str, ...]
     evaluation: Evaluation
     notes: tuple[str, ...]
+    part: str = "test"
 
     @property
     def figures(self) -> Mapping[str, float]:
@@ -107,8 +111,9 @@ class Introduction(NamedTuple):
 
     ``notes`` are about the data, ``spec_notes`` about the spec; ``transforms`` are those of training images,
     in their order, each with its arguments, ``corrupt`` is what happens to inputs only, and ``tasks`` say
-    what each head learns. ``penalty`` has the factors of the penalty on weights, empty without one. A run
-    that is resumed has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next;
+    what each head learns. ``penalty`` has the factors of the penalty on weights and ``stop`` says when the
+    training ends early, both empty without. ``val_count`` is 0 without a validation part. A run that is
+    resumed has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next;
     ``moved`` is what has changed on the machine since then, as ``threads: 4, before 1``.
     """
 
@@ -117,6 +122,7 @@ class Introduction(NamedTuple):
     folder: Path
     data: str
     train_count: int
+    val_count: int
     test_count: int
     columns: Mapping[str, Column]
     input_shape: tuple[int, ...]
@@ -130,6 +136,7 @@ class Introduction(NamedTuple):
     lr: float
     schedule: str
     penalty: str
+    stop: str
     batch: int
     seed: int
     epochs: int
@@ -146,13 +153,39 @@ class Previewed(NamedTuple):
     transforms: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a training finished.
+
+    The weights of the run are those after ``epoch``, counted from 1. ``reason`` is why it ended before its
+    last epoch, empty if it did not. ``figures`` are those of the test part with these weights, ``test.loss``
+    and so on; with a validation part they are measured here, once. ``overfitting`` says since when it
+    over-fits, empty if it does not.
+    """
+
+    epoch: int
+    reason: str
+    figures: Mapping[str, float]
+    overfitting: str
+
+
+class Remedy(NamedTuple):
+    """Something that helps against over-fitting, and how to turn it on."""
+
+    name: str
+    how: str
+
+
 class Trained(NamedTuple):
     """A run after training: its folder, how it ended (``finished`` or ``interrupted``), its epochs.
 
-    ``signal`` is the number of the signal that interrupted it, otherwise None.
+    ``signal`` is the number of the signal that interrupted it, otherwise None; ``outcome`` is None then.
+    ``remedies`` are what the training does not use against over-fitting, if it over-fits.
     """
 
     run: Path
     status: str
     history: tuple[Epoch, ...]
     signal: int | None = None
+    outcome: Outcome | None = None
+    remedies: tuple[Remedy, ...] = ()

@@ -12,22 +12,25 @@ from torch import nn
 from cnncli.diagnostics import listing, usage_error
 from cnncli.graph.heads import Heads
 from cnncli.interrupts import Interrupts
-from cnncli.recipe.metrics import LOSS, OBJECTIVE
+from cnncli.recipe.metrics import LOSS, OBJECTIVE, TEST, TRAIN
 from cnncli.recipe.recipe import Recipe
-from cnncli.results.training import Epoch, Evaluation, Progress, Trained
+from cnncli.results.training import Epoch, Outcome, Progress, Trained
 from cnncli.training.data.batches import derived_seed
 from cnncli.training.data.dataset import Dataset
-from cnncli.training.data.feed import Batch
+from cnncli.training.data.feed import Batch, Feed
 from cnncli.training.device import BACKENDS
 from cnncli.training.evaluate import evaluate_feed
 from cnncli.training.monitor import Monitor
 from cnncli.training.observer import Observer, Silent
 from cnncli.training.optimization.optimizers import set_learning_rate
 from cnncli.training.optimization.penalty import add_penalty
+from cnncli.training.overfitting import overfitting
 from cnncli.training.runs.checkpoint import Checkpoint, Position
 from cnncli.training.runs.resuming import check_position
 from cnncli.training.runs.run import Run
+from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import WHOLE, Extent, Plan, State, held_out_alters, make_plan, make_state
+from cnncli.training.stopping import best_epoch, check_chosen, reason_to_stop
 from cnncli.training.tasks.figures import Sum
 
 
@@ -67,13 +70,16 @@ def train(
     saves, and returns; a second SIGINT raises KeyboardInterrupt. A checkpoint is written at the beginning,
     after every epoch, and within epochs at intervals.
 
-    A finished run continues if ``settings.epochs`` is larger than before; from there on, the schedule is that
-    of the new number of epochs.
+    A finished run continues if ``settings.epochs`` is larger than before, unless it was stopped early; from
+    there on, the schedule is that of the new number of epochs.
+
+    With ``settings.stop`` the network ends with the weights of the best epoch, otherwise with the last ones.
 
     Args:
         network: created after :func:`seed_weights`; it is trained in place and ends on ``device``.
         heads: its outputs, from :func:`~cnncli.graph.heads.heads_of`.
-        dataset: what to learn from, and the held-out part to measure on after every epoch.
+        dataset: what to learn from, and what to measure on: the validation part after every epoch and the
+            test part at the end, or, without a validation part, the test part after every epoch.
         settings: how to train.
         run: created by :func:`~cnncli.training.runs.run.create_run` for these settings and data, or opened
             and checked by :func:`~cnncli.training.runs.resuming.check_resumable`.
@@ -98,7 +104,9 @@ def train(
         if checkpoint is None:
             loop.save()
         else:
-            run.save_weights(network, state.position)
+            loop.keep_weights()
+            if loop.kept != state.position:
+                run.check_kept(loop.kept)
         return loop.run_epochs()
 
 
@@ -110,6 +118,7 @@ def _check_checkpoint(checkpoint: Checkpoint, plan: Plan) -> None:
     """
     position = checkpoint.position
     check_position(position, plan.settings.epochs)
+    _check_history(checkpoint.history, plan)
     if position.batches > len(plan.bounds):
         raise usage_error(
             f"the checkpoint is after batch {position.batches} of an epoch",
@@ -130,6 +139,23 @@ def _check_checkpoint(checkpoint: Checkpoint, plan: Plan) -> None:
         raise usage_error("the checkpoint is damaged: it counts more images than a batch has")
 
 
+def _check_history(history: tuple[Epoch, ...], plan: Plan) -> None:
+    """Check that every epoch has the figures that something follows from.
+
+    Raises:
+        UsageError: one does not.
+    """
+    (part, _), stop = plan.held_out, plan.settings.stop
+    needed = {f"{TRAIN}.{LOSS}", f"{part}.{LOSS}", *([] if stop is None else [f"{part}.{stop.metric}"])}
+    for each in history:
+        if not needed <= each.figures.keys():
+            raise usage_error(
+                f"the checkpoint is damaged: epoch {each.epoch} lacks figures",
+                expected=listing(sorted(needed)),
+                received=listing(sorted(each.figures)),
+            )
+
+
 @dataclass(eq=False, slots=True)
 class _Loop:
     """One call of :func:`train`. Epochs and batches count from 0 here, and from 1 in reports and messages."""
@@ -147,29 +173,66 @@ class _Loop:
     images_per_second: float = 0.0
 
     def run_epochs(self) -> Trained:
-        """Train all remaining epochs, or until an interrupt."""
-        while self.state.position.epochs < self.plan.epochs:
+        """Train all remaining epochs, until one after which there is a reason to stop, or an interrupt."""
+        part, feed = self.plan.held_out
+        while self.state.position.epochs < self.plan.epochs and not self.reason:
             self.train_batches()
-            evaluation = evaluate_feed(
-                self.state.network,
-                self.plan.test,
-                self.plan.objective,
-                self.plan.device,
-                self.between_evaluations,
-                held_out_alters(self.plan.settings, len(self.plan.test)),
-            )
-            if evaluation is None:
+            figures = self.evaluated(part, feed)
+            if figures is None:
                 self.save()
-                self.run.save_weights(self.state.network, self.state.position)
-                return self.ended("interrupted")
-            self.finish_epoch(evaluation)
-        return self.ended("finished")
+                self.keep_weights()
+                return self.interrupted()
+            self.finish_epoch(figures, figures[f"{part}.{LOSS}"])
+        return self.finished()
 
-    def ended(self, status: Literal["finished", "interrupted"]) -> Trained:
-        """Record the status of the run and return the result."""
-        self.run.set_status(status)
-        received = self.interrupts.received if status == "interrupted" else None
-        return Trained(self.run.folder, status, self.state.history, received)
+    @property
+    def reason(self) -> str:
+        """Why the training ends after the last epoch; empty if it does not."""
+        return reason_to_stop(self.state.history, self.plan.settings.stop)
+
+    @property
+    def kept(self) -> Position:
+        """The position whose weights are kept: after the best epoch so far, or the present one."""
+        stop, history = self.plan.settings.stop, self.state.history
+        return Position(best_epoch(history, stop)) if stop is not None and history else self.state.position
+
+    def keep_weights(self) -> None:
+        """Write the present weights, unless those of an earlier epoch are kept."""
+        if self.kept == self.state.position:
+            self.run.save_weights(self.state.network, self.state.position)
+
+    def evaluated(self, part: str, feed: Feed) -> dict[str, float] | None:
+        """Return the figures of a part of the data, by their full names; None after an interrupt."""
+        found = evaluate_feed(
+            self.state.network,
+            feed,
+            self.plan.objective,
+            self.plan.device,
+            self.between_evaluations,
+            held_out_alters(self.plan.settings, len(feed)),
+        )
+        return None if found is None else {f"{part}.{name}": value for name, value in found.figures.items()}
+
+    def interrupted(self) -> Trained:
+        """Record that the run can be resumed, and return the result."""
+        self.run.set_status("interrupted")
+        return Trained(self.run.folder, "interrupted", self.state.history, self.interrupts.received)
+
+    def finished(self) -> Trained:
+        """Load the weights that are kept, measure the test part if that was not done, and record the end."""
+        history, kept = self.state.history, self.kept
+        if kept != self.state.position:
+            load_weights(self.state.network, self.run.weights)
+        measured = {} if self.plan.val is None else self.evaluated(TEST, self.plan.test)
+        if measured is None:
+            return self.interrupted()
+        figures = measured or {
+            name: value for name, value in history[-1].figures.items() if name.startswith(f"{TEST}.")
+        }
+        reason = self.reason if len(history) < self.plan.epochs else ""
+        outcome = Outcome(kept.epochs, reason, figures, overfitting(history))
+        self.run.finish(outcome)
+        return Trained(self.run.folder, "finished", history, outcome=outcome)
 
     def train_batches(self) -> None:
         """Train the remaining batches of the epoch, or until an interrupt."""
@@ -209,25 +272,29 @@ class _Loop:
         if now - self.reported < self.conduct.report or self.interrupts.received is not None:
             return
         self.reported = now
+        position = self.state.position
         self.observer.progressed(
             Progress(
                 phase=phase,
-                epoch=self.state.position.epochs + 1,
+                epoch=position.epochs + (position.batches > 0),
                 epochs=self.plan.settings.epochs,
                 batch=done,
                 batches=batches,
-                figures=self.monitor.figures(),
+                figures=self.monitor.figures() if position.batches else {},
                 lr=self.rate,
                 images_per_second=self.images_per_second,
             )
         )
 
-    def finish_epoch(self, evaluation: Evaluation) -> None:
-        """Record a complete epoch: first the checkpoint, then what follows from it."""
+    def finish_epoch(self, measured: dict[str, float], held_out: float) -> None:
+        """Record a complete epoch: first the checkpoint, then what follows from it.
+
+        ``measured`` are the figures of held-out data, ``held_out`` its loss.
+        """
         state, position = self.state, self.state.position
-        figures = self.monitor.figures()
-        figures |= {f"test.{name}": value for name, value in evaluation.figures.items()}
-        self.monitor.check_epoch(evaluation.figures[LOSS])
+        figures = self.monitor.figures() | measured
+        self.monitor.check_epoch(held_out)
+        check_chosen(self.plan.settings.stop, measured)
         metrics = Epoch(
             epoch=position.epochs + 1,
             lr=self.plan.rate(position.epochs, position.batches - 1),
@@ -239,7 +306,7 @@ class _Loop:
         state.position = Position(position.epochs + 1)
         self.save()
         self.run.add_metrics(metrics)
-        self.run.save_weights(state.network, state.position)
+        self.keep_weights()
         self.observer.epoch_finished(metrics, self.plan.settings.epochs)
 
     def save(self) -> None:

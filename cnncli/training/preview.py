@@ -46,8 +46,8 @@ def preview(graph: Graph, recipe: Recipe, path: Path, reading: Reading = None) -
     if len(shape) != 3 or shape[0] not in (1, 3):
         expected = "an input of 1 or 3 channels, height and width"
         raise usage_error("this input cannot be shown", expected=expected, received=shape_text(shape))
-    heads = heads_of(graph)
-    split = load(recipe.data, whole_clean(recipe, shape), reading, wanted_shapes(heads, recipe)).train
+    outputs = wanted_shapes(heads_of(graph), recipe)
+    split = load(recipe.data, whole_clean(recipe, shape), reading, outputs, recipe.holdout).train
     samples = epoch_order(split.count, recipe.seed, 0)[:_SAMPLES]
     before = split.images[samples].float() / 255
     pipeline = Pipeline(recipe.transforms)

@@ -13,6 +13,7 @@ from cnncli.diagnostics import usage_error
 from cnncli.graph.heads import Heads
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import FORMS, INPUT, PICTURE
+from cnncli.recipe.metrics import TEST, VAL
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch
 from cnncli.training.data.batches import batch_bounds, derived_seed, epoch_order
@@ -25,6 +26,7 @@ from cnncli.training.optimization.optimizers import build_optimizer, optimizer_t
 from cnncli.training.optimization.schedule import learning_rate
 from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
 from cnncli.training.runs.weights import fill, network_tensors
+from cnncli.training.stopping import check_stop
 from cnncli.training.tasks.building import Learned, build_objective
 from cnncli.training.tasks.figures import Sums
 from cnncli.training.tasks.objective import Objective
@@ -56,6 +58,7 @@ class Plan:
     settings: Recipe
     device: torch.device
     train: Feed
+    val: Feed | None
     test: Feed
     bounds: list[tuple[int, int]]
     steps: int
@@ -63,6 +66,11 @@ class Plan:
     objective: Objective
     transforms: Pipeline
     corrupt: Pipeline
+
+    @property
+    def held_out(self) -> tuple[str, Feed]:
+        """The part that is measured after every epoch, and its name; the test part if there is no other."""
+        return (TEST, self.test) if self.val is None else (VAL, self.val)
 
     def order(self, epoch: int) -> Tensor:
         """Return the order of the images in an epoch; epochs count from 0."""
@@ -135,7 +143,7 @@ def check_trainable(
             batches of one image, or transforms cannot move a target.
     """
     objective = _objective(heads, dataset, settings, torch.device("cpu"))
-    for split in (dataset.train, dataset.test):
+    for split in dataset.parts:
         check_targets(dataset.name, split, objective)
     _check_moves(dataset, objective, settings)
     build_optimizer(network, settings.optimizer)
@@ -186,20 +194,27 @@ def make_plan(
 ) -> Plan:
     """Move the data to where it is used, and build the objective.
 
-    If ``extent`` limits the batches, the held-out part is limited to one batch of an evaluation.
+    If ``extent`` limits the batches, each held-out part is limited to one batch of an evaluation.
 
     Raises:
         UsageError: network, data and settings do not match.
     """
-    keep = fits(dataset.train.nbytes + dataset.test.nbytes, device)
+    keep = fits(sum(each.nbytes for each in dataset.parts), device)
     objective = _objective(heads, dataset, settings, device)
-    bounds = batch_bounds(dataset.train.count, settings.batch)
-    test = dataset.test if extent.batches is None else _one_batch(dataset.test, objective)
+    bounds, columns = batch_bounds(dataset.train.count, settings.batch), objective.columns
+
+    def feed(split: Split) -> Feed:
+        return Feed(split, columns, normalization, device, keep=keep)
+
+    def measured(split: Split) -> Feed:
+        return feed(split if extent.batches is None else _one_batch(split, objective))
+
     return Plan(
         settings=settings,
         device=device,
-        train=Feed(dataset.train, objective.columns, normalization, device, keep=keep),
-        test=Feed(test, objective.columns, normalization, device, keep=keep),
+        train=feed(dataset.train),
+        val=None if dataset.val is None else measured(dataset.val),
+        test=measured(dataset.test),
         bounds=bounds[: extent.batches],
         steps=len(bounds),
         epochs=settings.epochs if extent.epochs is None else min(extent.epochs, settings.epochs),
@@ -223,7 +238,10 @@ def _objective(heads: Heads, dataset: Dataset, settings: Recipe, device: torch.d
         column = dataset.columns[name]
         return class_counts(column.form, dataset.train.targets[name], len(column.names))
 
-    return build_objective(heads, settings, Learned(dataset.columns, dataset.input_shape, counts, device))
+    learned = Learned(dataset.columns, dataset.input_shape, counts, device)
+    objective = build_objective(heads, settings, learned)
+    check_stop(settings.stop, objective.figures, has_val=dataset.val is not None)
+    return objective
 
 
 def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) -> State:

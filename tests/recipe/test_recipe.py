@@ -90,7 +90,7 @@ def test_json_has_the_form_of_a_spec() -> None:
         "schedule": {"linear": {"warmup": 2.0}},
     }
     found = recipe.plain()
-    assert [*found] == [*Recipe.arguments]
+    assert [*found] == [name for name in Recipe.arguments if name != "stop"]  # what is unset is left out
     assert {name: found[name] for name in expected} == expected
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
+from cnncli.recipe.metrics import TEST
 from cnncli.report.page import Answer, Page, Section, Text
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
@@ -18,19 +19,24 @@ SCHEMA: Final = "cnncli.evaluate/2"
 
 
 def page(
-    name: str, data: str, classes: Sequence[str], measured: Evaluation, notes: Sequence[str] = ()
+    name: str,
+    data: str,
+    classes: Sequence[str],
+    measured: Evaluation,
+    notes: Sequence[str] = (),
+    part: str = TEST,
 ) -> Page:
     """Return the page of the network ``name`` of these classes, measured on ``data``; ``notes`` say how."""
     title = f"{printable(name)}: {measured.count:,} images of {printable(data)}"
-    document = partial(_document, name, data, classes, measured, notes)
-    answer = Answer(tuple(_answers(measured.figures)), good=True)
+    document = partial(_document, name, data, classes, measured, notes, part)
+    answer = Answer(tuple(_answers(measured.figures, part)), good=True)
     return Page(title, partial(_sections, classes, measured), document, answer, _lead(notes))
 
 
-def _answers(figures: Mapping[str, float]) -> Iterator[str]:
+def _answers(figures: Mapping[str, float], part: str) -> Iterator[str]:
     """Yield a line of the figures in total, and one for each head if there are several."""
     for head, own in by_head(figures, ""):
-        yield f"{printable(head) if head else 'test'} {figures_text(own)}"
+        yield f"{printable(head) if head else part} {figures_text(own)}"
 
 
 def _lead(notes: Sequence[str]) -> Section:
@@ -63,13 +69,19 @@ def _ratio(share: float | None) -> str:
 
 
 def _document(
-    name: str, data: str, classes: Sequence[str], measured: Evaluation, notes: Sequence[str]
+    name: str,
+    data: str,
+    classes: Sequence[str],
+    measured: Evaluation,
+    notes: Sequence[str],
+    part: str,
 ) -> dict[str, Any]:
     names = classes if measured.classes else ()
     return {
         "schema": SCHEMA,
         "name": name,
         "data": data,
+        "part": part,
         "notes": list(notes),
         "images": measured.count,
         "unit": measured.unit,

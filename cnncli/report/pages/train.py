@@ -17,13 +17,13 @@ from rich.progress import Progress as LiveProgress
 from cnncli.diagnostics import counted, listing
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import MASK, NUMBER, PICTURE, TAGS, Column
-from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS, PSNR
+from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS, PSNR, TEST, TRAIN, VAL
 from cnncli.report.pages import notes
 from cnncli.report.terminal import Screen
 from cnncli.report.text.escapes import printable
 from cnncli.report.text.figures import by_head, figure_text, figures_text
 from cnncli.report.text.wrapping import NO_BREAK
-from cnncli.results.training import Epoch, Introduction, Previewed, Progress, Trained
+from cnncli.results.training import Epoch, Introduction, Outcome, Previewed, Progress, Trained
 
 _LIVE_SECONDS: Final = 0.1
 _LOG_SECONDS: Final = 30.0
@@ -147,27 +147,33 @@ def progress_line(progress: Progress) -> str:
 
 def _running(progress: Progress, digits: int) -> str:
     """Return the figures without a head of the epoch so far."""
-    running = dict(by_head(progress.figures, "train"))
+    running = dict(by_head(progress.figures, TRAIN))
     return figures_text(running.get("", {}), digits)
 
 
 def heading(metrics: Epoch) -> str:
     """Return the headings above the figures of epochs: the loss, and a metric of the main head."""
-    title = METRICS[_metric(dict(by_head(metrics.figures, "train"))[""])].title
-    figures = f"{'train loss':>10}  {title:>8}  {'test loss':>10}  {title:>8}"
+    title = METRICS[_metric(dict(by_head(metrics.figures, TRAIN))[""])].title
+    held_out = f"{_held_out(metrics)} loss"
+    figures = f"{'train loss':>10}  {title:>8}  {held_out:>10}  {title:>8}"
     return f"{'epoch':>7}  {'lr':<8} {figures}  {'images/s':>9}"
 
 
 def epoch_lines(metrics: Epoch, epochs: int) -> Iterator[str]:
     """Yield one epoch's figures, aligned with the heading, and those of each head if there are several."""
-    train, test = (dict(by_head(metrics.figures, part)) for part in ("train", "test"))
-    for head in train | test:
-        figures = f"{_columns(train.get(head, {}))}  {_columns(test.get(head, {}))}"
+    train, held_out = (dict(by_head(metrics.figures, part)) for part in (TRAIN, _held_out(metrics)))
+    for head in train | held_out:
+        figures = f"{_columns(train.get(head, {}))}  {_columns(held_out.get(head, {}))}"
         if head:
             yield f"{printable(head)[:_HEAD_WIDTH]:>{_HEAD_WIDTH}} {figures}"
         else:
             count = f"{metrics.epoch}/{epochs}"
             yield f"{count:>7}  {metrics.lr:<8.2g} {figures}  {metrics.images_per_second:>9,.0f}"
+
+
+def _held_out(metrics: Epoch) -> str:
+    """Return the part that was measured after an epoch."""
+    return VAL if any(name.startswith(f"{VAL}.") for name in metrics.figures) else TEST
 
 
 def _columns(figures: Mapping[str, float]) -> str:
@@ -187,7 +193,8 @@ def _metric(figures: Mapping[str, float]) -> str:
 def introduce(screen: Screen, about: Introduction) -> None:
     """Show the settings of the run, and every conversion of the data."""
     screen.line(f"{printable(about.name)} on {about.device}, run folder {about.folder}", "title")
-    counts = f"{about.train_count:,} images to train on, {about.test_count:,} held out"
+    val = f"{about.val_count:,} for validation, " if about.val_count else ""
+    counts = f"{about.train_count:,} images to train on, {val}{about.test_count:,} held out"
     shape = shape_text(about.input_shape)
     screen.line(f"{printable(about.data)}: {counts}, images of {shape}")
     for name, column in about.columns.items():
@@ -201,6 +208,8 @@ def introduce(screen: Screen, about: Introduction) -> None:
     rate = f"lr {about.lr:g} ({about.schedule} schedule)"
     how = f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
     screen.line(how, "note")
+    if about.stop:
+        screen.line(f"stops {about.stop}, and keeps the weights of the best epoch", "note")
     if about.penalty:
         screen.line(f"penalty on weights, in the objective only: {about.penalty}", "note")
     for line in _continued(about):
@@ -254,9 +263,24 @@ def conclude(screen: Screen, trained: Trained) -> None:
     if trained.status == "interrupted":
         screen.line(f"interrupted; resume with: {_typed('train --resume', trained.run)}", "note")
         return
-    for head, own in by_head(trained.history[-1].figures, "test"):
-        screen.line(f"{printable(head) if head else 'test'} {figures_text(own)}", "good")
+    outcome = trained.outcome
+    assert outcome is not None
+    if outcome.reason or outcome.epoch != len(trained.history):
+        screen.line(_kept(outcome, len(trained.history)), "note")
+    for head, own in by_head(outcome.figures, TEST):
+        screen.line(f"{printable(head) if head else TEST} {figures_text(own)}", "good")
+    if outcome.overfitting:
+        screen.line(outcome.overfitting, "warning")
+        screen.line("what helps, and is not used yet:", "warning")
+        for remedy in trained.remedies:
+            screen.line(f"  {remedy.name}: {remedy.how}", "note")
     screen.line(f"measure it again with: {_typed('evaluate', trained.run)}", "note")
+
+
+def _kept(outcome: Outcome, epochs: int) -> str:
+    """Return why a training ended, and which weights it left."""
+    weights = f"the weights of epoch {outcome.epoch} are kept"
+    return f"{outcome.reason}; {weights}" if outcome.reason else f"{weights}, the best of {epochs}"
 
 
 def _typed(command: str, run: Path) -> str:

@@ -80,7 +80,9 @@ WHOLE_RANGE: Final = Levels(0, 65535)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Dataset:
-    """Images with targets in a spec's input shape, split into a training part and a held-out part.
+    """Images with targets in a spec's input shape, split into a training part and held-out parts.
+
+    The test part is there always, the validation part ``val`` if there is anything to choose with it.
 
     ``name`` is the source as :func:`cnncli.training.data.load.load` takes it, with an absolute path;
     ``notes`` has one line for each conversion of the images. ``identity`` is a text that changes with the
@@ -95,6 +97,17 @@ class Dataset:
     notes: tuple[str, ...] = ()
     identity: str | None = None
     levels: Levels | None = None
+    val: Split | None = None
+
+    @property
+    def parts(self) -> tuple[Split, ...]:
+        """All parts: the training part, the test part, and the validation part if there is one."""
+        return (self.train, self.test) if self.val is None else (self.train, self.test, self.val)
+
+    @property
+    def val_count(self) -> int:
+        """The number of images of the validation part; 0 without one."""
+        return 0 if self.val is None else self.val.count
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -110,12 +123,12 @@ class Dataset:
         """Return what tells the data from other data.
 
         That is its identity, or, without one, the SHA-256 of the columns and of the shapes, targets and
-        images of both parts.
+        images of all parts.
         """
         if self.identity is not None:
             return self.identity
         digest = hashlib.sha256(repr(sorted(self.columns.items())).encode())
-        for split in (self.train, self.test):
+        for split in self.parts:
             digest.update(repr(tuple(split.images.shape)).encode())
             for name in sorted(split.targets):
                 digest.update(split.targets[name].contiguous().numpy().data)

@@ -6,6 +6,8 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
+from cnncli.diagnostics import UsageError, usage_error
+
 
 def held_out(labels: Sequence[int], keys: Sequence[str]) -> list[int]:
     """Return the indices of the held-out images: a fifth of each class, rounded, at least one.
@@ -25,9 +27,66 @@ def held_out(labels: Sequence[int], keys: Sequence[str]) -> list[int]:
         by_class[label].append(index)
     chosen: list[int] = []
     for members in by_class.values():
-        members.sort(key=lambda index: hashlib.sha256(keys[index].encode(errors="surrogateescape")).digest())
+        members.sort(key=lambda index: _hash(keys[index]))
         chosen += members[: max(1, (len(members) * 2 + 5) // 10)]
     return sorted(chosen)
+
+
+def for_validation(labels: Sequence[int], keys: Sequence[str], share: float) -> list[int]:
+    """Return the indices of a share of each class, rounded, at least one, but never a whole class.
+
+    The choice depends on the keys alone, as that of :func:`held_out` does, so runs with different seeds are
+    compared on the same images. It is not related to the latter, nor to :func:`share_of`.
+
+    Args:
+        labels: the class of each image.
+        keys: a name for each image that never changes.
+        share: below 1.
+
+    Returns:
+        Indices in ascending order.
+    """
+    by_class: dict[int, list[int]] = defaultdict(list)
+    order = sorted(range(len(labels)), key=lambda index: _hash(f"validation {keys[index]}"))
+    for index in order:
+        by_class[labels[index]].append(index)
+    return sorted(
+        index
+        for members in by_class.values()
+        for index in members[: min(max(1, round(len(members) * share)), len(members) - 1)]
+    )
+
+
+def check_validation(held: Sequence[int], where: str) -> None:
+    """Check that a validation part that was split off has images.
+
+    Raises:
+        UsageError: it has none.
+    """
+    if not held:
+        raise usage_error(
+            f"{where}: no validation part can be split off, since each class has one training image",
+            expected="a class with two training images or more",
+            hint="without train.stop and train.data.holdout none is needed",
+        )
+
+
+def validation_note(held: int, kept: int, *, asked: bool) -> str:
+    """Return what is said about a validation part that was split off, ``asked`` for or not."""
+    why = "" if asked else "; train.stop needs one, and train.data.holdout sets its share"
+    return (
+        f"{held:,} of {held + kept:,} training images split off as the validation part, "
+        f"the same share of each class{why}"
+    )
+
+
+def own_validation(where: str, holdout: float) -> UsageError:
+    """Return the error for a validation part that is to be split off beside another."""
+    return usage_error(
+        f"{where} has a validation part, so train.data.holdout would split off another",
+        expected="no train.data.holdout, or data without a validation part",
+        received=f"train.data.holdout={holdout:g}",
+    )
 
 
 def share_of(labels: Sequence[int], share: float) -> list[int]:
@@ -35,10 +94,14 @@ def share_of(labels: Sequence[int], share: float) -> list[int]:
 
     Images are taken in the order of the SHA-256 of their number, which is not related to their own order.
     """
-    order = sorted(range(len(labels)), key=lambda index: hashlib.sha256(str(index).encode()).digest())
+    order = sorted(range(len(labels)), key=lambda index: _hash(str(index)))
     by_class: dict[int, list[int]] = defaultdict(list)
     for index in order:
         by_class[labels[index]].append(index)
     return sorted(
         index for members in by_class.values() for index in members[: max(1, round(len(members) * share))]
     )
+
+
+def _hash(key: str) -> bytes:
+    return hashlib.sha256(key.encode(errors="surrogateescape")).digest()

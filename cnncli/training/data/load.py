@@ -14,10 +14,11 @@ import torch
 from cnncli.diagnostics import UsageError, counted, listing, usage_error
 from cnncli.recipe.columns import CLASS, LABEL, Column
 from cnncli.recipe.data import Data, Source, parse_source
+from cnncli.recipe.metrics import TEST, VAL
 from cnncli.results.training import Reading
 from cnncli.training.data.catalog import Catalog
 from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split, class_names
-from cnncli.training.data.holdout import share_of
+from cnncli.training.data.holdout import check_validation, for_validation, share_of, validation_note
 from cnncli.training.data.sources import digits, folder, idx, npz
 from cnncli.training.data.targets import class_counts
 
@@ -35,7 +36,8 @@ class Request(NamedTuple):
 
     ``outputs`` are the shapes of what the network compares with columns that are maps: a source of pictures
     gives them that shape. If a network is to be measured, ``known`` are the columns that it was trained on,
-    and ``levels`` those of the 16-bit images among its data.
+    and ``levels`` those of the 16-bit images among its data. ``holdout`` is the share of the training part
+    to split off for validation if neither the data nor the recipe has anything to say.
     """
 
     path: Path
@@ -45,6 +47,7 @@ class Request(NamedTuple):
     outputs: Outputs = NO_OUTPUTS
     known: Mapping[str, Column] = MappingProxyType({})
     levels: Levels = WHOLE_RANGE
+    holdout: float = 0.0
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -60,7 +63,9 @@ class Request(NamedTuple):
 LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
     "digits": lambda request: digits.load(request.shape, request.resize),
     "idx": lambda request: idx.load(request.path, request.shape, request.resize, request.data.first_label),
-    "folder": lambda request: folder.load(request.path, request.shape, request.data, request.reading),
+    "folder": lambda request: folder.load(
+        request.path, request.shape, request.data, request.reading, request.holdout
+    ),
     "npz": lambda request: npz.load(request.path, request.shape, request.resize, request.data.first_label),
 }
 MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
@@ -79,7 +84,20 @@ HOLDERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     ),
     "npz": lambda request: npz.held_out(request.path, request.shape, request.resize),
 }
-"""The sources whose held-out part can be read without the training part; of the others both are read."""
+"""The sources whose test part can be read without the training part; of the others all parts are read."""
+
+VALIDATORS: Final[Mapping[str, Callable[[Request], Measured]]] = {
+    "folder": lambda request: folder.held_out(
+        request.path,
+        request.shape,
+        request.data,
+        request.levels,
+        request.reading,
+        VAL,
+        request.holdout,
+    ),
+}
+"""The same for the validation part."""
 
 CATALOGS: Final[Mapping[str, Callable[[Path], Catalog]]] = {
     "digits": lambda _: digits.catalog(),
@@ -91,22 +109,33 @@ CATALOGS: Final[Mapping[str, Callable[[Path], Catalog]]] = {
 
 
 def load(
-    data: Data, input_shape: tuple[int, ...], reading: Reading = None, outputs: Outputs = NO_OUTPUTS
+    data: Data,
+    input_shape: tuple[int, ...],
+    reading: Reading = None,
+    outputs: Outputs = NO_OUTPUTS,
+    holdout: float = 0.0,
 ) -> Dataset:
     """Read data and convert it to the shape of a network's input, or to a larger one that is shrunk later.
+
+    A validation part is split off before the training part is limited, so it is the same for each limit.
 
     Args:
         data: the source, and how it is read.
         input_shape: that of the images, (channels, *spatial) or (features,).
         reading: called while images are read.
         outputs: as in :class:`Request`.
+        holdout: the share of the training part that is split off for validation, if neither the source has
+            such a part nor ``data`` a share.
 
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec, or a setting has no
             effect on it.
     """
     data.check()
-    dataset = _read(LOADERS, Request(Path(), input_shape, data, reading, outputs))
+    request = Request(Path(), input_shape, data, reading, outputs, holdout=holdout)
+    dataset = _read(LOADERS, request)
+    if dataset.val is None:
+        dataset = with_validation(dataset, data.holdout, holdout)
     dataset = dataset if data.limit == 1 else limited(dataset, data.limit)
     return replace(dataset, notes=(*dataset.notes, *_unbalanced(dataset)))
 
@@ -143,6 +172,27 @@ def load_measured(
     if kind.name in MEASURERS:
         return _read(MEASURERS, Request(Path(), input_shape, data, reading, outputs, known, levels))
     return held_out_part(load(data, input_shape, reading, outputs))
+
+
+def with_validation(dataset: Dataset, holdout: float | None, default: float) -> Dataset:
+    """Return the data with a share of its training images as the validation part, chosen by their numbers.
+
+    The share is ``holdout``, or ``default`` if that is None; for 0 nothing changes.
+    """
+    train, share = dataset.train, default if holdout is None else holdout
+    if not share:
+        return dataset
+    held = for_validation(strata(train), [str(number) for number in range(train.count)], share)
+    check_validation(held, dataset.name)
+    chosen = torch.zeros(train.count, dtype=torch.bool)
+    chosen[held] = True
+    note = validation_note(len(held), train.count - len(held), asked=holdout is not None)
+    return replace(
+        dataset,
+        train=train.chosen((~chosen).nonzero().flatten()),
+        val=train.chosen(chosen.nonzero().flatten()),
+        notes=(*dataset.notes, note),
+    )
 
 
 def limited(dataset: Dataset, share: float) -> Dataset:
@@ -187,24 +237,36 @@ def load_held_out(
     reading: Reading = None,
     levels: Levels = WHOLE_RANGE,
     outputs: Outputs = NO_OUTPUTS,
+    part: str = TEST,
+    holdout: float = 0.0,
 ) -> Measured:
-    """Read what :func:`load` holds out, without decoding the training part where that is possible.
+    """Read a part that :func:`load` holds out, without decoding the training part where that is possible.
 
-    ``levels`` are those that :func:`load` has found; see :class:`Request` for ``outputs``.
+    ``levels`` are those that :func:`load` has found, ``holdout`` is what it was given; see :class:`Request`
+    for ``outputs``.
 
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec.
     """
     kind, _ = parse_source(data.source)
-    if kind.name not in HOLDERS:
-        return held_out_part(load(data, input_shape, reading, outputs))
-    found = _read(HOLDERS, Request(Path(), input_shape, data, reading, outputs, levels=levels))
-    return replace(found, what=_held_out(found.split))
+    holders = HOLDERS if part == TEST else VALIDATORS
+    if kind.name not in holders:
+        return held_out_part(load(data, input_shape, reading, outputs, holdout), part)
+    request = Request(Path(), input_shape, data, reading, outputs, levels=levels, holdout=holdout)
+    found = _read(holders, request)
+    return replace(found, what=_held_out(found.split, part))
 
 
-def held_out_part(dataset: Dataset) -> Measured:
-    """Return the held-out part of a data set, to measure a network on."""
-    return Measured(dataset.name, dataset.columns, dataset.test, _held_out(dataset.test), dataset.notes)
+def held_out_part(dataset: Dataset, part: str = TEST) -> Measured:
+    """Return a held-out part of a data set, to measure a network on.
+
+    Raises:
+        UsageError: it has no validation part, which was asked for.
+    """
+    split = dataset.test if part == TEST else dataset.val
+    if split is None:
+        raise usage_error(f"{dataset.name} has no validation part", expected="the data as it was trained on")
+    return Measured(dataset.name, dataset.columns, split, _held_out(split, part), dataset.notes)
 
 
 def identity(source: str) -> str | None:
@@ -219,8 +281,8 @@ def identity(source: str) -> str | None:
         return None
 
 
-def _held_out(split: Split) -> str:
-    return f"the {counted(split.count, 'held-out image')}"
+def _held_out(split: Split, part: str) -> str:
+    return f"the {counted(split.count, 'held-out image' if part == TEST else 'validation image')}"
 
 
 def resolved(source: str) -> str:

@@ -14,7 +14,7 @@ from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.graph import Graph
 from cnncli.graph.heads import heads_of
 from cnncli.network import Network, build_network
-from cnncli.recipe.metrics import LOSS, metric_of
+from cnncli.recipe.metrics import LOSS, TEST, VAL, metric_of
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Evaluated, Evaluation, Reading
 from cnncli.training.data import normalization
@@ -39,8 +39,10 @@ from cnncli.training.tasks.building import Learned, measuring_objective, whole_c
 from cnncli.training.tasks.targets import wanted_shapes
 
 
-def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading = None) -> Evaluated:
-    """Measure the weights of a run on the held-out part of its data, or on other data.
+def evaluate_run(
+    folder: Path, data: str | None, device: str, reading: Reading = None, part: str = TEST
+) -> Evaluated:
+    """Measure the weights of a run on a held-out ``part`` of its data, or on other data.
 
     Of other data all images are measured, or its test part if it has parts; its classes are matched by name.
 
@@ -48,6 +50,13 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
         CnncliError: there is no such run, it has no weights yet, or the data has other classes.
     """
     run = open_run(folder)
+    if part == VAL and not run.record.data.val_images:
+        raise usage_error(
+            f"{folder} has no validation part to measure",
+            expected=f"the part {TEST}",
+            received=f"the part {VAL}",
+            hint="train.data.holdout of a new run splits one off",
+        )
     if not run.weights.exists():
         raise usage_error(
             f"{folder} has no weights to measure",
@@ -62,7 +71,7 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
     record = run.record
     learned = Learned(record.data.columns, record.data.input, device=where)
     objective = measuring_objective(heads_of(graph), record.settings, learned)
-    found = _to_measure(run, data, wanted_shapes(heads_of(graph), record.settings), reading)
+    found = _to_measure(run, data, wanted_shapes(heads_of(graph), record.settings), reading, part)
     split = found.as_known(record.data.columns)
     check_targets(found.name, split, objective)
     network = build_network(graph)
@@ -70,23 +79,29 @@ def evaluate_run(folder: Path, data: str | None, device: str, reading: Reading =
     network.to(where)
     alters = held_out_alters(record.settings, split.count)
     measured = evaluate(network, split, record.normalization, where, objective, alters)
-    return _evaluated(record.name, found, objective.classes, measured)
+    return _evaluated(record.name, found, objective.classes, measured)._replace(part=part)
 
 
-def _to_measure(run: Run, data: str | None, outputs: Outputs, reading: Reading) -> Measured:
+def _to_measure(run: Run, data: str | None, outputs: Outputs, reading: Reading, part: str) -> Measured:
     """Return the images to measure a run on: never those that it was trained on, if the data is its own.
 
     Raises:
         UsageError: the data cannot be read or has other classes.
     """
-    recorded, how = run.record.data, run.record.settings.data
+    recorded, how, holdout = run.record.data, run.record.settings.data, run.record.settings.holdout
     shape = recorded.input
     levels = recorded.levels or WHOLE_RANGE
     if data is None or resolved(data) == recorded.source:
-        found = load_held_out(how.of(recorded.source), shape, reading, levels, outputs)
+        found = load_held_out(how.of(recorded.source), shape, reading, levels, outputs, part, holdout)
         return _still_held_out(found, recorded)
     if identity(data) == recorded.fingerprint:
-        return load_held_out(how.of(data), shape, reading, levels, outputs)
+        return load_held_out(how.of(data), shape, reading, levels, outputs, part, holdout)
+    if part != TEST:
+        raise usage_error(
+            f"only the data that the run was started with has a part {part}",
+            expected=f"{recorded.source}, or the part {TEST}",
+            received=data,
+        )
     return load_measured(how.of(data), shape, recorded.columns, reading, levels, outputs)
 
 
@@ -132,7 +147,7 @@ def evaluate_module(
     chosen = settings.data if data is None else settings.data.of(data)
     heads = heads_of(graph)
     clean = whole_clean(settings, whole_shape(graph.input))
-    dataset = load(chosen, clean, reading, wanted_shapes(heads, settings))
+    dataset = load(chosen, clean, reading, wanted_shapes(heads, settings), settings.holdout)
     device = next((each.device for each in network.parameters()), torch.device("cpu"))
     measured_on = normalization.measure(dataset.train.images)
     learned = Learned(dataset.columns, dataset.input_shape, device=device)

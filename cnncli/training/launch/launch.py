@@ -18,6 +18,7 @@ from cnncli.results.training import Introduction, Trained
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.loop import Conduct, train
 from cnncli.training.observer import Observer
+from cnncli.training.overfitting import remedies
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.environment import changes, current_environment
 from cnncli.training.runs.run import Run
@@ -47,6 +48,7 @@ class Launch:
             folder=self.run.folder,
             data=settings.data.source,
             train_count=dataset.train.count,
+            val_count=dataset.val_count,
             test_count=dataset.test.count,
             columns=dataset.columns,
             input_shape=dataset.input_shape,
@@ -62,6 +64,7 @@ class Launch:
             lr=settings.optimizer.lr,
             schedule=settings.schedule.keyword,
             penalty=str(settings.penalty) if settings.penalty.acts else "",
+            stop="" if settings.stop is None else str(settings.stop),
             batch=settings.batch,
             seed=settings.seed,
             epochs=settings.epochs,
@@ -87,7 +90,7 @@ class Launch:
         Raises:
             CnncliError: the training diverges, or a file cannot be written.
         """
-        return train(
+        trained = train(
             self.network,
             heads_of(self.graph),
             self.dataset,
@@ -97,6 +100,9 @@ class Launch:
             observer=observer,
             conduct=Conduct(report=report_every, extent=extent),
         )
+        if trained.outcome is None or not trained.outcome.overfitting:
+            return trained
+        return trained._replace(remedies=tuple(remedies(self.graph, self.settings)))
 
 
 def _learns(name: str, head: Head, task: Task) -> str:

@@ -45,7 +45,8 @@ def resume(
     graph = recorded_graph(run)
     where = choose_device(device)
     clean = whole_clean(settings, whole_shape(graph.input))
-    dataset = load(settings.data, clean, reading, wanted_shapes(heads_of(graph), settings))
+    outputs = wanted_shapes(heads_of(graph), settings)
+    dataset = load(settings.data, clean, reading, outputs, settings.holdout)
     return continued(run, graph, dataset, settings, where)
 
 

@@ -88,7 +88,8 @@ def _read(graph: Graph, settings: Recipe, reading: Reading) -> Dataset:
     heads, shape = heads_of(as_trained(graph)), whole_shape(graph.input)
     check_tasks(heads, settings, shape)
     check_columns(heads, settings)
-    return load(settings.data, whole_clean(settings, shape), reading, wanted_shapes(heads, settings))
+    clean, outputs = whole_clean(settings, shape), wanted_shapes(heads, settings)
+    return load(settings.data, clean, reading, outputs, settings.holdout)
 
 
 def _with_classes(opened: Opened, settings: Recipe, dataset: Dataset) -> tuple[Opened, Dataset]:

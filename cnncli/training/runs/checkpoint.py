@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,7 @@ from cnncli.recipe.metrics import metric_of
 from cnncli.results.training import Epoch
 from cnncli.training.device import BACKENDS
 from cnncli.training.runs.files import write_tensors
-from cnncli.training.runs.values import DamagedError, members, number, several, whole
+from cnncli.training.runs.values import LARGEST_FIGURE, DamagedError, figures, members, number, several, whole
 from cnncli.training.runs.weights import read_tensors
 
 _SCHEMA: Final = "cnncli.checkpoint/2"
@@ -23,10 +22,7 @@ _SHORTEST: Final = 1e-9
 """Seconds: what the clock resolves."""
 _LONGEST: Final = 1e10
 _SLOWEST: Final = 1e-9
-_LARGEST_FIGURE: Final = 1e300
 _SECTIONS: Final = ("network", "optimizer", "random", "figures")
-_FIGURE: Final = re.compile(r"(train|test)(\.[\w-]+)+")
-"""The name of a figure in the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +122,7 @@ def _start(value: Any, position: Position) -> float | None:
         if value is not None:
             raise DamagedError("start is not null before the first batch")
         return None
-    return number(value, "start", -_LARGEST_FIGURE, _LARGEST_FIGURE)
+    return number(value, "start", -LARGEST_FIGURE, LARGEST_FIGURE)
 
 
 def _epoch(value: Any, name: str) -> Epoch:
@@ -134,28 +130,13 @@ def _epoch(value: Any, name: str) -> Epoch:
 
     return Epoch(
         epoch=whole(found["epoch"], f"{name}.epoch", 1),
-        lr=number(found["lr"], f"{name}.lr", 0, _LARGEST_FIGURE),
+        lr=number(found["lr"], f"{name}.lr", 0, LARGEST_FIGURE),
         seconds=number(found["seconds"], f"{name}.seconds", _SHORTEST, _LONGEST),
         images_per_second=number(
-            found["images_per_second"], f"{name}.images_per_second", _SLOWEST, _LARGEST_FIGURE
+            found["images_per_second"], f"{name}.images_per_second", _SLOWEST, LARGEST_FIGURE
         ),
-        figures=_figures(found["figures"], f"{name}.figures"),
+        figures=figures(found["figures"], f"{name}.figures"),
     )
-
-
-def _figures(value: Any, name: str) -> dict[str, float]:
-    """Return the figures of an epoch; those of another version may have other names."""
-    if not isinstance(value, dict):
-        raise DamagedError(f"{name} is not a mapping")
-    return {figure: _figure(each, figure, name) for figure, each in value.items()}
-
-
-def _figure(value: Any, figure: str, name: str) -> float:
-    if not _FIGURE.fullmatch(figure):
-        raise DamagedError(f"{name} has an unknown key {figure!r}")
-    metric = metric_of(figure)
-    least, most = max(metric.least, -_LARGEST_FIGURE), min(metric.most, _LARGEST_FIGURE)
-    return number(value, f"{name}.{figure}", least, most)
 
 
 def _check_rows(name: str, rows: Tensor, position: Position) -> None:

@@ -17,11 +17,21 @@ from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.limits import MAX_ENVIRONMENTS, MAX_RECORD_BYTES
 from cnncli.recipe.columns import FORMS, PICTURE, Column
 from cnncli.recipe.recipe import Recipe, recipe_from_json
+from cnncli.results.training import Outcome
 from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, class_names
 from cnncli.training.data.normalization import Normalization, measure
 from cnncli.training.runs.environment import Environment, current_environment, read_environment
 from cnncli.training.runs.files import DIGEST, read_bytes
-from cnncli.training.runs.values import DamagedError, members, number, parse_json, several, text, whole
+from cnncli.training.runs.values import (
+    DamagedError,
+    figures,
+    members,
+    number,
+    parse_json,
+    several,
+    text,
+    whole,
+)
 
 SCHEMA: Final = "cnncli.run/2"
 
@@ -40,6 +50,7 @@ class DataRecord:
     input: tuple[int, ...]
     columns: Mapping[str, Column]
     train_images: int
+    val_images: int
     test_images: int
     notes: tuple[str, ...]
     fingerprint: str
@@ -60,12 +71,14 @@ class RunRecord:
     """The content of ``run.json``.
 
     ``spec`` is the text of the resolved spec, as in ``spec.yaml``, so this file, which is written first and
-    atomically, suffices to resume. ``status`` remains "running" after a crash. ``environments`` has where the
-    run was started, and where it was resumed if that was different.
+    atomically, suffices to resume. ``status`` remains "running" after a crash; ``outcome`` is None unless it
+    is "finished". ``environments`` has where the run was started, and where it was resumed if that was
+    different.
     """
 
     name: str
     status: Status
+    outcome: Outcome | None
     environments: tuple[Environment, ...]
     settings: Recipe
     data: DataRecord
@@ -79,6 +92,7 @@ class RunRecord:
             "environments": [asdict(each) for each in self.environments],
             "settings": self.settings.plain(),
             "data": self.data.as_json(),
+            "outcome": None if self.outcome is None else asdict(self.outcome),
             "normalization": asdict(self.normalization),
         }
         record = {each.name: values.get(each.name, getattr(self, each.name)) for each in fields(self)}
@@ -94,6 +108,7 @@ def new_record(name: str, spec: str, settings: Recipe, dataset: Dataset, device:
     return RunRecord(
         name=name,
         status="running",
+        outcome=None,
         environments=(current_environment(device),),
         settings=settings.replaced({"data": settings.data.of(dataset.name)}),
         data=DataRecord(
@@ -101,6 +116,7 @@ def new_record(name: str, spec: str, settings: Recipe, dataset: Dataset, device:
             input=dataset.input_shape,
             columns=dataset.columns,
             train_images=dataset.train.count,
+            val_images=dataset.val_count,
             test_images=dataset.test.count,
             notes=dataset.notes,
             fingerprint=dataset.fingerprint(),
@@ -167,12 +183,23 @@ def _parse(value: dict[str, Any]) -> RunRecord:
     return RunRecord(
         name=text(value["name"], "name"),
         status=value["status"],
+        outcome=None if value["outcome"] is None else _outcome(value["outcome"]),
         environments=environments,
         settings=recipe,
         data=data,
         normalization=_normalization(value["normalization"], data.input),
         spec=text(value["spec"], "spec"),
         created=_moment(value["created"]),
+    )
+
+
+def _outcome(value: Any) -> Outcome:
+    found = members(value, "outcome", Outcome.__slots__)
+    return Outcome(
+        epoch=whole(found["epoch"], "outcome.epoch", 1),
+        reason=text(found["reason"], "outcome.reason"),
+        figures=figures(found["figures"], "outcome.figures"),
+        overfitting=text(found["overfitting"], "outcome.overfitting"),
     )
 
 
@@ -183,6 +210,7 @@ def _data(value: Any) -> DataRecord:
         input=several(found["input"], "data.input", partial(whole, least=1)),
         columns=_columns(found["columns"]),
         train_images=whole(found["train_images"], "data.train_images", 1),
+        val_images=whole(found["val_images"], "data.val_images"),
         test_images=whole(found["test_images"], "data.test_images", 1),
         notes=several(found["notes"], "data.notes", text),
         fingerprint=text(found["fingerprint"], "data.fingerprint"),

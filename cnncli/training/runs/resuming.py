@@ -35,8 +35,20 @@ def check_resumable(run: Run, *, spec: str, settings: Recipe, dataset: Dataset) 
             )
         )
     recorded = run.record.data
-    before = (recorded.fingerprint, recorded.train_images, recorded.test_images, recorded.levels)
-    if (dataset.fingerprint(), dataset.train.count, dataset.test.count, dataset.levels) != before:
+    before = (
+        recorded.fingerprint,
+        recorded.train_images,
+        recorded.val_images,
+        recorded.test_images,
+        recorded.levels,
+    )
+    if (
+        dataset.fingerprint(),
+        dataset.train.count,
+        dataset.val_count,
+        dataset.test.count,
+        dataset.levels,
+    ) != before:
         faults.append(
             usage_error(
                 f"the data is not the data that {run.folder} was started with",
@@ -90,14 +102,18 @@ def differences(recorded: Recipe, settings: Recipe) -> list[str]:
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[str]:
     """Yield the differences of values with the same names, such as ``optimizer.sgd.lr: 0.1, not 0.2``."""
-    for name, old in before.items():
-        here, new = f"{path}{name}", now[name]
+    for name in dict.fromkeys((*before, *now)):
+        here, old, new = f"{path}{name}", before.get(name), now.get(name)
         if here in _MAY_CHANGE or old == new:
             continue
-        if isinstance(old, Mapping) and old.keys() == new.keys():
+        if isinstance(old, Mapping) and isinstance(new, Mapping) and old.keys() == new.keys():
             yield from _differences(old, new, f"{here}.")
-        elif isinstance(old, Mapping):
-            # Another optimizer, another head.
-            yield f"{here}: {listing([*old]) or 'nothing'}, not {listing([*new]) or 'nothing'}"
         else:
-            yield f"{here}: {old}, not {new}"
+            yield f"{here}: {_brief(old)}, not {_brief(new)}"
+
+
+def _brief(value: object) -> str:
+    """Return a value; of a mapping, such as another optimizer or head, only its keys."""
+    if isinstance(value, Mapping):
+        return listing([*value]) or "nothing"
+    return "nothing" if value is None else str(value)

@@ -21,10 +21,10 @@ from typing import Final
 import torch
 from torch import nn
 
-from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, listing, usage_error
+from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, listing, usage_error
 from cnncli.limits import MAX_FOLDER_BYTES, MAX_RECORD_BYTES
 from cnncli.recipe.recipe import Recipe
-from cnncli.results.training import Epoch
+from cnncli.results.training import Epoch, Outcome
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
 from cnncli.training.runs.environment import current_environment
@@ -38,7 +38,7 @@ from cnncli.training.runs.files import (
     write_text,
 )
 from cnncli.training.runs.record import RunRecord, Status, new_record, read_record
-from cnncli.training.runs.weights import save_weights
+from cnncli.training.runs.weights import read_tensors, save_weights
 
 if sys.platform != "win32":
     import fcntl
@@ -63,7 +63,10 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        """The network's state dict after the last epoch, or the last batch of an interrupted run."""
+        """The network's state dict after the last epoch, or the last batch of an interrupted run.
+
+        With ``train.stop`` it is that of the best epoch.
+        """
         return self.folder / WEIGHTS
 
     @property
@@ -84,6 +87,10 @@ class Run:
     def set_status(self, status: Status) -> None:
         """Write ``status`` to ``run.json``."""
         self._record(replace(self.record, status=status))
+
+    def finish(self, outcome: Outcome) -> None:
+        """Write to ``run.json`` that the training is finished, and how."""
+        self._record(replace(self.record, status="finished", outcome=outcome))
 
     def read_checkpoint(self) -> Checkpoint | None:
         """Return the last checkpoint; None if the run was stopped before it wrote one.
@@ -125,6 +132,21 @@ class Run:
         """Write the weights, with the position of the training in the file's metadata."""
         save_weights(network, self.weights, epochs=position.epochs, batches=position.batches)
 
+    def check_kept(self, position: Position) -> None:
+        """Check that the weights are those of a position; resuming cannot restore those of the best epoch.
+
+        Raises:
+            UsageError: they are missing, damaged or of another position.
+        """
+        _, written = read_tensors(self.weights)
+        if written != {"epochs": position.epochs, "batches": position.batches}:
+            raise usage_error(
+                f"{self.weights} does not have the weights of epoch {position.epochs}, the best one",
+                expected="the file as the run wrote it after that epoch",
+                received=f"weights after {counted(written.get('epochs', 0), 'epoch')}",
+                hint="start a new run",
+            )
+
     def add_metrics(self, metrics: Epoch) -> None:
         """Append the line of an epoch."""
         append_line(self.metrics, _line(metrics))
@@ -139,6 +161,7 @@ class Run:
             replace(
                 self.record,
                 status="running",
+                outcome=None,
                 environments=self.record.computed_in(current_environment(device)),
                 settings=settings.replaced({"data": settings.data.of(dataset.name)}),
                 data=replace(self.record.data, source=dataset.name),

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Collection
 from typing import Any, Final, NoReturn, TypeVar
 
 from cnncli.limits import MAX_QUOTED
+from cnncli.recipe.metrics import PARTS, metric_of
 
 T = TypeVar("T")
 
 LARGEST: Final = 1 << 62
 """The largest whole number: counts of images and steps fit the 64-bit integers of tensors."""
+
+LARGEST_FIGURE: Final = 1e300
+
+_FIGURE: Final = re.compile(rf"({'|'.join(PARTS)})(\.[\w-]+)+")
+"""The name of a figure of a run."""
 
 
 class DamagedError(ValueError):
@@ -74,6 +81,21 @@ def several(value: Any, name: str, read: Callable[[Any, str], T]) -> tuple[T, ..
     if not isinstance(value, list):
         raise DamagedError(f"{name} is not a list")
     return tuple(read(each, f"{name}[{place}]") for place, each in enumerate(value))
+
+
+def figures(value: Any, name: str) -> dict[str, float]:
+    """Return the figures of an epoch or an outcome; those of another version may have other names."""
+    if not isinstance(value, dict):
+        raise DamagedError(f"{name} is not a mapping")
+    return {figure: _figure(each, figure, name) for figure, each in value.items()}
+
+
+def _figure(value: Any, figure: str, name: str) -> float:
+    if not _FIGURE.fullmatch(figure):
+        raise DamagedError(f"{name} has an unknown key {figure!r}")
+    metric = metric_of(figure)
+    least, most = max(metric.least, -LARGEST_FIGURE), min(metric.most, LARGEST_FIGURE)
+    return number(value, f"{name}.{figure}", least, most)
 
 
 def _finite(digits: str) -> float:

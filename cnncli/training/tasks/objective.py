@@ -92,6 +92,13 @@ class Objective:
         )
         return (OBJECTIVE, *measured) if training else measured
 
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The names of the figures that are reported of an evaluation."""
+        tallies = self.tallies(torch.device("cpu")).items()
+        tallied = [f"{head}.{name}" for head, tally in tallies for name in tally.names]
+        return (*self.summary(dict.fromkeys((*self.names(training=False), *tallied), 0.0)),)
+
     def tallies(self, device: torch.device) -> dict[str, Tally]:
         """Return what is measured over all samples of an evaluation, by head."""
         targets = {name: self.heads[name].target for name in self.inference}

@@ -15,6 +15,10 @@ from cnncli.recipe.metrics import DICE, F1, IOU, MAP, R2
 class Tally(Protocol):
     """Takes the batches of an evaluation, and has figures in the end; nothing waits before that."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metrics that it has figures of."""
+
     def add(self, said: Tensor, target: Tensor, present: Tensor | None) -> None:
         """Take a batch: what a head says, its target, and which samples have one (None: all), bool [n]."""
 
@@ -32,6 +36,11 @@ class Confusion:
         self._classes = classes
         self._counts = torch.zeros(classes * classes, dtype=torch.int64, device=device)
         self._metrics = metrics
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that it was begun with."""
+        return (*self._metrics,)
 
     def add(self, said: Tensor, target: Tensor, present: Tensor | None) -> None:
         """Count the cells of a batch; what has no target counts nowhere."""
@@ -75,6 +84,11 @@ class Kept:
         """Begin with no sample; ``formula`` is of each column of two tensors float64 [N, k]."""
         self._name, self._formula = name, formula
         self._batches: list[tuple[Tensor, Tensor, Tensor | None]] = []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The one of the formula."""
+        return (self._name,)
 
     def add(self, said: Tensor, target: Tensor, present: Tensor | None) -> None:
         """Keep a batch."""

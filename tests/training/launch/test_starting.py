@@ -15,6 +15,7 @@ from cnncli.graph import Graph, open_text
 from cnncli.network import Network, build_network
 from cnncli.training import loop
 from cnncli.training.launch import starting
+from tests.training.support import Recorder
 
 SPEC = """
 input: [1, 8, 8]
@@ -66,3 +67,21 @@ def test_nothing_is_copied_or_run_before_the_first_step(
         hook.remove()
     assert happened[0] == "Network"
     assert "deepcopy of Network" in happened
+
+
+def test_weights_from_elsewhere_are_where_a_training_starts(tmp_path: Path) -> None:
+    """Transfer learning in Python: the network of what begins is an ordinary module."""
+    opened = open_text(SPEC)
+    begun = starting.prepare(opened, opened.train, "cpu").create(tmp_path / "run")
+    other = {name: torch.full_like(value, 0.25) for name, value in begun.network.state_dict().items()}
+    begun.network.load_state_dict(other)
+    seen: list[dict[str, Tensor]] = []
+
+    def watch(_: object) -> None:
+        first = begun.run.read_checkpoint()
+        assert first is not None
+        seen.append(first.network)
+
+    assert begun.start(Recorder(watch), report_every=0).status == "finished"
+    assert seen[0].keys() == other.keys()
+    assert all(torch.equal(seen[0][name], other[name]) for name in other)

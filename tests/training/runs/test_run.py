@@ -141,6 +141,9 @@ def of_label(**values: Any) -> Callable[[dict[str, Any]], Any]:
     return lambda record: record["data"]["columns"]["label"].update(values)
 
 
+OUTCOME: dict[str, Any] = {"epoch": 1, "reason": "", "figures": {"test.loss": 0.5}, "overfitting": ""}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -153,6 +156,11 @@ def of_label(**values: Any) -> Callable[[dict[str, Any]], Any]:
         (changed(normalization={"mean": ["a"], "std": [1]}), r"mean\[0\] is not a number"),
         (changed(normalization={"mean": [True], "std": [1]}), r"mean\[0\] is not a number"),
         (changed(environments=[]), "environments has 0 items"),
+        (changed(outcome={}), "outcome has no epoch"),
+        (changed(outcome=OUTCOME | {"epoch": 0}), "outcome.epoch is not a whole number of 1 or more"),
+        (changed(outcome=OUTCOME | {"reason": 1}), "outcome.reason is not a string"),
+        (changed(outcome=OUTCOME | {"figures": {"loss": 1}}), "outcome.figures has an unknown key 'loss'"),
+        (changed(outcome=OUTCOME | {"figures": {"test.f1": 2}}), "test.f1 is not a number from 0 to 1"),
         (changed(created="yesterday"), "created is not a time"),
         (changed(normalization={"mean": [0, 0], "std": [1, 1]}), "must have 1 means and deviations"),
         (changed(normalization={"mean": [0], "std": [0]}), r"std\[0\] is not a number from 1e-30"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.recipe.data import Data
+from cnncli.recipe.metrics import TEST
 from cnncli.results.training import Reading
 from cnncli.training.data.catalog import Catalog
 from cnncli.training.data.dataset import Dataset, Levels, Measured, labeled, of_classes
@@ -19,31 +21,40 @@ from cnncli.training.data.sources.pictures import Pictures
 from cnncli.training.data.sources.stored import of_files
 
 
-def load(folder: Path, input_shape: tuple[int, ...], how: Data, progress: Reading = None) -> Dataset:
-    """Read DIR/train/CLASS/*.png and DIR/test/CLASS/*.png (or val), or DIR/CLASS/*.png with a fifth held out.
+def load(
+    folder: Path, input_shape: tuple[int, ...], how: Data, progress: Reading = None, default: float = 0.0
+) -> Dataset:
+    """Read DIR/train/CLASS/*.png, DIR/val and DIR/test, or DIR/CLASS/*.png with a fifth held out.
 
-    Classes are numbered in the order of their names; folders below a class belong to it.
+    With two parts, ``val`` is the test part. Classes are numbered in the order of their names; folders below
+    a class belong to it. ``default`` is the share that is split off for validation if neither the folder nor
+    ``how`` says anything.
 
     Raises:
-        UsageError: it is not clear what the classes are, a class has no images or is only in the held-out
+        UsageError: it is not clear what the classes are, a class has no images or is only in a held-out
             part, or files cannot be read; names all of these files.
     """
     layout = for_training(folder)
-    paths = (*layout.train.paths, *layout.test.paths)
-    count = len(layout.train.paths)
+    train, val, split_notes = layout.split(how.holdout, default)
+    parts = [train, *([] if val is None else [val]), layout.test]
+    paths = tuple(path for part in parts for path in part.paths)
     pictures = Pictures.prepare(paths, input_shape, how.resize, skip=how.skip)
-    images, kept, notes, levels = pictures.read(progress, train=count)
-    labels = torch.tensor((*layout.train.labels, *layout.test.labels), dtype=torch.int64)[kept]
-    count = int((kept < count).sum())
-    _check_left(folder, layout.classes, labels[:count])
+    val_files = 0 if val is None else len(val.paths)
+    images, kept, notes, levels = pictures.read(progress, train=len(train.paths), val=val_files)
+    labels = torch.tensor([label for part in parts for label in part.labels], dtype=torch.int64)[kept]
+    bounds = [0, *itertools.accumulate(len(part.paths) for part in parts)]
+    counts = [int(((start <= kept) & (kept < end)).sum()) for start, end in itertools.pairwise(bounds)]
+    splits = [*map(labeled, images.split(counts), labels.split(counts))]
+    _check_left(folder, layout.classes, splits[0].labels)
     return Dataset(
         name=f"folder:{folder}",
         columns=of_classes(layout.classes),
-        train=labeled(images[:count], labels[:count]),
-        test=labeled(images[count:], labels[count:]),
-        notes=(*layout.notes, *notes),
+        train=splits[0],
+        test=splits[-1],
+        notes=(*layout.notes, *split_notes, *notes),
         identity=layout.fingerprint(),
         levels=levels,
+        val=None if val is None else splits[1],
     )
 
 
@@ -57,17 +68,28 @@ def identity(folder: Path) -> str:
 
 
 def held_out(
-    folder: Path, input_shape: tuple[int, ...], how: Data, levels: Levels, progress: Reading = None
+    folder: Path,
+    input_shape: tuple[int, ...],
+    how: Data,
+    levels: Levels,
+    progress: Reading = None,
+    part: str = TEST,
+    default: float = 0.0,
 ) -> Measured:
-    """Read what :func:`load` holds out, and nothing else, with the ``levels`` of the training part.
+    """Read a part that :func:`load` holds out, and nothing else, with the ``levels`` of the training part.
 
     Raises:
         UsageError: as :func:`load` does, but only for files that are held out.
     """
     layout = for_training(folder)
-    pictures = Pictures.prepare(layout.test.paths, input_shape, how.resize, levels, how.skip)
+    files = layout.test if part == TEST else layout.split(how.holdout, default).val
+    if files is None:
+        raise usage_error(
+            f"{folder} has no validation part any more", expected="the data as it was trained on"
+        )
+    pictures = Pictures.prepare(files.paths, input_shape, how.resize, levels, how.skip)
     images, kept, notes, _ = pictures.read(progress)
-    split = labeled(images, torch.tensor(layout.test.labels, dtype=torch.int64)[kept])
+    split = labeled(images, torch.tensor(files.labels, dtype=torch.int64)[kept])
     columns = of_classes(layout.classes)
     return Measured(f"folder:{folder}", columns, split, "its held-out images", (*layout.notes, *notes))
 

@@ -14,7 +14,13 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from cnncli.diagnostics import Diagnostic, UsageError, counted, listing, usage_error
 from cnncli.limits import MAX_FILES_NAMED
-from cnncli.training.data.holdout import held_out
+from cnncli.training.data.holdout import (
+    check_validation,
+    for_validation,
+    held_out,
+    own_validation,
+    validation_note,
+)
 from cnncli.training.data.sources.decoding import FORMATS
 
 Role: TypeAlias = Literal["train", "test", "val"]
@@ -44,13 +50,25 @@ class Files(NamedTuple):
         return tuple(path.relative_to(self.root).as_posix() for path in self.paths)
 
 
+class Split(NamedTuple):
+    """The files to train on, those of the validation part, and a note about what was split off."""
+
+    train: Files
+    val: Files | None
+    notes: tuple[str, ...]
+
+
 class Layout(NamedTuple):
-    """What to train on: the names of the classes, the files of both parts, and notes."""
+    """What to train on: the names of the classes, the files of the parts, and notes.
+
+    ``val`` is a validation part of the folder's own; None without one.
+    """
 
     classes: tuple[str, ...]
     train: Files
     test: Files
     notes: tuple[str, ...]
+    val: Files | None = None
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the names and sizes of all files, their parts and classes.
@@ -58,10 +76,31 @@ class Layout(NamedTuple):
         No file is opened: a fingerprint of contents would read all images whenever one part is measured.
         """
         digest = hashlib.sha256(repr(self.classes).encode())
-        for files in (self.train, self.test):
+        for files in (self.train, self.test, *([] if self.val is None else [self.val])):
             sizes = [path.stat().st_size for path in files.paths]
             digest.update(repr(sorted(zip(files.keys, sizes, files.labels, strict=True))).encode())
         return digest.hexdigest()
+
+    def split(self, holdout: float | None, default: float) -> Split:
+        """Return the files that are trained on, and those of the validation part.
+
+        Args:
+            holdout: the share of the training part that is split off, as the recipe says.
+            default: the share without a word in the recipe, if the folder has no validation part.
+
+        Raises:
+            UsageError: the folder has a validation part, and the recipe asks for another.
+        """
+        share = default if holdout is None else holdout
+        if self.val is not None and holdout:
+            raise own_validation(str(self.train.root.parent), holdout)
+        if self.val is not None or not share:
+            return Split(self.train, self.val, ())
+        held = for_validation(self.train.labels, self.train.keys, share)
+        check_validation(held, str(self.train.root))
+        kept = sorted({*range(len(self.train.paths))} - {*held})
+        note = validation_note(len(held), len(kept), asked=holdout is not None)
+        return Split(_chosen(self.train, kept), _chosen(self.train, held), (note,))
 
 
 class Measurable(NamedTuple):
@@ -83,7 +122,8 @@ def for_training(folder: Path) -> Layout:
     parts = _parts(folder)
     test = parts.get("test") or parts.get("val")
     if "train" in parts and test is not None:
-        return _two_parts(folder, parts["train"], test)
+        val = parts.get("val") if "test" in parts else None
+        return _with_parts(folder, parts["train"], test, val if val and subfolders(val) else None)
     if parts:
         there = next(iter(parts.values())).name
         raise usage_error(
@@ -155,7 +195,7 @@ def role_of(name: str) -> Role | None:
     return _ROLES.get(telling[0]) if len(telling) == 1 else None
 
 
-def _two_parts(folder: Path, train: Path, test: Path) -> Layout:
+def _with_parts(folder: Path, train: Path, test: Path, val: Path | None) -> Layout:
     classes = _classes(train)
     named_as_parts = [name for name in classes if role_of(name) is not None]
     if len(named_as_parts) == len(classes):
@@ -165,25 +205,45 @@ def _two_parts(folder: Path, train: Path, test: Path) -> Layout:
             received=listing(classes),
             hint="was an archive unpacked into a folder of its own name? move the folders of the classes up",
         )
-    unknown = [name for name in _classes(test) if name not in classes]
-    if unknown:
-        raise usage_error(
-            f"{test} has classes that {train} does not have: {listing(unknown)}",
-            expected=f"only {listing(classes)}",
-            received=listing(unknown),
-        )
+    held = [place for place in (test, val) if place is not None]
+    _check_known(train, classes, held)
     walk = Walk()
     numbers = {name: number for number, name in enumerate(classes)}
     train_files = walk.files(train, classes, numbers, every=True)
-    test_files = walk.files(test, [path.name for path in subfolders(test)], numbers)
+    files = [walk.files(place, [path.name for path in subfolders(place)], numbers) for place in held]
     _check_classes(train, classes, train_files)
-    if not test_files.paths:
-        raise usage_error(f"{test} has no images", expected=", ".join(FORMATS))
-    absent = [name for number, name in enumerate(classes) if number not in set(test_files.labels)]
-    absences = (f"{test} has no images of {listing(absent)}",) if absent else ()
-    unused = [path.name for path in subfolders(folder) if path not in (train, test)]
+    absences = [line for found in files for line in _absences(found, classes)]
+    unused = [path.name for path in subfolders(folder) if path not in (train, *held)]
     notes = (*absences, *_unused_notes(folder, unused), *walk.notes())
-    return Layout(classes, train_files, test_files, notes)
+    return Layout(classes, train_files, files[0], notes, None if val is None else files[1])
+
+
+def _check_known(train: Path, classes: Sequence[str], held: Sequence[Path]) -> None:
+    """Check that the parts ``held`` have no classes but those of the training part.
+
+    Raises:
+        UsageError: one has another.
+    """
+    for place in held:
+        unknown = [name for name in _classes(place) if name not in classes]
+        if unknown:
+            raise usage_error(
+                f"{place} has classes that {train} does not have: {listing(unknown)}",
+                expected=f"only {listing(classes)}",
+                received=listing(unknown),
+            )
+
+
+def _absences(held: Files, classes: Sequence[str]) -> tuple[str, ...]:
+    """Return a line about the classes without an image in a held-out part.
+
+    Raises:
+        UsageError: it has no images at all.
+    """
+    if not held.paths:
+        raise usage_error(f"{held.root} has no images", expected=", ".join(FORMATS))
+    absent = [name for number, name in enumerate(classes) if number not in set(held.labels)]
+    return (f"{held.root} has no images of {listing(absent)}",) if absent else ()
 
 
 def _one_part(folder: Path) -> Layout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections import Counter
@@ -157,12 +158,12 @@ class Pictures(NamedTuple):
         ensure_memory(len(paths) * math.prod(shape), f"{len(paths)} images of {shape_text(shape)}")
         return cls(paths, shape, len(input_shape) == 1, resize, levels, skip)
 
-    def read(self, progress: Callable[[int, int], None] | None, train: int = 0) -> Images:
+    def read(self, progress: Callable[[int, int], None] | None, train: int = 0, val: int = 0) -> Images:
         """Return all images.
 
         Images of 16 bits are decoded twice if their levels are not known: first to find the range of those
-        among the first ``train`` images. These and the others are the parts of which a share may be
-        unreadable.
+        among the first ``train`` images. These, the next ``val`` and the others are the parts of which a
+        share may be unreadable.
 
         Raises:
             UsageError: with one diagnostic for each file that cannot be read or converted.
@@ -185,7 +186,8 @@ class Pictures(NamedTuple):
                 levels = measured or WHOLE_RANGE
                 for index, done in zip(found.ranges, pool.map(read_one, found.ranges), strict=True):
                     found.note(index, done)
-        found.check((range(train), range(train, len(self.paths))), self.skip)
+        bounds = (0, train, train + val, len(self.paths))
+        found.check([range(*each) for each in itertools.pairwise(bounds)], self.skip)
         kept = [index for index in range(len(self.paths)) if index not in found.unreadable]
         images = _chosen(images, kept)
         conversions = conversion_notes(found.changes, len(kept))

@@ -266,6 +266,100 @@ def test_a_second_held_out_part_is_noted(tmp_path: Path) -> None:
     assert found.notes == (f"val in {tmp_path.resolve()} is not used",)
 
 
+def three_parts(folder: Path) -> Path:
+    pets(folder, count=10)
+    for number, name in enumerate(("cat", "dog")):
+        for each in range(3):
+            picture(folder / "valid" / name / f"{each}.png", 1000 + 100 * number + each)
+    return folder
+
+
+def test_three_parts(tmp_path: Path) -> None:
+    found = load(Data(source=f"folder:{three_parts(tmp_path)}"), (3, 6, 5))
+    assert found.notes == ()
+    assert found.val is not None
+    assert (found.train.count, found.val.count, found.test.count) == (20, 6, 20)
+    assert found.val.labels.tolist() == [0] * 3 + [1] * 3
+    first = np.asarray(Image.open(tmp_path / "valid" / "cat" / "0.png"))
+    np.testing.assert_array_equal(found.val.images[0].numpy(), np.moveaxis(first, -1, 0))
+    last = np.asarray(Image.open(tmp_path / "test" / "dog" / "9.png"))
+    np.testing.assert_array_equal(found.test.images[19].numpy(), np.moveaxis(last, -1, 0))
+    (tmp_path / "valid" / "cat" / "0.png").write_bytes(b"no longer an image")
+    with pytest.raises(UsageError, match="cannot be read"):  # a sixth of the validation part, 2 % of all
+        load(Data(source=f"folder:{tmp_path}", skip=0.05), (3, 6, 5))
+
+
+def test_the_fingerprint_has_the_validation_part(tmp_path: Path) -> None:
+    source = f"folder:{three_parts(tmp_path)}"
+    before = identity(source)
+    (tmp_path / "valid" / "dog" / "2.png").unlink()
+    assert identity(source) not in (before, None)
+
+
+def test_another_validation_part_is_refused(tmp_path: Path) -> None:
+    source = f"folder:{three_parts(tmp_path)}"
+    with pytest.raises(UsageError, match=r"has a validation part, so train\.data\.holdout"):
+        load(Data(source=source, holdout=0.2), (3, 6, 5))
+    found = load(Data(source=source), (3, 6, 5), holdout=0.2)  # what a training needs is there
+    assert found.val is not None
+    assert found.val.count == 6
+
+
+@pytest.mark.parametrize("test", ["test", "val", None])
+def test_a_share_of_the_training_part(tmp_path: Path, test: str | None) -> None:
+    """The validation part is read again without the training part, as it was."""
+    pets(tmp_path, test=test, count=10)
+    data = Data(source=f"folder:{tmp_path}", holdout=0.25)
+    found, whole = load(data, (3, 6, 5)), load(data.replaced({"holdout": 0}), (3, 6, 5))
+    assert found.val is not None
+    assert Counter(found.val.labels.tolist()) == {0: 2, 1: 2}
+    assert found.notes[-1] == (
+        f"4 of {whole.train.count} training images split off as the validation part, "
+        "the same share of each class"
+    )
+    assert torch.equal(found.test.images, whole.test.images)
+    parts = [image.numpy().tobytes() for split in (found.train, found.val) for image in split.images]
+    assert sorted(parts) == sorted(image.numpy().tobytes() for image in whole.train.images)
+    again = load_held_out(data, (3, 6, 5), part="val")
+    assert torch.equal(again.split.images, found.val.images)
+    assert torch.equal(again.split.labels, found.val.labels)
+    assert again.what == "the 4 validation images"
+    assert found.identity == whole.identity
+
+
+def test_the_validation_part_is_measured_without_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Data(source=f"folder:{pets(tmp_path, count=10)}", holdout=0.2)
+    read: list[Path] = []
+    real = pictures.Pictures.prepare
+
+    def prepare(paths: tuple[Path, ...], *rest: object, **named: object) -> object:
+        read.extend(paths)
+        return real(paths, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pictures.Pictures, "prepare", prepare)
+    load_held_out(data, (3, 6, 5), part="val")
+    assert len(read) == 4
+    assert all("train" in path.parts for path in read)
+
+
+def test_the_levels_are_those_of_what_is_trained_on(tmp_path: Path) -> None:
+    """An image of the validation part that is brighter than all others does not change them."""
+    pets(tmp_path, count=10)
+    held = load_held_out(Data(source=f"folder:{tmp_path}", holdout=0.1), (1, 6, 5), part="val")
+    assert held.split.count == 2
+    chosen = for_training(tmp_path).split(0.1, 0.0).val
+    assert chosen is not None
+    for part in ("train", "test"):
+        for path in (tmp_path / part).rglob("*.png"):
+            high = 60000 if path in chosen.paths else 1000
+            gray = np.linspace(0, high, 30).reshape(6, 5).astype(np.uint16)
+            Image.fromarray(gray).save(path)
+    found = load(Data(source=f"folder:{tmp_path}", holdout=0.1), (1, 6, 5))
+    assert found.levels == (0, 1000)
+
+
 def test_a_class_may_have_no_held_out_images(tmp_path: Path) -> None:
     pets(tmp_path)
     for path in (tmp_path / "test" / "cat").iterdir():
