@@ -44,6 +44,12 @@ SOURCES: Final[Mapping[str, Source]] = {
             "",
             "1,797 handwritten digits of 8x8 pixels, bundled with scikit-learn; a fixed fifth is held out",
         ),
+        Source(
+            "scenes",
+            "",
+            "2,400 images with one to three of these digits each, made at the size of the input; with masks",
+            columns=("mask", "labels", "value", "background"),
+        ),
         Source("idx", "DIR", "the files of the MNIST family, gzipped or not", ("first_label",)),
         Source(
             "folder",

@@ -24,7 +24,7 @@ HEADS = "input: [1, 8, 8]\nlayers: [flatten]\nheads: {a: [linear: 10], b: [linea
 
 
 def test_the_forms_are_written_out_for_help() -> None:
-    assert SOURCE_FORMS.startswith("digits, idx:DIR, folder:DIR")
+    assert SOURCE_FORMS.startswith("digits, scenes, idx:DIR, folder:DIR")
     assert DEVICE_FORMS == "auto, cuda, cuda:N, mps or cpu"
 
 

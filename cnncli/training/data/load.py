@@ -19,7 +19,7 @@ from cnncli.results.training import Reading
 from cnncli.training.data.catalog import Catalog
 from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split, class_names
 from cnncli.training.data.holdout import check_validation, for_validation, share_of, validation_note
-from cnncli.training.data.sources import digits, folder, idx, npz
+from cnncli.training.data.sources import digits, folder, idx, npz, scenes
 from cnncli.training.data.targets import class_counts
 
 Outputs: TypeAlias = Mapping[str, tuple[int, ...]]
@@ -62,6 +62,7 @@ class Request(NamedTuple):
 
 LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
     "digits": lambda request: digits.load(request.shape, request.resize),
+    "scenes": lambda request: scenes.load(request.shape),
     "idx": lambda request: idx.load(request.path, request.shape, request.resize, request.data.first_label),
     "folder": lambda request: folder.load(
         request.path, request.shape, request.data, request.reading, request.holdout
@@ -101,6 +102,7 @@ VALIDATORS: Final[Mapping[str, Callable[[Request], Measured]]] = {
 
 CATALOGS: Final[Mapping[str, Callable[[Path], Catalog]]] = {
     "digits": lambda _: digits.catalog(),
+    "scenes": lambda _: scenes.catalog(),
     "idx": idx.catalog,
     "folder": folder.catalog,
     "npz": npz.catalog,

@@ -63,7 +63,7 @@ def catalog_of(
         for part in parts
         for index, label in enumerate(_labels(part))
     )
-    return Catalog(name, tuple(map(str, numbers)), items, _of_arrays(parts), notes, (*warnings, *faults))
+    return Catalog(name, tuple(map(str, numbers)), items, of_arrays(parts), notes, (*warnings, *faults))
 
 
 def _checked(parts: Sequence[Stored]) -> tuple[list[Stored], list[str]]:
@@ -103,7 +103,8 @@ def _classes(labels: Tensor) -> list[int]:
     return [*span] if len(span) <= max(len(labels), 256) else present
 
 
-def _of_arrays(parts: Sequence[Stored]) -> Opener:
+def of_arrays(parts: Sequence[Stored]) -> Opener:
+    """Return what finds the images of parts in memory, which are numbered on from one part to the next."""
     ends = [*accumulate(len(part.images) for part in parts)]
 
     def read(index: int, _: Tools) -> AbstractContextManager[Picture]:
