@@ -152,6 +152,9 @@ MAX_RATIO: Final = 10
 MAX_SIGMA: Final = 16
 """Standard deviation of a blur, in pixels."""
 
+MAX_SHRINKAGE: Final = 16
+"""How many times smaller one `shrink` makes an image."""
+
 # -- sizes, conditions and what fits ---------------------------------------------------------------------
 
 MAX_PERIOD: Final = 100_000

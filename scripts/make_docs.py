@@ -31,7 +31,7 @@ from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.stopping import Stop
 from cnncli.recipe.tasks import Task
-from cnncli.recipe.transforms import TRANSFORMS
+from cnncli.recipe.transforms import CORRUPTIONS, TRANSFORMS
 from cnncli.report.markdown import markdown_row
 from cnncli.report.pages.layers import default_text, operations
 from cnncli.report.pages.specs import short_authors
@@ -81,6 +81,7 @@ def with_recipe(text: str) -> str:
         "penalty": _settings(Penalty, "penalty."),
         "stop": _settings(Stop, "stop."),
         "transforms": _named(TRANSFORMS),
+        "corruptions": _named(CORRUPTIONS),
         "tasks": [*_named(LOSSES, "tasks.HEAD."), *_settings(Task, "tasks.HEAD.", leave_out="loss")],
     }
     for name, rows in tables.items():

@@ -265,10 +265,14 @@ def _check_recipe(section: Value | None, graph: Graph, recipe: Recipe, faults: F
         unknown = unknown_head("stop", recipe.stop.head, endings_of(graph))
         if unknown is not None:
             faults.add(unknown._replace(location=stop["metric"].location))
-    for name, chosen in (("transforms", recipe.transforms), ("corrupt", recipe.corrupt)):
+    clean = clean_shape(recipe, graph.input)
+    for name, chosen, shape in (
+        ("transforms", recipe.transforms, clean),
+        ("corrupt", recipe.corrupt, graph.input),
+    ):
         transforms = section.get(name)
         if isinstance(transforms, Items):
-            for place, fault in wrong_transforms(chosen, graph.input):
+            for place, fault in wrong_transforms(chosen, shape):
                 entry = transforms.values[place]
                 key = next(iter(entry.keys_at.values())) if isinstance(entry, Entries) else entry
                 faults.add(fault._replace(location=key.location))

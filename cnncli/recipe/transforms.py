@@ -10,7 +10,7 @@ from typing import Final
 
 from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Choice, Number, Whole
-from cnncli.limits import MAX_OPERATIONS, MAX_RATIO, MAX_SIGMA, MAX_SIZE
+from cnncli.limits import MAX_OPERATIONS, MAX_RATIO, MAX_SHRINKAGE, MAX_SIGMA, MAX_SIZE
 
 _AXES_OF_PICTURES: Final = 3
 _COLORS: Final = 3
@@ -330,7 +330,9 @@ class Shrink(Spatial):
 
     keyword = "shrink"
 
-    factor: int = arg(Whole(2), "how many times smaller height and width become", default=2, main=True)
+    factor: int = arg(
+        Whole(2, MAX_SHRINKAGE), "how many times smaller height and width become", default=2, main=True
+    )
 
 
 CORRUPTIONS: Final[Mapping[str, type[Transform]]] = {

@@ -145,12 +145,19 @@ class Introduction(NamedTuple):
 
 
 class Previewed(NamedTuple):
-    """A picture of samples before the transforms, and after them in the first epochs."""
+    """A picture of samples before the transforms, and after them in the first epochs.
+
+    ``rows`` says what the rows of a sample are: first the ``image``, then its targets that are masks or
+    pictures, and what the network sees, if that is something else. ``transforms`` and ``corrupt`` are those
+    of the recipe.
+    """
 
     path: Path
     samples: int
     epochs: int
+    rows: tuple[str, ...]
     transforms: tuple[str, ...]
+    corrupt: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

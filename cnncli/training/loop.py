@@ -29,9 +29,10 @@ from cnncli.training.runs.checkpoint import Checkpoint, Position
 from cnncli.training.runs.resuming import check_position
 from cnncli.training.runs.run import Run
 from cnncli.training.runs.weights import load_weights
-from cnncli.training.session import WHOLE, Extent, Plan, State, held_out_alters, make_plan, make_state
+from cnncli.training.session import WHOLE, Extent, Plan, State, make_plan, make_state
 from cnncli.training.stopping import best_epoch, check_chosen, reason_to_stop
 from cnncli.training.tasks.figures import Sum
+from cnncli.training.transforms import held_out_alters
 
 
 def seed_weights(seed: int) -> None:

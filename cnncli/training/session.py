@@ -18,7 +18,7 @@ from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch
 from cnncli.training.data.batches import batch_bounds, derived_seed, epoch_order
 from cnncli.training.data.dataset import Dataset, Split
-from cnncli.training.data.feed import Alters, Feed, fits, unaltered
+from cnncli.training.data.feed import Alters, Feed, fits
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.data.targets import class_counts, present
 from cnncli.training.evaluate import evaluation_bounds
@@ -31,10 +31,7 @@ from cnncli.training.tasks.building import Learned, build_objective
 from cnncli.training.tasks.figures import Sums
 from cnncli.training.tasks.objective import Objective
 from cnncli.training.tasks.single_images import check_single_images
-from cnncli.training.transforms import Pipeline, moves_anything
-
-CORRUPTION: Final = "corrupt"
-"""The purpose of the draws of what the network sees."""
+from cnncli.training.transforms import moves_anything, training_alters
 
 
 class Extent(NamedTuple):
@@ -49,7 +46,7 @@ WHOLE: Final = Extent()
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Plan:
-    """What does not change: the settings, the data on its device, transforms, batches, the objective.
+    """What does not change: the settings, the data on its device, batches, the objective.
 
     ``bounds`` are the batches of an epoch that are trained on, of ``steps`` in a whole epoch. The loop ends
     after ``epochs``.
@@ -64,8 +61,6 @@ class Plan:
     steps: int
     epochs: int
     objective: Objective
-    transforms: Pipeline
-    corrupt: Pipeline
 
     @property
     def held_out(self) -> tuple[str, Feed]:
@@ -78,13 +73,7 @@ class Plan:
 
     def alters(self, epoch: int) -> Alters | None:
         """Return what happens to the training samples of an epoch; None if nothing does."""
-        seed, count = self.settings.seed, len(self.train)
-        if not len(self.transforms) and not len(self.corrupt):
-            return None
-        return Alters(
-            self.transforms.alter(count, seed, epoch) if len(self.transforms) else unaltered,
-            self.corrupt.alter(count, seed, epoch) if len(self.corrupt) else unaltered,
-        )
+        return training_alters(self.settings, len(self.train), epoch)
 
     def rate(self, epoch: int, batch: int) -> float:
         """Return the learning rate of a batch; epochs and batches count from 0."""
@@ -123,14 +112,6 @@ class State:
             random=random_states(device),
             figures=self.figures.first(self.position.batches),
         )
-
-
-def held_out_alters(settings: Recipe, count: int) -> Alters | None:
-    """Return what happens to samples that a network is measured on, always the same; None if nothing does."""
-    if not settings.corrupt:
-        return None
-    corrupt = Pipeline(settings.corrupt, CORRUPTION)
-    return Alters(inputs=corrupt.alter(count, settings.seed, "held-out"))
 
 
 def check_trainable(
@@ -219,8 +200,6 @@ def make_plan(
         steps=len(bounds),
         epochs=settings.epochs if extent.epochs is None else min(extent.epochs, settings.epochs),
         objective=objective,
-        transforms=Pipeline(settings.transforms),
-        corrupt=Pipeline(settings.corrupt, CORRUPTION),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -17,6 +18,8 @@ GAP: Final = 4
 _SMALLEST: Final = 64
 _LARGEST: Final = 256
 """Pixels of the longer side of an image in a sheet."""
+
+_COLORS: Final = 256
 
 
 def check_path(path: Path) -> None:
@@ -44,6 +47,31 @@ def cell(image: Tensor, largest: int = _LARGEST) -> Image.Image:
     made = made.resize((made.width * times, made.height * times), Image.Resampling.NEAREST)
     made.thumbnail((largest, largest))
     return made
+
+
+def overlaid(images: Tensor, masks: Tensor) -> Tensor:
+    """Return images [n, 3, height, width] half covered by the color of each pixel's class.
+
+    Class k has color k of the PASCAL VOC challenge: black, maroon, green, olive, navy and so on. Pixels
+    without a class remain as they are.
+
+    Args:
+        images: float [n, channels, height, width] with values from 0 to 1 and 1 or 3 channels.
+        masks: int64 [n, height, width], below 0 without a class.
+    """
+    colors = torch.tensor([_color(number) for number in range(_COLORS)])
+    of_pixels = colors[masks.clamp(min=0)].movedim(-1, 1) / 255
+    covered = (images + of_pixels) / 2
+    return torch.where(masks.unsqueeze(1) >= 0, covered, images)
+
+
+def _color(number: int) -> tuple[int, int, int]:
+    """Return red, green and blue: every third bit of the number, the lowest one as the highest of a byte."""
+    red, green, blue = (
+        sum((number >> (3 * place + channel) & 1) << (7 - place) for place in range(3))
+        for channel in range(3)
+    )
+    return red, green, blue
 
 
 def write(sheet: Image.Image, path: Path) -> None:

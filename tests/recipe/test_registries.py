@@ -17,7 +17,7 @@ from cnncli.recipe.dtypes import DEFAULT_DTYPE, ITEMSIZES
 from cnncli.recipe.losses import LOSSES, OF_LAYERS
 from cnncli.recipe.optimizers import OPTIMIZERS, SGD, AdamW, Optimizer, is_decayed
 from cnncli.recipe.schedules import SCHEDULES
-from cnncli.recipe.transforms import TRANSFORMS
+from cnncli.recipe.transforms import CORRUPTIONS, TRANSFORMS
 from cnncli.training.data.load import CATALOGS, LOADERS
 from cnncli.training.data.resize import RULES
 from cnncli.training.device import BACKENDS
@@ -39,7 +39,7 @@ from tests.live_memory import Living
         pytest.param(SCHEDULES.values(), DECAYS, id="schedules"),
         pytest.param(CRITERIA, SCORES, id="criteria"),
         pytest.param([*LOSSES.values(), *OF_LAYERS], FORMULAS, id="losses"),
-        pytest.param(TRANSFORMS.values(), [*CHANGES, *MAPS], id="transforms"),
+        pytest.param({*TRANSFORMS.values(), *CORRUPTIONS.values()}, [*CHANGES, *MAPS], id="transforms"),
         pytest.param(DEVICES, BACKENDS, id="devices"),
     ],
 )
@@ -63,7 +63,7 @@ def test_the_default_type_is_torchs() -> None:
     assert getattr(torch, DEFAULT_DTYPE) is torch.get_default_dtype()
 
 
-@pytest.mark.parametrize("known", [OPTIMIZERS, SCHEDULES, LOSSES, TRANSFORMS])
+@pytest.mark.parametrize("known", [OPTIMIZERS, SCHEDULES, LOSSES, TRANSFORMS, CORRUPTIONS])
 def test_a_name_is_enough(known: Mapping[str, type[Record]]) -> None:
     for name, record in known.items():
         assert record.keyword == name

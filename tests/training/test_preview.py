@@ -13,9 +13,13 @@ from typer.testing import CliRunner
 import cnncli
 from cnncli.cli.app import application
 from cnncli.diagnostics import CnncliError
+from cnncli.recipe.columns import Column
 from cnncli.recipe.data import Data
+from cnncli.training import preview as module
 from cnncli.training.data.batches import epoch_order
+from cnncli.training.data.dataset import IGNORED, Dataset, Split
 from cnncli.training.data.load import load
+from cnncli.training.sheets import overlaid
 from cnncli.training.transforms import Pipeline
 
 SPEC = """
@@ -51,6 +55,77 @@ def test_rows_of_samples_before_and_after(tmp_path: Path, channels: int) -> None
             shown = sheet[4 + row * 68 : 68 + row * 68 : 8, left : left + 64 : 8]
             values = torch.from_numpy(shown.copy()).permute(2, 0, 1)
             assert torch.equal(values, (expected[row] * 255).round().byte().expand(3, 8, 8))
+
+
+def squares(data: Data, shape: tuple[int, ...], *_: object) -> Dataset:
+    """Gray images with a bright square, its mask, and a picture that is twice as dark; 9 samples."""
+    del data
+    images = torch.full((9, *shape), 50, dtype=torch.uint8)
+    images[:, :, 2:5, 3:7] = 200
+    mask = (images[:, 0] == 200).to(torch.uint8) * 15
+    mask[:, 0] = IGNORED
+    columns = {
+        "mask": Column("mask", tuple(map(str, range(16)))),
+        "label": Column("class", ("a",)),
+        "target": Column("picture", (), shape),
+        "small": Column("picture", (), (1, 2, 2)),
+    }
+    targets = {
+        "mask": mask,
+        "label": torch.zeros(9, dtype=torch.int64),
+        "target": images // 2,
+        "small": torch.zeros(9, 1, 2, 2, dtype=torch.uint8),
+    }
+    split = Split(images, targets)
+    return Dataset("squares", columns, split, split)
+
+
+def test_masks_pictures_and_what_the_network_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "load", squares)
+    net = cnncli.load(network(tmp_path, "1, 8, 8"))
+    mirrored = [{"flip": {"p": 1}}]
+    found = net.preview(tmp_path / "out.png", transforms=mirrored, corrupt=["shrink", "noise"])
+    assert found.rows == ("image", "mask 'mask'", "picture 'target'", "what the network sees")
+    sheet = np.array(Image.open(tmp_path / "out.png")).astype(int)
+    assert sheet.shape == (8 * (4 * 68 + 8) - 8 + 4, 8 * 68 + 12, 3)
+
+    def at(column: int, row: int, y: int, x: int, sample: int = 0) -> list[int]:
+        """The color of a pixel of an image of 16x16, which is shown four times as large."""
+        left = 4 + column * 68 + (8 if column else 0)
+        color: list[int] = sheet[4 + sample * 280 + row * 68 + 4 * y + 2, left + 4 * x + 2].tolist()
+        return color
+
+    for sample in (0, 7):
+        # From column 3 to 6 before, and mirrored after; color 15 of VOC is (192, 128, 128), color 0 is black.
+        for column, x in ((0, 3), (1, 12), (7, 9)):
+            assert at(column, 0, 2, x, sample) == [200] * 3
+            assert at(column, 1, 2, x, sample) == [196, 164, 164]
+            assert at(column, 2, 2, x, sample) == [100] * 3
+        assert at(1, 0, 2, 3, sample) == [50] * 3
+        assert at(1, 1, 2, 3, sample) == [25] * 3
+        assert at(1, 1, 0, 3, sample) == [50] * 3  # ignored
+        assert at(0, 3, 2, 3, sample) == [255] * 3  # nothing is seen before
+    seen = [at(1, 3, y, x)[0] for y in range(16) for x in range(16)]
+    assert all(seen[2 * n] == seen[2 * n + 1] for n in range(128))
+    assert len(set(seen)) > 20
+
+
+def test_the_palette_is_that_of_voc() -> None:
+    known = {0: (0, 0, 0), 1: (128, 0, 0), 4: (0, 0, 128), 15: (192, 128, 128), 255: (224, 224, 192)}
+    for number, color in known.items():
+        found = overlaid(torch.zeros(1, 3, 1, 1), torch.full((1, 1, 1), number)) * 2 * 255
+        assert found.flatten().tolist() == pytest.approx(color)
+
+
+def test_what_is_seen_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = network(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    words = ["train", str(spec), "--preview", "out.png", "--set", "train.corrupt=[shrink]"]
+    done = CliRunner().invoke(application(), words)
+    assert done.exit_code == 0
+    seen, written = done.output.splitlines()[1:]
+    assert seen == "what the network sees: shrink (factor 2)"
+    assert written.endswith("first 7 epochs; rows of a sample: image and what the network sees")
 
 
 def test_as_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -201,9 +201,7 @@ def introduce(screen: Screen, about: Introduction) -> None:
         screen.line(f"  {printable(name)}: {printable(_column(column))}", "note")
     for note in about.notes:
         screen.line(f"  {printable(note)}", "note")
-    screen.line(_transforms_line(about.transforms), "note")
-    if about.corrupt:
-        screen.line(f"what the network sees: {', then '.join(about.corrupt)}", "note")
+    _changes(screen, about)
     screen.line(f"learns {printable('; '.join(about.tasks))}", "note")
     rate = f"lr {about.lr:g} ({about.schedule} schedule)"
     how = f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
@@ -230,17 +228,21 @@ def _column(column: Column) -> str:
     return f"{counted(len(column.names), unit)}{of_pixels}: {listing(column.names)}"
 
 
-def _transforms_line(transforms: Sequence[str]) -> str:
-    return f"transforms of training images: {', then '.join(transforms) or 'none'}"
+def _changes(screen: Screen, about: Introduction | Previewed) -> None:
+    """Show what happens to images before the network sees them."""
+    screen.line(f"transforms of training images: {', then '.join(about.transforms) or 'none'}", "note")
+    if about.corrupt:
+        screen.line(f"what the network sees: {', then '.join(about.corrupt)}", "note")
 
 
 def previewed(screen: Screen, about: Previewed) -> None:
     """Show what a picture of transforms contains."""
-    screen.line(_transforms_line(about.transforms), "note")
+    _changes(screen, about)
     samples, epochs = counted(about.samples, "sample"), counted(about.epochs, "epoch")
-    screen.line(
-        f"{printable(str(about.path))}: {samples}, each before them and as in the first {epochs}", "good"
-    )
+    text = f"{printable(str(about.path))}: {samples}, each before them and as in the first {epochs}"
+    if len(about.rows) > 1:
+        text += f"; rows of a sample: {printable(listing(about.rows))}"
+    screen.line(text, "good")
 
 
 def _continued(about: Introduction) -> Iterator[str]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from cnncli.recipe.columns import CLASS, INPUT, MASK, PICTURE, Column
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
-from cnncli.training.data.targets import WAYS, present
+from cnncli.training.data.targets import WAYS, has_classes, present
 from cnncli.training.device import BACKENDS
 
 _LARGEST: Final = 255
@@ -133,6 +133,7 @@ class Feed:
         alters = alters or Alters()
         views = alters.views(views, index)
         targets |= {**views.masks, **views.pictures}
+        known |= {name: has_classes(each) for name, each in views.masks.items()}
         if self._of_input:
             targets[INPUT] = views.images
         seen = alters.inputs(Views(views.images), index).images

@@ -51,6 +51,11 @@ WAYS: Final[Mapping[str, Way]] = {
 }
 
 
+def has_classes(masks: Tensor) -> Tensor:
+    """Return whether masks of a batch, [n, *spatial], have a pixel with a class: bool [n]."""
+    return (masks != NO_CLASS).flatten(1).any(1)
+
+
 def class_counts(form: str, targets: Tensor, classes: int) -> Tensor:
     """Return how many samples, or pixels of masks, each class has: int64 [classes]."""
     if form == MASK:

@@ -34,9 +34,10 @@ from cnncli.training.launch.graphs import recorded_graph
 from cnncli.training.runs.record import DataRecord
 from cnncli.training.runs.run import Run, open_run
 from cnncli.training.runs.weights import load_weights
-from cnncli.training.session import check_targets, held_out_alters
+from cnncli.training.session import check_targets
 from cnncli.training.tasks.building import Learned, measuring_objective, whole_clean
 from cnncli.training.tasks.targets import wanted_shapes
+from cnncli.training.transforms import held_out_alters
 
 
 def evaluate_run(

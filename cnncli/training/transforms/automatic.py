@@ -17,7 +17,7 @@ from cnncli.limits import MAX_OPERATIONS
 from cnncli.recipe import transforms as kinds
 from cnncli.training.transforms.color import blended, gray, mean_gray
 from cnncli.training.transforms.registry import changes, for_images, moves
-from cnncli.training.transforms.warps import affine, rotation, warped, warped_masks
+from cnncli.training.transforms.warps import affine, rotation, warped
 
 
 class Largest(NamedTuple):
@@ -44,10 +44,9 @@ def trivialaugment(how: kinds.TrivialAugment, images: Tensor, draws: Tensor) -> 
 
 
 @moves(kinds.TrivialAugment)
-def trivialaugment_masks(how: kinds.TrivialAugment, masks: Tensor, draws: Tensor) -> Tensor:
-    """Move masks as the operation of their image does."""
-    del how
-    return moved(masks, *_of_trivialaugment(draws), _WIDE)
+def trivialaugment_targets(how: kinds.TrivialAugment, targets: Tensor, draws: Tensor) -> Tensor:
+    """Move targets as the operation of their image does; operations on values leave them as they are."""
+    return moved(targets, *_of_trivialaugment(draws), _WIDE, how.fill)
 
 
 @changes(kinds.RandAugment, draws=2 * MAX_OPERATIONS)
@@ -59,11 +58,11 @@ def randaugment(how: kinds.RandAugment, images: Tensor, draws: Tensor) -> Tensor
 
 
 @moves(kinds.RandAugment)
-def randaugment_masks(how: kinds.RandAugment, masks: Tensor, draws: Tensor) -> Tensor:
-    """Move masks as the operations of their image do."""
+def randaugment_targets(how: kinds.RandAugment, targets: Tensor, draws: Tensor) -> Tensor:
+    """Move targets as the operations of their image do."""
     for number in range(how.operations):
-        masks = moved(masks, *_of_randaugment(how, draws, number), _ORDINARY)
-    return masks
+        targets = moved(targets, *_of_randaugment(how, draws, number), _ORDINARY, how.fill)
+    return targets
 
 
 def _of_trivialaugment(draws: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,14 +83,14 @@ def operated(images: Tensor, draws: Tensor, strengths: Tensor, largest: Largest,
     return result
 
 
-def moved(masks: Tensor, draws: Tensor, strengths: Tensor, largest: Largest) -> Tensor:
-    """Move each mask as the operation that its draw [n] chooses does, if it moves anything."""
-    result = masks.clone()
+def moved(targets: Tensor, draws: Tensor, strengths: Tensor, largest: Largest, fill: float) -> Tensor:
+    """Move each mask or picture as the operation that its draw [n] chooses does, if it moves anything."""
+    result = targets.clone()
     for name, rows in _chosen(draws):
         if name in MATRICES:
-            there = rows.to(masks.device)
-            matrices = MATRICES[name](strengths[rows].double(), largest, masks.shape[2:])
-            result[there] = warped_masks(masks[there], matrices)
+            there = rows.to(targets.device)
+            matrices = MATRICES[name](strengths[rows].double(), largest, targets.shape[2:])
+            result[there] = warped(targets[there], matrices, fill)
     return result
 
 

@@ -50,22 +50,15 @@ def mirrored_one_by_one(images: Tensor, chosen: Tensor, axis: int) -> Tensor:
 
 @changes(kinds.Crop, draws=2)
 def crop(how: kinds.Crop, images: Tensor, draws: Tensor) -> Tensor:
-    """Return images of the same size from places in the padded ones, all places equally likely."""
-    return _cropped(images, draws, how.padding, how.fill)
-
-
-@moves(kinds.Crop)
-def crop_masks(how: kinds.Crop, masks: Tensor, draws: Tensor) -> Tensor:
-    """Return masks from the same places."""
-    return _cropped(masks, draws, how.padding, NO_CLASS)
-
-
-def _cropped(images: Tensor, draws: Tensor, padding: int, fill: float) -> Tensor:
-    places = 2 * padding + 1
+    """Return images, or masks, of the same size from places in the padded ones, all equally likely."""
+    places = 2 * how.padding + 1
     # A draw just below 1, multiplied in float32, can be rounded up.
     corners = (draws * places).to(torch.int64).clamp(max=places - 1)
     cut = cut_one_by_one if one_by_one_is_faster(images) else cut_out
-    return cut(images, corners, padding, fill)
+    return cut(images, corners, how.padding, how.fill if images.is_floating_point() else NO_CLASS)
+
+
+moves(kinds.Crop)(crop)
 
 
 def cut_out(images: Tensor, corners: Tensor, padding: int, fill: float) -> Tensor:

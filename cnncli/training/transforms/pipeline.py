@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -17,13 +18,16 @@ from cnncli.recipe.transforms import Transform, Warp
 from cnncli.training.data.batches import derived_seed
 from cnncli.training.data.feed import Alter, Views
 from cnncli.training.transforms.registry import CHANGES
-from cnncli.training.transforms.warps import MAPS, together, warped, warped_masks
+from cnncli.training.transforms.warps import MAPS, together, warped
+
+TRANSFORM: Final = "transform"
+"""The purpose of the draws of what happens to training samples."""
 
 
 class Pipeline:
     """Transforms that are applied one after another, to batches of images with values from 0 to 1."""
 
-    def __init__(self, transforms: Sequence[Transform], purpose: str = "transform") -> None:
+    def __init__(self, transforms: Sequence[Transform], purpose: str = TRANSFORM) -> None:
         """Prepare transforms; those for another ``purpose`` have other draws."""
         self._purpose = purpose
         self._transforms = tuple(transforms)
@@ -106,30 +110,19 @@ def _warp(step: Sequence[Transform], views: Views, draws: Tensor) -> Views:
     found = [MAPS[type(each)].matrix(each, rows, size) for each, rows in zip(step, own, strict=True)]
     matrices = together(found)
     fill = next((found for found in map(_fill, step) if found is not None), 0.0)
-    return _moved(
-        views,
-        lambda images: warped(images, matrices, fill),
-        lambda masks: warped_masks(masks, matrices),
-    )
+    return _moved(views, warped(views.images, matrices, fill), lambda found: warped(found, matrices, fill))
 
 
 def _change(step: Sequence[Transform], views: Views, draws: Tensor) -> Views:
     (transform,) = step
     change = CHANGES[type(transform)]
-    move = change.move
+    images, move = change.apply(transform, views.images, draws), change.move
     if move is None:
-        return views._replace(images=change.apply(transform, views.images, draws))
-    return _moved(
-        views,
-        lambda images: change.apply(transform, images, draws),
-        lambda masks: move(transform, masks, draws),
-    )
+        return views._replace(images=images)
+    return _moved(views, images, lambda targets: move(transform, targets, draws))
 
 
-def _moved(
-    views: Views, of_images: Callable[[Tensor], Tensor], of_masks: Callable[[Tensor], Tensor]
-) -> Views:
-    """Return images and pictures moved one way, and masks, as [n, 1, height, width], the other way."""
-    masks = {name: of_masks(each.unsqueeze(1)).squeeze(1) for name, each in views.masks.items()}
-    pictures = {name: of_images(each) for name, each in views.pictures.items()}
-    return Views(of_images(views.images), masks, pictures)
+def _moved(views: Views, images: Tensor, move: Callable[[Tensor], Tensor]) -> Views:
+    """Return images that were moved, and targets as they are moved; masks as [n, 1, height, width]."""
+    masks = {name: move(each.unsqueeze(1)).squeeze(1) for name, each in views.masks.items()}
+    return Views(images, masks, {name: move(each) for name, each in views.pictures.items()})

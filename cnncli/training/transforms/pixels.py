@@ -1,4 +1,4 @@
-"""Transforms that cover, smooth and disturb images."""
+"""Transforms that cover, smooth, disturb and shrink images."""
 
 from __future__ import annotations
 
@@ -50,6 +50,15 @@ def noise(how: kinds.Noise, images: Tensor, draws: Tensor) -> Tensor:
     """Add normal numbers, each a function of the draws of the image and of the place in it."""
     numbers = normal(draws, images[0].numel(), images.device).reshape(images.shape)
     return numbers.mul_(how.std).add_(images).clamp_(0, 1)
+
+
+@changes(kinds.Shrink, draws=0)
+def shrink(how: kinds.Shrink, images: Tensor, draws: Tensor) -> Tensor:
+    """Resize images [n, channels, height, width] bicubically, with antialiasing, as Pillow does."""
+    del draws
+    size = [side // how.factor for side in images.shape[2:]]
+    small = functional.interpolate(images, size=size, mode="bicubic", antialias=True)
+    return small.clamp_(0, 1)  # cubic weights are negative beyond an edge
 
 
 def normal(draws: Tensor, count: int, device: torch.device) -> Tensor:

@@ -20,8 +20,9 @@ class Change(NamedTuple):
     """What a transform does: ``apply(transform, images, draws) -> images``.
 
     Images are float32 [n, *shape] with values from 0 to 1, and draws float32 [n, draws]. The images that come
-    in are never written to. A transform that moves values ``move``s masks too: int64 [n, 1, height, width],
-    with :data:`~cnncli.training.data.targets.NO_CLASS` beyond the edges.
+    in are never written to. A transform that moves values ``move``s targets too, in the same way but without
+    changing a value: pictures float32 [n, channels, height, width], and masks int64 [n, 1, height, width],
+    which have :data:`~cnncli.training.data.targets.NO_CLASS` beyond the edges.
     """
 
     draws: int
@@ -44,7 +45,7 @@ def changes(kind: type[Transform], *, draws: int) -> Callable[[F], F]:
 
 
 def moves(kind: type[Transform]) -> Callable[[F], F]:
-    """Register where transforms of this kind, which are registered already, move the pixels of masks."""
+    """Register where transforms of this kind, which are registered already, move the pixels of targets."""
 
     def register(move: F) -> F:
         CHANGES[kind] = CHANGES[kind]._replace(move=move)

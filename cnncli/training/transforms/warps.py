@@ -99,19 +99,16 @@ def rotation(degrees: Tensor) -> Tensor:
 
 
 def warped(images: Tensor, matrices: Tensor, fill: float) -> Tensor:
-    """Return what an affine map reads of images.
+    """Return what an affine map reads of images, between pixels, or of masks, the nearest pixel.
 
     Args:
-        images: float32 [n, channels, height, width].
+        images: float32 [n, channels, height, width]; masks are int64 [n, 1, height, width].
         matrices: float64 [n, 2, 3] on the CPU: from places in the result to places in the images.
-        fill: the value beyond their edges.
+        fill: the value beyond the edges of images; beyond those of masks lies no class.
     """
-    return _read(images, matrices, fill, "bilinear")
-
-
-def warped_masks(masks: Tensor, matrices: Tensor) -> Tensor:
-    """Return the nearest pixels that the same map reads of masks, int64 [n, 1, height, width]."""
-    return _read(masks.to(torch.float32), matrices, NO_CLASS, "nearest").to(torch.int64)
+    if images.is_floating_point():
+        return _read(images, matrices, fill, "bilinear")
+    return _read(images.to(torch.float32), matrices, NO_CLASS, "nearest").to(images.dtype)
 
 
 def _read(images: Tensor, matrices: Tensor, fill: float, mode: str) -> Tensor:

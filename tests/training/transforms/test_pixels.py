@@ -1,14 +1,16 @@
-"""Covering, blurring and noise: brute force, SciPy and the normal distribution are the oracles."""
+"""Covering, blurring, noise and shrinking: brute force, SciPy, the normal distribution, Pillow as oracles."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from PIL.Image import Resampling
 from scipy import ndimage, stats
 from torch import Tensor
 
-from cnncli.recipe.transforms import Blur, Erase, Noise, Transform
+from cnncli.recipe.transforms import Blur, Erase, Noise, Shrink, Transform
 from cnncli.training.transforms import CHANGES, Pipeline
 from cnncli.training.transforms.pixels import scrambled
 from tests.training.support import CPU
@@ -59,6 +61,26 @@ def test_blurs_are_scipys(images: Tensor, sigma: float) -> None:
 def test_the_smallest_blur_is_none() -> None:
     images = units(photographs())
     assert torch.equal(applied(Blur(), images, torch.zeros(16, 1)), images)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("images", IMAGES)
+def test_what_is_shrunk_is_pillows_bicubic(images: Tensor, factor: int) -> None:
+    height, width = images.shape[2] // factor, images.shape[3] // factor
+    found = applied(Shrink(factor=factor), units(images), draws(len(images), 0))
+    assert found.shape == (len(images), len(images[0]), height, width)
+    for image, result in zip(units(images), found, strict=True):
+        for plane, shrunk in zip(image, result, strict=True):
+            whole = Image.fromarray(plane.numpy(), mode="F")
+            expected = np.array(whole.resize((width, height), Resampling.BICUBIC)).clip(0, 1)
+            torch.testing.assert_close(shrunk, torch.from_numpy(expected), rtol=0, atol=2e-6)
+
+
+def test_values_beyond_the_range_are_cut_when_shrinking() -> None:
+    edge = torch.ones(1, 1, 8, 8)
+    edge[..., :3] = 0
+    found = applied(Shrink(), edge, draws(1, 0))
+    assert (float(found.min()), float(found.max())) == (0, 1)
 
 
 def noise_of(std: float, drawn: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -14,11 +14,13 @@ from PIL.Image import Transform as Method
 from torch import Tensor
 
 from cnncli.recipe.transforms import Crop, Flip, ResizedCrop, Rotate, Scale, Shear, Transform, Translate
+from cnncli.training.data.feed import Views
+from cnncli.training.data.targets import NO_CLASS
 from cnncli.training.transforms import Pipeline, draws_of
 from tests.training.transforms.support import digits, draws, photographs, units
 
 IMAGES = [pytest.param(digits(), id="digits"), pytest.param(photographs(), id="photographs")]
-BILINEAR = Resampling.BILINEAR
+Oracle = Callable[[Image.Image, Sequence[float], float, Resampling], Image.Image]
 
 
 def applied(transforms: Sequence[Transform], images: Tensor, drawn: Tensor) -> Tensor:
@@ -30,42 +32,42 @@ def plane(values: Tensor) -> Image.Image:
     return Image.fromarray(values.numpy(), mode="F")
 
 
-def affine(image: Image.Image, matrix: Sequence[float], fill: float) -> Image.Image:
+def affine(image: Image.Image, matrix: Sequence[float], fill: float, read: Resampling) -> Image.Image:
     """Apply a map between places relative to the center; Pillow's are relative to the corner."""
     a, b, c, d, e, f = matrix
     x, y = image.width / 2, image.height / 2
     data = (a, b, c + x - a * x - b * y, d, e, f + y - d * x - e * y)
-    return image.transform(image.size, Method.AFFINE, data, BILINEAR, fillcolor=fill)
+    return image.transform(image.size, Method.AFFINE, data, read, fillcolor=fill)
 
 
-def rotated(image: Image.Image, draw: Sequence[float], fill: float) -> Image.Image:
-    return image.rotate(60 * draw[0] - 30, BILINEAR, fillcolor=fill)
+def rotated(image: Image.Image, draw: Sequence[float], fill: float, read: Resampling) -> Image.Image:
+    return image.rotate(60 * draw[0] - 30, read, fillcolor=fill)
 
 
-def scaled(image: Image.Image, draw: Sequence[float], fill: float) -> Image.Image:
+def scaled(image: Image.Image, draw: Sequence[float], fill: float, read: Resampling) -> Image.Image:
     factor = 1.5 ** (2 * draw[0] - 1)
-    return affine(image, (1 / factor, 0, 0, 0, 1 / factor, 0), fill)
+    return affine(image, (1 / factor, 0, 0, 0, 1 / factor, 0), fill, read)
 
 
-def translated(image: Image.Image, draw: Sequence[float], fill: float) -> Image.Image:
+def translated(image: Image.Image, draw: Sequence[float], fill: float, read: Resampling) -> Image.Image:
     right, down = ((0.4 * each - 0.2) * side for each, side in zip(draw, image.size, strict=True))
-    return affine(image, (1, 0, -right, 0, 1, -down), fill)
+    return affine(image, (1, 0, -right, 0, 1, -down), fill, read)
 
 
-def sheared(image: Image.Image, draw: Sequence[float], fill: float) -> Image.Image:
+def sheared(image: Image.Image, draw: Sequence[float], fill: float, read: Resampling) -> Image.Image:
     slope = math.tan(math.radians(40 * draw[0] - 20))
     along_rows = draw[1] < 0.5
-    return affine(image, (1, slope * along_rows, 0, slope * (not along_rows), 1, 0), fill)
+    return affine(image, (1, slope * along_rows, 0, slope * (not along_rows), 1, 0), fill, read)
 
 
-def cut(image: Image.Image, draw: Sequence[float], fill: float) -> Image.Image:
+def cut(image: Image.Image, draw: Sequence[float], fill: float, read: Resampling) -> Image.Image:
     del fill
     area, stretch = 0.25 + 0.75 * draw[0], 2 ** (2 * draw[1] - 1)
     width = min(1.0, math.sqrt(area * stretch)) * image.width
     height = min(1.0, math.sqrt(area / stretch)) * image.height
     left, top = (image.width - width) * draw[2], (image.height - height) * draw[3]
     box = (left, top, left + width, top + height)
-    return image.transform(image.size, Method.EXTENT, box, BILINEAR)
+    return image.transform(image.size, Method.EXTENT, box, read)
 
 
 ORACLES = [
@@ -79,15 +81,27 @@ ORACLES = [
 
 @pytest.mark.parametrize("images", IMAGES)
 @pytest.mark.parametrize(("transform", "oracle"), ORACLES)
-def test_what_is_read_is_pillows(
-    transform: Transform, oracle: Callable[[Image.Image, Sequence[float], float], Image.Image], images: Tensor
-) -> None:
+def test_what_is_read_is_pillows(transform: Transform, oracle: Oracle, images: Tensor) -> None:
     drawn = draws(len(images), draws_of(transform))
     found = applied([transform], units(images), drawn)
     for image, result, draw in zip(units(images), found, drawn.tolist(), strict=True):
-        expected = torch.stack([torch.from_numpy(np.array(oracle(plane(one), draw, 0.5))) for one in image])
+        planes = [oracle(plane(one), draw, 0.5, Resampling.BILINEAR) for one in image]
+        expected = torch.stack([torch.from_numpy(np.array(one)) for one in planes])
         wrong = ((result - expected).abs() > 1e-3).float().mean()
         assert wrong < 0.002  # a place on the edge is inside or outside by rounding
+
+
+@pytest.mark.parametrize("size", [(8, 8), (60, 80)])
+@pytest.mark.parametrize(("transform", "oracle"), ORACLES)
+def test_of_masks_the_nearest_pixel_is_read_as_pillow_does(
+    transform: Transform, oracle: Oracle, size: tuple[int, int]
+) -> None:
+    masks = torch.randint(NO_CLASS, 255, (16, *size), generator=torch.Generator().manual_seed(1))
+    drawn = draws(16, draws_of(transform))
+    found = Pipeline([transform]).views(Views(torch.zeros(16, 1, *size), {"mask": masks}), drawn)
+    for mask, result, draw in zip(masks, found.masks["mask"], drawn.tolist(), strict=True):
+        expected = np.array(oracle(plane(mask.float()), draw, NO_CLASS, Resampling.NEAREST))
+        assert (result != torch.from_numpy(expected)).float().mean() < 0.02  # halfway is up or down
 
 
 def blobs(place: tuple[float, float], count: int, side: int = 41) -> Tensor:
