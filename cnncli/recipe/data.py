@@ -57,7 +57,12 @@ SOURCES: Final[Mapping[str, Source]] = {
             "images in DIR/train/CLASS/ and DIR/test/CLASS/, or in DIR/CLASS/ with a fixed fifth held out",
             ("skip",),
         ),
-        Source("npz", "FILE", "NumPy arrays x_train, y_train, x_test and y_test", ("first_label",)),
+        Source(
+            "npz",
+            "FILE",
+            "NumPy arrays x_train, y_train, x_test, y_test; perhaps x_val, y_val",
+            ("first_label",),
+        ),
     )
 }
 SOURCE_FORMS: Final = listing([each.form for each in SOURCES.values()], last=" or ")

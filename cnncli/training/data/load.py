@@ -67,7 +67,9 @@ LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
     "folder": lambda request: folder.load(
         request.path, request.shape, request.data, request.reading, request.holdout
     ),
-    "npz": lambda request: npz.load(request.path, request.shape, request.resize, request.data.first_label),
+    "npz": lambda request: npz.load(
+        request.path, request.shape, request.resize, request.data.first_label, request.data.holdout
+    ),
 }
 MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     "idx": lambda request: idx.measure(request.path, request.shape, request.resize),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,3 +76,37 @@ def test_classes_of_one_image_have_nothing_to_split_off(tmp_path: Path) -> None:
     np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
     with pytest.raises(UsageError, match="each class has one training image"):
         load(Data(source=f"npz:{path}", holdout=0.5), SHAPE)
+
+
+def of_three(folder: Path, **changes: Any) -> str:
+    """A file with a validation part, and labels from 1."""
+    images = np.random.default_rng(1).integers(0, 256, (12, 8, 8), dtype=np.uint8)
+    labels = np.arange(12) % 3 + 1
+    arrays: dict[str, Any] = {
+        "x_train": images,
+        "y_train": labels,
+        "x_test": images[:2],
+        "y_test": labels[:2],
+    }
+    arrays |= {"x_val": images[5:9], "y_val": labels[5:9], **changes}
+    np.savez(folder / "three.npz", **{name: each for name, each in arrays.items() if each is not None})
+    return f"npz:{folder / 'three.npz'}"
+
+
+def test_arrays_of_three_parts(tmp_path: Path) -> None:
+    data = Data(source=of_three(tmp_path), first_label=1)
+    found = load(data, SHAPE, holdout=0.5)
+    assert found.val is not None
+    assert (found.train.count, found.val.count, found.test.count) == (12, 4, 2)
+    assert torch.equal(found.val.images, found.train.images[5:9])
+    assert found.val.labels.tolist() == [2, 0, 1, 2]
+    assert torch.equal(load_held_out(data, SHAPE, part="val").split.images, found.val.images)
+    with pytest.raises(UsageError, match="has a validation part"):
+        load(data.replaced({"holdout": 0.2}), SHAPE)
+
+
+def test_a_validation_part_without_labels(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has no array y_val"):
+        load(Data(source=of_three(tmp_path, y_val=None), first_label=1), SHAPE)
+    with pytest.raises(UsageError, match="the held-out data has the label 7"):
+        load(Data(source=of_three(tmp_path, y_val=np.array([1, 2, 3, 7])), first_label=1), SHAPE)

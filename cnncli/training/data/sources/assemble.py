@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
-from cnncli.training.data.dataset import Dataset, Measured, labeled, of_classes
+from cnncli.training.data.dataset import Dataset, Measured, Split, labeled, of_classes
 from cnncli.training.data.labels import check_labels, first_class, named_labels, numbered_classes
 from cnncli.training.data.resize import conform
 
@@ -26,26 +27,32 @@ def assemble(
     resize: str,
     notes: tuple[str, ...] = (),
     first_label: int | None = None,
+    val: Part | None = None,
 ) -> Dataset:
-    """Return a data set of two parts whose labels are numbers, from ``first_label`` on.
+    """Return a data set of two or three parts whose labels are numbers, from ``first_label`` on.
 
     Raises:
         UsageError: labels do not match the images, or images cannot be converted to the spec's input.
     """
-    check_labels(train.labels, len(train.images), f"{name}: the training part")
-    check_labels(test.labels, len(test.images), f"{name}: the held-out part")
-    first = first_class(train.labels, test.labels, name, first_label)
-    classes, class_notes = numbered_classes(train.labels, test.labels, name, first)
-    train_images, train_notes = conform(train.images, input_shape, resize)
-    test_images, test_notes = conform(test.images, input_shape, resize)
-    # Both parts usually have the same notes: keep each once.
-    all_notes = dict.fromkeys((*notes, *class_notes, *train_notes, *test_notes))
+    parts = {"training": train, "held-out": test, **({} if val is None else {"validation": val})}
+    for what, part in parts.items():
+        check_labels(part.labels, len(part.images), f"{name}: the {what} part")
+    held_out = test.labels if val is None else torch.cat((test.labels, val.labels))
+    first = first_class(train.labels, held_out, name, first_label)
+    classes, class_notes = numbered_classes(train.labels, held_out, name, first)
+    splits, all_notes = list[Split](), [*notes, *class_notes]
+    for part in parts.values():
+        images, conversions = conform(part.images, input_shape, resize)
+        splits.append(labeled(images, part.labels - first))
+        all_notes += conversions
     return Dataset(
         name=name,
         columns=of_classes(classes),
-        train=labeled(train_images, train.labels - first),
-        test=labeled(test_images, test.labels - first),
-        notes=tuple(all_notes),
+        train=splits[0],
+        test=splits[1],
+        # The parts usually have the same notes: keep each once.
+        notes=tuple(dict.fromkeys(all_notes)),
+        val=None if val is None else splits[2],
     )
 
 

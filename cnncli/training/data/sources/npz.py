@@ -1,5 +1,7 @@
 """``npz:FILE``: NumPy arrays x_train, y_train, x_test and y_test, with images in any common layout.
 
+The arrays x_val and y_val, if they are there, are a validation part.
+
 Nothing is unpickled: an array of Python objects is an error.
 """
 
@@ -21,12 +23,14 @@ from cnncli.diagnostics import UsageError, counted, listing, usage_error
 from cnncli.layers import shape_text
 from cnncli.training.data.catalog import Catalog, in_a_line
 from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Measured
+from cnncli.training.data.holdout import own_validation
 from cnncli.training.data.room import ensure_memory
 from cnncli.training.data.sources.assemble import Part, assemble, assemble_measured
 from cnncli.training.data.sources.stored import Stored, catalog_of
 
-_NAMES = ("x_train", "y_train", "x_test", "y_test")
+_NAMES = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
 _PARTS = ("train", "test")
+_OPTIONAL = "val"
 _LAYOUTS = ("channels first", "channels last")
 _CHUNK_VALUES = 1 << 24
 _LARGEST = 255
@@ -36,8 +40,14 @@ _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 Array = NDArray[Any]
 
 
-def load(path: Path, input_shape: tuple[int, ...], resize: str, first_label: int | None = None) -> Dataset:
-    """Read the four arrays of ``path``.
+def load(
+    path: Path,
+    input_shape: tuple[int, ...],
+    resize: str,
+    first_label: int | None = None,
+    holdout: float | None = None,
+) -> Dataset:
+    """Read the arrays of ``path``: images and labels of two parts, or of three.
 
     Images are unsigned bytes, other integers from 0 to 255, or floats from 0 to 1; [N, H, W], [N, H, W, C]
     or [N, C, H, W], which the spec's input distinguishes. Labels are integers from ``first_label`` on, [N] or
@@ -45,12 +55,18 @@ def load(path: Path, input_shape: tuple[int, ...], resize: str, first_label: int
     string ``layout``, "channels first" or "channels last", decides if shapes are ambiguous.
 
     Raises:
-        UsageError: the file is damaged or contains something else.
+        UsageError: the file is damaged or contains something else, or has a validation part and ``holdout``
+            asks for another.
     """
-    arrays = _read(path, partial(_complete, path, _PARTS))
-    (train, train_notes), (test, test_notes) = (_part(arrays, part, path, input_shape) for part in _PARTS)
-    notes = (*train_notes, *test_notes)
-    return assemble(f"npz:{path}", train, test, input_shape, resize, notes, first_label)
+    arrays = _read(path, partial(_to_train, path))
+    has_val = f"x_{_OPTIONAL}" in arrays
+    if has_val and holdout:
+        raise own_validation(str(path), holdout)
+    names = (*_PARTS, _OPTIONAL) if has_val else _PARTS
+    parts = {part: _part(arrays, part, path, input_shape) for part in names}
+    notes = tuple(note for _, found in parts.values() for note in found)
+    train, test, *val = (part for part, _ in parts.values())
+    return assemble(f"npz:{path}", train, test, input_shape, resize, notes, first_label, *val)
 
 
 def measure(path: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
@@ -81,8 +97,10 @@ def catalog(path: Path) -> Catalog:
     arrays = _read(path, partial(_present, path))
     layout = _stated_layout(arrays, path)
     parts, warnings, notes = list[Stored](), list[str](), list[str]()
-    for part in _PARTS:
+    for part in (*_PARTS, _OPTIONAL):
         array = arrays.pop(f"x_{part}", None)
+        if array is None and part == _OPTIONAL:
+            continue
         if array is None:
             warnings.append(f"there is no array x_{part}, so it cannot be trained on")
             continue
@@ -169,6 +187,16 @@ def _read(path: Path, choose: Callable[[Sequence[str]], Sequence[str]]) -> dict[
     except Exception as error:  # the archive, its compression and the headers of arrays each have their own
         reason = str(error) or type(error).__name__
         raise usage_error(f"cannot read {path}: {reason}", expected=_FORM) from error
+
+
+def _to_train(path: Path, found: Sequence[str]) -> list[str]:
+    """Return the names of the arrays of all parts; the validation part is there if one of its arrays is.
+
+    Raises:
+        UsageError: one is not among the names that were ``found``.
+    """
+    has_val = any(f"{what}_{_OPTIONAL}" in found for what in "xy")
+    return _complete(path, (*_PARTS, _OPTIONAL) if has_val else _PARTS, found)
 
 
 def _complete(path: Path, parts: Sequence[str], found: Sequence[str], instead: str = "") -> list[str]:
