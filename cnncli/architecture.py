@@ -7,21 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from cnncli import arguments
+from cnncli.algebra import whole
 from cnncli.analyzed import Analyzed
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.graph import Chosen, read_recipe
 from cnncli.language.overrides import section_of
 from cnncli.recipe.devices import AUTO
+from cnncli.recipe.dtypes import DEFAULT_DTYPE
 from cnncli.recipe.origins import DATA_OPTION, SOURCE, Setting, settings_of
 from cnncli.recipe.recipe import Recipe
+from cnncli.work import metered
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from cnncli.results.dry_run import DryRun, Tried
     from cnncli.results.probe import Probe
     from cnncli.results.training import Evaluated, Previewed, Reading, Trained
     from cnncli.results.verify import Verification
     from cnncli.training.launch.launch import Launch
+    from cnncli.training.launch.starting import Prepared
     from cnncli.training.observer import Observer
 
 
@@ -114,14 +119,47 @@ class Architecture(Analyzed):
         Raises:
             CnncliError: spec, data and settings do not match, or the folder is not empty.
         """
+        folder = None if run is None else arguments.path("run", run)
+        return self._prepared(data, device, recipe_file, reading, settings).create(folder)
+
+    def dry_run(
+        self,
+        data: str | Mapping[str, Any] | None = None,
+        *,
+        run: str | Path | None = None,
+        device: Any = AUTO,
+        recipe_file: str | Path | None = None,
+        reading: Reading = None,
+        **settings: Any,
+    ) -> DryRun:
+        """Carry out a few steps of everything that a training does, and leave nothing on the disk.
+
+        The arguments are those of :meth:`begin`; ``run`` is where the run would be.
+
+        Raises:
+            CnncliError: what the training would raise.
+        """
+        folder = None if run is None else arguments.path("run", run)
+        prepared = self._prepared(data, device, recipe_file, reading, settings)
+        from cnncli.training.launch.dry_run import dry_run  # noqa: PLC0415
+
+        return _with_predictions(prepared, dry_run(prepared, folder))
+
+    def _prepared(
+        self,
+        data: str | Mapping[str, Any] | None,
+        device: Any,
+        recipe_file: str | Path | None,
+        reading: Reading,
+        settings: Mapping[str, Any],
+    ) -> Prepared:
+        """Read the data, and check that everything matches."""
         need_training()
         self._numeric("training")
         from cnncli.training.launch.starting import prepare  # noqa: PLC0415
 
         changed, chosen = self._chosen(data, recipe_file, settings)
-        folder = None if run is None else arguments.path("run", run)
-        where = arguments.device(device, AUTO)
-        return prepare(changed._opened, chosen.recipe, where, reading).create(folder)
+        return prepare(changed._opened, chosen.recipe, arguments.device(device, AUTO), reading)
 
     def preview(
         self,
@@ -212,6 +250,22 @@ class Architecture(Analyzed):
 
         source = None if data is None else arguments.text("data", data)
         return evaluate_module(self.graph, module, self.settings, source, reading)
+
+
+def _with_predictions(prepared: Prepared, tried: Tried) -> DryRun:
+    """Return a dry run with what the graph says about the same training."""
+    from cnncli.analysis.costs.figures import costs  # noqa: PLC0415
+    from cnncli.analysis.memory.report import memory_report  # noqa: PLC0415
+    from cnncli.results.dry_run import DryRun  # noqa: PLC0415
+
+    graph, settings = prepared.graph, prepared.settings
+    with metered():
+        flops = whole(costs(graph).training_totals.flops)
+        try:
+            report = memory_report(graph, settings, tried.batch, DEFAULT_DTYPE, None)
+        except CnncliError as error:
+            return DryRun(tried, flops, None, error.diagnostics[0].message)
+        return DryRun(tried, flops, max(map(whole, report.training_peak.amounts)))
 
 
 def need_training() -> None:

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from cnncli.api import load, load_plugins, need_training, resume
-from cnncli.cli.common import Device, Overrides, Plugins
+from cnncli.cli.common import Device, Form, Format, Overrides, Plugins
 from cnncli.cli.exit_codes import SIGNALED
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import listing, usage_error
 from cnncli.interrupts import EndingAtOnce
 from cnncli.recipe.data import SOURCE_FORMS
 from cnncli.recipe.devices import AUTO
-from cnncli.report.terminal import output
+from cnncli.report.terminal import errors, output
 
 if TYPE_CHECKING:
     from cnncli.recipe.origins import Setting
+    from cnncli.results.dry_run import DryRun as Found
     from cnncli.results.training import Previewed
     from cnncli.training.launch.launch import Launch
 
@@ -58,6 +59,13 @@ Preview: TypeAlias = Annotated[
         metavar="PNG", help="Write a picture of images before and after the transforms, and train nothing."
     ),
 ]
+DryRun: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Carry out a few steps, and show what a run would do, need and write; keep nothing.",
+    ),
+]
 
 
 def command(
@@ -70,6 +78,8 @@ def command(
     limit: Limit = None,
     print_recipe: PrintRecipe = False,
     preview: Preview = None,
+    dry_run: DryRun = False,
+    form: Form = Format.table,
     overrides: Overrides = None,
     plugin: Plugins = None,
 ) -> None:
@@ -80,11 +90,14 @@ def command(
     load_plugins(plugin or ())
     gc.enable()
     if resumed is not None:
-        _check_resumed(resumed, any((spec, run, recipe, limit, print_recipe, preview)))
+        _check_resumed(resumed, any((spec, run, recipe, limit, print_recipe, preview, dry_run)))
     elif spec is None:
         raise usage_error("nothing to train", expected="a spec, or --resume RUN")
     elif preview is not None and run is not None:
         raise usage_error("--preview trains nothing, so there is no run", expected="--preview or --run")
+    _check_instead(print_recipe=print_recipe, preview=preview is not None, dry_run=dry_run)
+    if form is not Format.table and not dry_run:
+        raise usage_error("--format is for the page of --dry-run", expected="--dry-run, or no --format")
     with EndingAtOnce() as ending:
         if spec is None:
             need_training()
@@ -98,6 +111,8 @@ def command(
         need_training()
         if preview is not None:
             _preview(partial(network.preview, preview, data, recipe_file=recipe))
+        elif dry_run:
+            _dry_run(partial(network.dry_run, data, run=run, device=device, recipe_file=recipe), form)
         else:
             _train(partial(network.begin, data, run=run, device=device, recipe_file=recipe), ending)
 
@@ -113,6 +128,17 @@ def _check_resumed(run: str, more: bool) -> None:
         raise usage_error("--resume takes spec, settings and folder from the run", hint=hint)
 
 
+def _check_instead(**given: bool) -> None:
+    """Check that at most one thing is to be done instead of a training.
+
+    Raises:
+        UsageError: there are two.
+    """
+    options = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given]
+    if len(options) > 1:
+        raise usage_error(f"{listing(options)} cannot be combined", expected="one of them")
+
+
 def _print_recipe(settings: tuple[Setting, ...]) -> None:
     from cnncli.report.pages.recipe import lines
 
@@ -126,6 +152,16 @@ def _preview(write: Callable[..., Previewed]) -> None:
     with reading(screen) as progress:
         found = write(reading=progress)
     previewed(screen, found)
+
+
+def _dry_run(carry_out: Callable[..., Found], form: Format) -> None:
+    from cnncli.report.pages.dry_run import page
+    from cnncli.report.pages.train import reading
+    from cnncli.report.show import show
+
+    with reading(errors()) as progress:
+        found = carry_out(reading=progress)
+    show(page(found), form)
 
 
 def _train(open_run: Callable[..., Launch], ending: EndingAtOnce) -> None:

@@ -22,6 +22,8 @@ class Backend(NamedTuple):
     ``available()`` is how many of them torch can use; ``wait`` returns when a device has finished its work;
     ``free_memory`` is the number of bytes that data may still take, or None for a device that shares the main
     memory. ``random_state`` and ``set_random_state`` are None for a device that uses the CPU's generator.
+    ``peak`` is the number of bytes that torch has allocated at most since ``reset_peak``; both are None for a
+    device on which torch does not count them.
     """
 
     available: Callable[[], int]
@@ -29,6 +31,8 @@ class Backend(NamedTuple):
     free_memory: Callable[[torch.device], int | None] = lambda _: None
     random_state: Callable[[torch.device], Tensor] | None = None
     set_random_state: Callable[[Tensor, torch.device], None] | None = None
+    reset_peak: Callable[[torch.device], None] | None = None
+    peak: Callable[[torch.device], int] | None = None
 
 
 BACKENDS: Final[Mapping[str, Backend]] = {
@@ -38,6 +42,8 @@ BACKENDS: Final[Mapping[str, Backend]] = {
         free_memory=lambda device: torch.cuda.mem_get_info(device)[0],
         random_state=torch.cuda.get_rng_state,
         set_random_state=torch.cuda.set_rng_state,
+        reset_peak=torch.cuda.reset_peak_memory_stats,
+        peak=torch.cuda.max_memory_allocated,
     ),
     "mps": Backend(
         available=lambda: int(torch.backends.mps.is_available()),

@@ -17,6 +17,9 @@ from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State
 from cnncli.training.tasks.figures import means
 
+DIVERGED: Final = "diverged"
+"""The code of the error that ends a training."""
+
 _FAR: Final = 10
 _END: Final = 0.1
 """The share of an epoch, its last batches, that is compared with the beginning of the training."""
@@ -95,7 +98,7 @@ class Monitor:
         place = f"epoch {epoch + 1}, batch {batch + 1} of {batches} (step {epoch * batches + batch + 1})"
         return CnncliError(
             Diagnostic(
-                "diverged",
+                DIVERGED,
                 f"{what} in {place}, at a learning rate of {rate:g}",
                 expected=expected,
                 hint=f"start a new run with {gentler(self.plan.settings)}; "

@@ -18,6 +18,7 @@ from cnncli.diagnostics import counted, listing
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import MASK, NUMBER, PICTURE, TAGS, Column
 from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS, PSNR, TEST, TRAIN, VAL
+from cnncli.report.page import Text
 from cnncli.report.pages import notes
 from cnncli.report.terminal import Screen
 from cnncli.report.text.escapes import printable
@@ -193,30 +194,36 @@ def _metric(figures: Mapping[str, float]) -> str:
 def introduce(screen: Screen, about: Introduction) -> None:
     """Show the settings of the run, and every conversion of the data."""
     screen.line(f"{printable(about.name)} on {about.device}, run folder {about.folder}", "title")
-    val = f"{about.val_count:,} for validation, " if about.val_count else ""
-    counts = f"{about.train_count:,} images to train on, {val}{about.test_count:,} held out"
-    shape = shape_text(about.input_shape)
-    screen.line(f"{printable(about.data)}: {counts}, images of {shape}")
-    for name, column in about.columns.items():
-        screen.line(f"  {printable(name)}: {printable(_column(column))}", "note")
-    for note in about.notes:
-        screen.line(f"  {printable(note)}", "note")
-    _changes(screen, about)
-    screen.line(f"learns {printable('; '.join(about.tasks))}", "note")
-    rate = f"lr {about.lr:g} ({about.schedule} schedule)"
-    how = f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
-    screen.line(how, "note")
-    if about.stop:
-        screen.line(f"stops {about.stop}, and keeps the weights of the best epoch", "note")
-    if about.penalty:
-        screen.line(f"penalty on weights, in the objective only: {about.penalty}", "note")
-    for line in _continued(about):
-        screen.line(line, "note")
-    for block in notes.texts(about.spec_notes):
+    for block in introduction(about):
         for line in block.lines:
             screen.line(line, block.role)
     screen.line()
     screen.flush()
+
+
+def introduction(about: Introduction) -> Iterator[Text]:
+    """Yield the settings of a run, and every conversion of the data."""
+    val = f"{about.val_count:,} for validation, " if about.val_count else ""
+    counts = f"{about.train_count:,} images to train on, {val}{about.test_count:,} held out"
+    yield Text((f"{printable(about.data)}: {counts}, images of {shape_text(about.input_shape)}",))
+    yield Text(tuple(_notes(about)), "note")
+    yield from notes.texts(about.spec_notes)
+
+
+def _notes(about: Introduction) -> Iterator[str]:
+    for name, column in about.columns.items():
+        yield f"  {printable(name)}: {printable(_column(column))}"
+    for note in about.notes:
+        yield f"  {printable(note)}"
+    yield from _changes(about)
+    yield f"learns {printable('; '.join(about.tasks))}"
+    rate = f"lr {about.lr:g} ({about.schedule} schedule)"
+    yield f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
+    if about.stop:
+        yield f"stops {about.stop}, and keeps the weights of the best epoch"
+    if about.penalty:
+        yield f"penalty on weights, in the objective only: {about.penalty}"
+    yield from _continued(about)
 
 
 def _column(column: Column) -> str:
@@ -228,16 +235,17 @@ def _column(column: Column) -> str:
     return f"{counted(len(column.names), unit)}{of_pixels}: {listing(column.names)}"
 
 
-def _changes(screen: Screen, about: Introduction | Previewed) -> None:
-    """Show what happens to images before the network sees them."""
-    screen.line(f"transforms of training images: {', then '.join(about.transforms) or 'none'}", "note")
+def _changes(about: Introduction | Previewed) -> Iterator[str]:
+    """Yield what happens to images before the network sees them."""
+    yield f"transforms of training images: {', then '.join(about.transforms) or 'none'}"
     if about.corrupt:
-        screen.line(f"what the network sees: {', then '.join(about.corrupt)}", "note")
+        yield f"what the network sees: {', then '.join(about.corrupt)}"
 
 
 def previewed(screen: Screen, about: Previewed) -> None:
     """Show what a picture of transforms contains."""
-    _changes(screen, about)
+    for line in _changes(about):
+        screen.line(line, "note")
     samples, epochs = counted(about.samples, "sample"), counted(about.epochs, "epoch")
     text = f"{printable(str(about.path))}: {samples}, each before them and as in the first {epochs}"
     if len(about.rows) > 1:

@@ -225,14 +225,33 @@ def create_run(
     try:
         made = _numbered(name) if folder is None else _empty(folder)
     except OSError as error:
-        message = f"cannot create the run folder {error.filename or folder}: {error.strerror}"
-        if error.errno in FULL:
-            raise CnncliError(Diagnostic("unwritable", message)) from error
-        raise usage_error(message) from error
+        raise not_created(Path(error.filename or folder or DEFAULT_PARENT), error) from error
     run = Run(made, record)
     write_json(made / RECORD, record.as_json())
     write_text(run.spec, spec)
     return run
+
+
+def not_created(folder: Path, error: OSError) -> CnncliError:
+    """Return the error for a run folder that cannot be created."""
+    message = f"cannot create the run folder {folder}: {error.strerror}"
+    return CnncliError(Diagnostic("unwritable", message)) if error.errno in FULL else usage_error(message)
+
+
+def planned_folder(folder: Path | None, name: str) -> Path:
+    """Return the folder that :func:`create_run` would create for a network with this name.
+
+    Raises:
+        UsageError: it is not empty.
+    """
+    if folder is not None:
+        try:
+            if folder.is_dir():
+                _check_empty(folder)
+        except OSError as error:
+            raise not_created(folder, error) from error
+        return folder
+    return next(each for each in _numbered_folders(name) if not os.path.lexists(each))
 
 
 def open_run(folder: Path) -> Run:
@@ -261,8 +280,7 @@ def open_run(folder: Path) -> Run:
 def _numbered(name: str) -> Path:
     # mkdir fails if the folder exists, so two runs that start at the same time get two numbers.
     DEFAULT_PARENT.mkdir(exist_ok=True)
-    for number in itertools.count(1):
-        folder = DEFAULT_PARENT / f"{_file_name(name)}-{number}"
+    for folder in _numbered_folders(name):
         try:
             folder.mkdir()
         except FileExistsError:
@@ -271,8 +289,17 @@ def _numbered(name: str) -> Path:
     raise AssertionError("itertools.count ended")
 
 
+def _numbered_folders(name: str) -> Iterator[Path]:
+    return (DEFAULT_PARENT / f"{_file_name(name)}-{number}" for number in itertools.count(1))
+
+
 def _empty(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
+    _check_empty(folder)
+    return folder
+
+
+def _check_empty(folder: Path) -> None:
     # A run that was killed while it wrote its first file leaves only this behind.
     begun = temporary_of(folder / RECORD)
     check_regular(begun)
@@ -282,7 +309,6 @@ def _empty(folder: Path) -> Path:
             expected="a new or an empty folder: runs are never overwritten",
             hint=_instead(folder),
         )
-    return folder
 
 
 def _instead(folder: Path) -> str:
