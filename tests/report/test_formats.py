@@ -32,6 +32,7 @@ from cnncli.cli.common import Format
 from cnncli.graph import Graph, Size, all_sizes, open_spec
 from cnncli.language.sections import Budget
 from cnncli.layers import KINDS
+from cnncli.recipe import columns
 from cnncli.recipe.recipe import Recipe
 from cnncli.report import terminal
 from cnncli.report.page import Answer, Page, Text
@@ -39,6 +40,7 @@ from cnncli.report.pages import (
     check,
     compare,
     data,
+    dry_run,
     evaluate,
     fit,
     inspect,
@@ -54,6 +56,7 @@ from cnncli.report.show import FORMATS, text
 from cnncli.report.text.columns import Column, Fold, Table
 from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import NO_BREAK
+from cnncli.results.dry_run import Counts, DryRun, Times, Tried
 from cnncli.results.probe import Change, Found, Probe
 from cnncli.results.survey import (
     Channel,
@@ -65,7 +68,7 @@ from cnncli.results.survey import (
     Survey,
     Unreadable,
 )
-from cnncli.results.training import ClassFigures, Evaluation
+from cnncli.results.training import ClassFigures, Evaluation, Introduction
 from cnncli.results.verify import Compared, Verification
 
 H = symbol("H")
@@ -138,6 +141,50 @@ def verified(*totals: Compared) -> Page:
     return inspect.page(graph, costs(graph), asked=inspect.Asked(verification=verification))
 
 
+def tried(memory: int | None = 5 * 2**20) -> Page:
+    about = Introduction(
+        name="a_b|c",
+        device="cuda",
+        folder=Path("runs/a_b_c-1"),
+        data="folder:/data/of many|images",
+        train_count=1200,
+        val_count=100,
+        test_count=300,
+        columns={
+            "label": columns.Column("class", ("cat <1>", "dog|2")),
+            "target": columns.Column("picture", (), (1, 8, 8)),
+        },
+        input_shape=(1, 8, 8),
+        notes=("one note",),
+        spec_notes=(),
+        moved=(),
+        transforms=(),
+        corrupt=(),
+        tasks=("output: mse of target",),
+        optimizer="adamw",
+        lr=0.001,
+        schedule="cosine",
+        penalty="",
+        stop="after 3 epochs",
+        batch=64,
+        seed=0,
+        epochs=200,
+        finished_epochs=0,
+        finished_batches=0,
+    )
+    few = Tried(
+        about=about,
+        counts={"label": Counts((1100, 100), (50, 50), (150, 150))},
+        batch=64,
+        steps=19,
+        tried=6,
+        times=Times(0.25, 0.002, 5, 0.05, 0.1, 0.07),
+        files={"run.json": 1234, "weights.safetensors": 5678901},
+        peak=123456789,
+    )
+    return dry_run.page(DryRun(few, 852370, memory, "" if memory else "the memory of 'mine' is not known"))
+
+
 def evaluated() -> Page:
     rows = (ClassFigures(3, 2, 1.0, 2 / 3, 0.8, 2 / 3), ClassFigures(0, 0, None, None, None, None))
     figures = Evaluation(3, {"loss": 0.5, "accuracy": 2 / 3}, rows, ((2, 1), (0, 0)))
@@ -206,6 +253,8 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "inspect verified": lambda: verified(Compared("total", "params", 5, 5)),
         "inspect verified wrong": lambda: verified(Compared("total", "params", 5, 6)),
         "evaluate": evaluated,
+        "dry_run": tried,
+        "dry_run without a prediction": lambda: tried(None),
         "data": lambda: data.page(surveyed()),
         "data without faults": lambda: data.page(surveyed(faults=False)),
         "layers": lambda: layers.overview(KINDS),

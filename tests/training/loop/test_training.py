@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cnncli.diagnostics import UsageError
 from cnncli.graph.heads import Head, Heads
 from cnncli.recipe.recipe import Recipe
+from cnncli.results.training import Epoch, Progress, Trained
 from cnncli.training.data.batches import epoch_order
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.normalization import measure
 from cnncli.training.evaluate import evaluate
-from cnncli.training.loop import train
+from cnncli.training.loop import Conduct, seed_weights, train
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import load_weights
-from cnncli.training.session import check_trainable
+from cnncli.training.session import Extent, check_trainable
 from tests.training.support import (
     CPU,
     HEADS,
@@ -172,3 +173,39 @@ def test_training_loss_and_test_loss_are_the_same_quantity(tmp_path: Path) -> No
     assert learned["loss"] == pytest.approx(2.0 * learned["main.loss"])
     assert learned["objective"] > 1.5 * learned["main.loss"]
     assert learned.keys() - held_out.keys() == {"objective", "aux.loss", "aux.accuracy"}
+
+
+def test_a_part_of_a_training_has_the_steps_of_the_whole(tmp_path: Path) -> None:
+    """Of a dry run: the same batches and learning rates, up to where it ends."""
+    chosen = settings()
+    weights: dict[str, dict[str, Tensor]] = {}
+
+    class Watching:
+        def progressed(self, progress: Progress) -> None:
+            if (progress.phase, progress.epoch, progress.batch) == ("train", 1, 3):
+                weights["whole"] = {name: each.clone() for name, each in network.state_dict().items()}
+
+        def epoch_finished(self, metrics: Epoch, epochs: int) -> None:
+            pass
+
+    def carried_out(folder: Path, extent: Extent) -> Trained:
+        begin(folder, chosen)
+        return train(
+            network,
+            HEADS,
+            few_digits(),
+            chosen,
+            open_run(folder),
+            device=CPU,
+            observer=Watching(),
+            conduct=Conduct(report=0, extent=extent),
+        )
+
+    seed_weights(chosen.seed)
+    network = small_network()
+    whole = carried_out(tmp_path / "whole", Extent())
+    seed_weights(chosen.seed)
+    network = small_network()
+    part = carried_out(tmp_path / "part", Extent(1, 3))
+    assert (len(whole.history), len(part.history)) == (3, 1)
+    assert all(torch.equal(each, weights["whole"][name]) for name, each in network.state_dict().items())
