@@ -14,6 +14,21 @@ from cnncli.algebra import whole
 from cnncli.diagnostics import ShapeError
 from tests.specs.support import NAMES, figures, graph, of_kind, opened, params, sizes
 
+
+def small_unet(width: int, halvings: int) -> int:
+    """The parameters of a U-Net whose 3x3 convolutions are normalized instead of having biases."""
+
+    def level(read: int, channels: int) -> int:
+        return 9 * read * channels + 9 * channels * channels + 4 * channels
+
+    widths = [width << depth for depth in range(halvings + 1)]
+    down = sum(level(read, channels) for read, channels in zip([1, *widths], widths, strict=False))
+    up = sum(
+        4 * 2 * channels * channels + channels + level(2 * channels, channels) for channels in widths[:-1]
+    )
+    return down + up
+
+
 PARAMETERS = {
     "alexnet": 61_100_840,
     "alexnet_2012": 60_965_224,
@@ -32,8 +47,19 @@ PARAMETERS = {
     + 32 * (25 * 16 + 1)
     + 32 * 193,
     "lecture/convolutional": 705_488,
+    "lecture/denoising_autoencoder": (9 * 32 + 32)
+    + (9 * 32 * 64 + 64)
+    + (9 * 64 * 128 + 128)
+    + (4 * 128 * 64 + 64)
+    + (9 * 64 * 64 + 64)
+    + (4 * 64 * 32 + 32)
+    + (9 * 32 * 32 + 32)
+    + (9 * 32 + 1),
+    # As the toy classifier, and two more outputs.
+    "lecture/digit_and_parity": 13_706 + 64 * 2 + 2,
     "lecture/fully_connected": 1_091_024,
     "lecture/overparameterized": 524_288 + 128,
+    "lecture/segmentation_and_denoising": small_unet(16, 3) + (16 * 11 + 11) + (16 + 1),
     "lecture/small": 1_170,
     "lecture/stride_chain": (25 * 8 + 8) + 4 * (25 * 8 * 8 + 8),
     "lecture/toy_classifier": (9 * 16 + 16) + (9 * 16 * 32 + 32) + (2 * 2 * 32 * 64 + 64) + (64 * 10 + 10),
