@@ -157,6 +157,8 @@ NOT_RUN: Final = {
     "train net.yaml --set train.epochs=5",
     "train --resume runs/lenet5-1 --set train.epochs=30",
     "evaluate runs/lenet5-1",
+    "train net.yaml --recipe recipe.yaml --print-recipe",
+    "train net.yaml --recipe recipe.yaml --preview images.png",
 }
 """Commands that need what others leave behind, or take long: they run in test_readme.py."""
 
