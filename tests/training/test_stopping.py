@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cnncli.diagnostics import UsageError
 from cnncli.recipe.stopping import Stop
 from cnncli.results.training import Epoch
-from cnncli.training.stopping import best_epoch, check_stop, reason_to_stop
+from cnncli.training.stopping import best_epoch, check_chosen, check_stop, reason_to_stop
 
 
 def curve(values: list[float], name: str = "val.loss") -> tuple[Epoch, ...]:
@@ -63,3 +63,11 @@ def test_what_is_not_measured_cannot_choose() -> None:
     assert caught.value.diagnostics[0].expected == "loss or accuracy"
     with pytest.raises(UsageError, match="needs a validation part"):
         check_stop(Stop(), ["loss"], has_val=False)
+
+
+def test_what_the_targets_do_not_determine_cannot_choose() -> None:
+    """R2 of values that are all the same, for example."""
+    check_chosen(None, {})
+    check_chosen(Stop(metric="r2"), {"val.r2": 0.5})
+    with pytest.raises(UsageError, match=r"val\.r2 is not determined by the targets"):
+        check_chosen(Stop(metric="r2"), {"val.loss": 1.0})

@@ -94,6 +94,7 @@ def test_heads_are_measured_on_the_samples_that_have_a_target() -> None:
     weights = {"species": 2.0, "traits": 1.0, "sizes": 0.5, "where": 1.0}
     assert figures["loss"] == pytest.approx(sum(weights[head] * loss for head, loss in expected.items()))
     assert {"species.f1", "traits.map", "sizes.r2", "sizes.mae", "where.iou", "where.dice"} <= figures.keys()
+    assert {*objective.figures} == figures.keys()
 
 
 def test_the_objective_is_the_same_mean_and_missing_targets_have_no_gradient() -> None:

@@ -50,7 +50,7 @@ class Files(NamedTuple):
         return tuple(path.relative_to(self.root).as_posix() for path in self.paths)
 
 
-class Split(NamedTuple):
+class TrainingFiles(NamedTuple):
     """The files to train on, those of the validation part, and a note about what was split off."""
 
     train: Files
@@ -81,7 +81,7 @@ class Layout(NamedTuple):
             digest.update(repr(sorted(zip(files.keys, sizes, files.labels, strict=True))).encode())
         return digest.hexdigest()
 
-    def split(self, holdout: float | None, default: float) -> Split:
+    def split(self, holdout: float | None, default: float) -> TrainingFiles:
         """Return the files that are trained on, and those of the validation part.
 
         Args:
@@ -95,12 +95,12 @@ class Layout(NamedTuple):
         if self.val is not None and holdout:
             raise own_validation(str(self.train.root.parent), holdout)
         if self.val is not None or not share:
-            return Split(self.train, self.val, ())
+            return TrainingFiles(self.train, self.val, ())
         held = for_validation(self.train.labels, self.train.keys, share)
         check_validation(held, str(self.train.root))
         kept = sorted({*range(len(self.train.paths))} - {*held})
         note = validation_note(len(held), len(kept), asked=holdout is not None)
-        return Split(_chosen(self.train, kept), _chosen(self.train, held), (note,))
+        return TrainingFiles(_chosen(self.train, kept), _chosen(self.train, held), (note,))
 
 
 class Measurable(NamedTuple):
