@@ -114,7 +114,8 @@ class Introduction(NamedTuple):
     what each head learns. ``penalty`` has the factors of the penalty on weights and ``stop`` says when the
     training ends early, both empty without. ``val_count`` is 0 without a validation part. A run that is
     resumed has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next;
-    ``moved`` is what has changed on the machine since then, as ``threads: 4, before 1``.
+    ``moved`` is what has changed on the machine since then, as ``threads: 4, before 1``. ``ended`` is why a
+    run that is resumed ended early, empty if it did not: then nothing is left to do.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Introduction(NamedTuple):
     epochs: int
     finished_epochs: int
     finished_batches: int
+    ended: str
 
 
 class Previewed(NamedTuple):

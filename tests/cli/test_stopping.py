@@ -100,7 +100,9 @@ def test_a_training_that_stops_early(spec: Path, tmp_path: Path) -> None:
 
     code, text, errors = call("train", "--resume", run, "--set", "train.epochs=200")
     assert code == 0, errors
-    assert reason in text
+    assert f"\n{reason}; more epochs do not change that\n" in text
+    assert "continues after" not in text
+    assert f"\n{reason}; the weights of epoch {best} are kept\n" in text
     assert len(lines(run)) == best + 10
 
 

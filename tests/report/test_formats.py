@@ -171,6 +171,7 @@ def tried(memory: int | None = 5 * 2**20) -> Page:
         epochs=200,
         finished_epochs=0,
         finished_batches=0,
+        ended="",
     )
     few = Tried(
         about=about,

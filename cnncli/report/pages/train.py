@@ -220,7 +220,7 @@ def _notes(about: Introduction) -> Iterator[str]:
     rate = f"lr {about.lr:g} ({about.schedule} schedule)"
     yield f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
     if about.stop:
-        yield f"stops {about.stop}, and keeps the weights of the best epoch"
+        yield f"stops {printable(about.stop)}, and keeps the weights of the best epoch"
     if about.penalty:
         yield f"penalty on weights, in the objective only: {about.penalty}"
     yield from _continued(about)
@@ -256,7 +256,9 @@ def previewed(screen: Screen, about: Previewed) -> None:
 def _continued(about: Introduction) -> Iterator[str]:
     """Yield where a run is resumed, if it is."""
     done, batches = about.finished_epochs, about.finished_batches
-    if done == about.epochs:
+    if about.ended:
+        yield f"{printable(about.ended)}; more epochs do not change that"
+    elif done == about.epochs:
         yield f"all {done} epochs are finished; --set train.epochs={2 * done} would continue the run"
     elif batches:
         yield f"continues in epoch {done + 1} of {about.epochs}, after batch {batches}"
@@ -276,7 +278,7 @@ def conclude(screen: Screen, trained: Trained) -> None:
     outcome = trained.outcome
     assert outcome is not None
     if outcome.reason or outcome.epoch != len(trained.history):
-        screen.line(_kept(outcome, len(trained.history)), "note")
+        screen.line(printable(_kept(outcome, len(trained.history))), "note")
     for head, own in by_head(outcome.figures, TEST):
         screen.line(f"{printable(head) if head else TEST} {figures_text(own)}", "good")
     if outcome.overfitting:

@@ -41,6 +41,7 @@ class Launch:
     def introduction(self) -> Introduction:
         """What is about to happen."""
         dataset, settings, position = self.dataset, self.settings, self.position
+        outcome = self.run.record.outcome
         before, now = self.run.record.environments[-1], current_environment(self.device)
         return Introduction(
             name=self.graph.name,
@@ -70,6 +71,7 @@ class Launch:
             epochs=settings.epochs,
             finished_epochs=position.epochs,
             finished_batches=position.batches,
+            ended=outcome.reason if outcome is not None else "",
         )
 
     def interrupted(self) -> None:

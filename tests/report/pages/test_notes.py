@@ -105,6 +105,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         epochs=1,
         finished_epochs=0,
         finished_batches=0,
+        ended="",
     )
     introduce(output(), about)
     shown = capsys.readouterr().out
