@@ -24,8 +24,8 @@ from cnncli.training.data.feed import Feed
 from cnncli.training.data.load import load_held_out
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.runs.run import open_run
-from cnncli.training.session import held_out_alters
 from cnncli.training.tasks.meters import METERS
+from cnncli.training.transforms import held_out_alters
 
 DEVIATIONS = [number / 10 for number in range(3, 16)]
 PLAIN = Normalization((0.0,), (1.0,))
