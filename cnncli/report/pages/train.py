@@ -17,7 +17,7 @@ from rich.progress import Progress as LiveProgress
 from cnncli.diagnostics import counted, listing
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import MASK, NUMBER, PICTURE, TAGS, Column
-from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS, PSNR, TEST, TRAIN, VAL
+from cnncli.recipe.metrics import ACCURACY, IOU, LOSS, MAE, MAP, METRICS, PSNR, R2, TEST, TRAIN, VAL
 from cnncli.report.page import Text
 from cnncli.report.pages import notes
 from cnncli.report.terminal import Screen
@@ -152,11 +152,16 @@ def _running(progress: Progress, digits: int) -> str:
     return figures_text(running.get("", {}), digits)
 
 
+_TELLING: Final = (PSNR, IOU, MAP, R2, ACCURACY, MAE)
+
+
 def heading(metrics: Epoch) -> str:
     """Return the headings above the figures of epochs: the loss, and a metric of the main head."""
-    title = METRICS[_metric(dict(by_head(metrics.figures, TRAIN))[""])].title
-    held_out = f"{_held_out(metrics)} loss"
-    figures = f"{'train loss':>10}  {title:>8}  {held_out:>10}  {title:>8}"
+    parts = (TRAIN, _held_out(metrics))
+    titles = [METRICS[_metric(dict(by_head(metrics.figures, part))[""])].title for part in parts]
+    figures = "  ".join(
+        f"{part + ' loss':>10}  {title:>8}" for part, title in zip(parts, titles, strict=True)
+    )
     return f"{'epoch':>7}  {'lr':<8} {figures}  {'images/s':>9}"
 
 
@@ -187,8 +192,8 @@ def _columns(figures: Mapping[str, float]) -> str:
 
 
 def _metric(figures: Mapping[str, float]) -> str:
-    """Return the metric of a head that is shown with its loss."""
-    return PSNR if PSNR in figures else ACCURACY
+    """Return the metric of a head that is shown with its loss: the one that tells most of those it has."""
+    return next((name for name in _TELLING if name in figures), ACCURACY)
 
 
 def introduce(screen: Screen, about: Introduction) -> None:
