@@ -75,6 +75,8 @@ def _tried(
         reset(device)
     launch = prepared.create(temporary)
     received = _carried_out(launch, watch, 1, interrupts)
+    # The next network takes the room of this one, as in a training of its own.
+    launch.network.to("meta")
     if received is None:
         graph, dataset, settings = prepared.graph, prepared.dataset, prepared.settings
         again = continued(open_run(temporary), graph, dataset, settings, device)
@@ -205,7 +207,15 @@ def _beside(place: Path) -> Iterator[Path]:
     except CnncliError as error:
         raise type(error)(_about(each, temporary, place) for each in error.diagnostics) from error
     finally:
-        shutil.rmtree(temporary)
+        _remove(temporary)
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        message = f"cannot remove {error.filename or folder}: {error.strerror}"
+        raise CnncliError(Diagnostic("unwritable", message)) from error
 
 
 def _about(fault: Diagnostic, temporary: Path, place: Path) -> Diagnostic:
