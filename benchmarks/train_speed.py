@@ -174,7 +174,7 @@ CONTENDERS: dict[str, Callable[[Dataset, Normalization], float]] = {
 
 def measure_all(dataset: Dataset, rounds: int) -> dict[str, list[float]]:
     """Return the images per second of each contender in each round, after one round that is not counted."""
-    normalization = measure(dataset.train.images)
+    normalization = measure(dataset.train.rows)
     speeds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     names = list(CONTENDERS)
     for round_ in range(-1, rounds):

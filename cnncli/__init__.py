@@ -42,6 +42,7 @@ __all__ = [
     "kinds",
     "load",
     "loads",
+    "pack",
     "resume",
     "select",
     "specs",

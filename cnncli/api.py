@@ -20,13 +20,14 @@ from cnncli.layers.plugins import load_file, load_installed
 from cnncli.loaded import Origin
 from cnncli.recipe.devices import AUTO
 from cnncli.recipe.metrics import HELD_OUT, TEST
+from cnncli.recipe.recipe import Recipe, with_overrides
 
 if TYPE_CHECKING:
     from cnncli.analysis.costs.overview import Overview
     from cnncli.analysis.specs import Entry
     from cnncli.language.selection import Selection
     from cnncli.results.survey import Survey
-    from cnncli.results.training import Evaluated, Reading
+    from cnncli.results.training import Evaluated, Packed, Reading
     from cnncli.training.launch.launch import Launch
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "load_plugins",
     "loads",
     "need_training",
+    "pack",
     "resume",
     "select",
     "spec_names",
@@ -252,6 +254,40 @@ def survey(source: str, *, sheet: str | Path | None = None, reading: Reading = N
 
     path = None if sheet is None else arguments.path("sheet", sheet)
     return found(arguments.text("source", source), path, reading)
+
+
+def pack(
+    source: str,
+    folder: str | Path,
+    size: str | Sequence[int],
+    *,
+    overrides: Overrides = (),
+    reading: Reading = None,
+) -> Packed:
+    """Decode data once, into files that trainings map into memory: their source is ``packed:FOLDER``.
+
+    :meth:`Architecture.pack` does so for the input and the targets of a spec.
+
+    Args:
+        source: such as "folder:DIR" (:mod:`cnncli.recipe.data`).
+        folder: a new folder, which is created whole or not at all.
+        size: the shape that images get, such as "3x224x224".
+        overrides: settings as texts: ``train.data.resize=pad``.
+        reading: called with (images read, of how many).
+
+    Raises:
+        CnncliError: the data cannot be read or converted, or the folder is not empty or cannot be written.
+    """
+    need_training()
+    from cnncli.training.launch.packing import pack_shaped  # noqa: PLC0415
+
+    how = with_overrides(Recipe(), arguments.overrides("overrides", overrides)).data
+    shape = _size(size)
+    if shape is None or not all(isinstance(dim, int) for dim in shape):
+        expected = "a size in numbers, such as 3x224x224"
+        raise usage_error("packed images have one size", expected=expected, received=str(size))
+    data = how.of(arguments.text("source", source))
+    return pack_shaped(algebra.whole_shape(shape), data, arguments.path("folder", folder), reading)
 
 
 def _architecture(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cnncli.results.dry_run import DryRun, Tried
     from cnncli.results.probe import Probe
-    from cnncli.results.training import Evaluated, Previewed, Reading, Trained
+    from cnncli.results.training import Evaluated, Packed, Previewed, Reading, Trained
     from cnncli.results.verify import Verification
     from cnncli.training.launch.launch import Launch
     from cnncli.training.launch.starting import Prepared
@@ -184,6 +184,30 @@ class Architecture(Analyzed):
 
         changed, chosen = self._chosen(data, recipe_file, settings)
         return preview(changed.graph, chosen.recipe, arguments.path("path", path), reading)
+
+    def pack(
+        self,
+        folder: str | Path,
+        data: str | Mapping[str, Any] | None = None,
+        *,
+        recipe_file: str | Path | None = None,
+        reading: Reading = None,
+        **settings: Any,
+    ) -> Packed:
+        """Decode the data of a training once, into files that are mapped: their source is ``packed:FOLDER``.
+
+        ``folder`` is created whole or not at all; the others are arguments of :meth:`begin`.
+
+        Raises:
+            CnncliError: the data cannot be read or does not match the network, or the folder is not empty or
+                cannot be written.
+        """
+        need_training()
+        self._numeric("packing")
+        from cnncli.training.launch.packing import pack_for  # noqa: PLC0415
+
+        changed, chosen = self._chosen(data, recipe_file, settings)
+        return pack_for(changed.graph, chosen.recipe, arguments.path("folder", folder), reading)
 
     def recipe(
         self,

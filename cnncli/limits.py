@@ -278,3 +278,12 @@ MAX_SHEET_CLASSES: Final = 100
 
 MAX_EXAMPLES: Final = 3
 """Images of one kind, or with the same pixels, that are named; the others are counted."""
+
+MAX_HASHED_BYTES: Final = 1 << 28
+"""Bytes of a file of a pack that is hashed whenever the pack is opened, which takes a third of a second."""
+
+MAX_SHARDS: Final = 100_000
+"""Archives of a data set."""
+
+MAX_LABEL_BYTES: Final = 1 << 20
+"""Bytes of the file of one sample that its label is read from."""

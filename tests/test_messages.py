@@ -39,7 +39,13 @@ def test_there_are_enough_of_them() -> None:
 
 OPTION = re.compile(r"(?:^|[ '`]|(?<!var)\()--[a-z]")  # not a variable of a style sheet
 OF_COMMANDS = frozenset(
-    {"report/pages/fit.py", "report/pages/train.py", "language/overrides.py", "recipe/origins.py"}
+    {
+        "report/pages/fit.py",
+        "report/pages/pack.py",
+        "report/pages/train.py",
+        "language/overrides.py",
+        "recipe/origins.py",
+    }
 )
 """Files whose texts only the command line shows, or that tell options from arguments of Python calls."""
 

@@ -25,6 +25,7 @@ COMMANDS: Final = (
     "fit",
     "check",
     "data",
+    "pack",
     "train",
     "evaluate",
     "probe",

@@ -15,13 +15,15 @@ from cnncli.language.readers import Choice, Number, Text, Whole
 from cnncli.language.scope import Argument
 from cnncli.recipe.columns import LABEL
 
+_PATHS: Final = ("DIR", "FILE")
+
 
 class Source(NamedTuple):
     """A kind of place that labeled images are read from.
 
-    ``place`` is what follows the name and a colon: ``DIR``, ``FILE``, or nothing. ``settings`` are those of
-    :class:`Data` that only some sources use. ``columns`` are those that it gives beside images; none if that
-    depends on its files.
+    ``place`` is what follows the name and a colon: ``DIR``, ``FILE``, a text of another form, or nothing.
+    ``settings`` are those of :class:`Data` that only some sources use. ``columns`` are those that it gives
+    beside images; none if that depends on its files.
     """
 
     name: str
@@ -29,6 +31,11 @@ class Source(NamedTuple):
     help: str
     settings: tuple[str, ...] = ()
     columns: tuple[str, ...] = (LABEL,)
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it is read from a file or a folder that exists."""
+        return self.place in _PATHS
 
     @property
     def form(self) -> str:
@@ -63,6 +70,13 @@ SOURCES: Final[Mapping[str, Source]] = {
             "NumPy arrays x_train, y_train, x_test, y_test; perhaps x_val, y_val",
             ("first_label",),
         ),
+        Source(
+            "shards",
+            "PATTERN",
+            "tar archives of WebDataset, such as 'shards:data/train-{000..010}.tar', also at http addresses",
+            ("skip", "first_label"),
+        ),
+        Source("packed", "DIR", "what 'cnncli pack' made of another source, mapped into memory", columns=()),
     )
 }
 SOURCE_FORMS: Final = listing([each.form for each in SOURCES.values()], last=" or ")
@@ -91,6 +105,11 @@ def parse_source(text: str) -> Place:
         message = f"{name} needs a path" if source.place else f"{name} takes no path"
         raise usage_error(message, expected=source.form, received=text)
     return Place(source, path)
+
+
+def are_alike(one: str, other: str) -> bool:
+    """Return whether two sources are of one kind: only then the same images are split off for validation."""
+    return parse_source(one).source == parse_source(other).source
 
 
 class SourceText(Text):

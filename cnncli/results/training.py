@@ -185,6 +185,24 @@ class Remedy(NamedTuple):
     how: str
 
 
+class Packed(NamedTuple):
+    """A data set that was written to a folder: where it came from, what it contains, and its bytes.
+
+    ``val_count`` is 0 without a validation part of its own. ``classes`` are those of the column ``label``;
+    ``notes`` say what was done to the images.
+    """
+
+    folder: Path
+    source: str
+    input_shape: tuple[int, ...]
+    train_count: int
+    val_count: int
+    test_count: int
+    classes: tuple[str, ...]
+    nbytes: int
+    notes: tuple[str, ...]
+
+
 class Trained(NamedTuple):
     """A run after training: its folder, how it ended (``finished`` or ``interrupted``), its epochs.
 

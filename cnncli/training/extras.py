@@ -26,15 +26,15 @@ def need_training() -> None:
     need(*TRAINING_PACKAGES, purpose="training and evaluating")
 
 
-def need(*packages: str, purpose: str) -> None:
+def need(*packages: str, purpose: str, command: str = "pip install 'cnncli[train]'") -> None:
     """Check that ``packages`` (names for import) are installed, without importing them.
 
     Raises:
-        UsageError: names the missing ones and the command that installs them.
+        UsageError: names the missing ones and the ``command`` that installs them.
     """
     missing = [TRAINING_PACKAGES.get(package, package) for package in packages if find_spec(package) is None]
     if missing:
         raise usage_error(
             f"{purpose} needs {listing(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed",
-            hint="pip install 'cnncli[train]'",
+            hint=command,
         )

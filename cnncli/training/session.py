@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -141,7 +142,7 @@ def check_targets(source: str, split: Split, objective: Objective) -> None:
     """
     for name, column in objective.columns.items():
         if name != INPUT and not (
-            name in split.targets and bool(present(column.form, split.targets[name]).any())
+            name in split.columns and bool(present(column.form, split.column(name)).any())
         ):
             raise usage_error(
                 f"{source} has no target in '{name}', which the network is compared with",
@@ -205,9 +206,9 @@ def make_plan(
 
 def _one_batch(split: Split, objective: Objective) -> Split:
     """Return as many samples as a batch of an evaluation has, from all of the part, with all targets."""
-    ((_, most), *_) = evaluation_bounds(split.count, split.images[0].numel())
+    ((_, most), *_) = evaluation_bounds(split.count, math.prod(split.shape))
     forms = {name: column.form for name, column in objective.columns.items() if name != INPUT}
-    first = [present(form, split.targets[name]).nonzero()[0] for name, form in forms.items()]
+    first = [present(form, split.column(name)).nonzero()[0] for name, form in forms.items()]
     rest = max(1, most - len(first))
     return split.chosen(torch.cat((*first, torch.arange(rest) * split.count // rest)).unique())
 
@@ -215,7 +216,7 @@ def _one_batch(split: Split, objective: Objective) -> Split:
 def _objective(heads: Heads, dataset: Dataset, settings: Recipe, device: torch.device) -> Objective:
     def counts(name: str) -> Tensor:
         column = dataset.columns[name]
-        return class_counts(column.form, dataset.train.targets[name], len(column.names))
+        return class_counts(column.form, dataset.train.column(name), len(column.names))
 
     learned = Learned(dataset.columns, dataset.input_shape, counts, device)
     objective = build_objective(heads, settings, learned)

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from cnncli.diagnostics import listing, usage_error
 from cnncli.recipe.columns import CLASS, LABEL, MASK, NUMBER, PICTURE, TAGS, Column
+from cnncli.training.data.normalization import Normalization, measure
+from cnncli.training.data.rows import Rows
 
 IGNORED: Final = 255
 """The byte of a mask's pixel, or of a sample's tags, that says that there is no target."""
@@ -30,28 +32,57 @@ class Split:
     - ``picture``: uint8 [N, channels, *any spatial shape]
     """
 
-    images: Tensor
-    targets: Mapping[str, Tensor]
+    _images: Tensor
+    _targets: Mapping[str, Tensor]
+    _numbers: Tensor | None = None
+
+    @property
+    def images(self) -> Tensor:
+        """All images. If the part is some of a larger one, this gathers them: see :attr:`rows`."""
+        return self.rows.whole()
+
+    @property
+    def targets(self) -> Mapping[str, Tensor]:
+        """The targets of all images, by the names of columns; gathered as :attr:`images` are."""
+        return {name: self.column(name).whole() for name in self._targets}
+
+    @property
+    def rows(self) -> Rows:
+        """The images, which may be more than fits into memory."""
+        return Rows(self._images, self._numbers)
+
+    def column(self, name: str) -> Rows:
+        """Return the targets of a column, which may be more than fits into memory."""
+        return Rows(self._targets[name], self._numbers)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(self._targets)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of an image."""
+        return tuple(self._images.shape[1:])
 
     @property
     def count(self) -> int:
         """N, the number of images."""
-        return len(self.images)
+        return self.rows.count
 
     @property
     def nbytes(self) -> int:
         """The bytes of images and targets together."""
-        return self.images.nbytes + sum(each.nbytes for each in self.targets.values())
+        return self.rows.nbytes + sum(self.column(name).nbytes for name in self._targets)
 
     @property
     def labels(self) -> Tensor:
         """The targets of the column ``label``."""
-        return self.targets[LABEL]
+        return self.column(LABEL).whole()
 
     def chosen(self, indices: Tensor) -> Self:
-        """Return the samples of these numbers, int64 [n]."""
-        targets = {name: each[indices] for name, each in self.targets.items()}
-        return replace(self, images=self.images[indices], targets=targets)
+        """Return the samples of these numbers, int64 [n]; none are gathered."""
+        return replace(self, _numbers=self.rows.chosen(indices).numbers)
 
 
 def labeled(images: Tensor, labels: Tensor) -> Split:
@@ -87,7 +118,8 @@ class Dataset:
     ``name`` is the source as :func:`cnncli.training.data.load.load` takes it, with an absolute path;
     ``notes`` has one line for each conversion of the images. ``identity`` is a text that changes with the
     files; None for data that is read in full from a few files, or from none. ``levels`` are those of 16-bit
-    images; None if the training part has none.
+    images; None if the training part has none. ``normalization`` is that of the training images, if it is
+    known already.
     """
 
     name: str
@@ -98,6 +130,7 @@ class Dataset:
     identity: str | None = None
     levels: Levels | None = None
     val: Split | None = None
+    normalization: Normalization | None = None
 
     @property
     def parts(self) -> tuple[Split, ...]:
@@ -117,7 +150,11 @@ class Dataset:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one image: (channels, *spatial) or (features,)."""
-        return tuple(self.train.images.shape[1:])
+        return self.train.shape
+
+    def normalized(self) -> Normalization:
+        """Return what gives the training images mean 0 and deviation 1."""
+        return self.normalization or measure(self.train.rows)
 
     def fingerprint(self) -> str:
         """Return what tells the data from other data.
@@ -129,10 +166,10 @@ class Dataset:
             return self.identity
         digest = hashlib.sha256(repr(sorted(self.columns.items())).encode())
         for split in self.parts:
-            digest.update(repr(tuple(split.images.shape)).encode())
-            for name in sorted(split.targets):
-                digest.update(split.targets[name].contiguous().numpy().data)
-            digest.update(split.images.contiguous().numpy().data)
+            digest.update(repr((split.count, *split.shape)).encode())
+            for rows in (*map(split.column, sorted(split.columns)), split.rows):
+                for chunk in rows.chunks():
+                    digest.update(chunk.contiguous().numpy().data)
         return digest.hexdigest()
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from cnncli.recipe.columns import CLASS, INPUT, MASK, PICTURE, Column
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.rows import Rows
 from cnncli.training.data.targets import WAYS, has_classes, present
 from cnncli.training.device import BACKENDS
 
@@ -89,21 +90,23 @@ class Feed:
         """Move the part to ``device`` if ``keep``; otherwise each batch is moved on its own."""
         self._home = device if keep else torch.device("cpu")
         self._device = device
-        self._images = split.images.to(self._home)
+        self._images = split.rows.on(self._home)
         self._forms = {name: column.form for name, column in columns.items() if name != INPUT}
         self._of_input = INPUT in columns
-        self._targets = {name: split.targets[name].to(self._home) for name in self._forms}
-        found = {name: present(form, split.targets[name]) for name, form in self._forms.items()}
-        self._present = {name: each.to(self._home) for name, each in found.items() if not bool(each.all())}
-        self._scale, self._shift = normalization.affine(split.images.ndim - 1, device)
+        self._targets = {name: split.column(name).on(self._home) for name in self._forms}
+        found = {name: present(form, split.column(name)) for name, form in self._forms.items()}
+        self._present = {
+            name: Rows(each).on(self._home) for name, each in found.items() if not bool(each.all())
+        }
+        self._scale, self._shift = normalization.affine(len(split.shape), device)
 
     def __len__(self) -> int:
-        return len(self._images)
+        return self._images.count
 
     @property
     def image_values(self) -> int:
         """The number of values of one image."""
-        return self._images[0].numel()
+        return self._images.stored[0].numel()
 
     def shuffled(
         self, order: Tensor, bounds: list[tuple[int, int]], alters: Alters | None = None
@@ -120,9 +123,8 @@ class Feed:
             yield self._batch(slice(start, end), torch.arange(start, end), alters)
 
     def _batch(self, place: Tensor | slice, index: Tensor, alters: Alters | None) -> Batch:
-        def moved(stored: Tensor) -> Tensor:
-            found = stored[place] if isinstance(place, slice) else stored.index_select(0, place)
-            return found.to(self._device, non_blocking=True)
+        def moved(rows: Rows) -> Tensor:
+            return rows.take(place).to(self._device, non_blocking=True)
 
         images = moved(self._images)
         known = {name: moved(each) for name, each in self._present.items()}

@@ -19,7 +19,8 @@ from cnncli.results.training import Reading
 from cnncli.training.data.catalog import Catalog
 from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split, class_names
 from cnncli.training.data.holdout import check_validation, for_validation, share_of, validation_note
-from cnncli.training.data.sources import digits, folder, idx, npz, scenes
+from cnncli.training.data.sources import digits, folder, idx, npz, packed, remote, scenes, shards
+from cnncli.training.data.space import MEMORY, Space
 from cnncli.training.data.targets import class_counts
 
 Outputs: TypeAlias = Mapping[str, tuple[int, ...]]
@@ -32,15 +33,16 @@ _UNBALANCED: Final = 10
 
 
 class Request(NamedTuple):
-    """What a source gets: its path (``.`` for a source without one), the images' shape, how it is read.
+    """What a source gets: its path or pattern, the images' shape, how it is read.
 
     ``outputs`` are the shapes of what the network compares with columns that are maps: a source of pictures
     gives them that shape. If a network is to be measured, ``known`` are the columns that it was trained on,
     and ``levels`` those of the 16-bit images among its data. ``holdout`` is the share of the training part
-    to split off for validation if neither the data nor the recipe has anything to say.
+    to split off for validation if neither the data nor the recipe has anything to say. ``space`` is where
+    images are put that are many.
     """
 
-    path: Path
+    place: str
     shape: tuple[int, ...]
     data: Data
     reading: Reading
@@ -48,6 +50,12 @@ class Request(NamedTuple):
     known: Mapping[str, Column] = MappingProxyType({})
     levels: Levels = WHOLE_RANGE
     holdout: float = 0.0
+    space: Space = MEMORY
+
+    @property
+    def path(self) -> Path:
+        """Its path."""
+        return Path(self.place)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -63,13 +71,17 @@ class Request(NamedTuple):
 LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
     "digits": lambda request: digits.load(request.shape, request.resize),
     "scenes": lambda request: scenes.load(request.shape),
-    "idx": lambda request: idx.load(request.path, request.shape, request.resize, request.data.first_label),
+    "idx": lambda request: idx.load(
+        request.path, request.shape, request.resize, request.data.first_label, request.space
+    ),
     "folder": lambda request: folder.load(
-        request.path, request.shape, request.data, request.reading, request.holdout
+        request.path, request.shape, request.data, request.reading, request.holdout, request.space
     ),
-    "npz": lambda request: npz.load(
-        request.path, request.shape, request.resize, request.data.first_label, request.data.holdout
+    "npz": lambda request: npz.load(request.path, request.shape, request.data, request.space),
+    "shards": lambda request: shards.load(
+        request.place, request.shape, request.data, request.reading, request.space
     ),
+    "packed": lambda request: packed.load(request.path, request.shape, request.data),
 }
 MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     "idx": lambda request: idx.measure(request.path, request.shape, request.resize),
@@ -77,6 +89,9 @@ MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
         request.path, request.shape, request.data, request.classes, request.levels, request.reading
     ),
     "npz": lambda request: npz.measure(request.path, request.shape, request.resize),
+    "shards": lambda request: shards.measure(
+        request.place, request.shape, request.data, request.levels, request.reading
+    ),
 }
 """The sources that can be read without a training part; of the others the held-out part is measured."""
 
@@ -86,6 +101,9 @@ HOLDERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
         request.path, request.shape, request.data, request.levels, request.reading
     ),
     "npz": lambda request: npz.held_out(request.path, request.shape, request.resize),
+    "shards": lambda request: shards.held_out(
+        request.place, request.shape, request.data, request.levels, request.reading
+    ),
 }
 """The sources whose test part can be read without the training part; of the others all parts are read."""
 
@@ -102,14 +120,22 @@ VALIDATORS: Final[Mapping[str, Callable[[Request], Measured]]] = {
 }
 """The same for the validation part."""
 
-CATALOGS: Final[Mapping[str, Callable[[Path], Catalog]]] = {
+CATALOGS: Final[Mapping[str, Callable[[str], Catalog]]] = {
     "digits": lambda _: digits.catalog(),
     "scenes": lambda _: scenes.catalog(),
-    "idx": idx.catalog,
-    "folder": folder.catalog,
-    "npz": npz.catalog,
+    "idx": lambda place: idx.catalog(Path(place)),
+    "folder": lambda place: folder.catalog(Path(place)),
+    "npz": lambda place: npz.catalog(Path(place)),
+    "shards": shards.catalog,
+    "packed": lambda place: packed.catalog(Path(place)),
 }
 """All images of each source, in their own sizes, also of one that cannot be trained on."""
+
+IDENTITIES: Final[Mapping[str, Callable[[Path], str]]] = {
+    "folder": folder.identity,
+    "packed": packed.identity,
+}
+"""The sources whose identity is known before an image is read."""
 
 
 def load(
@@ -118,6 +144,7 @@ def load(
     reading: Reading = None,
     outputs: Outputs = NO_OUTPUTS,
     holdout: float = 0.0,
+    space: Space = MEMORY,
 ) -> Dataset:
     """Read data and convert it to the shape of a network's input, or to a larger one that is shrunk later.
 
@@ -130,13 +157,14 @@ def load(
         outputs: as in :class:`Request`.
         holdout: the share of the training part that is split off for validation, if neither the source has
             such a part nor ``data`` a share.
+        space: where images are put that are many.
 
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec, or a setting has no
             effect on it.
     """
     data.check()
-    request = Request(Path(), input_shape, data, reading, outputs, holdout=holdout)
+    request = Request("", input_shape, data, reading, outputs, holdout=holdout, space=space)
     dataset = _read(LOADERS, request)
     if dataset.val is None:
         dataset = with_validation(dataset, data.holdout, holdout)
@@ -151,9 +179,9 @@ def catalog(source: str) -> Catalog:
         UsageError: the source does not exist, is damaged or has no images.
     """
     kind, place = parse_source(source)
-    path = _existing(place, kind) if kind.place else Path()
-    with _reported(path, source):
-        return CATALOGS[kind.name](path)
+    where = _located(place, kind)
+    with _reported(where, source):
+        return CATALOGS[kind.name](where)
 
 
 def load_measured(
@@ -174,7 +202,7 @@ def load_measured(
     """
     kind, _ = parse_source(data.source)
     if kind.name in MEASURERS:
-        return _read(MEASURERS, Request(Path(), input_shape, data, reading, outputs, known, levels))
+        return _read(MEASURERS, Request("", input_shape, data, reading, outputs, known, levels))
     return held_out_part(load(data, input_shape, reading, outputs))
 
 
@@ -196,6 +224,7 @@ def with_validation(dataset: Dataset, holdout: float | None, default: float) -> 
         train=train.chosen((~chosen).nonzero().flatten()),
         val=train.chosen(chosen.nonzero().flatten()),
         notes=(*dataset.notes, note),
+        normalization=None,
     )
 
 
@@ -206,13 +235,12 @@ def limited(dataset: Dataset, share: float) -> Dataset:
     note = (
         f"limited to {part.count:,} of {dataset.train.count:,} training images, the same share of each class"
     )
-    return replace(dataset, train=part, notes=(*dataset.notes, note))
+    return replace(dataset, train=part, notes=(*dataset.notes, note), normalization=None)
 
 
 def strata(split: Split) -> list[int]:
     """Return the class of each sample, to take a share of each; the same one if the data has no classes."""
-    labels = split.targets.get(LABEL)
-    return [0] * split.count if labels is None else labels.tolist()
+    return split.labels.tolist() if LABEL in split.columns else [0] * split.count
 
 
 def _unbalanced(dataset: Dataset) -> tuple[str, ...]:
@@ -222,7 +250,7 @@ def _unbalanced(dataset: Dataset) -> tuple[str, ...]:
     """
     if LABEL not in dataset.columns:
         return ()
-    counts = class_counts(CLASS, dataset.train.labels, len(dataset.classes)).tolist()
+    counts = class_counts(CLASS, dataset.train.column(LABEL), len(dataset.classes)).tolist()
     return unbalanced(dataset.classes, counts)
 
 
@@ -256,7 +284,7 @@ def load_held_out(
     holders = HOLDERS if part == TEST else VALIDATORS
     if kind.name not in holders:
         return held_out_part(load(data, input_shape, reading, outputs, holdout), part)
-    request = Request(Path(), input_shape, data, reading, outputs, levels=levels, holdout=holdout)
+    request = Request("", input_shape, data, reading, outputs, levels=levels, holdout=holdout)
     found = _read(holders, request)
     return replace(found, what=_held_out(found.split, part))
 
@@ -280,7 +308,7 @@ def identity(source: str) -> str | None:
     """
     kind, place = parse_source(source)
     try:
-        return folder.identity(_existing(place, kind)) if kind.name == "folder" else None
+        return IDENTITIES[kind.name](Path(_located(place, kind))) if kind.name in IDENTITIES else None
     except (OSError, UsageError):
         return None
 
@@ -296,20 +324,20 @@ def resolved(source: str) -> str:
         UsageError: it does not exist.
     """
     kind, place = parse_source(source)
-    return f"{kind.name}:{_existing(place, kind)}" if kind.place else kind.name
+    return f"{kind.name}:{_located(place, kind)}" if kind.place else kind.name
 
 
 def _read(readers: Mapping[str, Callable[[Request], _Read]], request: Request) -> _Read:
     """Read the source of a request, whose path is not known yet."""
     source = request.data.source
     kind, place = parse_source(source)
-    path = _existing(place, kind) if kind.place else Path()
-    with _reported(path, source):
-        return readers[kind.name](request._replace(path=path))
+    where = _located(place, kind)
+    with _reported(where, source):
+        return readers[kind.name](request._replace(place=where))
 
 
 @contextmanager
-def _reported(path: Path, source: str) -> Iterator[None]:
+def _reported(place: str, source: str) -> Iterator[None]:
     """Report what sources do not report themselves: a folder without permission, a loop of links.
 
     Raises:
@@ -318,11 +346,18 @@ def _reported(path: Path, source: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = error.filename if error.filename is not None else path
+        where = error.filename if error.filename is not None else place
         raise usage_error(f"cannot read {where}: {error.strerror or error}", received=source) from error
 
 
-def _existing(place: str, kind: Source) -> Path:
+def _located(place: str, kind: Source) -> str:
+    """Return the absolute path of a source, or its pattern; an address as it is.
+
+    Raises:
+        UsageError: it is a path that does not exist.
+    """
+    if not kind.is_path:
+        return remote.absolute(place) if kind.place else place
     received = f"{kind.name}:{place}"
     try:
         path = Path(place).expanduser().resolve()
@@ -332,4 +367,4 @@ def _existing(place: str, kind: Source) -> Path:
         raise usage_error(message, expected=kind.form, received=received) from error
     if not exists:
         raise usage_error(f"no such file or folder: {path}", expected=kind.form, received=received)
-    return path
+    return str(path)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_CHUNK_VALUES = 1 << 24
+from cnncli.training.data.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Normalization:
         return scale.to(device), shift.to(device)
 
 
-def measure(images: Tensor) -> Normalization:
-    """Return the normalization that gives ``images`` mean 0 and deviation 1 in every channel.
+def measure(images: Rows) -> Normalization:
+    """Return the normalization that gives images mean 0 and deviation 1 in every channel.
 
     Sums are exact integers, so the result depends on the images alone. The deviation is that of the
     population, sqrt(E[x^2] - E[x]^2); for a constant channel it is 1, so that the channel becomes 0.
@@ -59,13 +59,12 @@ def measure(images: Tensor) -> Normalization:
     return Normalization(tuple(means), tuple(deviations))
 
 
-def _histograms(images: Tensor) -> list[list[int]]:
+def _histograms(images: Rows) -> list[list[int]]:
     """Return how often each of the 256 bytes occurs, by channel (one channel if images are vectors)."""
-    channels = images.unsqueeze(1) if images.ndim == 2 else images.flatten(2)
-    counts = torch.zeros(channels.shape[1], 256, dtype=torch.int64)
-    step = max(1, _CHUNK_VALUES // max(1, channels[0].numel()))
-    for start in range(0, len(channels), step):
-        for channel, values in enumerate(channels[start : start + step].unbind(1)):
-            counts[channel] += torch.bincount(values.flatten(), minlength=256)
+    counts = torch.zeros(1, 256, dtype=torch.int64)
+    for chunk in images.chunks():
+        channels = chunk.unsqueeze(1) if chunk.ndim == 2 else chunk.flatten(2)
+        found = [torch.bincount(each.flatten(), minlength=256) for each in channels.unbind(1)]
+        counts = counts + torch.stack(found)
     result: list[list[int]] = counts.tolist()
     return result

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from cnncli.diagnostics import usage_error
 from cnncli.layers import shape_text
-from cnncli.training.data.room import ensure_memory
+from cnncli.training.data.space import MEMORY, Space
 
 _CHUNK_VALUES: Final = 1 << 24
 """Values that are 32-bit floats at a time: 64 MiB."""
@@ -20,7 +20,9 @@ _LUMA_VALUES: Final = 1 << 20
 """Values that are 32-bit integers at a time."""
 
 
-def conform(images: Tensor, shape: tuple[int, ...], resize: str) -> tuple[Tensor, tuple[str, ...]]:
+def conform(
+    images: Tensor, shape: tuple[int, ...], resize: str, space: Space = MEMORY
+) -> tuple[Tensor, tuple[str, ...]]:
     """Return images of one size in a spec's input shape, and a note for each change.
 
     Images for a spec whose input is a vector are flattened; images [channels, height, width] are resized;
@@ -30,9 +32,10 @@ def conform(images: Tensor, shape: tuple[int, ...], resize: str) -> tuple[Tensor
         images: uint8 [N, *any shape].
         shape: the spec's input.
         resize: a name in :data:`RULES`.
+        space: where images of another size are put.
 
     Raises:
-        UsageError: the images cannot be converted to that shape, or memory does not suffice.
+        CnncliError: the images cannot be converted to that shape, or there is no room for them.
     """
     received = tuple(images.shape[1:])
     if received == shape:
@@ -41,10 +44,11 @@ def conform(images: Tensor, shape: tuple[int, ...], resize: str) -> tuple[Tensor
         return _flattened(images, shape[0])
     if len(shape) == 3 and len(received) == 3:
         what = f"{shape_text(received)} images"
+        beside = min(_step(received, shape), len(images)) * resizing_memory(received, shape)
         needed = len(images) * math.prod(shape)
-        needed += min(_step(received, shape), len(images)) * resizing_memory(received, shape)
-        ensure_memory(needed, f"{len(images)} images of {shape_text(shape)}")
-        return resize_images(images, shape, resize), resize_notes(what, received, shape, resize)
+        space.check(needed, f"{len(images)} images of {shape_text(shape)}", beside)
+        notes = resize_notes(what, received, shape, resize)
+        return resize_images(images, shape, resize, space), notes
     raise usage_error(
         f"the data has the shape {shape_text(received)}, but the spec's input is {shape_text(shape)}",
         expected=shape_text(shape),
@@ -68,7 +72,7 @@ def _flattened(images: Tensor, features: int) -> tuple[Tensor, tuple[str, ...]]:
     return images.reshape(len(images), features), (note,)
 
 
-def resize_images(images: Tensor, shape: tuple[int, ...], resize: str) -> Tensor:
+def resize_images(images: Tensor, shape: tuple[int, ...], resize: str, space: Space = MEMORY) -> Tensor:
     """Convert images to another number of channels, height and width.
 
     Color becomes gray by ITU-R 601 luma; gray is repeated to any number of channels.
@@ -77,6 +81,7 @@ def resize_images(images: Tensor, shape: tuple[int, ...], resize: str) -> Tensor
         images: uint8 [N, C, H, W].
         shape: the new (channels, height, width).
         resize: a name in :data:`RULES`.
+        space: where the result is put.
 
     Returns:
         uint8 [N, *shape]; the argument itself if it already has that shape.
@@ -90,7 +95,7 @@ def resize_images(images: Tensor, shape: tuple[int, ...], resize: str) -> Tensor
     _check_channels(received[0], shape[0])
     rule = RULES[resize]
     step = _step(received, shape)
-    resized = torch.empty((len(images), *shape), dtype=torch.uint8)
+    resized = space.empty((len(images), *shape))
     for start in range(0, len(images), step):
         chunk = images[start : start + step]
         if shape[0] == 1 and received[0] == 3:

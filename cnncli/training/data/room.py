@@ -22,10 +22,10 @@ def available_memory() -> int | None:
     """Return the bytes that can be allocated without swapping; None if the system does not report it.
 
     On Linux this includes caches that can be freed, and is at most what the control groups of the process
-    (those of its container, or of its job) and its limit of address space leave; elsewhere it is the physical
-    memory.
+    (those of its container, or of its job) and its limits of address space and of data leave; elsewhere it is
+    the physical memory.
     """
-    known = [each for each in (_machine(), *_control_groups(), _address_space()) if each is not None]
+    known = [each for each in (_machine(), *_control_groups(), *_limits()) if each is not None]
     return max(0, min(known)) if known else None
 
 
@@ -121,14 +121,15 @@ def _left(group: Path, limit: str, used: str, reclaimable: str) -> int | None:
     return int(most) - int(now) + sum(map(int, cached))
 
 
-def _address_space() -> int | None:
+def _limits() -> Iterator[int]:
+    """Yield what the limits of the shell leave: of address space (``ulimit -v``), of data (``ulimit -d``)."""
     if sys.platform == "win32":
-        return None
-    most, _ = resource.getrlimit(resource.RLIMIT_AS)
-    sizes = next(iter(_lines(_PROC / "self" / "statm")), "")
-    if most == resource.RLIM_INFINITY or not sizes:
-        return None
-    return most - int(sizes.split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        return
+    pages = next(iter(_lines(_PROC / "self" / "statm")), "").split()
+    for limit, field in ((resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5)):
+        most, _ = resource.getrlimit(limit)
+        if most != resource.RLIM_INFINITY and pages:
+            yield most - int(pages[field]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _lines(path: Path) -> list[str]:

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from cnncli.recipe.columns import CLASS, MASK, NUMBER, PICTURE, TAGS
 from cnncli.training.data.dataset import IGNORED
+from cnncli.training.data.rows import Rows
 
 NO_CLASS: Final = -1
 """The class of a pixel of a mask, in a batch, that has no target."""
 
-_CHUNK: Final = 1 << 24
 _LARGEST: Final = 255
 
 
@@ -56,15 +56,15 @@ def has_classes(masks: Tensor) -> Tensor:
     return (masks != NO_CLASS).flatten(1).any(1)
 
 
-def class_counts(form: str, targets: Tensor, classes: int) -> Tensor:
+def class_counts(form: str, targets: Rows, classes: int) -> Tensor:
     """Return how many samples, or pixels of masks, each class has: int64 [classes]."""
     if form == MASK:
-        return torch.bincount(targets.flatten(), minlength=IGNORED + 1)[:classes]
-    return torch.bincount(targets[targets >= 0], minlength=classes)
+        counts = [torch.bincount(each.flatten(), minlength=IGNORED + 1) for each in targets.chunks()]
+        return torch.stack(counts).sum(0)[:classes]
+    labels = targets.whole()
+    return torch.bincount(labels[labels >= 0], minlength=classes)
 
 
-def present(form: str, targets: Tensor) -> Tensor:
-    """Return the samples that have a target, bool [N], reading the targets in chunks."""
-    step = max(1, _CHUNK // max(1, targets[:1].numel()))
-    chunks = [WAYS[form].present(targets[start : start + step]) for start in range(0, len(targets), step)]
-    return torch.cat(chunks) if chunks else torch.ones(0, dtype=torch.bool)
+def present(form: str, targets: Rows) -> Tensor:
+    """Return the samples that have a target, bool [N]."""
+    return torch.cat([WAYS[form].present(chunk) for chunk in targets.chunks()])

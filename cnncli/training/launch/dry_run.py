@@ -178,9 +178,9 @@ def _counts(dataset: Dataset) -> dict[str, Counts]:
     def of(split: Split | None, name: str) -> list[int]:
         if split is None:
             return []
-        column, targets = dataset.columns[name], split.targets[name]
+        column, targets = dataset.columns[name], split.column(name)
         if column.form == TAGS:
-            return [int(count) for count in (targets == 1).sum(0)]
+            return [int(count) for count in (targets.whole() == 1).sum(0)]
         return [int(count) for count in class_counts(column.form, targets, len(column.names))]
 
     named = [name for name, column in dataset.columns.items() if column.form in (CLASS, MASK, TAGS)]

@@ -14,10 +14,10 @@ from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.graph import Graph
 from cnncli.graph.heads import heads_of
 from cnncli.network import Network, build_network
+from cnncli.recipe.data import are_alike
 from cnncli.recipe.metrics import LOSS, TEST, VAL, metric_of
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Evaluated, Evaluation, Reading
-from cnncli.training.data import normalization
 from cnncli.training.data.dataset import WHOLE_RANGE, Measured
 from cnncli.training.data.load import (
     Outputs,
@@ -95,7 +95,7 @@ def _to_measure(run: Run, data: str | None, outputs: Outputs, reading: Reading, 
     if data is None or resolved(data) == recorded.source:
         found = load_held_out(how.of(recorded.source), shape, reading, levels, outputs, part, holdout)
         return _still_held_out(found, recorded)
-    if identity(data) == recorded.fingerprint:
+    if identity(data) == recorded.fingerprint and (part == TEST or are_alike(data, recorded.source)):
         return load_held_out(how.of(data), shape, reading, levels, outputs, part, holdout)
     if part != TEST:
         raise usage_error(
@@ -150,7 +150,7 @@ def evaluate_module(
     clean = whole_clean(settings, whole_shape(graph.input))
     dataset = load(chosen, clean, reading, wanted_shapes(heads, settings), settings.holdout)
     device = next((each.device for each in network.parameters()), torch.device("cpu"))
-    measured_on = normalization.measure(dataset.train.images)
+    measured_on = dataset.normalized()
     learned = Learned(dataset.columns, dataset.input_shape, device=device)
     objective = measuring_objective(heads, settings, learned)
     alters = held_out_alters(settings, dataset.test.count)

@@ -15,10 +15,12 @@ from cnncli.graph.heads import heads_of, main_head
 from cnncli.language.tree import Entries
 from cnncli.language.writer import to_yaml
 from cnncli.network import Network, build_network
+from cnncli.recipe.data import Data
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Reading
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import load
+from cnncli.training.data.space import MEMORY, Space
 from cnncli.training.device import choose_device
 from cnncli.training.launch.graphs import as_trained
 from cnncli.training.launch.launch import Launch
@@ -74,7 +76,7 @@ def prepare(opened: Opened, settings: Recipe, device: str, reading: Reading = No
         CnncliError: they do not match.
     """
     where = choose_device(device)
-    dataset = _read(opened.graph, settings, reading)
+    dataset = read(opened.graph, settings, settings.data, reading, settings.holdout)
     opened, dataset = _with_classes(opened, settings, dataset)
     graph = as_trained(opened.graph)
     seed_weights(settings.seed)
@@ -83,13 +85,26 @@ def prepare(opened: Opened, settings: Recipe, device: str, reading: Reading = No
     return Prepared(graph, network, dataset, settings, to_yaml(opened.document), where)
 
 
-def _read(graph: Graph, settings: Recipe, reading: Reading) -> Dataset:
-    """Read the data, after checking what can be checked without it."""
+def read(
+    graph: Graph,
+    settings: Recipe,
+    data: Data,
+    reading: Reading = None,
+    holdout: float = 0.0,
+    space: Space = MEMORY,
+) -> Dataset:
+    """Read the ``data`` of a training, after checking what can be checked without it.
+
+    See :func:`~cnncli.training.data.load.load` for ``holdout`` and ``space``.
+
+    Raises:
+        CnncliError: it cannot be read, or does not match the spec.
+    """
     heads, shape = heads_of(as_trained(graph)), whole_shape(graph.input)
     check_tasks(heads, settings, shape)
     check_columns(heads, settings)
     clean, outputs = whole_clean(settings, shape), wanted_shapes(heads, settings)
-    return load(settings.data, clean, reading, outputs, settings.holdout)
+    return load(data, clean, reading, outputs, holdout, space)
 
 
 def _with_classes(opened: Opened, settings: Recipe, dataset: Dataset) -> tuple[Opened, Dataset]:

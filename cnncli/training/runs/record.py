@@ -19,7 +19,7 @@ from cnncli.recipe.columns import FORMS, PICTURE, Column
 from cnncli.recipe.recipe import Recipe, recipe_from_json
 from cnncli.results.training import Outcome
 from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, class_names
-from cnncli.training.data.normalization import Normalization, measure
+from cnncli.training.data.normalization import Normalization
 from cnncli.training.runs.environment import Environment, current_environment, read_environment
 from cnncli.training.runs.files import DIGEST, read_bytes
 from cnncli.training.runs.values import (
@@ -122,7 +122,7 @@ def new_record(name: str, spec: str, settings: Recipe, dataset: Dataset, device:
             fingerprint=dataset.fingerprint(),
             levels=dataset.levels,
         ),
-        normalization=measure(dataset.train.images),
+        normalization=dataset.normalized(),
         spec=spec,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -187,7 +187,7 @@ def _parse(value: dict[str, Any]) -> RunRecord:
         environments=environments,
         settings=recipe,
         data=data,
-        normalization=_normalization(value["normalization"], data.input),
+        normalization=read_normalization(value["normalization"], data.input),
         spec=text(value["spec"], "spec"),
         created=_moment(value["created"]),
     )
@@ -208,23 +208,24 @@ def _data(value: Any) -> DataRecord:
     data = DataRecord(
         source=text(found["source"], "data.source"),
         input=several(found["input"], "data.input", partial(whole, least=1)),
-        columns=_columns(found["columns"]),
+        columns=read_columns(found["columns"], "data.columns"),
         train_images=whole(found["train_images"], "data.train_images", 1),
         val_images=whole(found["val_images"], "data.val_images"),
         test_images=whole(found["test_images"], "data.test_images", 1),
         notes=several(found["notes"], "data.notes", text),
         fingerprint=text(found["fingerprint"], "data.fingerprint"),
-        levels=None if found["levels"] is None else _levels(found["levels"]),
+        levels=None if found["levels"] is None else read_levels(found["levels"], "data.levels"),
     )
     if not data.input:
         raise DamagedError("data.input is empty")
     return data
 
 
-def _columns(value: Any) -> dict[str, Column]:
+def read_columns(value: Any, name: str) -> dict[str, Column]:
+    """Return the columns of a data set."""
     if not isinstance(value, dict):
-        raise DamagedError("data.columns is not a mapping")
-    return {name: _column(each, f"data.columns.{name}") for name, each in value.items()}
+        raise DamagedError(f"{name} is not a mapping")
+    return {key: _column(each, f"{name}.{key}") for key, each in value.items()}
 
 
 def _column(value: Any, name: str) -> Column:
@@ -242,14 +243,15 @@ def _column(value: Any, name: str) -> Column:
     return Column(form, names, shape)
 
 
-def _levels(value: Any) -> Levels:
-    levels = several(value, "data.levels", whole)
+def read_levels(value: Any, name: str) -> Levels:
+    """Return the levels of 16-bit images."""
+    levels = several(value, name, whole)
     if len(levels) != 2 or not WHOLE_RANGE.black <= levels[0] <= levels[1] <= WHOLE_RANGE.white:
-        raise DamagedError("data.levels is not a range of 16-bit values")
+        raise DamagedError(f"{name} is not a range of 16-bit values")
     return Levels(*levels)
 
 
-def _normalization(value: Any, input_shape: tuple[int, ...]) -> Normalization:
+def read_normalization(value: Any, input_shape: tuple[int, ...]) -> Normalization:
     """Return mean and deviation for each channel of the input (a single one of each for a vector)."""
     found = members(value, "normalization", Normalization.__slots__)
     mean = several(

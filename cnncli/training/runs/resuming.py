@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from cnncli.diagnostics import CnncliError, listing, usage_error
+from cnncli.recipe.data import are_alike
 from cnncli.recipe.recipe import Recipe
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Position
@@ -42,13 +43,14 @@ def check_resumable(run: Run, *, spec: str, settings: Recipe, dataset: Dataset) 
         recorded.test_images,
         recorded.levels,
     )
-    if (
+    now = (
         dataset.fingerprint(),
         dataset.train.count,
         dataset.val_count,
         dataset.test.count,
         dataset.levels,
-    ) != before:
+    )
+    if now != before or (recorded.val_images and not are_alike(recorded.source, dataset.name)):
         faults.append(
             usage_error(
                 f"the data is not the data that {run.folder} was started with",

@@ -67,7 +67,7 @@ def test_batches_are_the_images_of_the_order_normalized() -> None:
             torch.cat([batch.inputs for batch in taken]).double(), expected[index], rtol=0, atol=2e-6
         )
     assert images.dtype == torch.uint8  # and the bytes stay what they were
-    assert torch.equal(feed._images, images)
+    assert torch.equal(feed._images.stored, images)
 
 
 def test_data_that_does_not_fit_stays_in_main_memory() -> None:
@@ -75,7 +75,7 @@ def test_data_that_does_not_fit_stays_in_main_memory() -> None:
     far = torch.device("meta")
     split = labeled(images, torch.zeros(4, dtype=torch.int64))
     feed = Feed(split, of_classes("a"), Normalization((0.5,), (1.0,)), far, keep=False)
-    assert feed._images.device == CPU
+    assert feed._images.stored.device == CPU
     batch = next(feed.shuffled(torch.arange(4), [(0, 3)]))
     assert (batch.inputs.device, batch.targets["label"].device) == (far, far)
     assert batch.inputs.shape == (3, 1, 2, 2)

@@ -78,7 +78,7 @@ def test_a_fifth_rounded_and_at_least_one(count: int, held: int) -> None:
         ("digits:x", "digits takes no path", ""),
         ("idx:", "idx needs a path", ""),
         ("npz:/nowhere/at/all.npz", "no such file or folder: /nowhere/at/all.npz", ""),
-        ("/", "unknown data source '/'", "did you mean 'idx:/' or 'folder:/'?"),
+        ("/", "unknown data source '/'", "did you mean 'idx:/', 'folder:/' or 'packed:/'?"),
         (__file__, "unknown data source", f"did you mean 'npz:{__file__}'?"),
     ],
 )

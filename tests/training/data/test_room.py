@@ -80,13 +80,16 @@ def test_of_a_container(system: Path) -> None:
 
 
 def test_of_a_shell(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``ulimit -v``."""
+    """``ulimit -v`` and ``ulimit -d``."""
     resource = pytest.importorskip("resource")
     page = os.sysconf("SC_PAGE_SIZE")
     write(system, {"proc/self/statm": "1000 500 100 1 0 400 0"})
     assert available_memory() == MACHINE
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (3000 * page, resource.RLIM_INFINITY))
+    limits = {resource.RLIMIT_AS: 3000 * page, resource.RLIMIT_DATA: resource.RLIM_INFINITY}
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (limits[which], resource.RLIM_INFINITY))
     assert available_memory() == 2000 * page
+    limits[resource.RLIMIT_DATA] = 1900 * page
+    assert available_memory() == 1500 * page
 
 
 LIMITED = """

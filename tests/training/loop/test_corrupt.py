@@ -55,7 +55,7 @@ INPUT = {"output": {"mse": {}, "target": "input"}}
 def plan(**changes: Any) -> Plan:
     heads = {"output": Head((1, 8, 8))}
     chosen = settings(tasks=INPUT, **changes)
-    return make_plan(heads, few_digits(), chosen, measure(few_digits().train.images), CPU)
+    return make_plan(heads, few_digits(), chosen, measure(few_digits().train.rows), CPU)
 
 
 def seen(feed: Feed, made: Plan) -> Tensor:
@@ -69,7 +69,7 @@ def test_only_what_is_seen_is_corrupted(kind: type[Transform]) -> None:
     corruption = kind()
     made = plan(corrupt=[corruption.keyword], transforms=["crop"])
     images = few_digits().train.images.float() / 255
-    order, normalization = made.order(1), measure(few_digits().train.images)
+    order, normalization = made.order(1), measure(few_digits().train.rows)
     (batch,) = made.train.shuffled(order, [(0, 32)], made.alters(1))
     index = order[:32]
     crop, corrupt = Pipeline([Crop()]), Pipeline([corruption], CORRUPTION)

@@ -48,7 +48,7 @@ def test_equals_a_loop_written_by_hand(tmp_path: Path) -> None:
         epochs=2, schedule="constant", optimizer={"sgd": {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01}}
     )
     dataset = few_digits()
-    normalization = measure(dataset.train.images)
+    normalization = measure(dataset.train.rows)
 
     def network() -> nn.Module:
         torch.manual_seed(5)
@@ -109,7 +109,7 @@ def test_files_have_what_was_returned(tmp_path: Path) -> None:
     assert read_metrics(run) == outcome.history
     assert [json.loads(line)["epoch"] for line in run.metrics.read_text().splitlines()] == [1, 2, 3]
     assert run.record.settings == chosen
-    assert run.record.normalization == measure(few_digits().train.images)
+    assert run.record.normalization == measure(few_digits().train.rows)
     loaded = small_network()
     load_weights(loaded, run.weights)
     assert same_weights(loaded, network)

@@ -116,7 +116,7 @@ def test_equals_a_loop_written_by_hand(tmp_path: Path) -> None:
         torch.manual_seed(5)
         return nn.Sequential(nn.Flatten(), nn.Linear(432, 10))
 
-    reference, normalization = small(), measure(dataset.train.images)
+    reference, normalization = small(), measure(dataset.train.rows)
     mean, std = (torch.tensor(each).reshape(3, 1, 1) for each in (normalization.mean, normalization.std))
     pipeline = Pipeline(chosen.transforms)
     optimizer = torch.optim.SGD(reference.parameters(), lr=0.05)

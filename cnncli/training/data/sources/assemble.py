@@ -10,6 +10,7 @@ from torch import Tensor
 from cnncli.training.data.dataset import Dataset, Measured, Split, labeled, of_classes
 from cnncli.training.data.labels import check_labels, first_class, named_labels, numbered_classes
 from cnncli.training.data.resize import conform
+from cnncli.training.data.space import MEMORY, Space
 
 
 class Part(NamedTuple):
@@ -25,11 +26,13 @@ def assemble(
     test: Part,
     input_shape: tuple[int, ...],
     resize: str,
-    notes: tuple[str, ...] = (),
     first_label: int | None = None,
     val: Part | None = None,
+    space: Space = MEMORY,
 ) -> Dataset:
     """Return a data set of two or three parts whose labels are numbers, from ``first_label`` on.
+
+    Images that must be converted are put into ``space``.
 
     Raises:
         UsageError: labels do not match the images, or images cannot be converted to the spec's input.
@@ -40,9 +43,9 @@ def assemble(
     held_out = test.labels if val is None else torch.cat((test.labels, val.labels))
     first = first_class(train.labels, held_out, name, first_label)
     classes, class_notes = numbered_classes(train.labels, held_out, name, first)
-    splits, all_notes = list[Split](), [*notes, *class_notes]
+    splits, all_notes = list[Split](), [*class_notes]
     for part in parts.values():
-        images, conversions = conform(part.images, input_shape, resize)
+        images, conversions = conform(part.images, input_shape, resize, space)
         splits.append(labeled(images, part.labels - first))
         all_notes += conversions
     return Dataset(

@@ -8,9 +8,9 @@ reported with the name of the file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -51,6 +51,17 @@ _ORIENTATION = 0x0112  # the EXIF tag for the rotation of a photograph
 _TILE = (0x0142, 0x0143)  # the TIFF tags for the width and the height of a tile
 
 
+class Inner(Protocol):
+    """A file inside of another one; its text names it in messages."""
+
+    def content(self) -> BinaryIO:
+        """Open it for reading bytes, at any position."""
+
+
+File: TypeAlias = Path | Inner
+"""What an image is read from."""
+
+
 class UnreadableError(UsageError):
     """A file is not an image, is damaged, or has more pixels than are decoded."""
 
@@ -66,7 +77,7 @@ class Picture(NamedTuple):
 
 
 @contextmanager
-def named(path: Path) -> Iterator[None]:
+def named(path: File) -> Iterator[None]:
     """Report whatever happens within the block as an error in words about the file.
 
     Raises:
@@ -98,18 +109,14 @@ def unreadable(message: str, expected: str = "", received: str = "") -> Unreadab
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def opened(path: File) -> Iterator[Image.Image]:
     """Open an image file without decoding it.
 
     Raises:
         UnreadableError: it has too many pixels.
         Exception: what Pillow raises if the file is not an image.
     """
-    try:
-        image = Image.open(path, formats=_TRIED)
-    except Image.DecompressionBombError as error:
-        raise unreadable(f"too large: {error}", f"at most {MAX_PICTURE_PIXELS:,} pixels") from error
-    with image:
+    with _source(path) as source, _identified(source) as image:
         promised = promised_pixels(image)
         if promised > MAX_PICTURE_PIXELS:
             raise unreadable(
@@ -118,6 +125,17 @@ def opened(path: Path) -> Iterator[Image.Image]:
                 f"{promised:,} pixels",
             )
         yield image
+
+
+def _source(path: File) -> AbstractContextManager[Path | BinaryIO]:
+    return nullcontext(path) if isinstance(path, Path) else path.content()
+
+
+def _identified(source: Path | BinaryIO) -> Image.Image:
+    try:
+        return Image.open(source, formats=_TRIED)
+    except Image.DecompressionBombError as error:
+        raise unreadable(f"too large: {error}", f"at most {MAX_PICTURE_PIXELS:,} pixels") from error
 
 
 def promised_pixels(image: Image.Image) -> int:

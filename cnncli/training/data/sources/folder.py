@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,16 +18,22 @@ from cnncli.training.data.sources.layout import for_measuring, for_training
 from cnncli.training.data.sources.loose import listed
 from cnncli.training.data.sources.pictures import Pictures
 from cnncli.training.data.sources.stored import of_files
+from cnncli.training.data.space import MEMORY, Space
 
 
 def load(
-    folder: Path, input_shape: tuple[int, ...], how: Data, progress: Reading = None, default: float = 0.0
+    folder: Path,
+    input_shape: tuple[int, ...],
+    how: Data,
+    progress: Reading = None,
+    default: float = 0.0,
+    space: Space = MEMORY,
 ) -> Dataset:
     """Read DIR/train/CLASS/*.png, DIR/val and DIR/test, or DIR/CLASS/*.png with a fifth held out.
 
     With two parts, ``val`` is the test part. Classes are numbered in the order of their names; folders below
     a class belong to it. ``default`` is the share that is split off for validation if neither the folder nor
-    ``how`` says anything.
+    ``how`` says anything. Images are put into ``space``.
 
     Raises:
         UsageError: it is not clear what the classes are, a class has no images or is only in a held-out
@@ -39,12 +44,11 @@ def load(
     parts = [train, *([] if val is None else [val]), layout.test]
     paths = tuple(path for part in parts for path in part.paths)
     pictures = Pictures.prepare(paths, input_shape, how.resize, skip=how.skip)
-    val_files = 0 if val is None else len(val.paths)
-    images, kept, notes, levels = pictures.read(progress, train=len(train.paths), val=val_files)
-    labels = torch.tensor([label for part in parts for label in part.labels], dtype=torch.int64)[kept]
-    bounds = [0, *itertools.accumulate(len(part.paths) for part in parts)]
-    counts = [int(((start <= kept) & (kept < end)).sum()) for start, end in itertools.pairwise(bounds)]
-    splits = [*map(labeled, images.split(counts), labels.split(counts))]
+    images, kept, notes, levels = pictures.read(progress, [len(part.paths) for part in parts], space)
+    splits = [
+        labeled(pixels, torch.tensor(part.labels, dtype=torch.int64)[numbers])
+        for part, pixels, numbers in zip(parts, images, kept, strict=True)
+    ]
     _check_left(folder, layout.classes, splits[0].labels)
     return Dataset(
         name=f"folder:{folder}",
@@ -88,7 +92,7 @@ def held_out(
             f"{folder} has no validation part any more", expected="the data as it was trained on"
         )
     pictures = Pictures.prepare(files.paths, input_shape, how.resize, levels, how.skip)
-    images, kept, notes, _ = pictures.read(progress)
+    (images,), (kept,), notes, _ = pictures.read(progress)
     split = labeled(images, torch.tensor(files.labels, dtype=torch.int64)[kept])
     columns = of_classes(layout.classes)
     return Measured(f"folder:{folder}", columns, split, "its held-out images", (*layout.notes, *notes))
@@ -111,7 +115,7 @@ def measure(
     """
     found = for_measuring(folder, known)
     pictures = Pictures.prepare(found.files.paths, input_shape, how.resize, levels, how.skip)
-    images, kept, notes, _ = pictures.read(progress)
+    (images,), (kept,), notes, _ = pictures.read(progress)
     count = counted(len(kept), "image")
     return Measured(
         name=f"folder:{folder}",

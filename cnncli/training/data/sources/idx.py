@@ -13,9 +13,7 @@ import re
 import struct
 import zlib
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,6 +24,8 @@ from cnncli.training.data.dataset import Dataset, Measured
 from cnncli.training.data.room import ensure_memory
 from cnncli.training.data.sources.assemble import Part, assemble, assemble_measured
 from cnncli.training.data.sources.stored import Stored, catalog_of
+from cnncli.training.data.sources.streams import Stream, filled
+from cnncli.training.data.space import MEMORY, Space
 
 _FILE = re.compile(r"(?P<prefix>.*?)(?P<part>train|t10k|test)-(?P<what>images|labels)[-.]idx\d-ubyte(\.gz)?")
 _TYPES = {
@@ -38,22 +38,29 @@ _TYPES = {
 }
 _UNSIGNED_BYTE = 0x08
 _DEFLATE_RATIO = 1032  # of deflate: 258 bytes for 2 bits
-_CHUNK = 1 << 20
 _AXES = {"images": 3, "labels": 1}
 _EXPECTED = "train-images-idx3-ubyte, train-labels-idx1-ubyte and the same for t10k, each with or without .gz"
 
 
-def load(folder: Path, input_shape: tuple[int, ...], resize: str, first_label: int | None = None) -> Dataset:
+def load(
+    folder: Path,
+    input_shape: tuple[int, ...],
+    resize: str,
+    first_label: int | None = None,
+    space: Space = MEMORY,
+) -> Dataset:
     """Read the four files in ``folder``; ``t10k`` (or ``test``) is the held-out part.
+
+    Images are put into ``space``.
 
     Raises:
         UsageError: files are missing, damaged or contradict each other.
     """
     files = _find(folder)
     _check_complete(folder, files, ("train", "test"))
-    train = _part(files["train", "images"], files["train", "labels"])
-    test = _part(files["test", "images"], files["test", "labels"])
-    return assemble(f"idx:{folder}", train, test, input_shape, resize, first_label=first_label)
+    train = _part(files["train", "images"], files["train", "labels"], space)
+    test = _part(files["test", "images"], files["test", "labels"], space)
+    return assemble(f"idx:{folder}", train, test, input_shape, resize, first_label, space=space)
 
 
 def measure(folder: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
@@ -151,8 +158,8 @@ def _content(folder: Path) -> str:
     return listing(names, limit=6) if names else "an empty folder"
 
 
-def _part(images: Path, labels: Path) -> Part:
-    pixels = read(images, "images")
+def _part(images: Path, labels: Path, space: Space = MEMORY) -> Part:
+    pixels = read(images, "images", space)
     numbers = read(labels, "labels")
     if len(pixels) != len(numbers):
         raise usage_error(
@@ -165,12 +172,13 @@ def _part(images: Path, labels: Path) -> Part:
     return Part(pixels.unsqueeze(1), numbers.to(torch.int64))
 
 
-def read(path: Path, what: str) -> Tensor:
+def read(path: Path, what: str, space: Space = MEMORY) -> Tensor:
     """Return the values of an idx file of unsigned bytes.
 
     Args:
         path: the file; its first bytes, not its name, show whether it is gzipped.
         what: "images" (three axes) or "labels" (one).
+        space: where the values are put.
 
     Returns:
         uint8 in the shape that the header states.
@@ -184,9 +192,9 @@ def read(path: Path, what: str) -> Tensor:
             zipped = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             if not zipped:
-                return _values(file, path, what, size)
+                return _values(file, path, what, size, space)
             with gzip.GzipFile(fileobj=file) as stream:
-                return _values(stream, path, what, size * _DEFLATE_RATIO)
+                return _values(stream, path, what, size * _DEFLATE_RATIO, space)
     except EOFError as error:
         raise _damaged(path, "the gzip stream ends early") from error
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -197,17 +205,7 @@ def read(path: Path, what: str) -> Tensor:
         raise usage_error(f"{path} does not fit into memory") from error
 
 
-class _Stream(Protocol):
-    """A file, or the content of a gzipped one."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return ``size`` bytes, or fewer at the end."""
-
-    def readinto(self, buffer: memoryview, /) -> int | None:
-        """Fill a part of ``buffer`` and return how many bytes, 0 at the end."""
-
-
-def _values(stream: _Stream, path: Path, what: str, most: int) -> Tensor:
+def _values(stream: Stream, path: Path, what: str, most: int, space: Space) -> Tensor:
     """Return the values of a stream that has at most ``most`` bytes."""
     shape = _shape(stream, path, what)
     count = math.prod(shape)
@@ -216,15 +214,15 @@ def _values(stream: _Stream, path: Path, what: str, most: int) -> Tensor:
         raise _damaged(path, f"{stated}, but the file holds at most {most:,} bytes")
     if count == 0:
         raise usage_error(f"{path} is empty", expected="at least one value", received=shape_text(shape))
-    ensure_memory(count, f"{path}: {shape_text(shape)} bytes")
-    values = np.empty(count, dtype=np.uint8)
-    done = _filled(stream, values.data)
+    space.check(count, f"{path}: {shape_text(shape)} bytes")
+    values = space.empty(shape)
+    done = filled(stream, values.view(-1).numpy().data)
     if done < count or stream.read(1):
         raise _damaged(path, f"{stated}, but it has {done if done < count else 'more'}")
-    return torch.from_numpy(values).reshape(shape)
+    return values
 
 
-def _shape(stream: _Stream, path: Path, what: str) -> tuple[int, ...]:
+def _shape(stream: Stream, path: Path, what: str) -> tuple[int, ...]:
     """Return the shape that the header states."""
     head = stream.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES:
@@ -243,17 +241,6 @@ def _shape(stream: _Stream, path: Path, what: str) -> tuple[int, ...]:
     if len(sizes) < 4 * head[3]:
         raise _damaged(path, "the header is incomplete")
     return struct.unpack(f">{head[3]}I", sizes)
-
-
-def _filled(stream: _Stream, buffer: memoryview) -> int:
-    """Read until ``buffer`` is full or the stream ends; return the number of bytes."""
-    done = 0
-    while done < len(buffer):
-        read = stream.readinto(buffer[done : done + _CHUNK])
-        if not read:
-            break
-        done += read
-    return done
 
 
 def _damaged(path: Path, why: str) -> UsageError:

@@ -188,11 +188,19 @@ def _parts(folder: Path) -> dict[Role, Path]:
 
 def role_of(name: str) -> Role | None:
     """Return the part that a folder is named after, such as ``Train``, ``test_set`` or ``val2017``."""
+    telling = [word for word in _words(name) if word and word not in _FILLERS]
+    return _ROLES.get(telling[0]) if len(telling) == 1 else None
+
+
+def roles_in(name: str) -> set[Role]:
+    """Return the parts that a name such as ``imagenet-train-000123`` mentions."""
+    return {_ROLES[word] for word in _words(name) if word in _ROLES}
+
+
+def _words(name: str) -> list[str]:
     words = re.sub(r"[\W_]+", " ", name.casefold()).split()
     words = [word.rstrip("0123456789") for word in words]
-    words = [word.removesuffix("set") if word.removesuffix("set") in _ROLES else word for word in words]
-    telling = [word for word in words if word and word not in _FILLERS]
-    return _ROLES.get(telling[0]) if len(telling) == 1 else None
+    return [word.removesuffix("set") if word.removesuffix("set") in _ROLES else word for word in words]
 
 
 def _with_parts(folder: Path, train: Path, test: Path, val: Path | None) -> Layout:

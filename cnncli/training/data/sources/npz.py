@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -19,14 +20,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cnncli.diagnostics import UsageError, counted, listing, usage_error
+from cnncli.diagnostics import CnncliError, UsageError, counted, listing, usage_error
 from cnncli.layers import shape_text
+from cnncli.recipe.data import Data
 from cnncli.training.data.catalog import Catalog, in_a_line
 from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Measured
 from cnncli.training.data.holdout import own_validation
 from cnncli.training.data.room import ensure_memory
 from cnncli.training.data.sources.assemble import Part, assemble, assemble_measured
 from cnncli.training.data.sources.stored import Stored, catalog_of
+from cnncli.training.data.sources.streams import filled
+from cnncli.training.data.space import MEMORY, Space
 
 _NAMES = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
 _PARTS = ("train", "test")
@@ -43,30 +47,39 @@ Array = NDArray[Any]
 def load(
     path: Path,
     input_shape: tuple[int, ...],
-    resize: str,
-    first_label: int | None = None,
-    holdout: float | None = None,
+    how: Data,
+    space: Space = MEMORY,
 ) -> Dataset:
-    """Read the arrays of ``path``: images and labels of two parts, or of three.
+    """Read the arrays of ``path``: images and labels of two parts, or of three; they are put into ``space``.
 
     Images are unsigned bytes, other integers from 0 to 255, or floats from 0 to 1; [N, H, W], [N, H, W, C]
-    or [N, C, H, W], which the spec's input distinguishes. Labels are integers from ``first_label`` on, [N] or
-    [N, 1]. An optional
-    string ``layout``, "channels first" or "channels last", decides if shapes are ambiguous.
+    or [N, C, H, W], which the spec's input distinguishes. Labels are integers, [N] or [N, 1], from
+    ``how.first_label`` on. An optional string ``layout``, "channels first" or "channels last", decides if
+    shapes are ambiguous.
 
     Raises:
-        UsageError: the file is damaged or contains something else, or has a validation part and ``holdout``
-            asks for another.
+        UsageError: the file is damaged or contains something else, or has a validation part and
+            ``how.holdout`` asks for another.
     """
-    arrays = _read(path, partial(_to_train, path))
+    arrays = _read(path, partial(_to_train, path), space)
     has_val = f"x_{_OPTIONAL}" in arrays
-    if has_val and holdout:
-        raise own_validation(str(path), holdout)
+    if has_val and how.holdout:
+        raise own_validation(str(path), how.holdout)
     names = (*_PARTS, _OPTIONAL) if has_val else _PARTS
-    parts = {part: _part(arrays, part, path, input_shape) for part in names}
+    parts = {part: _part(arrays, part, path, input_shape, space) for part in names}
     notes = tuple(note for _, found in parts.values() for note in found)
     train, test, *val = (part for part, _ in parts.values())
-    return assemble(f"npz:{path}", train, test, input_shape, resize, notes, first_label, *val)
+    found = assemble(
+        f"npz:{path}",
+        train,
+        test,
+        input_shape,
+        how.resize,
+        how.first_label,
+        val[0] if val else None,
+        space,
+    )
+    return replace(found, notes=tuple(dict.fromkeys((*notes, *found.notes))))
 
 
 def measure(path: Path, input_shape: tuple[int, ...], resize: str) -> Measured:
@@ -156,17 +169,19 @@ def _measured(path: Path, arrays: dict[str, Array], input_shape: tuple[int, ...]
 
 
 def _part(
-    arrays: dict[str, Array], part: str, path: Path, input_shape: tuple[int, ...]
+    arrays: dict[str, Array], part: str, path: Path, input_shape: tuple[int, ...], space: Space = MEMORY
 ) -> tuple[Part, tuple[str, ...]]:
     """Return the images and labels of a part, and notes; its arrays are removed to free their memory."""
     layout = _stated_layout(arrays, path)
     where = f"{path}: x_{part}"
-    images, notes = _as_bytes(arrays.pop(f"x_{part}"), where)
-    images = _channels_first(images, input_shape, layout, where)
+    images, notes = _as_bytes(arrays.pop(f"x_{part}"), where, space)
+    images = _channels_first(images, input_shape, layout, where, space)
     return Part(images, _labels(arrays.pop(f"y_{part}"), f"{path}: y_{part}")), tuple(notes)
 
 
-def _read(path: Path, choose: Callable[[Sequence[str]], Sequence[str]]) -> dict[str, Array]:
+def _read(
+    path: Path, choose: Callable[[Sequence[str]], Sequence[str]], space: Space = MEMORY
+) -> dict[str, Array]:
     """Return the arrays whose names ``choose`` returns, of the names of all, and the one called layout."""
     if not path.is_file():  # reading a pipe could block forever
         raise usage_error(f"cannot read {path}: it is not a file", expected=_FORM)
@@ -179,8 +194,8 @@ def _read(path: Path, choose: Callable[[Sequence[str]], Sequence[str]]) -> dict[
             if start != b"PK":
                 raise usage_error(f"cannot read {path}: it is not a zip archive", expected=_FORM)
             with zipfile.ZipFile(file) as archive:
-                return _arrays(archive, path, choose)
-    except UsageError:
+                return _arrays(archive, path, choose, space)
+    except CnncliError:
         raise
     except MemoryError as error:
         raise usage_error(f"{path} does not fit into memory") from error
@@ -232,18 +247,28 @@ def _present(path: Path, found: Sequence[str]) -> list[str]:
 
 
 def _arrays(
-    archive: zipfile.ZipFile, path: Path, choose: Callable[[Sequence[str]], Sequence[str]]
+    archive: zipfile.ZipFile, path: Path, choose: Callable[[Sequence[str]], Sequence[str]], space: Space
 ) -> dict[str, Array]:
     """Return the arrays of the archive that are used, after checking what all of them promise to take."""
     files = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
     wanted = {name: files[name] for name in (*choose([*files]), "layout") if name in files}
     sizes = {name: _promised(archive, file, f"{path}: {name}") for name, file in wanted.items()}
-    ensure_memory(sum(sizes.values()), f"{path}, unpacked,")
+    space.check(sum(sizes.values()), f"{path}, unpacked,")
     arrays = {}
     for name, file in wanted.items():
         with archive.open(file) as stream:
-            arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
+            arrays[name] = _array(stream, f"{path}: {name}", space)
     return arrays
+
+
+def _array(stream: IO[bytes], where: str, space: Space) -> Array:
+    """Return an array whose header has been checked."""
+    shape, fortran_order, dtype = _header(stream, where)
+    content = space.empty((math.prod(shape) * dtype.itemsize,)).numpy()
+    if filled(stream, content.data) < len(content):
+        raise usage_error(f"{where} is damaged", expected=f"{len(content):,} bytes", received="fewer")
+    values = content.view(dtype)
+    return values.reshape(shape, order="F" if fortran_order else "C")
 
 
 def _promised(archive: zipfile.ZipFile, file: zipfile.ZipInfo, where: str) -> int:
@@ -259,7 +284,7 @@ def _promised(archive: zipfile.ZipFile, file: zipfile.ZipInfo, where: str) -> in
         if stream.read(6) != np.lib.format.MAGIC_PREFIX:
             raise usage_error(f"{where} is not an array", expected=_FORM)
         stream.seek(0)
-        shape, dtype = _header(stream, where)
+        shape, _, dtype = _header(stream, where)
         rest = file.file_size - stream.tell()
     if dtype.hasobject or not all(type(size) is int and size >= 0 for size in shape):
         raise usage_error(f"{where} is not an array of numbers", expected=_FORM)
@@ -270,15 +295,14 @@ def _promised(archive: zipfile.ZipFile, file: zipfile.ZipInfo, where: str) -> in
     return stated
 
 
-def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return the shape of an array, whether its first axis varies fastest, and its type."""
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
-        raise usage_error(f"{where} is not an array of numbers", expected=_FORM)
-    return shape, dtype
+        return np.lib.format.read_array_header_1_0(stream)
+    if version == (2, 0):
+        return np.lib.format.read_array_header_2_0(stream)
+    raise usage_error(f"{where} is not an array of numbers", expected=_FORM)
 
 
 def _stated_layout(arrays: dict[str, Array], path: Path) -> str | None:
@@ -290,7 +314,7 @@ def _stated_layout(arrays: dict[str, Array], path: Path) -> str | None:
     return layout
 
 
-def _as_bytes(array: Array, where: str) -> tuple[Tensor, list[str]]:
+def _as_bytes(array: Array, where: str, space: Space) -> tuple[Tensor, list[str]]:
     """Return the images as bytes, and a note if they were not integers.
 
     Raises:
@@ -302,9 +326,9 @@ def _as_bytes(array: Array, where: str) -> tuple[Tensor, list[str]]:
             ensure_memory(array.size, f"{where} in another order")
         return torch.from_numpy(np.ascontiguousarray(array)), []
     floating = array.dtype.kind == "f"
-    ensure_memory(array.size + 2 * 8 * max(_CHUNK_VALUES, array[0].size), f"{where} as bytes")
+    space.check(array.size, f"{where} as bytes", 2 * 8 * max(_CHUNK_VALUES, array[0].size))
     note = [f"float images from 0 to 1 rounded to bytes ({array.dtype})"] if floating else []
-    return _rounded(array, _LARGEST if floating else 1), note
+    return _rounded(array, _LARGEST if floating else 1, space), note
 
 
 def _check_values(array: Array, where: str) -> None:
@@ -365,9 +389,9 @@ def _range_hint(low: float, high: float, *, floating: bool) -> str:
     return f"scale them first, since uint8 alone would wrap: (x * (255 / {largest})).round().astype('uint8')"
 
 
-def _rounded(array: Array, scale: int) -> Tensor:
+def _rounded(array: Array, scale: int, space: Space) -> Tensor:
     """Return the nearest byte to each value times ``scale``, computed in chunks to save memory."""
-    result = np.empty(array.shape, dtype=np.uint8)
+    result = space.empty(array.shape).numpy()
     step = max(1, _CHUNK_VALUES // (array.size // len(array)))
     for start in range(0, len(array), step):
         chunk = array[start : start + step].astype(np.float64)
@@ -375,7 +399,9 @@ def _rounded(array: Array, scale: int) -> Tensor:
     return torch.from_numpy(result)
 
 
-def _channels_first(images: Tensor, shape: tuple[int, ...], layout: str | None, where: str) -> Tensor:
+def _channels_first(
+    images: Tensor, shape: tuple[int, ...], layout: str | None, where: str, space: Space
+) -> Tensor:
     """Return ``images`` as [N, channels, *spatial]; the spec's input ``shape`` identifies the axes."""
     received = tuple(images.shape[1:])
     if len(shape) == 1:
@@ -391,8 +417,8 @@ def _channels_first(images: Tensor, shape: tuple[int, ...], layout: str | None, 
     last_moved = (received[-1], *received[:-1])
     if (layout or _layout(received, last_moved, shape, where)) == "channels first":
         return images
-    ensure_memory(images.nbytes, f"{where} with channels first")
-    return images.movedim(-1, 1).contiguous()
+    space.check(images.nbytes, f"{where} with channels first")
+    return space.empty((len(images), *last_moved)).copy_(images.movedim(-1, 1))
 
 
 def _layout(received: tuple[int, ...], moved: tuple[int, ...], shape: tuple[int, ...], where: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 import torch
@@ -20,8 +20,9 @@ from cnncli.layers import shape_text
 from cnncli.limits import MAX_FILES_NAMED
 from cnncli.training.data.dataset import WHOLE_RANGE, Levels
 from cnncli.training.data.resize import conform, resize_images, resize_notes, resizing_memory, shrinkage
-from cnncli.training.data.room import Room, available_memory, ensure_memory
+from cnncli.training.data.room import Room, ensure_memory
 from cnncli.training.data.sources.decoding import (
+    File,
     UnreadableError,
     decoded,
     decoding_memory,
@@ -31,6 +32,7 @@ from cnncli.training.data.sources.decoding import (
     shrink_while_decoding,
 )
 from cnncli.training.data.sources.remarks import Remarks
+from cnncli.training.data.space import MEMORY, Space
 
 T = TypeVar("T")
 
@@ -52,7 +54,7 @@ class _Found:
     ``unreadable`` has an error for each file that cannot be read, ``faults`` all other errors.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[File]) -> None:
         self._paths = paths
         self.faults: list[Diagnostic] = []
         self.unreadable: dict[int, Diagnostic] = {}
@@ -103,13 +105,14 @@ class _Found:
 
 
 class Images(NamedTuple):
-    """What was read: uint8 [N, *the spec's input], notes, and the levels of 16-bit images among them.
+    """What was read: notes, the levels of 16-bit images, and for each part of the files two tensors.
 
-    ``kept`` are the indices of the files that the images are of, int64 [N]: all that could be read.
+    These are ``pixels``, uint8 [N, *the spec's input], and ``kept``, the numbers within the part of the files
+    that the images are of, int64 [N]: all that could be read.
     """
 
-    pixels: Tensor
-    kept: Tensor
+    pixels: tuple[Tensor, ...]
+    kept: tuple[Tensor, ...]
     notes: tuple[str, ...]
     levels: Levels | None
 
@@ -121,7 +124,7 @@ class Pictures(NamedTuple):
     may be unreadable.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[File, ...]
     shape: tuple[int, int, int]
     flat: bool
     resize: str
@@ -131,18 +134,18 @@ class Pictures(NamedTuple):
     @classmethod
     def prepare(
         cls,
-        paths: tuple[Path, ...],
+        paths: tuple[File, ...],
         input_shape: tuple[int, ...],
         resize: str,
         levels: Levels | None = None,
         skip: float = 0.0,
     ) -> Pictures:
-        """Determine the shape before all images are decoded, and check that they fit into memory.
+        """Determine the shape before all images are decoded.
 
         For a spec whose input is a vector, all images must have the size of the first one.
 
         Raises:
-            UsageError: the spec's input is not an image, or the images do not fit into memory.
+            UsageError: the spec's input is not an image.
         """
         if len(input_shape) == 3:
             shape = (input_shape[0], input_shape[1], input_shape[2])
@@ -155,50 +158,67 @@ class Pictures(NamedTuple):
                 received=shape_text(input_shape),
                 hint="signals and volumes are read from npz:FILE",
             )
-        ensure_memory(len(paths) * math.prod(shape), f"{len(paths)} images of {shape_text(shape)}")
         return cls(paths, shape, len(input_shape) == 1, resize, levels, skip)
 
-    def read(self, progress: Callable[[int, int], None] | None, train: int = 0, val: int = 0) -> Images:
+    def read(
+        self,
+        progress: Callable[[int, int], None] | None,
+        parts: Sequence[int] = (),
+        space: Space = MEMORY,
+    ) -> Images:
         """Return all images.
 
-        Images of 16 bits are decoded twice if their levels are not known: first to find the range of those
-        among the first ``train`` images. These, the next ``val`` and the others are the parts of which a
-        share may be unreadable.
+        Images of 16 bits are decoded twice if their levels are not known: first to find the range of those in
+        the first part.
+
+        Args:
+            progress: called with (files read, of how many).
+            parts: the number of files of each part, in their order; by default they are one part. A share of
+                each may be unreadable.
+            space: where the images of a part are put.
 
         Raises:
             UsageError: with one diagnostic for each file that cannot be read or converted.
+            CnncliError: there is no room for the images.
         """
-        images = torch.empty((len(self.paths), *self.shape), dtype=torch.uint8)
-        available = available_memory()
-        room = Room(None if available is None else available - images.nbytes)
+        count = len(self.paths)
+        sizes = parts or (count,)
+        space.check(count * math.prod(self.shape), f"{count} images of {shape_text(self.shape)}")
+        ends = [*itertools.accumulate(sizes)]
+        ranges = [range(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+        images = [space.empty((size, *self.shape)) for size in sizes]
+        room = Room(space.memory_beside(sum(part.nbytes for part in images)))
         remarks, found, levels = Remarks(), _Found(self.paths), self.levels
 
         def read_one(index: int) -> _Done | CnncliError:
-            return self._read_one(self.paths[index], images[index], room, remarks, levels)
+            part = bisect(ends, index)
+            place = images[part][index - ranges[part].start]
+            return self._read_one(self.paths[index], place, room, remarks, levels)
 
         with remarks.kept(), ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            for index, done in enumerate(in_order(pool, read_one, len(self.paths))):
+            for index, done in enumerate(in_order(pool, read_one, count)):
                 found.note(index, done)
                 if progress is not None:
-                    progress(index + 1, len(self.paths))
+                    progress(index + 1, count)
             if levels is None and found.ranges:
-                measured = _joint(each for index, each in found.ranges.items() if index < train)
+                measured = _joint(each for index, each in found.ranges.items() if index < sizes[0])
                 levels = measured or WHOLE_RANGE
                 for index, done in zip(found.ranges, pool.map(read_one, found.ranges), strict=True):
                     found.note(index, done)
-        bounds = (0, train, train + val, len(self.paths))
-        found.check([range(*each) for each in itertools.pairwise(bounds)], self.skip)
-        kept = [index for index in range(len(self.paths)) if index not in found.unreadable]
-        images = _chosen(images, kept)
-        conversions = conversion_notes(found.changes, len(kept))
+        found.check(ranges, self.skip)
+        kept = [[index - part.start for index in part if index not in found.unreadable] for part in ranges]
+        images = [_chosen(part, numbers) for part, numbers in zip(images, kept, strict=True)]
+        conversions = conversion_notes(found.changes, sum(map(len, kept)))
         notes = (*found.skipped(), *conversions, *decoder_notes(found.warned, remarks.printed))
         if self.flat:
-            images, flattened = conform(images, (math.prod(self.shape),), self.resize)
-            notes = (*notes, *flattened)
-        return Images(images, torch.tensor(kept, dtype=torch.int64), notes, levels)
+            flattened = [conform(part, (math.prod(self.shape),), self.resize) for part in images]
+            images = [part for part, _ in flattened]
+            notes = (*notes, *flattened[0][1])
+        numbers = tuple(torch.tensor(each, dtype=torch.int64) for each in kept)
+        return Images(tuple(images), numbers, notes, levels)
 
     def _read_one(
-        self, path: Path, place: Tensor, room: Room, remarks: Remarks, levels: Levels | None
+        self, path: File, place: Tensor, room: Room, remarks: Remarks, levels: Levels | None
     ) -> _Done | CnncliError:
         """Read a file into its ``place``, uint8 [*shape]; return an error to report it with others.
 
@@ -277,7 +297,7 @@ def in_order(pool: ThreadPoolExecutor, work: Callable[[int], T], count: int) -> 
         yield from pool.map(work, range(start, min(start + _AHEAD, count)))
 
 
-def _shape_for_vector(paths: Sequence[Path], features: int) -> tuple[int, int, int]:
+def _shape_for_vector(paths: Sequence[File], features: int) -> tuple[int, int, int]:
     """Return the shape of the first image that can be read."""
     for path in paths[:-1]:
         try:
@@ -287,7 +307,7 @@ def _shape_for_vector(paths: Sequence[Path], features: int) -> tuple[int, int, i
     return _vector_shape(paths[-1], features)
 
 
-def _vector_shape(first: Path, features: int) -> tuple[int, int, int]:
+def _vector_shape(first: File, features: int) -> tuple[int, int, int]:
     remarks = Remarks()
     with remarks.kept(), remarks.of_this_thread(), named(first), opened(first) as image:
         what = f"decoding {image.width} x {image.height} pixels"

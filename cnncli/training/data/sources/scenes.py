@@ -92,7 +92,7 @@ def catalog() -> Catalog:
     items = (
         Item(part.part, f"{part.array}[{index}]", None) for part in parts for index in range(len(part.images))
     )
-    return Catalog("scenes", (), tuple(items), of_arrays(parts), found.notes)
+    return Catalog("scenes", (), tuple(items), of_arrays([part.images for part in parts]), found.notes)
 
 
 def _part(source: Split, count: int, shape: tuple[int, ...], name: str) -> Split:

@@ -6,7 +6,6 @@ from bisect import bisect
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import accumulate
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -15,10 +14,10 @@ from torch import Tensor
 from cnncli.diagnostics import UsageError
 from cnncli.training.data.catalog import Catalog, Item, Opener, Tools, in_a_line
 from cnncli.training.data.labels import check_labels, first_class
-from cnncli.training.data.sources.decoding import Picture, decoded, decoding_memory, named, opened
+from cnncli.training.data.sources.decoding import File, Picture, decoded, decoding_memory, named, opened
 
 
-def of_files(paths: Sequence[Path]) -> Opener:
+def of_files(paths: Sequence[File]) -> Opener:
     """Return what reads the images of files; the memory of an image is reserved as long as it is open."""
 
     @contextmanager
@@ -63,7 +62,14 @@ def catalog_of(
         for part in parts
         for index, label in enumerate(_labels(part))
     )
-    return Catalog(name, tuple(map(str, numbers)), items, of_arrays(parts), notes, (*warnings, *faults))
+    return Catalog(
+        name,
+        tuple(map(str, numbers)),
+        items,
+        of_arrays([part.images for part in parts]),
+        notes,
+        (*warnings, *faults),
+    )
 
 
 def _checked(parts: Sequence[Stored]) -> tuple[list[Stored], list[str]]:
@@ -103,13 +109,13 @@ def _classes(labels: Tensor) -> list[int]:
     return [*span] if len(span) <= max(len(labels), 256) else present
 
 
-def of_arrays(parts: Sequence[Stored]) -> Opener:
-    """Return what finds the images of parts in memory, which are numbered on from one part to the next."""
-    ends = [*accumulate(len(part.images) for part in parts)]
+def of_arrays(parts: Sequence[Tensor]) -> Opener:
+    """Return what reads the images of arrays, which are counted one after another."""
+    ends = [*accumulate(map(len, parts))]
 
     def read(index: int, _: Tools) -> AbstractContextManager[Picture]:
         number = bisect(ends, index)
-        images = parts[number].images
+        images = parts[number]
         return nullcontext(Picture(images[index - ends[number]], ()))  # counted from the end of its part
 
     return read

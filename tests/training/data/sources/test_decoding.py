@@ -20,9 +20,10 @@ from PIL.PngImagePlugin import PngImageFile
 
 from cnncli.diagnostics import UsageError
 from cnncli.limits import MAX_PICTURE_PIXELS
+from cnncli.training.data import space
 from cnncli.training.data.dataset import Levels
 from cnncli.training.data.resize import resize_images
-from cnncli.training.data.sources import decoding, pictures
+from cnncli.training.data.sources import decoding
 from cnncli.training.data.sources.decoding import FORMATS
 from cnncli.training.data.sources.pictures import Pictures
 from cnncli.training.data.sources.remarks import Remarks
@@ -33,7 +34,7 @@ SMALL = Image.new("RGB", (4, 4), (200, 30, 90))
 
 def read(*paths: Path, shape: tuple[int, ...] = (3, 4, 4)) -> tuple[Any, tuple[str, ...]]:
     found = Pictures.prepare(paths, shape, "stretch").read(None)
-    return found.pixels, found.notes
+    return found.pixels[0], found.notes
 
 
 def message(path: Path) -> str:
@@ -146,28 +147,28 @@ def test_gray_of_16_bits_has_the_levels_of_the_training_images(
     paths = [gray16(tmp_path / f"{part}.{suffix}", values[part::3].tolist()) for part in range(3)]
     beyond = [max(0, low - 9), *values[:98].tolist(), min(65535, high + 9)]
     paths.append(gray16(tmp_path / f"test.{suffix}", beyond))
-    found = Pictures.prepare(tuple(paths), (1, 1, 100), "stretch").read(None, train=3)
+    found = Pictures.prepare(tuple(paths), (1, 1, 100), "stretch").read(None, (3, 1))
     assert found.levels == (low, high)
     expected = np.rint((values - low) * 255 / max(1, high - low))
     for part in range(3):
-        np.testing.assert_array_equal(found.pixels[part, 0, 0].numpy(), expected[part::3])
-    assert found.pixels[3, 0, 0, [0, -1]].tolist() == [0, 255]
+        np.testing.assert_array_equal(found.pixels[0][part, 0, 0].numpy(), expected[part::3])
+    assert found.pixels[1][0, 0, 0, [0, -1]].tolist() == [0, 255]
     assert found.notes[0] == f"all images of 16 bits, scaled: {low} to {high} became 0 to 255"
     outside = "1 image of 16 bits with values outside that range, which were cut to it"
     assert found.notes[1:] == (() if (low, high) == (0, 65535) else (outside,))
     # With levels that are known, those count.
     again = Pictures.prepare(tuple(paths[:1]), (1, 1, 100), "stretch", Levels(0, 65535)).read(None)
-    np.testing.assert_array_equal(again.pixels[0, 0, 0].numpy(), np.rint(values[::3] / 257))
+    np.testing.assert_array_equal(again.pixels[0][0, 0, 0].numpy(), np.rint(values[::3] / 257))
 
 
 def test_levels_are_those_of_the_type_if_no_training_image_has_16_bits(tmp_path: Path) -> None:
     SMALL.convert("L").save(tmp_path / "a.png")
     gray16(tmp_path / "b.png", [0, 100, 514, 600])
     found = Pictures.prepare((tmp_path / "a.png", tmp_path / "b.png"), (1, 1, 4), "stretch").read(
-        None, train=1
+        None, (1, 1)
     )
     assert found.levels == (0, 65535)
-    assert found.pixels[1].flatten().tolist() == [0, 0, 2, 2]
+    assert found.pixels[1][0].flatten().tolist() == [0, 0, 2, 2]
 
 
 def test_gray_of_more_than_16_bits_is_an_error(tmp_path: Path) -> None:
@@ -209,7 +210,7 @@ def test_a_large_jpeg_is_shrunk_while_it_is_decoded(
     path = photograph(tmp_path / "a.jpg", size, exif=exif)
     found = Pictures.prepare((path,), (3, 80, 80), rule).read(None)
     full = resize_images(torch.from_numpy(pixels(path)).movedim(-1, 0).unsqueeze(0), (3, 80, 80), rule)
-    difference = (found.pixels.double() - full.double()).square().mean().item()
+    difference = (found.pixels[0].double() - full.double()).square().mean().item()
     # 35 dB: where the middle begins at an odd pixel, it is shifted by a tenth of a pixel of the result.
     assert difference <= 255**2 / 10**3.5
     drafted = [note for note in found.notes if "JPEG" in note]
@@ -394,7 +395,8 @@ def test_a_closed_standard_error_does_not_matter(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; os.close(2); "
         "from cnncli.training.data.sources.pictures import Pictures; "
-        "print(Pictures.prepare((Path(sys.argv[1]),), (3, 4, 4), 'stretch').read(None)[0].sum().item())"
+        "found = Pictures.prepare((Path(sys.argv[1]),), (3, 4, 4), 'stretch').read(None); "
+        "print(found.pixels[0].sum().item())"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "a.tif")]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
@@ -460,14 +462,14 @@ def test_a_picture_for_which_memory_does_not_suffice_is_refused_before_it_is_dec
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.png").write_bytes(png(4000, 4000))
-    monkeypatch.setattr(pictures, "available_memory", lambda: 300 * 2**20)
+    monkeypatch.setattr(space, "available_memory", lambda: 300 * 2**20)
     assert message(tmp_path / "a.png").startswith("decoding 4000 x 4000 pixels would take ")
 
 
 def test_rows_between_two_interpolations_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An image of one column for a wide input: first every row becomes wide, 4 bytes for each value."""
     (tmp_path / "a.png").write_bytes(png(1, 1_000_000))
-    monkeypatch.setattr(pictures, "available_memory", lambda: 2**33)
+    monkeypatch.setattr(space, "available_memory", lambda: 2**33)
     with pytest.raises(UsageError, match=r"would take 11\.2 GiB of memory"):
         read(tmp_path / "a.png", shape=(3, 10, 1000))
 

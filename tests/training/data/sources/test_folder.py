@@ -15,7 +15,7 @@ from PIL import Image
 
 from cnncli.diagnostics import UsageError
 from cnncli.recipe.data import Data
-from cnncli.training.data import room
+from cnncli.training.data import room, space
 from cnncli.training.data.dataset import of_classes
 from cnncli.training.data.load import identity, load, load_held_out, load_measured
 from cnncli.training.data.resize import resize_images
@@ -222,7 +222,7 @@ def test_only_what_cannot_be_read_is_left_out(tmp_path: Path, monkeypatch: pytes
     picture(tmp_path / "train" / "dog" / "4.png", 5, size=(6, 7))
     with pytest.raises(UsageError, match=r"4\.png: has 6x7 pixels, but the first image has 6x5"):
         load(source, (90,))
-    monkeypatch.setattr(pictures, "available_memory", lambda: 2000)
+    monkeypatch.setattr(space, "available_memory", lambda: 2000)
     with pytest.raises(UsageError, match="decoding 7 x 6 pixels would take"):
         load(source, (3, 6, 5))
 
