@@ -152,6 +152,9 @@ MAX_RATIO: Final = 10
 MAX_SIGMA: Final = 16
 """Standard deviation of a blur, in pixels."""
 
+MAX_ALPHA: Final = 1e6
+"""Parameter of the Beta distribution of the shares of `mixup` and `cutmix`."""
+
 MAX_SHRINKAGE: Final = 16
 """How many times smaller one `shrink` makes an image."""
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Choice, Number, Whole
-from cnncli.limits import MAX_OPERATIONS, MAX_RATIO, MAX_SHRINKAGE, MAX_SIGMA, MAX_SIZE
+from cnncli.limits import MAX_ALPHA, MAX_OPERATIONS, MAX_RATIO, MAX_SHRINKAGE, MAX_SIGMA, MAX_SIZE
 
 _AXES_OF_PICTURES: Final = 3
 _COLORS: Final = 3
@@ -64,6 +64,11 @@ def _probability(default: float) -> float:
 
 def _fill() -> float:
     return arg(Number(0, 1), "value of what comes from outside of the image", default=0.0)
+
+
+def _alpha(default: float) -> float:
+    help_ = "of the distribution Beta(alpha, alpha) of shares: below 1 mostly near 0 and 1"
+    return arg(Number(0, MAX_ALPHA, above=True), help_, default=default, main=True)
 
 
 def _range() -> float:
@@ -299,6 +304,34 @@ class Noise(Transform):
     std: float = arg(Number(0, 1, above=True), "standard deviation of the numbers", default=0.05, main=True)
 
 
+class Mix(Transform):
+    """A transform that mixes every sample with the next one in its batch; it comes after all others."""
+
+    alpha: float = _alpha(1.0)
+    p: float = _probability(1.0)
+
+
+class Mixup(Mix):
+    """Blend each image with the next one in the batch, and the loss of its targets in the same shares.
+
+    H. Zhang, M. Cisse, Y. Dauphin and D. Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", 2018.
+    """
+
+    keyword = "mixup"
+
+    alpha: float = _alpha(0.2)
+
+
+class CutMix(Mix, Spatial):
+    """Paste a rectangle of the next image in the batch into each, and mix the loss by their areas.
+
+    S. Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features",
+    2019.
+    """
+
+    keyword = "cutmix"
+
+
 class TrivialAugment(Spatial):
     """Apply one of 14 operations, of a random strength up to a very large one.
 
@@ -360,5 +393,7 @@ TRANSFORMS: Final[Mapping[str, type[Transform]]] = {
         Noise,
         TrivialAugment,
         RandAugment,
+        Mixup,
+        CutMix,
     )
 }

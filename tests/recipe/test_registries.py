@@ -25,7 +25,7 @@ from cnncli.training.optimization.optimizers import BUILDERS, build_optimizer
 from cnncli.training.optimization.schedule import DECAYS
 from cnncli.training.tasks.criteria import SCORES
 from cnncli.training.tasks.losses import FORMULAS
-from cnncli.training.transforms import CHANGES, MAPS
+from cnncli.training.transforms import CHANGES, MAPS, MIXES
 from tests.live_memory import Living
 
 
@@ -39,7 +39,9 @@ from tests.live_memory import Living
         pytest.param(SCHEDULES.values(), DECAYS, id="schedules"),
         pytest.param(CRITERIA, SCORES, id="criteria"),
         pytest.param([*LOSSES.values(), *OF_LAYERS], FORMULAS, id="losses"),
-        pytest.param({*TRANSFORMS.values(), *CORRUPTIONS.values()}, [*CHANGES, *MAPS], id="transforms"),
+        pytest.param(
+            {*TRANSFORMS.values(), *CORRUPTIONS.values()}, [*CHANGES, *MAPS, *MIXES], id="transforms"
+        ),
         pytest.param(DEVICES, BACKENDS, id="devices"),
     ],
 )

@@ -12,7 +12,7 @@ from cnncli.diagnostics import SpecError
 from cnncli.graph import open_spec, open_text, read_recipe
 from cnncli.limits import MAX_TRANSFORMS
 from cnncli.recipe.recipe import Recipe, recipe_from_json, with_overrides
-from cnncli.recipe.transforms import TRANSFORMS, Crop, Flip, Transform
+from cnncli.recipe.transforms import TRANSFORMS, Crop, Flip, Mixup, Transform
 from tests.language.support import fault, faults, pointed
 
 LAYERS = "layers: [globalavgpool, linear: 10]\n"
@@ -120,6 +120,26 @@ def test_what_has_no_effect_is_an_error_with_its_place(
     found = fault(f"{spec}train: {{transforms: [{transform}]}}\n")
     assert found.message == f"'{name}' cannot be applied to this input"
     assert (found.expected, found.received, pointed(found)) == (expected, received, name)
+
+
+def test_what_mixes_samples_comes_last() -> None:
+    wrong = "[flip, mixup, crop: 1, cutmix: 0.5, noise]"
+    found = faults(f"{SPEC}train: {{transforms: {wrong}}}\n")
+    assert [(each.message, each.expected, pointed(each)) for each in found] == [
+        ("'crop' cannot come after 'mixup', which mixes samples", "'mixup' at the end of the list", "crop"),
+        (
+            "'noise' cannot come after 'cutmix', which mixes samples",
+            "'cutmix' at the end of the list",
+            "noise",
+        ),
+    ]
+    opened = open_text(f"{SPEC}train: {{transforms: [flip, mixup, cutmix]}}\n")
+    assert [str(each) for each in opened.train.transforms[1:]] == [
+        "mixup (alpha 0.2, p 1)",
+        "cutmix (alpha 1, p 1)",
+    ]
+    assert open_text(f"{VECTOR}train: {{transforms: [mixup: 1]}}\n").train.transforms == (Mixup(alpha=1.0),)
+    assert fault(f"{VECTOR}train: {{transforms: [cutmix]}}\n").expected.startswith("an input of channels")
 
 
 def test_what_has_an_effect_is_accepted() -> None:

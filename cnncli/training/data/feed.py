@@ -35,17 +35,33 @@ class Batch(NamedTuple):
     inputs: Tensor
     targets: Mapping[str, Tensor]
     present: Mapping[str, Tensor] = _NOTHING
+    mixed: Mixed | None = None
+
+
+class Mixed(NamedTuple):
+    """Of a batch of mixed samples, the ``share`` of each sample, float32 [n], and what has the rest.
+
+    The targets of the ``partner`` are those of the other samples. Its pictures are those of the batch, which
+    are mixed themselves; so are masks where they were pasted.
+    """
+
+    share: Tensor
+    partner: Batch
 
 
 class Views(NamedTuple):
     """Images of a batch, float32 [n, *shape], values from 0 to 1, and the targets that move with them.
 
-    ``masks`` are int64 [n, *spatial], ``pictures`` float32 [n, channels, *spatial].
+    ``masks`` are int64 [n, *spatial], ``pictures`` float32 [n, channels, *spatial]. If each image is mixed
+    with the next one in the batch, ``share`` is how much of it remains, float32 [n], and ``partner_masks``
+    what the rest is compared with.
     """
 
     images: Tensor
     masks: Mapping[str, Tensor] = _NOTHING
     pictures: Mapping[str, Tensor] = _NOTHING
+    share: Tensor | None = None
+    partner_masks: Mapping[str, Tensor] = _NOTHING
 
 
 Alter: TypeAlias = Callable[[Views, Tensor], Views]
@@ -139,7 +155,10 @@ class Feed:
         if self._of_input:
             targets[INPUT] = views.images
         seen = alters.inputs(Views(views.images), index).images
-        return Batch(seen.mul(self._scale * _LARGEST).add_(self._shift), targets, known)
+        batch = Batch(seen.mul(self._scale * _LARGEST).add_(self._shift), targets, known)
+        if views.share is None:
+            return batch
+        return batch._replace(mixed=Mixed(views.share, _partner(batch, views)))
 
     def _ready(self, name: str, targets: Tensor) -> Tensor:
         """Return targets as they are compared."""
@@ -155,3 +174,17 @@ class Feed:
             for form in (MASK, PICTURE)
         )
         return masks, pictures
+
+
+def _partner(batch: Batch, views: Views) -> Batch:
+    """Return a batch of the samples that those of a batch are mixed with: each time the next one."""
+    moved = {**views.masks, **views.pictures, INPUT: views.images}
+    targets = {
+        name: views.partner_masks.get(name, each) if name in moved else each.roll(-1, 0)
+        for name, each in batch.targets.items()
+    }
+    present = {
+        name: has_classes(views.partner_masks[name]) if name in views.partner_masks else each.roll(-1, 0)
+        for name, each in batch.present.items()
+    }
+    return Batch(batch.inputs, targets, present)

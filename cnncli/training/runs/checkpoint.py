@@ -140,14 +140,14 @@ def _epoch(value: Any, name: str) -> Epoch:
 
 
 def _check_rows(name: str, rows: Tensor, position: Position) -> None:
-    """Check the figures of the batches of an unfinished epoch: sums in their range, whole counts."""
+    """Check the figures of the batches of an unfinished epoch: sums in their range, and counts."""
     if rows.dtype != torch.float32 or rows.shape != (position.batches, 2):
         raise DamagedError(f"figures/{name} must have {position.batches} rows of 2 values of type float32")
     if not bool(torch.isfinite(rows).all()):
         raise DamagedError(f"figures/{name} has values that are not finite")
     totals, counts = rows[:, 0], rows[:, 1]
-    if bool(((counts < 0) | (counts != counts.floor())).any()):
-        raise DamagedError(f"figures/{name} has counts that are not whole numbers of 0 or more")
+    if bool((counts < 0).any()):  # of mixed samples, shares are counted
+        raise DamagedError(f"figures/{name} has counts below 0")
     metric = metric_of(name)
     if bool(((totals < metric.least * counts) | (totals > metric.most * counts)).any()):
         raise DamagedError(f"figures/{name} has sums that its metric cannot have")

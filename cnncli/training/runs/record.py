@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, get_args
 import torch
 
 from cnncli.diagnostics import CnncliError, usage_error
+from cnncli.graph.transforms import wrong_transforms
 from cnncli.limits import MAX_ENVIRONMENTS, MAX_RECORD_BYTES
 from cnncli.recipe.columns import FORMS, PICTURE, Column
 from cnncli.recipe.recipe import Recipe, recipe_from_json
@@ -177,9 +178,9 @@ def _parse(value: dict[str, Any]) -> RunRecord:
         raise DamagedError("settings is not a mapping")
     data = _data(value["data"])
     recipe = recipe_from_json(settings)
-    for transform in (*recipe.transforms, *recipe.corrupt):
-        if transform.lacks(data.input):
-            raise DamagedError(f"its images cannot be changed by '{transform.keyword}'")
+    for transforms in (recipe.transforms, recipe.corrupt):
+        for _, fault in wrong_transforms(transforms, data.input):
+            raise DamagedError(fault.message)
     return RunRecord(
         name=text(value["name"], "name"),
         status=value["status"],

@@ -16,6 +16,14 @@ class Sum(NamedTuple):
     total: Tensor
     samples: Tensor | int
 
+    @property
+    def mean(self) -> Tensor:
+        """The mean over the samples; 0 if there are none."""
+        if isinstance(self.samples, int):
+            return self.total / self.samples
+        count = self.samples.to(self.total.dtype)
+        return self.total / count.clamp(min=torch.finfo(count.dtype).tiny)
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Sums:

@@ -54,7 +54,8 @@ class Objective:
 
     Figures of a batch are named ``HEAD.loss``, ``HEAD.accuracy`` and so on (:mod:`cnncli.recipe.metrics`),
     and, in training, ``objective``. A sample without a target for a head is in none of that head's figures,
-    nor in its loss. ``columns`` are those of the data that heads are compared with.
+    nor in its loss; mixed samples are in both with the share that has a target. ``columns`` are those of the
+    data that heads are compared with.
     """
 
     main: str
@@ -114,14 +115,15 @@ class Objective:
         terms, figures = [], {}
         for name, values in outputs.items():
             head, found = self.heads[name], values.detach()
-            target, present = head.target.of(batch), head.target.present(batch)
-            losses = head.trained(values, target)
-            terms.append(head.weight * _mean(losses, present))
-            plain = losses.detach() if head.measured is head.trained else head.measured(found, target)
-            figures[f"{name}.{LOSS}"] = _sum(plain, present)
+            compared = head.target.compared(batch)
+            losses = compared.sum(head.trained, values)
+            terms.append(head.weight * losses.mean)
+            same = head.measured is head.trained
+            plain = losses if same else compared.sum(head.measured, found)
+            figures[f"{name}.{LOSS}"] = plain._replace(total=plain.total.detach())
             said = head.read(found)
             for metric, meter in head.meters(training=True).items():
-                figures[f"{name}.{metric}"] = _sum(meter.per_sample(said, target), present)
+                figures[f"{name}.{metric}"] = compared.sum(meter.per_sample, said)
         objective = terms[0] if len(terms) == 1 else torch.stack(terms).sum()
         figures[OBJECTIVE] = Sum(objective.detach() * count, count)
         return Minimized(objective, figures)
@@ -133,13 +135,12 @@ class Objective:
         figures = {}
         for name, values in by_head(output).items():
             head = self.heads[name]
-            target, present = head.target.of(batch), head.target.present(batch)
-            figures[f"{name}.{LOSS}"] = _sum(head.measured(values, target), present)
-            said = head.read(values)
+            compared, said = head.target.compared(batch), head.read(values)
+            figures[f"{name}.{LOSS}"] = compared.sum(head.measured, values)
             for metric, meter in head.meters(training=False).items():
-                figures[f"{name}.{metric}"] = _sum(meter.per_sample(said, target), present)
+                figures[f"{name}.{metric}"] = compared.sum(meter.per_sample, said)
             if name in tallies:
-                tallies[name].add(said, target, present)
+                tallies[name].add(said, head.target.of(batch), head.target.present(batch))
         return figures
 
     def summary(self, means: Mapping[str, float]) -> dict[str, float]:
@@ -160,19 +161,6 @@ class Objective:
             if head == self.main and metric != LOSS:
                 found[metric] = value
         return found | of_heads if len(self.heads) > 1 else found
-
-
-def _mean(losses: Tensor, present: Tensor | None) -> Tensor:
-    """Return the mean over the samples that have a target; 0 if none has one."""
-    if present is None:
-        return losses.mean()
-    return (losses * present).sum() / present.sum().clamp(min=1)
-
-
-def _sum(values: Tensor, present: Tensor | None) -> Sum:
-    if present is None:
-        return Sum(values.sum(), len(values))
-    return Sum((values * present).sum(), present.sum())
 
 
 def by_head(output: Tensor | dict[str, Tensor]) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple
 
 import torch
@@ -19,9 +19,31 @@ from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.tasks import Task
 from cnncli.training.data.feed import Batch
 from cnncli.training.data.targets import NO_CLASS
+from cnncli.training.tasks.figures import Sum
 
 _BINARY: Final = (BinaryCrossEntropy, Dice)
 """The losses that take one output for two classes."""
+
+
+class Compared(NamedTuple):
+    """What outputs of a batch are compared with: one target for each sample, or two if samples are mixed.
+
+    ``weights`` are those of each target, float or bool [n]; None if all are 1. ``samples`` is their sum.
+    """
+
+    targets: tuple[Tensor, ...]
+    weights: tuple[Tensor, ...] | None
+    samples: Tensor | int
+
+    def sum(self, per_sample: Callable[[Tensor, Tensor], Tensor], values: Tensor) -> Sum:
+        """Return the weighted sum of what is measured of each sample.
+
+        It is added up as the number of samples is, so that no rounding makes a share of them larger than 1.
+        """
+        found = [per_sample(values, target) for target in self.targets]
+        if self.weights is not None:
+            found = [each * weight for each, weight in zip(found, self.weights, strict=True)]
+        return Sum((found[0] + found[1] if len(found) > 1 else found[0]).sum(), self.samples)
 
 
 class Target(NamedTuple):
@@ -56,6 +78,24 @@ class Target(NamedTuple):
             return known
         left = (self._mapped(batch.targets[self.column]) >= 0).reshape(len(batch.inputs), -1).any(1)
         return left if known is None else known & left
+
+    def compared(self, batch: Batch) -> Compared:
+        """Return what outputs of a batch are compared with.
+
+        Of mixed samples these are the targets of both, with their shares as weights; but pictures are mixed
+        themselves.
+        """
+        own, present, count = self.of(batch), self.present(batch), len(batch.inputs)
+        mixed = None if self.form == PICTURE else batch.mixed
+        if mixed is None:
+            known = (None, count) if present is None else ((present,), present.sum())
+            return Compared((own,), *known)
+        share, partner = mixed
+        targets, theirs = (own, self.of(partner)), self.present(partner)
+        if present is None or theirs is None:
+            return Compared(targets, (share, 1 - share), count)
+        weights = (share * present, (1 - share) * theirs)
+        return Compared(targets, weights, (weights[0] + weights[1]).sum())
 
     def _mapped(self, labels: Tensor) -> Tensor:
         if self.classes is None:

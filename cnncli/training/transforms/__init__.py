@@ -2,6 +2,7 @@
 
 from cnncli.training.transforms import automatic, color, copies, pixels
 from cnncli.training.transforms.alters import CORRUPTION, held_out_alters, training_alters
+from cnncli.training.transforms.mixes import MIXES
 from cnncli.training.transforms.pipeline import Pipeline, draws_of, moves_anything
 from cnncli.training.transforms.registry import CHANGES
 from cnncli.training.transforms.warps import MAPS
@@ -10,6 +11,7 @@ __all__ = [
     "CHANGES",
     "CORRUPTION",
     "MAPS",
+    "MIXES",
     "Pipeline",
     "automatic",
     "color",

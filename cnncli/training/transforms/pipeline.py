@@ -1,7 +1,8 @@
 """The transforms of a recipe in their order, and the draws of every sample.
 
 A draw depends on the seed, the epoch, the sample and the transform only: neither the size of a batch nor the
-order of the samples, an interruption or the device changes what happens to a sample.
+order of the samples, an interruption or the device changes what happens to a sample; only what it is mixed
+with is the next one in its batch.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cnncli.recipe.transforms import Transform, Warp
+from cnncli.recipe.transforms import Mix, Transform, Warp
 from cnncli.training.data.batches import derived_seed
 from cnncli.training.data.feed import Alter, Views
+from cnncli.training.transforms.mixes import MIXES, mixed
 from cnncli.training.transforms.registry import CHANGES
 from cnncli.training.transforms.warps import MAPS, together, warped
 
@@ -31,7 +33,10 @@ class Pipeline:
         """Prepare transforms; those for another ``purpose`` have other draws."""
         self._purpose = purpose
         self._transforms = tuple(transforms)
-        self._steps = tuple(_steps(self._transforms))
+        self._mixes = tuple(each for each in self._transforms if isinstance(each, Mix))
+        alone = len(self._transforms) - len(self._mixes)
+        assert self._transforms[alone:] == self._mixes, "what mixes samples comes last"
+        self._steps = tuple(_steps(self._transforms[:alone]))
 
     def __len__(self) -> int:
         return len(self._transforms)
@@ -66,19 +71,28 @@ class Pipeline:
 
     def views(self, views: Views, draws: Tensor) -> Views:
         """Return images after all transforms, with masks and pictures moved as the images are."""
-        own = draws.split([sum(map(draws_of, step)) for step in self._steps], dim=1)
+        sizes = [sum(map(draws_of, step)) for step in (*self._steps, self._mixes)]
+        *own, of_mixes = draws.split(sizes, dim=1)
         for step, each in zip(self._steps, own, strict=True):
             views = _warp(step, views, each) if type(step[0]) in MAPS else _change(step, views, each)
-        return views
+        return mixed(self._mixes, views, of_mixes) if self._mixes else views
 
 
 def moves_anything(transforms: Sequence[Transform]) -> bool:
     """Return whether a transform moves pixels, so that it moves masks and pictures too."""
-    return any(type(each) in MAPS or CHANGES[type(each)].move is not None for each in transforms)
+    return any(map(_moves, transforms))
+
+
+def _moves(transform: Transform) -> bool:
+    if isinstance(transform, Mix):
+        return MIXES[type(transform)].pastes
+    return type(transform) in MAPS or CHANGES[type(transform)].move is not None
 
 
 def draws_of(transform: Transform) -> int:
     """Return how many draws a transform takes for each image."""
+    if isinstance(transform, Mix):
+        return 1 + MIXES[type(transform)].draws
     kind = type(transform)
     return MAPS[kind].draws if kind in MAPS else CHANGES[kind].draws
 
@@ -125,4 +139,5 @@ def _change(step: Sequence[Transform], views: Views, draws: Tensor) -> Views:
 def _moved(views: Views, images: Tensor, move: Callable[[Tensor], Tensor]) -> Views:
     """Return images that were moved, and targets as they are moved; masks as [n, 1, height, width]."""
     masks = {name: move(each.unsqueeze(1)).squeeze(1) for name, each in views.masks.items()}
-    return Views(images, masks, {name: move(each) for name, each in views.pictures.items()})
+    pictures = {name: move(each) for name, each in views.pictures.items()}
+    return views._replace(images=images, masks=masks, pictures=pictures)

@@ -19,14 +19,26 @@ _REACH: Final = 3
 @changes(kinds.Erase, draws=2)
 def erase(how: kinds.Erase, images: Tensor, draws: Tensor) -> Tensor:
     """Cover the pixels of images [n, channels, height, width] whose centers are in a rectangle."""
+    sides = torch.full((len(images),), how.size)
+    return torch.where(rectangles(draws, sides, images), how.fill, images)
+
+
+def rectangles(places: Tensor, sides: Tensor, images: Tensor) -> Tensor:
+    """Return which pixels have their centers in a rectangle, bool [n, 1, height, width].
+
+    Args:
+        places: of the middle of each rectangle, [n, 2], as shares of height and width.
+        sides: of each rectangle, [n], as shares of height and width.
+        images: [n, channels, height, width].
+    """
     covered = torch.ones(1, dtype=torch.bool, device=images.device)
     for axis in (0, 1):
         size = images.shape[2 + axis]
-        first = (draws[:, axis] - how.size / 2) * size
+        first = ((places[:, axis] - sides / 2) * size).unsqueeze(1)
         centers = torch.arange(size) + 0.5
-        inside = (centers >= first.unsqueeze(1)) & (centers < first.unsqueeze(1) + how.size * size)
+        inside = (centers >= first) & (centers < first + (sides * size).unsqueeze(1))
         covered = covered & inside.to(images.device).reshape(-1, 1, *((size, 1) if axis == 0 else (1, size)))
-    return torch.where(covered, how.fill, images)
+    return covered
 
 
 @changes(kinds.Blur, draws=1)

@@ -15,6 +15,7 @@ from cnncli.recipe.transforms import TRANSFORMS
 from cnncli.results.training import Epoch
 from cnncli.training.data.batches import epoch_order
 from cnncli.training.data.dataset import Dataset, labeled
+from cnncli.training.data.feed import Views
 from cnncli.training.data.load import load
 from cnncli.training.data.normalization import measure
 from cnncli.training.loop import Conduct, seed_weights, train
@@ -107,7 +108,10 @@ def test_each_transform_changes_the_training_and_not_the_evaluation(tmp_path: Pa
 
 
 def test_equals_a_loop_written_by_hand(tmp_path: Path) -> None:
-    """Images from 0 to 1 go through the transforms, and are then normalized as the original data."""
+    """Images from 0 to 1 go through the transforms, and are then normalized as the original data.
+
+    Mixed samples have soft targets: shares of two classes.
+    """
     plain = {"lr": 0.05, "momentum": 0.0, "weight_decay": 0.0}
     chosen = settings(epochs=2, schedule="constant", optimizer={"sgd": plain}, transforms=EVERY)
     dataset = colored_digits()
@@ -123,8 +127,12 @@ def test_equals_a_loop_written_by_hand(tmp_path: Path) -> None:
     for epoch in range(2):
         draws = pipeline.table(100, 7, epoch)
         for index in epoch_order(100, 7, epoch).split(32):
-            images = pipeline(dataset.train.images[index].float() / 255, draws[index])
-            loss = nn.functional.cross_entropy(reference((images - mean) / std), dataset.train.labels[index])
+            views = pipeline.views(Views(dataset.train.images[index].float() / 255), draws[index])
+            assert views.share is not None
+            shares = views.share.unsqueeze(1)
+            hot = nn.functional.one_hot(dataset.train.labels[index], 10)
+            soft = shares * hot + (1 - shares) * hot.roll(-1, 0)
+            loss = nn.functional.cross_entropy(reference((views.images - mean) / std), soft)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

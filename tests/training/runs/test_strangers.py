@@ -191,7 +191,7 @@ def test_a_recorded_transform_suits_the_images(tmp_path: Path) -> None:
     record = json.loads((run.folder / "run.json").read_text())
     record["settings"]["transforms"][0]["crop"]["padding"] = 8
     (run.folder / "run.json").write_text(json.dumps(sealed(record)))
-    with pytest.raises(UsageError, match="is damaged: its images cannot be changed by 'crop'"):
+    with pytest.raises(UsageError, match="is damaged: 'crop' cannot be applied to this input"):
         open_run(run.folder)
 
 
