@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Final
 
 from cnncli.diagnostics import UsageError, usage_error
+
+SAME_SHARE: Final = ", the same share of each class"
+"""What is said of images that were chosen by class."""
 
 
 def held_out(labels: Sequence[int], keys: Sequence[str]) -> list[int]:
@@ -71,13 +75,11 @@ def check_validation(held: Sequence[int], where: str) -> None:
         )
 
 
-def validation_note(held: int, kept: int, *, asked: bool) -> str:
+def validation_note(held: int, kept: int, *, by_class: bool, asked: bool) -> str:
     """Return what is said about a validation part that was split off, ``asked`` for or not."""
+    share = SAME_SHARE if by_class else ""
     why = "" if asked else "; train.stop needs one, and train.data.holdout sets its share"
-    return (
-        f"{held:,} of {held + kept:,} training images split off as the validation part, "
-        f"the same share of each class{why}"
-    )
+    return f"{held:,} of {held + kept:,} training images split off as the validation part{share}{why}"
 
 
 def own_validation(where: str, holdout: float) -> UsageError:

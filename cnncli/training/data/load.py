@@ -18,7 +18,13 @@ from cnncli.recipe.metrics import TEST, VAL
 from cnncli.results.training import Reading
 from cnncli.training.data.catalog import Catalog
 from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split, class_names
-from cnncli.training.data.holdout import check_validation, for_validation, share_of, validation_note
+from cnncli.training.data.holdout import (
+    SAME_SHARE,
+    check_validation,
+    for_validation,
+    share_of,
+    validation_note,
+)
 from cnncli.training.data.sources import digits, folder, idx, npz, packed, remote, scenes, shards
 from cnncli.training.data.space import MEMORY, Space
 from cnncli.training.data.targets import class_counts
@@ -218,7 +224,8 @@ def with_validation(dataset: Dataset, holdout: float | None, default: float) -> 
     check_validation(held, dataset.name)
     chosen = torch.zeros(train.count, dtype=torch.bool)
     chosen[held] = True
-    note = validation_note(len(held), train.count - len(held), asked=holdout is not None)
+    by_class, asked = LABEL in train.columns, holdout is not None
+    note = validation_note(len(held), train.count - len(held), by_class=by_class, asked=asked)
     return replace(
         dataset,
         train=train.chosen((~chosen).nonzero().flatten()),
@@ -232,9 +239,8 @@ def limited(dataset: Dataset, share: float) -> Dataset:
     """Return the data with a share of its training images; the held-out part stays whole, for comparisons."""
     indices = torch.tensor(share_of(strata(dataset.train), share), dtype=torch.int64)
     part = dataset.train.chosen(indices)
-    note = (
-        f"limited to {part.count:,} of {dataset.train.count:,} training images, the same share of each class"
-    )
+    how = SAME_SHARE if LABEL in part.columns else ""
+    note = f"limited to {part.count:,} of {dataset.train.count:,} training images{how}"
     return replace(dataset, train=part, notes=(*dataset.notes, note), normalization=None)
 
 

@@ -110,3 +110,13 @@ def test_a_validation_part_without_labels(tmp_path: Path) -> None:
         load(Data(source=of_three(tmp_path, y_val=None), first_label=1), SHAPE)
     with pytest.raises(UsageError, match="the held-out data has the label 7"):
         load(Data(source=of_three(tmp_path, y_val=np.array([1, 2, 3, 7])), first_label=1), SHAPE)
+
+
+def test_data_without_classes_is_not_split_by_class() -> None:
+    found = load(Data(source="scenes", holdout=0.1, limit=0.5), (1, 40, 40))
+    assert found.val is not None
+    assert found.val.count == round(0.1 * (found.train.count * 2 + found.val.count))
+    assert not any("of each class" in note for note in found.notes)
+    assert {*found.val.targets} == {*found.train.targets} == {*found.test.targets}
+    again = load_held_out(Data(source="scenes", holdout=0.1), (1, 40, 40), part="val")
+    assert all(torch.equal(again.split.targets[name], each) for name, each in found.val.targets.items())

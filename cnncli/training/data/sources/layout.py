@@ -99,7 +99,7 @@ class Layout(NamedTuple):
         held = for_validation(self.train.labels, self.train.keys, share)
         check_validation(held, str(self.train.root))
         kept = sorted({*range(len(self.train.paths))} - {*held})
-        note = validation_note(len(held), len(kept), asked=holdout is not None)
+        note = validation_note(len(held), len(kept), by_class=True, asked=holdout is not None)
         return TrainingFiles(_chosen(self.train, kept), _chosen(self.train, held), (note,))
 
 
