@@ -87,16 +87,16 @@ class OneOf(Reader[R], Generic[R]):
         return {value.keyword: value.plain()}
 
 
-class ByName(Reader[Mapping[str, R]], Generic[R]):
+class ByName(Reader[Mapping[str, T]], Generic[T]):
     """A mapping from names of the spec, such as heads, to values of one kind."""
 
-    def __init__(self, each: Reader[R], what: str, example: str) -> None:
+    def __init__(self, each: Reader[T], what: str, example: str) -> None:
         self.each = each
         self.beneath = {name: (example, *path) for name, path in each.beneath.items()}
         self.within = {ANY: each}
         self.expected = f"a mapping from {what} to {each.expected}"
 
-    def read(self, argument: Argument) -> Mapping[str, R]:
+    def read(self, argument: Argument) -> Mapping[str, T]:
         value = argument.value
         if not isinstance(value, Entries):
             raise self.wrong(argument)
@@ -105,7 +105,7 @@ class ByName(Reader[Mapping[str, R]], Generic[R]):
             for name, entry in value.items()
         }
 
-    def plain(self, value: Mapping[str, R]) -> object:
+    def plain(self, value: Mapping[str, T]) -> object:
         return {name: self.each.plain(entry) for name, entry in value.items()}
 
 

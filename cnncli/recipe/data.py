@@ -11,9 +11,10 @@ from typing import Final, NamedTuple, Self
 
 from cnncli.diagnostics import SpecError, UsageError, did_you_mean, listing, usage_error
 from cnncli.language.fields import Record, arg
+from cnncli.language.nested import ByName
 from cnncli.language.readers import Choice, Number, Text, Whole
 from cnncli.language.scope import Argument
-from cnncli.recipe.columns import LABEL
+from cnncli.recipe.columns import FORMS, LABEL, TAGS
 
 _PATHS: Final = ("DIR", "FILE")
 
@@ -69,6 +70,27 @@ SOURCES: Final[Mapping[str, Source]] = {
             "FILE",
             "NumPy arrays x_train, y_train, x_test, y_test; perhaps x_val, y_val",
             ("first_label",),
+        ),
+        Source(
+            "csv",
+            "FILE",
+            "a table with a column of image files, and columns of classes, tags, numbers, masks or pictures",
+            ("skip", "columns"),
+            columns=(),
+        ),
+        Source(
+            "pairs",
+            "DIR",
+            "images in DIR/images/, with files of the same names in DIR/masks/ or DIR/targets/",
+            ("skip",),
+            columns=(),
+        ),
+        Source(
+            "coco",
+            "FILE",
+            "a JSON file of COCO annotations; the categories in an image are its tags",
+            ("skip", "images"),
+            columns=(FORMS[TAGS].usual,),
         ),
         Source(
             "shards",
@@ -159,6 +181,11 @@ RESIZE_RULES: Final[Mapping[str, ResizeRule]] = {
 DEFAULT_HOLDOUT: Final = 0.1
 """The share that is split off for validation if a training needs it, and the recipe does not say."""
 
+PATH: Final = "path"
+SPLIT: Final = "split"
+CELLS: Final = (PATH, SPLIT, *FORMS)
+"""What a column of a table can have: image files, the names of parts, or targets of a form."""
+
 
 class Data(Record):
     """Where the images come from, and how they are read."""
@@ -177,6 +204,14 @@ class Data(Record):
         Whole(0),
         "label of the first class of idx and npz files; unset, it is 0, and labels from 1 are an error",
         default=None,
+    )
+    columns: Mapping[str, str] | None = arg(
+        ByName(Choice(*CELLS), "columns of the table", "age"),
+        "what the columns of a csv file have; unset, their names say it",
+        default=None,
+    )
+    images: str | None = arg(
+        Text(), "folder of the images of a coco file; unset, it is looked for beside the file", default=None
     )
     holdout: float | None = arg(
         Number(0, 0.9),

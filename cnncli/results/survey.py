@@ -54,7 +54,10 @@ class KindOfImages:
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """Images with exactly the same pixels: how many, the names of the first, and where they are."""
+    """Images with exactly the same pixels: how many, the names of the first, and where they are.
+
+    ``classes`` has the class of an image, or all its tags, as one text.
+    """
 
     count: int
     first: tuple[str, ...]
@@ -81,7 +84,8 @@ class Sheet(NamedTuple):
 class Survey:
     """What there is in a source.
 
-    ``parts`` are the names of its parts; ``classes`` counts the images that can be read.
+    ``parts`` are the names of its parts, ``images`` the numbers of images in them that can be read, and
+    ``classes`` those of each class or tag; an image may have several tags.
     ``sizes`` has an entry for each axis of the images besides that of channels; ``distinct_sizes`` is the
     number of different ones, ``commonest_size`` the most frequent, with its number of images. ``duplicates``
     has those in several parts first. ``warnings`` are what should be looked at before a training, ``notes``
@@ -90,6 +94,7 @@ class Survey:
 
     source: str
     parts: tuple[str, ...]
+    images: tuple[int, ...]
     classes: tuple[ClassCounts, ...]
     sizes: tuple[Spread, ...]
     distinct_sizes: int
@@ -104,7 +109,7 @@ class Survey:
     @property
     def count(self) -> int:
         """The images that can be read."""
-        return sum(sum(each.counts) for each in self.classes)
+        return sum(self.images)
 
     @property
     def leaks(self) -> tuple[Duplicates, ...]:
@@ -113,5 +118,5 @@ class Survey:
 
     @property
     def contradictions(self) -> tuple[Duplicates, ...]:
-        """Images that are in several classes."""
+        """Images that are in several classes, or that have other tags each time."""
         return tuple(each for each in self.duplicates if len(each.classes) > 1)

@@ -201,6 +201,7 @@ def surveyed(*, faults: bool = True) -> Survey:
     found = Survey(
         source="folder:/some/where/a_b|c",
         parts=("train", "held out"),
+        images=(1_024, 210),
         classes=(
             ClassCounts("cat <1>", (1_000, 200)),
             ClassCounts("x" * 70, (20, 10)),
@@ -224,7 +225,9 @@ def surveyed(*, faults: bool = True) -> Survey:
     if faults:
         return found
     clean = replace(found, duplicates=(), unreadable=(), warnings=(), notes=(), kinds=(color,), sheet=None)
-    return replace(clean, parts=("",), classes=(ClassCounts("cat", (1_230,)),), distinct_sizes=1)
+    return replace(
+        clean, parts=("",), images=(1_230,), classes=(ClassCounts("cat", (1_230,)),), distinct_sizes=1
+    )
 
 
 VGG = ("vgg11", "vgg16", "vgg19")

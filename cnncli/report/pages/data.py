@@ -13,7 +13,7 @@ from cnncli.limits import MAX_FILES_NAMED
 from cnncli.report.page import Answer, Page, Section, Text
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
-from cnncli.results.survey import ClassCounts, Duplicates, KindOfImages, Sheet, Survey, Unreadable
+from cnncli.results.survey import Duplicates, KindOfImages, Sheet, Survey, Unreadable
 
 SCHEMA: Final = "cnncli.data/1"
 
@@ -53,7 +53,7 @@ def _lead(found: Survey) -> Section:
 
 
 def _sections(found: Survey, _: int | None) -> Iterator[Section]:
-    yield (_class_table(found.parts, found.classes),)
+    yield (_class_table(found),)
     yield tuple(_sizes(found))
     yield tuple(_values(found.kinds))
     if found.duplicates:
@@ -64,20 +64,21 @@ def _sections(found: Survey, _: int | None) -> Iterator[Section]:
         yield (_sheet(found.sheet),)
 
 
-def _class_table(parts: Sequence[str], classes: Sequence[ClassCounts]) -> Table:
-    """Return the images of each class in each part, with sums."""
+def _class_table(found: Survey) -> Table:
+    """Return the images of each class in each part, and all images."""
+    classes = found.classes
     names = [_NO_CLASS if each.name is None else printable(each.name) for each in classes]
-    by_part = [[each.counts[index] for each in classes] for index in range(len(parts))]
     columns = [Column("class", [*names, "total"], cut=True)]
-    for part, counts in zip(parts, by_part, strict=True):
-        columns.append(_counts(printable(part) or "images", counts))
-    if len(parts) > 1:
-        columns.append(_counts("images", [sum(each.counts) for each in classes]))
+    for index, (part, count) in enumerate(zip(found.parts, found.images, strict=True)):
+        heading = printable(part) or "images"
+        columns.append(_counts(heading, [*(each.counts[index] for each in classes), count]))
+    if len(found.parts) > 1:
+        columns.append(_counts("images", [*(sum(each.counts) for each in classes), found.count]))
     return Table(tuple(columns), totals=1)
 
 
 def _counts(heading: str, counts: Sequence[int]) -> Column:
-    return Column(heading, [f"{count:,}" for count in (*counts, sum(counts))], right=True)
+    return Column(heading, [f"{count:,}" for count in counts], right=True)
 
 
 def _sizes(found: Survey) -> Iterator[Table | Text]:

@@ -16,11 +16,11 @@ HELD_OUT: Final = "held out"
 
 
 class Item(NamedTuple):
-    """An image that is not read yet: its part, its name in messages, and the number of its class, if any."""
+    """An image that is not read yet: its part, its name in messages, the numbers of its class or tags."""
 
     part: str
     name: str
-    label: int | None
+    labels: tuple[int, ...]
 
 
 class Tools(NamedTuple):

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import torch
 
@@ -17,7 +16,7 @@ from cnncli.recipe.data import Data, Source, parse_source
 from cnncli.recipe.metrics import TEST, VAL
 from cnncli.results.training import Reading
 from cnncli.training.data.catalog import Catalog
-from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split, class_names
+from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split
 from cnncli.training.data.holdout import (
     SAME_SHARE,
     check_validation,
@@ -25,53 +24,18 @@ from cnncli.training.data.holdout import (
     share_of,
     validation_note,
 )
-from cnncli.training.data.sources import digits, folder, idx, npz, packed, remote, scenes, shards
+from cnncli.training.data.request import NO_COLUMNS, NO_OUTPUTS, Outputs, Request
+from cnncli.training.data.sources import digits, folder, idx, npz, packed, remote, scenes, shards, tables
+from cnncli.training.data.sources.coco import table as coco_table
+from cnncli.training.data.sources.csv_file import table as csv_table
+from cnncli.training.data.sources.pairs import table as pairs_table
 from cnncli.training.data.space import MEMORY, Space
 from cnncli.training.data.targets import class_counts
-
-Outputs: TypeAlias = Mapping[str, tuple[int, ...]]
-NO_OUTPUTS: Final[Outputs] = MappingProxyType({})
 
 _Read = TypeVar("_Read", Dataset, Measured)
 
 _UNBALANCED: Final = 10
 """How many times as many images one class has as another if a note says so."""
-
-
-class Request(NamedTuple):
-    """What a source gets: its path or pattern, the images' shape, how it is read.
-
-    ``outputs`` are the shapes of what the network compares with columns that are maps: a source of pictures
-    gives them that shape. If a network is to be measured, ``known`` are the columns that it was trained on,
-    and ``levels`` those of the 16-bit images among its data. ``holdout`` is the share of the training part
-    to split off for validation if neither the data nor the recipe has anything to say. ``space`` is where
-    images are put that are many.
-    """
-
-    place: str
-    shape: tuple[int, ...]
-    data: Data
-    reading: Reading
-    outputs: Outputs = NO_OUTPUTS
-    known: Mapping[str, Column] = MappingProxyType({})
-    levels: Levels = WHOLE_RANGE
-    holdout: float = 0.0
-    space: Space = MEMORY
-
-    @property
-    def path(self) -> Path:
-        """Its path."""
-        return Path(self.place)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The classes that the network distinguishes."""
-        return class_names(self.known)
-
-    @property
-    def resize(self) -> str:
-        """The name of the rule."""
-        return self.data.resize
 
 
 LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
@@ -88,6 +52,9 @@ LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
         request.place, request.shape, request.data, request.reading, request.space
     ),
     "packed": lambda request: packed.load(request.path, request.shape, request.data),
+    "csv": lambda request: tables.load(csv_table(request), request),
+    "pairs": lambda request: tables.load(pairs_table(request), request),
+    "coco": lambda request: tables.load(coco_table(request), request),
 }
 MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     "idx": lambda request: idx.measure(request.path, request.shape, request.resize),
@@ -98,6 +65,9 @@ MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     "shards": lambda request: shards.measure(
         request.place, request.shape, request.data, request.levels, request.reading
     ),
+    "csv": lambda request: tables.measure(csv_table(request), request),
+    "pairs": lambda request: tables.measure(pairs_table(request), request),
+    "coco": lambda request: tables.measure(coco_table(request), request),
 }
 """The sources that can be read without a training part; of the others the held-out part is measured."""
 
@@ -110,6 +80,9 @@ HOLDERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     "shards": lambda request: shards.held_out(
         request.place, request.shape, request.data, request.levels, request.reading
     ),
+    "csv": lambda request: tables.held_out(csv_table(request), request),
+    "pairs": lambda request: tables.held_out(pairs_table(request), request),
+    "coco": lambda request: tables.held_out(coco_table(request), request),
 }
 """The sources whose test part can be read without the training part; of the others all parts are read."""
 
@@ -126,20 +99,26 @@ VALIDATORS: Final[Mapping[str, Callable[[Request], Measured]]] = {
 }
 """The same for the validation part."""
 
-CATALOGS: Final[Mapping[str, Callable[[str], Catalog]]] = {
+CATALOGS: Final[Mapping[str, Callable[[Request], Catalog]]] = {
     "digits": lambda _: digits.catalog(),
     "scenes": lambda _: scenes.catalog(),
-    "idx": lambda place: idx.catalog(Path(place)),
-    "folder": lambda place: folder.catalog(Path(place)),
-    "npz": lambda place: npz.catalog(Path(place)),
-    "shards": shards.catalog,
-    "packed": lambda place: packed.catalog(Path(place)),
+    "idx": lambda request: idx.catalog(request.path),
+    "folder": lambda request: folder.catalog(request.path),
+    "npz": lambda request: npz.catalog(request.path),
+    "shards": lambda request: shards.catalog(request.place),
+    "packed": lambda request: packed.catalog(request.path),
+    "csv": lambda request: tables.catalog(csv_table(request)),
+    "pairs": lambda request: tables.catalog(pairs_table(request)),
+    "coco": lambda request: tables.catalog(coco_table(request)),
 }
 """All images of each source, in their own sizes, also of one that cannot be trained on."""
 
-IDENTITIES: Final[Mapping[str, Callable[[Path], str]]] = {
-    "folder": folder.identity,
-    "packed": packed.identity,
+IDENTITIES: Final[Mapping[str, Callable[[Request], str]]] = {
+    "folder": lambda request: folder.identity(request.path),
+    "packed": lambda request: packed.identity(request.path),
+    "csv": lambda request: csv_table(request).identity,
+    "pairs": lambda request: pairs_table(request).identity,
+    "coco": lambda request: coco_table(request).identity,
 }
 """The sources whose identity is known before an image is read."""
 
@@ -187,7 +166,7 @@ def catalog(source: str) -> Catalog:
     kind, place = parse_source(source)
     where = _located(place, kind)
     with _reported(where, source):
-        return CATALOGS[kind.name](where)
+        return CATALOGS[kind.name](Request(where, (), Data(source=source), None))
 
 
 def load_measured(
@@ -275,13 +254,14 @@ def load_held_out(
     reading: Reading = None,
     levels: Levels = WHOLE_RANGE,
     outputs: Outputs = NO_OUTPUTS,
+    known: Mapping[str, Column] = NO_COLUMNS,
     part: str = TEST,
     holdout: float = 0.0,
 ) -> Measured:
     """Read a part that :func:`load` holds out, without decoding the training part where that is possible.
 
-    ``levels`` are those that :func:`load` has found, ``holdout`` is what it was given; see :class:`Request`
-    for ``outputs``.
+    ``levels`` and ``known`` columns are those that :func:`load` has found, ``holdout`` is what it was given;
+    see :class:`Request` for ``outputs``.
 
     Raises:
         UsageError: the source does not exist, is damaged or does not match the spec.
@@ -290,7 +270,7 @@ def load_held_out(
     holders = HOLDERS if part == TEST else VALIDATORS
     if kind.name not in holders:
         return held_out_part(load(data, input_shape, reading, outputs, holdout), part)
-    request = Request("", input_shape, data, reading, outputs, levels=levels, holdout=holdout)
+    request = Request("", input_shape, data, reading, outputs, known, levels, holdout)
     found = _read(holders, request)
     return replace(found, what=_held_out(found.split, part))
 
@@ -307,14 +287,16 @@ def held_out_part(dataset: Dataset, part: str = TEST) -> Measured:
     return Measured(dataset.name, dataset.columns, split, _held_out(split, part), dataset.notes)
 
 
-def identity(source: str) -> str | None:
-    """Return the identity that a :class:`Dataset` of the source has, without reading an image.
+def identity(data: Data) -> str | None:
+    """Return the identity that a :class:`Dataset` of some data has, without reading an image.
 
     None if the source has none, or cannot be trained on.
     """
-    kind, place = parse_source(source)
+    kind, place = parse_source(data.source)
+    if kind.name not in IDENTITIES:
+        return None
     try:
-        return IDENTITIES[kind.name](Path(_located(place, kind))) if kind.name in IDENTITIES else None
+        return IDENTITIES[kind.name](Request(_located(place, kind), (), data, None))
     except (OSError, UsageError):
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -100,8 +100,33 @@ def resize_images(images: Tensor, shape: tuple[int, ...], resize: str, space: Sp
         chunk = images[start : start + step]
         if shape[0] == 1 and received[0] == 3:
             chunk = _luma(chunk)
-        resized[start : start + step] = rule(chunk, shape[1:])  # one channel broadcasts to all
+        resized[start : start + step] = rule(chunk, shape[1:], _BILINEAR)  # one channel broadcasts to all
     return resized
+
+
+def resize_mask(mask: Tensor, size: tuple[int, ...], resize: str, outside: int) -> Tensor:
+    """Cut or pad a mask as :func:`resize_images` does an image of its size, and keep the nearest classes.
+
+    Args:
+        mask: uint8 [height, width].
+        size: the new height and width.
+        resize: a name in :data:`RULES`.
+        outside: the class of what is padded.
+
+    Returns:
+        uint8 [*size].
+    """
+    return RULES[resize](mask.expand(1, 1, -1, -1), size, Manner("nearest-exact", outside))[0, 0]
+
+
+class Manner(NamedTuple):
+    """How values are interpolated, and which value what is padded has."""
+
+    mode: str
+    outside: int
+
+
+_BILINEAR: Final = Manner("bilinear", 0)
 
 
 def _step(received: tuple[int, ...], shape: tuple[int, ...]) -> int:
@@ -127,7 +152,7 @@ def shrinkage(received: tuple[int, ...], size: tuple[int, ...], resize: str) -> 
     (10.0, 15.0)
     """
     kept = {"crop": _middle(received, size), "pad": received, "stretch": received}[resize]
-    made = _fitting(received, size) if resize == "pad" else size
+    made = fitting(received, size) if resize == "pad" else size
     return min(kept[0] / made[0], kept[1] / made[1])
 
 
@@ -169,7 +194,7 @@ def _luma(images: Tensor) -> Tensor:
 def _done(received: tuple[int, ...], size: tuple[int, ...], resize: str) -> str:
     """Return what a rule does to images of another size, with ``{size}`` for the new one."""
     if resize == "pad":
-        shrunk = "shrunk (bilinear) and " if _fitting(received, size) != received else ""
+        shrunk = "shrunk (bilinear) and " if fitting(received, size) != received else ""
         return f"{shrunk}padded with zeros to {{size}}"
     middle = _middle(received, size)
     if middle == received:
@@ -183,20 +208,21 @@ def _done(received: tuple[int, ...], size: tuple[int, ...], resize: str) -> str:
     )
 
 
-def _stretched(images: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Return images of another size, interpolated, with antialiasing where they shrink."""
+def _stretched(images: Tensor, size: tuple[int, ...], how: Manner) -> Tensor:
+    """Return images of another size, interpolated; where they shrink, bilinear with antialiasing."""
     if tuple(images.shape[2:]) == size:
         return images
     floats = images.to(torch.float32)
-    sized = functional.interpolate(floats, size=list(size), mode="bilinear", antialias=True)
+    antialias = how == _BILINEAR
+    sized = functional.interpolate(floats, size=list(size), mode=how.mode, antialias=antialias)
     return sized.round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _cropped(images: Tensor, size: tuple[int, ...]) -> Tensor:
+def _cropped(images: Tensor, size: tuple[int, ...], how: Manner) -> Tensor:
     """Return the middle of images, resized; of an odd number of rows to cut off, the last comes after."""
     height, width = _middle(tuple(images.shape[2:]), size)
     top, left = (images.shape[2] - height) // 2, (images.shape[3] - width) // 2
-    return _stretched(images[:, :, top : top + height, left : left + width], size)
+    return _stretched(images[:, :, top : top + height, left : left + width], size, how)
 
 
 def _middle(received: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
@@ -210,20 +236,21 @@ def _middle(received: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]
     return min(received[0], height), min(received[1], width)
 
 
-def _padded(images: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Return images centered in zeros, shrunk first if they are larger.
+def _padded(images: Tensor, size: tuple[int, ...], how: Manner) -> Tensor:
+    """Return images centered in zeros, or another value, shrunk first if they are larger.
 
     If the number of zeros along an axis is odd, the last one comes after.
     """
-    images = _stretched(images, _fitting(tuple(images.shape[2:]), size))
+    images = _stretched(images, fitting(tuple(images.shape[2:]), size), how)
     height, width = size[0] - images.shape[2], size[1] - images.shape[3]
-    return functional.pad(images, (width // 2, width - width // 2, height // 2, height - height // 2))
+    pads = (width // 2, width - width // 2, height // 2, height - height // 2)
+    return functional.pad(images, pads, value=how.outside)
 
 
-def _fitting(received: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
+def fitting(received: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
     """Return the size that images have before they are padded: their own, or the largest that fits.
 
-    >>> _fitting((5, 9), (8, 9)), _fitting((480, 640), (224, 224)), _fitting((1, 1000), (224, 224))
+    >>> fitting((5, 9), (8, 9)), fitting((480, 640), (224, 224)), fitting((1, 1000), (224, 224))
     ((5, 9), (168, 224), (1, 224))
     """
     if received[0] <= size[0] and received[1] <= size[1]:
@@ -238,9 +265,9 @@ def _ratio(value: int, numerator: int, denominator: int) -> int:
     return (2 * value * numerator + denominator) // (2 * denominator)
 
 
-RULES: Final[Mapping[str, Callable[[Tensor, tuple[int, ...]], Tensor]]] = {
+RULES: Final[Mapping[str, Callable[[Tensor, tuple[int, ...], Manner], Tensor]]] = {
     "crop": _cropped,
     "pad": _padded,
     "stretch": _stretched,
 }
-"""Each rule of :mod:`cnncli.recipe.data`: images uint8 [N, C, *any size], size -> uint8 [N, C, *size]."""
+"""Each rule of :mod:`cnncli.recipe.data`: uint8 [N, C, *any size], size, manner -> uint8 [N, C, *size]."""

@@ -144,6 +144,7 @@ class _Tally:
     def __init__(self, found: Catalog) -> None:
         self._catalog = found
         self._counts: Counter[tuple[int | None, str]] = Counter()
+        self._images: Counter[str] = Counter()
         self._sizes: Counter[tuple[int, ...]] = Counter()
         self._moments: dict[Kind, tuple[Moments, ...]] = {}
         self._of_kind: defaultdict[Kind, list[int]] = defaultdict(list)
@@ -158,7 +159,8 @@ class _Tally:
         if isinstance(seen, CnncliError):
             self._unreadable.append(Unreadable(item.name, in_a_line(seen)))
             return
-        self._counts[item.label, item.part] += 1
+        self._counts.update((label, item.part) for label in item.labels or (None,))
+        self._images[item.part] += 1
         self._sizes[seen.shape if len(seen.shape) == 1 else seen.shape[1:]] += 1
         before = self._moments.get(seen.kind)
         pairs = zip(before, seen.moments, strict=True) if before else ()
@@ -184,6 +186,7 @@ class _Tally:
         return Survey(
             source=found.name,
             parts=found.parts,
+            images=tuple(self._images[part] for part in found.parts),
             classes=tuple(self._classes()),
             sizes=tuple(self._spreads()),
             distinct_sizes=len(self._sizes),
@@ -199,7 +202,8 @@ class _Tally:
         """Write a contact sheet of images that can be read."""
         by_class: defaultdict[int | None, list[int]] = defaultdict(list)
         for index in sorted(index for indices in self._of_kind.values() for index in indices):
-            by_class[self._catalog.items[index].label].append(index)
+            for label in self._catalog.items[index].labels or (None,):
+                by_class[label].append(index)
         labels: list[int | None] = [*range(len(self._catalog.classes)), None]
         rows = [Row(self._name(label), by_class[label]) for label in labels if by_class[label]]
         return write_sheet(self._catalog, rows, tools, self._shaded, path)
@@ -250,7 +254,7 @@ class _Tally:
     def _duplicate(self, indices: Sequence[int]) -> Duplicates:
         items = [self._catalog.items[index] for index in indices]
         parts = dict.fromkeys(item.part for item in items)
-        classes = dict.fromkeys(self._catalog.classes[item.label] for item in items if item.label is not None)
+        classes = dict.fromkeys(", ".join(map(self._name, item.labels)) for item in items if item.labels)
         first = {item.part: index for index, item in zip(indices[::-1], items[::-1], strict=True)}
         names = self._names(sorted(indices, key=lambda index: (index not in first.values(), index)))
         return Duplicates(len(items), names, tuple(parts), tuple(classes))

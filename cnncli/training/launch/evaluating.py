@@ -14,13 +14,12 @@ from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.graph import Graph
 from cnncli.graph.heads import heads_of
 from cnncli.network import Network, build_network
-from cnncli.recipe.data import are_alike
+from cnncli.recipe.data import Data, are_alike
 from cnncli.recipe.metrics import LOSS, TEST, VAL, metric_of
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Evaluated, Evaluation, Reading
 from cnncli.training.data.dataset import WHOLE_RANGE, Measured
 from cnncli.training.data.load import (
-    Outputs,
     held_out_part,
     identity,
     load,
@@ -28,6 +27,7 @@ from cnncli.training.data.load import (
     load_measured,
     resolved,
 )
+from cnncli.training.data.request import Outputs
 from cnncli.training.device import choose_device
 from cnncli.training.evaluate import evaluate
 from cnncli.training.launch.graphs import recorded_graph
@@ -93,22 +93,24 @@ def _to_measure(run: Run, data: str | None, outputs: Outputs, reading: Reading, 
     shape = recorded.input
     levels = recorded.levels or WHOLE_RANGE
     if data is None or resolved(data) == recorded.source:
-        found = load_held_out(how.of(recorded.source), shape, reading, levels, outputs, part, holdout)
-        return _still_held_out(found, recorded)
-    if identity(data) == recorded.fingerprint and (part == TEST or are_alike(data, recorded.source)):
-        return load_held_out(how.of(data), shape, reading, levels, outputs, part, holdout)
+        own = how.of(recorded.source)
+        found = load_held_out(own, shape, reading, levels, outputs, recorded.columns, part, holdout)
+        return _still_held_out(found, own, recorded)
+    other = how.of(data)
+    if identity(other) == recorded.fingerprint and (part == TEST or are_alike(data, recorded.source)):
+        return load_held_out(other, shape, reading, levels, outputs, recorded.columns, part, holdout)
     if part != TEST:
         raise usage_error(
             f"only the data that the run was started with has a part {part}",
             expected=f"{recorded.source}, or the part {TEST}",
             received=data,
         )
-    return load_measured(how.of(data), shape, recorded.columns, reading, levels, outputs)
+    return load_measured(other, shape, recorded.columns, reading, levels, outputs)
 
 
-def _still_held_out(found: Measured, recorded: DataRecord) -> Measured:
+def _still_held_out(found: Measured, data: Data, recorded: DataRecord) -> Measured:
     """Return the held-out part of a run's data, with a note if others may have been held out in training."""
-    now = identity(found.name)
+    now = identity(data)
     if now in (None, recorded.fingerprint):
         return found
     note = (

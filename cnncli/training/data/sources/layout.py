@@ -119,7 +119,7 @@ def for_training(folder: Path) -> Layout:
         UsageError: it is not clear what the classes are, a class has no images or is only in the held-out
             part, or a folder is reached twice.
     """
-    parts = _parts(folder)
+    parts = parts_of(folder)
     test = parts.get("test") or parts.get("val")
     if "train" in parts and test is not None:
         val = parts.get("val") if "test" in parts else None
@@ -145,7 +145,7 @@ def for_measuring(folder: Path, known: Sequence[str]) -> Measurable:
         UsageError: there are no images, or a folder is not one of the known classes.
     """
     names = [path.name for path in subfolders(folder)]
-    parts = {} if set(names) <= set(known) else _parts(folder)
+    parts = {} if set(names) <= set(known) else parts_of(folder)
     place = parts.get("test") or parts.get("val") or parts.get("train") or folder
     walk = Walk()
     classes = _classes(place)
@@ -168,7 +168,7 @@ def for_measuring(folder: Path, known: Sequence[str]) -> Measurable:
     return Measurable(names_of_present, files, "" if place == folder else place.name, notes)
 
 
-def _parts(folder: Path) -> dict[Role, Path]:
+def parts_of(folder: Path) -> dict[Role, Path]:
     """Return the folders in ``folder`` that have the name of a part.
 
     Raises:

@@ -49,7 +49,7 @@ def listed(folder: Path) -> Listing:
 
 
 def _of_layout(folder: Path, layout: Layout) -> Listing:
-    """Return what a training would see, and the parts that it would not use."""
+    """Return what a training would see, and other folders of parts."""
     found = _Loose(folder, layout.classes)
     parts = (layout.train.root, layout.test.root)
     whole = parts == (folder, folder)
@@ -114,7 +114,7 @@ class _Loose:
         classes = (*self._classes, *names)
         numbers = {name: number for number, name in enumerate(classes)}
         items = tuple(
-            Item(part, path.relative_to(self._folder).as_posix(), None if name is None else numbers[name])
+            Item(part, path.relative_to(self._folder).as_posix(), () if name is None else (numbers[name],))
             for path, (part, name) in zip(self.paths, self._images, strict=True)
         )
         return Listing(

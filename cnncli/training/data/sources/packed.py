@@ -51,7 +51,7 @@ def catalog(folder: Path) -> Catalog:
     manifest, train, test, val = open_pack(folder)
     parts = {"train": train, "test": test} | ({} if val is None else {"val": val})
     items = tuple(
-        Item(name, f"{name}[{index}]", label if label >= 0 else None)
+        Item(name, f"{name}[{index}]", (label,) if label >= 0 else ())
         for name, split in parts.items()
         for index, label in enumerate(split.labels.tolist() if LABEL in split.columns else [-1] * split.count)
     )

@@ -40,7 +40,7 @@ _AHEAD: Final = 256
 """Images decoded before those in front of them are counted."""
 
 
-class _Done(NamedTuple):
+class Done(NamedTuple):
     """What was done to an image, what its decoder warned about, and the range of its 16-bit values."""
 
     changes: tuple[str, ...]
@@ -48,7 +48,7 @@ class _Done(NamedTuple):
     range: Levels | None = None
 
 
-class _Found:
+class Found:
     """What was found in the files of ``paths``: errors, conversions, warnings, ranges of 16-bit images.
 
     ``unreadable`` has an error for each file that cannot be read, ``faults`` all other errors.
@@ -62,7 +62,7 @@ class _Found:
         self.warned: list[str] = []
         self.ranges: dict[int, Levels] = {}
 
-    def note(self, index: int, done: _Done | CnncliError) -> None:
+    def note(self, index: int, done: Done | CnncliError) -> None:
         """Note what came of a file."""
         if isinstance(done, UnreadableError):
             self.unreadable[index] = done.diagnostics[0]
@@ -188,9 +188,9 @@ class Pictures(NamedTuple):
         ranges = [range(end - size, end) for size, end in zip(sizes, ends, strict=True)]
         images = [space.empty((size, *self.shape)) for size in sizes]
         room = Room(space.memory_beside(sum(part.nbytes for part in images)))
-        remarks, found, levels = Remarks(), _Found(self.paths), self.levels
+        remarks, found, levels = Remarks(), Found(self.paths), self.levels
 
-        def read_one(index: int) -> _Done | CnncliError:
+        def read_one(index: int) -> Done | CnncliError:
             part = bisect(ends, index)
             place = images[part][index - ranges[part].start]
             return self._read_one(self.paths[index], place, room, remarks, levels)
@@ -219,7 +219,7 @@ class Pictures(NamedTuple):
 
     def _read_one(
         self, path: File, place: Tensor, room: Room, remarks: Remarks, levels: Levels | None
-    ) -> _Done | CnncliError:
+    ) -> Done | CnncliError:
         """Read a file into its ``place``, uint8 [*shape]; return an error to report it with others.
 
         Without ``levels``, of an image of 16 bits only the range is returned.
@@ -238,7 +238,7 @@ class Pictures(NamedTuple):
                 if pixels.dtype != torch.uint8:
                     found = Levels(*map(int, torch.aminmax(pixels)))
                     if levels is None:
-                        return _Done((), (), found)
+                        return Done((), (), found)
                     pixels, changes = scaled(pixels, levels), (*changes, *_scaling(found, levels))
                 received = tuple(pixels.shape)
                 self._check_size(received)
@@ -249,7 +249,7 @@ class Pictures(NamedTuple):
         # Sizes may differ from file to file, so the notes do not name the original size.
         whole = (received[0], *(factor * side for side in received[1:]))
         resized = resize_notes("", whole, self.shape, self.resize)
-        return _Done((*changes, *drafted, *(note.strip() for note in resized)), tuple(heard))
+        return Done((*changes, *drafted, *(note.strip() for note in resized)), tuple(heard))
 
     def _shrinkage(self, size: tuple[int, int]) -> float:
         """Return how many times smaller an image of a height and width becomes."""

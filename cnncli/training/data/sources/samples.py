@@ -152,7 +152,7 @@ def catalog_of_samples(
         {sample.label for _, sample in samples}, key=lambda label: (isinstance(label, str), label)
     )
     numbers = {label: number for number, label in enumerate(labels)}
-    items = tuple(Item(part, str(sample.image), numbers[sample.label]) for part, sample in samples)
+    items = tuple(Item(part, str(sample.image), (numbers[sample.label],)) for part, sample in samples)
     opened = of_files([sample.image for _, sample in samples])
     return Catalog(name, tuple(map(str, labels)), items, opened, notes, warnings)
 

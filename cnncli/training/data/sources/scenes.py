@@ -90,7 +90,7 @@ def catalog() -> Catalog:
         for names, split in ((("train", "train"), found.train), ((HELD_OUT, "held-out"), found.test))
     ]
     items = (
-        Item(part.part, f"{part.array}[{index}]", None) for part in parts for index in range(len(part.images))
+        Item(part.part, f"{part.array}[{index}]", ()) for part in parts for index in range(len(part.images))
     )
     return Catalog("scenes", (), tuple(items), of_arrays([part.images for part in parts]), found.notes)
 

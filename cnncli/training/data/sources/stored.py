@@ -58,7 +58,7 @@ def catalog_of(
     numbers = _classes(torch.cat(labels)) if labels else []
     position = {number: index for index, number in enumerate(numbers)}
     items = tuple(
-        Item(part.part, f"{part.array}[{index}]", None if part.labels is None else position[label])
+        Item(part.part, f"{part.array}[{index}]", () if part.labels is None else (position[label],))
         for part in parts
         for index, label in enumerate(_labels(part))
     )

@@ -137,7 +137,7 @@ def test_folders_that_are_not_packs(tmp_path: Path, folder: Path) -> None:
     assert message(tmp_path / "empty").endswith("is not a pack")
     (folder / "manifest.json").unlink()
     assert message(folder).endswith("is not a pack")
-    assert identity(f"packed:{folder}") is None
+    assert identity(Data(source=f"packed:{folder}")) is None
 
 
 def edited(change: Callable[[Any], None], *, seal: bool = True) -> Callable[[Path], None]:

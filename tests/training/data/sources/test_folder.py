@@ -291,9 +291,9 @@ def test_three_parts(tmp_path: Path) -> None:
 
 def test_the_fingerprint_has_the_validation_part(tmp_path: Path) -> None:
     source = f"folder:{three_parts(tmp_path)}"
-    before = identity(source)
+    before = identity(Data(source=source))
     (tmp_path / "valid" / "dog" / "2.png").unlink()
-    assert identity(source) not in (before, None)
+    assert identity(Data(source=source)) not in (before, None)
 
 
 def test_another_validation_part_is_refused(tmp_path: Path) -> None:
@@ -612,7 +612,7 @@ def test_all_of_a_folder_without_parts_is_measured(tmp_path: Path) -> None:
 def test_the_fingerprint_is_that_of_names_sizes_and_classes(tmp_path: Path, test: str | None) -> None:
     pets(tmp_path / "pets", test=test)
     source = f"folder:{tmp_path / 'pets'}"
-    before = identity(source)
+    before = identity(Data(source=source))
     assert before == load(Data(source=source), (3, 6, 5)).fingerprint()
     cats = tmp_path / "pets" / (test or "") / "cat"
     first = cats / "0.png"
@@ -620,9 +620,9 @@ def test_the_fingerprint_is_that_of_names_sizes_and_classes(tmp_path: Path, test
 
     def after(change: Callable[[], object], undo: Callable[[], object]) -> str | None:
         change()
-        found = identity(source)
+        found = identity(Data(source=source))
         undo()
-        assert identity(source) == before
+        assert identity(Data(source=source)) == before
         return found
 
     elsewhere = tmp_path / "pets" / (test or "") / "dog" / "10.png"
@@ -635,11 +635,11 @@ def test_the_fingerprint_is_that_of_names_sizes_and_classes(tmp_path: Path, test
     ]
     assert len({*changed, before}) == 6
     (tmp_path / "pets").rename(tmp_path / "moved")
-    assert identity(f"folder:{tmp_path / 'moved'}") == before
-    assert identity(source) is None
+    assert identity(Data(source=f"folder:{tmp_path / 'moved'}")) == before
+    assert identity(Data(source=source)) is None
     # Contents are not looked at.
     (tmp_path / "moved" / first.relative_to(tmp_path / "pets")).write_bytes(bytes(len(content)))
-    assert identity(f"folder:{tmp_path / 'moved'}") == before
+    assert identity(Data(source=f"folder:{tmp_path / 'moved'}")) == before
 
 
 @pytest.mark.parametrize("test", ["test", None])
