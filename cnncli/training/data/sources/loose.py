@@ -8,13 +8,8 @@ from typing import NamedTuple
 from cnncli.diagnostics import UsageError, counted, listing
 from cnncli.training.data.catalog import HELD_OUT, Item, in_a_line
 from cnncli.training.data.sources.decoding import FORMATS
-from cnncli.training.data.sources.layout import (
-    Layout,
-    Walk,
-    for_training,
-    role_of,
-    subfolders,
-)
+from cnncli.training.data.sources.layout import Layout, for_training, role_of
+from cnncli.training.data.sources.walk import Walk, subfolders
 
 
 class Listing(NamedTuple):
