@@ -30,6 +30,7 @@ class Batch(NamedTuple):
     ``targets`` are as :data:`~cnncli.training.data.targets.WAYS` describes them; those of the column
     ``input`` are the images before they were corrupted, float32 with values from 0 to 1. ``present``, bool
     [n], says which samples have a target; a column of which all samples of the part have one is not in it.
+    If samples are mixed with others, ``mixed`` has the rest of what they are compared with.
     """
 
     inputs: Tensor

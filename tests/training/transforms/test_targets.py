@@ -140,3 +140,19 @@ def test_a_batch_has_targets_as_they_moved_whatever_its_size(size: tuple[int, in
     for name, targets in whole.targets.items():
         found = torch.cat([each.targets[name] for each in parts])
         torch.testing.assert_close(found, targets, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("transform", MOVING, ids=lambda each: each.keyword)
+def test_targets_may_be_on_another_device_than_the_draws(transform: Transform) -> None:
+    """Torch's device without values refuses to compute with a tensor that was left on the CPU."""
+    for size in ((8, 8), (120, 80)):
+        masks = torch.empty(4, *size, dtype=torch.int64, device="meta")
+        images = torch.empty(4, 3, *size, device="meta")
+        pipeline = Pipeline([transform])
+        views = Views(images, {"mask": masks}, {"target": images})
+        found = pipeline.views(views, pipeline.table(4, 0, 0))
+        of_partners = found.partner_masks.get("mask", found.masks["mask"])
+        for mask in (found.masks["mask"], of_partners):
+            assert (mask.device.type, mask.shape, mask.dtype) == ("meta", masks.shape, torch.int64)
+        picture = found.pictures["target"]
+        assert (picture.device.type, picture.shape, picture.dtype) == ("meta", images.shape, torch.float32)
