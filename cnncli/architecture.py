@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +15,7 @@ from cnncli.graph import Chosen, read_recipe
 from cnncli.language.overrides import section_of
 from cnncli.recipe.devices import AUTO
 from cnncli.recipe.dtypes import DEFAULT_DTYPE
-from cnncli.recipe.origins import DATA_OPTION, SOURCE, Setting, settings_of
+from cnncli.recipe.origins import DATA_OPTION, SOURCE, Setting, by_origin, settings_of
 from cnncli.recipe.recipe import Recipe
 from cnncli.work import metered
 
@@ -159,7 +160,8 @@ class Architecture(Analyzed):
         from cnncli.training.launch.starting import prepare  # noqa: PLC0415
 
         changed, chosen = self._chosen(data, recipe_file, settings)
-        return prepare(changed._opened, chosen.recipe, arguments.device(device, AUTO), reading)
+        prepared = prepare(changed._opened, chosen.recipe, arguments.device(device, AUTO), reading)
+        return replace(prepared, origins=by_origin(_with_origins(chosen, data)))
 
     def preview(
         self,
@@ -224,10 +226,7 @@ class Architecture(Analyzed):
             CnncliError: a setting is unknown or wrong.
         """
         _, chosen = self._chosen(data, recipe_file, settings)
-        found = settings_of(chosen.recipe, chosen.section)
-        if data is None or isinstance(data, Mapping):
-            return tuple(found)
-        return tuple(each._replace(origin=DATA_OPTION) if each.path == SOURCE else each for each in found)
+        return tuple(_with_origins(chosen, data))
 
     def _chosen(
         self,
@@ -320,3 +319,10 @@ def _need(*packages: str, purpose: str) -> None:
     from cnncli.training.extras import need  # noqa: PLC0415
 
     need(*packages, purpose=purpose)
+
+
+def _with_origins(chosen: Chosen, data: str | Mapping[str, Any] | None) -> Iterator[Setting]:
+    """Yield every setting of a recipe and where it comes from; a source may have been given apart."""
+    for each in settings_of(chosen.recipe, chosen.section):
+        given = each.path == SOURCE and isinstance(data, str)
+        yield each._replace(origin=DATA_OPTION) if given else each

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from cnncli.language.merging import written_out
@@ -34,6 +34,17 @@ def settings_of(recipe: Recipe, section: Value | None) -> Iterator[Setting]:
         section: what it was read from; None if everything is a default.
     """
     yield from _settings(recipe.plain(), section, (Recipe.keyword,))
+
+
+def by_origin(settings: Iterable[Setting]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the settings that are not defaults, by the file or option that they come from."""
+    found: dict[str, list[str]] = {}
+    for each in settings:
+        if each.origin != DEFAULT:
+            found.setdefault(each.origin.rpartition(":")[0] or each.origin, []).append(
+                ".".join(each.path[1:])
+            )
+    return {origin: tuple(names) for origin, names in found.items()}
 
 
 def _settings(values: Mapping[str, Any], section: Value | None, path: Sequence[str]) -> Iterator[Setting]:

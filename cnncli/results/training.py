@@ -111,7 +111,8 @@ class Introduction(NamedTuple):
 
     ``notes`` are about the data, ``spec_notes`` about the spec; ``transforms`` are those of training images,
     in their order, each with its arguments, ``corrupt`` is what happens to inputs only, and ``tasks`` say
-    what each head learns. ``penalty`` has the factors of the penalty on weights and ``stop`` says when the
+    what each head learns. ``origins`` are the names of the settings that are not defaults, by where they come
+    from. ``penalty`` has the factors of the penalty on weights and ``stop`` says when the
     training ends early, both empty without. ``val_count`` is 0 without a validation part. A run that is
     resumed has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next;
     ``moved`` is what has changed on the machine since then, as ``threads: 4, before 1``. ``ended`` is why a
@@ -138,6 +139,7 @@ class Introduction(NamedTuple):
     schedule: str
     penalty: str
     stop: str
+    origins: Mapping[str, tuple[str, ...]]
     batch: int
     seed: int
     epochs: int

@@ -159,6 +159,7 @@ def tried(memory: int | None = 5 * 2**20) -> Page:
         spec_notes=(),
         moved=(),
         transforms=(),
+        origins={"net.yaml": ("epochs",)},
         corrupt=(),
         tasks=("output: mse of target",),
         optimizer="adamw",

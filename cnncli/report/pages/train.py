@@ -223,12 +223,21 @@ def _notes(about: Introduction) -> Iterator[str]:
     yield from _changes(about)
     yield f"learns {printable('; '.join(about.tasks))}"
     rate = f"lr {about.lr:g} ({about.schedule} schedule)"
-    yield f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}"
+    yield f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}, precision float32"
     if about.stop:
         yield f"stops {printable(about.stop)}, and keeps the weights of the best epoch"
     if about.penalty:
         yield f"penalty on weights, in the objective only: {about.penalty}"
+    yield _origins(about)
     yield from _continued(about)
+
+
+def _origins(about: Introduction) -> str:
+    """Return where the settings come from."""
+    if about.finished_epochs or about.finished_batches:
+        return "all settings are those that the run was started with"
+    sources = [f"{printable(origin)}: {', '.join(names)}" for origin, names in about.origins.items()]
+    return f"settings from {'; '.join((*sources, 'all others are defaults'))} (--print-recipe)"
 
 
 def _column(column: Column) -> str:

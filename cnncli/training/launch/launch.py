@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 
@@ -27,7 +28,11 @@ from cnncli.training.session import WHOLE, Extent
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Launch:
-    """A training that can start or resume: everything is checked, and its folder exists."""
+    """A training that can start or resume: everything is checked, and its folder exists.
+
+    ``origins`` are the names of the settings that are not defaults, by the file or the option that they come
+    from; none of a run that is resumed, whose settings are in its record.
+    """
 
     graph: Graph
     network: Network
@@ -36,6 +41,7 @@ class Launch:
     run: Run
     device: torch.device
     position: Position
+    origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def introduction(self) -> Introduction:
@@ -66,6 +72,7 @@ class Launch:
             schedule=settings.schedule.keyword,
             penalty=str(settings.penalty) if settings.penalty.acts else "",
             stop="" if settings.stop is None else str(settings.stop),
+            origins=self.origins,
             batch=settings.batch,
             seed=settings.seed,
             epochs=settings.epochs,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +38,11 @@ CLASSES: Final = "classes"
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Prepared:
-    """A training that is checked and not begun: nothing is written yet. ``spec`` is the text of its spec."""
+    """A training that is checked and not begun: nothing is written yet.
+
+    ``spec`` is the text of its spec; ``origins`` are the names of the settings that are not defaults, by the
+    file or the option that they come from.
+    """
 
     graph: Graph
     network: Network
@@ -45,6 +50,7 @@ class Prepared:
     settings: Recipe
     spec: str
     device: torch.device
+    origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def create(self, folder: Path | None) -> Launch:
         """Create the folder of the run; ``runs/NAME-N`` for None.
@@ -60,7 +66,16 @@ class Prepared:
             dataset=self.dataset,
             device=self.device,
         )
-        return Launch(self.graph, self.network, self.dataset, self.settings, run, self.device, Position())
+        return Launch(
+            self.graph,
+            self.network,
+            self.dataset,
+            self.settings,
+            run,
+            self.device,
+            Position(),
+            self.origins,
+        )
 
 
 def prepare(opened: Opened, settings: Recipe, device: str, reading: Reading = None) -> Prepared:

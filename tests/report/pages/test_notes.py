@@ -93,6 +93,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         moved=(),
         transforms=("crop (padding 4, fill 0)", "flip (direction horizontal, p 0.5)"),
         corrupt=(),
+        origins={"net.yaml": ("epochs", "optimizer.sgd.lr"), "--set": ("batch",)},
         tasks=("output: cross_entropy of label",),
         spec_notes=(Diagnostic("x", "odd", hint="try", level="warning"),),
         optimizer="sgd",
