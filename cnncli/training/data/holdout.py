@@ -14,7 +14,7 @@ SAME_SHARE: Final = ", the same share of each class"
 
 
 def held_out(labels: Sequence[int], keys: Sequence[str]) -> list[int]:
-    """Return the indices of the held-out images: a fifth of each class, rounded, at least one of two or more.
+    """Return the indices of the held-out images: a fifth of each class, rounded, at least one.
 
     They are the images whose keys have the smallest SHA-256, so the choice depends on the keys alone: not on
     the training seed, the order, or the version of a random generator.
@@ -32,7 +32,7 @@ def held_out(labels: Sequence[int], keys: Sequence[str]) -> list[int]:
     chosen: list[int] = []
     for members in by_class.values():
         members.sort(key=lambda index: _hash(keys[index]))
-        chosen += members[: max(1, (len(members) * 2 + 5) // 10)] if len(members) > 1 else []
+        chosen += members[: max(1, (len(members) * 2 + 5) // 10)]
     return sorted(chosen)
 
 

@@ -78,8 +78,12 @@ def test_a_fifth_rounded_and_at_least_one(count: int, held: int) -> None:
         ("digits:x", "digits takes no path", ""),
         ("idx:", "idx needs a path", ""),
         ("npz:/nowhere/at/all.npz", "no such file or folder: /nowhere/at/all.npz", ""),
-        ("/", "unknown data source '/'", "did you mean 'idx:/', 'folder:/' or 'packed:/'?"),
-        (__file__, "unknown data source", f"did you mean 'npz:{__file__}'?"),
+        ("/", "unknown data source '/'", "did you mean 'idx:/', 'folder:/', 'pairs:/' or 'packed:/'?"),
+        (
+            __file__,
+            "unknown data source",
+            f"did you mean 'npz:{__file__}', 'csv:{__file__}' or 'coco:{__file__}'?",
+        ),
     ],
 )
 def test_wrong_sources(source: str, message: str, hint: str) -> None:

@@ -32,15 +32,15 @@ _SMALLEST: Final = 16
 """The least height and width."""
 _PIXELS: Final = 8
 """Height and width of the bundled digits."""
-_MOST_DIGITS: Final = 3
-_LEAST_SHARE: Final = 0.3
-_MOST_SHARE: Final = 0.5
+_DIGITS_AT_MOST: Final = 3
+_SMALLEST_SHARE: Final = 0.3
+_LARGEST_SHARE: Final = 0.5
 """A digit's share of the shorter side."""
 _INK: Final = 0.35
 """The least ink of a pixel that belongs to a digit, of 1."""
 _TRIES: Final = 20
 """Places that are tried for a digit."""
-_DRAWS: Final = 16 + _MOST_DIGITS * (2 * _TRIES + 8)
+_DRAWS: Final = 16 + _DIGITS_AT_MOST * (2 * _TRIES + 8)
 
 Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float32]]"
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
@@ -155,8 +155,8 @@ def _background(shape: tuple[int, ...], draws: _Draws, *, is_rough: bool) -> Flo
 def _placed(image: Floats, mask: Array, ink: Floats, labels: Array, draws: _Draws) -> Iterator[int]:
     """Put digits into an image and its mask, side by side, and yield each; one without room is left out."""
     taken = np.zeros(mask.shape, np.bool_)
-    smallest, largest = (round(min(mask.shape) * share) for share in (_LEAST_SHARE, _MOST_SHARE))
-    for _ in range(1 + draws.below(_MOST_DIGITS)):
+    smallest, largest = (round(min(mask.shape) * share) for share in (_SMALLEST_SHARE, _LARGEST_SHARE))
+    for _ in range(1 + draws.below(_DIGITS_AT_MOST)):
         which, side = draws.below(len(labels)), round(draws.between(smallest, largest))
         color = np.array([[[draws.between(0.6, 1)]] for _ in image], np.float32)
         place = _room(taken, side, draws)

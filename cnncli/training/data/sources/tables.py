@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
@@ -195,12 +196,18 @@ def _with_parts(table: Table) -> Table:
         return table
     if len(table.train) < 2:
         raise usage_error(f"{table.name} has {counted(len(table.train), 'image')}", expected="two or more")
-    labels = table.samples.targets.get(LABEL)
-    held = held_out_indices([0] * len(table.keys) if labels is None else labels.tolist(), table.keys)
-    of_each = " of each class" if labels is not None else ""
+    found = table.samples.targets.get(LABEL)
+    labels = [0] * len(table.keys) if found is None else found.tolist()
+    counts = Counter(labels)
+    # The only image of a class is trained on.
+    held = tuple(row for row in held_out_indices(labels, table.keys) if counts[labels[row]] > 1)
+    if not held:
+        message = f"{table.name}: each class has one image, so none can be held out"
+        raise usage_error(message, expected="a class with two images or more")
+    of_each = " of each class" if found is not None else ""
     note = f"{len(held)} of {counted(len(table.train), 'image')} held out, a fixed fifth{of_each}"
     kept = tuple(sorted({*table.train} - {*held}))
-    return table._replace(train=kept, test=tuple(held), notes=(note, *table.notes))
+    return table._replace(train=kept, test=held, notes=(note, *table.notes))
 
 
 def catalog(table: Table) -> Catalog:

@@ -235,6 +235,16 @@ def test_a_class_that_is_only_held_out_is_an_error(tmp_path: Path) -> None:
         read(written(tmp_path / "a.csv", rows))
 
 
+def test_the_only_image_of_a_class_is_trained_on(tmp_path: Path) -> None:
+    names = pictures(tmp_path, 7)
+    rows = [["path", "label"], *([name, "ab"[i > 5]] for i, name in enumerate(names))]
+    found = read(written(tmp_path / "a.csv", rows))
+    assert sorted(found.train.labels.tolist()) == [0] * 5 + [1]
+    assert found.test.labels.tolist() == [0]
+    with pytest.raises(UsageError, match="each class has one image"):
+        read(written(tmp_path / "b.csv", [["path", "label"], [names[0], "a"], [names[1], "b"]]))
+
+
 def test_measuring(tmp_path: Path) -> None:
     names = pictures(tmp_path, 10)
     header = ["path", "label", "split"]
