@@ -47,7 +47,7 @@ def dry_run(prepared: Prepared, folder: Path | None) -> Tried:
     effect then.
 
     Args:
-        prepared: the training; its network is trained.
+        prepared: the training; its network cannot be used afterwards.
         folder: where its run would be; None for ``runs/NAME-N``.
 
     Raises:
