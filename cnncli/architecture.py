@@ -131,11 +131,13 @@ class Architecture(Analyzed):
         device: Any = AUTO,
         recipe_file: str | Path | None = None,
         reading: Reading = None,
+        trying: Reading = None,
         **settings: Any,
     ) -> DryRun:
         """Carry out a few steps of everything that a training does, and leave nothing on the disk.
 
-        The arguments are those of :meth:`begin`; ``run`` is where the run would be.
+        The arguments are those of :meth:`begin`; ``run`` is where the run would be, and ``trying`` is called
+        with (steps begun, of how many).
 
         Raises:
             CnncliError: what the training would raise.
@@ -144,7 +146,7 @@ class Architecture(Analyzed):
         prepared = self._prepared(data, device, recipe_file, reading, settings)
         from cnncli.training.launch.dry_run import dry_run  # noqa: PLC0415
 
-        return _with_predictions(prepared, dry_run(prepared, folder))
+        return _with_predictions(prepared, dry_run(prepared, folder, trying))
 
     def _prepared(
         self,

@@ -156,11 +156,11 @@ def _preview(write: Callable[..., Previewed]) -> None:
 
 def _dry_run(carry_out: Callable[..., Found], form: Format) -> None:
     from cnncli.report.pages.dry_run import page
-    from cnncli.report.pages.train import reading
+    from cnncli.report.pages.train import READING, TRYING, counting
     from cnncli.report.show import show
 
-    with reading(errors()) as progress:
-        found = carry_out(reading=progress)
+    with counting(errors()) as shown:
+        found = carry_out(reading=shown(READING), trying=shown(TRYING))
     show(page(found), form)
 
 

@@ -11,7 +11,7 @@ from cnncli.diagnostics import Diagnostic
 from cnncli.recipe.columns import Column
 
 Reading: TypeAlias = "Callable[[int, int], None] | None"
-"""Called with (images read, of how many) while a folder of images is read."""
+"""Called with (done, of how many) while something takes long, such as reading a folder of images."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ def test_the_figures_are_those_of_a_training_and_of_the_other_commands(folder: P
     assert [each["test"] for each in counts] == data.test.labels.bincount().tolist()
     assert found["transforms"] == ["crop (padding 1, fill 0)"]
     assert document()["folder"] == "runs/tiny-2"
+    assert "data.source" in found["origins"]["net.yaml"]
 
 
 def test_times_add_up(folder: Path) -> None:
@@ -110,6 +111,14 @@ def test_the_page(folder: Path) -> None:
     assert "steps: 23 in an epoch, 460 in 20 epochs" in lines
     assert any(line.startswith("in a/b/c ") for line in lines)
     assert "transforms of training images: crop (padding 1, fill 0)" in lines
+    assert content(folder) == ["net.yaml"]
+
+
+def test_a_log_says_how_far_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnncli.report.pages.train._LOG_SECONDS", 0.0)
+    code, text, errors = call("train", "net.yaml", "--dry-run", "--format", "json")
+    assert (code, json.loads(text)["name"]) == (0, "tiny")
+    assert errors.splitlines() == [f"trying steps: {number} of 6" for number in range(1, 7)]
     assert content(folder) == ["net.yaml"]
 
 

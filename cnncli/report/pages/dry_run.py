@@ -120,6 +120,7 @@ def _document(found: DryRun) -> dict[str, Any]:
         "transforms": list(about.transforms),
         "corrupt": list(about.corrupt),
         "tasks": list(about.tasks),
+        "origins": {origin: list(names) for origin, names in about.origins.items()},
         "notes": notes.document(about.spec_notes),
         "epochs": about.epochs,
         "batch": tried.batch,

@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -25,6 +26,9 @@ from cnncli.report.text.escapes import printable
 from cnncli.report.text.figures import by_head, figure_text, figures_text
 from cnncli.report.text.wrapping import NO_BREAK
 from cnncli.results.training import Epoch, Introduction, Outcome, Previewed, Progress, Trained
+
+READING: Final = "reading images"
+TRYING: Final = "trying steps"
 
 _LIVE_SECONDS: Final = 0.1
 _LOG_SECONDS: Final = 30.0
@@ -105,35 +109,50 @@ class TrainingView:
 
 
 @contextmanager
-def reading(screen: Screen) -> Iterator[Callable[[int, int], None] | None]:
+def reading(screen: Screen) -> Iterator[Callable[[int, int], None]]:
     """Show a live line while data is read, or lines of a log; yield a function of (done, total)."""
+    with counting(screen) as shown:
+        yield shown(READING)
+
+
+@contextmanager
+def counting(screen: Screen) -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """Show a live line, or lines of a log; yield a function of a title.
+
+    That one returns a function of (done, total).
+    """
     if not screen.is_terminal:
-        yield _Log(screen).reading
+        log = _Log(screen)
+        yield lambda what: partial(log.counted, what)
         return
     columns = (
-        TextColumn("reading images"),
+        TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
     with LiveProgress(*columns, console=Console(file=screen.stream, highlight=False), transient=True) as live:
-        task = live.add_task("", total=None)
-        yield lambda done, count: live.update(task, completed=done, total=count)
+        task = live.add_task(READING, total=None)
+
+        def update(what: str, done: int, count: int) -> None:
+            live.update(task, description=what, completed=done, total=count)
+
+        yield lambda what: partial(update, what)
 
 
 class _Log:
-    """Lines about the reading of data, as seldom as those of a training."""
+    """Lines about what is counted, as seldom as those of a training."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._shown = time.monotonic()
 
-    def reading(self, done: int, count: int) -> None:
+    def counted(self, what: str, done: int, count: int) -> None:
         now = time.monotonic()
         if now - self._shown < _LOG_SECONDS:
             return
         self._shown = now
-        self._screen.line(f"reading images: {done:,} of {count:,}")
+        self._screen.line(f"{what}: {done:,} of {count:,}")
         self._screen.flush()
 
 

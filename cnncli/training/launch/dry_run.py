@@ -20,7 +20,7 @@ from cnncli.diagnostics import CnncliError, Diagnostic
 from cnncli.interrupts import Interrupts
 from cnncli.recipe.columns import CLASS, MASK, TAGS
 from cnncli.results.dry_run import Counts, Times, Tried
-from cnncli.results.training import Epoch, Progress
+from cnncli.results.training import Epoch, Progress, Reading
 from cnncli.training.data.batches import batch_bounds
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.targets import class_counts
@@ -39,7 +39,7 @@ _EPOCHS: Final = 2
 _PREFIX: Final = ".cnncli-dry-run-"
 
 
-def dry_run(prepared: Prepared, folder: Path | None) -> Tried:
+def dry_run(prepared: Prepared, folder: Path | None, trying: Reading = None) -> Tried:
     """Carry out a few steps of a training: two short epochs, each with an evaluation and a checkpoint.
 
     Everything is as in a training, down to the learning rates; the run is continued from its checkpoint after
@@ -49,6 +49,7 @@ def dry_run(prepared: Prepared, folder: Path | None) -> Tried:
     Args:
         prepared: the training; its network cannot be used afterwards.
         folder: where its run would be; None for ``runs/NAME-N``.
+        trying: called with (steps begun, of how many).
 
     Raises:
         CnncliError: what the training would raise: a run cannot be created there, the training diverges, or a
@@ -57,7 +58,7 @@ def dry_run(prepared: Prepared, folder: Path | None) -> Tried:
     """
     place = planned_folder(folder, prepared.graph.name)
     with Interrupts() as interrupts, _beside(place) as temporary:
-        tried = _tried(prepared, place, temporary, interrupts)
+        tried = _tried(prepared, place, temporary, trying, interrupts)
     if interrupts.received is not None:
         signal.raise_signal(interrupts.received)
     if isinstance(tried, Tried):
@@ -67,10 +68,12 @@ def dry_run(prepared: Prepared, folder: Path | None) -> Tried:
 
 
 def _tried(
-    prepared: Prepared, place: Path, temporary: Path, interrupts: Interrupts
+    prepared: Prepared, place: Path, temporary: Path, trying: Reading, interrupts: Interrupts
 ) -> Tried | signal.Signals:
     """Return what is found out in a temporary folder, or the signal that ended it."""
-    device, watch = prepared.device, _Stopwatch(prepared.device)
+    device, bounds = prepared.device, batch_bounds(prepared.dataset.train.count, prepared.settings.batch)
+    steps = min(_EPOCHS, prepared.settings.epochs) * min(_BATCHES, len(bounds))
+    watch = _Stopwatch(device, steps, trying)
     if (reset := BACKENDS[device.type].reset_peak) is not None:
         reset(device)
     launch = prepared.create(temporary)
@@ -83,7 +86,6 @@ def _tried(
         received = _carried_out(again, watch, _EPOCHS, interrupts)
     if received is not None:
         return received
-    bounds = batch_bounds(prepared.dataset.train.count, prepared.settings.batch)
     peak = BACKENDS[device.type].peak
     return Tried(
         about=launch.introduction._replace(folder=place),
@@ -114,8 +116,11 @@ class _Stopwatch:
     ``steps`` are the seconds of all of them. Each is measured after the device has done its work.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, count: int, trying: Reading) -> None:
+        """Call ``trying`` at the beginning of each of ``count`` steps."""
         self._device = device
+        self._count = count
+        self._trying = trying
         self._starts: list[float] = []
         self._evaluated = 0
         self._evaluating = 0.0
@@ -140,10 +145,12 @@ class _Stopwatch:
     def _before(self, network: nn.Module, inputs: Any) -> None:
         del inputs
         now = self._now()
-        if network.training:
-            self._starts.append(now)
-        else:
+        if not network.training:
             self._ended = now
+            return
+        self._starts.append(now)
+        if self._trying is not None:
+            self._trying(len(self.steps) + len(self._starts), self._count)
 
     def _after(self, network: nn.Module, inputs: Any, outputs: Any) -> None:
         del outputs

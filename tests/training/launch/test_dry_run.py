@@ -26,3 +26,15 @@ def test_the_first_network_makes_room_for_the_second(tmp_path: Path, monkeypatch
     assert (tried.tried, tried.about.folder) == (6, Path("runs/net-1"))
     assert all(each.is_meta for each in prepared.network.state_dict().values())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("epochs", "batch", "count"), [(9, 64, 6), (1, 64, 3), (9, 10**4, 2)])
+def test_steps_are_counted(
+    epochs: int, batch: int, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    opened = open_text(SPEC, overrides=[f"train.epochs={epochs}", f"train.batch={batch}"])
+    seen: list[tuple[int, int]] = []
+    tried = dry_run(prepare(opened, opened.train, "cpu"), None, lambda *numbers: seen.append(numbers))
+    assert seen == [(number, count) for number in range(1, count + 1)]
+    assert tried.tried == count
