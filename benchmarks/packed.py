@@ -1,11 +1,10 @@
-"""Training on a pack against training on the same data in memory, and the speed of packing.
+"""Training on a pack against training on the same data in memory.
 
-    python benchmarks/packed.py [--rounds N] [--images N]
+    python benchmarks/packed.py [--rounds N] [--cold]
 
-One epoch of cnncli's loop on random images, from the same weights, in an order that changes every round; the time is
-the epoch's own ``seconds``. The network is small, so that getting the data counts. Its files are in the cache of
-the system: what a disk adds is a matter of the disk. With ``--cold``, the cache is dropped before each epoch on
-the pack (Linux, as root).
+One epoch of cnncli's loop on random images, from the same weights, in an order that changes every round; the
+time is the epoch's own ``seconds``. The network is small, so that getting the data counts. The files of the
+pack are in the cache of the system; with ``--cold`` it forgets them before each epoch (Linux).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from cnncli.training.data.load import load
 from cnncli.training.launch.packing import pack_shaped
 
 GOAL = 0.95
-SHAPES = {"3x32x32": (20_000, (3, 32, 32)), "3x224x224": (2_000, (3, 224, 224))}
+SHAPES = {"3x32x32": (20_000, (3, 32, 32)), "3x224x224": (1_000, (3, 224, 224))}
 SPEC = """
 name: small
 input: [{channels}, {height}, {width}]
@@ -90,8 +89,9 @@ def measure(name: str, rounds: int, *, cold: bool) -> float:
     ratio = statistics.median(
         memory / pack for memory, pack in zip(times["memory"], times["pack"], strict=True)
     )
-    speeds = {key: f"{count / statistics.median(each):,.0f} images/s" for key, each in times.items()}
-    print(f"{name}, {count:,} images, {readable_bytes(nbytes)}: {speeds}, pack / memory {ratio:.3f}")
+    memory, pack = (count / statistics.median(times[key]) for key in sources)
+    size = f"{count:,} images of {name}, {readable_bytes(nbytes)}"
+    print(f"{size}: memory {memory:,.0f} images/s, pack {pack:,.0f}, pack / memory {ratio:.3f}", flush=True)
     return ratio
 
 

@@ -98,6 +98,12 @@ SOURCES: Final[Mapping[str, Source]] = {
             "tar archives of WebDataset, such as 'shards:data/train-{000..010}.tar', also at http addresses",
             ("skip", "first_label"),
         ),
+        Source(
+            "hf",
+            "NAME",
+            "a data set of Hugging Face's library, by name or in a folder that save_to_disk has written",
+            ("skip", "first_label"),
+        ),
         Source("packed", "DIR", "what 'cnncli pack' made of another source, mapped into memory", columns=()),
     )
 }

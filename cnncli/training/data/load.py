@@ -25,7 +25,19 @@ from cnncli.training.data.holdout import (
     validation_note,
 )
 from cnncli.training.data.request import NO_COLUMNS, NO_OUTPUTS, Outputs, Request
-from cnncli.training.data.sources import digits, folder, idx, npz, packed, remote, scenes, shards, tables
+from cnncli.training.data.sources import (
+    digits,
+    folder,
+    hub,
+    idx,
+    npz,
+    packed,
+    remote,
+    samples,
+    scenes,
+    shards,
+    tables,
+)
 from cnncli.training.data.sources.coco import table as coco_table
 from cnncli.training.data.sources.csv_file import table as csv_table
 from cnncli.training.data.sources.pairs import table as pairs_table
@@ -48,9 +60,8 @@ LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
         request.path, request.shape, request.data, request.reading, request.holdout, request.space
     ),
     "npz": lambda request: npz.load(request.path, request.shape, request.data, request.space),
-    "shards": lambda request: shards.load(
-        request.place, request.shape, request.data, request.reading, request.space
-    ),
+    "shards": lambda request: samples.load(shards.found(request.place), request),
+    "hf": lambda request: samples.load(hub.found(request.place), request),
     "packed": lambda request: packed.load(request.path, request.shape, request.data),
     "csv": lambda request: tables.load(csv_table(request), request),
     "pairs": lambda request: tables.load(pairs_table(request), request),
@@ -62,9 +73,8 @@ MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
         request.path, request.shape, request.data, request.classes, request.levels, request.reading
     ),
     "npz": lambda request: npz.measure(request.path, request.shape, request.resize),
-    "shards": lambda request: shards.measure(
-        request.place, request.shape, request.data, request.levels, request.reading
-    ),
+    "shards": lambda request: samples.measure(shards.found(request.place), request),
+    "hf": lambda request: samples.measure(hub.found(request.place), request),
     "csv": lambda request: tables.measure(csv_table(request), request),
     "pairs": lambda request: tables.measure(pairs_table(request), request),
     "coco": lambda request: tables.measure(coco_table(request), request),
@@ -77,9 +87,8 @@ HOLDERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
         request.path, request.shape, request.data, request.levels, request.reading
     ),
     "npz": lambda request: npz.held_out(request.path, request.shape, request.resize),
-    "shards": lambda request: shards.held_out(
-        request.place, request.shape, request.data, request.levels, request.reading
-    ),
+    "shards": lambda request: samples.held_out(shards.found(request.place), request),
+    "hf": lambda request: samples.held_out(hub.found(request.place), request),
     "csv": lambda request: tables.held_out(csv_table(request), request),
     "pairs": lambda request: tables.held_out(pairs_table(request), request),
     "coco": lambda request: tables.held_out(coco_table(request), request),
@@ -105,13 +114,17 @@ CATALOGS: Final[Mapping[str, Callable[[Request], Catalog]]] = {
     "idx": lambda request: idx.catalog(request.path),
     "folder": lambda request: folder.catalog(request.path),
     "npz": lambda request: npz.catalog(request.path),
-    "shards": lambda request: shards.catalog(request.place),
+    "shards": lambda request: samples.catalog(shards.found(request.place)),
+    "hf": lambda request: samples.catalog(hub.found(request.place)),
     "packed": lambda request: packed.catalog(request.path),
     "csv": lambda request: tables.catalog(csv_table(request)),
     "pairs": lambda request: tables.catalog(pairs_table(request)),
     "coco": lambda request: tables.catalog(coco_table(request)),
 }
 """All images of each source, in their own sizes, also of one that cannot be trained on."""
+
+PLACES: Final[Mapping[str, Callable[[str], str]]] = {"shards": remote.absolute, "hf": hub.absolute}
+"""How the places of sources that are not paths are written from anywhere."""
 
 IDENTITIES: Final[Mapping[str, Callable[[Request], str]]] = {
     "folder": lambda request: folder.identity(request.path),
@@ -345,7 +358,7 @@ def _located(place: str, kind: Source) -> str:
         UsageError: it is a path that does not exist.
     """
     if not kind.is_path:
-        return remote.absolute(place) if kind.place else place
+        return PLACES[kind.name](place) if kind.name in PLACES else place
     received = f"{kind.name}:{place}"
     try:
         path = Path(place).expanduser().resolve()

@@ -14,9 +14,8 @@ from cnncli.diagnostics import CnncliError, Diagnostic, readable_bytes
 from cnncli.training.data.packs.arrays import DType, create, replace_header, size_of, unwritable
 from cnncli.training.data.packs.manifest import Array
 from cnncli.training.data.room import available_memory, ensure_memory
+from cnncli.training.data.rows import Rows
 
-_CHUNK: int = 1 << 26
-"""Bytes that are copied at a time."""
 _BYTE = np.dtype(np.uint8)
 
 
@@ -26,7 +25,7 @@ class NewFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._unnamed: dict[int, tuple[Path, Tensor]] = {}
-        self._named: dict[str, Tensor] = {}
+        self._named: dict[str, tuple[tuple[int, ...], DType]] = {}
 
     def check(self, needed: int, what: str, memory: int = 0) -> None:
         """Compare the first with what is free on the disk, the second with the memory that is available."""
@@ -55,22 +54,24 @@ class NewFiles:
         del taken
         return available_memory()
 
-    def keep(self, values: Tensor, name: str) -> None:
+    def keep(self, rows: Rows, name: str) -> None:
         """Give an array its file: the one that it is the beginning of, otherwise a new one, as a copy.
 
         Raises:
             CnncliError: the file cannot be written.
         """
-        path, shape, dtype = self._folder / name, tuple(values.shape), dtype_of(values)
-        unnamed, _ = self._unnamed.get(values.data_ptr(), (None, None))
-        self._named[name] = values
-        if unnamed is not None and values.is_contiguous() and replace_header(unnamed, shape, dtype):
+        path, dtype = self._folder / name, dtype_of(rows.stored)
+        shape = (rows.count, *rows.stored.shape[1:])
+        self._named[name] = shape, dtype
+        unnamed, _ = self._unnamed.get(rows.stored.data_ptr(), (None, None))
+        in_place = unnamed is not None and rows.numbers is None and rows.stored.is_contiguous()
+        if unnamed is not None and in_place and replace_header(unnamed, shape, dtype):
             unnamed.rename(path)
             return
-        copy = create(path, shape, dtype)
-        step = max(1, _CHUNK // max(1, values[:1].nbytes))
-        for start in range(0, len(values), step):
-            copy[start : start + step] = values[start : start + step]
+        copy, start = create(path, shape, dtype), 0
+        for chunk in rows.chunks():
+            copy[start : start + len(chunk)] = chunk
+            start += len(chunk)
 
     def finish(self) -> dict[str, Array]:
         """Return the arrays that were kept, by the names of their files, once these are on the disk.
@@ -82,10 +83,9 @@ class NewFiles:
         """
         for path, _ in self._unnamed.values():
             path.unlink(missing_ok=True)
-        return {name: self._finished(name, values) for name, values in self._named.items()}
+        return {name: self._finished(name, *stated) for name, stated in self._named.items()}
 
-    def _finished(self, name: str, values: Tensor) -> Array:
-        shape, dtype = tuple(values.shape), dtype_of(values)
+    def _finished(self, name: str, shape: tuple[int, ...], dtype: DType) -> Array:
         path = self._folder / name
         try:
             with path.open("r+b") as file:

@@ -67,9 +67,9 @@ def _written(dataset: Dataset, resize: str, files: NewFiles) -> Manifest:
     parts = {"train": dataset.train, "test": dataset.test}
     parts |= {} if dataset.val is None else {"val": dataset.val}
     for part, split in parts.items():
-        files.keep(split.images, _file_name(part, _IMAGES))
-        for number, (name, target) in enumerate(split.targets.items()):
-            files.keep(target, _file_name(part, name, number))
+        files.keep(split.rows, _file_name(part, _IMAGES))
+        for number, name in enumerate(split.columns):
+            files.keep(split.column(name), _file_name(part, name, number))
     arrays = files.finish()
     return Manifest(
         source=dataset.name,
@@ -87,7 +87,7 @@ def _written(dataset: Dataset, resize: str, files: NewFiles) -> Manifest:
 
 
 def _part(part: str, split: Split, arrays: dict[str, Array]) -> Part:
-    targets = {name: arrays[_file_name(part, name, number)] for number, name in enumerate(split.targets)}
+    targets = {name: arrays[_file_name(part, name, number)] for number, name in enumerate(split.columns)}
     return Part(arrays[_file_name(part, _IMAGES)], targets)
 
 

@@ -12,17 +12,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cnncli.diagnostics import counted, listing, usage_error
-from cnncli.recipe.data import Data
-from cnncli.results.training import Reading
-from cnncli.training.data.catalog import Catalog, Item
-from cnncli.training.data.dataset import Dataset, Levels, Measured, labeled, of_classes
-from cnncli.training.data.holdout import held_out, own_validation
+from cnncli.diagnostics import UsageError, counted, listing, usage_error
+from cnncli.training.data.catalog import HELD_OUT, Catalog, Item, in_a_line
+from cnncli.training.data.dataset import Dataset, Measured, labeled, of_classes
+from cnncli.training.data.holdout import held_out as held_out_of
+from cnncli.training.data.holdout import own_validation
 from cnncli.training.data.labels import check_labels, first_class, named_labels, numbered_classes
+from cnncli.training.data.request import Request
 from cnncli.training.data.sources.decoding import File
+from cnncli.training.data.sources.layout import Role
 from cnncli.training.data.sources.pictures import Pictures
 from cnncli.training.data.sources.stored import of_files
-from cnncli.training.data.space import MEMORY, Space
 
 
 class Sample(NamedTuple):
@@ -32,6 +32,19 @@ class Sample(NamedTuple):
     size: int
     label: int | str
     key: str
+
+
+class Found(NamedTuple):
+    """The samples of the source ``name`` by the part that they are in, None where none is said, and notes."""
+
+    name: str
+    parts: Mapping[Role | None, tuple[Sample, ...]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def test(self) -> tuple[Sample, ...]:
+        """The samples of the test part, or of the validation part if there is no other."""
+        return self.parts.get("test") or self.parts.get("val") or ()
 
 
 class Listed(NamedTuple):
@@ -56,7 +69,103 @@ class Named(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def in_two_parts(name: str, samples: Sequence[Sample]) -> Listed:
+def load(found: Found, request: Request) -> Dataset:
+    """Read the images of samples.
+
+    With two parts, ``val`` is the test part; without any, a fixed fifth of each class is held out.
+
+    Raises:
+        UsageError: labels do not number classes, or images cannot be read; names them.
+        CnncliError: there is no room for the images.
+    """
+    listed, how = _listed(found), request.data
+    if listed.val and how.holdout:
+        raise own_validation(found.name, how.holdout)
+    named = _named(found.name, listed, how.first_label)
+    files = tuple(sample.image for part in listed.parts for sample in part)
+    pictures = Pictures.prepare(files, request.shape, how.resize, skip=how.skip)
+    sizes = [*map(len, listed.parts)]
+    images, kept, notes, levels = pictures.read(request.reading, sizes, request.space)
+    train, test, *val = (
+        labeled(pixels, labels[numbers])
+        for pixels, labels, numbers in zip(images, named.parts, kept, strict=True)
+    )
+    return Dataset(
+        name=found.name,
+        columns=of_classes(named.classes),
+        train=train,
+        test=test,
+        notes=(*listed.notes, *named.notes, *notes),
+        identity=_identity(named.classes, listed),
+        levels=levels,
+        val=val[0] if val else None,
+    )
+
+
+def held_out(found: Found, request: Request) -> Measured:
+    """Read the test part of :func:`load`, with the levels of the training part.
+
+    Raises:
+        UsageError: as :func:`load` does, but of images only for those that are held out.
+    """
+    return _measured(found.name, _listed(found).test, "its held-out images", request)
+
+
+def measure(found: Found, request: Request) -> Measured:
+    """Read the test part, or all samples if there are no parts.
+
+    Raises:
+        UsageError: labels are of two types, or images cannot be read.
+    """
+    samples = found.test or tuple(sample for part in found.parts.values() for sample in part)
+    count = counted(len(samples), "image")
+    what = f"the {count} of its test part" if found.test else f"all {count}"
+    return _measured(found.name, samples, what, request)
+
+
+def catalog(found: Found) -> Catalog:
+    """Return all samples, also of a source that cannot be trained on."""
+    warnings: tuple[str, ...] = ()
+    parts: dict[str, tuple[Sample, ...]] = {role or "train": part for role, part in found.parts.items()}
+    try:
+        listed = _listed(found)
+        parts = parts if found.test else {"train": listed.train, HELD_OUT: listed.test}
+    except UsageError as error:
+        warnings = (in_a_line(error),)
+    samples = [(part, sample) for part, listed_samples in parts.items() for sample in listed_samples]
+    labels = sorted(
+        {sample.label for _, sample in samples}, key=lambda label: (isinstance(label, str), label)
+    )
+    numbers = {label: number for number, label in enumerate(labels)}
+    items = tuple(Item(part, str(sample.image), (numbers[sample.label],)) for part, sample in samples)
+    opened = of_files([sample.image for _, sample in samples])
+    return Catalog(found.name, tuple(map(str, labels)), items, opened, found.notes, warnings)
+
+
+def _listed(found: Found) -> Listed:
+    """Return the samples of each part.
+
+    Raises:
+        UsageError: it is not clear which those are, or there are none to train on.
+    """
+    if None in found.parts and len(found.parts) > 1:
+        named = listing([role for role in found.parts if role])
+        raise usage_error(
+            f"{found.name}: some of it has names of parts ({named}), the rest does not",
+            expected="train and test (or val) in every name, or in none",
+        )
+    train = found.parts.get("train") or found.parts.get(None)
+    if train is None:
+        received = f"only {listing([str(role) for role in found.parts])}"
+        raise usage_error(f"{found.name} has no training part", expected="a part train", received=received)
+    if found.test:
+        val = found.parts.get("val", ()) if "test" in found.parts else ()
+        return Listed(train, found.test, val, found.notes)
+    listed = _in_two_parts(found.name, train)
+    return listed._replace(notes=(*found.notes, *listed.notes))
+
+
+def _in_two_parts(name: str, samples: Sequence[Sample]) -> Listed:
     """Return samples of the source ``name`` of which a fixed fifth of each class is held out.
 
     Raises:
@@ -71,63 +180,15 @@ def in_two_parts(name: str, samples: Sequence[Sample]) -> Listed:
             expected="at least two images of each class",
         )
     numbers = {label: number for number, label in enumerate(dict.fromkeys(labels))}
-    held = held_out([numbers[label] for label in labels], [sample.key for sample in samples])
+    held = held_out_of([numbers[label] for label in labels], [sample.key for sample in samples])
     among = set(held)
     note = f"{len(held)} of {len(samples)} images held out, a fixed fifth of each class"
     kept = (sample for index, sample in enumerate(samples) if index not in among)
     return Listed(tuple(kept), tuple(samples[index] for index in held), notes=(note,))
 
 
-def load_samples(
-    name: str,
-    listed: Listed,
-    input_shape: tuple[int, ...],
-    how: Data,
-    reading: Reading = None,
-    space: Space = MEMORY,
-) -> Dataset:
-    """Read the images of samples.
-
-    Raises:
-        UsageError: labels do not number classes, or files cannot be read.
-        CnncliError: there is no room for the images.
-    """
-    if listed.val and how.holdout:
-        raise own_validation(name, how.holdout)
-    found = classes_of(name, listed, how.first_label)
-    files = tuple(sample.image for part in listed.parts for sample in part)
-    pictures = Pictures.prepare(files, input_shape, how.resize, skip=how.skip)
-    images, kept, notes, levels = pictures.read(reading, [*map(len, listed.parts)], space)
-    train, test, *val = (
-        labeled(pixels, labels[numbers])
-        for pixels, labels, numbers in zip(images, found.parts, kept, strict=True)
-    )
-    return Dataset(
-        name=name,
-        columns=of_classes(found.classes),
-        train=train,
-        test=test,
-        notes=(*listed.notes, *found.notes, *notes),
-        identity=_identity(found.classes, listed),
-        levels=levels,
-        val=val[0] if val else None,
-    )
-
-
-def measure_samples(
-    name: str,
-    samples: Sequence[Sample],
-    what: str,
-    input_shape: tuple[int, ...],
-    how: Data,
-    levels: Levels,
-    reading: Reading = None,
-) -> Measured:
-    """Read the images of samples to measure a network on, with the classes that occur among them.
-
-    Raises:
-        UsageError: labels are of two types, or files cannot be read.
-    """
+def _measured(name: str, samples: Sequence[Sample], what: str, request: Request) -> Measured:
+    """Read the images of samples to measure a network on, with the classes that occur among them."""
     labels = _one_type(name, samples)
     if isinstance(labels, list):
         classes = tuple(sorted(set(labels)))
@@ -135,29 +196,13 @@ def measure_samples(
     else:
         classes, numbers = named_labels(labels)
     files = tuple(sample.image for sample in samples)
-    pictures = Pictures.prepare(files, input_shape, how.resize, levels, how.skip)
-    (images,), (kept,), notes, _ = pictures.read(reading)
+    how = request.data
+    pictures = Pictures.prepare(files, request.shape, how.resize, request.levels, how.skip)
+    (images,), (kept,), notes, _ = pictures.read(request.reading)
     return Measured(name, of_classes(classes), labeled(images, numbers[kept]), what, notes)
 
 
-def catalog_of_samples(
-    name: str,
-    parts: Mapping[str, Sequence[Sample]],
-    notes: tuple[str, ...],
-    warnings: tuple[str, ...],
-) -> Catalog:
-    """Return the samples of some parts, to look at them."""
-    samples = [(part, sample) for part, listed in parts.items() for sample in listed]
-    labels = sorted(
-        {sample.label for _, sample in samples}, key=lambda label: (isinstance(label, str), label)
-    )
-    numbers = {label: number for number, label in enumerate(labels)}
-    items = tuple(Item(part, str(sample.image), (numbers[sample.label],)) for part, sample in samples)
-    opened = of_files([sample.image for _, sample in samples])
-    return Catalog(name, tuple(map(str, labels)), items, opened, notes, warnings)
-
-
-def classes_of(name: str, listed: Listed, first_label: int | None) -> Named:
+def _named(name: str, listed: Listed, first_label: int | None) -> Named:
     """Return the classes of samples, numbered from the first label on or in the order of their names.
 
     Raises:

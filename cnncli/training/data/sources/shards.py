@@ -8,27 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from cnncli.diagnostics import Diagnostic, UsageError, counted, listing, shortened, usage_error
 from cnncli.limits import MAX_FILES_NAMED, MAX_LABEL_BYTES
-from cnncli.recipe.data import Data
-from cnncli.results.training import Reading
-from cnncli.training.data.catalog import HELD_OUT, Catalog, in_a_line
-from cnncli.training.data.dataset import Dataset, Levels, Measured
 from cnncli.training.data.sources.decoding import FORMATS
 from cnncli.training.data.sources.layout import Role, role_of, roles_in
 from cnncli.training.data.sources.remote import archives, expanded
-from cnncli.training.data.sources.samples import (
-    Listed,
-    Sample,
-    catalog_of_samples,
-    in_two_parts,
-    load_samples,
-    measure_samples,
-)
+from cnncli.training.data.sources.samples import Found, Sample
 from cnncli.training.data.sources.tars import Archive, Member, members
-from cnncli.training.data.space import MEMORY, Space
 from cnncli.training.runs.values import parse_json
 
 _FORM: Final = "NAME.jpg (or another image) with NAME.cls, or with NAME.json that has a key label or cls"
@@ -37,115 +25,26 @@ _WHOLE: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 _EXTENSION: Final = re.compile(r"(\.tar)?(\.gz)?$|\.tgz$")
 
 
-class Found(NamedTuple):
-    """The samples of archives by the part that the names of these say, None for no part, and notes."""
-
-    parts: Mapping[Role | None, tuple[Sample, ...]]
-    notes: tuple[str, ...]
-
-    @property
-    def test(self) -> tuple[Sample, ...]:
-        """The samples of the test part, or of the validation part if there is no other."""
-        return self.parts.get("test") or self.parts.get("val") or ()
-
-
-def load(
-    pattern: str, input_shape: tuple[int, ...], how: Data, reading: Reading = None, space: Space = MEMORY
-) -> Dataset:
-    """Read the archives that a pattern stands for; parts are those that their names say.
-
-    With two parts, ``val`` is the test part; without any, a fixed fifth of each class is held out.
+def found(pattern: str) -> Found:
+    """Return the samples of the archives that a pattern stands for; their parts are those of their names.
 
     Raises:
-        UsageError: archives are damaged or cannot be downloaded, samples lack images or labels, or images
-            cannot be read; names them.
-        CnncliError: there is no room for them.
+        UsageError: archives are damaged or cannot be downloaded, or samples have no label; names them.
+        CnncliError: there is no room for what is downloaded.
     """
-    listed = _listed(_found(pattern), pattern)
-    return load_samples(f"shards:{pattern}", listed, input_shape, how, reading, space)
-
-
-def held_out(
-    pattern: str, input_shape: tuple[int, ...], how: Data, levels: Levels, reading: Reading = None
-) -> Measured:
-    """Read the test part of :func:`load`, with the ``levels`` of the training part.
-
-    Raises:
-        UsageError: as :func:`load` does, but of images only for those that are held out.
-    """
-    test = _listed(_found(pattern), pattern).test
-    what = "its held-out images"
-    return measure_samples(f"shards:{pattern}", test, what, input_shape, how, levels, reading)
-
-
-def measure(
-    pattern: str, input_shape: tuple[int, ...], how: Data, levels: Levels, reading: Reading = None
-) -> Measured:
-    """Read the test part of archives, or all of them if they have no parts.
-
-    Raises:
-        UsageError: as :func:`load` does.
-    """
-    found = _found(pattern)
-    samples = found.test or tuple(sample for part in found.parts.values() for sample in part)
-    count = counted(len(samples), "image")
-    what = f"the {count} of its test part" if found.test else f"all {count}"
-    return measure_samples(f"shards:{pattern}", samples, what, input_shape, how, levels, reading)
-
-
-def catalog(pattern: str) -> Catalog:
-    """Return all images of archives, also of those that cannot be trained on.
-
-    Raises:
-        UsageError: archives are damaged or cannot be downloaded, or samples lack images or labels.
-    """
-    found = _found(pattern)
-    warnings: tuple[str, ...] = ()
-    parts: dict[str, tuple[Sample, ...]] = {role or "train": part for role, part in found.parts.items()}
-    try:
-        listed = _listed(found, pattern)
-        parts = parts if found.test else {"train": listed.train, HELD_OUT: listed.test}
-    except UsageError as error:
-        warnings = (in_a_line(error),)
-    return catalog_of_samples(f"shards:{pattern}", parts, found.notes, warnings)
-
-
-def _listed(found: Found, pattern: str) -> Listed:
-    """Return the samples of the training part and of the held-out part."""
-    if None in found.parts and len(found.parts) > 1:
-        named = listing([role for role in found.parts if role])
-        raise usage_error(
-            f"{pattern}: some archives have names of parts ({named}), others do not",
-            expected="train and test (or val) in the name of each archive, or in none",
-        )
-    if "train" not in found.parts and None not in found.parts:
-        received = listing([str(role) for role in found.parts])
-        raise usage_error(
-            f"{pattern} has no training part", expected="archives for training", received=received
-        )
-    train = found.parts.get("train") or found.parts[None]
-    if found.test:
-        val = found.parts.get("val", ()) if "test" in found.parts else ()
-        return Listed(train, found.test, val, found.notes)
-    listed = in_two_parts(f"shards:{pattern}", train)
-    return listed._replace(notes=(*found.notes, *listed.notes))
-
-
-def _found(pattern: str) -> Found:
-    """Return the samples of all archives."""
     parts: dict[Role | None, list[Sample]] = {}
     ignored: list[str] = []
     faults: list[Diagnostic] = []
     for archive in archives(expanded(pattern)):
         samples = parts.setdefault(_role(archive.name), [])
         for key, files in _groups(archive).items():
-            found = _sample(archive, key, files)
-            if isinstance(found, Sample):
-                samples.append(found)
-            elif found is None:
+            sample = _sample(archive, key, files)
+            if isinstance(sample, Sample):
+                samples.append(sample)
+            elif sample is None:
                 ignored.append(f"{archive.name}/{key}")
             else:
-                faults.append(found)
+                faults.append(sample)
     if faults:
         more = f"and {len(faults) - MAX_FILES_NAMED} more samples"
         cut = [Diagnostic("usage", more)] if len(faults) > MAX_FILES_NAMED else []
@@ -154,7 +53,8 @@ def _found(pattern: str) -> Found:
         raise usage_error(f"{pattern} has no images", expected=_FORM)
     are = "has no image and was" if len(ignored) == 1 else "have no image and were"
     note = f"{counted(len(ignored), 'sample')} {are} not used: {listing(ignored, limit=3)}"
-    return Found({role: tuple(part) for role, part in parts.items() if part}, (note,) if ignored else ())
+    notes = (note,) if ignored else ()
+    return Found(f"shards:{pattern}", {role: tuple(part) for role, part in parts.items() if part}, notes)
 
 
 def _role(name: str) -> Role | None:

@@ -220,12 +220,18 @@ def test_a_tensor_that_is_a_part_of_a_file_is_copied_before_the_file_ends_earlie
     new = files.NewFiles(tmp_path)
     whole = new.empty((10, 3))
     whole[...] = torch.arange(30, dtype=torch.uint8).reshape(10, 3)
-    new.keep(whole[:6], "first.npy")
-    new.keep(whole[6:], "rest.npy")
-    new.keep(whole[:, 1], "middle.npy")
+    new.keep(Rows(whole[:6]), "first.npy")
+    new.keep(Rows(whole[6:]), "rest.npy")
+    new.keep(Rows(whole[:, 1]), "middle.npy")
+    new.keep(Rows(whole, torch.tensor([7, 2, 2])), "some.npy")
     found = new.finish()
     expected = np.arange(30, dtype=np.uint8).reshape(10, 3)
-    for name, part in (("first", expected[:6]), ("rest", expected[6:]), ("middle", expected[:, 1])):
+    for name, part in (
+        ("first", expected[:6]),
+        ("rest", expected[6:]),
+        ("middle", expected[:, 1]),
+        ("some", expected[[7, 2, 2]]),
+    ):
         np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), part)
         assert found[f"{name}.npy"].shape == part.shape
-    assert {path.name for path in tmp_path.iterdir()} == {"first.npy", "rest.npy", "middle.npy"}
+    assert {path.name for path in tmp_path.iterdir()} == {"first.npy", "rest.npy", "middle.npy", "some.npy"}

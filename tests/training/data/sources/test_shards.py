@@ -226,7 +226,7 @@ def test_samples_that_are_wrong(tmp_path: Path, files: dict[str, bytes], message
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("train.tar", "other.tar"), r"some archives have names of parts \(train\), others do not"),
+        (("train.tar", "other.tar"), r"some of it has names of parts \(train\), the rest does not"),
         (("val.tar", "test.tar"), "has no training part"),
         (("train-test.tar",), "has names of several parts: test and train"),
     ],
