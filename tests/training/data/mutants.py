@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import random
 import struct
 import warnings
@@ -19,6 +20,48 @@ from PIL import Image
 Change = Callable[[random.Random, bytes], bytes]
 
 _NUMBERS: Final = (0, 1, 2, 7, 8, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**24, 2**31 - 1, 2**31, 2**32 - 1)
+
+
+@cache
+def tables() -> Mapping[str, bytes]:
+    """Small tables of files and targets, in every form that is read."""
+    rows = [
+        "photo,species,age,seen,split",
+        "a.png,cat,1.5,u|v,train",
+        '"b.png","d,og",,,test',
+        "c.png,,2,v,val",
+    ]
+    text = "\n".join(rows)
+    return {
+        "commas.csv": text.encode(),
+        "semicolons.csv": text.replace(",", ";").encode("utf-8-sig"),
+        "tabs.csv": text.replace(",", "\t").replace("\n", "\r\n").encode(),
+    }
+
+
+@cache
+def annotations() -> Mapping[str, bytes]:
+    """A small file of COCO."""
+    content = {
+        "info": {"description": "pictures of pets " * 40},
+        "images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "b.png"}],
+        "annotations": [{"image_id": 1, "category_id": 7}, {"image_id": 2, "category_id": 9}],
+        "categories": [{"id": 7, "name": "cat"}, {"id": 9, "name": "dog"}],
+    }
+    return {".json": json.dumps(content).encode()}
+
+
+@cache
+def masks() -> Mapping[str, bytes]:
+    """Small masks in every format that has them."""
+    values = np.random.default_rng(0).integers(0, 3, (9, 7), np.uint8)
+    found = {}
+    for name, image in (("gray", Image.fromarray(values)), ("palette", Image.fromarray(values).convert("P"))):
+        for suffix in ("png", "bmp", "gif", "tif"):
+            content = io.BytesIO()
+            image.save(content, {"tif": "TIFF"}.get(suffix, suffix.upper()))
+            found[f"{name}.{suffix}"] = content.getvalue()
+    return found
 
 
 @cache

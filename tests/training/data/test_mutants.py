@@ -8,13 +8,27 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from PIL import Image
 
 from cnncli.diagnostics import CnncliError
 from cnncli.recipe.data import Data
 from cnncli.training.data.load import load
+from cnncli.training.data.request import Request
 from cnncli.training.data.sources import idx
+from cnncli.training.data.sources.coco import table as coco_table
+from cnncli.training.data.sources.csv_file import table as csv_table
+from cnncli.training.data.sources.maps import Place, read_masks
 from cnncli.training.data.sources.pictures import Pictures
-from tests.training.data.mutants import archives, headers, idx_files, mutants, pictures
+from tests.training.data.mutants import (
+    annotations,
+    archives,
+    headers,
+    idx_files,
+    masks,
+    mutants,
+    pictures,
+    tables,
+)
 
 
 class Kind(NamedTuple):
@@ -22,6 +36,21 @@ class Kind(NamedTuple):
 
     mutants: Callable[[int, int], Iterator[tuple[str, bytes]]]
     read: Callable[[Path], object]
+
+
+def asked(source: str, path: Path) -> Request:
+    """What is asked of a file beside which there is an image of 9x7 pixels, called a.png."""
+    image = path.parent / "a.png"
+    if not image.exists():
+        Image.new("L", (7, 9)).save(image)
+    columns = {"age": "number", "seen": "tags"} if source == "csv" else None
+    return Request(str(path), (1, 9, 7), Data(source=f"{source}:{path}", columns=columns), None)
+
+
+def read_mask(path: Path) -> None:
+    asked("", path)
+    read = read_masks([Place(path, path.parent / "a.png")], (9, 7), "crop", None)
+    read.found.check([range(1)], 0)
 
 
 KINDS = {
@@ -34,6 +63,13 @@ KINDS = {
         lambda path: load(Data(source=f"npz:{path}"), (1, 5, 4)),
     ),
     "npz headers": Kind(headers, lambda path: load(Data(source=f"npz:{path}"), (1, 5, 4))),
+    "tables": Kind(
+        lambda seed, count: mutants(tables(), seed, count), lambda path: csv_table(asked("csv", path))
+    ),
+    "annotations": Kind(
+        lambda seed, count: mutants(annotations(), seed, count), lambda path: coco_table(asked("coco", path))
+    ),
+    "masks": Kind(lambda seed, count: mutants(masks(), seed, count), read_mask),
     "idx": Kind(lambda seed, count: mutants(idx_files(), seed, count), lambda path: idx.read(path, "images")),
 }
 

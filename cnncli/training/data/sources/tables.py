@@ -253,7 +253,7 @@ def identity_of(content: bytes, paths: Iterable[Path | None]) -> str:
     for path in paths:
         try:
             size = None if path is None else path.stat().st_size
-        except OSError:
+        except (OSError, ValueError):  # the latter for a name with a null character
             size = None
         digest.update(f" {size}".encode())
     return digest.hexdigest()
