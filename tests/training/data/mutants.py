@@ -23,7 +23,7 @@ _NUMBERS: Final = (0, 1, 2, 7, 8, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**24, 2
 
 
 @cache
-def tables() -> Mapping[str, bytes]:
+def csv_files() -> Mapping[str, bytes]:
     """Small tables of files and targets, in every form that is read."""
     rows = [
         "photo,species,age,seen,split",
@@ -40,7 +40,7 @@ def tables() -> Mapping[str, bytes]:
 
 
 @cache
-def annotations() -> Mapping[str, bytes]:
+def coco_files() -> Mapping[str, bytes]:
     """A small file of COCO."""
     content = {
         "info": {"description": "pictures of pets " * 40},

@@ -20,14 +20,14 @@ from cnncli.training.data.sources.csv_file import table as csv_table
 from cnncli.training.data.sources.maps import Place, read_masks
 from cnncli.training.data.sources.pictures import Pictures
 from tests.training.data.mutants import (
-    annotations,
     archives,
+    coco_files,
+    csv_files,
     headers,
     idx_files,
     masks,
     mutants,
     pictures,
-    tables,
 )
 
 
@@ -64,10 +64,10 @@ KINDS = {
     ),
     "npz headers": Kind(headers, lambda path: load(Data(source=f"npz:{path}"), (1, 5, 4))),
     "tables": Kind(
-        lambda seed, count: mutants(tables(), seed, count), lambda path: csv_table(asked("csv", path))
+        lambda seed, count: mutants(csv_files(), seed, count), lambda path: csv_table(asked("csv", path))
     ),
     "annotations": Kind(
-        lambda seed, count: mutants(annotations(), seed, count), lambda path: coco_table(asked("coco", path))
+        lambda seed, count: mutants(coco_files(), seed, count), lambda path: coco_table(asked("coco", path))
     ),
     "masks": Kind(lambda seed, count: mutants(masks(), seed, count), read_mask),
     "idx": Kind(lambda seed, count: mutants(idx_files(), seed, count), lambda path: idx.read(path, "images")),
