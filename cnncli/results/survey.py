@@ -65,6 +65,26 @@ class Duplicates:
     classes: tuple[str, ...]
 
 
+class Numbers(NamedTuple):
+    """The numbers of a column: how many samples have one, and how they are spread."""
+
+    name: str
+    present: int
+    smallest: float
+    largest: float
+    mean: float
+    deviation: float
+
+
+class MaskClass(NamedTuple):
+    """A value of the masks of a column: in how many masks it is, and the share of all their pixels."""
+
+    column: str
+    value: int
+    masks: int
+    share: float
+
+
 class Unreadable(NamedTuple):
     """An image that cannot be read, and the message about it, which names it too."""
 
@@ -88,8 +108,9 @@ class Survey:
     ``classes`` those of each class or tag; an image may have several tags.
     ``sizes`` has an entry for each axis of the images besides that of channels; ``distinct_sizes`` is the
     number of different ones, ``commonest_size`` the most frequent, with its number of images. ``duplicates``
-    has those in several parts first. ``warnings`` are what should be looked at before a training, ``notes``
-    what was left out and what is done to images when they are read.
+    has those in several parts first. ``numbers`` and ``masks`` are what other columns have. ``warnings`` are
+    what should be looked at before a training, ``notes`` what was left out and what is done to images when
+    they are read.
     """
 
     source: str
@@ -104,6 +125,8 @@ class Survey:
     unreadable: tuple[Unreadable, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    numbers: tuple[Numbers, ...] = ()
+    masks: tuple[MaskClass, ...] = ()
     sheet: Sheet | None = None
 
     @property

@@ -63,6 +63,8 @@ from cnncli.results.survey import (
     ClassCounts,
     Duplicates,
     KindOfImages,
+    MaskClass,
+    Numbers,
     Sheet,
     Spread,
     Survey,
@@ -221,11 +223,23 @@ def surveyed(*, faults: bool = True) -> Survey:
         unreadable=(Unreadable("a*b.png", "/some/where/a*b.png: cannot be read: it is damaged"),) * 22,
         warnings=("cannot be trained on: it has <only> one class",),
         notes=("3 images rotated according to EXIF",),
+        numbers=(Numbers("a|ge" * 20, 1_200, -1.5, 123_456, 42.123456, 0.000123),),
+        masks=(MaskClass("outline", 0, 1_000, 0.9), MaskClass("outline", 255, 3, 0.1)),
         sheet=Sheet(Path("sheet.png"), 20, 3),
     )
     if faults:
         return found
-    clean = replace(found, duplicates=(), unreadable=(), warnings=(), notes=(), kinds=(color,), sheet=None)
+    clean = replace(
+        found,
+        duplicates=(),
+        unreadable=(),
+        warnings=(),
+        notes=(),
+        kinds=(color,),
+        sheet=None,
+        numbers=(),
+        masks=(),
+    )
     return replace(
         clean, parts=("",), images=(1_230,), classes=(ClassCounts("cat", (1_230,)),), distinct_sizes=1
     )

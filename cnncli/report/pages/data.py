@@ -13,7 +13,16 @@ from cnncli.limits import MAX_FILES_NAMED
 from cnncli.report.page import Answer, Page, Section, Text
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
-from cnncli.results.survey import Duplicates, KindOfImages, Sheet, Survey, Unreadable
+from cnncli.report.text.numbers import percent
+from cnncli.results.survey import (
+    Duplicates,
+    KindOfImages,
+    MaskClass,
+    Numbers,
+    Sheet,
+    Survey,
+    Unreadable,
+)
 
 SCHEMA: Final = "cnncli.data/1"
 
@@ -56,6 +65,10 @@ def _sections(found: Survey, _: int | None) -> Iterator[Section]:
     yield (_class_table(found),)
     yield tuple(_sizes(found))
     yield tuple(_values(found.kinds))
+    if found.numbers:
+        yield (_number_table(found.numbers),)
+    if found.masks:
+        yield (_mask_table(found.masks),)
     if found.duplicates:
         yield tuple(_same(found.duplicates))
     if found.unreadable:
@@ -119,6 +132,32 @@ def _values(kinds: Sequence[KindOfImages]) -> Iterator[Table | Text]:
     if scales:
         yield Text((f"mean and deviation are shares of {listing([*scales], last=' or ')}",), "note")
     yield from (Text((_others(kind),), "warning") for kind in kinds[1:])
+
+
+def _number_table(numbers: Sequence[Numbers]) -> Table:
+    """Return how the numbers of each column are spread."""
+    return Table(
+        (
+            Column("number", [printable(each.name) for each in numbers], cut=True),
+            Column("images", [f"{each.present:,}" for each in numbers], right=True),
+            Column("smallest", [f"{each.smallest:,.5g}" for each in numbers], right=True),
+            Column("largest", [f"{each.largest:,.5g}" for each in numbers], right=True),
+            Column("mean", [f"{each.mean:,.5g}" for each in numbers], right=True),
+            Column("deviation", [f"{each.deviation:,.5g}" for each in numbers], right=True),
+        )
+    )
+
+
+def _mask_table(masks: Sequence[MaskClass]) -> Table:
+    """Return the values of masks: how many masks have them, and the share of all pixels."""
+    return Table(
+        (
+            Column("mask", [printable(each.column) for each in masks], cut=True),
+            Column("value", [str(each.value) for each in masks], right=True),
+            Column("masks", [f"{each.masks:,}" for each in masks], right=True),
+            Column("pixels", [percent(each.share) for each in masks], right=True),
+        )
+    )
 
 
 def _firsts(kinds: Sequence[KindOfImages], cells: Sequence[str]) -> Iterator[str]:
@@ -187,6 +226,8 @@ def _document(found: Survey) -> dict[str, Any]:
         "distinct_sizes": found.distinct_sizes,
         "commonest_size": {"size": list(size), "images": count},
         "kinds": [_kind(each) for each in found.kinds],
+        "numbers": [each._asdict() for each in found.numbers],
+        "masks": [each._asdict() for each in found.masks],
         "leaks": len(found.leaks),
         "contradictions": len(found.contradictions),
         "duplicates": {

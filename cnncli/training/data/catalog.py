@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
+
+from torch import Tensor
 
 from cnncli.diagnostics import CnncliError
 from cnncli.training.data.room import Room
@@ -34,8 +37,15 @@ Opener: TypeAlias = Callable[[int, Tools], AbstractContextManager[Picture]]
 """Reads the image of an item, by its number; may be called by several threads at a time."""
 
 
+Masks: TypeAlias = Callable[[int, Tools], "Tensor | None"]
+"""Reads the mask of an item, uint8 [height, width] as it is stored; None if it has none."""
+
+
 class Catalog(NamedTuple):
     """All images of a source.
+
+    ``numbers`` are those of each item, float32 [N], by their names, NaN without one; ``masks`` read the masks
+    of each column that has some.
 
     ``name`` is the source, with an absolute path. ``notes`` say what was left out, ``warnings`` why the
     source cannot be trained on as it is.
@@ -47,6 +57,8 @@ class Catalog(NamedTuple):
     opened: Opener
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    numbers: Mapping[str, Tensor] = MappingProxyType({})
+    masks: Mapping[str, Masks] = MappingProxyType({})
 
     @property
     def parts(self) -> tuple[str, ...]:

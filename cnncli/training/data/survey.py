@@ -6,7 +6,7 @@ import hashlib
 import os
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,8 @@ from cnncli.results.survey import (
     ClassCounts,
     Duplicates,
     KindOfImages,
+    MaskClass,
+    Numbers,
     Sheet,
     Spread,
     Survey,
@@ -40,6 +42,9 @@ from cnncli.training.sheets import check_path
 
 _AXES: Final = {1: ("values",), 2: ("length",), 3: ("height", "width"), 4: ("depth", "height", "width")}
 """The names of the axes of an image besides that of channels, by the number of all its axes."""
+
+_VALUES: Final = 256
+"""The values that a pixel of a mask can have."""
 
 _COLORS: Final = {1: ("gray",), 3: ("red", "green", "blue")}
 _SCALES: Final = {torch.uint8: 255, torch.int32: WHOLE_RANGE.white}
@@ -85,6 +90,7 @@ class _Seen(NamedTuple):
     moments: tuple[Moments, ...]
     changes: tuple[str, ...]
     remarks: tuple[str, ...]
+    masks: Mapping[str, Tensor]
 
 
 def survey(source: str, sheet: Path | None = None, reading: Reading = None) -> Survey:
@@ -124,9 +130,26 @@ def _look(found: Catalog, index: int, tools: Tools) -> _Seen | CnncliError:
             if not all(each.is_finite for each in moments):
                 raise usage_error(f"{found.items[index].name}: has values that are not finite numbers")
             kind, shape = Kind.of(pixels), tuple(pixels.shape)
-            return _Seen(shape, kind, _digest(pixels), moments, picture.changes, tuple(heard))
+            digest, changes = _digest(pixels), picture.changes
+        with tools.remarks.of_this_thread() as of_masks:
+            masks = _pixels_of_classes(found, index, tools)
+        return _Seen(shape, kind, digest, moments, changes, (*heard, *of_masks), masks)
     except CnncliError as error:
         return error
+
+
+def _pixels_of_classes(found: Catalog, index: int, tools: Tools) -> dict[str, Tensor]:
+    """Return how many pixels of each value the masks of an image have, int64 [256] by column.
+
+    Raises:
+        UsageError: a mask cannot be read, or does not belong to its image.
+    """
+    masks = {name: read(index, tools) for name, read in found.masks.items()}
+    return {
+        name: torch.bincount(mask.flatten(), minlength=_VALUES)
+        for name, mask in masks.items()
+        if mask is not None
+    }
 
 
 def _digest(pixels: Tensor) -> bytes:
@@ -150,6 +173,8 @@ class _Tally:
         self._of_kind: defaultdict[Kind, list[int]] = defaultdict(list)
         self._same: defaultdict[bytes, list[int]] = defaultdict(list)
         self._changes: Counter[str] = Counter()
+        self._pixels = {name: torch.zeros(_VALUES, dtype=torch.int64) for name in found.masks}
+        self._with_class = {name: torch.zeros(_VALUES, dtype=torch.int64) for name in found.masks}
         self._warned: list[str] = []
         self._unreadable: list[Unreadable] = []
 
@@ -167,6 +192,9 @@ class _Tally:
         self._moments[seen.kind] = tuple(a.with_others(b) for a, b in pairs) or seen.moments
         self._of_kind[seen.kind].append(index)
         self._same[seen.digest].append(index)
+        for name, pixels in seen.masks.items():
+            self._pixels[name] += pixels
+            self._with_class[name] += pixels > 0
         self._changes.update(seen.changes)
         self._warned += [f"{item.name}: {remark}" for remark in seen.remarks[:1]]
 
@@ -194,6 +222,8 @@ class _Tally:
             kinds=tuple(self._kinds()),
             duplicates=tuple(self._duplicates()),
             unreadable=tuple(self._unreadable),
+            numbers=tuple(self._numbers()),
+            masks=tuple(self._mask_classes()),
             warnings=(*found.warnings, *self._imbalance(), *decoder_notes(self._warned, printed)),
             notes=(*found.notes, *conversion_notes(self._changes, self._sizes.total())),
         )
@@ -237,6 +267,19 @@ class _Tally:
         for axis, name in enumerate(_AXES[next(iter(self._of_kind)).axes]):
             values = sorted(size[axis] for size in self._sizes.elements())
             yield Spread(name, values[0], statistics.median(values), values[-1])
+
+    def _numbers(self) -> Iterator[Numbers]:
+        for name, values in self._catalog.numbers.items():
+            there = values[~values.isnan()]
+            if len(there):
+                found = Moments.of(there.numpy())
+                yield Numbers(name, found.count, found.smallest, found.largest, found.mean, found.deviation)
+
+    def _mask_classes(self) -> Iterator[MaskClass]:
+        for name, pixels in self._pixels.items():
+            for value in pixels.nonzero().flatten().tolist():
+                share = int(pixels[value]) / int(pixels.sum())
+                yield MaskClass(name, value, int(self._with_class[name][value]), share)
 
     def _kinds(self) -> Iterator[KindOfImages]:
         """Yield the kinds, the most frequent first."""

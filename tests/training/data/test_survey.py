@@ -16,7 +16,7 @@ import cnncli
 from cnncli.diagnostics import CnncliError
 from cnncli.limits import MAX_SHEET_CLASSES
 from cnncli.recipe.data import Data
-from cnncli.results.survey import Survey
+from cnncli.results.survey import Numbers, Survey
 from cnncli.training.data.load import load
 from cnncli.training.data.moments import Moments
 
@@ -316,6 +316,29 @@ def test_idx_files_of_one_part_or_without_labels(tmp_path: Path) -> None:
     (tmp_path / "t10k-images-idx3-ubyte").unlink()
     with pytest.raises(CnncliError, match="has no file for train images"):
         cnncli.survey(f"idx:{tmp_path}")
+
+
+def test_masks_and_numbers(tmp_path: Path) -> None:
+    masks = [np.random.default_rng(number).integers(0, 3, (6, 5), dtype=np.uint8) for number in range(4)]
+    masks[1][:2] = 255
+    lines = ["path,mask,value,label"]
+    for number, mask in enumerate(masks):
+        picture(tmp_path / f"{number}.png", number)
+        Image.fromarray(mask).save(tmp_path / f"m{number}.png")
+        lines.append(f"{number}.png,{'' if number == 2 else f'm{number}.png'},{'' if number else 5},a")
+    (tmp_path / "a.csv").write_text("\n".join([*lines, "", ""]))
+    found = cnncli.survey(f"csv:{tmp_path / 'a.csv'}")
+    kept = [masks[number] for number in (0, 1, 3)]
+    values, counts = np.unique(np.stack(kept), return_counts=True)
+    assert [each.value for each in found.masks] == values.tolist()
+    assert [each.share for each in found.masks] == pytest.approx(counts / counts.sum())
+    assert [each.masks for each in found.masks] == [sum(value in mask for mask in kept) for value in values]
+    (values_of,) = found.numbers
+    assert values_of == Numbers("value", 1, 5, 5, 5, 0)
+    Image.fromarray(masks[0][:5]).save(tmp_path / "m3.png")
+    (fault,) = cnncli.survey(f"csv:{tmp_path / 'a.csv'}").unreadable
+    assert fault.name == "3.png"
+    assert fault.reason.startswith(f"{tmp_path / 'm3.png'}: a mask of 5x5, but its image has 6x5 pixels")
 
 
 def test_a_contact_sheet_has_images_of_each_class(tmp_path: Path) -> None:

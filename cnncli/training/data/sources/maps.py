@@ -16,6 +16,7 @@ from torch import Tensor
 
 from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.results.training import Reading
+from cnncli.training.data.catalog import Tools
 from cnncli.training.data.dataset import IGNORED, Levels
 from cnncli.training.data.resize import fitting, resize_images, resize_mask
 from cnncli.training.data.room import Room, available_memory, ensure_memory
@@ -98,6 +99,25 @@ def read_targets(places: Sequence[Place], frame: Frame, levels: Levels, progress
         return resize_images(pixels.unsqueeze(0), frame.shape, frame.resize)[0]
 
     return _read(places, frame.shape, convert, progress)
+
+
+def stored_mask(place: Place, tools: Tools) -> Tensor | None:
+    """Return the mask of an image as it is stored, uint8 [height, width]; None without one.
+
+    Raises:
+        UsageError: it cannot be read, has no class numbers, or has another size than its image.
+    """
+    if place.path is None:
+        return None
+    with (
+        named(place.path),
+        opened(place.path) as image,
+        tools.room.reserved(decoding_memory(image), f"decoding {image.width} x {image.height} pixels"),
+        tools.remarks.of_libtiff(image),
+    ):
+        mask = _class_numbers(image)
+        _check_same_size(tuple(mask.shape), place.image)
+        return mask
 
 
 def _read(

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Final, NamedTuple, Self
@@ -16,12 +17,20 @@ from torch import Tensor
 from cnncli.diagnostics import UsageError, counted, listing, usage_error
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import CLASS, FORMS, LABEL, MASK, NUMBER, PICTURE, TAGS, Column
-from cnncli.training.data.catalog import HELD_OUT, Catalog, Item, in_a_line
+from cnncli.training.data.catalog import HELD_OUT, Catalog, Item, Masks, Tools, in_a_line
 from cnncli.training.data.dataset import IGNORED, WHOLE_RANGE, Dataset, Levels, Measured, Split
 from cnncli.training.data.holdout import held_out as held_out_indices
 from cnncli.training.data.holdout import own_validation
 from cnncli.training.data.request import Request
-from cnncli.training.data.sources.maps import OUTSIDE, Frame, Maps, Place, read_masks, read_targets
+from cnncli.training.data.sources.maps import (
+    OUTSIDE,
+    Frame,
+    Maps,
+    Place,
+    read_masks,
+    read_targets,
+    stored_mask,
+)
 from cnncli.training.data.sources.pictures import Pictures
 from cnncli.training.data.sources.stored import of_files
 from cnncli.training.data.targets import class_counts
@@ -223,8 +232,40 @@ def catalog(table: Table) -> Catalog:
     column, labels = _labels(table.samples)
     order = [*table.train, *table.val, *table.test]
     items = tuple(Item(places[row], table.keys[row], labels[row] if labels else ()) for row in order)
-    opened = of_files([table.samples.paths[row] for row in order])
-    return Catalog(table.name, column.names, items, opened, table.notes, warnings)
+    samples = table.samples.chosen(order)
+    return Catalog(
+        name=table.name,
+        classes=column.names,
+        items=items,
+        opened=of_files(samples.paths),
+        notes=table.notes,
+        warnings=warnings,
+        numbers=_all_numbers(samples),
+        masks=_all_masks(samples),
+    )
+
+
+def _all_numbers(samples: Samples) -> dict[str, Tensor]:
+    """Return every number by its name, float32 [N]."""
+    return {
+        each: samples.targets[name][:, place]
+        for name, column in samples.columns.items()
+        if column.form == NUMBER
+        for place, each in enumerate(column.names)
+    }
+
+
+def _all_masks(samples: Samples) -> dict[str, Masks]:
+    """Return what reads the masks of each column, of columns with the same files the first."""
+    found: dict[str, tuple[Path | None, ...]] = {}
+    for name, files in samples.files.items():
+        if files.form == MASK and files.paths not in found.values():
+            found[name] = files.paths
+    return {name: partial(_mask_of, paths, samples.paths) for name, paths in found.items()}
+
+
+def _mask_of(paths: Sequence[Path | None], images: Sequence[Path], index: int, tools: Tools) -> Tensor | None:
+    return stored_mask(Place(paths[index], images[index]), tools)
 
 
 def _labels(samples: Samples) -> tuple[Column, list[tuple[int, ...]]]:
