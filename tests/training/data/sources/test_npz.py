@@ -17,7 +17,7 @@ from cnncli.recipe.data import Data
 from cnncli.training.data import room
 from cnncli.training.data.dataset import Dataset, of_classes
 from cnncli.training.data.load import load, load_measured
-from cnncli.training.data.sources import npz
+from cnncli.training.data.sources import arrays
 
 Array = NDArray[Any]
 
@@ -95,7 +95,7 @@ def test_an_ambiguous_layout_must_be_stated(tmp_path: Path, layout: str, axis: i
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 def test_floats_are_rounded_to_bytes(tmp_path: Path, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npz, "_CHUNK_VALUES", 45)  # several pieces
+    monkeypatch.setattr(arrays, "_CHUNK_VALUES", 45)  # several pieces
     x = np.random.default_rng(0).random((6, 5, 4)).astype(kind)
     x[0, 0, :2] = (0, 1)
     found = loaded(tmp_path, x, (1, 5, 4))
