@@ -110,6 +110,19 @@ def test_masks_pictures_and_what_the_network_sees(tmp_path: Path, monkeypatch: p
     assert len(set(seen)) > 20
 
 
+def test_scenes_have_masks(tmp_path: Path) -> None:
+    net = cnncli.load(network(tmp_path, "1, 16, 16"))
+    found = net.preview(tmp_path / "out.png", "scenes", transforms=["rotate", "mixup", "cutmix"])
+    assert found.rows == ("image", "mask 'mask'")
+    assert found.transforms[1:] == ("mixup (alpha 0.2, p 1)", "cutmix (alpha 1, p 1)")
+    sheet = np.array(Image.open(tmp_path / "out.png")).astype(int)
+    gray = (sheet == sheet[:, :, :1]).all(2)
+    of_images, of_masks = gray[4:68], gray[72:136]
+    assert of_images.all()
+    assert not of_masks[:, :68].all()
+    assert not of_masks[:, 80:].all()
+
+
 def test_the_palette_is_that_of_voc() -> None:
     known = {0: (0, 0, 0), 1: (128, 0, 0), 4: (0, 0, 128), 15: (192, 128, 128), 255: (224, 224, 192)}
     for number, color in known.items():
