@@ -20,9 +20,9 @@ from cnncli.layers.joins import Add, Concat
 from cnncli.layers.pooling import GlobalAvgPool
 from cnncli.layers.regularization import Regularizing
 from cnncli.layers.shaping import Identity
-from cnncli.recipe.columns import CLASS, FORMS, INPUT, MASK, NUMBER, PICTURE, TAGS, USUAL
+from cnncli.recipe.columns import CLASS, FORMS, INPUT, LABEL, MASK, NUMBER, PICTURE, TAGS, USUAL
 from cnncli.recipe.criteria import CRITERIA, DEFAULT_CRITERION
-from cnncli.recipe.losses import LOSSES
+from cnncli.recipe.losses import LOSSES, Loss
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.tasks import Task
 
@@ -82,6 +82,16 @@ def endings_of(graph: Graph) -> Mapping[str, Ending]:
     return endings
 
 
+def loss_of(task: Task, head: Head | Ending) -> Loss:
+    """Return the loss of a head that learns a task: the one that is chosen, or that of its layers."""
+    return CRITERIA[head.criterion].loss() if task.loss is None else task.loss
+
+
+def column_of(task: Task, head: Head | Ending) -> str:
+    """Return the name of the column of the data that a head learns."""
+    return task.target.of or (LABEL if task.target.map else loss_of(task, head).usual_target(len(head.shape)))
+
+
 def wrong_tasks(
     tasks: Mapping[str, Task], endings: Mapping[str, Ending], clean_shape: Shape
 ) -> Iterator[tuple[str, Diagnostic]]:
@@ -123,21 +133,19 @@ class _Wrong(NamedTuple):
 
 def _wrong_loss(task: Task, head: Ending, clean_shape: Shape) -> _Wrong | None:
     """Return why a head cannot learn a task; None if it can."""
-    criterion, loss = CRITERIA[head.criterion], task.loss
-    chosen = loss.keyword if loss is not None else "no loss"
-    if loss is not None and not criterion.can_choose:
+    criterion, loss, column = CRITERIA[head.criterion], loss_of(task, head), column_of(task, head)
+    chosen = "no loss" if task.loss is None else loss.keyword
+    if task.loss is not None and not criterion.can_choose:
         expected = f"no loss: its layers determine it, {criterion.help}"
         return _Wrong(f"is not trained with {chosen}", expected, chosen)
-    kind = criterion.loss if loss is None else type(loss)
-    column = task.column(criterion.loss, len(head.shape))
     form = CLASS if task.target.map and column not in USUAL else USUAL.get(column)
     if form is None:  # a column with a name of the data's own: checked where the data is read
         return None
-    if form not in kind.accepts:
+    if form not in loss.accepts:
         return _unsuitable(form, column, chosen)
     if task.target.map and form not in (CLASS, MASK):
         return _Wrong(f"has a map for '{column}', which is not a class", "a map of classes", column)
-    of_values = CLASS not in kind.accepts or form == PICTURE
+    of_values = CLASS not in loss.accepts or form == PICTURE
     if of_values and head.ends_in in (Softmax.keyword, LogSoftmax.keyword):
         return _Wrong(f"ends in '{head.ends_in}'", f"values that {FORMS[form].what} can have", head.ends_in)
     return _wrong_shape(form, column, head.shape, clean_shape)

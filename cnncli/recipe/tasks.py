@@ -9,7 +9,6 @@ from cnncli.language.readers import Number, Reader, ShortForms, Text
 from cnncli.language.scope import Argument, interpolate
 from cnncli.language.tree import Entries, Scalar
 from cnncli.limits import MAX_CLASSES
-from cnncli.recipe.columns import LABEL
 from cnncli.recipe.losses import LOSSES, Loss
 
 
@@ -60,16 +59,6 @@ class Task(Record):
     target: Target = arg(
         Nested(Target), "what the head is compared with: a column of the data, or input", default=Target()
     )
-
-    def column(self, default: type[Loss], axes: int) -> str:
-        """Return the name of the column that a head learns.
-
-        Args:
-            default: the loss of a task without one.
-            axes: the number of axes of the head's output.
-        """
-        loss = default if self.loss is None else type(self.loss)
-        return self.target.of or (LABEL if self.target.map else loss.usual_target(axes))
 
 
 class TaskReader(Reader[Task]):

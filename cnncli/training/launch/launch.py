@@ -9,10 +9,9 @@ import torch
 
 from cnncli.diagnostics import listing
 from cnncli.graph import Graph
-from cnncli.graph.heads import Head, heads_of
+from cnncli.graph.heads import Head, column_of, heads_of, loss_of
 from cnncli.network import Network
 from cnncli.recipe.columns import INPUT
-from cnncli.recipe.criteria import CRITERIA
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.tasks import Task
 from cnncli.results.training import Introduction, Trained
@@ -116,11 +115,10 @@ class Launch:
 
 def _learns(name: str, head: Head, task: Task) -> str:
     """Return what a head learns, as ``image: mse of the input, weight 0.5``."""
-    loss = task.loss if task.loss is not None else CRITERIA[head.criterion].loss()
+    loss, column = loss_of(task, head), column_of(task, head)
     usual = {key: each.default for key, each in loss.arguments.items()}
     own = [f"{key} {value}" for key, value in loss.plain().items() if getattr(loss, key) != usual[key]]
     given = f" ({', '.join(own)})" if own else ""
-    column = task.column(type(loss), len(head.shape))
     target = "the input" if column == INPUT else column
     mapped = f" as {listing(task.target.classes, last=' or ')}" if task.target.map else ""
     weight = f", weight {task.weight:g}" if task.weight != 1 else ""

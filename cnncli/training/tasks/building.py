@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cnncli.algebra import whole_shape
 from cnncli.diagnostics import UsageError, counted, usage_error
-from cnncli.graph.heads import Head, Heads, clean_shape, head_name, main_head, wrong_tasks
+from cnncli.graph.heads import Head, Heads, clean_shape, head_name, loss_of, main_head, wrong_tasks
 from cnncli.layers.activation import Sigmoid
 from cnncli.recipe.columns import CLASS, INPUT, MASK, PICTURE, TAGS, Column
 from cnncli.recipe.criteria import CRITERIA
@@ -88,8 +88,7 @@ def _check_tasks(heads: Heads, settings: Recipe, clean: tuple[int, ...]) -> None
 
 
 def _head_task(name: str, head: Head, task: Task, learned: Learned) -> HeadTask:
-    criterion = CRITERIA[head.criterion]
-    loss = task.loss if task.loss is not None else criterion.loss()
+    criterion, loss = CRITERIA[head.criterion], loss_of(task, head)
     target = target_of(name, head, task, learned.columns, learned.clean_shape)
     if target.classes is not None:
         target = target._replace(classes=target.classes.to(learned.device))

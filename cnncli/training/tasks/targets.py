@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from cnncli.diagnostics import UsageError, counted, did_you_mean, listing, usage_error
-from cnncli.graph.heads import Head, Heads, head_name, main_head
+from cnncli.graph.heads import Head, Heads, column_of, head_name, loss_of, main_head
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import CLASS, FORMS, INPUT, MASK, NUMBER, PICTURE, TAGS, Column
-from cnncli.recipe.criteria import CRITERIA
 from cnncli.recipe.data import parse_source
 from cnncli.recipe.losses import BinaryCrossEntropy, Dice, Loss
 from cnncli.recipe.recipe import Recipe
@@ -128,7 +127,7 @@ def wanted_shapes(heads: Heads, recipe: Recipe) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the outputs that are maps, by the columns of the data that they learn."""
     shapes = {}
     for name, head in heads.items():
-        column = recipe.task(name).column(CRITERIA[head.criterion].loss, len(head.shape))
+        column = column_of(recipe.task(name), head)
         if len(head.shape) > 1 and column != INPUT:
             shapes[column] = head.shape
     return shapes
@@ -144,17 +143,17 @@ def check_columns(heads: Heads, recipe: Recipe) -> None:
     if not source.columns:
         return
     for name, head in heads.items():
-        task, criterion = recipe.task(name), CRITERIA[head.criterion]
-        column = task.column(criterion.loss, len(head.shape))
+        task = recipe.task(name)
+        column = column_of(task, head)
         if column not in (*source.columns, INPUT):
-            raise _no_column(name, column, task.loss or criterion.loss(), source.columns)
+            raise _no_column(name, column, loss_of(task, head), source.columns)
 
 
 def main_classes(heads: Heads, recipe: Recipe, columns: Mapping[str, Column]) -> int:
     """Return how many classes the main head has in the data; 0 if it learns no class."""
     name = main_head(heads)
-    task, head = recipe.task(name), heads[name]
-    found = columns.get(task.column(CRITERIA[head.criterion].loss, len(head.shape)))
+    task = recipe.task(name)
+    found = columns.get(column_of(task, heads[name]))
     if found is None or found.form not in (CLASS, MASK):
         return 0
     return len(task.target.classes or found.names)
@@ -175,9 +174,7 @@ def target_of(
     Raises:
         UsageError: the data does not have it, or it does not suit the loss or the output.
     """
-    criterion = CRITERIA[head.criterion]
-    column = task.column(criterion.loss, len(head.shape))
-    loss = criterion.loss() if task.loss is None else task.loss
+    column, loss = column_of(task, head), loss_of(task, head)
     found = {INPUT: Column(PICTURE, (), clean_shape), **columns}.get(column)
     if found is None:
         raise _no_column(name, column, loss, columns)
