@@ -22,12 +22,13 @@ class Way(NamedTuple):
     """How the targets of a form get into a batch.
 
     ``present`` are the samples that have a target, bool [N], of stored targets [N, ...] of
-    :class:`~cnncli.training.data.dataset.Split`; ``ready`` converts them to what is compared: a class int64
-    [n], from 0 in any case; tags and numbers float32 [n, k]; a mask int64 [n, *spatial] with
-    :data:`NO_CLASS` where a pixel is left out; a picture float32 [n, ...], values from 0 to 1.
+    :class:`~cnncli.training.data.dataset.Split`; None if all of them have one. ``ready`` converts them to
+    what is compared: a class int64 [n], from 0 in any case; tags and numbers float32 [n, k]; a mask int64
+    [n, *spatial] with :data:`NO_CLASS` where a pixel is left out; a picture float32 [n, ...], values from 0
+    to 1.
     """
 
-    present: Callable[[Tensor], Tensor]
+    present: Callable[[Tensor], Tensor] | None
     ready: Callable[[Tensor], Tensor]
 
 
@@ -44,10 +45,7 @@ WAYS: Final[Mapping[str, Way]] = {
     ),
     NUMBER: Way(lambda values: ~values.isnan().any(1), lambda values: values.nan_to_num(0.0)),
     MASK: Way(lambda mask: (mask != IGNORED).flatten(1).any(1), _masked),
-    PICTURE: Way(
-        lambda pictures: torch.ones(len(pictures), dtype=torch.bool),
-        lambda pictures: pictures.to(torch.float32).div_(_LARGEST),
-    ),
+    PICTURE: Way(None, lambda pictures: pictures.to(torch.float32).div_(_LARGEST)),
 }
 
 
@@ -66,5 +64,8 @@ def class_counts(form: str, targets: Rows, classes: int) -> Tensor:
 
 
 def present(form: str, targets: Rows) -> Tensor:
-    """Return the samples that have a target, bool [N]."""
-    return torch.cat([WAYS[form].present(chunk) for chunk in targets.chunks()])
+    """Return the samples that have a target, bool [N]; pictures, which all have one, are not read."""
+    found = WAYS[form].present
+    if found is None:
+        return torch.ones(targets.count, dtype=torch.bool)
+    return torch.cat([found(chunk) for chunk in targets.chunks()])

@@ -76,15 +76,17 @@ def _dice(_: kinds.Dice, given: Given) -> PerSample:
     """
 
     def per_sample(values: Tensor, labels: Tensor) -> Tensor:
-        known = (labels >= 0).unsqueeze(1)
-        if values.shape[1] == 1:
+        channels = values.shape[1]
+        if channels == 1:
             shares = values if given.is_sigmoid else values.sigmoid()
-            truth = (labels == 1).unsqueeze(1)
         else:
             shares = log_probabilities(values, given.criterion).exp()
-            truth = functional.one_hot(labels.clamp(min=0), values.shape[1]).movedim(-1, 1).bool() & known
-        shares = shares * known
-        overlap, both = ((shares * truth), (shares + truth))
+        first = 1 if channels == 1 else 0
+        classes = torch.arange(first, first + channels, device=labels.device)
+        # one_hot would make an int64 of each class and pixel.
+        truth = labels.unsqueeze(1) == classes.reshape(-1, *(1 for _ in values.shape[2:]))
+        shares = shares * (labels >= 0).unsqueeze(1)
+        overlap, both = shares * truth, shares + truth
         ratio = (2 * overlap.flatten(2).sum(2) + 1) / (both.flatten(2).sum(2) + 1)
         return 1 - ratio.mean(1)
 

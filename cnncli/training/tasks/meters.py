@@ -43,12 +43,17 @@ def _correct(scores: Tensor, labels: Tensor) -> Tensor:
 
     Of a mask it is the share of the pixels that have a label.
     """
-    own = scores.gather(1, labels.clamp(min=0).unsqueeze(1)).squeeze(1)
-    right = (scores.argmax(1) == labels) & ~own.isnan()
     if labels.ndim == 1:
-        return right.to(torch.float32)
-    known = (labels >= 0).flatten(1).sum(1)
-    return right.flatten(1).sum(1) / known.clamp(min=1)
+        return _hits(scores, labels).to(torch.float32)
+    known = labels >= 0
+    right = _hits(scores, labels.clamp(min=0)) & known
+    return right.flatten(1).sum(1) / known.flatten(1).sum(1).clamp(min=1)
+
+
+def _hits(scores: Tensor, labels: Tensor) -> Tensor:
+    """Return where a class has the largest score, bool [n, *spatial]."""
+    own = scores.gather(1, labels.unsqueeze(1)).squeeze(1)
+    return (scores.argmax(1) == labels) & ~own.isnan()
 
 
 def _among_top(scores: Tensor, labels: Tensor) -> Tensor:
