@@ -50,7 +50,7 @@ def mixes(kind: type[Mix], *, draws: int, pastes: bool) -> Callable[[F], F]:
 @mixes(kinds.Mixup, draws=2, pastes=False)
 def mixup(how: kinds.Mixup, draws: Tensor, images: Tensor) -> Tensor:
     """Return shares from a symmetric Beta distribution."""
-    return for_images(beta(how.alpha, draws), images).to(images)
+    return for_images(beta(how.alpha, draws).to(images.dtype), images)
 
 
 @mixes(kinds.CutMix, draws=4, pastes=True)
