@@ -238,13 +238,23 @@ class Data(Record):
             UsageError: one has none, and is not the default; or there is no such source.
         """
         source, _ = parse_source(self.source)
-        only = {name for each in SOURCES.values() for name in each.settings}
-        for name in sorted(only.difference(source.settings)):
+        for name in self._without_effect():
             if getattr(self, name) != self.arguments[name].default:
                 forms = [each.form for each in SOURCES.values() if name in each.settings]
                 message = f"train.data.{name} has no effect on {source.name}"
                 raise usage_error(message, expected=listing(forms, last=" or "), received=self.source)
 
+    def _without_effect(self) -> list[str]:
+        """Return the settings that only other sources use."""
+        source, _ = parse_source(self.source)
+        only = {name for each in SOURCES.values() for name in each.settings}
+        return sorted(only.difference(source.settings))
+
     def of(self, source: str) -> Self:
         """Return how another source is read."""
         return self.replaced({"source": source})
+
+    def measuring(self, source: str) -> Self:
+        """Return how another source is read to measure on it: with the settings that have an effect on it."""
+        found = self.of(source)
+        return found.replaced({name: self.arguments[name].default for name in found._without_effect()})

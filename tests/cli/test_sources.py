@@ -110,6 +110,11 @@ def test_one_table_for_four_heads(squares: Path, tmp_path: Path) -> None:
         call("evaluate", tmp_path / "run", "--data", f"csv:{squares}/a.csv", "--format", "json")[0]
     )
     assert other["figures"] == measured["figures"]
+    call("pack", f"csv:{squares}/a.csv", tmp_path / "net.yaml", "-o", tmp_path / "pack")
+    packed = json.loads(
+        call("evaluate", tmp_path / "run", "--data", f"packed:{tmp_path}/pack", "--format", "json")[0]
+    )
+    assert packed["figures"] == measured["figures"]
 
 
 def test_pairs(squares: Path, tmp_path: Path) -> None:

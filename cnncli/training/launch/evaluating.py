@@ -96,7 +96,7 @@ def _to_measure(run: Run, data: str | None, outputs: Outputs, reading: Reading, 
         own = how.of(recorded.source)
         found = load_held_out(own, shape, reading, levels, outputs, recorded.columns, part, holdout)
         return _still_held_out(found, own, recorded)
-    other = how.of(data)
+    other = how.measuring(data)
     if identity(other) == recorded.fingerprint and (part == TEST or are_alike(data, recorded.source)):
         return load_held_out(other, shape, reading, levels, outputs, recorded.columns, part, holdout)
     if part != TEST:
