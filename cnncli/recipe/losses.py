@@ -18,7 +18,7 @@ BALANCED: Final = "balanced"
 class ClassWeights(Reader["str | tuple[float, ...]"]):
     """A factor for each class: a list, or a word for how it follows from the data."""
 
-    expected = f"{EQUAL}, {BALANCED}, or a list with a number of 0 or more for each class"
+    expected = f"{EQUAL}, {BALANCED}, or a list with a number of 0 or more for each class, not all 0"
 
     def __init__(self) -> None:
         self._number = Number(0)
@@ -26,7 +26,9 @@ class ClassWeights(Reader["str | tuple[float, ...]"]):
     def read(self, argument: Argument) -> str | tuple[float, ...]:
         value = argument.value
         if isinstance(value, Items) and len(value):
-            return tuple(self._number.read(argument._replace(value=each)) for each in value)
+            numbers = tuple(self._number.read(argument._replace(value=each)) for each in value)
+            if any(numbers):
+                return numbers
         if isinstance(value, Scalar) and not value.is_null:
             word = interpolate(value, argument.scope)
             if word in (EQUAL, BALANCED):

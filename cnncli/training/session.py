@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from cnncli.diagnostics import usage_error
 from cnncli.graph.heads import Heads
 from cnncli.layers import shape_text
-from cnncli.recipe.columns import FORMS, INPUT, PICTURE
+from cnncli.recipe.columns import INPUT, PICTURE
 from cnncli.recipe.metrics import TEST, VAL
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch
@@ -31,6 +31,7 @@ from cnncli.training.stopping import check_stop
 from cnncli.training.tasks.building import Learned, build_objective
 from cnncli.training.tasks.figures import Sums
 from cnncli.training.tasks.objective import Objective
+from cnncli.training.tasks.presence import check_targets, missing_notes
 from cnncli.training.tasks.single_images import check_single_images
 from cnncli.training.transforms import moves_anything, training_alters
 
@@ -117,37 +118,24 @@ class State:
 
 def check_trainable(
     network: nn.Module, heads: Heads, input_shape: tuple[int, ...], dataset: Dataset, settings: Recipe
-) -> None:
+) -> tuple[str, ...]:
     """Check that network, data and settings match, before a folder is created.
+
+    Returns:
+        notes about samples without a target.
 
     Raises:
         UsageError: as :func:`make_plan` and :func:`make_state` would; or the network cannot be trained on
             batches of one image, or transforms cannot move a target.
     """
     objective = _objective(heads, dataset, settings, torch.device("cpu"))
-    for split in dataset.parts:
-        check_targets(dataset.name, split, objective)
+    missing = [check_targets(dataset.name, split, objective) for split in dataset.parts]
     _check_moves(dataset, objective, settings)
     build_optimizer(network, settings.optimizer)
     smallest = min(end - start for start, end in batch_bounds(dataset.train.count, settings.batch))
     if smallest == 1:
         check_single_images(network, input_shape)
-
-
-def check_targets(source: str, split: Split, objective: Objective) -> None:
-    """Check that a part of the data has targets for all heads.
-
-    Raises:
-        UsageError: one has none.
-    """
-    for name, column in objective.columns.items():
-        if name != INPUT and not (
-            name in split.columns and bool(present(column.form, split.column(name)).any())
-        ):
-            raise usage_error(
-                f"{source} has no target in '{name}', which the network is compared with",
-                expected=f"at least one image with {FORMS[column.form].what}",
-            )
+    return missing_notes(dataset.parts, missing)
 
 
 def _check_moves(dataset: Dataset, objective: Objective, settings: Recipe) -> None:
@@ -218,7 +206,7 @@ def _objective(heads: Heads, dataset: Dataset, settings: Recipe, device: torch.d
         column = dataset.columns[name]
         return class_counts(column.form, dataset.train.column(name), len(column.names))
 
-    learned = Learned(dataset.columns, dataset.input_shape, counts, device)
+    learned = Learned(dataset.columns, dataset.input_shape, counts, device, dataset.unread)
     objective = build_objective(heads, settings, learned)
     check_stop(settings.stop, objective.figures, has_val=dataset.val is not None)
     return objective

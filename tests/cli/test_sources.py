@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -135,3 +136,54 @@ def test_tags(squares: Path, tmp_path: Path) -> None:
     table, _ = call("data", f"csv:{squares}/a.csv", "-o", tmp_path / "sheet.png")
     assert "columns that are not used: species, x and y" in table
     assert (tmp_path / "sheet.png").exists()
+
+
+def failure(*arguments: object) -> str:
+    result = CliRunner().invoke(application(), [*map(str, arguments)])
+    assert result.exit_code == 2, result.output
+    return " ".join(result.stderr.split())
+
+
+def test_samples_without_a_target_are_said(squares: Path, tmp_path: Path) -> None:
+    lines = ["path,label", *(f"{squares}/images/{i}.png,{'ab'[i % 2] if i % 5 else ''}" for i in range(20))]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    net = spec(tmp_path, TAGS, squares)
+    chosen = (net, "--data", f"csv:{tmp_path}/a.csv", "--set", "train.tasks.output=cross_entropy")
+    shown, _ = call("train", *chosen, "--run", tmp_path / "run", "--device", "cpu")
+    note = "without a target in 'label', so in no loss or figure of it: "
+    found = re.search(
+        rf"{note}(\d) of (\d+) training images and (\d) of (\d) held-out", " ".join(shown.split())
+    )
+    assert found is not None
+    train, of_train, held, of_held = map(int, found.groups())
+    assert (train + held, of_train + of_held) == (4, 20)
+    measured = json.loads(call("evaluate", tmp_path / "run", "--format", "json")[0])
+    assert f"{note}{held} of {of_held} images" in measured["notes"]
+    (tmp_path / "a.csv").write_text("\n".join(line.partition(",")[0] + ",a" for line in lines[1:]))
+    (tmp_path / "a.csv").write_text("path,label\n" + (tmp_path / "a.csv").read_text())
+    assert "all that there is to learn is 1 class: a" in failure("train", *chosen)
+
+
+def test_a_network_without_classes_is_measured_on_any_images(squares: Path, tmp_path: Path) -> None:
+    text = MAPS.replace("{segments: cross_entropy, clean: mse}", "{clean: {mse: {}, target: input}}").replace(
+        "  segments: [conv: {channels: 2, kernel: 1}]\n", ""
+    )
+    net = spec(tmp_path, text, squares)
+    call("train", net, "--data", "scenes", "--limit", "0.01", "--run", tmp_path / "run", "--device", "cpu")
+    (tmp_path / "pets" / "cat").mkdir(parents=True)
+    for number in range(3):
+        pixels = np.full((16, 16), number * 50, np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "pets" / "cat" / f"{number}.png")
+    found = json.loads(
+        call("evaluate", tmp_path / "run", "--data", f"folder:{tmp_path}/pets", "--format", "json")[0]
+    )
+    assert found["images"] == 3
+    assert found["figures"]["loss"] > 0
+
+
+def test_files_that_no_head_learns_are_offered(squares: Path, tmp_path: Path) -> None:
+    wrong = ("--set", "train.tasks.segments.target.of=mask1", "--set", "train.tasks.clean.mse={}")
+    errors = failure("train", spec(tmp_path, MAPS, squares), *wrong)
+    assert "learns 'mask1' by cross_entropy, which the data does not have" in errors
+    assert "expected: target, mask or input" in errors
+    assert "did you mean 'mask'?" in errors

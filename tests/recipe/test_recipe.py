@@ -218,6 +218,7 @@ def test_what_a_head_learns(text: str, expected: Task) -> None:
         ("{a: {weigh: 2}}", "weigh", "a task has no 'weigh'", "did you mean 'weight'?"),
         ("{a: {weights: 2}}", "weights", "a task has no 'weights'", "{cross_entropy: {weights: 2}}"),
         ("{a: {cross_entropy: {weights: []}}}", "[", "'weights' cannot be an empty list", ""),
+        ("{a: {cross_entropy: {weights: [0, 0]}}}", "[", "'weights' cannot be a list of 2", ""),
         ("{a: {cross_entropy: {weights: equally}}}", "equally", "'weights' cannot be 'equally'", ""),
         ("{a: {cross_entropy: {weights: [1, -1]}}}", "-1", "'weights' cannot be '-1'", ""),
         (

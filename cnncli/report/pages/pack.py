@@ -15,7 +15,7 @@ from cnncli.results.training import Packed
 def packed(screen: Screen, about: Packed) -> None:
     """Show what was packed, every conversion of the data, and what to do next."""
     validation = f", {about.val_count:,} for validation" if about.val_count else ""
-    counts = f"{about.train_count:,} images to train on{validation}, {about.test_count:,} held out"
+    counts = f"{counted(about.train_count, 'image')} to train on{validation}, {about.test_count:,} held out"
     classes = f", {counted(len(about.classes), 'class')}" if about.classes else ""
     screen.line(f"{printable(about.source)}: {counts}{classes}, input {shape_text(about.input_shape)}")
     for note in about.notes:

@@ -228,7 +228,7 @@ def introduce(screen: Screen, about: Introduction) -> None:
 def introduction(about: Introduction) -> Iterator[Text]:
     """Yield the settings of a run, and every conversion of the data."""
     val = f"{about.val_count:,} for validation, " if about.val_count else ""
-    counts = f"{about.train_count:,} images to train on, {val}{about.test_count:,} held out"
+    counts = f"{counted(about.train_count, 'image')} to train on, {val}{about.test_count:,} held out"
     yield Text((f"{printable(about.data)}: {counts}, images of {shape_text(about.input_shape)}",))
     yield Text(tuple(_notes(about)), "note")
     yield from notes.texts(about.spec_notes)

@@ -119,7 +119,7 @@ class Dataset:
     ``notes`` has one line for each conversion of the images. ``identity`` is a text that changes with the
     files; None for data that is read in full from a few files, or from none. ``levels`` are those of 16-bit
     images; None if the training part has none. ``normalization`` is that of the training images, if it is
-    known already.
+    known already. ``unread`` are columns of files that no head learns.
     """
 
     name: str
@@ -131,6 +131,7 @@ class Dataset:
     levels: Levels | None = None
     val: Split | None = None
     normalization: Normalization | None = None
+    unread: tuple[str, ...] = ()
 
     @property
     def parts(self) -> tuple[Split, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.graph import Graph
 from cnncli.graph.heads import heads_of
 from cnncli.network import Network, build_network
+from cnncli.recipe.columns import Column
 from cnncli.recipe.data import Data, are_alike
 from cnncli.recipe.metrics import LOSS, TEST, VAL, metric_of
 from cnncli.recipe.recipe import Recipe
@@ -34,8 +36,8 @@ from cnncli.training.launch.graphs import recorded_graph
 from cnncli.training.runs.record import DataRecord
 from cnncli.training.runs.run import Run, open_run
 from cnncli.training.runs.weights import load_weights
-from cnncli.training.session import check_targets
 from cnncli.training.tasks.building import Learned, measuring_objective, whole_clean
+from cnncli.training.tasks.presence import check_targets, missing_notes
 from cnncli.training.tasks.targets import wanted_shapes
 from cnncli.training.transforms import held_out_alters
 
@@ -72,9 +74,12 @@ def evaluate_run(
     record = run.record
     learned = Learned(record.data.columns, record.data.input, device=where)
     objective = measuring_objective(heads_of(graph), record.settings, learned)
-    found = _to_measure(run, data, wanted_shapes(heads_of(graph), record.settings), reading, part)
-    split = found.as_known(record.data.columns)
-    check_targets(found.name, split, objective)
+    compared = {name: each for name, each in record.data.columns.items() if name in objective.columns}
+    wanted = wanted_shapes(heads_of(graph), record.settings)
+    found = _to_measure(run, data, wanted, compared, reading, part)
+    split = found.as_known(compared)
+    missing = check_targets(found.name, split, objective)
+    found = replace(found, notes=(*found.notes, *missing_notes([split], [missing], ["image"])))
     network = build_network(graph)
     load_weights(network, run.weights)
     network.to(where)
@@ -83,8 +88,17 @@ def evaluate_run(
     return _evaluated(record.name, found, objective.classes, measured)._replace(part=part)
 
 
-def _to_measure(run: Run, data: str | None, outputs: Outputs, reading: Reading, part: str) -> Measured:
+def _to_measure(
+    run: Run,
+    data: str | None,
+    outputs: Outputs,
+    compared: Mapping[str, Column],
+    reading: Reading,
+    part: str,
+) -> Measured:
     """Return the images to measure a run on: never those that it was trained on, if the data is its own.
+
+    ``compared`` are the columns that it was trained on, but only those that a head is compared with.
 
     Raises:
         UsageError: the data cannot be read or has other classes.
@@ -94,18 +108,18 @@ def _to_measure(run: Run, data: str | None, outputs: Outputs, reading: Reading, 
     levels = recorded.levels or WHOLE_RANGE
     if data is None or resolved(data) == recorded.source:
         own = how.of(recorded.source)
-        found = load_held_out(own, shape, reading, levels, outputs, recorded.columns, part, holdout)
+        found = load_held_out(own, shape, reading, levels, outputs, compared, part, holdout)
         return _still_held_out(found, own, recorded)
     other = how.measuring(data)
     if identity(other) == recorded.fingerprint and (part == TEST or are_alike(data, recorded.source)):
-        return load_held_out(other, shape, reading, levels, outputs, recorded.columns, part, holdout)
+        return load_held_out(other, shape, reading, levels, outputs, compared, part, holdout)
     if part != TEST:
         raise usage_error(
             f"only the data that the run was started with has a part {part}",
             expected=f"{recorded.source}, or the part {TEST}",
             received=data,
         )
-    return load_measured(other, shape, recorded.columns, reading, levels, outputs)
+    return load_measured(other, shape, compared, reading, levels, outputs)
 
 
 def _still_held_out(found: Measured, data: Data, recorded: DataRecord) -> Measured:

@@ -121,5 +121,6 @@ def _learns(name: str, head: Head, task: Task) -> str:
     given = f" ({', '.join(own)})" if own else ""
     target = "the input" if column == INPUT else column
     mapped = f" as {listing(task.target.classes, last=' or ')}" if task.target.map else ""
+    mapped += "" if all(task.target.map) else " (some classes left out)"
     weight = f", weight {task.weight:g}" if task.weight != 1 else ""
     return f"{name}: {loss.keyword}{given} of {target}{mapped}{weight}"

@@ -96,7 +96,8 @@ def prepare(opened: Opened, settings: Recipe, device: str, reading: Reading = No
     graph = as_trained(opened.graph)
     seed_weights(settings.seed)
     network = build_network(graph)
-    check_trainable(network, heads_of(graph), whole_shape(graph.input), dataset, settings)
+    notes = check_trainable(network, heads_of(graph), whole_shape(graph.input), dataset, settings)
+    dataset = replace(dataset, notes=(*dataset.notes, *notes))
     return Prepared(graph, network, dataset, settings, to_yaml(opened.document), where)
 
 

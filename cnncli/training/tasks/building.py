@@ -28,13 +28,15 @@ class Learned(NamedTuple):
     """What the data says that heads learn from.
 
     ``clean_shape`` is that of an image before it is corrupted. ``counts`` returns the training samples, or
-    pixels, of each class of a column, int64 [classes]; None where nothing is trained.
+    pixels, of each class of a column, int64 [classes]; None where nothing is trained. ``unread`` are the
+    columns of files that no head learns.
     """
 
     columns: Mapping[str, Column]
     clean_shape: tuple[int, ...]
     counts: Callable[[str], Tensor] | None = None
     device: torch.device = torch.device("cpu")
+    unread: tuple[str, ...] = ()
 
 
 def build_objective(heads: Heads, settings: Recipe, learned: Learned) -> Objective:
@@ -89,7 +91,7 @@ def _check_tasks(heads: Heads, settings: Recipe, clean: tuple[int, ...]) -> None
 
 def _head_task(name: str, head: Head, task: Task, learned: Learned) -> HeadTask:
     criterion, loss = CRITERIA[head.criterion], loss_of(task, head)
-    target = target_of(name, head, task, learned.columns, learned.clean_shape)
+    target = target_of(name, head, task, learned.columns, learned.clean_shape, learned.unread)
     if target.classes is not None:
         target = target._replace(classes=target.classes.to(learned.device))
     given = Given(criterion.name, is_sigmoid=head.ends_in == Sigmoid.keyword)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import torch
@@ -72,10 +72,12 @@ class Target(NamedTuple):
 
     def present(self, batch: Batch) -> Tensor | None:
         """Return which samples of a batch have a target, bool [n]; None if all of them have."""
-        known = batch.present.get(self.column)
-        if not self.leaves_out:
+        known, found = batch.present.get(self.column), batch.targets[self.column]
+        cut = self.form == MASK and found.shape[1:] != self.shape[1:]
+        if not (self.leaves_out or cut):
             return known
-        left = (self._mapped(batch.targets[self.column]) >= 0).reshape(len(batch.inputs), -1).any(1)
+        compared = self.of(batch) if cut else self._mapped(found)
+        left = (compared >= 0).reshape(len(batch.inputs), -1).any(1)
         return left if known is None else known & left
 
     def compared(self, batch: Batch) -> Compared:
@@ -160,7 +162,12 @@ def main_classes(heads: Heads, recipe: Recipe, columns: Mapping[str, Column]) ->
 
 
 def target_of(
-    name: str, head: Head, task: Task, columns: Mapping[str, Column], clean_shape: tuple[int, ...]
+    name: str,
+    head: Head,
+    task: Task,
+    columns: Mapping[str, Column],
+    clean_shape: tuple[int, ...],
+    unread: Sequence[str] = (),
 ) -> Target:
     """Return what a head is compared with.
 
@@ -170,6 +177,7 @@ def target_of(
         task: what it learns.
         columns: what the data has.
         clean_shape: that of an image before it is corrupted.
+        unread: the columns of files that no head learns.
 
     Raises:
         UsageError: the data does not have it, or it does not suit the loss or the output.
@@ -177,7 +185,7 @@ def target_of(
     column, loss = column_of(task, head), loss_of(task, head)
     found = {INPUT: Column(PICTURE, (), clean_shape), **columns}.get(column)
     if found is None:
-        raise _no_column(name, column, loss, columns)
+        raise _no_column(name, column, loss, [*columns, *unread])
     if found.form not in loss.accepts:
         suited = listing([FORMS[each].what for each in loss.accepts], last=" or ")
         raise usage_error(
@@ -185,8 +193,9 @@ def target_of(
             expected=suited,
             received=FORMS[found.form].what,
         )
-    binary = isinstance(loss, _BINARY) and head.shape[0] == 1 and found.form in (CLASS, MASK)
     names, classes = _new_classes(name, task, column, found)
+    _check_several(name, column, found, names)
+    binary = isinstance(loss, _BINARY) and head.shape[0] == 1 and found.form in (CLASS, MASK)
     leaves_out = not all(task.target.map)
     target = Target(column, found.form, names, head.shape, binary, classes, leaves_out)
     _check_shape(name, target, found, clean_shape)
@@ -222,6 +231,22 @@ def _new_classes(name: str, task: Task, column: str, found: Column) -> tuple[tup
     names = task.target.classes
     numbers = [names.index(each) if each else NO_CLASS for each in task.target.map]
     return names, torch.tensor(numbers, dtype=torch.int64)
+
+
+def _check_several(name: str, column: str, found: Column, names: Sequence[str]) -> None:
+    """Check that there is something to tell apart.
+
+    Raises:
+        UsageError: a column of classes has fewer than two, or one of tags has none.
+    """
+    least = {CLASS: 2, MASK: 2, TAGS: 1}.get(found.form, 0)
+    if len(names) < least:
+        has = f"{counted(len(names), _UNITS[found.form])}{f': {names[0]}' if names else ''}"
+        raise usage_error(
+            f"{head_name(name)} learns '{column}', but all that there is to learn is {has}",
+            expected=f"{counted(least, _UNITS[found.form])} or more",
+            received=has,
+        )
 
 
 _UNITS: Final = {CLASS: "class", MASK: "class", TAGS: "tag", NUMBER: "number"}

@@ -101,6 +101,21 @@ def test_a_smaller_head_is_compared_with_a_grid_of_pixels_or_with_the_middle() -
         assert torch.equal(objective.heads["output"].target.of(batch), expected)
 
 
+def test_a_mask_without_labeled_pixels_in_the_middle_is_left_out() -> None:
+    """Of an 8x8 mask a network without padding sees the middle, and one with a stride every second pixel."""
+    mask = torch.full((3, 8, 8), NO_CLASS)
+    mask[0, 0], mask[1, 4, 4], mask[2, 5, 5] = 1, 1, 1
+    batch = Batch(torch.empty(3, 1, 8, 8), {"mask": mask})
+    for size, expected in (((6, 6), [False, True, True]), ((4, 4), [False, False, True])):
+        heads = {"output": Head((4, *size))}
+        objective = build_objective(heads, settings(), Learned(COLUMNS, (1, 8, 8)))
+        present = objective.heads["output"].target.present(batch)
+        assert present is not None
+        assert present.tolist() == expected
+        figures = objective.measure(torch.randn(3, 4, *size), batch, {})
+        assert float(figures["output.accuracy"].samples) == sum(expected)
+
+
 def test_classes_can_be_put_together_and_left_out() -> None:
     tasks = {"output": {"cross_entropy": {}, "target": {"of": "mask", "map": ["air", "water", None, "air"]}}}
     objective = build_objective(
@@ -141,6 +156,11 @@ def test_balanced_weights_count_pixels() -> None:
             (2, 8, 8),
             {"target": {"of": "mask", "map": ["a", "b"]}},
             "has a map of 2 classes, but 'mask' has 4",
+        ),
+        (
+            (1, 8, 8),
+            {"target": {"of": "mask", "map": ["a", "a", None, "a"]}},
+            "learns 'mask', but all that there is to learn is 1 class: a",
         ),
     ],
 )

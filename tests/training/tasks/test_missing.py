@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from cnncli.diagnostics import UsageError
 from cnncli.graph.heads import Head
 from cnncli.recipe.columns import Column
 from cnncli.training.data.dataset import IGNORED, Split
@@ -15,6 +16,7 @@ from cnncli.training.data.feed import Feed
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.evaluate import evaluate
 from cnncli.training.tasks.building import Learned, build_objective
+from cnncli.training.tasks.presence import check_targets, missing_notes
 from tests.training.support import CPU, settings
 
 COLUMNS = {
@@ -114,6 +116,20 @@ def test_the_objective_is_the_same_mean_and_missing_targets_have_no_gradient() -
         assert gradient is not None
         moved = gradient.flatten(1).any(1).tolist()
         assert moved == KNOWN[column], head
+
+
+def test_what_is_missing_is_counted_and_said() -> None:
+    objective = build_objective(HEADS, settings(tasks=TASKS), Learned(COLUMNS, (1, 4, 4)))
+    whole = part().chosen(torch.tensor([3, 5]))
+    missing = [check_targets("these", each, objective) for each in (part(), whole)]
+    assert missing == [{"label": 1, "labels": 1, "value": 1, "mask": 1}, {}]
+    first, *rest = missing_notes([part(), whole], missing)
+    assert first == "without a target in 'label', so in no loss or figure of it: 1 of 6 training images"
+    assert len(rest) == 3
+    (note,) = missing_notes([part()], [{"mask": 2}], ["image"])
+    assert note.endswith("of it: 2 of 6 images")
+    with pytest.raises(UsageError, match="these has no target in 'label'"):
+        check_targets("these", part().chosen(torch.tensor([1])), objective)
 
 
 def test_a_batch_without_any_target_has_a_loss_of_nothing() -> None:

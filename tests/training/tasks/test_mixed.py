@@ -206,10 +206,10 @@ def test_a_batch_without_any_target_adds_nothing() -> None:
 
 def test_new_classes_of_a_map_are_mixed() -> None:
     batch, output = batch_of(part(), "cutmix"), outputs()
-    task = {"cross_entropy": {}, "target": {"of": "label", "map": ["pet", "pet", None]}}
+    task = {"cross_entropy": {}, "target": {"of": "label", "map": ["cat", "dog", None]}}
     learned = Learned(COLUMNS, (1, 4, 4))
-    objective = build_objective({"label": Head((1,))}, settings(tasks={"label": task}), learned)
-    found = objective({"label": output["label"][:, :1]}, batch).figures["label.loss"]
+    objective = build_objective({"label": Head((2,))}, settings(tasks={"label": task}), learned)
+    found = objective({"label": output["label"][:, :2]}, batch).figures["label.loss"]
     known = (batch.targets["label"] < 2).float()
     expected = shares(batch).flatten() * known + (1 - shares(batch).flatten()) * known.roll(-1, 0)
     assert float(found.samples) == pytest.approx(expected.sum().item(), rel=1e-5)

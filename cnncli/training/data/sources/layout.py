@@ -126,18 +126,19 @@ def for_measuring(folder: Path, known: Sequence[str]) -> Measurable:
     """Return the files of a folder to measure a network of the classes ``known`` on.
 
     These are the files of its test part, or of its validation part if it has no test part; if it has no
-    parts, or only one for training, all there are. Classes may be absent.
+    parts, or only one for training, all there are. Classes may be absent; if none are known, a network that
+    learns no classes is measured, and the folder may have any.
 
     Raises:
         UsageError: there are no images, or a folder is not one of the known classes.
     """
     names = [path.name for path in subfolders(folder)]
-    parts = {} if set(names) <= set(known) else parts_of(folder)
+    parts = {} if known and set(names) <= set(known) else parts_of(folder)
     place = parts.get("test") or parts.get("val") or parts.get("train") or folder
     walk = Walk()
     classes = _classes(place)
     unknown = [name for name in classes if name not in known]
-    if unknown:
+    if known and unknown:
         raise usage_error(
             f"{place} has classes that the network was not trained on: {listing(unknown)}",
             expected=f"only {listing(known)}",

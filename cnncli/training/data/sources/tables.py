@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate, pairwise
@@ -148,6 +148,7 @@ def load(table: Table, request: Request) -> Dataset:
         identity=table.identity,
         levels=read.levels,
         val=val[0] if val else None,
+        unread=tuple(name for name in table.samples.files if name not in read.columns),
     )
 
 
@@ -406,9 +407,23 @@ def _mask_column(
             expected=f"classes from 0 to {classes - 1}",
             received=listing(unknown),
         )
-    absent = [str(value) for value in range(classes) if value not in trained]
-    notes = (f"no mask of '{name}' to train on has a pixel of {listing(absent)}",) if absent else ()
+    notes = tuple(_remarks(name, there, known, [each for each in range(classes) if each not in trained]))
     return Column(MASK, tuple(map(str, range(classes)))), _without_outside(masks), notes
+
+
+def _remarks(name: str, there: Sequence[int], known: Column | None, absent: Sequence[int]) -> Iterator[str]:
+    """Yield what is to be said of masks with the values ``there``, of which classes are ``absent``.
+
+    ``known`` is the column of masks that a network was trained on; None of masks to train on.
+    """
+    if known is None and absent:
+        yield f"no mask of '{name}' to train on has a pixel of {listing([*map(str, absent)])}"
+    if known is not None and there == [0, IGNORED]:
+        classes = listing(known.names)
+        yield (
+            f"masks of '{name}' have the values 0 and 255 only: 255 is left out, since the network was "
+            f"trained on masks of {classes}"
+        )
 
 
 def _values(found: Tensor) -> list[int]:

@@ -253,6 +253,19 @@ def test_classes_of_masks(tmp_path: Path) -> None:
         read(tmp_path, MASK)
 
 
+def test_white_is_left_out_of_a_network_with_numbered_classes(tmp_path: Path) -> None:
+    masked(tmp_path, 4)
+    for number in range(4):
+        saved(tmp_path / "masks" / f"{number}.png", noise(number, (8, 8), 2) * 255)
+    known = {"mask": Column("mask", ("0", "1"))}
+    measured = load_measured(Data(source=f"pairs:{tmp_path}"), (3, 8, 8), known, outputs=MASK)
+    assert measured.notes[-1] == (
+        "masks of 'mask' have the values 0 and 255 only: 255 is left out, since the network was trained on "
+        "masks of 0 and 1"
+    )
+    assert measured.as_known(known).targets["mask"].unique().tolist() == [0, 255]
+
+
 def test_files_without_a_partner(tmp_path: Path) -> None:
     masked(tmp_path, 10)
     (tmp_path / "masks" / "3.png").unlink()
