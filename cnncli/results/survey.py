@@ -86,7 +86,7 @@ class MaskClass(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """An image that cannot be read, and the message about it, which names it too."""
+    """An image, or its mask, that cannot be read, and the message about it, which names it too."""
 
     name: str
     reason: str
@@ -108,9 +108,9 @@ class Survey:
     ``classes`` those of each class or tag; an image may have several tags.
     ``sizes`` has an entry for each axis of the images besides that of channels; ``distinct_sizes`` is the
     number of different ones, ``commonest_size`` the most frequent, with its number of images. ``duplicates``
-    has those in several parts first. ``numbers`` and ``masks`` are what other columns have. ``warnings`` are
-    what should be looked at before a training, ``notes`` what was left out and what is done to images when
-    they are read.
+    has those in several parts first. ``numbers`` and ``masks`` are what other columns have, ``wrong_masks``
+    the masks that cannot be read or do not fit their images. ``warnings`` are what should be looked at before
+    a training, ``notes`` what was left out and what is done to images when they are read.
     """
 
     source: str
@@ -127,6 +127,7 @@ class Survey:
     notes: tuple[str, ...]
     numbers: tuple[Numbers, ...] = ()
     masks: tuple[MaskClass, ...] = ()
+    wrong_masks: tuple[Unreadable, ...] = ()
     sheet: Sheet | None = None
 
     @property

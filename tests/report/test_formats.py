@@ -224,6 +224,7 @@ def surveyed(*, faults: bool = True) -> Survey:
         warnings=("cannot be trained on: it has <only> one class",),
         notes=("3 images rotated according to EXIF",),
         numbers=(Numbers("a|ge" * 20, 1_200, -1.5, 123_456, 42.123456, 0.000123),),
+        wrong_masks=(Unreadable("a.png", "/some/where/m.png: a mask in color (RGB)"),),
         masks=(MaskClass("outline", 0, 1_000, 0.9), MaskClass("outline", 255, 3, 0.1)),
         sheet=Sheet(Path("sheet.png"), 20, 3),
     )
@@ -238,6 +239,7 @@ def surveyed(*, faults: bool = True) -> Survey:
         kinds=(color,),
         sheet=None,
         numbers=(),
+        wrong_masks=(),
         masks=(),
     )
     return replace(

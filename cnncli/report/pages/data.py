@@ -46,7 +46,9 @@ def _answer(found: Survey) -> Answer:
     lines = [f"{counted(count, 'picture')} {_is(count)} {where}" for count, where in faults if count]
     if found.unreadable:
         lines.append(f"{counted(len(found.unreadable), 'image')} cannot be read")
-    wrong = found.leaks or found.contradictions or found.unreadable
+    if found.wrong_masks:
+        lines.append(f"{counted(len(found.wrong_masks), 'mask')} cannot be read or used")
+    wrong = found.leaks or found.contradictions or found.unreadable or found.wrong_masks
     good = False if wrong else None if lines or found.warnings else True
     return Answer(tuple(lines) or ("all images can be read, and none is there twice",), good)
 
@@ -71,8 +73,9 @@ def _sections(found: Survey, _: int | None) -> Iterator[Section]:
         yield (_mask_table(found.masks),)
     if found.duplicates:
         yield tuple(_same(found.duplicates))
-    if found.unreadable:
-        yield (_failures(found.unreadable),)
+    for failures in (found.unreadable, found.wrong_masks):
+        if failures:
+            yield (_failures(failures),)
     if found.sheet is not None:
         yield (_sheet(found.sheet),)
 
@@ -234,14 +237,16 @@ def _document(found: Survey) -> dict[str, Any]:
             "count": len(found.duplicates),
             "first": [asdict(each) for each in found.duplicates[:MAX_FILES_NAMED]],
         },
-        "unreadable": {
-            "count": len(found.unreadable),
-            "first": [each._asdict() for each in found.unreadable[:MAX_FILES_NAMED]],
-        },
+        "unreadable": _failed(found.unreadable),
+        "wrong_masks": _failed(found.wrong_masks),
         "warnings": list(found.warnings),
         "notes": list(found.notes),
         "sheet": None if found.sheet is None else found.sheet._asdict() | {"path": str(found.sheet.path)},
     }
+
+
+def _failed(failures: Sequence[Unreadable]) -> dict[str, Any]:
+    return {"count": len(failures), "first": [each._asdict() for each in failures[:MAX_FILES_NAMED]]}
 
 
 def _kind(kind: KindOfImages) -> dict[str, Any]:

@@ -81,6 +81,13 @@ class Kind(NamedTuple):
         return known or tuple(str(number) for number in range(self.channels))
 
 
+class _Masks(NamedTuple):
+    """The pixels of each value in the masks of an image, int64 [256] by column; what is wrong with others."""
+
+    pixels: Mapping[str, Tensor]
+    faults: tuple[str, ...]
+
+
 class _Seen(NamedTuple):
     """What was found in an image; ``digest`` is the same for gray pixels that are stored in color."""
 
@@ -90,7 +97,7 @@ class _Seen(NamedTuple):
     moments: tuple[Moments, ...]
     changes: tuple[str, ...]
     remarks: tuple[str, ...]
-    masks: Mapping[str, Tensor]
+    masks: _Masks
 
 
 def survey(source: str, sheet: Path | None = None, reading: Reading = None) -> Survey:
@@ -138,18 +145,18 @@ def _look(found: Catalog, index: int, tools: Tools) -> _Seen | CnncliError:
         return error
 
 
-def _pixels_of_classes(found: Catalog, index: int, tools: Tools) -> dict[str, Tensor]:
-    """Return how many pixels of each value the masks of an image have, int64 [256] by column.
-
-    Raises:
-        UsageError: a mask cannot be read, or does not belong to its image.
-    """
-    masks = {name: read(index, tools) for name, read in found.masks.items()}
-    return {
-        name: torch.bincount(mask.flatten(), minlength=_VALUES)
-        for name, mask in masks.items()
-        if mask is not None
-    }
+def _pixels_of_classes(found: Catalog, index: int, tools: Tools) -> _Masks:
+    """Count the pixels of each value in the masks of an image, and report masks that cannot be read."""
+    pixels, faults = dict[str, Tensor](), list[str]()
+    for name, read in found.masks.items():
+        try:
+            mask = read(index, tools)
+        except CnncliError as error:
+            faults.append(in_a_line(error))
+            continue
+        if mask is not None:
+            pixels[name] = torch.bincount(mask.flatten(), minlength=_VALUES)
+    return _Masks(pixels, tuple(faults))
 
 
 def _digest(pixels: Tensor) -> bytes:
@@ -177,6 +184,7 @@ class _Tally:
         self._with_class = {name: torch.zeros(_VALUES, dtype=torch.int64) for name in found.masks}
         self._warned: list[str] = []
         self._unreadable: list[Unreadable] = []
+        self._wrong_masks: list[Unreadable] = []
 
     def add(self, index: int, seen: _Seen | CnncliError) -> None:
         """Add what was found in an image."""
@@ -192,7 +200,8 @@ class _Tally:
         self._moments[seen.kind] = tuple(a.with_others(b) for a, b in pairs) or seen.moments
         self._of_kind[seen.kind].append(index)
         self._same[seen.digest].append(index)
-        for name, pixels in seen.masks.items():
+        self._wrong_masks += [Unreadable(item.name, fault) for fault in seen.masks.faults]
+        for name, pixels in seen.masks.pixels.items():
             self._pixels[name] += pixels
             self._with_class[name] += pixels > 0
         self._changes.update(seen.changes)
@@ -224,6 +233,7 @@ class _Tally:
             unreadable=tuple(self._unreadable),
             numbers=tuple(self._numbers()),
             masks=tuple(self._mask_classes()),
+            wrong_masks=tuple(self._wrong_masks),
             warnings=(*found.warnings, *self._imbalance(), *decoder_notes(self._warned, printed)),
             notes=(*found.notes, *conversion_notes(self._changes, self._sizes.total())),
         )

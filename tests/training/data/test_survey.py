@@ -336,8 +336,9 @@ def test_masks_and_numbers(tmp_path: Path) -> None:
     (values_of,) = found.numbers
     assert values_of == Numbers("value", 1, 5, 5, 5, 0)
     Image.fromarray(masks[0][:5]).save(tmp_path / "m3.png")
-    (fault,) = cnncli.survey(f"csv:{tmp_path / 'a.csv'}").unreadable
-    assert fault.name == "3.png"
+    found = cnncli.survey(f"csv:{tmp_path / 'a.csv'}")
+    (fault,) = found.wrong_masks
+    assert (found.count, found.unreadable, fault.name) == (4, (), "3.png")
     assert fault.reason.startswith(f"{tmp_path / 'm3.png'}: a mask of 5x5, but its image has 6x5 pixels")
 
 
