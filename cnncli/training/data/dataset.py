@@ -35,6 +35,7 @@ class Split:
     _images: Tensor
     _targets: Mapping[str, Tensor]
     _numbers: Tensor | None = None
+    _mapped: bool = False
 
     @property
     def images(self) -> Tensor:
@@ -49,11 +50,11 @@ class Split:
     @property
     def rows(self) -> Rows:
         """The images, which may be more than fits into memory."""
-        return Rows(self._images, self._numbers)
+        return Rows(self._images, self._numbers, self._mapped)
 
     def column(self, name: str) -> Rows:
         """Return the targets of a column, which may be more than fits into memory."""
-        return Rows(self._targets[name], self._numbers)
+        return Rows(self._targets[name], self._numbers, self._mapped)
 
     @property
     def columns(self) -> tuple[str, ...]:

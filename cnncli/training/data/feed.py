@@ -6,7 +6,7 @@ gather and one affine map. No Python code runs per sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
@@ -130,9 +130,17 @@ class Feed:
     ) -> Iterator[Batch]:
         """Yield the batches of ``order`` between ``bounds``."""
         at_home = order.to(self._home)
-        for start, end in bounds:
+        self._announce(at_home, bounds[:1])
+        for number, (start, end) in enumerate(bounds, 1):
+            self._announce(at_home, bounds[number : number + 1])
             index = at_home[start:end]
             yield self._batch(index, order[start:end], alters)
+
+    def _announce(self, order: Tensor, bounds: Sequence[tuple[int, int]]) -> None:
+        """Say that batches will be gathered soon."""
+        for start, end in bounds:
+            for rows in (self._images, *self._targets.values()):
+                rows.announce(order[start:end])
 
     def in_order(self, bounds: list[tuple[int, int]], alters: Alters | None = None) -> Iterator[Batch]:
         """Yield the batches between ``bounds`` in the order of the data."""

@@ -9,15 +9,23 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from cnncli.training.data.packs.arrays import announce
+
 _CHUNK_VALUES: Final = 1 << 24
+_LEAST_ANNOUNCED: Final = 1 << 14
+"""Bytes of a row from which on a call of the system is short beside what a network does with it."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Rows:
-    """The rows of ``stored`` [M, ...] that have these ``numbers``, int64 [N] on its device; None for all."""
+    """The rows of ``stored`` [M, ...] that have these ``numbers``, int64 [N] on its device; None for all.
+
+    ``mapped`` says whether they are in a mapped file.
+    """
 
     stored: Tensor
     numbers: Tensor | None = None
+    mapped: bool = False
 
     @property
     def count(self) -> int:
@@ -35,6 +43,11 @@ class Rows:
             return self.stored.index_select(0, self.numbers[place])
         return self.stored[place] if isinstance(place, slice) else self.stored.index_select(0, place)
 
+    def announce(self, place: Tensor) -> None:
+        """Say that the rows at a place, int64 [n], are taken soon: those of a file are read until then."""
+        if self.mapped and self.stored[:1].nbytes >= _LEAST_ANNOUNCED:
+            announce(self.stored, place if self.numbers is None else self.numbers[place])
+
     def chunks(self) -> Iterator[Tensor]:
         """Yield all rows, about 16 million values at a time."""
         step = max(1, _CHUNK_VALUES // max(1, self.stored[:1].numel()))
@@ -43,7 +56,8 @@ class Rows:
 
     def chosen(self, numbers: Tensor) -> Rows:
         """Return some of the rows, int64 [n], without gathering them."""
-        return Rows(self.stored, numbers if self.numbers is None else self.numbers[numbers])
+        chosen = numbers if self.numbers is None else self.numbers[numbers]
+        return Rows(self.stored, chosen, self.mapped)
 
     def whole(self) -> Tensor:
         """Return all rows in memory; the tensor itself if they are all of its rows."""

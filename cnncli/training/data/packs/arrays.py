@@ -6,6 +6,7 @@ too. The memory of a map is that of the file: the system reads and drops its pag
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import io
 import math
@@ -24,6 +25,7 @@ from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, readable_byt
 DType = np.dtype[Any]
 
 _ZEROS: Final = bytes(1 << 20)
+_SYSTEM: Final = ctypes.CDLL(None) if os.name == "posix" else None
 
 
 def header(shape: tuple[int, ...], dtype: DType) -> bytes:
@@ -104,6 +106,20 @@ def _opened(file: BinaryIO, path: Path, shape: tuple[int, ...], dtype: DType) ->
     if received != size:
         raise damaged(path, f"it has {received:,} bytes, not {size:,}")
     return _mapped(file, start, shape, dtype, mmap.ACCESS_READ)
+
+
+def announce(values: Tensor, rows: Tensor) -> None:
+    """Let the system read some rows, int64 [n], of a mapped file while something else is computed.
+
+    Otherwise the first access to each page would wait for the disk.
+    """
+    if _SYSTEM is None:  # Windows
+        return
+    size, first = values[:1].nbytes, values.data_ptr()
+    for row in rows.tolist():
+        begin = first + row * size
+        page = begin - begin % mmap.PAGESIZE
+        _SYSTEM.madvise(ctypes.c_void_p(page), ctypes.c_size_t(begin + size - page), mmap.MADV_WILLNEED)
 
 
 def damaged(path: Path, why: str) -> UsageError:

@@ -45,7 +45,7 @@ def _split(folder: Path, part: Part, manifest: Manifest) -> Split:
         if lowest < -1 or highest >= max(1, len(column.names)):
             path = folder / part.targets[name].file
             raise damaged(path, f"its numbers are not those of the {len(column.names)} classes")
-    return Split(_opened(folder, part.images), targets)
+    return Split(_opened(folder, part.images), targets, _mapped=True)
 
 
 def _opened(folder: Path, array: Array) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import mmap
 import os
 import shutil
 from collections.abc import Callable
@@ -11,12 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from cnncli.diagnostics import UsageError
 from cnncli.recipe.data import Data
 from cnncli.training.data.dataset import Dataset
-from cnncli.training.data.load import identity, load
-from cnncli.training.data.packs import opening
+from cnncli.training.data.feed import Feed
+from cnncli.training.data.load import identity, limited, load
+from cnncli.training.data.packs import arrays, opening
 from cnncli.training.runs.record import sealed
 from tests.training.data.packs.support import SHAPE, manifest, packed, pictures
 
@@ -179,3 +183,41 @@ def of_images(value: Any) -> Any:
 def test_damaged_manifests(folder: Path, change: Callable[[Path], None], expected: str) -> None:
     change(folder)
     assert expected in message(folder)
+
+
+class System:
+    """Records what the system is told about memory."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, int]] = []
+
+    def madvise(self, start: ctypes.c_void_p, length: ctypes.c_size_t, advice: int) -> None:
+        assert advice == mmap.MADV_WILLNEED
+        self.told.append((start.value or 0, length.value))
+
+
+def test_the_next_batch_is_announced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each image of a batch lies in memory that the system was told about before the batch ahead of it."""
+    dataset = limited(opened(folder), 0.5)
+    feed = Feed(dataset.train, dataset.columns, dataset.normalized(), torch.device("cpu"), keep=True)
+    system, images = System(), feed._images
+    assert images.numbers is not None
+    assert images.mapped
+    monkeypatch.setattr("cnncli.training.data.rows._LEAST_ANNOUNCED", 100)
+    monkeypatch.setattr(arrays, "_SYSTEM", system)
+    order = torch.tensor([3, 0, 5, 1, 7, 2])
+    batches = feed.shuffled(order, [(0, 2), (2, 4), (4, 6)])
+    assert [len(system.told) for _ in batches] == [4, 6, 6]
+    for row, (start, length) in zip(images.numbers[order].tolist(), system.told, strict=True):
+        begin = images.stored.data_ptr() + row * images.stored[0].nbytes
+        assert start % mmap.PAGESIZE == 0
+        assert start <= begin
+        assert begin + images.stored[0].nbytes == start + length
+
+
+def test_data_in_memory_is_not_announced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = load(Data(source=manifest(folder)["source"]), SHAPE)
+    feed = Feed(source.train, source.columns, source.normalized(), torch.device("cpu"), keep=True)
+    monkeypatch.setattr(arrays, "_SYSTEM", None)
+    assert not feed._images.mapped
+    assert len([*feed.shuffled(torch.arange(4), [(0, 2), (2, 4)])]) == 2
