@@ -3,8 +3,8 @@
     python benchmarks/packed.py [--rounds N] [--cold]
 
 Two epochs of cnncli's loop on random images, from the same weights, in an order that changes every round; the
-time is the second epoch's own ``seconds``. The network is small, so that getting the data counts. The files of the
-pack are in the cache of the system; with ``--cold`` it forgets them before each epoch (Linux).
+time is the second epoch's own ``seconds``. The network is small, so that getting the data counts. The files
+of the pack are in the cache of the system; with ``--cold`` it forgets them before each training (Linux).
 """
 
 from __future__ import annotations
