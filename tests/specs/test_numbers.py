@@ -62,6 +62,7 @@ PARAMETERS = {
     "lecture/segmentation_and_denoising": small_unet(16, 3) + (16 * 11 + 11) + (16 + 1),
     "lecture/small": 1_170,
     "lecture/stride_chain": (25 * 8 + 8) + 4 * (25 * 8 * 8 + 8),
+    "lecture/super_resolution": (25 * 64 + 64) + (9 * 64 * 32 + 32) + (9 * 32 * 4 + 4) + (1 + 1),
     "lecture/toy_classifier": (9 * 16 + 16) + (9 * 16 * 32 + 32) + (2 * 2 * 32 * 64 + 64) + (64 * 10 + 10),
     "lecture/valid_chain": (25 * 8 + 8) + 30 * (25 * 8 * 8 + 8),
     "lenet5": 61_706,
