@@ -24,8 +24,9 @@ from cnncli.training.data.dataset import IGNORED
 from cnncli.training.data.request import Request
 from cnncli.training.data.room import ensure_memory
 from cnncli.training.data.sources.decoding import FORMATS
+from cnncli.training.data.sources.file_columns import Files
 from cnncli.training.data.sources.layout import Role, role_of
-from cnncli.training.data.sources.tables import Files, Samples, Table, identity_of, with_usual
+from cnncli.training.data.sources.tables import Samples, Table, identity_of, with_usual
 
 _SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _OF_TAGS: Final = ("|", ";", ",")

@@ -12,8 +12,9 @@ from cnncli.limits import MAX_FILES_NAMED
 from cnncli.recipe.columns import FORMS, MASK, PICTURE
 from cnncli.training.data.request import Request
 from cnncli.training.data.sources.decoding import FORMATS
+from cnncli.training.data.sources.file_columns import Files
 from cnncli.training.data.sources.layout import Role, parts_of
-from cnncli.training.data.sources.tables import Files, Samples, Table, identity_of
+from cnncli.training.data.sources.tables import Samples, Table, identity_of
 
 _IMAGES: Final = "images"
 _ROLES: Final[tuple[Role, ...]] = ("train", "val", "test")
