@@ -169,6 +169,7 @@ def evaluate_module(
     measured_on = dataset.normalized()
     learned = Learned(dataset.columns, dataset.input_shape, device=device)
     objective = measuring_objective(heads, settings, learned)
+    check_targets(dataset.name, dataset.test, objective)
     alters = held_out_alters(settings, dataset.test.count)
     measured = evaluate(network, dataset.test, measured_on, device, objective, alters)
     return _evaluated(graph.name, held_out_part(dataset), objective.classes, measured)
