@@ -52,9 +52,19 @@ LAST = {
     "inception/inception_naive": Last("concat1", 5, 1, 0),
     "inception/inception_reduced": Last("concat1", 5, 1, 0),
     "lecture/convolutional": Last("conv.2", 1 + 3 * 4, 1, 6),
+    # 9 after the strides, in steps of 4; on the way up 5 positions are made of 3, twice. A convolution with a
+    # stride of 2 is padded at the end only: its middle is 1 further on, then 1 + 2, less that of 4 positions.
+    "lecture/denoising_autoencoder": Last("image", 3 + 2 + 2 * 2 + 2 * 4, 1, 1 + 2 - Fraction(3, 2)),
+    "lecture/digit_and_parity": Last("maxpool2", 3 + 1 + 2 * 2 + 2, 4, 1.5),
     "lecture/fully_connected": IMAGE,
     "lecture/overparameterized": IMAGE,
+    # 68 at the bottom, in steps of 8. On the way up 5 positions are made of 3, 7 of 4, 8 of 5.
+    "lecture/segmentation_and_denoising": Last(
+        "clean.conv1", 5 + 1 + 4 * 2 + 2 + 4 * 4 + 4 + 4 * 8 + 4 * 8, 1, 0
+    ),
     "lecture/stride_chain": Last("conv.4", 1 + 4 * (1 + 2 + 4 + 8 + 16), 32, 62),
+    # The pixel shuffle makes four positions of each; the upsampling beside it reads 2.
+    "lecture/super_resolution": Last("add1", 5 + 2 + 2, Fraction(1, 2), -0.25),
     "lecture/toy_classifier": Last("maxpool2", 3 + 1 + 2 * 2 + 2, 4, 1.5),
     "lecture/valid_chain": Last("conv.30", 1 + 31 * 4, 1, 62),
     "lenet5": Last("avgpool2", 5 + 1 + 4 * 2 + 2, 4, 7.5),
@@ -144,9 +154,13 @@ SHIFTS: dict[str, Shift | str] = {
     "inception/inception_naive": Shift(1, 1),
     "inception/inception_reduced": Shift(1, 1),
     "lecture/convolutional": "flatten1",
+    "lecture/denoising_autoencoder": Shift(4, 4),
+    "lecture/digit_and_parity": "flatten1",
     "lecture/fully_connected": "flatten1",
     "lecture/overparameterized": "flatten1",
+    "lecture/segmentation_and_denoising": Shift(8, 8),
     "lecture/stride_chain": Shift(32, 1),
+    "lecture/super_resolution": Shift(1, 2),
     "lecture/toy_classifier": "flatten1",
     "lecture/valid_chain": Shift(1, 1),
     "lenet5": "flatten1",
