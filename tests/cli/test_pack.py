@@ -177,6 +177,29 @@ def test_training_is_the_same_as_on_the_source(spec: Path, tmp_path: Path, more:
     assert records[0]["data"]["source"] == f"packed:{tmp_path / 'pack'}"
 
 
+MASKS = """
+name: masks
+input: [1, 16, 16]
+layers:
+  - conv: {channels: 2, kernel: 3, padding: same, norm: batch, activation: relu}
+  - conv: {channels: 11, kernel: 1}
+train: {data: scenes, epochs: 1, batch: 64, transforms: [flip, rotate: 10]}
+"""
+
+
+@pytest.mark.slow
+def test_masks_numbers_and_tags_are_packed_too(tmp_path: Path) -> None:
+    spec = tmp_path / "masks.yaml"
+    spec.write_text(MASKS)
+    done("pack", "scenes", spec, "-o", tmp_path / "pack")
+    columns = {path.stem.removeprefix("train-") for path in (tmp_path / "pack").glob("train-*.npy")}
+    assert columns == {"images", "mask", "labels", "value", "background"}
+    more = ("--limit", "0.3", "--set", "train.data.holdout=0.2")
+    theirs = trained(spec, tmp_path / "theirs", "scenes", *more)
+    assert same(trained(spec, tmp_path / "ours", f"packed:{tmp_path / 'pack'}", *more), theirs)
+    assert figures(tmp_path / "ours") == figures(tmp_path / "theirs")
+
+
 def test_a_run_is_resumed_and_evaluated_on_the_pack_of_its_source(spec: Path, tmp_path: Path) -> None:
     source = f"folder:{pictures(tmp_path / 'data', 20, 24)}"
     done("pack", source, spec, "-o", tmp_path / "pack")
