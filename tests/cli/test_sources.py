@@ -187,3 +187,18 @@ def test_files_that_no_head_learns_are_offered(squares: Path, tmp_path: Path) ->
     assert "learns 'mask1' by cross_entropy, which the data does not have" in errors
     assert "expected: target, mask or input" in errors
     assert "did you mean 'mask'?" in errors
+
+
+def test_outputs_follow_the_tags_and_absent_ones_are_said(squares: Path, tmp_path: Path) -> None:
+    text = TAGS.replace("classes: 3", "classes: 7")
+    shown, _ = call("train", spec(tmp_path, text, squares), "--run", tmp_path / "run", "--device", "cpu")
+    assert "classes=3: the spec has another number, and follows the data" in shown
+    table = json.loads((squares / "a.json").read_text())
+    table["annotations"] = [each for each in table["annotations"] if each["category_id"] == 1]
+    table["categories"] = [each for each in table["categories"] if each["id"] == 1]
+    (squares / "v.json").write_text(json.dumps(table))
+    measured = json.loads(
+        call("evaluate", tmp_path / "run", "--data", f"coco:{squares}/v.json", "--format", "json")[0]
+    )
+    note = "'labels' does not have u and w here, so no image counts as one with them"
+    assert note in measured["notes"]

@@ -37,7 +37,7 @@ from cnncli.training.runs.record import DataRecord
 from cnncli.training.runs.run import Run, open_run
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.tasks.building import Learned, measuring_objective, whole_clean
-from cnncli.training.tasks.presence import check_targets, missing_notes
+from cnncli.training.tasks.presence import absent_tags, check_targets, missing_notes
 from cnncli.training.tasks.targets import wanted_shapes
 from cnncli.training.transforms import held_out_alters
 
@@ -79,7 +79,8 @@ def evaluate_run(
     found = _to_measure(run, data, wanted, compared, reading, part)
     split = found.as_known(compared)
     missing = check_targets(found.name, split, objective)
-    found = replace(found, notes=(*found.notes, *missing_notes([split], [missing], ["image"])))
+    said = (*missing_notes([split], [missing], ["image"]), *absent_tags(compared, found.columns))
+    found = replace(found, notes=(*found.notes, *said))
     network = build_network(graph)
     load_weights(network, run.weights)
     network.to(where)

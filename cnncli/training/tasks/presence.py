@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from cnncli.diagnostics import counted, listing, usage_error
-from cnncli.recipe.columns import FORMS, INPUT
+from cnncli.recipe.columns import FORMS, INPUT, TAGS, Column
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.targets import present
 from cnncli.training.tasks.objective import Objective
@@ -58,3 +58,18 @@ def missing_notes(
         ]
         notes.append(f"without a target in '{column}', so in no loss or figure of it: {listing(counts)}")
     return tuple(notes)
+
+
+def absent_tags(known: Mapping[str, Column], found: Mapping[str, Column]) -> Iterator[str]:
+    """Yield a note for each column of tags of which data does not have all that a network was trained on.
+
+    Args:
+        known: the columns that it was trained on.
+        found: those of the data.
+    """
+    for name, column in known.items():
+        if column.form != TAGS or name not in found:
+            continue
+        absent = [each for each in column.names if each not in found[name].names]
+        if absent:
+            yield f"'{name}' does not have {listing(absent)} here, so no image counts as one with them"

@@ -152,11 +152,11 @@ def check_columns(heads: Heads, recipe: Recipe) -> None:
 
 
 def main_classes(heads: Heads, recipe: Recipe, columns: Mapping[str, Column]) -> int:
-    """Return how many classes the main head has in the data; 0 if it learns no class."""
+    """Return how many classes, or tags, the main head has in the data; 0 if it learns neither."""
     name = main_head(heads)
     task = recipe.task(name)
     found = columns.get(column_of(task, heads[name]))
-    if found is None or found.form not in (CLASS, MASK):
+    if found is None or found.form not in (CLASS, MASK, TAGS):
         return 0
     return len(task.target.classes or found.names)
 
@@ -291,7 +291,7 @@ def _check_shape(name: str, target: Target, found: Column, clean_shape: tuple[in
             expected=counted(count, "output" if target.form != MASK else "channel"),
             received=outputs,
             hint="a variable 'classes' in the spec, used for this output, follows the data"
-            if unit == "class"
+            if unit in ("class", "tag")
             else "",
         )
 

@@ -228,9 +228,12 @@ def _is_file(cell: str) -> bool:
 
 
 def _split_column(sheet: _Sheet, names: Sequence[str]) -> str | None:
-    """Return the column with a usual name of parts, if its cells are names of parts."""
+    """Return the column with a usual name of parts, if any cell is the name of one.
+
+    All others are errors then: a cell that is empty or misspelled must not put test rows into training.
+    """
     by_name = [name for name in names if name.casefold() in _SPLITS]
-    return next((name for name in by_name if all(role_of(cell) for cell in sheet.cells(name))), None)
+    return next((name for name in by_name if any(role_of(cell) for cell in sheet.cells(name))), None)
 
 
 def _paths(sheet: _Sheet, name: str) -> tuple[Path, ...]:

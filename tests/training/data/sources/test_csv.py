@@ -196,6 +196,8 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
         ("path,picture\n0.png,\n", {"picture": "picture"}, r"a\.csv:2: 'picture' is empty"),
         ('path,label\n"0.png,cat\n', {}, r"a\.csv:2: unexpected end of data"),
         ("path,label,split\n0.png,cat,train\n", {}, "has no part test or val"),
+        ("path,label,split\n0.png,cat,train\n1.png,cat,\n", {}, r"a\.csv:3: 'split' is ''"),
+        ("path,label,split\n0.png,cat,train\n1.png,cat,tset\n", {}, r"a\.csv:3: 'split' is 'tset'"),
         ("path,label\n0.png,cat\n", {}, "has 1 image"),
     ],
 )
