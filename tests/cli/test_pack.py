@@ -218,6 +218,20 @@ def test_a_run_is_resumed_and_evaluated_on_the_pack_of_its_source(spec: Path, tm
     assert results[0]["figures"] == results[1]["figures"]
 
 
+def test_a_validation_part_that_was_split_off_is_not_that_of_the_pack(spec: Path, tmp_path: Path) -> None:
+    """Of files it is chosen by name, of a pack by number, so other images would be measured."""
+    source = f"folder:{pictures(tmp_path / 'data', 20, 24)}"
+    done("pack", source, spec, "-o", tmp_path / "pack")
+    ours, run = f"packed:{tmp_path / 'pack'}", tmp_path / "run"
+    trained(spec, run, source, "--set", "classes=2", "--set", "train.data.holdout=0.2")
+    code, _, errors = call("train", "--resume", run, "--data", ours, "--set", "train.epochs=3")
+    assert (code, f"the data is not the data that {run} was started with" in errors) == (WRONG, True)
+    code, _, errors = call("evaluate", run, "--data", ours, "--part", "val")
+    assert (code, "has a part val" in errors) == (WRONG, True)
+    assert "6 images" in done("evaluate", run, "--data", source, "--part", "val")
+    assert "8 images" in done("evaluate", run, "--data", ours)
+
+
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits are those of Linux")
 LARGE = """
 name: large
