@@ -137,6 +137,9 @@ MAX_NAME: Final = 200
 MAX_FULL_NAME: Final = 500
 """Characters of the full name of a node, with those of the blocks around it."""
 
+MAX_MARGIN: Final = 1024
+"""Pixels around images for crops."""
+
 MAX_CLASSES: Final = 100_000
 """Classes that a recipe lists."""
 

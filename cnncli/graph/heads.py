@@ -186,6 +186,12 @@ def clean_shape(recipe: Recipe, input_shape: Shape) -> Shape:
     return (*input_shape[:1], *(recipe.shrinkage * size for size in input_shape[1:]))
 
 
+def stored_shape(recipe: Recipe, input_shape: Shape) -> Shape:
+    """Return the shape of images as they are read: before they are cropped, and corrupted to the input's."""
+    clean = clean_shape(recipe, input_shape)
+    return (*clean[:1], *(size + 2 * recipe.data.margin for size in clean[1:]))
+
+
 def main_head(heads: Heads) -> str:
     """Return the name of the head whose accuracy is reported: the first one in inference."""
     return next(name for name, head in heads.items() if not head.training_only)

@@ -11,6 +11,7 @@ from cnncli.diagnostics import (
     Diagnostic,
     Faults,
     LimitError,
+    Location,
     ShapeError,
     Source,
     SpecError,
@@ -22,7 +23,7 @@ from cnncli.graph.build import build
 from cnncli.graph.graph import Graph
 from cnncli.graph.heads import clean_shape, endings_of, remarks, unknown_head, wrong_tasks
 from cnncli.graph.input import Size, check_size, input_shape
-from cnncli.graph.transforms import wrong_transforms
+from cnncli.graph.transforms import wrong_margin, wrong_transforms
 from cnncli.language.description import Description
 from cnncli.language.document import Document, from_source, load, varied
 from cnncli.language.expand import expand
@@ -265,6 +266,8 @@ def _check_recipe(section: Value | None, graph: Graph, recipe: Recipe, faults: F
         unknown = unknown_head("stop", recipe.stop.head, endings_of(graph))
         if unknown is not None:
             faults.add(unknown._replace(location=stop["metric"].location))
+    for path, fault in wrong_margin(recipe, graph.input):
+        faults.add(fault._replace(location=_location(section, path)))
     clean = clean_shape(recipe, graph.input)
     for name, chosen, shape in (
         ("transforms", recipe.transforms, clean),
@@ -276,6 +279,17 @@ def _check_recipe(section: Value | None, graph: Graph, recipe: Recipe, faults: F
                 entry = transforms.values[place]
                 key = next(iter(entry.keys_at.values())) if isinstance(entry, Entries) else entry
                 faults.add(fault._replace(location=key.location))
+
+
+def _location(section: Entries, path: Sequence[str]) -> Location:
+    """Return the place of the last of these keys, or of the first one that has no mapping."""
+    location, value = section.location, section
+    for key in path:
+        location, found = value.keys_at[key].location, value[key]
+        if not isinstance(found, Entries):
+            break
+        value = found
+    return location
 
 
 def read_budget(path: str | Path) -> Budget:

@@ -14,6 +14,7 @@ from cnncli.language.fields import Record, arg
 from cnncli.language.nested import ByName
 from cnncli.language.readers import Choice, Number, Text, Whole
 from cnncli.language.scope import Argument
+from cnncli.limits import MAX_MARGIN
 from cnncli.recipe.columns import FORMS, LABEL, TAGS
 
 _PATHS: Final = ("DIR", "FILE")
@@ -224,6 +225,11 @@ class Data(Record):
         "share of the training images of each class that become the validation part; unset, it is 0, "
         f"or {DEFAULT_HOLDOUT} if train.stop needs one",
         default=None,
+    )
+    margin: int = arg(
+        Whole(0, MAX_MARGIN),
+        "pixels that images have on every side beyond what the network reads, for crops",
+        default=0,
     )
     limit: float = arg(
         Number(0, 1, above=True), "share of the training images of each class that are used", default=1.0

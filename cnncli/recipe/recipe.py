@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from cnncli.diagnostics import Faults, Source, SpecError, usage_error
 from cnncli.language.description import OUTPUT
@@ -16,7 +16,7 @@ from cnncli.language.merging import declare
 from cnncli.language.nested import ByName, ListOf, Nested, OneOf
 from cnncli.language.overrides import literal, overridden, section_of
 from cnncli.language.parsing import parse
-from cnncli.language.readers import Whole
+from cnncli.language.readers import Choice, Whole
 from cnncli.language.scope import Scope
 from cnncli.language.tree import Entries
 from cnncli.limits import MAX_TRANSFORMS
@@ -27,6 +27,9 @@ from cnncli.recipe.schedules import SCHEDULES, Cosine, Schedule
 from cnncli.recipe.stopping import Stop
 from cnncli.recipe.tasks import Task, TaskReader
 from cnncli.recipe.transforms import CORRUPTIONS, TRANSFORMS, Shrink, Transform
+
+CENTERCROP: Final = "centercrop"
+RESIZE: Final = "resize"
 
 
 class Recipe(Record):
@@ -43,6 +46,11 @@ class Recipe(Record):
         ListOf(OneOf("transform", TRANSFORMS), MAX_TRANSFORMS, "[crop, {flip: vertical}]"),
         "what happens to training images, in this order",
         default=(),
+    )
+    evaluation: str = arg(
+        Choice(CENTERCROP, RESIZE),
+        "how images with a margin are measured: without it, or resized as a whole",
+        default=CENTERCROP,
     )
     corrupt: tuple[Transform, ...] = arg(
         ListOf(OneOf("corruption", CORRUPTIONS), MAX_TRANSFORMS, "[noise: 0.3]"),

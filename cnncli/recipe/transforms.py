@@ -109,7 +109,7 @@ class Crop(Spatial):
 
     keyword = "crop"
 
-    padding: int = arg(Whole(1), "pixels added on each side: how far the image moves", default=4, main=True)
+    padding: int = arg(Whole(0), "pixels added on each side: how far the image moves", default=4, main=True)
     fill: float = _fill()
 
     def lacks(self, shape: Sequence[object]) -> str:

@@ -23,9 +23,10 @@ from cnncli.training.data.feed import Alters, Views
 from cnncli.training.data.load import load
 from cnncli.training.data.targets import WAYS
 from cnncli.training.sheets import GAP, cell, check_path, overlaid, write
-from cnncli.training.tasks.building import whole_clean
+from cnncli.training.tasks.building import whole_stored
 from cnncli.training.tasks.targets import wanted_shapes
 from cnncli.training.transforms import training_alters
+from cnncli.training.transforms.pipeline import middle
 
 _SAMPLES: Final = 8
 _EPOCHS: Final = 7
@@ -57,10 +58,11 @@ def preview(graph: Graph, recipe: Recipe, path: Path, reading: Reading = None) -
         expected = "an input of 1 or 3 channels, height and width"
         raise usage_error("this input cannot be shown", expected=expected, received=shape_text(shape))
     outputs = wanted_shapes(heads_of(graph), recipe)
-    dataset = load(recipe.data, whole_clean(recipe, shape), reading, outputs, recipe.holdout)
+    dataset = load(recipe.data, whole_stored(recipe, shape), reading, outputs, recipe.holdout)
     samples = epoch_order(dataset.train.count, recipe.seed, 0)[:_SAMPLES]
     before = _views(dataset.train.chosen(samples), dataset)
-    columns = [_rows(before)]
+    margin = recipe.data.margin
+    columns = [_rows(middle(before, margin) if margin else before)]
     for epoch in range(_EPOCHS):
         alters = training_alters(recipe, dataset.train.count, epoch) or Alters()
         found = alters.views(before, samples)

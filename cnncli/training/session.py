@@ -28,7 +28,7 @@ from cnncli.training.optimization.schedule import learning_rate
 from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
 from cnncli.training.runs.weights import fill, network_tensors
 from cnncli.training.stopping import check_stop
-from cnncli.training.tasks.building import Learned, build_objective
+from cnncli.training.tasks.building import Learned, build_objective, clean_of
 from cnncli.training.tasks.figures import Sums
 from cnncli.training.tasks.objective import Objective
 from cnncli.training.tasks.presence import check_targets, missing_notes
@@ -146,7 +146,15 @@ def _check_moves(dataset: Dataset, objective: Objective, settings: Recipe) -> No
     """
     for name, column in objective.columns.items():
         shapes = (column.shape[1:], dataset.input_shape[1:])
-        if column.form == PICTURE and shapes[0] != shapes[1] and moves_anything(settings.transforms):
+        if column.form != PICTURE or name == INPUT:
+            continue
+        if settings.data.margin:
+            raise usage_error(
+                f"images with a margin cannot be compared with pictures, but '{name}' is one",
+                expected="a data.margin of 0",
+                received=str(settings.data.margin),
+            )
+        if shapes[0] != shapes[1] and moves_anything(settings.transforms):
             raise usage_error(
                 f"transforms that move pixels need targets of the images' size, but '{name}' has another",
                 expected=shape_text(shapes[1]),
@@ -206,7 +214,8 @@ def _objective(heads: Heads, dataset: Dataset, settings: Recipe, device: torch.d
         column = dataset.columns[name]
         return class_counts(column.form, dataset.train.column(name), len(column.names))
 
-    learned = Learned(dataset.columns, dataset.input_shape, counts, device, dataset.unread)
+    clean = clean_of(settings, dataset.input_shape)
+    learned = Learned(dataset.columns, clean, counts, device, dataset.unread)
     objective = build_objective(heads, settings, learned)
     check_stop(settings.stop, objective.figures, has_val=dataset.val is not None)
     return objective

@@ -36,7 +36,7 @@ from cnncli.training.launch.graphs import recorded_graph
 from cnncli.training.runs.record import DataRecord
 from cnncli.training.runs.run import Run, open_run
 from cnncli.training.runs.weights import load_weights
-from cnncli.training.tasks.building import Learned, measuring_objective, whole_clean
+from cnncli.training.tasks.building import Learned, clean_of, measuring_objective, whole_stored
 from cnncli.training.tasks.presence import absent_tags, check_targets, missing_notes
 from cnncli.training.tasks.targets import wanted_shapes
 from cnncli.training.transforms import held_out_alters
@@ -72,7 +72,8 @@ def evaluate_run(
     graph = recorded_graph(run)
     where = choose_device(device)
     record = run.record
-    learned = Learned(record.data.columns, record.data.input, device=where)
+    clean = clean_of(record.settings, record.data.input)
+    learned = Learned(record.data.columns, clean, device=where)
     objective = measuring_objective(heads_of(graph), record.settings, learned)
     compared = {name: each for name, each in record.data.columns.items() if name in objective.columns}
     wanted = wanted_shapes(heads_of(graph), record.settings)
@@ -164,11 +165,11 @@ def evaluate_module(
     network = _checked_network(graph, module)
     chosen = settings.data if data is None else settings.data.of(data)
     heads = heads_of(graph)
-    clean = whole_clean(settings, whole_shape(graph.input))
-    dataset = load(chosen, clean, reading, wanted_shapes(heads, settings), settings.holdout)
+    stored = whole_stored(settings, whole_shape(graph.input))
+    dataset = load(chosen, stored, reading, wanted_shapes(heads, settings), settings.holdout)
     device = next((each.device for each in network.parameters()), torch.device("cpu"))
     measured_on = dataset.normalized()
-    learned = Learned(dataset.columns, dataset.input_shape, device=device)
+    learned = Learned(dataset.columns, clean_of(settings, dataset.input_shape), device=device)
     objective = measuring_objective(heads, settings, learned)
     check_targets(dataset.name, dataset.test, objective)
     alters = held_out_alters(settings, dataset.test.count)

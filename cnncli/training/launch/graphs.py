@@ -8,7 +8,7 @@ from cnncli.graph import Graph, open_text
 from cnncli.graph.heads import NOT_PROBABILITIES, remarks, with_logits
 from cnncli.layers import shape_text
 from cnncli.training.runs.run import Run
-from cnncli.training.tasks.building import whole_clean
+from cnncli.training.tasks.building import whole_stored
 
 
 def recorded_graph(run: Run) -> Graph:
@@ -18,7 +18,7 @@ def recorded_graph(run: Run) -> Graph:
         CnncliError: it is not a spec, or one for other data than the record says.
     """
     graph = open_text(run.record.spec, name=str(run.spec)).graph
-    if whole_clean(run.record.settings, whole_shape(graph.input)) != run.record.data.input:
+    if whole_stored(run.record.settings, whole_shape(graph.input)) != run.record.data.input:
         raise usage_error(
             f"{run.folder} is damaged: its spec and its data disagree",
             expected=f"images of {shape_text(graph.input)}",

@@ -21,7 +21,7 @@ from cnncli.training.launch.launch import Launch
 from cnncli.training.loop import seed_weights
 from cnncli.training.runs.resuming import check_not_diverged, check_position, check_resumable
 from cnncli.training.runs.run import Run, open_run
-from cnncli.training.tasks.building import whole_clean
+from cnncli.training.tasks.building import whole_stored
 from cnncli.training.tasks.targets import wanted_shapes
 
 
@@ -44,9 +44,9 @@ def resume(
     check_position(run.position, settings.epochs)
     graph = recorded_graph(run)
     where = choose_device(device)
-    clean = whole_clean(settings, whole_shape(graph.input))
+    stored = whole_stored(settings, whole_shape(graph.input))
     outputs = wanted_shapes(heads_of(graph), settings)
-    dataset = load(settings.data, clean, reading, outputs, settings.holdout)
+    dataset = load(settings.data, stored, reading, outputs, settings.holdout)
     return continued(run, graph, dataset, settings, where)
 
 

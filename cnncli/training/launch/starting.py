@@ -29,7 +29,7 @@ from cnncli.training.loop import seed_weights
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import create_run
 from cnncli.training.session import check_trainable
-from cnncli.training.tasks.building import check_tasks, whole_clean
+from cnncli.training.tasks.building import check_tasks, whole_stored
 from cnncli.training.tasks.targets import check_columns, main_classes, wanted_shapes
 
 CLASSES: Final = "classes"
@@ -119,8 +119,8 @@ def read(
     heads, shape = heads_of(as_trained(graph)), whole_shape(graph.input)
     check_tasks(heads, settings, shape)
     check_columns(heads, settings)
-    clean, outputs = whole_clean(settings, shape), wanted_shapes(heads, settings)
-    return load(data, clean, reading, outputs, holdout, space)
+    stored, outputs = whole_stored(settings, shape), wanted_shapes(heads, settings)
+    return load(data, stored, reading, outputs, holdout, space)
 
 
 def _with_classes(opened: Opened, settings: Recipe, dataset: Dataset) -> tuple[Opened, Dataset]:

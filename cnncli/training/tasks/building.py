@@ -11,7 +11,16 @@ from torch import Tensor
 
 from cnncli.algebra import whole_shape
 from cnncli.diagnostics import UsageError, counted, usage_error
-from cnncli.graph.heads import Head, Heads, clean_shape, head_name, loss_of, main_head, wrong_tasks
+from cnncli.graph.heads import (
+    Head,
+    Heads,
+    clean_shape,
+    head_name,
+    loss_of,
+    main_head,
+    stored_shape,
+    wrong_tasks,
+)
 from cnncli.layers.activation import Sigmoid
 from cnncli.recipe.columns import CLASS, INPUT, MASK, PICTURE, TAGS, Column
 from cnncli.recipe.criteria import CRITERIA
@@ -80,6 +89,16 @@ def check_tasks(heads: Heads, settings: Recipe, input_shape: tuple[int, ...]) ->
 def whole_clean(settings: Recipe, input_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape of images before they are corrupted to that of the input."""
     return whole_shape(clean_shape(settings, input_shape))
+
+
+def whole_stored(settings: Recipe, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of images as they are read, for an input of this shape."""
+    return whole_shape(stored_shape(settings, input_shape))
+
+
+def clean_of(settings: Recipe, stored: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of images without their margin."""
+    return (*stored[:1], *(size - 2 * settings.data.margin for size in stored[1:]))
 
 
 def _check_tasks(heads: Heads, settings: Recipe, clean: tuple[int, ...]) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from cnncli.recipe.recipe import Recipe
+import torch
+from torch.nn import functional
+
+from cnncli.recipe.recipe import CENTERCROP, Recipe
 from cnncli.recipe.transforms import Transform
-from cnncli.training.data.feed import Alter, Alters, unaltered
-from cnncli.training.transforms.pipeline import TRANSFORM, Pipeline
+from cnncli.training.data.feed import Alter, Alters, Views, unaltered
+from cnncli.training.transforms.pipeline import TRANSFORM, Pipeline, middle
 
 CORRUPTION: Final = "corrupt"
 """The purpose of the draws of what the network sees."""
@@ -18,19 +21,43 @@ _HELD_OUT: Final = "held-out"
 
 def training_alters(recipe: Recipe, count: int, epoch: int) -> Alters | None:
     """Return what happens to ``count`` training samples in an epoch; None if nothing does."""
-    if not recipe.transforms and not recipe.corrupt:
+    if not recipe.transforms and not recipe.corrupt and not recipe.data.margin:
         return None
+    transforms = Pipeline(recipe.transforms, TRANSFORM, margin=recipe.data.margin)
     return Alters(
-        _alter(recipe.transforms, TRANSFORM, count, recipe.seed, epoch),
+        transforms.alter(count, recipe.seed, epoch),
         _alter(recipe.corrupt, CORRUPTION, count, recipe.seed, epoch),
     )
 
 
 def held_out_alters(recipe: Recipe, count: int) -> Alters | None:
     """Return what happens to samples that a network is measured on, always the same; None if nothing does."""
-    if not recipe.corrupt:
+    if not recipe.corrupt and not recipe.data.margin:
         return None
-    return Alters(inputs=_alter(recipe.corrupt, CORRUPTION, count, recipe.seed, _HELD_OUT))
+    corrupt = _alter(recipe.corrupt, CORRUPTION, count, recipe.seed, _HELD_OUT)
+    return Alters(_evaluation(recipe), corrupt)
+
+
+def _evaluation(recipe: Recipe) -> Alter:
+    """Return how images with a margin are measured."""
+    margin = recipe.data.margin
+    if not margin:
+        return unaltered
+    fitted = middle if recipe.evaluation == CENTERCROP else shrunk
+    return lambda views, _: fitted(views, margin)
+
+
+def shrunk(views: Views, margin: int) -> Views:
+    """Return whole images at the size that they have without their margin; of masks the nearest pixels."""
+    size = [side - 2 * margin for side in views.images.shape[2:]]
+    images = functional.interpolate(views.images, size, mode="bilinear", antialias=True)
+    masks = {
+        name: functional.interpolate(each.unsqueeze(1).float(), size, mode="nearest-exact")
+        for name, each in views.masks.items()
+    }
+    return views._replace(
+        images=images, masks={name: each.squeeze(1).to(torch.int64) for name, each in masks.items()}
+    )
 
 
 def _alter(steps: Sequence[Transform], purpose: str, count: int, seed: int, epoch: int | str) -> Alter:

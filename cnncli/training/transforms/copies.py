@@ -51,17 +51,28 @@ def mirrored_one_by_one(images: Tensor, chosen: Tensor, axis: int) -> Tensor:
 @changes(kinds.Crop, draws=2)
 def crop(how: kinds.Crop, images: Tensor, draws: Tensor) -> Tensor:
     """Return images, or masks, of the same size from places in the padded ones, all equally likely."""
-    places = 2 * how.padding + 1
+    return cropped(how, images, draws, margin=0)
+
+
+def cropped(how: kinds.Crop, images: Tensor, draws: Tensor, margin: int) -> Tensor:
+    """Return images, or masks, that are smaller by a margin, from places in the padded ones."""
+    places = 2 * (how.padding + margin) + 1
     # A draw just below 1, multiplied in float32, can be rounded up.
     corners = (draws * places).to(torch.int64).clamp(max=places - 1)
     cut = cut_one_by_one if one_by_one_is_faster(images) else cut_out
-    return cut(images, corners, how.padding, how.fill if images.is_floating_point() else NO_CLASS)
+    return cut(images, corners, how.padding, how.fill if images.is_floating_point() else NO_CLASS, margin)
 
 
 moves(kinds.Crop)(crop)
 
 
-def cut_out(images: Tensor, corners: Tensor, padding: int, fill: float) -> Tensor:
+def without(images: Tensor, margin: int) -> Tensor:
+    """Return the middle of images [..., height, width], without a margin on every side."""
+    height, width = (size - 2 * margin for size in images.shape[-2:])
+    return images[..., margin : margin + height, margin : margin + width]
+
+
+def cut_out(images: Tensor, corners: Tensor, padding: int, fill: float, margin: int = 0) -> Tensor:
     """Cut images out of padded ones by an index into a view of all that could be; for small ones.
 
     Args:
@@ -69,18 +80,21 @@ def cut_out(images: Tensor, corners: Tensor, padding: int, fill: float) -> Tenso
         corners: int64 [n, 2] on the CPU, the first row and the first column in the padded image.
         padding: rows and columns on each side.
         fill: the value of the padding.
+        margin: rows and columns on each side that the result does not have.
     """
     padded = functional.pad(images, (padding,) * 4, value=fill)
-    possible = padded.unfold(2, images.shape[2], 1).unfold(3, images.shape[3], 1)
+    height, width = (size - 2 * margin for size in images.shape[2:])
+    possible = padded.unfold(2, height, 1).unfold(3, width, 1)
     rows, columns = corners.to(images.device).unbind(1)
     return possible[torch.arange(len(images), device=images.device), :, rows, columns]
 
 
-def cut_one_by_one(images: Tensor, corners: Tensor, padding: int, fill: float) -> Tensor:
+def cut_one_by_one(images: Tensor, corners: Tensor, padding: int, fill: float, margin: int = 0) -> Tensor:
     """Do the same as :func:`cut_out`; for large images on a CPU."""
-    result = torch.full_like(images, fill)
-    height, width = images.shape[2:]
+    height, width = (size - 2 * margin for size in images.shape[2:])
+    result = images.new_full((*images.shape[:2], height, width), fill)
     for target, image, (row, column) in zip(result, images, (corners - padding).tolist(), strict=True):
-        seen = image[:, max(row, 0) : height + min(row, 0), max(column, 0) : width + min(column, 0)]
-        target[:, max(-row, 0) : height - max(row, 0), max(-column, 0) : width - max(column, 0)] = seen
+        seen = image[:, max(row, 0) : row + height, max(column, 0) : column + width]
+        top, left = max(-row, 0), max(-column, 0)
+        target[:, top : top + seen.shape[1], left : left + seen.shape[2]] = seen
     return result

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from cnncli.recipe.transforms import Mix, Transform, Warp
+from cnncli.recipe.transforms import Crop, Mix, ResizedCrop, Transform, Warp
 from cnncli.training.data.batches import derived_seed
 from cnncli.training.data.feed import Alter, Views
+from cnncli.training.transforms.copies import cropped, without
 from cnncli.training.transforms.mixes import MIXES, mixed
 from cnncli.training.transforms.registry import CHANGES
-from cnncli.training.transforms.warps import MAPS, together, warped
+from cnncli.training.transforms.warps import MAPS, affine, together, warped
 
 TRANSFORM: Final = "transform"
 """The purpose of the draws of what happens to training samples."""
@@ -29,9 +31,14 @@ TRANSFORM: Final = "transform"
 class Pipeline:
     """Transforms that are applied one after another, to batches of images with values from 0 to 1."""
 
-    def __init__(self, transforms: Sequence[Transform], purpose: str = TRANSFORM) -> None:
-        """Prepare transforms; those for another ``purpose`` have other draws."""
+    def __init__(self, transforms: Sequence[Transform], purpose: str = TRANSFORM, *, margin: int = 0) -> None:
+        """Prepare transforms; those for another ``purpose`` have other draws.
+
+        Images have a ``margin``, in pixels, that those that come out do not have. The first transform that
+        chooses a part of the image chooses one of that size; otherwise the margin is cut off in the end.
+        """
         self._purpose = purpose
+        self._margin = margin
         self._transforms = tuple(transforms)
         self._mixes = tuple(each for each in self._transforms if isinstance(each, Mix))
         alone = len(self._transforms) - len(self._mixes)
@@ -73,8 +80,12 @@ class Pipeline:
         """Return images after all transforms, with masks and pictures moved as the images are."""
         sizes = [sum(map(draws_of, step)) for step in (*self._steps, self._mixes)]
         *own, of_mixes = draws.split(sizes, dim=1)
+        margin = self._margin
         for step, each in zip(self._steps, own, strict=True):
-            views = _warp(step, views, each) if type(step[0]) in MAPS else _change(step, views, each)
+            change = _warp if type(step[0]) in MAPS else _change
+            views = change(step, views, each, margin)
+            margin = 0 if any(isinstance(one, Crop | ResizedCrop) for one in step) else margin
+        views = middle(views, margin) if margin else views
         return mixed(self._mixes, views, of_mixes) if self._mixes else views
 
 
@@ -117,18 +128,35 @@ def _fill(transform: Transform) -> float | None:
     return transform.fill if isinstance(transform, Warp) else None
 
 
-def _warp(step: Sequence[Transform], views: Views, draws: Tensor) -> Views:
+def middle(views: Views, margin: int) -> Views:
+    """Return images and targets without their margin."""
+    return _moved(views, without(views.images, margin), lambda targets: without(targets, margin))
+
+
+def _warp(step: Sequence[Transform], views: Views, draws: Tensor, margin: int) -> Views:
     """Apply neighboring transforms by one reading of the images."""
     size = (views.images.shape[2], views.images.shape[3])
-    own = draws.to(torch.float64).split([*map(draws_of, step)], dim=1)
-    found = [MAPS[type(each)].matrix(each, rows, size) for each, rows in zip(step, own, strict=True)]
-    matrices = together(found)
-    fill = next((found for found in map(_fill, step) if found is not None), 0.0)
-    return _moved(views, warped(views.images, matrices, fill), lambda found: warped(found, matrices, fill))
+    matrices = []
+    for each, rows in zip(step, draws.to(torch.float64).split([*map(draws_of, step)], dim=1), strict=True):
+        matrices.append(MAPS[type(each)].matrix(each, rows, size))
+        if margin and isinstance(each, ResizedCrop):
+            smaller = (size[0] - 2 * margin, size[1] - 2 * margin)
+            wide, high = (
+                torch.full((len(rows),), size[axis] / smaller[axis], dtype=torch.float64) for axis in (1, 0)
+            )
+            matrices.append(affine(wide, 0.0, 0.0, 0.0, high, 0.0))
+            size, margin = smaller, 0
+    whole, fill = together(matrices), next((found for found in map(_fill, step) if found is not None), 0.0)
+    return _moved(
+        views, warped(views.images, whole, fill, size), lambda found: warped(found, whole, fill, size)
+    )
 
 
-def _change(step: Sequence[Transform], views: Views, draws: Tensor) -> Views:
+def _change(step: Sequence[Transform], views: Views, draws: Tensor, margin: int) -> Views:
     (transform,) = step
+    if margin and isinstance(transform, Crop):
+        cut = partial(cropped, transform, draws=draws, margin=margin)
+        return _moved(views, cut(views.images), cut)
     change = CHANGES[type(transform)]
     images, move = change.apply(transform, views.images, draws), change.move
     if move is None:

@@ -98,25 +98,27 @@ def rotation(degrees: Tensor) -> Tensor:
     return affine(cosine, -sine, 0.0, sine, cosine, 0.0)
 
 
-def warped(images: Tensor, matrices: Tensor, fill: float) -> Tensor:
+def warped(images: Tensor, matrices: Tensor, fill: float, size: Sequence[int] | None = None) -> Tensor:
     """Return what an affine map reads of images, between pixels, or of masks, the nearest pixel.
 
     Args:
         images: float32 [n, channels, height, width]; masks are int64 [n, 1, height, width].
         matrices: float64 [n, 2, 3] on the CPU: from places in the result to places in the images.
         fill: the value beyond the edges of images; beyond those of masks lies no class.
+        size: height and width of the result; those of the images by default.
     """
+    size = images.shape[2:] if size is None else size
     if images.is_floating_point():
-        return _read(images, matrices, fill, "bilinear")
-    return _read(images.to(torch.float32), matrices, NO_CLASS, "nearest").to(images.dtype)
+        return _read(images, matrices, fill, "bilinear", size)
+    return _read(images.to(torch.float32), matrices, NO_CLASS, "nearest", size).to(images.dtype)
 
 
-def _read(images: Tensor, matrices: Tensor, fill: float, mode: str) -> Tensor:
+def _read(images: Tensor, matrices: Tensor, fill: float, mode: str, size: Sequence[int]) -> Tensor:
     height, width = images.shape[2:]
-    # torch's places go from -1 to 1 along each axis.
-    unit = torch.tensor([[width, height, 2], [width, height, 2]]) / torch.tensor([[width], [height]])
+    # torch's places go from -1 to 1 along each axis, in the result and in the images.
+    unit = torch.tensor([[size[1], size[0], 2], [size[1], size[0], 2]]) / torch.tensor([[width], [height]])
     theta = (matrices * unit).to(images)
-    grid = functional.affine_grid(theta, [*images.shape], align_corners=False)
+    grid = functional.affine_grid(theta, [*images.shape[:2], *size], align_corners=False)
     read = functional.grid_sample(images, grid, mode=mode, padding_mode="border", align_corners=False)
     inside = (grid.abs() <= 1).all(3).unsqueeze(1)
     return torch.where(inside, read, fill)
