@@ -75,7 +75,7 @@ def test_json_has_the_form_of_a_spec() -> None:
     tasks = {"a": Task(loss=CrossEntropy(smoothing=0.1)), "b": Task(weight=2.0)}
     recipe = Recipe(data=Data(resize="pad"), tasks=tasks, schedule=Linear(warmup=2.0))
     expected = {
-        "data": {"source": "digits", "resize": "pad", "limit": 1.0, "skip": 0.01},
+        "data": {"source": "digits", "resize": "pad", "limit": 1.0, "skip": 0.01, "margin": 0},
         "epochs": 10,
         "batch": 128,
         "seed": 0,

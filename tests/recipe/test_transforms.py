@@ -72,7 +72,7 @@ def test_what_is_shown() -> None:
         ("", "", "'transforms' cannot be nothing", ""),
         ("[{crop: 4, flip: }]", "{", "'transforms' cannot be a mapping with crop and flip", ""),
         ("[crop: {pad: 3}]", "pad", "'crop' has no setting 'pad'", "did you mean 'padding'?"),
-        ("[crop: 0]", "0", "'padding' cannot be '0'", ""),
+        ("[crop: -1]", "-1", "'padding' cannot be '-1'", ""),
         ("[crop: {fill: 1.5}]", "1.5", "'fill' cannot be '1.5'", ""),
         ("[flip: up]", "up", "'direction' cannot be 'up'", ""),
         ("[flip: {p: 0}]", "0", "'p' cannot be '0'", ""),
@@ -87,9 +87,9 @@ def test_wrong_transforms(text: str, place: str, message: str, hint: str) -> Non
 
 
 def test_all_errors_of_a_list_are_found_at_once() -> None:
-    found = faults(f"{SPEC}train: {{transforms: [{{crop: 0}}, flop, {{flip: {{p: 2}}}}]}}\n")
+    found = faults(f"{SPEC}train: {{transforms: [{{crop: -1}}, flop, {{flip: {{p: 2}}}}]}}\n")
     assert [each.message for each in found] == [
-        "'padding' cannot be '0'",
+        "'padding' cannot be '-1'",
         "unknown transform 'flop'",
         "'p' cannot be '2'",
     ]
