@@ -54,7 +54,7 @@ LAST = {
     "lecture/convolutional": Last("conv.2", 1 + 3 * 4, 1, 6),
     # 9 after the strides, in steps of 4; on the way up 5 positions are made of 3, twice. A convolution with a
     # stride of 2 is padded at the end only: its middle is 1 further on, then 1 + 2, less that of 4 positions.
-    "lecture/denoising_autoencoder": Last("image", 3 + 2 + 2 * 2 + 2 * 4, 1, 1 + 2 - Fraction(3, 2)),
+    "lecture/denoising_autoencoder": Last("image", 3 + 2 + 2 * 2 + 2 * 4, 1, 1 + 2 - 3 / 2),
     "lecture/digit_and_parity": Last("maxpool2", 3 + 1 + 2 * 2 + 2, 4, 1.5),
     "lecture/fully_connected": IMAGE,
     "lecture/overparameterized": IMAGE,
