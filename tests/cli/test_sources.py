@@ -202,3 +202,15 @@ def test_outputs_follow_the_tags_and_absent_ones_are_said(squares: Path, tmp_pat
     )
     note = "'labels' does not have u and w here, so no image counts as one with them"
     assert note in measured["notes"]
+
+
+@pytest.mark.parametrize(("how", "said"), [("centercrop", "without it"), ("resize", "as a whole")])
+def test_a_margin_is_said(squares: Path, tmp_path: Path, how: str, said: str) -> None:
+    text = TAGS.replace("binary_cross_entropy}", "cross_entropy}, evaluation: " + how)
+    chosen = ("--data", "scenes", "--limit", "0.01", "--set", "train.tasks.output.target=background")
+    net = spec(tmp_path, text, squares)
+    with_margin = (*chosen, "--set", "train.data.margin=2", "--run", tmp_path / "run")
+    shown, _ = call("train", net, *with_margin, "--device", "cpu")
+    note = f"of these sizes 2 pixels on every side are a margin: measured {said}"
+    assert note in " ".join(shown.split())
+    assert note in " ".join(call("evaluate", tmp_path / "run")[0].split())

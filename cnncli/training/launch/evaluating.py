@@ -39,7 +39,7 @@ from cnncli.training.runs.weights import load_weights
 from cnncli.training.tasks.building import Learned, clean_of, measuring_objective, whole_stored
 from cnncli.training.tasks.presence import absent_tags, check_targets, missing_notes
 from cnncli.training.tasks.targets import wanted_shapes
-from cnncli.training.transforms import held_out_alters
+from cnncli.training.transforms import held_out_alters, margin_notes
 
 
 def evaluate_run(
@@ -80,7 +80,8 @@ def evaluate_run(
     found = _to_measure(run, data, wanted, compared, reading, part)
     split = found.as_known(compared)
     missing = check_targets(found.name, split, objective)
-    said = (*missing_notes([split], [missing], ["image"]), *absent_tags(compared, found.columns))
+    missed = missing_notes([split], [missing], ["image"])
+    said = (*margin_notes(record.settings), *missed, *absent_tags(compared, found.columns))
     found = replace(found, notes=(*found.notes, *said))
     network = build_network(graph)
     load_weights(network, run.weights)

@@ -23,6 +23,7 @@ from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.environment import changes, current_environment
 from cnncli.training.runs.run import Run
 from cnncli.training.session import WHOLE, Extent
+from cnncli.training.transforms import margin_notes
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,7 +59,7 @@ class Launch:
             test_count=dataset.test.count,
             columns=dataset.columns,
             input_shape=dataset.input_shape,
-            notes=dataset.notes,
+            notes=(*dataset.notes, *margin_notes(settings)),
             spec_notes=self.graph.notes,
             moved=changes(before, now),
             transforms=tuple(map(str, settings.transforms)),

@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch.nn import functional
 
+from cnncli.diagnostics import counted
 from cnncli.recipe.recipe import CENTERCROP, Recipe
 from cnncli.recipe.transforms import Transform
 from cnncli.training.data.feed import Alter, Alters, Views, unaltered
@@ -36,6 +37,15 @@ def held_out_alters(recipe: Recipe, count: int) -> Alters | None:
         return None
     corrupt = _alter(recipe.corrupt, CORRUPTION, count, recipe.seed, _HELD_OUT)
     return Alters(_evaluation(recipe), corrupt)
+
+
+def margin_notes(recipe: Recipe) -> tuple[str, ...]:
+    """Return a note about how images with a margin are measured; none without one."""
+    if not recipe.data.margin:
+        return ()
+    how = "without it" if recipe.evaluation == CENTERCROP else "as a whole, at the size without it"
+    margin = counted(recipe.data.margin, "pixel")
+    return (f"of these sizes {margin} on every side are a margin: measured {how} ({recipe.evaluation})",)
 
 
 def _evaluation(recipe: Recipe) -> Alter:
