@@ -447,7 +447,10 @@ def test_labels_from_one_of_data_that_is_given_apart(spec: Path, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("setting", "source", "expected"),
-    [("first_label=1", "digits", "idx:DIR or npz:FILE"), ("skip=0.5", "npz", "folder:DIR")],
+    [
+        ("first_label=1", "digits", "idx:DIR, npz:FILE, shards:PATTERN or hf:NAME"),
+        ("skip=0.5", "npz", "folder:DIR, csv:FILE, pairs:DIR, coco:FILE, shards:PATTERN or hf:NAME"),
+    ],
 )
 def test_a_setting_of_data_that_has_no_effect_on_the_source(
     setting: str, source: str, expected: str, spec: Path, three_classes: str
