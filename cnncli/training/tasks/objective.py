@@ -140,7 +140,7 @@ class Objective:
             for metric, meter in head.meters(training=False).items():
                 figures[f"{name}.{metric}"] = compared.sum(meter.per_sample, said)
             if name in tallies:
-                tallies[name].add(said, head.target.of(batch), head.target.present(batch))
+                tallies[name].add(said, *compared.alone)
         return figures
 
     def summary(self, means: Mapping[str, float]) -> dict[str, float]:

@@ -34,6 +34,12 @@ class Compared(NamedTuple):
     weights: tuple[Tensor, ...] | None
     samples: Tensor | int
 
+    @property
+    def alone(self) -> tuple[Tensor, Tensor | None]:
+        """The target of each sample, and which have one, bool [n], None for all; of samples not mixed."""
+        (target,) = self.targets
+        return target, None if self.weights is None else self.weights[0]
+
     def sum(self, per_sample: Callable[[Tensor, Tensor], Tensor], values: Tensor) -> Sum:
         """Return the weighted sum of what is measured of each sample.
 
