@@ -4,7 +4,7 @@
 
 A network that is large for that many digits of 8x8 pixels is trained on the same digits each time; a seed
 changes its initial weights, the order, the transforms and dropout. What is shown are mean and deviation over
-the seeds of the figures after the last epoch: the accuracy on what was trained on and on 360 held-out digits,
+the seeds of the figures after the last epoch: the accuracy on what was trained on and on 359 held-out digits,
 and both losses. The loss of the training part is that of an epoch, with dropout and transforms.
 """
 

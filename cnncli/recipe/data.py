@@ -109,7 +109,7 @@ SOURCES: Final[Mapping[str, Source]] = {
     )
 }
 SOURCE_FORMS: Final = listing([each.form for each in SOURCES.values()], last=" or ")
-"""All forms: ``digits, idx:DIR, folder:DIR or npz:FILE``."""
+"""All forms, as text: ``digits, scenes, idx:DIR, ...``."""
 
 
 class Place(NamedTuple):

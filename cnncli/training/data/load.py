@@ -26,28 +26,60 @@ from cnncli.training.data.holdout import (
 )
 from cnncli.training.data.request import NO_COLUMNS, NO_OUTPUTS, Outputs, Request
 from cnncli.training.data.sources import (
+    coco,
+    csv_file,
     digits,
     folder,
     hub,
     idx,
     npz,
     packed,
+    pairs,
     remote,
     samples,
     scenes,
     shards,
     tables,
 )
-from cnncli.training.data.sources.coco import table as coco_table
-from cnncli.training.data.sources.csv_file import table as csv_table
-from cnncli.training.data.sources.pairs import table as pairs_table
+from cnncli.training.data.sources.samples import Found
+from cnncli.training.data.sources.tables import Table
 from cnncli.training.data.space import MEMORY, Space
 from cnncli.training.data.targets import class_counts
 
 _Read = TypeVar("_Read", Dataset, Measured)
+_T = TypeVar("_T")
 
 _UNBALANCED: Final = 10
 """How many times as many images one class has as another if a note says so."""
+
+
+_TABLES: Final[Mapping[str, Callable[[Request], Table]]] = {
+    "csv": csv_file.table,
+    "pairs": pairs.table,
+    "coco": coco.table,
+}
+"""The sources that list files with their targets: what finds the list."""
+
+_ARCHIVES: Final[Mapping[str, Callable[[str], Found]]] = {"shards": shards.found, "hf": hub.found}
+"""The sources whose samples have a class each and lie inside of larger files: what finds them."""
+
+
+def _listed(read: Callable[[Table, Request], _T]) -> dict[str, Callable[[Request], _T]]:
+    """Return what reads each of the sources that list files."""
+
+    def of(table: Callable[[Request], Table]) -> Callable[[Request], _T]:
+        return lambda request: read(table(request), request)
+
+    return {name: of(table) for name, table in _TABLES.items()}
+
+
+def _archived(read: Callable[[Found, Request], _T]) -> dict[str, Callable[[Request], _T]]:
+    """Return what reads each of the sources of archives."""
+
+    def of(found: Callable[[str], Found]) -> Callable[[Request], _T]:
+        return lambda request: read(found(request.place), request)
+
+    return {name: of(found) for name, found in _ARCHIVES.items()}
 
 
 LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
@@ -60,12 +92,9 @@ LOADERS: Final[Mapping[str, Callable[[Request], Dataset]]] = {
         request.path, request.shape, request.data, request.reading, request.holdout, request.space
     ),
     "npz": lambda request: npz.load(request.path, request.shape, request.data, request.space),
-    "shards": lambda request: samples.load(shards.found(request.place), request),
-    "hf": lambda request: samples.load(hub.found(request.place), request),
     "packed": lambda request: packed.load(request.path, request.shape, request.data),
-    "csv": lambda request: tables.load(csv_table(request), request),
-    "pairs": lambda request: tables.load(pairs_table(request), request),
-    "coco": lambda request: tables.load(coco_table(request), request),
+    **_archived(samples.load),
+    **_listed(tables.load),
 }
 MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
     "idx": lambda request: idx.measure(request.path, request.shape, request.resize),
@@ -73,11 +102,8 @@ MEASURERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
         request.path, request.shape, request.data, request.classes, request.levels, request.reading
     ),
     "npz": lambda request: npz.measure(request.path, request.shape, request.resize),
-    "shards": lambda request: samples.measure(shards.found(request.place), request),
-    "hf": lambda request: samples.measure(hub.found(request.place), request),
-    "csv": lambda request: tables.measure(csv_table(request), request),
-    "pairs": lambda request: tables.measure(pairs_table(request), request),
-    "coco": lambda request: tables.measure(coco_table(request), request),
+    **_archived(samples.measure),
+    **_listed(tables.measure),
 }
 """The sources that can be read without a training part; of the others the held-out part is measured."""
 
@@ -87,11 +113,8 @@ HOLDERS: Final[Mapping[str, Callable[[Request], Measured]]] = {
         request.path, request.shape, request.data, request.levels, request.reading
     ),
     "npz": lambda request: npz.held_out(request.path, request.shape, request.resize),
-    "shards": lambda request: samples.held_out(shards.found(request.place), request),
-    "hf": lambda request: samples.held_out(hub.found(request.place), request),
-    "csv": lambda request: tables.held_out(csv_table(request), request),
-    "pairs": lambda request: tables.held_out(pairs_table(request), request),
-    "coco": lambda request: tables.held_out(coco_table(request), request),
+    **_archived(samples.held_out),
+    **_listed(tables.held_out),
 }
 """The sources whose test part can be read without the training part; of the others all parts are read."""
 
@@ -114,12 +137,9 @@ CATALOGS: Final[Mapping[str, Callable[[Request], Catalog]]] = {
     "idx": lambda request: idx.catalog(request.path),
     "folder": lambda request: folder.catalog(request.path),
     "npz": lambda request: npz.catalog(request.path),
-    "shards": lambda request: samples.catalog(shards.found(request.place)),
-    "hf": lambda request: samples.catalog(hub.found(request.place)),
     "packed": lambda request: packed.catalog(request.path),
-    "csv": lambda request: tables.catalog(csv_table(request)),
-    "pairs": lambda request: tables.catalog(pairs_table(request)),
-    "coco": lambda request: tables.catalog(coco_table(request)),
+    **_archived(lambda found, _: samples.catalog(found)),
+    **_listed(lambda table, _: tables.catalog(table)),
 }
 """All images of each source, in their own sizes, also of one that cannot be trained on."""
 
@@ -129,9 +149,7 @@ PLACES: Final[Mapping[str, Callable[[str], str]]] = {"shards": remote.absolute, 
 IDENTITIES: Final[Mapping[str, Callable[[Request], str]]] = {
     "folder": lambda request: folder.identity(request.path),
     "packed": lambda request: packed.identity(request.path),
-    "csv": lambda request: csv_table(request).identity,
-    "pairs": lambda request: pairs_table(request).identity,
-    "coco": lambda request: coco_table(request).identity,
+    **_listed(lambda table, _: table.identity),
 }
 """The sources whose identity is known before an image is read."""
 
