@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+from PIL import Image
+
+from cnncli.diagnostics import UsageError
+from cnncli.training.pictures.drawing import DPI, Form, drawn
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def lines(figure: Figure) -> None:
+    axes = figure.subplots()
+    axes.plot([1, 2, 3], [3, 1, 2], label="$ größe 日本 <&")
+    axes.legend()
+
+
+@pytest.mark.parametrize("form", ["svg", "png"])
+def test_a_figure_is_the_same_file_each_time(form: Form) -> None:
+    assert drawn(lines, 3, 2, form) == drawn(lines, 3, 2, form)
+
+
+def test_files_are_what_they_are_called(tmp_path: Path) -> None:
+    assert ET.fromstring(drawn(lines, 3, 2, "svg")).tag.endswith("svg")  # noqa: S314 - our own
+    (tmp_path / "x.png").write_bytes(drawn(lines, 3, 2, "png"))
+    with Image.open(tmp_path / "x.png") as picture:
+        assert (picture.format, picture.size) == ("PNG", (3 * DPI, 2 * DPI))
+
+
+def test_settings_of_the_folder_have_no_effect(tmp_path: Path) -> None:
+    """matplotlib reads a file matplotlibrc where the command runs."""
+    code = (
+        "import sys; from cnncli.training.pictures.drawing import drawn; "
+        "sys.stdout.buffer.write(drawn(lambda figure: figure.subplots().plot([1, 2]), 3, 2, 'svg'))"
+    )
+
+    def made() -> bytes:
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True)
+        return done.stdout
+
+    plain = made()
+    (tmp_path / "matplotlibrc").write_text("axes.facecolor: black\n", encoding="utf-8")
+    assert made() == plain
+
+
+def test_without_matplotlib_a_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnncli.training.extras.find_spec", lambda _: None)
+    with pytest.raises(UsageError, match="drawing needs matplotlib, which is not installed") as caught:
+        drawn(lines, 3, 2, "svg")
+    assert caught.value.diagnostics[0].hint == "pip install 'cnncli[train]'"
