@@ -19,7 +19,7 @@ from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.layers.plugins import load_file, load_installed
 from cnncli.loaded import Origin
 from cnncli.recipe.devices import AUTO
-from cnncli.recipe.metrics import HELD_OUT, TEST
+from cnncli.recipe.metrics import HELD_OUT, KEPT, TEST
 from cnncli.recipe.recipe import Recipe, with_overrides
 
 if TYPE_CHECKING:
@@ -216,6 +216,7 @@ def evaluate(
     data: str | None = None,
     *,
     part: str = TEST,
+    weights: str | None = None,
     device: Any = AUTO,
     reading: Reading = None,
 ) -> Evaluated:
@@ -223,11 +224,16 @@ def evaluate(
 
     Of the run's own data the ``part`` "test" or "val" is measured; of other data its test part, or all of it
     if it has none. Classes are matched by name, and ``notes`` of the result say what was measured.
+    ``weights`` are those of the "best" epoch or the "last" ones; by default the best ones, if the run has a
+    validation part.
 
     Raises:
         CnncliError: the folder is not a run, it has no weights yet, there is no such part, or the data has
             other classes.
     """
+    if weights is not None and weights not in KEPT:
+        expected = listing([repr(each) for each in KEPT], last=" or ")
+        raise usage_error("no such weights", expected=expected, received=repr(weights))
     if part not in HELD_OUT:
         expected = listing([repr(each) for each in HELD_OUT], last=" or ")
         raise usage_error("no such part of the data", expected=expected, received=repr(part))
@@ -235,7 +241,8 @@ def evaluate(
     from cnncli.training.launch.evaluating import evaluate_run  # noqa: PLC0415
 
     source = None if data is None else arguments.text("data", data)
-    return evaluate_run(arguments.path("run", run), source, arguments.device(device, AUTO), reading, part)
+    where = arguments.device(device, AUTO)
+    return evaluate_run(arguments.path("run", run), source, where, reading, part, weights)
 
 
 def survey(source: str, *, sheet: str | Path | None = None, reading: Reading = None) -> Survey:

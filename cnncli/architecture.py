@@ -314,7 +314,7 @@ def _load_weights(network: nn.Module, run: Path) -> None:
     from cnncli.training.runs.run import open_run  # noqa: PLC0415
     from cnncli.training.runs.weights import load_weights  # noqa: PLC0415
 
-    load_weights(network, open_run(run).weights)
+    load_weights(network, open_run(run).kept(None))
 
 
 def _need(*packages: str, purpose: str) -> None:

@@ -26,6 +26,10 @@ def command(
         str,
         typer.Option(metavar="PART", help="The part of the run's own data: test or val."),
     ] = TEST,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="WHICH", help="best or last; by default the best, if a validation part chose."),
+    ] = None,
     device: Device = AUTO,
     form: Form = Format.table,
     plugin: Plugins = None,
@@ -41,5 +45,5 @@ def command(
         from cnncli.report.pages.train import reading
 
         with reading(errors()) as progress:
-            found = evaluate(run, data, part=part, device=device, reading=progress)
+            found = evaluate(run, data, part=part, weights=weights, device=device, reading=progress)
     show(page(*found), form)

@@ -7,7 +7,7 @@ The name of a figure has dots: a part of the data, a head if the network has sev
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 TRAIN: Final = "train"
@@ -17,6 +17,11 @@ PARTS: Final = (TRAIN, VAL, TEST)
 """The parts of the data."""
 HELD_OUT: Final = (TEST, VAL)
 """The parts that a network can be measured on."""
+
+BEST: Final = "best"
+LAST: Final = "last"
+KEPT: Final = (BEST, LAST)
+"""The weights that a run keeps: of the epoch that its validation part chose, and after its last batch."""
 
 OBJECTIVE: Final = "objective"
 LOSS: Final = "loss"
@@ -125,6 +130,16 @@ METRICS: Final[Mapping[str, Metric]] = {
     )
 }
 """In the order in which they are shown."""
+
+
+TELLING: Final = (PSNR, IOU, MAP, R2, ACCURACY, MAE)
+"""The metrics that say what a head can do better than its loss; a head has one of them."""
+
+
+def telling(names: Iterable[str]) -> str:
+    """Return the metric that tells most of those without a head among ``names``, which have no part."""
+    found = {*names}
+    return next((name for name in TELLING if name in found), LOSS)
 
 
 def metric_of(figure: str) -> Metric:

@@ -8,7 +8,7 @@ from cnncli.diagnostics import Diagnostic, SpecError, counted, did_you_mean, lis
 from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Text, Whole
 from cnncli.language.scope import Argument
-from cnncli.recipe.metrics import LOSS, METRICS, OBJECTIVE, VAL, Metric, metric_of
+from cnncli.recipe.metrics import LOSS, METRICS, OBJECTIVE, VAL
 
 CHOOSING: Final = tuple(name for name in METRICS if name != OBJECTIVE)
 """The metrics that can choose an epoch: those that are measured on held-out data."""
@@ -29,7 +29,7 @@ class FigureText(Text):
 
 
 class Stop(Record):
-    """End a training when a figure of the validation part does not get better, and keep the best weights."""
+    """End a training when a figure of the validation part does not get better."""
 
     keyword = "stop"
     member = "setting"
@@ -46,11 +46,6 @@ class Stop(Record):
         """The head of the figure; empty for the network as a whole."""
         return self.metric.rpartition(".")[0]
 
-    @property
-    def chosen(self) -> Metric:
-        """What is known of its metric."""
-        return metric_of(self.metric)
-
     def __str__(self) -> str:
-        """Return when it ends a training, and what is kept."""
+        """Return when it ends a training."""
         return f"after {counted(self.patience, 'epoch')} without a better {VAL}.{self.metric}"

@@ -111,12 +111,13 @@ class Introduction(NamedTuple):
 
     ``notes`` are about the data, ``spec_notes`` about the spec; ``transforms`` are those of training images,
     in their order, each with its arguments, ``corrupt`` is what happens to inputs only, and ``tasks`` say
-    what each head learns. ``origins`` are the names of the settings that are not defaults, by where they come
-    from. ``penalty`` has the factors of the penalty on weights and ``stop`` says when the
-    training ends early, both empty without. ``val_count`` is 0 without a validation part. A run that is
-    resumed has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next;
-    ``moved`` is what has changed on the machine since then, as ``threads: 4, before 1``. ``ended`` is why a
-    run that is resumed ended early, empty if it did not: then nothing is left to do.
+    what each head learns. ``origins`` are the names of the settings that are not defaults, by where they
+    come from. ``penalty`` has the factors of the penalty on weights, ``stop`` says when the training ends
+    early, and ``chosen_by`` is the figure of the validation part that chooses the best epoch, all empty
+    without. ``val_count`` is 0 without a validation part. A run that is resumed has finished
+    ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next; ``moved`` is what has
+    changed on the machine since then, as ``threads: 4, before 1``. ``ended`` is why a run that is resumed
+    ended early, empty if it did not: then nothing is left to do.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Introduction(NamedTuple):
     schedule: str
     penalty: str
     stop: str
+    chosen_by: str
     origins: Mapping[str, tuple[str, ...]]
     batch: int
     seed: int
@@ -168,13 +170,15 @@ class Previewed(NamedTuple):
 class Outcome:
     """How a training finished.
 
-    The weights of the run are those after ``epoch``, counted from 1. ``reason`` is why it ended before its
-    last epoch, empty if it did not. ``figures`` are those of the test part with these weights, ``test.loss``
-    and so on; with a validation part they are measured here, once. ``overfitting`` says since when it
-    over-fits, empty if it does not.
+    ``figures`` are those of the test part, ``test.loss`` and so on, with the weights after ``epoch``,
+    counted from 1. Without a validation part that is the last epoch. With one, it is the epoch with the best
+    value of ``chosen_by``, such as ``val.accuracy``, otherwise empty, and the test part is measured once,
+    here. ``reason`` is why the training ended before its last epoch, empty if it did not. ``overfitting``
+    says since when it over-fits, empty if it does not.
     """
 
     epoch: int
+    chosen_by: str
     reason: str
     figures: Mapping[str, float]
     overfitting: str

@@ -12,7 +12,7 @@ from torch import nn
 from cnncli.diagnostics import listing, usage_error
 from cnncli.graph.heads import Heads
 from cnncli.interrupts import Interrupts
-from cnncli.recipe.metrics import LOSS, OBJECTIVE, TEST, TRAIN
+from cnncli.recipe.metrics import LOSS, OBJECTIVE, TEST, TRAIN, VAL
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch, Outcome, Progress, Trained
 from cnncli.training.data.batches import derived_seed
@@ -30,7 +30,7 @@ from cnncli.training.runs.resuming import check_position
 from cnncli.training.runs.run import Run
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import WHOLE, Extent, Plan, State, make_plan, make_state
-from cnncli.training.stopping import best_epoch, check_chosen, reason_to_stop
+from cnncli.training.stopping import best_epoch, check_chosen, choosing, reason_to_stop
 from cnncli.training.tasks.figures import Sum
 from cnncli.training.transforms import held_out_alters
 
@@ -74,7 +74,7 @@ def train(
     A finished run continues if ``settings.epochs`` is larger than before, unless it was stopped early; from
     there on, the schedule is that of the new number of epochs.
 
-    With ``settings.stop`` the network ends with the weights of the best epoch, otherwise with the last ones.
+    With a validation part the network ends with the weights of the best epoch, otherwise with the last ones.
 
     Args:
         network: created after :func:`seed_weights`; it is trained in place and ends on ``device``.
@@ -105,9 +105,9 @@ def train(
         if checkpoint is None:
             loop.save()
         else:
+            if loop.best not in (None, state.position):
+                run.check_best(loop.best)
             loop.keep_weights()
-            if loop.kept != state.position:
-                run.check_kept(loop.kept)
         return loop.run_epochs()
 
 
@@ -147,7 +147,9 @@ def _check_history(history: tuple[Epoch, ...], plan: Plan) -> None:
         UsageError: one does not.
     """
     (part, _), stop = plan.held_out, plan.settings.stop
-    needed = {f"{TRAIN}.{LOSS}", f"{part}.{LOSS}", *([] if stop is None else [f"{part}.{stop.metric}"])}
+    needed = {f"{TRAIN}.{LOSS}", f"{part}.{LOSS}"}
+    if part == VAL and history:
+        needed.add(choosing(stop, history[0].figures))
     for each in history:
         if not needed <= each.figures.keys():
             raise usage_error(
@@ -192,15 +194,19 @@ class _Loop:
         return reason_to_stop(self.state.history, self.plan.settings.stop)
 
     @property
-    def kept(self) -> Position:
-        """The position whose weights are kept: after the best epoch so far, or the present one."""
-        stop, history = self.plan.settings.stop, self.state.history
-        return Position(best_epoch(history, stop)) if stop is not None and history else self.state.position
+    def best(self) -> Position | None:
+        """The end of the best epoch so far; None without a validation part, or before the first epoch."""
+        history = self.state.history
+        if self.plan.val is None or not history:
+            return None
+        return Position(best_epoch(history, self.plan.settings.stop))
 
     def keep_weights(self) -> None:
-        """Write the present weights, unless those of an earlier epoch are kept."""
-        if self.kept == self.state.position:
-            self.run.save_weights(self.state.network, self.state.position)
+        """Write the present weights, and once more if they are the best ones so far."""
+        network, position = self.state.network, self.state.position
+        self.run.save_weights(network, position)
+        if position == self.best:
+            self.run.save_best(network, position)
 
     def evaluated(self, part: str, feed: Feed) -> dict[str, float] | None:
         """Return the figures of a part of the data, by their full names; None after an interrupt."""
@@ -220,10 +226,10 @@ class _Loop:
         return Trained(self.run.folder, "interrupted", self.state.history, self.interrupts.received)
 
     def finished(self) -> Trained:
-        """Load the weights that are kept, measure the test part if that was not done, and record the end."""
-        history, kept = self.state.history, self.kept
-        if kept != self.state.position:
-            load_weights(self.state.network, self.run.weights)
+        """Load the best weights, measure the test part if that was not done, and record the end."""
+        history, best = self.state.history, self.best
+        if best not in (None, self.state.position):
+            load_weights(self.state.network, self.run.best)
         measured = {} if self.plan.val is None else self.evaluated(TEST, self.plan.test)
         if measured is None:
             return self.interrupted()
@@ -231,7 +237,9 @@ class _Loop:
             name: value for name, value in history[-1].figures.items() if name.startswith(f"{TEST}.")
         }
         reason = self.reason if len(history) < self.plan.epochs else ""
-        outcome = Outcome(kept.epochs, reason, figures, overfitting(history))
+        chosen_by = "" if best is None else choosing(self.plan.settings.stop, history[0].figures)
+        epoch = len(history) if best is None else best.epochs
+        outcome = Outcome(epoch, chosen_by, reason, figures, overfitting(history))
         self.run.finish(outcome)
         return Trained(self.run.folder, "finished", history, outcome=outcome)
 

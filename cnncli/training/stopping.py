@@ -9,20 +9,33 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from cnncli.diagnostics import did_you_mean, listing, usage_error
-from cnncli.recipe.metrics import VAL
+from cnncli.recipe.metrics import VAL, metric_of, telling
 from cnncli.recipe.stopping import Stop
 from cnncli.results.training import Epoch
 
 
-def best_epoch(history: Sequence[Epoch], stop: Stop) -> int:
+def choosing(stop: Stop | None, figures: Collection[str]) -> str:
+    """Return the figure that chooses the best epoch: that of ``stop``, or the one of all that tells most.
+
+    Args:
+        stop: when the training ends early.
+        figures: those of the validation part, such as ``val.accuracy``; others are ignored.
+    """
+    if stop is not None:
+        return f"{VAL}.{stop.metric}"
+    return f"{VAL}.{telling(name.removeprefix(f'{VAL}.') for name in figures)}"
+
+
+def best_epoch(history: Sequence[Epoch], stop: Stop | None) -> int:
     """Return the number of the best epoch, counted from 1: the first one of those with the best value.
 
     Args:
-        history: at least one epoch.
+        history: at least one epoch, with the figures of a validation part.
         stop: what is compared.
     """
-    sign = 1 if stop.chosen.better == "larger" else -1
-    best = max(history, key=lambda each: (sign * each.figures[f"{VAL}.{stop.metric}"], -each.epoch))
+    figure = choosing(stop, history[0].figures)
+    sign = 1 if metric_of(figure).better == "larger" else -1
+    best = max(history, key=lambda each: (sign * each.figures[figure], -each.epoch))
     return best.epoch
 
 

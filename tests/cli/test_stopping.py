@@ -57,14 +57,15 @@ def test_a_training_that_stops_early(spec: Path, tmp_path: Path) -> None:
         "143 of 1,438 training images split off as the validation part, the same share of each class; "
         "train.stop needs one, and train.data.holdout sets its share"
     ) in text
-    assert "stops after 10 epochs without a better val.loss, and keeps the weights of the best epoch" in text
+    assert "\nstops after 10 epochs without a better val.loss\n" in text
+    assert "\nmeasures the test part once, with the weights of the epoch with the best val.loss\n" in text
     assert re.search(r"epoch +lr +train loss +accuracy +val loss +accuracy", text)
 
     losses = [each["val.loss"] for each in lines(run)]
     best = losses.index(min(losses)) + 1
     assert len(losses) == best + 10 < 100
     reason = f"stopped after epoch {best + 10}: no better val.loss since epoch {best}"
-    assert f"\n{reason}; the weights of epoch {best} are kept\n" in text
+    assert f"\n{reason}\nthe best val.loss of {best + 10} epochs is that of epoch {best}\n" in text
     outcome = json.loads((run / "run.json").read_text())["outcome"]
     assert (outcome["epoch"], outcome["reason"]) == (best, reason)
 
@@ -102,8 +103,29 @@ def test_a_training_that_stops_early(spec: Path, tmp_path: Path) -> None:
     assert code == 0, errors
     assert f"\n{reason}; more epochs do not change that\n" in text
     assert "continues after" not in text
-    assert f"\n{reason}; the weights of epoch {best} are kept\n" in text
+    assert f"\n{reason}\nthe best val.loss of {best + 10} epochs is that of epoch {best}\n" in text
     assert len(lines(run)) == best + 10
+
+
+def test_the_last_weights_can_be_measured(spec: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    options = ("--set", "train.data.holdout=0.1", "--set", "train.epochs=12", "--device", "cpu")
+    code, text, errors = call("train", spec, "--run", run, *options)
+    assert code == 0, errors
+    best = json.loads((run / "run.json").read_text())["outcome"]["epoch"]
+    assert f"\nthe best val.accuracy of 12 epochs is that of epoch {best}\n" in text
+    for which, epoch, name in (
+        ([], best, "best.safetensors"),
+        (["--weights", "best"], best, "best.safetensors"),
+        (["--weights", "last"], 12, "weights.safetensors"),
+    ):
+        found = call("evaluate", run, "--part", "val", *which, "--format", "json", "--device", "cpu")[1]
+        page = json.loads(found)
+        figures = {f"val.{name}": value for name, value in page["figures"].items()}
+        assert figures.items() <= lines(run)[epoch - 1].items()
+        assert f"with the weights in {name}" in page["notes"]
+    code, _, errors = call("evaluate", run, "--weights", "worst")
+    assert (code, "no such weights" in errors) == (2, True)
 
 
 def test_a_training_that_does_not(spec: Path, tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ def tried(memory: int | None = 5 * 2**20) -> Page:
         schedule="cosine",
         penalty="",
         stop="after 3 epochs",
+        chosen_by="",
         batch=64,
         seed=0,
         epochs=200,

@@ -143,6 +143,12 @@ def same_weights(left: nn.Module, right: nn.Module) -> bool:
     return list(ours) == list(theirs) and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+def same_tensors(left: Path, right: Path) -> bool:
+    """Whether two safetensors files have the same tensors to the last bit, NaN excluded."""
+    ours, theirs = load_file(left), load_file(right)
+    return list(ours) == list(theirs) and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
 def figures(history: tuple[Epoch, ...]) -> list[tuple[object, ...]]:
     """What must be the same however often a run was stopped: all but the times."""
     return [(each.epoch, each.lr, *each.figures.items()) for each in history]
@@ -213,8 +219,8 @@ def assert_same_result(folder: Path, network: nn.Module, whole: Path, reference:
     assert same_weights(network, reference)
     run, other = open_run(folder), open_run(whole)
     assert figures(read_metrics(run)) == figures(read_metrics(other))
-    ours, theirs = load_file(run.weights), load_file(other.weights)
-    assert list(ours) == list(theirs)
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    for ours, theirs in ((run.weights, other.weights), (run.best, other.best)):
+        assert ours.exists() == theirs.exists()
+        assert not ours.exists() or same_tensors(ours, theirs)
     assert run.record.status == "finished"
     assert {path.name for path in folder.iterdir()} == {path.name for path in whole.iterdir()}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cnncli.diagnostics import UsageError
 from cnncli.recipe.stopping import Stop
 from cnncli.results.training import Epoch
-from cnncli.training.stopping import best_epoch, check_chosen, check_stop, reason_to_stop
+from cnncli.training.stopping import best_epoch, check_chosen, check_stop, choosing, reason_to_stop
 
 
 def curve(values: list[float], name: str = "val.loss") -> tuple[Epoch, ...]:
@@ -44,6 +44,16 @@ def test_a_counter_decides_the_same(values: list[float], patience: int, metric: 
         *([False] * len(reached)),
         end is not None,
     ]
+
+
+def test_what_chooses_without_a_stop() -> None:
+    """The metric of a line of the log, of the network as a whole; the loss where there is no other."""
+    assert choosing(None, ["val.loss", "val.accuracy", "val.top5"]) == "val.accuracy"
+    assert choosing(None, ["val.loss", "val.mae", "val.psnr", "val.ssim"]) == "val.psnr"
+    assert choosing(None, ["train.accuracy", "val.loss", "val.aux.accuracy"]) == "val.loss"
+    assert choosing(Stop(metric="top5"), ["val.loss", "val.accuracy"]) == "val.top5"
+    assert best_epoch(curve([0.5, 0.75, 0.75], "val.accuracy"), None) == 2
+    assert best_epoch(curve([0.5, 0.75, 0.25]), None) == 3
 
 
 def test_the_reason_in_words() -> None:

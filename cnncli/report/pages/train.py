@@ -18,14 +18,14 @@ from rich.progress import Progress as LiveProgress
 from cnncli.diagnostics import counted, listing
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import MASK, NUMBER, PICTURE, TAGS, Column
-from cnncli.recipe.metrics import ACCURACY, IOU, LOSS, MAE, MAP, METRICS, PSNR, R2, TEST, TRAIN, VAL
+from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS, TELLING, TEST, TRAIN, VAL
 from cnncli.report.page import Text
 from cnncli.report.pages import notes
 from cnncli.report.terminal import Screen
 from cnncli.report.text.escapes import printable
 from cnncli.report.text.figures import by_head, figure_text, figures_text
 from cnncli.report.text.wrapping import NO_BREAK
-from cnncli.results.training import Epoch, Introduction, Outcome, Previewed, Progress, Trained
+from cnncli.results.training import Epoch, Introduction, Previewed, Progress, Trained
 
 READING: Final = "reading images"
 TRYING: Final = "trying steps"
@@ -171,9 +171,6 @@ def _running(progress: Progress, digits: int) -> str:
     return figures_text(running.get("", {}), digits)
 
 
-_TELLING: Final = (PSNR, IOU, MAP, R2, ACCURACY, MAE)
-
-
 def heading(metrics: Epoch) -> str:
     """Return the headings above the figures of epochs: the loss, and a metric of the main head."""
     parts = (TRAIN, _held_out(metrics))
@@ -212,7 +209,7 @@ def _columns(figures: Mapping[str, float]) -> str:
 
 def _metric(figures: Mapping[str, float]) -> str:
     """Return the metric of a head that is shown with its loss: the one that tells most of those it has."""
-    return next((name for name in _TELLING if name in figures), ACCURACY)
+    return next((name for name in TELLING if name in figures), ACCURACY)
 
 
 def introduce(screen: Screen, about: Introduction) -> None:
@@ -244,7 +241,9 @@ def _notes(about: Introduction) -> Iterator[str]:
     rate = f"lr {about.lr:g} ({about.schedule} schedule)"
     yield f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}, precision float32"
     if about.stop:
-        yield f"stops {printable(about.stop)}, and keeps the weights of the best epoch"
+        yield f"stops {printable(about.stop)}"
+    if about.chosen_by:
+        yield f"measures the test part once, with the weights of the epoch with the best {about.chosen_by}"
     if about.penalty:
         yield f"penalty on weights, in the objective only: {about.penalty}"
     yield _origins(about)
@@ -310,8 +309,11 @@ def conclude(screen: Screen, trained: Trained) -> None:
         return
     outcome = trained.outcome
     assert outcome is not None
-    if outcome.reason or outcome.epoch != len(trained.history):
-        screen.line(printable(_kept(outcome, len(trained.history))), "note")
+    if outcome.reason:
+        screen.line(printable(outcome.reason), "note")
+    if outcome.chosen_by:
+        best = f"the best {printable(outcome.chosen_by)} of {counted(len(trained.history), 'epoch')}"
+        screen.line(f"{best} is that of epoch {outcome.epoch}", "note")
     for head, own in by_head(outcome.figures, TEST):
         screen.line(f"{printable(head) if head else TEST} {figures_text(own)}", "good")
     if outcome.overfitting:
@@ -320,12 +322,6 @@ def conclude(screen: Screen, trained: Trained) -> None:
         for remedy in trained.remedies:
             screen.line(f"  {remedy.name}: {remedy.how}", "note")
     screen.line(f"measure it again with: {_typed('evaluate', trained.run)}", "note")
-
-
-def _kept(outcome: Outcome, epochs: int) -> str:
-    """Return why a training ended, and which weights it left."""
-    weights = f"the weights of epoch {outcome.epoch} are kept"
-    return f"{outcome.reason}; {weights}" if outcome.reason else f"{weights}, the best of {epochs}"
 
 
 def _typed(command: str, run: Path) -> str:

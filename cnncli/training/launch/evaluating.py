@@ -43,11 +43,17 @@ from cnncli.training.transforms import held_out_alters, margin_notes
 
 
 def evaluate_run(
-    folder: Path, data: str | None, device: str, reading: Reading = None, part: str = TEST
+    folder: Path,
+    data: str | None,
+    device: str,
+    reading: Reading = None,
+    part: str = TEST,
+    weights: str | None = None,
 ) -> Evaluated:
     """Measure the weights of a run on a held-out ``part`` of its data, or on other data.
 
     Of other data all images are measured, or its test part if it has parts; its classes are matched by name.
+    ``weights`` are "best" or "last"; for None those that the result of the run was measured with.
 
     Raises:
         CnncliError: there is no such run, it has no weights yet, or the data has other classes.
@@ -60,15 +66,7 @@ def evaluate_run(
             received=f"the part {VAL}",
             hint="train.data.holdout of a new run splits one off",
         )
-    if not run.weights.exists():
-        raise usage_error(
-            f"{folder} has no weights to measure",
-            expected="a run with at least one finished epoch",
-            received=f"no {run.weights.name} (status: {run.record.status})",
-            hint="start a new run with a smaller learning rate"
-            if run.record.status == "diverged"
-            else "resume the run, which continues until an epoch is finished",
-        )
+    kept = run.kept(weights)
     graph = recorded_graph(run)
     where = choose_device(device)
     record = run.record
@@ -81,10 +79,11 @@ def evaluate_run(
     split = found.as_known(compared)
     missing = check_targets(found.name, split, objective)
     missed = missing_notes([split], [missing], ["image"])
-    said = (*margin_notes(record.settings), *missed, *absent_tags(compared, found.columns))
+    which = [f"with the weights in {kept.name}"] if run.best.exists() else []
+    said = (*which, *margin_notes(record.settings), *missed, *absent_tags(compared, found.columns))
     found = replace(found, notes=(*found.notes, *said))
     network = build_network(graph)
-    load_weights(network, run.weights)
+    load_weights(network, kept)
     network.to(where)
     alters = held_out_alters(record.settings, split.count)
     measured = evaluate(network, split, record.normalization, where, objective, alters)

@@ -12,6 +12,7 @@ from cnncli.graph import Graph
 from cnncli.graph.heads import Head, column_of, heads_of, loss_of
 from cnncli.network import Network
 from cnncli.recipe.columns import INPUT
+from cnncli.recipe.metrics import VAL
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.tasks import Task
 from cnncli.results.training import Introduction, Trained
@@ -23,6 +24,8 @@ from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.environment import changes, current_environment
 from cnncli.training.runs.run import Run
 from cnncli.training.session import WHOLE, Extent
+from cnncli.training.stopping import choosing
+from cnncli.training.tasks.building import Learned, clean_of, measuring_objective
 from cnncli.training.transforms import margin_notes
 
 
@@ -72,6 +75,7 @@ class Launch:
             schedule=settings.schedule.keyword,
             penalty=str(settings.penalty) if settings.penalty.acts else "",
             stop="" if settings.stop is None else str(settings.stop),
+            chosen_by=self._chosen_by,
             origins=self.origins,
             batch=settings.batch,
             seed=settings.seed,
@@ -80,6 +84,16 @@ class Launch:
             finished_batches=position.batches,
             ended=outcome.reason if outcome is not None else "",
         )
+
+    @property
+    def _chosen_by(self) -> str:
+        """The figure that chooses the best epoch; empty without a validation part."""
+        dataset, settings = self.dataset, self.settings
+        if dataset.val is None:
+            return ""
+        learned = Learned(dataset.columns, clean_of(settings, dataset.input_shape))
+        measured = measuring_objective(heads_of(self.graph), settings, learned).figures
+        return choosing(settings.stop, [f"{VAL}.{name}" for name in measured])
 
     def interrupted(self) -> None:
         """Record that the training was ended before the loop could do so."""

@@ -26,6 +26,7 @@ from cnncli.training.runs.files import DIGEST, read_bytes
 from cnncli.training.runs.values import (
     DamagedError,
     figures,
+    is_figure,
     members,
     number,
     parse_json,
@@ -198,10 +199,18 @@ def _outcome(value: Any) -> Outcome:
     found = members(value, "outcome", Outcome.__slots__)
     return Outcome(
         epoch=whole(found["epoch"], "outcome.epoch", 1),
+        chosen_by=_figure_name(found["chosen_by"]),
         reason=text(found["reason"], "outcome.reason"),
         figures=figures(found["figures"], "outcome.figures"),
         overfitting=text(found["overfitting"], "outcome.overfitting"),
     )
+
+
+def _figure_name(value: Any) -> str:
+    name = text(value, "outcome.chosen_by")
+    if name and not is_figure(name):
+        raise DamagedError(f"outcome.chosen_by is {name!r}")
+    return name
 
 
 def _data(value: Any) -> DataRecord:

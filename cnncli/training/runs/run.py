@@ -1,9 +1,10 @@
 """The folder of a run: created once, never overwritten, readable after a crash at any moment.
 
-It contains ``run.json``, ``spec.yaml``, ``metrics.jsonl``, ``weights.safetensors`` and
-``checkpoint.safetensors``. The checkpoint determines how far the training is: it is written
-before the metrics and the weights that follow from it, and resuming rewrites those two. Every file that is
-read back has a digest inside. The folder itself may be a link, since its name was typed; its files may not.
+It contains ``run.json``, ``spec.yaml``, ``metrics.jsonl``, ``weights.safetensors``,
+``checkpoint.safetensors`` and, with a validation part, ``best.safetensors``. The checkpoint determines how
+far the training is: it is written before the metrics and the weights that follow from it, and resuming
+rewrites those. Every file that is read back has a digest inside. The folder itself may be a link, since its
+name was typed; its files may not.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch import nn
 
 from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, listing, usage_error
 from cnncli.limits import MAX_FOLDER_BYTES, MAX_RECORD_BYTES
+from cnncli.recipe.metrics import BEST, LAST
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch, Outcome
 from cnncli.training.data.dataset import Dataset
@@ -49,8 +51,9 @@ RECORD: Final = "run.json"
 SPEC: Final = "spec.yaml"
 METRICS: Final = "metrics.jsonl"
 WEIGHTS: Final = "weights.safetensors"
+BEST_WEIGHTS: Final = "best.safetensors"
 CHECKPOINT: Final = "checkpoint.safetensors"
-FILES: Final = (RECORD, SPEC, METRICS, WEIGHTS, CHECKPOINT)
+FILES: Final = (RECORD, SPEC, METRICS, WEIGHTS, BEST_WEIGHTS, CHECKPOINT)
 """The names of all files of a run."""
 
 
@@ -63,11 +66,13 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        """The network's state dict after the last epoch, or the last batch of an interrupted run.
-
-        With ``train.stop`` it is that of the best epoch.
-        """
+        """The network's state dict after the last epoch, or the last batch of an interrupted run."""
         return self.folder / WEIGHTS
+
+    @property
+    def best(self) -> Path:
+        """The network's state dict after the epoch that the validation part chose."""
+        return self.folder / BEST_WEIGHTS
 
     @property
     def checkpoint(self) -> Path:
@@ -101,7 +106,7 @@ class Run:
         if self.checkpoint.exists():
             return read_checkpoint(self.checkpoint)
         # A checkpoint is written before everything that follows from it.
-        followed = [path.name for path in (self.metrics, self.weights) if _has_content(path)]
+        followed = [path.name for path in (self.metrics, self.weights, self.best) if _has_content(path)]
         if followed or self.record.status in ("finished", "diverged"):
             received = listing(followed) or f"the status '{self.record.status}'"
             raise usage_error(
@@ -129,19 +134,52 @@ class Run:
         write_checkpoint(self.checkpoint, checkpoint)
 
     def save_weights(self, network: nn.Module, position: Position) -> None:
-        """Write the weights, with the position of the training in the file's metadata."""
+        """Write the last weights, with the position of the training in the file's metadata."""
         save_weights(network, self.weights, epochs=position.epochs, batches=position.batches)
 
-    def check_kept(self, position: Position) -> None:
-        """Check that the weights are those of a position; resuming cannot restore those of the best epoch.
+    def save_best(self, network: nn.Module, position: Position) -> None:
+        """Write the weights of the best epoch, with its position in the file's metadata."""
+        save_weights(network, self.best, epochs=position.epochs, batches=position.batches)
+
+    def kept(self, which: str | None) -> Path:
+        """Return the file of the weights of :data:`~cnncli.recipe.metrics.KEPT`; for None the result's.
+
+        The result of a run is measured with its best weights, or with the last ones if nothing chose.
+
+        Raises:
+            UsageError: there are none yet, or no best ones.
+        """
+        outcome = self.record.outcome
+        chosen = self.best.exists() or (outcome is not None and outcome.chosen_by)
+        path = self.best if which == BEST or (which is None and chosen) else self.weights
+        if path.exists():
+            return path
+        if path == self.best and not self.record.data.val_images:
+            raise usage_error(
+                f"{self.folder} has no best weights",
+                expected=f"the weights {LAST}",
+                received="a run without a validation part, so no epoch was chosen",
+                hint="train.data.holdout of a new run splits one off",
+            )
+        raise usage_error(
+            f"{self.folder} has no weights to measure",
+            expected="a run with at least one finished epoch",
+            received=f"no {path.name} (status: {self.record.status})",
+            hint="start a new run with a smaller learning rate"
+            if self.record.status == "diverged"
+            else "resume the run, which continues until an epoch is finished",
+        )
+
+    def check_best(self, position: Position) -> None:
+        """Check that the best weights are those of a position: a checkpoint has only the last ones.
 
         Raises:
             UsageError: they are missing, damaged or of another position.
         """
-        _, written = read_tensors(self.weights)
+        _, written = read_tensors(self.best)
         if written != {"epochs": position.epochs, "batches": position.batches}:
             raise usage_error(
-                f"{self.weights} does not have the weights of epoch {position.epochs}, the best one",
+                f"{self.best} does not have the weights of epoch {position.epochs}, the best one",
                 expected="the file as the run wrote it after that epoch",
                 received=f"weights after {counted(written.get('epochs', 0), 'epoch')}",
                 hint="start a new run",

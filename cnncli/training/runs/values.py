@@ -90,8 +90,13 @@ def figures(value: Any, name: str) -> dict[str, float]:
     return {figure: _figure(each, figure, name) for figure, each in value.items()}
 
 
+def is_figure(name: str) -> bool:
+    """Return whether a name is that of a figure of some part of the data."""
+    return _FIGURE.fullmatch(name) is not None
+
+
 def _figure(value: Any, figure: str, name: str) -> float:
-    if not _FIGURE.fullmatch(figure):
+    if not is_figure(figure):
         raise DamagedError(f"{name} has an unknown key {figure!r}")
     metric = metric_of(figure)
     least, most = max(metric.least, -LARGEST_FIGURE), min(metric.most, LARGEST_FIGURE)

@@ -101,6 +101,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         schedule="constant",
         penalty="l2 0.1",
         stop="",
+        chosen_by="",
         batch=4,
         seed=0,
         epochs=1,

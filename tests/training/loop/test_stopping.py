@@ -15,6 +15,7 @@ from torch import nn
 
 from cnncli.diagnostics import UsageError
 from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.stopping import Stop
 from cnncli.results.training import Trained
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import with_validation
@@ -90,7 +91,7 @@ def test_the_best_weights_on_the_validation_part_are_kept(tmp_path: Path) -> Non
     best = accuracies.index(max(accuracies)) + 1
     outcome = trained.outcome
     assert outcome is not None
-    assert outcome.epoch == best
+    assert (outcome.epoch, outcome.chosen_by) == (best, "val.accuracy")
     assert (best, len(accuracies)) == (6, 10)
     assert outcome.reason == (f"stopped after epoch {best + 4}: no better val.accuracy since epoch {best}")
 
@@ -98,8 +99,15 @@ def test_the_best_weights_on_the_validation_part_are_kept(tmp_path: Path) -> Non
     shorter, _ = whole(tmp_path / "shorter", CHOSEN.replaced({"epochs": best}))
     assert same_weights(network, shorter)
     other = small_network()
-    load_weights(other, open_run(tmp_path / "run").weights)
+    load_weights(other, open_run(tmp_path / "run").best)
     assert same_weights(other, shorter)
+
+    # The last ones are there too: those of a training of ten epochs that never stops.
+    never = CHOSEN.replaced({"epochs": 10, "stop": Stop(patience=99, metric="accuracy")})
+    whole(tmp_path / "never", never)
+    last, same = (load_file(open_run(tmp_path / name).weights) for name in ("run", "never"))
+    assert all(torch.equal(last[name], same[name]) for name in same)
+    assert not all(torch.equal(last[name], value) for name, value in shorter.state_dict().items())
 
 
 def test_the_test_part_is_measured_once_with_these_weights(tmp_path: Path) -> None:
@@ -112,7 +120,7 @@ def test_the_test_part_is_measured_once_with_these_weights(tmp_path: Path) -> No
         assert {*of_part(each, "val")} == {"loss", "accuracy", "top5", "f1"}
     run = open_run(tmp_path / "run")
     network = small_network()
-    load_weights(network, run.weights)
+    load_weights(network, run.best)
     measured = {
         part: evaluate(network, split, run.record.normalization, CPU, objective()).figures
         for part, split in (("test", with_val().test), ("val", with_val().val))
@@ -133,19 +141,32 @@ def test_how_it_ended_is_recorded(tmp_path: Path) -> None:
     assert written["figures"] == trained.outcome.figures
 
 
-def test_without_stopping_the_last_weights_are_kept(tmp_path: Path) -> None:
-    chosen = settings()
+def test_without_stopping_the_best_accuracy_chooses(tmp_path: Path) -> None:
+    chosen = CHOSEN.replaced({"epochs": 9, "stop": None})
     network, trained = whole(tmp_path / "run", chosen)
+    losses = [each.figures["val.loss"] for each in trained.history]
+    assert losses.index(min(losses)) + 1 != 6
     assert trained.outcome is not None
-    assert (trained.outcome.epoch, trained.outcome.reason) == (3, "")
+    assert (trained.outcome.epoch, trained.outcome.chosen_by) == (6, "val.accuracy")
     assert trained.outcome.figures.keys() == {"test.loss", "test.accuracy", "test.top5", "test.f1"}
-    assert same_weights(network, whole(tmp_path / "same", chosen)[0])
+    run = open_run(tmp_path / "run")
+    assert (run.kept(None), run.kept("best"), run.kept("last")) == (run.best, run.best, run.weights)
+    other = small_network()
+    load_weights(other, run.best)
+    assert same_weights(network, other)
+    load_weights(other, run.weights)
+    assert not same_weights(network, other)
 
 
 def test_without_a_validation_part_the_epochs_have_the_test_part(tmp_path: Path) -> None:
     begin(tmp_path / "run", settings())
     _, trained = trained_on(tmp_path / "run", chosen=settings(), dataset=few_digits())
     assert trained.outcome is not None
+    assert (trained.outcome.epoch, trained.outcome.chosen_by) == (3, "")
+    run = open_run(tmp_path / "run")
+    assert (run.best.exists(), run.kept(None)) == (False, run.weights)
+    with pytest.raises(UsageError, match="has no best weights"):
+        run.kept("best")
     assert trained.outcome.figures == {
         name: value for name, value in trained.history[-1].figures.items() if name.startswith("test.")
     }
@@ -197,7 +218,7 @@ def test_an_interrupt_of_the_last_measurement(tmp_path: Path) -> None:
     assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
 
 
-@pytest.mark.parametrize("written", ["save_weights", "add_metrics"])
+@pytest.mark.parametrize("written", ["save_weights", "save_best", "add_metrics"])
 @pytest.mark.parametrize("call", [1, 2, 3])
 def test_a_crash_between_the_files_of_an_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, call: int
@@ -226,14 +247,15 @@ def test_lost_weights_of_the_best_epoch_are_an_error(tmp_path: Path) -> None:
     begin(tmp_path / "run", CHOSEN, with_val())
     trained_on(tmp_path / "run", Recorder(raise_at(9, 2, "train", press_ctrl_c)))
     run = open_run(tmp_path / "run")
-    kept = run.weights.read_bytes()
-    run.save_weights(small_network(), Position(9))
+    kept = run.best.read_bytes()
+    run.save_best(small_network(), Position(9))
     with pytest.raises(UsageError, match="does not have the weights of epoch"):
         trained_on(tmp_path / "run")
-    run.weights.unlink()
+    run.best.unlink()
     with pytest.raises(UsageError, match="no such file"):
         trained_on(tmp_path / "run")
-    run.weights.write_bytes(kept)
+    run.best.write_bytes(kept)
+    run.weights.unlink()
     assert trained_on(tmp_path / "run")[1].status == "finished"
 
 

@@ -141,7 +141,13 @@ def of_label(**values: Any) -> Callable[[dict[str, Any]], Any]:
     return lambda record: record["data"]["columns"]["label"].update(values)
 
 
-OUTCOME: dict[str, Any] = {"epoch": 1, "reason": "", "figures": {"test.loss": 0.5}, "overfitting": ""}
+OUTCOME: dict[str, Any] = {
+    "epoch": 1,
+    "chosen_by": "val.loss",
+    "reason": "",
+    "figures": {"test.loss": 0.5},
+    "overfitting": "",
+}
 
 
 @pytest.mark.parametrize(
@@ -158,6 +164,7 @@ OUTCOME: dict[str, Any] = {"epoch": 1, "reason": "", "figures": {"test.loss": 0.
         (changed(environments=[]), "environments has 0 items"),
         (changed(outcome={}), "outcome has no epoch"),
         (changed(outcome=OUTCOME | {"epoch": 0}), "outcome.epoch is not a whole number of 1 or more"),
+        (changed(outcome=OUTCOME | {"chosen_by": "luck"}), "outcome.chosen_by is 'luck'"),
         (changed(outcome=OUTCOME | {"reason": 1}), "outcome.reason is not a string"),
         (changed(outcome=OUTCOME | {"figures": {"loss": 1}}), "outcome.figures has an unknown key 'loss'"),
         (changed(outcome=OUTCOME | {"figures": {"test.f1": 2}}), "test.f1 is not a number from 0 to 1"),
