@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -246,16 +246,27 @@ class Architecture(Analyzed):
         return changed, chosen._replace(recipe=chosen.recipe.replaced({"data": own}))
 
     def train(
-        self, data: str | Mapping[str, Any] | None = None, *, observer: Observer | None = None, **how: Any
+        self,
+        data: str | Mapping[str, Any] | None = None,
+        *,
+        observers: Iterable[Observer] = (),
+        tensorboard: bool = False,
+        **how: Any,
     ) -> Trained:
-        """Train the network in a new run folder; the arguments are those of :meth:`begin`.
+        """Train the network in a new run folder.
 
         Torch's generators are seeded by the settings, and continue from there afterwards.
+
+        Args:
+            data: what to train on.
+            observers: receive the progress.
+            tensorboard: whether to write events for TensorBoard.
+            how: arguments of :meth:`begin`.
 
         Raises:
             CnncliError: spec, data and settings do not match, or the training diverges.
         """
-        return self.begin(data, **how).start(observer)
+        return self.begin(data, **how).start(*observers, tensorboard=tensorboard)
 
     def evaluate(self, module: nn.Module, data: str | None = None, *, reading: Reading = None) -> Evaluated:
         """Evaluate a torch module of this network on held-out data, on the device of its parameters.

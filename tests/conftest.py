@@ -39,3 +39,9 @@ def on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def outside_of_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plug-ins need a permission in CI, where this suite runs too."""
     monkeypatch.delenv("CI", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def without_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The curves of a run, which take a quarter of a second, are drawn by the tests that look at them."""
+    monkeypatch.setattr("cnncli.training.pictures.curves.drawn", lambda *_: b"<svg/>")

@@ -67,6 +67,10 @@ DryRun: TypeAlias = Annotated[
     ),
 ]
 
+TensorBoard: TypeAlias = Annotated[
+    bool, typer.Option("--tensorboard", help="Also write events for TensorBoard into the run folder.")
+]
+
 
 def command(
     spec: Spec = None,
@@ -79,6 +83,7 @@ def command(
     print_recipe: PrintRecipe = False,
     preview: Preview = None,
     dry_run: DryRun = False,
+    tensorboard: TensorBoard = False,
     form: Form = Format.table,
     overrides: Overrides = None,
     plugin: Plugins = None,
@@ -101,7 +106,11 @@ def command(
     with EndingAtOnce() as ending:
         if spec is None:
             need_training()
-            _train(partial(resume, str(resumed), overrides=overrides or (), data=data, device=device), ending)
+            _train(
+                partial(resume, str(resumed), overrides=overrides or (), data=data, device=device),
+                ending,
+                tensorboard=tensorboard,
+            )
             return
         chosen = [*(overrides or ()), *([] if limit is None else [f"train.data.limit={limit}"])]
         network = load(spec, overrides=chosen)
@@ -114,7 +123,11 @@ def command(
         elif dry_run:
             _dry_run(partial(network.dry_run, data, run=run, device=device, recipe_file=recipe), form)
         else:
-            _train(partial(network.begin, data, run=run, device=device, recipe_file=recipe), ending)
+            _train(
+                partial(network.begin, data, run=run, device=device, recipe_file=recipe),
+                ending,
+                tensorboard=tensorboard,
+            )
 
 
 def _check_resumed(run: str, more: bool) -> None:
@@ -164,7 +177,7 @@ def _dry_run(carry_out: Callable[..., Found], form: Format) -> None:
     show(page(found), form)
 
 
-def _train(open_run: Callable[..., Launch], ending: EndingAtOnce) -> None:
+def _train(open_run: Callable[..., Launch], ending: EndingAtOnce, *, tensorboard: bool) -> None:
     """Train what is opened, and show it.
 
     Raises:
@@ -178,7 +191,7 @@ def _train(open_run: Callable[..., Launch], ending: EndingAtOnce) -> None:
     ending.before = launch.interrupted
     introduce(screen, launch.introduction)
     with TrainingView(screen) as view:
-        trained = launch.start(view, report_every=view.interval)
+        trained = launch.start(view, report_every=view.interval, tensorboard=tensorboard)
     conclude(screen, trained)
     if trained.signal is not None:
         raise typer.Exit(SIGNALED + trained.signal)

@@ -142,6 +142,11 @@ def telling(names: Iterable[str]) -> str:
     return next((name for name in TELLING if name in found), LOSS)
 
 
+def held_out(figures: Iterable[str]) -> str:
+    """Return the part that was measured after an epoch with figures of these names."""
+    return VAL if any(name.startswith(f"{VAL}.") for name in figures) else TEST
+
+
 def metric_of(figure: str) -> Metric:
     """Return the metric of a figure; one of another version can have any value."""
     name = figure.rpartition(".")[2]

@@ -100,8 +100,10 @@ def train(
         state = make_state(network, plan, checkpoint)
         run.begin(settings, dataset, device)
         run.reset_metrics(state.history)
+        observer = observer or Silent()
+        observer.begun(state.history)
         monitor = Monitor(plan, state, run)
-        loop = _Loop(plan, state, run, monitor, observer or Silent(), interrupts, conduct)
+        loop = _Loop(plan, state, run, monitor, observer, interrupts, conduct)
         if checkpoint is None:
             loop.save()
         else:

@@ -21,7 +21,7 @@ from cnncli.training.data import load as data
 from cnncli.training.data.dataset import Dataset, labeled, of_classes
 from cnncli.training.data.feed import Batch
 from cnncli.training.loop import Conduct, seed_weights, train
-from cnncli.training.observer import Observer
+from cnncli.training.observer import Observer, Silent
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.tasks.building import Learned, build_objective
 from cnncli.training.tasks.objective import Objective
@@ -162,7 +162,7 @@ def of_part(metrics: Epoch, part: str) -> dict[str, float]:
     }
 
 
-class Recorder:
+class Recorder(Silent):
     """An observer that keeps all it is told, and calls ``at_progress`` with each progress."""
 
     def __init__(self, at_progress: Any = None) -> None:

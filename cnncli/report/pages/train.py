@@ -18,7 +18,7 @@ from rich.progress import Progress as LiveProgress
 from cnncli.diagnostics import counted, listing
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import MASK, NUMBER, PICTURE, TAGS, Column
-from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS, TELLING, TEST, TRAIN, VAL
+from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS, TELLING, TEST, TRAIN, held_out
 from cnncli.report.page import Text
 from cnncli.report.pages import notes
 from cnncli.report.terminal import Screen
@@ -72,6 +72,16 @@ class TrainingView:
     ) -> None:
         if self._live is not None:
             self._live.stop()
+
+    def begun(self, history: tuple[Epoch, ...]) -> None:
+        """Ignore it: the first lines have said where the run is."""
+
+    def warned(self, message: str) -> None:
+        """Print a warning, above the live line."""
+        self._print(f"warning: {printable(message)}")
+
+    def ended(self) -> None:
+        """Ignore it: the context ends."""
 
     def progressed(self, progress: Progress) -> None:
         """Update the live line; in a log, add a line."""
@@ -173,7 +183,7 @@ def _running(progress: Progress, digits: int) -> str:
 
 def heading(metrics: Epoch) -> str:
     """Return the headings above the figures of epochs: the loss, and a metric of the main head."""
-    parts = (TRAIN, _held_out(metrics))
+    parts = (TRAIN, held_out(metrics.figures))
     titles = [METRICS[_metric(dict(by_head(metrics.figures, part))[""])].title for part in parts]
     figures = "  ".join(
         f"{part + ' loss':>10}  {title:>8}" for part, title in zip(parts, titles, strict=True)
@@ -183,19 +193,14 @@ def heading(metrics: Epoch) -> str:
 
 def epoch_lines(metrics: Epoch, epochs: int) -> Iterator[str]:
     """Yield one epoch's figures, aligned with the heading, and those of each head if there are several."""
-    train, held_out = (dict(by_head(metrics.figures, part)) for part in (TRAIN, _held_out(metrics)))
-    for head in train | held_out:
-        figures = f"{_columns(train.get(head, {}))}  {_columns(held_out.get(head, {}))}"
+    train, measured = (dict(by_head(metrics.figures, part)) for part in (TRAIN, held_out(metrics.figures)))
+    for head in train | measured:
+        figures = f"{_columns(train.get(head, {}))}  {_columns(measured.get(head, {}))}"
         if head:
             yield f"{printable(head)[:_HEAD_WIDTH]:>{_HEAD_WIDTH}} {figures}"
         else:
             count = f"{metrics.epoch}/{epochs}"
             yield f"{count:>7}  {metrics.lr:<8.2g} {figures}  {metrics.images_per_second:>9,.0f}"
-
-
-def _held_out(metrics: Epoch) -> str:
-    """Return the part that was measured after an epoch."""
-    return VAL if any(name.startswith(f"{VAL}.") for name in metrics.figures) else TEST
 
 
 def _columns(figures: Mapping[str, float]) -> str:

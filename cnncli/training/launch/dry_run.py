@@ -20,7 +20,7 @@ from cnncli.diagnostics import CnncliError, Diagnostic
 from cnncli.interrupts import Interrupts
 from cnncli.recipe.columns import CLASS, MASK, TAGS
 from cnncli.results.dry_run import Counts, Times, Tried
-from cnncli.results.training import Epoch, Progress, Reading
+from cnncli.results.training import Epoch, Reading
 from cnncli.training.data.batches import batch_bounds
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.targets import class_counts
@@ -29,6 +29,7 @@ from cnncli.training.launch.launch import Launch
 from cnncli.training.launch.resuming import continued
 from cnncli.training.launch.starting import Prepared
 from cnncli.training.monitor import DIVERGED
+from cnncli.training.observer import Silent
 from cnncli.training.runs.run import not_created, open_run, planned_folder
 from cnncli.training.session import Extent
 
@@ -86,9 +87,9 @@ def _tried(
         received = _carried_out(again, watch, _EPOCHS, interrupts)
     if received is not None:
         return received
-    peak = BACKENDS[device.type].peak
+    peak, about = BACKENDS[device.type].peak, launch.introduction
     return Tried(
-        about=launch.introduction._replace(folder=place),
+        about=about._replace(folder=place, notes=(*about.notes, *watch.warnings)),
         counts=_counts(prepared.dataset),
         batch=max(end - start for start, end in bounds),
         steps=len(bounds),
@@ -110,10 +111,11 @@ def _carried_out(
     return None if number is None else signal.Signals(number)
 
 
-class _Stopwatch:
+class _Stopwatch(Silent):
     """Measures steps from one forward pass to the next; an observer that gets the seconds of each epoch.
 
     ``steps`` are the seconds of all of them. Each is measured after the device has done its work.
+    ``warnings`` are those of the training.
     """
 
     def __init__(self, device: torch.device, count: int, trying: Reading) -> None:
@@ -127,6 +129,7 @@ class _Stopwatch:
         self._ended = 0.0
         self._saving: list[float] = []
         self.steps: list[float] = []
+        self.warnings: list[str] = []
 
     @contextmanager
     def on(self, network: nn.Module) -> Iterator[None]:
@@ -159,8 +162,9 @@ class _Stopwatch:
             self._evaluating += self._ended - begun
             self._evaluated += len(inputs[0])
 
-    def progressed(self, progress: Progress) -> None:
-        """Ignore it."""
+    def warned(self, message: str) -> None:
+        """Keep a warning."""
+        self.warnings.append(message)
 
     def epoch_finished(self, metrics: Epoch, epochs: int) -> None:
         """Take the steps of an epoch: the last one, and the way to the first, are the rest of its seconds."""

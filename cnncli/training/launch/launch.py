@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
 
-from cnncli.diagnostics import listing
+from cnncli.diagnostics import CnncliError, listing
 from cnncli.graph import Graph
 from cnncli.graph.heads import Head, column_of, heads_of, loss_of
 from cnncli.network import Network
@@ -18,10 +18,11 @@ from cnncli.recipe.tasks import Task
 from cnncli.results.training import Introduction, Trained
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.loop import Conduct, train
-from cnncli.training.observer import Observer
+from cnncli.training.observer import Observer, Together
 from cnncli.training.overfitting import remedies
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.environment import changes, current_environment
+from cnncli.training.runs.followers import Curves, Events, MetricsTable
 from cnncli.training.runs.run import Run
 from cnncli.training.session import WHOLE, Extent
 from cnncli.training.stopping import choosing
@@ -101,31 +102,50 @@ class Launch:
             self.run.set_status("interrupted")
 
     def start(
-        self, observer: Observer | None = None, *, report_every: float = 0.1, extent: Extent = WHOLE
+        self,
+        *observers: Observer,
+        report_every: float = 0.1,
+        extent: Extent = WHOLE,
+        tensorboard: bool = False,
     ) -> Trained:
         """Train until the last epoch, or until an interrupt.
 
         Args:
-            observer: receives the progress.
+            observers: receive the progress, beside those that write the files of the run.
             report_every: seconds between two reports within an epoch; each waits for the device.
             extent: how much of the training is carried out.
+            tensorboard: whether to write events for TensorBoard; a run that has some always continues them.
 
         Raises:
             CnncliError: the training diverges, or a file cannot be written.
         """
-        trained = train(
-            self.network,
-            heads_of(self.graph),
-            self.dataset,
-            self.settings,
-            self.run,
-            device=self.device,
-            observer=observer,
-            conduct=Conduct(report=report_every, extent=extent),
-        )
+        watched = Together(observers, tuple(self._files(tensorboard)))
+        try:
+            trained = train(
+                self.network,
+                heads_of(self.graph),
+                self.dataset,
+                self.settings,
+                self.run,
+                device=self.device,
+                observer=watched,
+                conduct=Conduct(report=report_every, extent=extent),
+            )
+        except CnncliError:
+            watched.ended()
+            raise
+        watched.ended()
         if trained.outcome is None or not trained.outcome.overfitting:
             return trained
         return trained._replace(remedies=tuple(remedies(self.graph, self.settings)))
+
+    def _files(self, tensorboard: bool) -> Iterator[Observer]:
+        """Yield the observers that write files into the folder of the run."""
+        run = self.run
+        yield MetricsTable(run.table)
+        yield Curves(run.curves, self.graph.name)
+        if tensorboard or run.events.exists():
+            yield Events(run.events, run.record.created)
 
 
 def _learns(name: str, head: Head, task: Task) -> str:

@@ -82,14 +82,14 @@ def write_text(path: Path, content: str) -> None:
     Raises:
         CnncliError: the file cannot be written.
     """
-    _write_bytes(path, content.encode())
+    write_bytes(path, content.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
     """Replace the content of ``path`` with indented JSON, atomically."""
     content = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # A file name that is not UTF-8 contains lone surrogates in Python; JSON has the same escape for them.
-    _write_bytes(path, content.encode(errors="backslashreplace"))
+    write_bytes(path, content.encode(errors="backslashreplace"))
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -127,13 +127,23 @@ def digest(metadata: str, tensors: Mapping[str, Tensor]) -> str:
 
 def append_line(path: Path, line: str) -> None:
     """Append a line to ``path`` and wait until it is on the disk."""
+    append_bytes(path, f"{line}\n".encode(), synced=True)
+
+
+def append_bytes(path: Path, content: bytes, *, synced: bool) -> None:
+    """Append to ``path``; ``synced``: and wait until it is on the disk.
+
+    Raises:
+        CnncliError: the file cannot be written.
+    """
     check_regular(path)
     try:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK | _NO_WAIT | _BINARY
         with os.fdopen(os.open(path, flags, 0o666), "ab") as file:
-            file.write(f"{line}\n".encode())
+            file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                os.fsync(file.fileno())
     except OSError as error:
         raise _unwritable(path, error.strerror) from error
 
@@ -143,7 +153,13 @@ def temporary_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
 
-def _write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace the content of ``path``, atomically.
+
+    Raises:
+        CnncliError: the file cannot be written.
+    """
+
     def write(_: Path, file: BinaryIO) -> None:
         file.write(content)
 

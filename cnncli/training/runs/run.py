@@ -3,8 +3,10 @@
 It contains ``run.json``, ``spec.yaml``, ``metrics.jsonl``, ``weights.safetensors``,
 ``checkpoint.safetensors`` and, with a validation part, ``best.safetensors``. The checkpoint determines how
 far the training is: it is written before the metrics and the weights that follow from it, and resuming
-rewrites those. Every file that is read back has a digest inside. The folder itself may be a link, since its
-name was typed; its files may not.
+rewrites those. Every file that is read back has a digest inside. ``metrics.csv``, ``curves.svg`` and
+TensorBoard's events follow from the metrics too, and nothing reads them back
+(:mod:`cnncli.training.runs.followers`). The folder itself may be a link, since its name was typed; its files
+may not.
 """
 
 from __future__ import annotations
@@ -53,7 +55,10 @@ METRICS: Final = "metrics.jsonl"
 WEIGHTS: Final = "weights.safetensors"
 BEST_WEIGHTS: Final = "best.safetensors"
 CHECKPOINT: Final = "checkpoint.safetensors"
-FILES: Final = (RECORD, SPEC, METRICS, WEIGHTS, BEST_WEIGHTS, CHECKPOINT)
+TABLE: Final = "metrics.csv"
+CURVES: Final = "curves.svg"
+EVENTS: Final = "events.out.tfevents"
+FILES: Final = (RECORD, SPEC, METRICS, WEIGHTS, BEST_WEIGHTS, CHECKPOINT, TABLE, CURVES, EVENTS)
 """The names of all files of a run."""
 
 
@@ -83,6 +88,21 @@ class Run:
     def metrics(self) -> Path:
         """One JSON line for each whole epoch: :class:`~cnncli.results.training.Epoch`."""
         return self.folder / METRICS
+
+    @property
+    def table(self) -> Path:
+        """The same figures as a table."""
+        return self.folder / TABLE
+
+    @property
+    def curves(self) -> Path:
+        """The same figures as a picture."""
+        return self.folder / CURVES
+
+    @property
+    def events(self) -> Path:
+        """The same figures for TensorBoard, if they are asked for."""
+        return self.folder / EVENTS
 
     @property
     def spec(self) -> Path:

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from cnncli.diagnostics import UsageError
 from cnncli.graph.heads import Head, Heads
 from cnncli.recipe.recipe import Recipe
-from cnncli.results.training import Epoch, Progress, Trained
+from cnncli.results.training import Progress, Trained
 from cnncli.training.data.batches import epoch_order
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.normalization import measure
 from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.observer import Silent
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import Extent, check_trainable
@@ -180,13 +181,10 @@ def test_a_part_of_a_training_has_the_steps_of_the_whole(tmp_path: Path) -> None
     chosen = settings()
     weights: dict[str, dict[str, Tensor]] = {}
 
-    class Watching:
+    class Watching(Silent):
         def progressed(self, progress: Progress) -> None:
             if (progress.phase, progress.epoch, progress.batch) == ("train", 1, 3):
                 weights["whole"] = {name: each.clone() for name, each in network.state_dict().items()}
-
-        def epoch_finished(self, metrics: Epoch, epochs: int) -> None:
-            pass
 
     def carried_out(folder: Path, extent: Extent) -> Trained:
         begin(folder, chosen)
