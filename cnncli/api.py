@@ -19,7 +19,7 @@ from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.layers.plugins import load_file, load_installed
 from cnncli.loaded import Origin
 from cnncli.recipe.devices import AUTO
-from cnncli.recipe.metrics import HELD_OUT, KEPT, TEST
+from cnncli.recipe.metrics import FLIP, HELD_OUT, KEPT, TEST, TTA
 from cnncli.recipe.recipe import Recipe, with_overrides
 
 if TYPE_CHECKING:
@@ -215,34 +215,50 @@ def evaluate(
     run: str | Path,
     data: str | None = None,
     *,
-    part: str = TEST,
+    split: str = TEST,
     weights: str | None = None,
+    tta: str | None = None,
+    output: str | Path | None = None,
     device: Any = AUTO,
     reading: Reading = None,
 ) -> Evaluated:
     """Evaluate the weights of a run on its held-out data, or on other data.
 
-    Of the run's own data the ``part`` "test" or "val" is measured; of other data its test part, or all of it
+    Of the run's own data the ``split`` "test" or "val" is measured; of other data its test part, or all of it
     if it has none. Classes are matched by name, and ``notes`` of the result say what was measured.
-    ``weights`` are those of the "best" epoch or the "last" ones; by default the best ones, if the run has a
-    validation part.
+
+    Args:
+        run: the folder of the run.
+        data: a source such as "folder:DIR" (:mod:`cnncli.recipe.data`).
+        split: the part of the run's own data.
+        weights: those of the "best" epoch or the "last" ones; by default the best ones, if the run has a
+            validation part.
+        tta: "flip": what is said of an image is the mean of that of the image and of its mirror image.
+        output: a CSV file that does not exist yet, for what is predicted of each image.
+        device: "auto", a device such as "cpu" (:mod:`cnncli.recipe.devices`), or a ``torch.device``.
+        reading: called with (images read, of how many).
 
     Raises:
-        CnncliError: the folder is not a run, it has no weights yet, there is no such part, or the data has
-            other classes.
+        CnncliError: the folder is not a run, it has no weights yet, there is no such part, the data has other
+            classes, or the file exists or cannot be written.
     """
     if weights is not None and weights not in KEPT:
         expected = listing([repr(each) for each in KEPT], last=" or ")
         raise usage_error("no such weights", expected=expected, received=repr(weights))
-    if part not in HELD_OUT:
+    if split not in HELD_OUT:
         expected = listing([repr(each) for each in HELD_OUT], last=" or ")
-        raise usage_error("no such part of the data", expected=expected, received=repr(part))
+        raise usage_error("no such part of the data", expected=expected, received=repr(split))
+    if tta is not None and tta not in TTA:
+        expected = listing([repr(each) for each in TTA], last=" or ")
+        message = "images are not measured together with this"
+        raise usage_error(message, expected=expected, received=repr(tta))
     need_training()
-    from cnncli.training.launch.evaluating import evaluate_run  # noqa: PLC0415
+    from cnncli.training.launch.evaluating import Wanted, evaluate_run  # noqa: PLC0415
 
     source = None if data is None else arguments.text("data", data)
-    where = arguments.device(device, AUTO)
-    return evaluate_run(arguments.path("run", run), source, where, reading, part, weights)
+    path = None if output is None else arguments.path("output", output)
+    wanted = Wanted(source, split, weights, tta == FLIP, path)
+    return evaluate_run(arguments.path("run", run), wanted, arguments.device(device, AUTO), reading)
 
 
 def survey(source: str, *, sheet: str | Path | None = None, reading: Reading = None) -> Survey:

@@ -254,6 +254,12 @@ MAX_COMBINATIONS_LISTED: Final = 1_000
 MAX_NOTES: Final = 5
 """Notes of one kind below a table; the others are counted."""
 
+MAX_CONFUSION: Final = 12
+"""Classes of which a page shows how often each was taken for each."""
+
+MAX_CONFUSED: Final = 12
+"""Pairs of classes that a page shows where there are more classes: those that are confused most."""
+
 MAX_FILES_NAMED: Final = 20
 """Files of a data set with errors; the others are counted."""
 

@@ -22,7 +22,7 @@ def command(
         str | None,
         typer.Option(metavar="SOURCE", help=f"Other data, all of it or its test part: {SOURCE_FORMS}."),
     ] = None,
-    part: Annotated[
+    split: Annotated[
         str,
         typer.Option(metavar="PART", help="The part of the run's own data: test or val."),
     ] = TEST,
@@ -30,13 +30,21 @@ def command(
         str | None,
         typer.Option(metavar="WHICH", help="best or last; by default the best, if a validation part chose."),
     ] = None,
+    tta: Annotated[
+        str | None,
+        typer.Option(metavar="flip", help="Average over each image and its mirror image, left to right."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="CSV", help="Write what is predicted of each image."),
+    ] = None,
     device: Device = AUTO,
     form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
     """Measure a run on held-out data.
 
-    Shows loss, top-1, top-5 and the figures of each class.
+    Shows the figures of each head, of classes those of each class and how they are confused.
     """
     load_plugins(plugin or ())
     need_training()
@@ -45,5 +53,14 @@ def command(
         from cnncli.report.pages.train import reading
 
         with reading(errors()) as progress:
-            found = evaluate(run, data, part=part, weights=weights, device=device, reading=progress)
-    show(page(*found), form)
+            found = evaluate(
+                run,
+                data,
+                split=split,
+                weights=weights,
+                tta=tta,
+                output=output,
+                device=device,
+                reading=progress,
+            )
+    show(page(found), form)

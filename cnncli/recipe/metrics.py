@@ -23,11 +23,18 @@ LAST: Final = "last"
 KEPT: Final = (BEST, LAST)
 """The weights that a run keeps: of the epoch that its validation part chose, and after its last batch."""
 
+FLIP: Final = "flip"
+TTA: Final = (FLIP,)
+"""What a network is measured on beside each image: its mirror image, left to right."""
+
 OBJECTIVE: Final = "objective"
 LOSS: Final = "loss"
 ACCURACY: Final = "accuracy"
 TOP5: Final = "top5"
+PRECISION: Final = "precision"
+RECALL: Final = "recall"
 F1: Final = "f1"
+ECE: Final = "ece"
 IOU: Final = "iou"
 DICE: Final = "dice"
 MAP: Final = "map"
@@ -43,7 +50,8 @@ Better: TypeAlias = Literal["larger", "smaller"]
 class Metric(NamedTuple):
     """What is known of a metric: which values are better, and its range, both ends included.
 
-    A share is shown as a percentage.
+    A share is shown as a percentage. ``is_detail`` is whether it is measured where a person asks for a
+    network's figures, and not after every epoch.
     """
 
     name: str
@@ -53,6 +61,7 @@ class Metric(NamedTuple):
     least: float = -math.inf
     most: float = math.inf
     unit: str = ""
+    is_detail: bool = False
 
     @property
     def is_share(self) -> bool:
@@ -86,7 +95,34 @@ METRICS: Final[Mapping[str, Metric]] = {
             0.0,
             1.0,
         ),
+        Metric(
+            PRECISION,
+            "precision",
+            "mean over classes of correct / predicted as this class; in 'cnncli evaluate' only",
+            "larger",
+            0.0,
+            1.0,
+            is_detail=True,
+        ),
+        Metric(
+            RECALL,
+            "recall",
+            "mean over classes of correct / samples of this class; in 'cnncli evaluate' only",
+            "larger",
+            0.0,
+            1.0,
+            is_detail=True,
+        ),
         Metric(F1, "F1", "mean over classes of F1 (macro average); not in training", "larger", 0.0, 1.0),
+        Metric(
+            ECE,
+            "calibration error",
+            "distance of predicted probabilities from what is right, in 15 bins; in 'cnncli evaluate' only",
+            "smaller",
+            0.0,
+            1.0,
+            is_detail=True,
+        ),
         Metric(
             IOU,
             "IoU",

@@ -10,8 +10,8 @@ from cnncli.language.readers import Text, Whole
 from cnncli.language.scope import Argument
 from cnncli.recipe.metrics import LOSS, METRICS, OBJECTIVE, VAL
 
-CHOOSING: Final = tuple(name for name in METRICS if name != OBJECTIVE)
-"""The metrics that can choose an epoch: those that are measured on held-out data."""
+CHOOSING: Final = tuple(name for name, each in METRICS.items() if name != OBJECTIVE and not each.is_detail)
+"""The metrics that can choose an epoch: those that are measured on held-out data after each."""
 
 
 class FigureText(Text):

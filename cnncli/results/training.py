@@ -70,35 +70,55 @@ class ClassFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadClasses:
+    """What was measured of a head that learns classes, in the order of their ``names``.
+
+    ``confusion[true][predicted]`` and the counts are of the ``unit``, ``images`` or ``pixels``.
+    """
+
+    names: tuple[str, ...]
+    unit: str
+    classes: tuple[ClassFigures, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The names of the classes that do not occur."""
+        return tuple(
+            name for name, of_class in zip(self.names, self.classes, strict=True) if not of_class.count
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What :func:`cnncli.training.evaluate.evaluate` measures of ``count`` images.
 
     ``figures`` are named as in :class:`Epoch`, without the part of the data: ``loss``, ``accuracy``, ``top5``
-    for five or more classes, and those of each head if there are several. ``classes`` and
-    ``confusion[true][predicted]`` are of the main head, empty if it has no classes; they count the ``unit``,
-    ``images`` or ``pixels``.
+    for five or more classes, and those of each head if there are several. ``heads`` are those that learn
+    classes.
     """
 
     count: int
     figures: Mapping[str, float]
-    classes: tuple[ClassFigures, ...]
-    confusion: tuple[tuple[int, ...], ...]
-    unit: str = "images"
+    heads: Mapping[str, HeadClasses]
 
 
 class Evaluated(NamedTuple):
-    """A network that was measured on data, with the names of the network, the data and its classes.
+    """A network that was measured on data, with the names of the network and the data.
 
     ``notes`` say which images were measured, which classes have none, and what was done to the images;
-    ``part`` is ``val`` for the validation part of a run's own data, otherwise ``test``.
+    ``part`` is ``val`` for the validation part of a run's own data, otherwise ``test``. ``tta`` is what each
+    image was measured together with, ``flip`` for its mirror image, empty for itself alone. ``predictions``
+    is the table of what was predicted of each image, if one was written.
     """
 
     name: str
     data: str
-    classes: tuple[str, ...]
     evaluation: Evaluation
     notes: tuple[str, ...]
     part: str = "test"
+    tta: str = ""
+    predictions: Path | None = None
 
     @property
     def figures(self) -> Mapping[str, float]:

@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from cnncli.results.training import ClassFigures, Evaluation
+from cnncli.recipe.columns import CLASS
+from cnncli.results.training import ClassFigures, Evaluation, HeadClasses
 from cnncli.training.data.dataset import Split
-from cnncli.training.data.feed import Alters, Feed, fits
+from cnncli.training.data.feed import Alters, Batch, Feed, fits
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.tasks.figures import Sums, means
-from cnncli.training.tasks.objective import Objective
+from cnncli.training.tasks.objective import Objective, by_head
 from cnncli.training.tasks.tallies import Confusion
+from cnncli.training.tasks.targets import Target
 
 _BATCH_IMAGES = 1024
 _BATCH_VALUES = 1 << 22
+
+
+class Listener(Protocol):
+    """Receives what a network outputs for the samples of an evaluation, batch by batch, in their order."""
+
+    def heard(self, outputs: Mapping[str, Tensor], batch: Batch) -> None:
+        """Take the outputs of the heads for a batch; nothing should wait for the device."""
+
+
+class Manner(NamedTuple):
+    """How an evaluation is done.
+
+    ``detailed`` is with figures that are not measured after every epoch. With ``flip`` what a network says
+    is the mean of what it says of each image and of its mirror image, left to right. ``listeners`` receive
+    what it outputs.
+    """
+
+    detailed: bool = False
+    flip: bool = False
+    listeners: tuple[Listener, ...] = ()
+
+
+PLAIN: Final = Manner()
 
 
 def evaluate(
@@ -26,6 +52,7 @@ def evaluate(
     device: torch.device,
     objective: Objective,
     alters: Alters | None = None,
+    manner: Manner = PLAIN,
 ) -> Evaluation:
     """Measure a network on images with targets.
 
@@ -39,9 +66,10 @@ def evaluate(
         device: where to compute.
         objective: what the network's heads are measured by.
         alters: what happens to images first, such as their corruption.
+        manner: how it is done.
     """
     feed = Feed(split, objective.columns, normalization, device, keep=fits(split.nbytes, device))
-    result = evaluate_feed(network, feed, objective, device, alters=alters)
+    result = evaluate_feed(network, feed, objective, device, alters=alters, manner=manner)
     assert result is not None
     return result
 
@@ -53,12 +81,14 @@ def evaluate_feed(
     device: torch.device,
     stop: Callable[[int, int], bool] = lambda _done, _of: False,
     alters: Alters | None = None,
+    manner: Manner = PLAIN,
 ) -> Evaluation | None:
     """Measure a network on prepared data; None if ``stop(finished batches, all batches)`` becomes true.
 
     Nothing waits for the device before the last batch.
     """
-    bounds, tallies = evaluation_bounds(len(feed), feed.image_values), objective.tallies(device)
+    bounds = evaluation_bounds(len(feed), feed.image_values)
+    tallies = objective.tallies(device, detailed=manner.detailed)
     sums = Sums.zeros(objective.names(training=False), len(bounds), device)
     was_training = network.training
     network.eval()
@@ -67,17 +97,25 @@ def evaluate_feed(
             for done, batch in enumerate(feed.in_order(bounds, alters)):
                 if stop(done, len(bounds)):
                     return None
-                sums.write(done, objective.measure(network(batch.inputs), batch, tallies))
+                outputs = by_head(network(batch.inputs))
+                if manner.flip:
+                    outputs = objective.together(outputs, network(batch.inputs.flip(-1)))
+                sums.write(done, objective.measure(outputs, batch, tallies))
+                for listener in manner.listeners:
+                    listener.heard(outputs, batch)
     finally:
         network.train(was_training)
     found = means(sums.first(len(bounds)))
-    for head, tally in tallies.items():
-        found |= {f"{head}.{name}": value for name, value in tally.figures().items()}
-    figures, main = objective.summary(found), tallies.get(objective.main)
-    if not isinstance(main, Confusion):
-        return Evaluation(len(feed), figures, (), ())
-    unit = "images" if objective.is_of_samples else "pixels"
-    return Evaluation(len(feed), figures, *_of_classes(main.table.tolist()), unit)
+    for head, own in tallies.items():
+        for tally in own:
+            found |= {f"{head}.{name}": value for name, value in tally.figures().items()}
+    heads = {
+        head: _classes(tally, objective.heads[head].target)
+        for head, own in tallies.items()
+        for tally in own
+        if isinstance(tally, Confusion)
+    }
+    return Evaluation(len(feed), objective.summary(found), heads)
 
 
 def evaluation_bounds(count: int, image_values: int) -> list[tuple[int, int]]:
@@ -86,23 +124,25 @@ def evaluation_bounds(count: int, image_values: int) -> list[tuple[int, int]]:
     return [(start, min(start + batch, count)) for start in range(0, count, batch)]
 
 
-def _of_classes(table: list[list[int]]) -> tuple[tuple[ClassFigures, ...], tuple[tuple[int, ...], ...]]:
+def _classes(tally: Confusion, target: Target) -> HeadClasses:
     """Return the figures of each class, and the table of true and predicted classes that they follow from."""
-    figures = []
-    for number, row in enumerate(table):
-        predicted = sum(each[number] for each in table)
-        correct, of_class = row[number], sum(row)
-        figures.append(
-            ClassFigures(
-                count=of_class,
-                correct=correct,
-                precision=_ratio(correct, predicted),
-                recall=_ratio(correct, of_class),
-                f1=_ratio(2 * correct, of_class + predicted),
-                iou=_ratio(correct, of_class + predicted - correct),
-            )
-        )
-    return tuple(figures), tuple(tuple(row) for row in table)
+    table = tally.table
+    rows: list[list[int]] = table.tolist()
+    counts = zip(table.diagonal().tolist(), table.sum(1).tolist(), table.sum(0).tolist(), strict=True)
+    figures = tuple(_figures(*each) for each in counts)
+    unit = "images" if target.form == CLASS else "pixels"
+    return HeadClasses(target.names, unit, figures, tuple(map(tuple, rows)))
+
+
+def _figures(correct: int, count: int, predicted: int) -> ClassFigures:
+    return ClassFigures(
+        count=count,
+        correct=correct,
+        precision=_ratio(correct, predicted),
+        recall=_ratio(correct, count),
+        f1=_ratio(2 * correct, count + predicted),
+        iou=_ratio(correct, count + predicted - correct),
+    )
 
 
 def _ratio(part: int, whole: int) -> float | None:

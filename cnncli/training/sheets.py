@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cnncli.diagnostics import CnncliError, Diagnostic, usage_error
+from cnncli.training.new_files import check_new, write_new
 
 GAP: Final = 4
 """Pixels between two cells."""
@@ -28,10 +29,7 @@ def check_path(path: Path) -> None:
     Raises:
         UsageError: it may not.
     """
-    if path.suffix.lower() != ".png":
-        raise usage_error(f"{path} does not end in .png", expected="the name of a PNG file, such as out.png")
-    if path.exists() or path.is_symlink():
-        raise _exists(path)
+    check_new(path, (".png",))
 
 
 def cell(image: Tensor, largest: int = _LARGEST) -> Image.Image:
@@ -80,16 +78,6 @@ def write(sheet: Image.Image, path: Path) -> None:
     Raises:
         CnncliError: there is such a file by now, or it cannot be written.
     """
-    try:
-        with path.open("xb") as file:
-            sheet.save(file, "PNG")
-    except FileExistsError:
-        raise _exists(path) from None
-    except OSError as error:
-        fault = Diagnostic("unwritable", f"cannot write {path}: {error.strerror or error}")
-        raise CnncliError(fault) from error
-
-
-def _exists(path: Path) -> CnncliError:
-    hint = "give another name, or remove it first"
-    return usage_error(f"{path} exists", expected="the name of a file that does not exist yet", hint=hint)
+    content = io.BytesIO()
+    sheet.save(content, "PNG")
+    write_new(path, content.getvalue())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -81,7 +82,7 @@ def test_its_own_data_in_another_place_is_recognized(trained: Path, tmp_path: Pa
     own = document(trained / "run")
     moved = document(trained / "run", "--data", f"folder:{tmp_path / 'moved'}")
     assert moved["notes"][0] == f"measured the 6 held-out images of folder:{tmp_path / 'moved'}"
-    assert moved["confusion"] == own["confusion"]
+    assert moved["heads"]["output"]["confusion"] == own["heads"]["output"]["confusion"]
 
 
 def test_its_training_part_is_not_decoded(trained: Path, tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_its_training_part_is_not_decoded(trained: Path, tmp_path: Path) -> None
         copy.write_bytes(bytes(path.stat().st_size))
     source = f"folder:{tmp_path / 'pets'}"
     moved = document(trained / "run", "--data", source)
-    assert moved["confusion"] == own["confusion"]
+    assert moved["heads"]["output"]["confusion"] == own["heads"]["output"]["confusion"]
     assert moved["notes"][1:] == own["notes"][1:]
     path.unlink()
     (tmp_path / "pets" / path.relative_to(trained / "pets")).unlink()
@@ -156,12 +157,12 @@ def test_all_of_other_data_is_measured(trained: Path, tmp_path: Path) -> None:
         f"measured all 10 images of folder:{tmp_path}",
         "1 of 3 classes has no images: cat",
     ]
-    assert [(each["name"], each["count"]) for each in found["classes"]] == [
+    assert [(each["name"], each["count"]) for each in found["heads"]["output"]["classes"]] == [
         ("bird", 5),
         ("cat", 0),
         ("dog", 5),
     ]
-    assert [sum(row) for row in found["confusion"]] == [5, 0, 5]
+    assert [sum(row) for row in found["heads"]["output"]["confusion"]] == [5, 0, 5]
 
 
 def test_the_test_part_is_measured(trained: Path, tmp_path: Path) -> None:
@@ -172,6 +173,53 @@ def test_the_test_part_is_measured(trained: Path, tmp_path: Path) -> None:
     for found in (alone, beside):
         assert found["images"] == 4
         assert found["notes"][0] == f"measured the 4 images in its folder 'Test' of folder:{tmp_path}"
+
+
+def test_what_is_predicted_of_each_image_is_a_table(trained: Path, tmp_path: Path) -> None:
+    table = tmp_path / "predictions.csv"
+    found = document(trained / "run", "--output", table)
+    assert found["predictions"] == str(table)
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    assert [*rows[0]] == ["image", "true", "predicted", "probability"]
+    held = [
+        path.relative_to(trained / "pets").as_posix() for path in for_training(trained / "pets").test.paths
+    ]
+    assert [row["image"] for row in rows] == held
+    assert [row["true"] for row in rows] == [name.partition("/")[0] for name in held]
+    pairs = [(row["true"], row["predicted"]) for row in rows]
+    confusion = [[pairs.count((true, predicted)) for predicted in NAMES] for true in NAMES]
+    assert found["heads"]["output"]["confusion"] == confusion
+    network = build_network(open_spec(str(trained / "run" / "spec.yaml")).graph).eval()
+    load_weights(network, trained / "run" / "weights.safetensors")
+    measured = json.loads((trained / "run" / "run.json").read_text())["normalization"]
+    for row in rows:
+        pixels = np.asarray(Image.open(trained / "pets" / row["image"])) / 255
+        values = torch.tensor((pixels - measured["mean"]) / measured["std"], dtype=torch.float32)
+        probabilities = network(values.reshape(1, 1, 6, 6)).softmax(1)[0].tolist()
+        assert float(row["probability"]) == pytest.approx(max(probabilities), abs=1e-6)
+        assert row["predicted"] == NAMES[probabilities.index(max(probabilities))]
+
+
+def test_a_table_replaces_no_file_and_needs_a_folder(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text("mine")
+    for name, message in (
+        ("old.csv", "exists"),
+        ("new.txt", "does not end in .csv"),
+        ("none/new.csv", f"no such folder: {tmp_path / 'none'}"),
+    ):
+        code, _, errors = call("evaluate", trained / "run", "--output", tmp_path / name)
+        assert (code, message in " ".join(errors.split())) == (2, True)
+    assert (tmp_path / "old.csv").read_text() == "mine"
+
+
+def test_an_image_is_measured_with_its_mirror_image(trained: Path) -> None:
+    found = document(trained / "run", "--tta", "flip")
+    assert found["tta"] == "flip"
+    assert "it was not trained on mirror images: there is no 'flip' among its transforms" in found["notes"]
+    assert found["figures"] != document(trained / "run")["figures"]
+    code, _, errors = call("evaluate", trained / "run", "--tta", "turn")
+    assert (code, "expected: 'flip'" in errors) == (2, True)
 
 
 def test_unknown_classes_are_named(trained: Path, tmp_path: Path) -> None:

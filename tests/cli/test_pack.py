@@ -226,9 +226,9 @@ def test_a_validation_part_that_was_split_off_is_not_that_of_the_pack(spec: Path
     trained(spec, run, source, "--set", "classes=2", "--set", "train.data.holdout=0.2")
     code, _, errors = call("train", "--resume", run, "--data", ours, "--set", "train.epochs=3")
     assert (code, f"the data is not the data that {run} was started with" in errors) == (WRONG, True)
-    code, _, errors = call("evaluate", run, "--data", ours, "--part", "val")
+    code, _, errors = call("evaluate", run, "--data", ours, "--split", "val")
     assert (code, "has a part val" in errors) == (WRONG, True)
-    assert "6 images" in done("evaluate", run, "--data", source, "--part", "val")
+    assert "6 images" in done("evaluate", run, "--data", source, "--split", "val")
     assert "8 images" in done("evaluate", run, "--data", ours)
 
 

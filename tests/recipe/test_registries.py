@@ -23,8 +23,8 @@ from cnncli.training.data.resize import RULES
 from cnncli.training.device import BACKENDS
 from cnncli.training.optimization.optimizers import BUILDERS, build_optimizer
 from cnncli.training.optimization.schedule import DECAYS
-from cnncli.training.tasks.criteria import SCORES
 from cnncli.training.tasks.losses import FORMULAS
+from cnncli.training.tasks.readings import READINGS
 from cnncli.training.transforms import CHANGES, MAPS, MIXES
 from tests.live_memory import Living
 
@@ -37,7 +37,7 @@ from tests.live_memory import Living
         pytest.param(RESIZE_RULES, RULES, id="resize rules"),
         pytest.param(OPTIMIZERS.values(), BUILDERS, id="optimizers"),
         pytest.param(SCHEDULES.values(), DECAYS, id="schedules"),
-        pytest.param(CRITERIA, SCORES, id="criteria"),
+        pytest.param(CRITERIA, READINGS, id="criteria"),
         pytest.param([*LOSSES.values(), *OF_LAYERS], FORMULAS, id="losses"),
         pytest.param(
             {*TRANSFORMS.values(), *CORRUPTIONS.values()}, [*CHANGES, *MAPS, *MIXES], id="transforms"

@@ -70,7 +70,7 @@ from cnncli.results.survey import (
     Survey,
     Unreadable,
 )
-from cnncli.results.training import ClassFigures, Evaluation, Introduction
+from cnncli.results.training import ClassFigures, Evaluated, Evaluation, HeadClasses, Introduction
 from cnncli.results.verify import Compared, Verification
 
 H = symbol("H")
@@ -192,8 +192,9 @@ def tried(memory: int | None = 5 * 2**20) -> Page:
 
 def evaluated() -> Page:
     rows = (ClassFigures(3, 2, 1.0, 2 / 3, 0.8, 2 / 3), ClassFigures(0, 0, None, None, None, None))
-    figures = Evaluation(3, {"loss": 0.5, "accuracy": 2 / 3}, rows, ((2, 1), (0, 0)))
-    return evaluate.page("a_b|c", "digits", ["cat <1>", "dog|2"], figures)
+    head = HeadClasses(("cat <1>", "dog|2"), "images", rows, ((2, 1), (0, 0)))
+    figures = {"loss": 0.5, "accuracy": 2 / 3}
+    return evaluate.page(Evaluated("a_b|c", "digits", Evaluation(3, figures, {"output": head}), ()))
 
 
 def surveyed(*, faults: bool = True) -> Survey:
@@ -362,7 +363,7 @@ def test_a_pipe_gets_every_cell_whole(name: str) -> None:
 @every_page
 def test_json_has_a_schema(name: str) -> None:
     document = json.loads(text(page(name), "json"))
-    version = 2 if name == "evaluate" else 1
+    version = 3 if name == "evaluate" else 1
     assert document["schema"] == f"cnncli.{name.partition(' ')[0]}/{version}"
 
 

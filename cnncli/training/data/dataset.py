@@ -185,7 +185,8 @@ class Measured:
     """Images with targets to measure a network on.
 
     The names of ``columns`` are those of the classes, tags and numbers that these images have. ``what`` says
-    which images of the source ``name`` they are: ``all 300 images``.
+    which images of the source ``name`` they are: ``all 300 images``. ``files`` are the names of the images,
+    if they have some.
     """
 
     name: str
@@ -193,6 +194,12 @@ class Measured:
     split: Split
     what: str
     notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The names of the images, or their numbers, from 0."""
+        return self.files or tuple(map(str, range(self.split.count)))
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -14,11 +15,13 @@ from cnncli.algebra import whole_shape
 from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.graph import Graph
 from cnncli.graph.heads import heads_of
+from cnncli.layers import shape_text
 from cnncli.network import Network, build_network
 from cnncli.recipe.columns import Column
 from cnncli.recipe.data import Data, are_alike
-from cnncli.recipe.metrics import LOSS, TEST, VAL, metric_of
+from cnncli.recipe.metrics import FLIP, LOSS, TEST, VAL, metric_of
 from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.transforms import Flip
 from cnncli.results.training import Evaluated, Evaluation, Reading
 from cnncli.training.data.dataset import WHOLE_RANGE, Measured
 from cnncli.training.data.load import (
@@ -31,8 +34,9 @@ from cnncli.training.data.load import (
 )
 from cnncli.training.data.request import Outputs
 from cnncli.training.device import choose_device
-from cnncli.training.evaluate import evaluate
+from cnncli.training.evaluate import Manner, evaluate
 from cnncli.training.launch.graphs import recorded_graph
+from cnncli.training.predictions import Predictions, check_table
 from cnncli.training.runs.record import DataRecord
 from cnncli.training.runs.run import Run, open_run
 from cnncli.training.runs.weights import load_weights
@@ -42,23 +46,33 @@ from cnncli.training.tasks.targets import wanted_shapes
 from cnncli.training.transforms import held_out_alters, margin_notes
 
 
-def evaluate_run(
-    folder: Path,
-    data: str | None,
-    device: str,
-    reading: Reading = None,
-    part: str = TEST,
-    weights: str | None = None,
-) -> Evaluated:
-    """Measure the weights of a run on a held-out ``part`` of its data, or on other data.
+class Wanted(NamedTuple):
+    """What is measured of a run, and how.
+
+    ``data`` is another source than its own; ``part`` is that of its own. ``weights`` are "best" or "last";
+    None for those that the result of the run was measured with. ``flip`` is whether each image is
+    measured together with its mirror image; ``predictions`` is a new file for a table of what is predicted.
+    """
+
+    data: str | None = None
+    part: str = TEST
+    weights: str | None = None
+    flip: bool = False
+    predictions: Path | None = None
+
+
+def evaluate_run(folder: Path, wanted: Wanted, device: str, reading: Reading = None) -> Evaluated:
+    """Measure the weights of a run on a held-out part of its data, or on other data.
 
     Of other data all images are measured, or its test part if it has parts; its classes are matched by name.
-    ``weights`` are "best" or "last"; for None those that the result of the run was measured with.
 
     Raises:
-        CnncliError: there is no such run, it has no weights yet, or the data has other classes.
+        CnncliError: there is no such run, it has no weights yet, the data has other classes, its images have
+            no mirror images, or the table of predictions cannot be written.
     """
-    run = open_run(folder)
+    if wanted.predictions is not None:
+        check_table(wanted.predictions)
+    run, part = open_run(folder), wanted.part
     if part == VAL and not run.record.data.val_images:
         raise usage_error(
             f"{folder} has no validation part to measure",
@@ -66,28 +80,58 @@ def evaluate_run(
             received=f"the part {VAL}",
             hint="train.data.holdout of a new run splits one off",
         )
-    kept = run.kept(weights)
+    kept = run.kept(wanted.weights)
     graph = recorded_graph(run)
+    if wanted.flip:
+        _check_flip(whole_shape(graph.input))
     where = choose_device(device)
     record = run.record
     clean = clean_of(record.settings, record.data.input)
     learned = Learned(record.data.columns, clean, device=where)
     objective = measuring_objective(heads_of(graph), record.settings, learned)
+    predictions = None if wanted.predictions is None else Predictions(objective)
     compared = {name: each for name, each in record.data.columns.items() if name in objective.columns}
-    wanted = wanted_shapes(heads_of(graph), record.settings)
-    found = _to_measure(run, data, wanted, compared, reading, part)
+    outputs = wanted_shapes(heads_of(graph), record.settings)
+    found = _to_measure(run, wanted.data, outputs, compared, reading, part)
     split = found.as_known(compared)
     missing = check_targets(found.name, split, objective)
     missed = missing_notes([split], [missing], ["image"])
     which = [f"with the weights in {kept.name}"] if run.best.exists() else []
     said = (*which, *margin_notes(record.settings), *missed, *absent_tags(compared, found.columns))
-    found = replace(found, notes=(*found.notes, *said))
+    found = replace(found, notes=(*found.notes, *said, *_flip_notes(wanted.flip, record.settings)))
     network = build_network(graph)
     load_weights(network, kept)
     network.to(where)
     alters = held_out_alters(record.settings, split.count)
-    measured = evaluate(network, split, record.normalization, where, objective, alters)
-    return _evaluated(record.name, found, objective.classes, measured)._replace(part=part)
+    listeners = () if predictions is None else (predictions,)
+    manner = Manner(detailed=True, flip=wanted.flip, listeners=listeners)
+    measured = evaluate(network, split, record.normalization, where, objective, alters, manner=manner)
+    result = _evaluated(record.name, found, measured)
+    if predictions is not None and wanted.predictions is not None:
+        predictions.write(wanted.predictions, found.images)
+        left_out = (f"not in the table: {listing(predictions.left_out)}",) if predictions.left_out else ()
+        result = result._replace(predictions=wanted.predictions, notes=(*result.notes, *left_out))
+    return result._replace(part=part, tta=FLIP if wanted.flip else "")
+
+
+def _check_flip(shape: tuple[int, ...]) -> None:
+    """Check that images have a mirror image.
+
+    Raises:
+        UsageError: they have none.
+    """
+    expected = Flip().lacks(shape)
+    if expected:
+        message = "the input of this network has no mirror image"
+        raise usage_error(message, expected=expected, received=shape_text(shape))
+
+
+def _flip_notes(flip: bool, settings: Recipe) -> Iterator[str]:
+    if not flip:
+        return
+    yield "what is said of an image is the mean of that of the image and of its mirror image, left to right"
+    if not any(isinstance(each, Flip) and each.direction == Flip().direction for each in settings.transforms):
+        yield "it was not trained on mirror images: there is no 'flip' among its transforms"
 
 
 def _to_measure(
@@ -136,20 +180,20 @@ def _still_held_out(found: Measured, data: Data, recorded: DataRecord) -> Measur
     return replace(found, notes=(note, *found.notes))
 
 
-def _evaluated(name: str, found: Measured, classes: tuple[str, ...], measured: Evaluation) -> Evaluated:
+def _evaluated(graph_name: str, found: Measured, measured: Evaluation) -> Evaluated:
     """Return the evaluation with what was measured.
 
     Raises:
         UsageError: they are not finite.
     """
-    of_classes = zip(classes, measured.classes, strict=True) if measured.classes else ()
-    absent = [each for each, of_class in of_classes if not of_class.count]
     notes = [f"measured {found.what} of {found.name}"]
-    if absent:
-        has = "has" if len(absent) == 1 else "have"
-        unit = measured.unit
-        notes.append(f"{len(absent)} of {counted(len(classes), 'class')} {has} no {unit}: {listing(absent)}")
-    return Evaluated(name, found.name, classes, _sound(measured), (*notes, *found.notes))
+    for name, head in measured.heads.items():
+        if head.absent:
+            has = "has" if len(head.absent) == 1 else "have"
+            of_head = f" of {name}" if len(measured.heads) > 1 else ""
+            count = f"{len(head.absent)} of {counted(len(head.names), 'class')}{of_head}"
+            notes.append(f"{count} {has} no {head.unit}: {listing(head.absent)}")
+    return Evaluated(graph_name, found.name, _sound(measured), (*notes, *found.notes))
 
 
 def evaluate_module(
@@ -173,8 +217,9 @@ def evaluate_module(
     objective = measuring_objective(heads, settings, learned)
     check_targets(dataset.name, dataset.test, objective)
     alters = held_out_alters(settings, dataset.test.count)
-    measured = evaluate(network, dataset.test, measured_on, device, objective, alters)
-    return _evaluated(graph.name, held_out_part(dataset), objective.classes, measured)
+    manner = Manner(detailed=True)
+    measured = evaluate(network, dataset.test, measured_on, device, objective, alters, manner=manner)
+    return _evaluated(graph.name, held_out_part(dataset), measured)
 
 
 def _sound(measured: Evaluation) -> Evaluation:

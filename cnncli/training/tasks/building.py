@@ -22,14 +22,14 @@ from cnncli.graph.heads import (
     wrong_tasks,
 )
 from cnncli.layers.activation import Sigmoid
-from cnncli.recipe.columns import CLASS, INPUT, MASK, PICTURE, TAGS, Column
+from cnncli.recipe.columns import CLASS, INPUT, MASK, PICTURE, Column
 from cnncli.recipe.criteria import CRITERIA
-from cnncli.recipe.losses import BALANCED, BinaryCrossEntropy, CrossEntropy, Dice, Loss
+from cnncli.recipe.losses import BALANCED, CrossEntropy, Loss
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.tasks import Task
-from cnncli.training.tasks.criteria import SCORES
 from cnncli.training.tasks.losses import Given, class_weights, formula
 from cnncli.training.tasks.objective import HeadTask, Objective
+from cnncli.training.tasks.readings import reading
 from cnncli.training.tasks.targets import Target, target_of
 
 
@@ -120,7 +120,7 @@ def _head_task(name: str, head: Head, task: Task, learned: Learned) -> HeadTask:
         trained = _formula(loss, target, given._replace(weights=weights))
     of_classes = target.form in (CLASS, MASK) and criterion.can_choose
     chance = math.log(len(target.names)) if of_classes else 1.0
-    read = _reader(loss, target, given)
+    read = reading(loss, target, given)
     return HeadTask(task.weight, target, trained, measured, read, chance)
 
 
@@ -130,26 +130,6 @@ def _formula(loss: Loss, target: Target, given: Given) -> Callable[[Tensor, Tens
     if not target.binary or target.form != CLASS:
         return per_sample
     return lambda values, labels: per_sample(values, labels.unsqueeze(1).to(values))
-
-
-def _reader(loss: Loss, target: Target, given: Given) -> Callable[[Tensor], Tensor]:
-    """Return what makes of an output what it says."""
-    squashed = isinstance(loss, BinaryCrossEntropy | Dice) and not given.is_sigmoid
-    if target.binary:
-        return _two_logits if squashed else _two_shares
-    if target.form in (TAGS, PICTURE) and squashed:
-        return torch.sigmoid
-    return SCORES[given.criterion]
-
-
-def _two_logits(values: Tensor) -> Tensor:
-    """Return scores of two classes, [n, 2, ...], of the logit of the second one, [n, 1, ...]."""
-    return torch.cat([-values, values], 1)
-
-
-def _two_shares(values: Tensor) -> Tensor:
-    """Return scores of two classes, [n, 2, ...], of the probability of the second one, [n, 1, ...]."""
-    return torch.cat([1 - values, values], 1)
 
 
 def _weights(name: str, loss: Loss, target: Target, learned: Learned) -> Tensor | None:

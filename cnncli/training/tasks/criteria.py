@@ -1,12 +1,9 @@
-"""How an output is read: the scores of classes, and the logarithms of their probabilities.
+"""The logarithms of the probabilities of classes, from an output.
 
 The last computing layer of an output determines its criterion (``Kind.criterion``).
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable, Mapping
-from typing import Final
 
 import torch
 from torch import Tensor
@@ -21,16 +18,3 @@ def log_probabilities(values: Tensor, criterion: str) -> Tensor:
     if criterion == "probabilities":
         return values.clamp(min=torch.finfo(values.dtype).tiny).log()
     return values.log_softmax(1)
-
-
-def _unchanged(values: Tensor) -> Tensor:
-    return values
-
-
-SCORES: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {
-    "cross_entropy": _unchanged,
-    "probabilities": _unchanged,
-    "distance": torch.neg,
-    "margin": _unchanged,
-}
-"""From an output to numbers that are larger for likelier classes, [n, classes]."""

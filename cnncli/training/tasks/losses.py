@@ -21,7 +21,7 @@ Of classes, values are [n, classes, *spatial] and targets int64 [n, *spatial], w
 :data:`~cnncli.training.data.targets.NO_CLASS` is left out; otherwise both are [n, ...] of one shape.
 """
 
-_FARTHEST: Final = 100.0
+FARTHEST: Final = 100.0
 _PRESENT: Final = 0.9
 _ABSENT: Final = 0.1
 _ABSENT_WEIGHT: Final = 0.5
@@ -148,7 +148,7 @@ def distance(distances: Tensor, labels: Tensor) -> Tensor:
     classes farther away than j are not pushed any farther. The paper does not give its j; the prototypes
     are 48 to 200 apart, and 100 is in between.
     """
-    others = distances.new_full((len(distances), 1), _FARTHEST)
+    others = distances.new_full((len(distances), 1), FARTHEST)
     return functional.cross_entropy(-torch.cat([distances, others], 1), labels, reduction="none")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from cnncli.language.description import OUTPUT
-from cnncli.recipe.columns import CLASS, MASK, Column
+from cnncli.recipe.columns import Column
 from cnncli.recipe.metrics import LOSS, OBJECTIVE
 from cnncli.training.data.feed import Batch
 from cnncli.training.tasks.figures import Sum
 from cnncli.training.tasks.losses import PerSample
 from cnncli.training.tasks.meters import Meter, meters
-from cnncli.training.tasks.tallies import TALLIES, Tally
+from cnncli.training.tasks.readings import Reading
+from cnncli.training.tasks.tallies import DETAILED, TALLIES, Tally
 from cnncli.training.tasks.targets import Target
 
 
@@ -31,15 +32,14 @@ class HeadTask(NamedTuple):
     """What a head is trained with and measured by.
 
     ``measured`` is without label smoothing and class weights; if it is ``trained`` itself, it is not computed
-    twice. ``read`` returns what an output says: scores of classes, probabilities of tags, numbers, or a
-    picture of values from 0 to 1. ``chance`` is the loss of guessing.
+    twice. ``reading`` is how an output is read; ``chance`` is the loss of guessing.
     """
 
     weight: float
     target: Target
     trained: PerSample
     measured: PerSample
-    read: Callable[[Tensor], Tensor]
+    reading: Reading
     chance: float
 
     def meters(self, *, training: bool) -> dict[str, Meter]:
@@ -73,17 +73,6 @@ class Objective:
         """The heads that exist in inference."""
         return tuple(head for head in self.heads if head not in self.training_only)
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the classes of the main head; none if it has no classes."""
-        target = self.heads[self.main].target
-        return target.names if target.form in (CLASS, MASK) else ()
-
-    @property
-    def is_of_samples(self) -> bool:
-        """Whether the main head has one class for each sample, not for each pixel."""
-        return self.heads[self.main].target.form == CLASS
-
     def names(self, *, training: bool) -> tuple[str, ...]:
         """Return the names of the figures of a batch."""
         measured = tuple(
@@ -97,17 +86,37 @@ class Objective:
     def figures(self) -> tuple[str, ...]:
         """The names of the figures that are reported of an evaluation."""
         tallies = self.tallies(torch.device("cpu")).items()
-        tallied = [f"{head}.{name}" for head, tally in tallies for name in tally.names]
+        tallied = [f"{head}.{name}" for head, own in tallies for tally in own for name in tally.names]
         return (*self.summary(dict.fromkeys((*self.names(training=False), *tallied), 0.0)),)
 
-    def tallies(self, device: torch.device) -> dict[str, Tally]:
-        """Return what is measured over all samples of an evaluation, by head."""
-        targets = {name: self.heads[name].target for name in self.inference}
-        return {
-            name: TALLIES[target.form](len(target.names), device)
-            for name, target in targets.items()
-            if target.form in TALLIES
-        }
+    def tallies(self, device: torch.device, *, detailed: bool = False) -> dict[str, tuple[Tally, ...]]:
+        """Return what is measured over all samples of an evaluation, by head.
+
+        ``detailed`` is with what is only asked for by a person.
+        """
+        found = {}
+        for name in self.inference:
+            head, form = self.heads[name], self.heads[name].target.form
+            if detailed and form in DETAILED:
+                found[name] = DETAILED[form](len(head.target.names), device, head.reading.probabilities)
+            elif form in TALLIES:
+                found[name] = (TALLIES[form](len(head.target.names), device),)
+        return found
+
+    def together(
+        self, output: Tensor | dict[str, Tensor], mirrored: Tensor | dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return outputs between those for images and those for their mirror images.
+
+        What has the axes of the image is mirrored back first.
+        """
+        outputs, others = by_head(output), by_head(mirrored)
+        found = {}
+        for name, values in outputs.items():
+            head = self.heads[name]
+            back = head.target.mirrored(others[name], self.columns[head.target.column].shape)
+            found[name] = head.reading.together(values, back)
+        return found
 
     def __call__(self, output: Tensor | dict[str, Tensor], batch: Batch) -> Minimized:
         """Return what a batch is trained on, the mean over its samples, and its figures."""
@@ -121,7 +130,7 @@ class Objective:
             same = head.measured is head.trained
             plain = losses if same else compared.sum(head.measured, found)
             figures[f"{name}.{LOSS}"] = plain._replace(total=plain.total.detach())
-            said = head.read(found)
+            said = head.reading.said(found)
             for metric, meter in head.meters(training=True).items():
                 figures[f"{name}.{metric}"] = compared.sum(meter.per_sample, said)
         objective = terms[0] if len(terms) == 1 else torch.stack(terms).sum()
@@ -129,18 +138,18 @@ class Objective:
         return Minimized(objective, figures)
 
     def measure(
-        self, output: Tensor | dict[str, Tensor], batch: Batch, tallies: Mapping[str, Tally]
+        self, output: Tensor | dict[str, Tensor], batch: Batch, tallies: Mapping[str, tuple[Tally, ...]]
     ) -> dict[str, Sum]:
         """Return the figures of a batch in inference, and add it to the tallies."""
         figures = {}
         for name, values in by_head(output).items():
             head = self.heads[name]
-            compared, said = head.target.compared(batch), head.read(values)
+            compared, said = head.target.compared(batch), head.reading.said(values)
             figures[f"{name}.{LOSS}"] = compared.sum(head.measured, values)
             for metric, meter in head.meters(training=False).items():
                 figures[f"{name}.{metric}"] = compared.sum(meter.per_sample, said)
-            if name in tallies:
-                tallies[name].add(said, *compared.alone)
+            for tally in tallies.get(name, ()):
+                tally.add(said, *compared.alone)
         return figures
 
     def summary(self, means: Mapping[str, float]) -> dict[str, float]:

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from cnncli.recipe.columns import CLASS, MASK, NUMBER, TAGS
-from cnncli.recipe.metrics import DICE, F1, IOU, MAP, R2
+from cnncli.recipe.metrics import DICE, ECE, F1, IOU, MAP, PRECISION, R2, RECALL
+
+_BINS: Final = 15
 
 
 class Tally(Protocol):
@@ -75,6 +77,62 @@ def f1(table: Tensor) -> Tensor:
 def iou(table: Tensor) -> Tensor:
     """Return correct / (samples + predictions - correct) of each class: overlap over union (Jaccard)."""
     return table.diagonal() / (table.sum(0) + table.sum(1) - table.diagonal())
+
+
+def precision(table: Tensor) -> Tensor:
+    """Return correct / predictions of each class, from a table float64 [true][predicted].
+
+    A class with samples that is never predicted has 0; one without samples and predictions has none: NaN.
+    """
+    return _share(table, table.sum(0))
+
+
+def recall(table: Tensor) -> Tensor:
+    """Return correct / samples of each class; one without samples that is predicted has 0."""
+    return _share(table, table.sum(1))
+
+
+def _share(table: Tensor, whole: Tensor) -> Tensor:
+    occurs = table.sum(0) + table.sum(1) > 0
+    return torch.where(occurs, table.diagonal() / whole.clamp(min=1), torch.nan)
+
+
+class Calibration:
+    """How far the probabilities of the predicted classes are from the shares of them that are right.
+
+    The expected calibration error of Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural
+    networks", 2017, equation 5: samples are put into 15 bins by the probability of the predicted class, the
+    first from 0 to 1/15, the second above 1/15 to 2/15 and so on. The error is the mean over samples of the
+    distance, in their bin, between the mean probability and the share that is right.
+    """
+
+    def __init__(self, device: torch.device, probabilities: Callable[[Tensor], Tensor]) -> None:
+        """Begin with no sample; ``probabilities`` are those of scores, [n, classes]."""
+        self._numbers = torch.arange(_BINS, device=device).unsqueeze(1)
+        self._probabilities = probabilities
+        self._sums: list[Tensor] = []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The error."""
+        return (ECE,)
+
+    def add(self, said: Tensor, target: Tensor, present: Tensor | None) -> None:
+        """Add the sums of a batch, [3, bins]: of probabilities, of those that are right, and of samples."""
+        confidence, predicted = self._probabilities(said).max(1)
+        bins = (confidence * _BINS).ceil().to(torch.int64).clamp(1, _BINS) - 1
+        # A product of matrices, since sums by an index would be in any order on a GPU.
+        within = (bins == self._numbers).to(confidence.dtype)
+        within = within if present is None else within * present
+        right = (predicted == target).to(confidence.dtype)
+        self._sums.append(torch.stack([within @ confidence, within @ right, within.sum(1)]))
+
+    def figures(self) -> dict[str, float]:
+        """Return the error; nothing without samples."""
+        confidence, right, count = torch.stack(self._sums).cpu().to(torch.float64).sum(0)
+        if not count.sum():
+            return {}
+        return {ECE: float((confidence - right).abs().sum() / count.sum())}
 
 
 class Kept:
@@ -150,3 +208,13 @@ TALLIES: Final[Mapping[str, Callable[[int, torch.device], Tally]]] = {
     NUMBER: lambda _, __: Kept(R2, r2),
 }
 """By the form of a head's target, from its number of classes and the device; other forms have none."""
+
+DETAILED: Final[
+    Mapping[str, Callable[[int, torch.device, Callable[[Tensor], Tensor]], tuple[Tally, ...]]]
+] = {
+    CLASS: lambda classes, device, probabilities: (
+        Confusion(classes, device, {PRECISION: precision, RECALL: recall, F1: f1}),
+        Calibration(device, probabilities),
+    ),
+}
+"""The same for those who ask for more; also from what returns the probabilities of scores."""

@@ -104,6 +104,17 @@ class Target(NamedTuple):
         weights = (share * present, (1 - share) * theirs)
         return Compared(targets, weights, (weights[0] + weights[1]).sum())
 
+    def mirrored(self, values: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Return values of the head, [n, ...], mirrored left to right if they have the axes of the image.
+
+        ``shape`` is that of the column, if it is one of pictures.
+        """
+        if self.form == MASK:
+            return values.flip(-1)
+        if self.form == PICTURE:
+            return values.reshape(len(values), *shape).flip(-1).reshape(values.shape)
+        return values
+
     def _mapped(self, labels: Tensor) -> Tensor:
         if self.classes is None:
             return labels

@@ -392,5 +392,5 @@ def test_a_contact_sheet_needs_pictures_and_a_new_file(tmp_path: Path) -> None:
     for name, message in (("link.png", "exists"), ("sheet.jpg", "does not end in .png")):
         with pytest.raises(CnncliError, match=message):
             cnncli.survey("digits", sheet=tmp_path / name)
-    with pytest.raises(CnncliError, match="cannot write"):
+    with pytest.raises(CnncliError, match="no such folder"):
         cnncli.survey("digits", sheet=tmp_path / "missing" / "sheet.png")

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 import cnncli
 from cnncli.diagnostics import UsageError
 from cnncli.training.launch import resuming
-from cnncli.training.launch.evaluating import evaluate_run
+from cnncli.training.launch.evaluating import Wanted, evaluate_run
 from cnncli.training.runs.files import digest, write_tensors
 from cnncli.training.runs.record import sealed
 from cnncli.training.runs.run import create_run, open_run
@@ -87,7 +87,7 @@ def test_a_run_that_diverged_is_not_to_be_resumed(tmp_path: Path) -> None:
         begin(tmp_path / "run", settings())
     assert caught.value.diagnostics[0].hint == "choose another folder"
     with pytest.raises(UsageError, match="has no weights to measure") as caught:
-        evaluate_run(tmp_path / "run", None, "cpu")
+        evaluate_run(tmp_path / "run", Wanted(), "cpu")
     assert caught.value.diagnostics[0].hint == "start a new run with a smaller learning rate"
     with pytest.raises(UsageError, match="run diverged, and would do so again") as caught:
         resuming.resume(tmp_path / "run", ["train.epochs=20"], None, "cpu")

@@ -18,7 +18,7 @@ from torch import Tensor
 
 import cnncli
 from cnncli.diagnostics import CnncliError, UsageError
-from cnncli.training.launch.evaluating import evaluate_run
+from cnncli.training.launch.evaluating import Wanted, evaluate_run
 from cnncli.training.runs.files import digest, temporary_of, write_json, write_tensors
 from cnncli.training.runs.record import sealed
 from cnncli.training.runs.run import FILES, open_run
@@ -79,7 +79,7 @@ def test_no_file_of_a_run_is_anything_but_a_file(tmp_path: Path, name: str, chan
     with pytest.raises(UsageError, match="is not a regular file"):
         resume(folder, settings(epochs=2))
     with pytest.raises(UsageError, match="is not a regular file"):
-        evaluate_run(folder, None, "cpu")
+        evaluate_run(folder, Wanted(), "cpu")
     assert contents(tmp_path) == before
 
 

@@ -19,8 +19,8 @@ from cnncli.recipe.losses import CrossEntropy
 from cnncli.training.data.dataset import labeled
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.evaluate import evaluate
-from cnncli.training.tasks.criteria import SCORES
 from cnncli.training.tasks.losses import Given, distance, formula, margin
+from cnncli.training.tasks.readings import READINGS
 from tests.training.support import CPU, objective, of_labels, settings
 
 LABELS = torch.tensor([0, 2, 1])
@@ -74,7 +74,7 @@ def test_the_loss_of_probabilities_is_that_of_their_logits(smoothing: float) -> 
     found = formula(loss, Given("probabilities"))(logits.softmax(1), LABELS)
     wanted = formula(loss, Given("cross_entropy"))(logits, LABELS)
     torch.testing.assert_close(found, wanted)
-    assert torch.equal(SCORES["probabilities"](PROBABILITIES).argmax(1), LABELS)
+    assert torch.equal(READINGS["probabilities"].said(PROBABILITIES).argmax(1), LABELS)
 
 
 def test_a_probability_of_zero_has_a_finite_loss() -> None:
@@ -94,7 +94,7 @@ def test_distance_is_equation_9_of_lecun() -> None:
 
 
 def test_the_smallest_distance_wins() -> None:
-    assert SCORES["distance"](DISTANCES).argmax(1).tolist() == [0, 0, 1]
+    assert READINGS["distance"].said(DISTANCES).argmax(1).tolist() == [0, 0, 1]
 
 
 def test_a_far_class_is_not_pushed_farther() -> None:
@@ -113,7 +113,7 @@ def test_margin_is_equation_4_of_sabour() -> None:
             t = float(k == label)
             wanted += t * max(0, 0.9 - v) ** 2 + 0.5 * (1 - t) * max(0, v - 0.1) ** 2
         assert loss == pytest.approx(wanted, rel=1e-12)
-    assert SCORES["margin"](VALUES).argmax(1).tolist() == [1, 2, 2]
+    assert READINGS["margin"].said(VALUES).argmax(1).tolist() == [1, 2, 2]
 
 
 RBF = open_text("input: [1, 12, 7]\nlayers: [flatten, rbf: 10]").graph
@@ -128,7 +128,7 @@ def test_the_last_layer_chooses_the_criterion_of_a_training() -> None:
     minimized, found = of_distances(output, of_labels(LABELS))
     assert minimized.item() == pytest.approx(expected.mean().item())
     assert found["output.loss"].total.item() == pytest.approx(expected.sum().item())
-    assert torch.equal(of_distances.heads["output"].read(output), -output)
+    assert torch.equal(of_distances.heads["output"].reading.said(output), -output)
 
 
 def test_each_head_has_its_own() -> None:

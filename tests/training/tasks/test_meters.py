@@ -29,7 +29,7 @@ from cnncli.training.data.feed import Batch
 from cnncli.training.data.targets import NO_CLASS
 from cnncli.training.tasks.building import build_objective
 from cnncli.training.tasks.meters import METERS, meters
-from cnncli.training.tasks.tallies import TALLIES, average_precision, f1
+from cnncli.training.tasks.tallies import DETAILED, TALLIES, average_precision, f1
 from tests.training.support import CPU, HEADS, learned
 
 SCORES = torch.randn(40, 7, generator=torch.Generator().manual_seed(0))
@@ -46,7 +46,10 @@ def mean(metric: str, said: Tensor, target: Tensor) -> float:
 
 def test_every_metric_is_measured() -> None:
     of_all = {name for form in TALLIES for name in tallied(form)}
-    assert {*METERS} | of_all == METRICS.keys() - {OBJECTIVE, LOSS}
+    details = {name for name, metric in METRICS.items() if metric.is_detail}
+    assert {*METERS} | of_all == METRICS.keys() - {OBJECTIVE, LOSS} - details
+    tallies = DETAILED[CLASS](2, CPU, lambda scores: scores.softmax(1))
+    assert {name for tally in tallies for name in tally.names} == details | {"f1"}
 
 
 def tallied(form: str) -> dict[str, float]:

@@ -46,7 +46,7 @@ def test_one_head_is_cross_entropy() -> None:
         "objective": (pytest.approx(6 * own.item(), rel=1e-6), 6),
     }
     assert {*found} == {*objective.names(training=True)}
-    assert torch.equal(objective.heads["output"].read(logits), logits)
+    assert torch.equal(objective.heads["output"].reading.said(logits), logits)
 
 
 def test_label_smoothing() -> None:
@@ -74,7 +74,7 @@ def test_heads_are_weighed_and_the_first_outside_of_training_is_main() -> None:
     assert minimized.item() == pytest.approx(0.3 * of_aux + of_main, rel=1e-6)
     assert sums(found)["aux.loss"] == pytest.approx((4 * of_aux, 4), rel=1e-6)
     assert sums(found)["main.loss"] == pytest.approx((4 * of_main, 4), rel=1e-6)
-    assert torch.equal(objective.heads["main"].read(output["main"]), output["main"])
+    assert torch.equal(objective.heads["main"].reading.said(output["main"]), output["main"])
 
 
 MEANS = {

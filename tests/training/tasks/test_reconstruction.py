@@ -58,7 +58,7 @@ def test_a_map_learns_to_be_the_input(tmp_path: Path, loss: str) -> None:
     assert last["test.loss"] < 0.7 * before.figures["loss"]
     again = cnncli.evaluate(tmp_path / "run", device="cpu")
     assert again.figures == {name: last[f"test.{name}"] for name in ("loss", "mae", "psnr")}
-    assert (again.evaluation.confusion, again.evaluation.classes) == ((), ())
+    assert again.evaluation.heads == {}
 
 
 def test_a_class_and_an_image_are_learned_together(tmp_path: Path) -> None:

@@ -95,7 +95,14 @@ def held_out(
     (images,), (kept,), notes, _ = pictures.read(progress)
     split = labeled(images, torch.tensor(files.labels, dtype=torch.int64)[kept])
     columns = of_classes(layout.classes)
-    return Measured(f"folder:{folder}", columns, split, "its held-out images", (*layout.notes, *notes))
+    return Measured(
+        name=f"folder:{folder}",
+        columns=columns,
+        split=split,
+        what="its held-out images",
+        notes=(*layout.notes, *notes),
+        files=_names(folder, files.paths, kept),
+    )
 
 
 def measure(
@@ -123,7 +130,13 @@ def measure(
         split=labeled(images, torch.tensor(found.files.labels, dtype=torch.int64)[kept]),
         what=f"the {count} in its folder '{found.part}'" if found.part else f"all {count}",
         notes=(*found.notes, *notes),
+        files=_names(folder, found.files.paths, kept),
     )
+
+
+def _names(folder: Path, paths: Sequence[Path], kept: Tensor) -> tuple[str, ...]:
+    """Return the paths, relative to the folder, of the files that were read."""
+    return tuple(paths[number].relative_to(folder).as_posix() for number in kept.tolist())
 
 
 def catalog(folder: Path) -> Catalog:

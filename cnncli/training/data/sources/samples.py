@@ -199,7 +199,8 @@ def _measured(name: str, samples: Sequence[Sample], what: str, request: Request)
     how = request.data
     pictures = Pictures.prepare(files, request.shape, how.resize, request.levels, how.skip)
     (images,), (kept,), notes, _ = pictures.read(request.reading)
-    return Measured(name, of_classes(classes), labeled(images, numbers[kept]), what, notes)
+    names = tuple(samples[number].key for number in kept.tolist())
+    return Measured(name, of_classes(classes), labeled(images, numbers[kept]), what, notes, names)
 
 
 def _named(name: str, listed: Listed, first_label: int | None) -> Named:

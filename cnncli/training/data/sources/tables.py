@@ -98,12 +98,16 @@ def with_usual(samples: Samples) -> Samples:
 
 
 class _Read(NamedTuple):
-    """What was read: each part of the samples, their columns, notes, and the levels of 16-bit images."""
+    """What was read: each part of the samples, their columns, notes, and the levels of 16-bit images.
+
+    ``rows`` are the numbers of the samples that were read, int64 [N], all parts one after another.
+    """
 
     parts: tuple[Split, ...]
     columns: Mapping[str, Column]
     notes: tuple[str, ...]
     levels: Levels | None
+    rows: Tensor
 
 
 def load(table: Table, request: Request) -> Dataset:
@@ -163,7 +167,14 @@ def _measured(table: Table, rows: Sequence[int], what: str, request: Request) ->
     for name, column in read.columns.items():
         if column.form == CLASS:
             columns[name], targets[name] = _with_present(column, targets[name])
-    return Measured(table.name, columns, Split(split.images, targets), what, (*table.notes, *read.notes))
+    return Measured(
+        name=table.name,
+        columns=columns,
+        split=Split(split.images, targets),
+        what=what,
+        notes=(*table.notes, *read.notes),
+        files=tuple(table.keys[rows[number]] for number in read.rows.tolist()),
+    )
 
 
 def _with_present(column: Column, labels: Tensor) -> tuple[Column, Tensor]:
@@ -300,7 +311,7 @@ def _read(samples: Samples, request: Request, levels: Levels | None, parts: Sequ
         split = Split(pixels, {name: each[start:end] for name, each in targets.items()})
         whole = maps.whole[start:end]
         splits.append(split if whole.all() else split.chosen(whole.nonzero().flatten()))
-    return _Read(tuple(splits), columns, (*notes, *maps.notes), levels)
+    return _Read(tuple(splits), columns, (*notes, *maps.notes), levels, rows[maps.whole])
 
 
 def _check_classes(columns: Mapping[str, Column], train: Split) -> None:
