@@ -5,6 +5,9 @@ VENV ?= .venv
 DEMO_RUN ?= build/demo
 CASES ?= 1000000
 
+# Otherwise every process that a test starts would compile the whole package again.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := $(VENV)/bin
 CNNCLI := $(BIN)/cnncli
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input

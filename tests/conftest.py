@@ -29,6 +29,14 @@ def at_the_root() -> Iterator[None]:
     os.chdir(before)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def without_waiting_for_the_disk() -> Iterator[None]:
+    """No test cuts the power, so none waits for the disk; tests of ``fsync`` watch the calls."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages are compared on one line, however long the paths in them; tests of widths set their own."""

@@ -39,14 +39,14 @@ def blocks(text: str) -> Iterator[Block]:
     return (Block(*found) for found in FENCE.findall(text))
 
 
-def copied(folder: Path) -> Path:
-    """Copy the project, with mypy's cache if there is one: only what changes is checked again."""
+def copied(folder: Path, *, with_types: bool = False) -> Path:
+    """Copy the project; ``with_types``, also mypy's cache if there is one: only changes are checked again."""
     for name in FOLDERS:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for path in ROOT.iterdir():
         if path.is_file():
             shutil.copy2(path, folder)
-    if (ROOT / MYPY_CACHE).is_dir():
+    if with_types and (ROOT / MYPY_CACHE).is_dir():
         shutil.copytree(ROOT / MYPY_CACHE, folder / MYPY_CACHE)
     return folder
 

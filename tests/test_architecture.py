@@ -309,7 +309,7 @@ def test_a_permission_that_is_not_needed_is_noticed() -> None:
         ("cnncli.graph.build", "import torchinfo", "only network may"),
         ("cnncli.language.tree", "import numpy as np", "only training may"),
         ("cnncli.report.table", "import safetensors.torch", "only training may"),
-        ("cnncli.cli.train", "from sklearn.datasets import load_digits", "only training may"),
+        ("cnncli.cli.train", "import numpy as np", "only training may"),
         ("cnncli.cli.train", "from PIL import Image", "only training may"),
         ("cnncli.training.loop", "from rich.progress import Progress", "only report may"),
         ("cnncli.report.table", "import typer", "only cli may"),

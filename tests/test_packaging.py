@@ -49,6 +49,13 @@ def test_every_spec_is_in_the_wheel(unpacked: Path) -> None:
     assert (specs / "vgg" / "vgg16.yaml").read_bytes() == (ROOT / "specs" / "vgg" / "vgg16.yaml").read_bytes()
 
 
+def test_the_digits_are_in_it_with_their_license(unpacked: Path) -> None:
+    folder = Path("cnncli", "training", "data", "sources", "bundled")
+    there = {path.name: path.read_bytes() for path in (unpacked / folder).iterdir()}
+    assert there == {path.name: path.read_bytes() for path in (ROOT / folder).iterdir()}
+    assert b"creativecommons.org/licenses/by/4.0" in there["README.md"]
+
+
 def test_nothing_but_the_package_is_in_it(unpacked: Path) -> None:
     assert {path.name.partition("-")[0] for path in unpacked.iterdir()} == {"cnncli"}
 
@@ -76,7 +83,7 @@ def metadata(unpacked: Path) -> Message:
 
 def test_the_metadata_names_who_owns_it(metadata: Message, unpacked: Path) -> None:
     assert metadata["Author"] == "The cnncli authors"
-    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["License-Expression"] == "Apache-2.0 AND CC-BY-4.0"
     (text,) = unpacked.glob("*.dist-info/licenses/LICENSE")
     license_text = text.read_text(encoding="utf-8")
     assert "Copyright 2026 The cnncli authors" in license_text

@@ -4,7 +4,7 @@ This preserves the scale of a signal through many layers of rectifiers (He, Zhan
 into rectifiers, 2015). torch's own default has a sixth of that variance. Exceptions are ``subsample``, which
 starts as average pooling, and ``capsules``, which squashes its sums.
 
-Test accuracy in percent on scikit-learn's digits at 16x16 (360 test images, SGD with momentum 0.9,
+Test accuracy in percent on the bundled digits at 16x16 (360 test images, SGD with momentum 0.9,
 three seeds, lowest and highest). "VGG" is the initialization of VGG in torchvision: convolutions with
 variance 2 / fan-out, linear layers with standard deviation 0.01.
 

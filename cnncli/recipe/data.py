@@ -51,7 +51,7 @@ SOURCES: Final[Mapping[str, Source]] = {
         Source(
             "digits",
             "",
-            "1,797 handwritten digits of 8x8 pixels, bundled with scikit-learn; a fixed fifth is held out",
+            "1,797 handwritten digits of 8x8 pixels, bundled with cnncli; a fixed fifth is held out",
         ),
         Source(
             "scenes",

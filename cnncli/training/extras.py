@@ -12,7 +12,6 @@ TRAINING_PACKAGES: Final = {
     "numpy": "numpy",
     "safetensors": "safetensors",
     "PIL": "pillow",
-    "sklearn": "scikit-learn",
 }
 """The packages of the extra [train]: name for import -> name for installation."""
 

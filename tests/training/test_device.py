@@ -88,9 +88,9 @@ def test_torch_takes_what_backends_are_called_with(kind: str) -> None:
 
 def test_missing_packages_are_named_as_they_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     extras.need_training()
-    for package in ("PIL", "sklearn"):
+    for package in ("PIL", "numpy"):
         monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(UsageError, match="needs pillow and scikit-learn, which are not installed") as caught:
+    with pytest.raises(UsageError, match="needs numpy and pillow, which are not installed") as caught:
         extras.need_training()
     assert caught.value.diagnostics[0].hint == "pip install 'cnncli[train]'"
 
@@ -98,7 +98,7 @@ def test_missing_packages_are_named_as_they_are_installed(monkeypatch: pytest.Mo
 def test_looking_for_packages_imports_none() -> None:
     code = (
         "import sys; from cnncli.training.extras import need_training; need_training();"
-        "sys.exit(bool({'torch', 'numpy', 'sklearn', 'PIL', 'safetensors'} & set(sys.modules)))"
+        "sys.exit(bool({'torch', 'numpy', 'PIL', 'safetensors'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

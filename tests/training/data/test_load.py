@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections import Counter
 from pathlib import Path
@@ -17,6 +18,7 @@ from cnncli.recipe.data import Data
 from cnncli.training.data.dataset import Dataset, labeled, of_classes
 from cnncli.training.data.holdout import held_out
 from cnncli.training.data.load import load, load_measured
+from scripts.make_digits import FOLDER, files
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 
@@ -39,6 +41,13 @@ def test_digits_are_scikit_learns_each_in_one_part() -> None:
     assert ours == theirs
     shares = torch.bincount(found.test.labels) / torch.bincount(torch.from_numpy(source.target))
     assert shares.tolist() == pytest.approx([0.2] * 10, abs=0.003)
+
+
+def test_the_bundled_digits_are_what_the_script_makes() -> None:
+    made = files()
+    assert {path.name for path in FOLDER.iterdir()} == {*made, "README.md"}
+    for name, content in made.items():
+        assert gzip.decompress((FOLDER / name).read_bytes()) == gzip.decompress(content)
 
 
 def test_what_is_held_out_of_the_digits_never_changes() -> None:
