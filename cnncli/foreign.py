@@ -126,9 +126,22 @@ source: dataset
 resize: imagesize resizing transform transforms
 sgd: gd stochasticgradientdescent nag gradientdescent
 adamw: adam
-cosine: cosineannealing cosineannealinglr cosinedecay cos
+cosine: cosineannealing cosineannealinglr cosinedecay cos sgdr cosineannealingwarmrestarts
 constant: fixed none const
 linear: lineardecay linearlr
+polynomial: poly polynomiallr polynomialdecay
+step: steplr steps stepdecay staircase
+multistep: multisteplr piecewiseconstant piecewiseconstantdecay
+exponential: exponentiallr exponentialdecay exp
+onecycle: onecyclelr superconvergence
+plateau: reducelronplateau reduceonplateau
+every: stepsize period decaysteps decayepochs
+factor: gamma decayrate multiplier
+floor: minlr etamin endlr endlearningrate
+milestones: boundaries decaymilestones
+cycles: restarts
+growth: tmult cyclemul tmul
+power: exponent
 float32: fp32 f32 single float
 float16: fp16 f16 half
 bfloat16: bf16

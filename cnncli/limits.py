@@ -146,6 +146,18 @@ MAX_CLASSES: Final = 100_000
 MAX_TRANSFORMS: Final = 64
 """Transforms of training images."""
 
+MAX_CYCLES: Final = 100
+"""Cycles of a learning rate."""
+
+MAX_GROWTH: Final = 10
+"""Factor between the lengths of two such cycles."""
+
+MAX_MILESTONES: Final = 100
+"""Times at which a learning rate changes."""
+
+MAX_POWER: Final = 100
+"""Exponent with which a learning rate falls."""
+
 MAX_OPERATIONS: Final = 4
 """Operations that `randaugment` applies to an image."""
 

@@ -11,7 +11,6 @@ from cnncli.diagnostics import (
     Diagnostic,
     Faults,
     LimitError,
-    Location,
     ShapeError,
     Source,
     SpecError,
@@ -32,10 +31,11 @@ from cnncli.language.parsing import parse
 from cnncli.language.reading import read_source
 from cnncli.language.scope import Scope
 from cnncli.language.sections import Budget, Paper
-from cnncli.language.tree import Entries, Items, Scalar, Value, describe
+from cnncli.language.tree import Entries, Items, Scalar, Value, describe, location_of
 from cnncli.layers import KindVocabulary, Shape
 from cnncli.layers.geometry.sliding import axis_symbols
 from cnncli.layers.plugins import load_installed
+from cnncli.recipe.metrics import head_of
 from cnncli.recipe.recipe import Recipe
 from cnncli.work import metered
 
@@ -255,19 +255,19 @@ def _note_unused(document: Document, faults: Faults) -> None:
 
 
 def _check_recipe(section: Value | None, graph: Graph, recipe: Recipe, faults: Faults) -> None:
-    """Check that tasks and ``stop`` name heads, tasks suit what these output, and transforms the input."""
+    """Check that tasks and metrics name heads, tasks suit what these output, and transforms the input."""
     if not isinstance(section, Entries):
         return
-    tasks, stop = section.get("tasks"), section.get("stop")
+    tasks = section.get("tasks")
     if isinstance(tasks, Entries):
         for name, fault in wrong_tasks(recipe.tasks, endings_of(graph), clean_shape(recipe, graph.input)):
             faults.add(fault._replace(location=tasks.keys_at[name].location))
-    if recipe.stop is not None and recipe.stop.head and isinstance(stop, Entries):
-        unknown = unknown_head("stop", recipe.stop.head, endings_of(graph))
+    for path, figure in recipe.watched.items():
+        unknown = unknown_head(path[0], head_of(figure), endings_of(graph)) if head_of(figure) else None
         if unknown is not None:
-            faults.add(unknown._replace(location=stop["metric"].location))
+            faults.add(unknown._replace(location=location_of(section, path)))
     for path, fault in wrong_margin(recipe, graph.input):
-        faults.add(fault._replace(location=_location(section, path)))
+        faults.add(fault._replace(location=location_of(section, path)))
     clean = clean_shape(recipe, graph.input)
     for name, chosen, shape in (
         ("transforms", recipe.transforms, clean),
@@ -279,17 +279,6 @@ def _check_recipe(section: Value | None, graph: Graph, recipe: Recipe, faults: F
                 entry = transforms.values[place]
                 key = next(iter(entry.keys_at.values())) if isinstance(entry, Entries) else entry
                 faults.add(fault._replace(location=key.location))
-
-
-def _location(section: Entries, path: Sequence[str]) -> Location:
-    """Return the place of the last of these keys, or of the first one that has no mapping."""
-    location, value = section.location, section
-    for key in path:
-        location, found = value.keys_at[key].location, value[key]
-        if not isinstance(found, Entries):
-            break
-        value = found
-    return location
 
 
 def read_budget(path: str | Path) -> Budget:

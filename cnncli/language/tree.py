@@ -6,7 +6,7 @@ Scalars remain text here: whether ``no`` is a word or a boolean depends on the f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from cnncli.diagnostics import Location, Source, listing, shortened
@@ -102,6 +102,22 @@ class Entries(Mapping[str, "Value"]):
 
 
 Value: TypeAlias = Scalar | Items | Entries
+
+
+def location_of(section: Entries, path: Sequence[str]) -> Location:
+    """Return the place of the value that keys lead to; of the last key if that value is a mapping.
+
+    If a key is missing, because it has its default, the place is that of the key before it.
+    """
+    location, value = section.location, section
+    for key in path:
+        if key not in value:
+            break
+        location, found = value.keys_at[key].location, value[key]
+        if not isinstance(found, Entries):
+            return found.location
+        value = found
+    return location
 
 
 def same_value(one: Value, other: Value) -> bool:

@@ -223,7 +223,7 @@ class Data(Record):
     holdout: float | None = arg(
         Number(0, 0.9),
         "share of the training images of each class that become the validation part; unset, it is 0, "
-        f"or {DEFAULT_HOLDOUT} if train.stop needs one",
+        f"or {DEFAULT_HOLDOUT} if train.stop or train.schedule.plateau needs one",
         default=None,
     )
     margin: int = arg(

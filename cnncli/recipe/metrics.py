@@ -187,3 +187,8 @@ def metric_of(figure: str) -> Metric:
     """Return the metric of a figure; one of another version can have any value."""
     name = figure.rpartition(".")[2]
     return METRICS.get(name, Metric(name, name, "", "smaller"))
+
+
+def head_of(figure: str) -> str:
+    """Return the head of a figure without the part of the data; empty for the network as a whole."""
+    return figure.rpartition(".")[0]

@@ -26,6 +26,11 @@ class Optimizer(Record):
     )
 
     @property
+    def inertia(self) -> float:
+        """Its momentum, or the beta1 of its mean of gradients: what ``onecycle`` changes; 0 without."""
+        raise NotImplementedError
+
+    @property
     def state(self) -> int:
         """How many numbers it keeps for each parameter between steps."""
         raise NotImplementedError
@@ -65,6 +70,11 @@ class SGD(Optimizer):
         return found
 
     @property
+    def inertia(self) -> float:
+        """The momentum."""
+        return self.momentum
+
+    @property
     def state(self) -> int:
         """One for the momentum."""
         return int(self.momentum != 0)
@@ -81,6 +91,11 @@ class AdamW(Optimizer):
 
     lr: float = same_arg(Optimizer, "lr", default=1e-3)
     weight_decay: float = same_arg(Optimizer, "weight_decay", default=0.01)
+
+    @property
+    def inertia(self) -> float:
+        """The beta1, torch's default."""
+        return 0.9
 
     @property
     def state(self) -> int:

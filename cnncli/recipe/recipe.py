@@ -6,10 +6,10 @@ So a misspelled setting is an error of ``cnncli inspect`` already, with its plac
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Self
 
-from cnncli.diagnostics import Faults, Source, SpecError, usage_error
+from cnncli.diagnostics import Diagnostic, Faults, Source, SpecError, usage_error
 from cnncli.language.description import OUTPUT
 from cnncli.language.fields import Record, arg
 from cnncli.language.merging import declare
@@ -18,12 +18,12 @@ from cnncli.language.overrides import literal, overridden, section_of
 from cnncli.language.parsing import parse
 from cnncli.language.readers import Choice, Whole
 from cnncli.language.scope import Scope
-from cnncli.language.tree import Entries
+from cnncli.language.tree import Entries, location_of
 from cnncli.limits import MAX_TRANSFORMS
 from cnncli.recipe.data import DEFAULT_HOLDOUT, Data
 from cnncli.recipe.optimizers import OPTIMIZERS, SGD, Optimizer
 from cnncli.recipe.penalty import Penalty
-from cnncli.recipe.schedules import SCHEDULES, Cosine, Schedule
+from cnncli.recipe.schedules import SCHEDULES, Cosine, Plateau, Schedule
 from cnncli.recipe.stopping import Stop
 from cnncli.recipe.tasks import Task, TaskReader
 from cnncli.recipe.transforms import CORRUPTIONS, TRANSFORMS, Shrink, Transform
@@ -71,10 +71,44 @@ class Recipe(Record):
         Nested(Penalty), "what large weights add to the objective, but not to the loss", default=Penalty()
     )
 
+    @classmethod
+    def read_entries(cls, entries: Entries, scope: Scope) -> Self:
+        """Read a recipe from a mapping in a file, and check that its settings do not contradict each other.
+
+        Raises:
+            SpecError: with all errors.
+        """
+        found = super().read_entries(entries, scope)
+        faults = [fault._replace(location=location_of(entries, path)) for path, fault in found.contradictions]
+        if faults:
+            raise SpecError(faults)
+        return found
+
+    @property
+    def contradictions(self) -> Iterator[tuple[tuple[str, ...], Diagnostic]]:
+        """The errors of settings that depend on each other, with the keys that lead to them."""
+        for name, fault in self.schedule.wrong(self.epochs, self.optimizer.inertia):
+            yield ("schedule", self.schedule.keyword, name), fault
+
+    @property
+    def course(self) -> Schedule:
+        """The schedule, with a value for every setting that follows from the length of the training."""
+        return self.schedule.settled(self.epochs, self.optimizer.inertia)
+
+    @property
+    def watched(self) -> Mapping[tuple[str, ...], str]:
+        """The figures of the validation part that decide something, by the keys of their settings."""
+        found: dict[tuple[str, ...], str] = {}
+        if self.stop is not None:
+            found["stop", "metric"] = self.stop.metric
+        if isinstance(self.schedule, Plateau):
+            found["schedule", self.schedule.keyword, "metric"] = self.schedule.metric
+        return found
+
     @property
     def holdout(self) -> float:
         """The share of the training part that is split off for validation, if the data has no such part."""
-        default = 0.0 if self.stop is None else DEFAULT_HOLDOUT
+        default = DEFAULT_HOLDOUT if self.watched else 0.0
         return default if self.data.holdout is None else self.data.holdout
 
     def task(self, head: str) -> Task:

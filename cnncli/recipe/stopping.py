@@ -41,11 +41,6 @@ class Stop(Record):
         FigureText(), "what is compared, on the validation part: a metric, or HEAD.METRIC", default=LOSS
     )
 
-    @property
-    def head(self) -> str:
-        """The head of the figure; empty for the network as a whole."""
-        return self.metric.rpartition(".")[0]
-
     def __str__(self) -> str:
         """Return when it ends a training."""
         return f"after {counted(self.patience, 'epoch')} without a better {VAL}.{self.metric}"

@@ -22,7 +22,6 @@ from cnncli.training.device import BACKENDS
 from cnncli.training.evaluate import evaluate_feed
 from cnncli.training.monitor import Monitor
 from cnncli.training.observer import Observer, Silent
-from cnncli.training.optimization.optimizers import set_learning_rate
 from cnncli.training.optimization.penalty import add_penalty
 from cnncli.training.overfitting import overfitting
 from cnncli.training.runs.checkpoint import Checkpoint, Position
@@ -148,10 +147,14 @@ def _check_history(history: tuple[Epoch, ...], plan: Plan) -> None:
     Raises:
         UsageError: one does not.
     """
-    (part, _), stop = plan.held_out, plan.settings.stop
-    needed = {f"{TRAIN}.{LOSS}", f"{part}.{LOSS}"}
+    part, _ = plan.held_out
+    needed = {
+        f"{TRAIN}.{LOSS}",
+        f"{part}.{LOSS}",
+        *(f"{part}.{name}" for name in plan.settings.watched.values()),
+    }
     if part == VAL and history:
-        needed.add(choosing(stop, history[0].figures))
+        needed.add(choosing(plan.settings.stop, history[0].figures))
     for each in history:
         if not needed <= each.figures.keys():
             raise usage_error(
@@ -256,8 +259,7 @@ class _Loop:
             if self.interrupts.received is not None:
                 break
             samples = next(batches)
-            self.rate = plan.rate(epoch, batch)
-            set_learning_rate(state.optimizer, self.rate)
+            self.rate = plan.pace(state.optimizer, plan.moment(epoch, batch, state.history))
             step(plan, state, samples, batch)
             elapsed = time.perf_counter() - begun
             state.position = Position(epoch, batch + 1, before + elapsed)
@@ -305,10 +307,10 @@ class _Loop:
         state, position = self.state, self.state.position
         figures = self.monitor.figures() | measured
         self.monitor.check_epoch(held_out)
-        check_chosen(self.plan.settings.stop, measured)
+        check_chosen(self.plan.settings, measured)
         metrics = Epoch(
             epoch=position.epochs + 1,
-            lr=self.plan.rate(position.epochs, position.batches - 1),
+            lr=self.plan.rate(self.plan.moment(position.epochs, position.batches - 1, state.history)),
             seconds=position.seconds,
             images_per_second=len(self.plan.train) / position.seconds,
             figures=figures,

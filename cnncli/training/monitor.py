@@ -94,7 +94,7 @@ class Monitor:
         """Set the status of the run and return the error."""
         self.run.set_status("diverged")
         epoch, batches = self.state.position.epochs, self.plan.steps
-        rate = self.plan.rate(epoch, batch)
+        rate = self.plan.rate(self.plan.moment(epoch, batch, self.state.history))
         place = f"epoch {epoch + 1}, batch {batch + 1} of {batches} (step {epoch * batches + batch + 1})"
         return CnncliError(
             Diagnostic(

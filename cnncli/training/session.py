@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -23,11 +24,17 @@ from cnncli.training.data.feed import Alters, Feed, fits
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.data.targets import class_counts, present
 from cnncli.training.evaluate import evaluation_bounds
-from cnncli.training.optimization.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
-from cnncli.training.optimization.schedule import learning_rate
+from cnncli.training.optimization.optimizers import (
+    build_optimizer,
+    optimizer_tensors,
+    restore_optimizer,
+    set_learning_rate,
+    set_momentum,
+)
+from cnncli.training.optimization.schedule import Moment, learning_rate, moved_momentum
 from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
 from cnncli.training.runs.weights import fill, network_tensors
-from cnncli.training.stopping import check_stop
+from cnncli.training.stopping import check_watched
 from cnncli.training.tasks.building import Learned, build_objective, clean_of
 from cnncli.training.tasks.figures import Sums
 from cnncli.training.tasks.objective import Objective
@@ -77,15 +84,28 @@ class Plan:
         """Return what happens to the training samples of an epoch; None if nothing does."""
         return training_alters(self.settings, len(self.train), epoch)
 
-    def rate(self, epoch: int, batch: int) -> float:
-        """Return the learning rate of a batch; epochs and batches count from 0."""
-        return learning_rate(
-            epoch * self.steps + batch,
-            base=self.settings.optimizer.lr,
-            schedule=self.settings.schedule,
+    def moment(self, epoch: int, batch: int, history: Sequence[Epoch]) -> Moment:
+        """Return a batch after these epochs as the schedule sees it; epochs and batches count from 0."""
+        return Moment(
+            step=epoch * self.steps + batch,
             steps=self.settings.epochs * self.steps,
-            warmup=round(self.settings.schedule.warmup * self.steps),
+            epoch=self.steps,
+            warmup=round((self.settings.course.warmup or 0) * self.steps),
+            history=history,
         )
+
+    def rate(self, moment: Moment) -> float:
+        """Return the learning rate of a step."""
+        return learning_rate(self.settings.optimizer.lr, self.settings.course, moment)
+
+    def pace(self, optimizer: Optimizer, moment: Moment) -> float:
+        """Set what changes with a step, the learning rate and perhaps the momentum; return the former."""
+        rate, settings = self.rate(moment), self.settings
+        set_learning_rate(optimizer, rate)
+        momentum = moved_momentum(settings.optimizer.inertia, settings.course, moment)
+        if momentum is not None:
+            set_momentum(optimizer, momentum)
+        return rate
 
 
 @dataclass(eq=False, slots=True)
@@ -217,7 +237,7 @@ def _objective(heads: Heads, dataset: Dataset, settings: Recipe, device: torch.d
     clean = clean_of(settings, dataset.input_shape)
     learned = Learned(dataset.columns, clean, counts, device, dataset.unread)
     objective = build_objective(heads, settings, learned)
-    check_stop(settings.stop, objective.figures, has_val=dataset.val is not None)
+    check_watched(settings, objective.figures, has_val=dataset.val is not None)
     return objective
 
 

@@ -1,4 +1,4 @@
-"""Which epoch of a training is the best so far, and whether it ends before its last epoch.
+"""Which epochs of a training are better than all before, and whether it ends before its last epoch.
 
 Both follow from the history alone, which is in every checkpoint, so a training that was interrupted decides
 as one that was not.
@@ -6,10 +6,13 @@ as one that was not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
 
 from cnncli.diagnostics import did_you_mean, listing, usage_error
 from cnncli.recipe.metrics import VAL, metric_of, telling
+from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.stopping import Stop
 from cnncli.results.training import Epoch
 
@@ -26,6 +29,18 @@ def choosing(stop: Stop | None, figures: Collection[str]) -> str:
     return f"{VAL}.{telling(name.removeprefix(f'{VAL}.') for name in figures)}"
 
 
+def improvements(history: Sequence[Epoch], figure: str) -> list[bool]:
+    """Return for each epoch whether it has a better value of a figure than all before; the first one has."""
+    sign = 1 if metric_of(figure).better == "larger" else -1
+    found: list[bool] = []
+    best = -math.inf
+    for each in history:
+        value = sign * each.figures[figure]
+        found.append(not found or value > best)
+        best = max(best, value)
+    return found
+
+
 def best_epoch(history: Sequence[Epoch], stop: Stop | None) -> int:
     """Return the number of the best epoch, counted from 1: the first one of those with the best value.
 
@@ -33,10 +48,8 @@ def best_epoch(history: Sequence[Epoch], stop: Stop | None) -> int:
         history: at least one epoch, with the figures of a validation part.
         stop: what is compared.
     """
-    figure = choosing(stop, history[0].figures)
-    sign = 1 if metric_of(figure).better == "larger" else -1
-    best = max(history, key=lambda each: (sign * each.figures[figure], -each.epoch))
-    return best.epoch
+    improved = improvements(history, choosing(stop, history[0].figures))
+    return max(compress((each.epoch for each in history), improved))
 
 
 def reason_to_stop(history: Sequence[Epoch], stop: Stop | None) -> str:
@@ -49,43 +62,47 @@ def reason_to_stop(history: Sequence[Epoch], stop: Stop | None) -> str:
     return f"stopped after epoch {last}: no better {VAL}.{stop.metric} since epoch {best}"
 
 
-def check_stop(stop: Stop | None, figures: Collection[str], *, has_val: bool) -> None:
-    """Check that what chooses an epoch is measured.
+def check_watched(settings: Recipe, figures: Collection[str], *, has_val: bool) -> None:
+    """Check that what decides something in a training is measured.
 
     Args:
-        stop: what is compared; None for a training that does not end early.
+        settings: what is compared.
         figures: those of an evaluation, without the part of the data.
         has_val: whether there is a validation part.
 
     Raises:
-        UsageError: there is none, or the figure is not measured on it.
+        UsageError: there is none, or a figure is not measured on it.
     """
-    if stop is None:
-        return
-    if not has_val:
-        raise usage_error(
-            "train.stop needs a validation part",
-            expected="train.data.holdout above 0, or data with a validation part",
-            received="train.data.holdout=0",
-        )
-    if stop.metric not in figures:
-        raise usage_error(
-            f"train.stop.metric: {stop.metric} is not measured",
-            expected=listing([*figures], last=" or "),
-            received=stop.metric,
-            hint=did_you_mean(stop.metric, figures),
-        )
+    for path, metric in settings.watched.items():
+        if not has_val:
+            raise usage_error(
+                f"{_written(path[:-1])} needs a validation part",
+                expected="train.data.holdout above 0, or data with a validation part",
+                received="train.data.holdout=0",
+            )
+        if metric not in figures:
+            raise usage_error(
+                f"{_written(path)}: {metric} is not measured",
+                expected=listing([*figures], last=" or "),
+                received=metric,
+                hint=did_you_mean(metric, figures),
+            )
 
 
-def check_chosen(stop: Stop | None, figures: Mapping[str, float]) -> None:
-    """Check that what chooses an epoch is known after it; some figures depend on the targets.
+def check_chosen(settings: Recipe, figures: Mapping[str, float]) -> None:
+    """Check that what decides something is known after an epoch; some figures depend on the targets.
 
     Raises:
         UsageError: it is not: R2 of targets that are all the same, for example.
     """
-    if stop is not None and f"{VAL}.{stop.metric}" not in figures:
-        raise usage_error(
-            f"train.stop.metric: {VAL}.{stop.metric} is not determined by the targets of the validation part",
-            expected=listing([*figures], last=" or "),
-            received=stop.metric,
-        )
+    for path, metric in settings.watched.items():
+        if f"{VAL}.{metric}" not in figures:
+            raise usage_error(
+                f"{_written(path)}: {VAL}.{metric} is not determined by the targets of the validation part",
+                expected=listing([*figures], last=" or "),
+                received=metric,
+            )
+
+
+def _written(path: Sequence[str]) -> str:
+    return ".".join((Recipe.keyword, *path))

@@ -55,7 +55,7 @@ def test_a_training_that_stops_early(spec: Path, tmp_path: Path) -> None:
     assert "65 images to train on, 143 for validation, 359 held out" in text
     assert (
         "143 of 1,438 training images split off as the validation part, the same share of each class; "
-        "train.stop needs one, and train.data.holdout sets its share"
+        "train.stop or train.schedule.plateau needs one, and train.data.holdout sets its share"
     ) in text
     assert "\nstops after 10 epochs without a better val.loss\n" in text
     assert "\nmeasures the test part once, with the weights of the epoch with the best val.loss\n" in text

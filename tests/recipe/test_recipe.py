@@ -87,7 +87,7 @@ def test_json_has_the_form_of_a_spec() -> None:
             "b": {"weight": 2.0},
         },
         "optimizer": {"sgd": {"lr": 0.05, "weight_decay": 5e-4, "momentum": 0.9, "nesterov": False}},
-        "schedule": {"linear": {"warmup": 2.0}},
+        "schedule": {"linear": {"warmup": 2.0, "warmup_from": 0.0, "floor": 0.0}},
     }
     found = recipe.plain()
     assert [*found] == [name for name in Recipe.arguments if name != "stop"]  # what is unset is left out

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnncli.diagnostics import UsageError
+from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.schedules import Plateau
 from cnncli.recipe.stopping import Stop
 from cnncli.results.training import Epoch
-from cnncli.training.stopping import best_epoch, check_chosen, check_stop, choosing, reason_to_stop
+from cnncli.training.stopping import best_epoch, check_chosen, check_watched, choosing, reason_to_stop
 
 
 def curve(values: list[float], name: str = "val.loss") -> tuple[Epoch, ...]:
@@ -66,18 +68,26 @@ def test_the_reason_in_words() -> None:
 
 
 def test_what_is_not_measured_cannot_choose() -> None:
-    check_stop(Stop(), ["loss", "accuracy"], has_val=True)
-    check_stop(None, [], has_val=False)
+    check_watched(Recipe(stop=Stop(), schedule=Plateau()), ["loss", "accuracy"], has_val=True)
+    check_watched(Recipe(), [], has_val=False)
     with pytest.raises(UsageError, match=r"train\.stop\.metric: psnr is not measured") as caught:
-        check_stop(Stop(metric="psnr"), ["loss", "accuracy"], has_val=True)
+        check_watched(Recipe(stop=Stop(metric="psnr")), ["loss", "accuracy"], has_val=True)
     assert caught.value.diagnostics[0].expected == "loss or accuracy"
-    with pytest.raises(UsageError, match="needs a validation part"):
-        check_stop(Stop(), ["loss"], has_val=False)
+    with pytest.raises(UsageError, match=r"train\.schedule\.plateau\.metric: a\.f1 is not measured"):
+        check_watched(Recipe(schedule=Plateau(metric="a.f1")), ["loss", "b.f1"], has_val=True)
+
+
+@pytest.mark.parametrize("recipe", [Recipe(stop=Stop()), Recipe(schedule=Plateau())])
+def test_what_decides_needs_a_validation_part(recipe: Recipe) -> None:
+    assert recipe.holdout == 0.1
+    with pytest.raises(UsageError, match=r"train\.(stop|schedule\.plateau) needs a validation part"):
+        check_watched(recipe, ["loss"], has_val=False)
 
 
 def test_what_the_targets_do_not_determine_cannot_choose() -> None:
     """R2 of values that are all the same, for example."""
-    check_chosen(None, {})
-    check_chosen(Stop(metric="r2"), {"val.r2": 0.5})
-    with pytest.raises(UsageError, match=r"val\.r2 is not determined by the targets"):
-        check_chosen(Stop(metric="r2"), {"val.loss": 1.0})
+    check_chosen(Recipe(), {})
+    for recipe in (Recipe(stop=Stop(metric="r2")), Recipe(schedule=Plateau(metric="r2"))):
+        check_chosen(recipe, {"val.r2": 0.5})
+        with pytest.raises(UsageError, match=r"val\.r2 is not determined by the targets"):
+            check_chosen(recipe, {"val.loss": 1.0})

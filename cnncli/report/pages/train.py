@@ -243,7 +243,7 @@ def _notes(about: Introduction) -> Iterator[str]:
         yield f"  {printable(note)}"
     yield from _changes(about)
     yield f"learns {printable('; '.join(about.tasks))}"
-    rate = f"lr {about.lr:g} ({about.schedule} schedule)"
+    rate = f"lr {about.lr:g} ({about.schedule})"
     yield f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}, precision float32"
     if about.stop:
         yield f"stops {printable(about.stop)}"

@@ -71,14 +71,18 @@ def check_validation(held: Sequence[int], where: str) -> None:
         raise usage_error(
             f"{where}: no validation part can be split off, since each class has one training image",
             expected="a class with two training images or more",
-            hint="without train.stop and train.data.holdout none is needed",
+            hint="without train.stop, train.schedule.plateau and train.data.holdout none is needed",
         )
 
 
 def validation_note(held: int, kept: int, *, by_class: bool, asked: bool) -> str:
     """Return what is said about a validation part that was split off, ``asked`` for or not."""
     share = SAME_SHARE if by_class else ""
-    why = "" if asked else "; train.stop needs one, and train.data.holdout sets its share"
+    why = (
+        ""
+        if asked
+        else "; train.stop or train.schedule.plateau needs one, and train.data.holdout sets its share"
+    )
     return f"{held:,} of {held + kept:,} training images split off as the validation part{share}{why}"
 
 

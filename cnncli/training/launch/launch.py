@@ -73,7 +73,7 @@ class Launch:
             ),
             optimizer=settings.optimizer.keyword,
             lr=settings.optimizer.lr,
-            schedule=settings.schedule.keyword,
+            schedule=str(settings.course),
             penalty=str(settings.penalty) if settings.penalty.acts else "",
             stop="" if settings.stop is None else str(settings.stop),
             chosen_by=self._chosen_by,

@@ -67,6 +67,15 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
+def set_momentum(optimizer: Optimizer, momentum: float) -> None:
+    """Set the momentum of the next step, or the beta1 of optimizers that have one; others have neither."""
+    for group in optimizer.param_groups:
+        if "betas" in group:
+            group["betas"] = (momentum, *group["betas"][1:])
+        elif "momentum" in group:
+            group["momentum"] = momentum
+
+
 def optimizer_tensors(optimizer: Optimizer, network: nn.Module) -> dict[str, Tensor]:
     """Return the optimizer's state on the CPU, by ``PARAMETER/KEY``; empty before the first step."""
     return {

@@ -42,7 +42,9 @@ def test_what_a_training_needs_is_split_off_and_said() -> None:
     assert found.val is not None
     assert asked.val is not None
     assert torch.equal(found.val.images, asked.val.images)
-    assert found.notes[0].endswith("; train.stop needs one, and train.data.holdout sets its share")
+    assert found.notes[0].endswith(
+        "; train.stop or train.schedule.plateau needs one, and train.data.holdout sets its share"
+    )
     none = load(Data(holdout=0.0), SHAPE, holdout=0.1)
     assert none.val is None
 
