@@ -69,7 +69,7 @@ def test_what_can_have_no_effect_is_an_error_with_its_place(written: str, messag
     assert pointed(found) == at
 
 
-def test_a_momentum_that_there_is_not() -> None:
+def test_an_optimizer_without_momentum() -> None:
     plain = "optimizer: {sgd: {momentum: 0}}"
     found = fault(f"{SPEC}train: {{{plain}, schedule: {{onecycle: {{momentum: 0.8}}}}}}\n")
     assert (found.message, pointed(found)) == ("the optimizer has no momentum", "0.8")
