@@ -106,7 +106,9 @@ class Architecture(Analyzed):
         reading: Reading = None,
         **settings: Any,
     ) -> Launch:
-        """Check everything and create the folder of a new run; ``start()`` of the result trains.
+        """Check everything and create the folder of a run; ``start()`` of the result trains.
+
+        If the folder has a run already, it is continued from its checkpoint; a finished one stays as it is.
 
         Args:
             data: a source such as "idx:DIR" (:mod:`cnncli.recipe.data`), or a mapping such as
@@ -118,10 +120,19 @@ class Architecture(Analyzed):
             settings: training settings, such as ``epochs=5, optimizer={"sgd": {"lr": 0.1}}``.
 
         Raises:
-            CnncliError: spec, data and settings do not match, or the folder is not empty.
+            CnncliError: spec, data and settings do not match, or the folder has other files, or the run of
+                another network, with other settings or other data.
         """
+        need_training()
+        from cnncli.training.runs.resuming import check_settings  # noqa: PLC0415
+        from cnncli.training.runs.run import existing_run  # noqa: PLC0415
+
         folder = None if run is None else arguments.path("run", run)
-        return self._prepared(data, device, recipe_file, reading, settings).create(folder)
+        begun = existing_run(folder)
+        if begun is not None:
+            check_settings(begun, self._chosen(data, recipe_file, settings)[1].recipe)
+        prepared = self._prepared(data, device, recipe_file, reading, settings)
+        return prepared.create(folder) if begun is None else prepared.resumed(begun)
 
     def dry_run(
         self,
@@ -253,7 +264,7 @@ class Architecture(Analyzed):
         tensorboard: bool = False,
         **how: Any,
     ) -> Trained:
-        """Train the network in a new run folder.
+        """Train the network in a run folder.
 
         Torch's generators are seeded by the settings, and continue from there afterwards.
 

@@ -84,6 +84,9 @@ MAX_SIZE_TEXT: Final = 36
 MAX_RATE: Final = 1e36
 """Learning rates and the like: AdamW divides by as little as 0.1, and torch raises an error at 3.4e38."""
 
+MAX_MINUTES: Final = 1e6
+"""The most minutes between two checkpoints."""
+
 MAX_EXPRESSION: Final = 500
 """Characters of an expression."""
 

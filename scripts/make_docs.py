@@ -28,6 +28,7 @@ from cnncli.recipe.metrics import METRICS
 from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.penalty import Penalty
 from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.saving import Save
 from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.stopping import Stop
 from cnncli.recipe.tasks import Task
@@ -80,6 +81,7 @@ def with_recipe(text: str) -> str:
         "schedules": _named(SCHEDULES, "schedule."),
         "penalty": _settings(Penalty, "penalty."),
         "stop": _settings(Stop, "stop."),
+        "save": _settings(Save, "save."),
         "transforms": _named(TRANSFORMS),
         "corruptions": _named(CORRUPTIONS),
         "tasks": [*_named(LOSSES, "tasks.HEAD."), *_settings(Task, "tasks.HEAD.", leave_out="loss")],

@@ -36,7 +36,10 @@ Data: TypeAlias = Annotated[
     str | None, typer.Option(metavar="SOURCE", help=f"Training data: {SOURCE_FORMS}.")
 ]
 RunFolder: TypeAlias = Annotated[
-    str | None, typer.Option(metavar="DIR", help="The folder of the run; runs/NAME-N by default.")
+    str | None,
+    typer.Option(
+        metavar="DIR", help="The folder of the run; one in it is continued. runs/NAME-N by default."
+    ),
 ]
 Resumed: TypeAlias = Annotated[
     str | None, typer.Option("--resume", metavar="RUN", help="Resume the run in this folder.")
@@ -88,7 +91,7 @@ def command(
     overrides: Overrides = None,
     plugin: Plugins = None,
 ) -> None:
-    """Train a network, or resume a run.
+    """Train a network, or continue a run, as the same command does when it is repeated.
 
     The spec's 'train' section has the settings; --set train.optimizer.sgd.lr=0.1 changes any of them.
     """

@@ -23,6 +23,7 @@ from cnncli.limits import MAX_TRANSFORMS
 from cnncli.recipe.data import DEFAULT_HOLDOUT, Data
 from cnncli.recipe.optimizers import OPTIMIZERS, SGD, Optimizer
 from cnncli.recipe.penalty import Penalty
+from cnncli.recipe.saving import Save
 from cnncli.recipe.schedules import SCHEDULES, Cosine, Plateau, Schedule
 from cnncli.recipe.stopping import Stop
 from cnncli.recipe.tasks import Task, TaskReader
@@ -69,6 +70,11 @@ class Recipe(Record):
     )
     penalty: Penalty = arg(
         Nested(Penalty), "what large weights add to the objective, but not to the loss", default=Penalty()
+    )
+    save: Save = arg(
+        Nested(Save),
+        "how often checkpoints are written, which does not change the result",
+        default=Save(),
     )
 
     @classmethod

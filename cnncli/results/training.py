@@ -134,10 +134,10 @@ class Introduction(NamedTuple):
     what each head learns. ``origins`` are the names of the settings that are not defaults, by where they
     come from. ``penalty`` has the factors of the penalty on weights, ``stop`` says when the training ends
     early, and ``chosen_by`` is the figure of the validation part that chooses the best epoch, all empty
-    without. ``val_count`` is 0 without a validation part. A run that is resumed has finished
-    ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next; ``moved`` is what has
-    changed on the machine since then, as ``threads: 4, before 1``. ``ended`` is why a run that is resumed
-    ended early, empty if it did not: then nothing is left to do.
+    without. ``val_count`` is 0 without a validation part. A run that is ``resumed``, by its folder or by the
+    command that started it, has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of
+    the next; ``moved`` is what has changed on the machine since then, as ``threads: 4, before 1``. ``ended``
+    is why such a run ended early, empty if it did not: then nothing is left to do.
     """
 
     name: str
@@ -165,6 +165,7 @@ class Introduction(NamedTuple):
     batch: int
     seed: int
     epochs: int
+    resumed: bool
     finished_epochs: int
     finished_batches: int
     ended: str

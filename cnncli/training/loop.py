@@ -43,12 +43,11 @@ def seed_weights(seed: int) -> None:
 class Conduct:
     """How a training is carried out, without a change of its result.
 
-    ``report`` and ``checkpoint`` are seconds: at least between two reports to the observer, at most between
-    two checkpoints. ``extent`` is how much of it is carried out.
+    ``report`` are the seconds at least between two reports to the observer; ``extent`` is how much of it is
+    carried out.
     """
 
     report: float = 0.1
-    checkpoint: float = 600.0
     extent: Extent = WHOLE
 
 
@@ -68,10 +67,11 @@ def train(
     The same seed on the same CPU gives bit-for-bit the same weights and figures, whether or not the training
     was interrupted and resumed. The first of :data:`cnncli.interrupts.SIGNALS` finishes the current batch,
     saves, and returns; a second SIGINT raises KeyboardInterrupt. A checkpoint is written at the beginning,
-    after every epoch, and within epochs at intervals.
+    after every epoch, and within epochs as ``settings.save`` says.
 
     A finished run continues if ``settings.epochs`` is larger than before, unless it was stopped early; from
-    there on, the schedule is that of the new number of epochs.
+    there on, the schedule is that of the new number of epochs. Otherwise nothing is written but files that
+    are missing.
 
     With a validation part the network ends with the weights of the best epoch, otherwise with the last ones.
 
@@ -82,10 +82,10 @@ def train(
             test part at the end, or, without a validation part, the test part after every epoch.
         settings: how to train.
         run: created by :func:`~cnncli.training.runs.run.create_run` for these settings and data, or opened
-            and checked by :func:`~cnncli.training.runs.resuming.check_resumable`.
+            and checked by :mod:`cnncli.training.runs.resuming`.
         device: where to compute.
         observer: receives the progress.
-        conduct: how often to report and to save, and how much to carry out.
+        conduct: how often to report, and how much to carry out.
 
     Raises:
         UsageError: network, data, settings and run do not match, or a file cannot be written.
@@ -97,12 +97,16 @@ def train(
         if checkpoint is not None:
             _check_checkpoint(checkpoint, plan)
         state = make_state(network, plan, checkpoint)
-        run.begin(settings, dataset, device)
-        run.reset_metrics(state.history)
         observer = observer or Silent()
-        observer.begun(state.history)
         monitor = Monitor(plan, state, run)
         loop = _Loop(plan, state, run, monitor, observer, interrupts, conduct)
+        ended = run.ended(settings)
+        if ended is not None and not loop.unfinished:
+            observer.begun(state.history)
+            return loop.unchanged(ended)
+        run.begin(settings, dataset, device)
+        run.reset_metrics(state.history)
+        observer.begun(state.history)
         if checkpoint is None:
             loop.save()
         else:
@@ -183,7 +187,7 @@ class _Loop:
     def run_epochs(self) -> Trained:
         """Train all remaining epochs, until one after which there is a reason to stop, or an interrupt."""
         part, feed = self.plan.held_out
-        while self.state.position.epochs < self.plan.epochs and not self.reason:
+        while self.unfinished:
             self.train_batches()
             figures = self.evaluated(part, feed)
             if figures is None:
@@ -192,6 +196,11 @@ class _Loop:
                 return self.interrupted()
             self.finish_epoch(figures, figures[f"{part}.{LOSS}"])
         return self.finished()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is another epoch to train."""
+        return self.state.position.epochs < self.plan.epochs and not self.reason
 
     @property
     def reason(self) -> str:
@@ -224,6 +233,12 @@ class _Loop:
             held_out_alters(self.plan.settings, len(feed)),
         )
         return None if found is None else {f"{part}.{name}": value for name, value in found.figures.items()}
+
+    def unchanged(self, outcome: Outcome) -> Trained:
+        """Load the best weights, and return the result of a run that was finished before."""
+        if self.best not in (None, self.state.position):
+            load_weights(self.state.network, self.run.best)
+        return Trained(self.run.folder, "finished", self.state.history, outcome=outcome)
 
     def interrupted(self) -> Trained:
         """Record that the run can be resumed, and return the result."""
@@ -271,7 +286,10 @@ class _Loop:
     def after_batch(self) -> None:
         """Report and save if it is time."""
         self.report_if_due("train", self.state.position.batches, len(self.plan.bounds))
-        if time.monotonic() - self.saved >= self.conduct.checkpoint:
+        save, position = self.plan.settings.save, self.state.position
+        step = position.epochs * self.plan.steps + position.batches
+        counted_out = save.steps is not None and step % save.steps == 0
+        if counted_out or time.monotonic() - self.saved >= 60 * save.minutes:
             self.save()
 
     def between_evaluations(self, done: int, batches: int) -> bool:

@@ -208,7 +208,7 @@ def test_a_disk_that_is_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
         "runs.run.write_checkpoint",
         "runs.run.save_weights",
         "runs.run.append_line",
-        "launch.resuming.check_resumable",
+        "launch.resuming.check_data",
     ],
 )
 def test_everything_is_carried_out(part: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,6 +173,7 @@ def tried(memory: int | None = 5 * 2**20) -> Page:
         batch=64,
         seed=0,
         epochs=200,
+        resumed=False,
         finished_epochs=0,
         finished_batches=0,
         ended="",

@@ -114,9 +114,7 @@ def begin(folder: Path, chosen: Recipe, dataset: Dataset | None = None) -> Run:
     )
 
 
-def resume(
-    folder: Path, chosen: Recipe, observer: Observer | None = None, checkpoint_seconds: float = 600.0
-) -> tuple[nn.Module, Trained]:
+def resume(folder: Path, chosen: Recipe, observer: Observer | None = None) -> tuple[nn.Module, Trained]:
     """Train the run in ``folder`` on, as a new process would: from the folder and the seed alone."""
     seed_weights(chosen.seed)
     network = small_network()
@@ -128,7 +126,7 @@ def resume(
         open_run(folder),
         device=CPU,
         observer=observer,
-        conduct=Conduct(report=0, checkpoint=checkpoint_seconds),
+        conduct=Conduct(report=0),
     )
     return network, outcome
 

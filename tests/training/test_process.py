@@ -20,12 +20,12 @@ from tests.training.support import begin, figures, read_metrics, resume, run_who
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-CHOSEN = {"epochs": 20, "seed": 3}
+CHOSEN = {"epochs": 20, "seed": 3, "save": {"minutes": 0.001}}
 TRAIN = f"""
 import sys
 from pathlib import Path
 from tests.training.support import resume, settings
-_, outcome = resume(Path(sys.argv[1]), settings(**{CHOSEN}), checkpoint_seconds=0.05)
+_, outcome = resume(Path(sys.argv[1]), settings(**{CHOSEN}))
 sys.exit(0 if outcome.signal is None else 128 + outcome.signal)
 """
 EVALUATE = """

@@ -257,7 +257,7 @@ def _notes(about: Introduction) -> Iterator[str]:
 
 def _origins(about: Introduction) -> str:
     """Return where the settings come from."""
-    if about.finished_epochs or about.finished_batches:
+    if about.resumed:
         return "all settings are those that the run was started with"
     sources = [f"{printable(origin)}: {', '.join(names)}" for origin, names in about.origins.items()]
     return f"settings from {'; '.join((*sources, 'all others are defaults'))} (--print-recipe)"
@@ -301,6 +301,8 @@ def _continued(about: Introduction) -> Iterator[str]:
         yield f"continues in epoch {done + 1} of {about.epochs}, after batch {batches}"
     elif done:
         yield f"continues after epoch {done} of {about.epochs}"
+    elif about.resumed:
+        yield "continues from the beginning: no step of the run was saved"
     if about.moved and done < about.epochs:
         yield f"another machine or software than before: {printable('; '.join(about.moved))}"
         yield "so its last digits may differ from those of a run that was never interrupted"

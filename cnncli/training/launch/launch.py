@@ -35,7 +35,7 @@ class Launch:
     """A training that can start or resume: everything is checked, and its folder exists.
 
     ``origins`` are the names of the settings that are not defaults, by the file or the option that they come
-    from; none of a run that is resumed, whose settings are in its record.
+    from; none of a run that is ``resumed`` by its folder alone.
     """
 
     graph: Graph
@@ -46,6 +46,7 @@ class Launch:
     device: torch.device
     position: Position
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    resumed: bool = False
 
     @property
     def introduction(self) -> Introduction:
@@ -81,6 +82,7 @@ class Launch:
             batch=settings.batch,
             seed=settings.seed,
             epochs=settings.epochs,
+            resumed=self.resumed,
             finished_epochs=position.epochs,
             finished_batches=position.batches,
             ended=outcome.reason if outcome is not None else "",
@@ -143,7 +145,7 @@ class Launch:
         """Yield the observers that write files into the folder of the run."""
         run = self.run
         yield MetricsTable(run.table)
-        yield Curves(run.curves, self.graph.name)
+        yield Curves(run.curves, self.graph.name, run.metrics)
         if tensorboard or run.events.exists():
             yield Events(run.events, run.record.created)
 

@@ -19,7 +19,7 @@ from cnncli.training.device import choose_device
 from cnncli.training.launch.graphs import recorded_graph
 from cnncli.training.launch.launch import Launch
 from cnncli.training.loop import seed_weights
-from cnncli.training.runs.resuming import check_not_diverged, check_position, check_resumable
+from cnncli.training.runs.resuming import check_data, check_settings
 from cnncli.training.runs.run import Run, open_run
 from cnncli.training.tasks.building import whole_stored
 from cnncli.training.tasks.targets import wanted_shapes
@@ -30,18 +30,16 @@ def resume(
 ) -> Launch:
     """Open a run to continue it from its last checkpoint.
 
-    ``overrides`` are ``train.NAME=VALUE`` texts; only the number of epochs may differ from the run's.
+    ``overrides`` are ``train.NAME=VALUE`` texts; only what does not change results may differ from the run's.
 
     Raises:
-        CnncliError: there is no such run, it diverged, or it was started with another spec, other settings or
-            other data.
+        CnncliError: there is no such run, it diverged, or it was started with other settings or other data.
     """
     run = open_run(folder)
-    check_not_diverged(run)
     settings = with_overrides(run.record.settings, overrides)
     if data is not None:
         settings = settings.replaced({"data": settings.data.of(data)})
-    check_position(run.position, settings.epochs)
+    check_settings(run, settings)
     graph = recorded_graph(run)
     where = choose_device(device)
     stored = whole_stored(settings, whole_shape(graph.input))
@@ -54,8 +52,8 @@ def continued(run: Run, graph: Graph, dataset: Dataset, settings: Recipe, device
     """Return the continuation of an opened run with data that was read.
 
     Raises:
-        CnncliError: the settings or the data are not those that the run was started with.
+        CnncliError: the data is not what the run was started with.
     """
-    check_resumable(run, spec=run.record.spec, settings=settings, dataset=dataset)
+    check_data(run, dataset)
     seed_weights(settings.seed)
-    return Launch(graph, build_network(graph), dataset, settings, run, device, run.position)
+    return Launch(graph, build_network(graph), dataset, settings, run, device, run.position, resumed=True)

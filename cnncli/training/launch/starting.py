@@ -23,11 +23,12 @@ from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import load
 from cnncli.training.data.space import MEMORY, Space
 from cnncli.training.device import choose_device
-from cnncli.training.launch.graphs import as_trained
+from cnncli.training.launch.graphs import as_trained, recorded_graph
 from cnncli.training.launch.launch import Launch
 from cnncli.training.loop import seed_weights
 from cnncli.training.runs.checkpoint import Position
-from cnncli.training.runs.run import create_run
+from cnncli.training.runs.resuming import check_data, check_network
+from cnncli.training.runs.run import Run, create_run
 from cnncli.training.session import check_trainable
 from cnncli.training.tasks.building import check_tasks, whole_stored
 from cnncli.training.tasks.targets import check_columns, main_classes, wanted_shapes
@@ -52,6 +53,16 @@ class Prepared:
     device: torch.device
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def resumed(self, run: Run) -> Launch:
+        """Continue a run that the same command has started.
+
+        Raises:
+            CnncliError: it was started with another network or other data.
+        """
+        check_network(run, recorded_graph(run), self.graph)
+        check_data(run, self.dataset)
+        return self._launch(run, run.position, resumed=True)
+
     def create(self, folder: Path | None) -> Launch:
         """Create the folder of the run; ``runs/NAME-N`` for None.
 
@@ -66,6 +77,9 @@ class Prepared:
             dataset=self.dataset,
             device=self.device,
         )
+        return self._launch(run, Position(), resumed=False)
+
+    def _launch(self, run: Run, position: Position, *, resumed: bool) -> Launch:
         return Launch(
             self.graph,
             self.network,
@@ -73,8 +87,9 @@ class Prepared:
             self.settings,
             run,
             self.device,
-            Position(),
+            position,
             self.origins,
+            resumed,
         )
 
 

@@ -61,16 +61,18 @@ class MetricsTable(Silent):
 class Curves(Silent):
     """``curves.svg``: the figures of all epochs as curves, drawn now and then and at the end."""
 
-    def __init__(self, path: Path, name: str) -> None:
-        self._path = path
+    def __init__(self, path: Path, name: str, metrics: Path) -> None:
+        """Draw curves of a name into a picture; it is up to date if it is newer than the metrics."""
+        self._path, self._metrics = path, metrics
         self._name = name
         self._history: list[Epoch] = []
         self._drawn = 0
         self._moment = time.monotonic()
 
     def begun(self, history: tuple[Epoch, ...]) -> None:
-        """Keep them for the picture."""
+        """Keep them for the picture, which may have them already."""
         self._history = [*history]
+        self._drawn = len(history) if self._is_new() else 0
 
     def epoch_finished(self, metrics: Epoch, epochs: int) -> None:
         """Draw them, unless that was done a while ago."""
@@ -83,6 +85,12 @@ class Curves(Silent):
         """Draw all epochs."""
         if len(self._history) > self._drawn:
             self._draw()
+
+    def _is_new(self) -> bool:
+        """Return whether the picture was drawn after the last change of the metrics."""
+        if not self._path.exists() or not self._metrics.exists():
+            return False
+        return self._path.stat().st_mtime_ns > self._metrics.stat().st_mtime_ns
 
     def _draw(self) -> None:
         self._moment = time.monotonic()

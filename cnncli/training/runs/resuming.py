@@ -1,40 +1,75 @@
-"""Whether a run can be resumed: with its own spec, settings and data; only the epochs may change."""
+"""Whether a run can be continued: with its own settings and data; only the epochs may change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from cnncli.diagnostics import CnncliError, listing, usage_error
+from cnncli.diagnostics import listing, usage_error
+from cnncli.graph import Graph
+from cnncli.layers import shape_text
 from cnncli.recipe.data import are_alike
 from cnncli.recipe.recipe import Recipe
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import Run
 
-_MAY_CHANGE: Final = frozenset({"epochs", "data.source"})
-"""A run may be continued for longer, and its data may have been moved: its content is compared instead."""
+_MAY_CHANGE: Final = frozenset({"epochs", "save", "data.source"})
+"""A run may be continued for longer and saved more often, and its data may have been moved: its content is
+compared instead."""
 
 
-def check_resumable(run: Run, *, spec: str, settings: Recipe, dataset: Dataset) -> None:
-    """Check that spec, settings and data are those that a run was started with.
+def check_settings(run: Run, settings: Recipe) -> None:
+    """Check, before any data is read, that a run can be continued with these settings.
 
     Raises:
-        CnncliError: with one diagnostic for each of spec, settings and data that differs.
+        UsageError: it diverged, was started with other settings, or is past the last epoch already.
     """
-    faults: list[CnncliError] = []
-    if spec != run.record.spec:
-        message = f"the spec is not the one that {run.folder} was started with"
-        faults.append(usage_error(message, hint=f"train {run.spec}, or start a new run"))
-    changed = differences(run.record.settings, settings)
+    _check_not_diverged(run)
+    changed = differences(run.record.settings.plain(), settings.plain())
     if changed:
-        faults.append(
-            usage_error(
-                f"settings differ from those that {run.folder} was started with: {', '.join(changed)}",
-                expected="the same settings; only train.epochs may change",
-                hint="start a new run for other settings",
-            )
+        raise usage_error(
+            f"settings differ from those that {run.folder} was started with: {listing(changed)}",
+            expected="the same settings; only train.epochs and train.save may change",
+            hint="start a new run for other settings, in another folder",
         )
+    check_position(run.position, settings.epochs)
+
+
+def check_network(run: Run, recorded: Graph, graph: Graph) -> None:
+    """Check that a network is the one that a run was started with, ``recorded``.
+
+    Raises:
+        UsageError: naming the layers that differ.
+    """
+    changed = [*differences(_plain(recorded), _plain(graph))]
+    if not changed and [node.name for node in recorded.nodes] != [node.name for node in graph.nodes]:
+        changed = ["the layers have another order"]
+    if changed:
+        raise usage_error(
+            f"the network is not the one that {run.folder} was started with: {listing(changed)}",
+            expected=f"the network of {run.spec}",
+            hint="start a new run for another network, in another folder",
+        )
+
+
+def _plain(graph: Graph) -> dict[str, Any]:
+    """Return what of a graph its results depend on, each layer by its name."""
+    layers = {
+        node.name: {node.kind: {**node.layer.plain(), "from": listing(node.inputs)}} for node in graph.nodes
+    }
+    outputs = {
+        head: f"{each.node}{' in training only' * each.training_only}" for head, each in graph.outputs.items()
+    }
+    return {"the input": shape_text(graph.input), **layers, "the outputs": outputs}
+
+
+def check_data(run: Run, dataset: Dataset) -> None:
+    """Check that data is what a run was started with.
+
+    Raises:
+        UsageError: its images or targets, or their parts, are others.
+    """
     recorded = run.record.data
     before = (
         recorded.fingerprint,
@@ -51,19 +86,15 @@ def check_resumable(run: Run, *, spec: str, settings: Recipe, dataset: Dataset) 
         dataset.levels,
     )
     if now != before or (recorded.val_images and not are_alike(recorded.source, dataset.name)):
-        faults.append(
-            usage_error(
-                f"the data is not the data that {run.folder} was started with",
-                expected=f"the images and labels that {recorded.source} had then",
-                received=dataset.name,
-                hint="start a new run for other data",
-            )
+        raise usage_error(
+            f"the data is not the data that {run.folder} was started with",
+            expected=f"the images and labels that {recorded.source} had then",
+            received=dataset.name,
+            hint="start a new run for other data, in another folder",
         )
-    if faults:
-        raise CnncliError(diagnostic for fault in faults for diagnostic in fault.diagnostics)
 
 
-def check_not_diverged(run: Run) -> None:
+def _check_not_diverged(run: Run) -> None:
     """Check that a run did not end with a divergence, which would happen again.
 
     Raises:
@@ -97,18 +128,17 @@ def check_position(position: Position, epochs: int) -> None:
         raise usage_error(f"the run is {where}", expected=expected, received=f"train.epochs={epochs}")
 
 
-def differences(recorded: Recipe, settings: Recipe) -> list[str]:
-    """Return the differences that would change the result of a resumed run, as ``batch: 64, not 32``."""
-    return [*_differences(recorded.plain(), settings.plain())]
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the differences that would change the result of a run, as ``optimizer.sgd.lr: 0.1, not 0.2``."""
+    return [*_differences(before, now, "")]
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Yield the differences of values with the same names, such as ``optimizer.sgd.lr: 0.1, not 0.2``."""
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str) -> Iterator[str]:
     for name in dict.fromkeys((*before, *now)):
         here, old, new = f"{path}{name}", before.get(name), now.get(name)
         if here in _MAY_CHANGE or old == new:
             continue
-        if isinstance(old, Mapping) and isinstance(new, Mapping) and old.keys() == new.keys():
+        if isinstance(old, Mapping) and isinstance(new, Mapping) and old.keys() & new.keys():
             yield from _differences(old, new, f"{here}.")
         else:
             yield f"{here}: {_brief(old)}, not {_brief(new)}"

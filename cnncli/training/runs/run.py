@@ -117,6 +117,18 @@ class Run:
         """Write to ``run.json`` that the training is finished, and how."""
         self._record(replace(self.record, status="finished", outcome=outcome))
 
+    def ended(self, settings: Recipe) -> Outcome | None:
+        """Return how the run finished; None if a training with these settings has something left to do.
+
+        A finished run without one of its files has: they are written again.
+        """
+        record, outcome = self.record, self.record.outcome
+        if record.status != "finished" or outcome is None or record.settings.epochs != settings.epochs:
+            return None
+        chosen = self.best if outcome.chosen_by else self.weights
+        files = (self.checkpoint, self.spec, self.metrics, self.weights, chosen)
+        return outcome if all(each.exists() for each in files) else None
+
     def read_checkpoint(self) -> Checkpoint | None:
         """Return the last checkpoint; None if the run was stopped before it wrote one.
 
@@ -294,6 +306,15 @@ def not_created(folder: Path, error: OSError) -> CnncliError:
     """Return the error for a run folder that cannot be created."""
     message = f"cannot create the run folder {folder}: {error.strerror}"
     return CnncliError(Diagnostic("unwritable", message)) if error.errno in FULL else usage_error(message)
+
+
+def existing_run(folder: Path | None) -> Run | None:
+    """Return the run in a folder, which a training there would continue; None without a folder or a run.
+
+    Raises:
+        UsageError: it is damaged.
+    """
+    return None if folder is None or not os.path.lexists(folder / RECORD) else open_run(folder)
 
 
 def planned_folder(folder: Path | None, name: str) -> Path:

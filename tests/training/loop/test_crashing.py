@@ -25,23 +25,32 @@ from tests.training.support import (
 )
 
 
-@pytest.mark.parametrize("checkpoint_seconds", [0.0, 600.0])
-def test_killed_between_batches(tmp_path: Path, checkpoint_seconds: float) -> None:
-    chosen = settings()
-    reference, _ = run_whole(tmp_path / "whole", chosen)
+@pytest.mark.parametrize(
+    ("save", "batches"),
+    [
+        ({}, 0),
+        ({"minutes": 1e-9}, 3),
+        ({"steps": 1}, 3),
+        ({"steps": 5}, 3),
+        ({"steps": 9, "minutes": 1e6}, 2),
+    ],
+)
+def test_killed_between_batches(tmp_path: Path, save: dict[str, float], batches: int) -> None:
+    """At the 11th step, after a checkpoint within the epoch if the recipe asks for one."""
+    chosen = settings(save=save)
+    reference, _ = run_whole(tmp_path / "whole", settings())
     begin(tmp_path / "run", chosen)
     with pytest.raises(Killed):
         resume(
             tmp_path / "run",
             chosen,
             Recorder(raise_at(2, 4, "train", kill)),
-            checkpoint_seconds=checkpoint_seconds,
         )
     kept = open_run(tmp_path / "run").read_checkpoint()
     assert kept is not None
-    assert (kept.position.epochs, kept.position.batches) == (1, 3 if checkpoint_seconds == 0 else 0)
+    assert (kept.position.epochs, kept.position.batches) == (1, batches)
     assert open_run(tmp_path / "run").record.status == "running"
-    network, _ = resume(tmp_path / "run", chosen)
+    network, _ = resume(tmp_path / "run", settings())
     assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
 
 

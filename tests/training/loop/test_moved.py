@@ -14,6 +14,7 @@ from cnncli.graph.heads import Head
 from cnncli.recipe.columns import Column
 from cnncli.recipe.data import Data
 from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.saving import Save
 from cnncli.recipe.transforms import TRANSFORMS
 from cnncli.training.data.dataset import IGNORED, Dataset, Split
 from cnncli.training.data.load import load
@@ -73,8 +74,8 @@ def trained(folder: Path, chosen: Recipe, recorder: Recorder | None = None) -> n
         begin(folder, chosen, segmented())
     seed_weights(7)
     net, run = Two(), open_run(folder)
-    every_batch = Conduct(report=0, checkpoint=0)
-    train(net, HEADS, segmented(), chosen, run, device=CPU, observer=recorder, conduct=every_batch)
+    chosen = chosen.replaced({"save": Save(steps=1)})
+    train(net, HEADS, segmented(), chosen, run, device=CPU, observer=recorder, conduct=Conduct(report=0))
     return net
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from cnncli.recipe.data import Data
 from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.saving import Save
 from cnncli.recipe.transforms import TRANSFORMS
 from cnncli.results.training import Epoch
 from cnncli.training.data.batches import epoch_order
@@ -62,9 +63,8 @@ def trained(folder: Path, chosen: Recipe, recorder: Recorder | None = None) -> n
     if not folder.exists():
         begin(folder, chosen, colored_digits())
     net = network()
-    every_batch = Conduct(report=0, checkpoint=0)
-    run = open_run(folder)
-    train(net, HEADS, colored_digits(), chosen, run, device=CPU, observer=recorder, conduct=every_batch)
+    run, chosen = open_run(folder), chosen.replaced({"save": Save(steps=1)})
+    train(net, HEADS, colored_digits(), chosen, run, device=CPU, observer=recorder, conduct=Conduct(report=0))
     return net
 
 

@@ -9,34 +9,59 @@ import pytest
 import torch
 
 import cnncli
-from cnncli.diagnostics import CnncliError, UsageError
+from cnncli.diagnostics import UsageError
+from cnncli.graph import open_text
 from cnncli.report.pages.train import introduce
 from cnncli.report.terminal import output
 from cnncli.training.data.dataset import Dataset, labeled
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.files import write_tensors
-from cnncli.training.runs.resuming import check_position, check_resumable, differences
+from cnncli.training.runs.resuming import (
+    check_data,
+    check_network,
+    check_position,
+    check_settings,
+    differences,
+)
 from cnncli.training.runs.run import open_run
-from tests.training.support import SPEC, begin, few_digits, resume, settings
+from tests.training.support import begin, few_digits, resume, settings
 
 
-def test_only_the_epochs_may_change(tmp_path: Path) -> None:
+def test_what_changes_the_result_may_not_change(tmp_path: Path) -> None:
     run = begin(tmp_path / "run", settings())
-    check_resumable(
-        run, spec=SPEC, settings=settings(epochs=99, data="folder:elsewhere"), dataset=few_digits()
-    )
+    check_settings(run, settings(epochs=99, data="folder:elsewhere", save={"minutes": 1, "steps": 5}))
+    check_data(run, few_digits())
     whole = few_digits()
     other = Dataset(
         whole.name, whole.columns, whole.train, labeled(whole.test.images[:9], whole.test.labels[:9])
     )
     changed = settings(optimizer={"sgd": {"lr": 0.1}}, seed=8)
-    with pytest.raises(CnncliError) as caught:
-        check_resumable(run, spec=SPEC + "#", settings=changed, dataset=other)
-    messages = [each.message for each in caught.value.diagnostics]
-    assert len(messages) == 3
-    assert "the spec is not the one" in messages[0]
-    assert "seed: 7, not 8, optimizer.sgd.lr: 0.05, not 0.1" in messages[1]
-    assert "the data is not the data" in messages[2]
+    with pytest.raises(UsageError, match=r"seed: 7, not 8 and optimizer\.sgd\.lr: 0\.05, not 0\.1"):
+        check_settings(run, changed)
+    with pytest.raises(UsageError, match="the data is not the data"):
+        check_data(run, other)
+
+
+NET = "input: [1, 8, 8]\nlayers: [{conv: {channels: 4, kernel: 3}}, relu, flatten, linear: 10]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (NET.replace("4, k", "5, k"), "conv1.conv.channels: 4, not 5"),
+        (NET.replace("}},", "}, name: c},"), "conv1: conv, not nothing, "),
+        (NET.replace("relu", "gelu"), "flatten1.flatten.from: relu1, not gelu1 and gelu1: nothing, not gelu"),
+        (NET.replace("relu, flatten", "flatten, relu"), "from: conv1, not flatten1"),
+        (NET.replace("8, 8", "9, 9"), "the input: 1x8x8, not 1x9x9"),
+    ],
+)
+def test_each_layer_that_differs_is_named(tmp_path: Path, text: str, expected: str) -> None:
+    run = begin(tmp_path / "run", settings())
+    before = open_text(NET).graph
+    check_network(run, before, open_text(NET + "train: {epochs: 7}\nbudget: {params: 9k}\n").graph)
+    with pytest.raises(UsageError) as caught:
+        check_network(run, before, open_text(text).graph)
+    assert expected in caught.value.diagnostics[0].message
 
 
 @pytest.mark.parametrize(
@@ -51,10 +76,11 @@ def test_only_the_epochs_may_change(tmp_path: Path) -> None:
         ),
         ({"optimizer": "adamw"}, ["optimizer: sgd, not adamw"]),
         ({"tasks": {"output": {"weight": 2}}}, ["tasks: nothing, not output"]),
+        ({"epochs": 7, "save": {"steps": 3}}, []),
     ],
 )
 def test_each_difference_is_named_by_its_path(changes: dict[str, Any], expected: list[str]) -> None:
-    assert differences(settings(), settings(**changes)) == expected
+    assert differences(settings().plain(), settings(**changes).plain()) == expected
 
 
 @pytest.mark.parametrize(
