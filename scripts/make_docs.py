@@ -22,6 +22,8 @@ from cnncli.language.fields import Record
 from cnncli.language.nested import OneOf
 from cnncli.language.sections import Paper
 from cnncli.layers import KINDS, Kind, shape_text
+from cnncli.recipe.averaging import AVERAGES
+from cnncli.recipe.clipping import CLIPS
 from cnncli.recipe.data import RESIZE_RULES, SOURCES, Data
 from cnncli.recipe.losses import LOSSES
 from cnncli.recipe.metrics import METRICS
@@ -79,6 +81,8 @@ def with_recipe(text: str) -> str:
         "data": _settings(Data, "data."),
         "optimizers": _named(OPTIMIZERS, "optimizer."),
         "schedules": _named(SCHEDULES, "schedule."),
+        "clips": _named(CLIPS, "clip."),
+        "averages": _named(AVERAGES, "average."),
         "penalty": _settings(Penalty, "penalty."),
         "stop": _settings(Stop, "stop."),
         "save": _settings(Save, "save."),
@@ -111,8 +115,9 @@ def _settings(record: type[Record], path: str = "", leave_out: str = "") -> Iter
     """Yield a row for each setting of a record."""
     for name, each in record.arguments.items():
         if name != leave_out:
-            default = default_text(short_form(each.default, chosen=isinstance(each.reader, OneOf)))
-            yield f"`{path}{name}`", each.help, f"`{default}`", each.reader.expected
+            chosen = isinstance(each.reader, OneOf)
+            default = "" if each.required else f"`{default_text(short_form(each.default, chosen=chosen))}`"
+            yield f"`{path}{name}`", each.help, default, each.reader.expected
 
 
 def short_form(value: object, *, chosen: bool) -> object:

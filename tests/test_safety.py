@@ -58,7 +58,7 @@ def danger(node: ast.AST, names: dict[str, str]) -> Iterator[str]:
     elif isinstance(node, ast.ImportFrom):
         if (node.module or "").split(".")[0] in UNPICKLERS:
             yield node.module or ""
-    elif isinstance(node, ast.Name | ast.Attribute):
+    elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
         name = dotted(node, names)
         plain = name.removeprefix("builtins.")
         if plain in CODE_FROM_TEXT or name in FORBIDDEN or name in SAFE_ONLY_WITH:

@@ -87,6 +87,25 @@ class OneOf(Reader[R], Generic[R]):
         return {value.keyword: value.plain()}
 
 
+class Unset(Reader["R | None"], Generic[R]):
+    """A record that need not be there: ``null`` stands for none, also over the one of a base."""
+
+    def __init__(self, reader: Reader[R]) -> None:
+        self.reader = reader
+        self.keys = reader.keys
+        self.short_forms = reader.short_forms
+        self.beneath = reader.beneath
+        self.within = reader.within
+        self.expected = f"{reader.expected}, or null"
+
+    def read(self, argument: Argument) -> R | None:
+        value = argument.value
+        return None if isinstance(value, Scalar) and value.is_null else self.reader.read(argument)
+
+    def plain(self, value: R | None) -> object:
+        return None if value is None else self.reader.plain(value)
+
+
 class ByName(Reader[Mapping[str, T]], Generic[T]):
     """A mapping from names of the spec, such as heads, to values of one kind."""
 

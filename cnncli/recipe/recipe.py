@@ -9,18 +9,22 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Self
 
-from cnncli.diagnostics import Diagnostic, Faults, Source, SpecError, usage_error
+from cnncli.diagnostics import Diagnostic, Faults, Source, SpecError, counted, usage_error
 from cnncli.language.description import OUTPUT
 from cnncli.language.fields import Record, arg
 from cnncli.language.merging import declare
-from cnncli.language.nested import ByName, ListOf, Nested, OneOf
+from cnncli.language.nested import ByName, ListOf, Nested, OneOf, Unset
 from cnncli.language.overrides import literal, overridden, section_of
 from cnncli.language.parsing import parse
-from cnncli.language.readers import Choice, Whole
+from cnncli.language.readers import Choice, Flag, Whole
 from cnncli.language.scope import Scope
 from cnncli.language.tree import Entries, location_of
 from cnncli.limits import MAX_TRANSFORMS
+from cnncli.recipe.averaging import AVERAGES, Average
+from cnncli.recipe.clipping import CLIPS, Clip
+from cnncli.recipe.computing import MEMORY_FORMATS, PRECISIONS
 from cnncli.recipe.data import DEFAULT_HOLDOUT, Data
+from cnncli.recipe.devices import AUTO
 from cnncli.recipe.optimizers import OPTIMIZERS, SGD, Optimizer
 from cnncli.recipe.penalty import Penalty
 from cnncli.recipe.saving import Save
@@ -66,10 +70,35 @@ class Recipe(Record):
     optimizer: Optimizer = arg(OneOf("optimizer", OPTIMIZERS), "the optimizer", default=SGD())
     schedule: Schedule = arg(OneOf("schedule", SCHEDULES), "how the learning rate changes", default=Cosine())
     stop: Stop | None = arg(
-        Nested(Stop), "when the training ends before its last epoch; unset: never", default=None
+        Unset(Nested(Stop)), "when the training ends before its last epoch; unset: never", default=None
     )
     penalty: Penalty = arg(
         Nested(Penalty), "what large weights add to the objective, but not to the loss", default=Penalty()
+    )
+    clip: Clip | None = arg(
+        Unset(OneOf("limit", CLIPS)), "the largest gradient of a step; unset: any", default=None
+    )
+    accumulate: int = arg(
+        Whole(1),
+        "slices that a batch is computed in, one after another, to need less memory; the step is the same",
+        default=1,
+    )
+    average: Average | None = arg(
+        Unset(OneOf("average", AVERAGES)),
+        "the average of the weights that is measured and kept; unset: the weights themselves",
+        default=None,
+    )
+    precision: str = arg(
+        Choice(*PRECISIONS),
+        "numbers of the forward pass; auto is bf16 on a GPU that computes with it, otherwise float32",
+        default=AUTO,
+    )
+    memory_format: str = arg(
+        Choice(*MEMORY_FORMATS), "the order of the numbers of a map in memory", default=AUTO
+    )
+    compile: bool = arg(Flag(), "whether torch.compile translates the network first", default=False)
+    autotune: bool = arg(
+        Flag(), "whether cuDNN tries its algorithms for each size, on a GPU of NVIDIA", default=True
     )
     save: Save = arg(
         Nested(Save),
@@ -95,6 +124,12 @@ class Recipe(Record):
         """The errors of settings that depend on each other, with the keys that lead to them."""
         for name, fault in self.schedule.wrong(self.epochs, self.optimizer.inertia):
             yield ("schedule", self.schedule.keyword, name), fault
+        most = max(1, self.batch // 2)
+        if self.accumulate > most:
+            slices = counted(self.accumulate, "slice")
+            message = f"a batch of {self.batch} cannot be computed in {slices}"
+            expected = f"at most {most}: a slice has two images or more"
+            yield ("accumulate",), Diagnostic("value", message, expected=expected, received=slices)
 
     @property
     def course(self) -> Schedule:

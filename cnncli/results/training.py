@@ -132,7 +132,8 @@ class Introduction(NamedTuple):
     ``notes`` are about the data, ``spec_notes`` about the spec; ``transforms`` are those of training images,
     in their order, each with its arguments, ``corrupt`` is what happens to inputs only, and ``tasks`` say
     what each head learns. ``origins`` are the names of the settings that are not defaults, by where they
-    come from. ``penalty`` has the factors of the penalty on weights, ``stop`` says when the training ends
+    come from. ``computing`` is how the network is computed, ``update`` what happens to gradients and
+    weights. ``penalty`` has the factors of the penalty on weights, ``stop`` says when the training ends
     early, and ``chosen_by`` is the figure of the validation part that chooses the best epoch, all empty
     without. ``val_count`` is 0 without a validation part. A run that is ``resumed``, by its folder or by the
     command that started it, has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of
@@ -161,6 +162,8 @@ class Introduction(NamedTuple):
     penalty: str
     stop: str
     chosen_by: str
+    computing: str
+    update: tuple[str, ...]
     origins: Mapping[str, tuple[str, ...]]
     batch: int
     seed: int

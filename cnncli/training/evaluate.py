@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from cnncli.recipe.columns import CLASS
 from cnncli.results.training import ClassFigures, Evaluation, HeadClasses
+from cnncli.training.computing import Forward
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.feed import Alters, Batch, Feed, fits
 from cnncli.training.data.normalization import Normalization
@@ -34,12 +35,13 @@ class Manner(NamedTuple):
 
     ``detailed`` is with figures that are not measured after every epoch. With ``flip`` what a network says
     is the mean of what it says of each image and of its mirror image, left to right. ``listeners`` receive
-    what it outputs.
+    what it outputs. ``forward`` is how the network is computed, if not by a call of it.
     """
 
     detailed: bool = False
     flip: bool = False
     listeners: tuple[Listener, ...] = ()
+    forward: Forward | None = None
 
 
 PLAIN: Final = Manner()
@@ -87,7 +89,7 @@ def evaluate_feed(
 
     Nothing waits for the device before the last batch.
     """
-    bounds = evaluation_bounds(len(feed), feed.image_values)
+    bounds, forward = evaluation_bounds(len(feed), feed.image_values), manner.forward or network
     tallies = objective.tallies(device, detailed=manner.detailed)
     sums = Sums.zeros(objective.names(training=False), len(bounds), device)
     was_training = network.training
@@ -97,9 +99,9 @@ def evaluate_feed(
             for done, batch in enumerate(feed.in_order(bounds, alters)):
                 if stop(done, len(bounds)):
                     return None
-                outputs = by_head(network(batch.inputs))
+                outputs = by_head(forward(batch.inputs))
                 if manner.flip:
-                    outputs = objective.together(outputs, network(batch.inputs.flip(-1)))
+                    outputs = objective.together(outputs, forward(batch.inputs.flip(-1)))
                 sums.write(done, objective.measure(outputs, batch, tallies))
                 for listener in manner.listeners:
                     listener.heard(outputs, batch)

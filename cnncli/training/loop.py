@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -12,17 +14,21 @@ from torch import nn
 from cnncli.diagnostics import listing, usage_error
 from cnncli.graph.heads import Heads
 from cnncli.interrupts import Interrupts
+from cnncli.recipe.averaging import Swa
 from cnncli.recipe.metrics import LOSS, OBJECTIVE, TEST, TRAIN, VAL
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch, Outcome, Progress, Trained
-from cnncli.training.data.batches import derived_seed
+from cnncli.training.data.batches import derived_seed, slice_bounds
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.feed import Batch, Feed
 from cnncli.training.device import BACKENDS
-from cnncli.training.evaluate import evaluate_feed
+from cnncli.training.evaluate import Manner, evaluate_feed
 from cnncli.training.monitor import Monitor
 from cnncli.training.observer import Observer, Silent
+from cnncli.training.optimization.averaging import add_to_average, exchanged, share
+from cnncli.training.optimization.clipping import clip_gradient
 from cnncli.training.optimization.penalty import add_penalty
+from cnncli.training.optimization.statistics import has_statistics, renew_statistics
 from cnncli.training.overfitting import overfitting
 from cnncli.training.runs.checkpoint import Checkpoint, Position
 from cnncli.training.runs.resuming import check_position
@@ -31,6 +37,7 @@ from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import WHOLE, Extent, Plan, State, make_plan, make_state
 from cnncli.training.stopping import best_epoch, check_chosen, choosing, reason_to_stop
 from cnncli.training.tasks.figures import Sum
+from cnncli.training.tasks.objective import Minimized
 from cnncli.training.transforms import held_out_alters
 
 
@@ -189,7 +196,7 @@ class _Loop:
         part, feed = self.plan.held_out
         while self.unfinished:
             self.train_batches()
-            figures = self.evaluated(part, feed)
+            figures = self.evaluated_epoch(part, feed)
             if figures is None:
                 self.save()
                 self.keep_weights()
@@ -218,9 +225,36 @@ class _Loop:
     def keep_weights(self) -> None:
         """Write the present weights, and once more if they are the best ones so far."""
         network, position = self.state.network, self.state.position
-        self.run.save_weights(network, position)
-        if position == self.best:
-            self.run.save_best(network, position)
+        with self.measured():
+            self.run.save_weights(network, position)
+            if position == self.best:
+                self.run.save_best(network, position)
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Give the network the weights that are measured while the context lasts: their average, if any."""
+        has_average = self.plan.has_average(self.state.position)
+        with exchanged(self.state.network, self.state.average if has_average else None):
+            yield
+
+    def evaluated_epoch(self, part: str, feed: Feed) -> dict[str, float] | None:
+        """Return the figures after an epoch; None after an interrupt."""
+        with self.measured():
+            return self.evaluated(part, feed) if self.renewed() else None
+
+    def renewed(self) -> bool:
+        """Renew the statistics of an average that needs it; return False after an interrupt."""
+        plan, state = self.plan, self.state
+        is_mean = isinstance(plan.settings.average, Swa) and plan.has_average(state.position)
+        if not is_mean or not has_statistics(state.network):
+            return True
+        epoch = state.position.epochs
+        batches = plan.train.shuffled(plan.order(epoch), plan.bounds, plan.alters(epoch))
+        return renew_statistics(state.network, state.forward, batches, self.is_interrupted)
+
+    def is_interrupted(self) -> bool:
+        """Return whether a signal was received."""
+        return self.interrupts.received is not None
 
     def evaluated(self, part: str, feed: Feed) -> dict[str, float] | None:
         """Return the figures of a part of the data, by their full names; None after an interrupt."""
@@ -231,6 +265,7 @@ class _Loop:
             self.plan.device,
             self.between_evaluations,
             held_out_alters(self.plan.settings, len(feed)),
+            Manner(forward=self.state.forward),
         )
         return None if found is None else {f"{part}.{name}": value for name, value in found.figures.items()}
 
@@ -250,6 +285,9 @@ class _Loop:
         history, best = self.state.history, self.best
         if best not in (None, self.state.position):
             load_weights(self.state.network, self.run.best)
+        elif self.state.average is not None:
+            self.state.network.load_state_dict(self.state.average)
+        self.state.average = None  # the network has it now
         measured = {} if self.plan.val is None else self.evaluated(TEST, self.plan.test)
         if measured is None:
             return self.interrupted()
@@ -353,13 +391,38 @@ class _Loop:
 
 def step(plan: Plan, state: State, samples: Batch, batch: int) -> None:
     """Train on one batch; its figures stay on the device, so nothing waits for them."""
-    objective, figures = plan.objective(state.network(samples.inputs), samples)
     state.optimizer.zero_grad(set_to_none=True)
-    objective.backward()
-    if plan.settings.penalty.acts:
-        objective = objective.detach() + add_penalty(state.network, plan.settings.penalty)
-        figures[OBJECTIVE] = Sum(objective * len(samples.inputs), len(samples.inputs))
-    state.optimizer.step()
+    objective, figures = _gradient(plan, state, samples)
+    settings, size = plan.settings, len(samples.inputs)
+    if state.scaler is not None:
+        state.scaler.unscale_(state.optimizer)
+    if settings.penalty.acts:
+        objective = objective + add_penalty(state.network, settings.penalty)
+        figures[OBJECTIVE] = Sum(objective * size, size)
+    if settings.clip is not None:
+        clip_gradient(state.network, settings.clip)
+    if state.scaler is None:
+        state.optimizer.step()
+    else:
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+    if state.average is not None:
+        part = share(settings.average, plan.place(state.position.epochs, batch))
+        add_to_average(state.average, state.network, part)
     state.figures.write(batch, figures)
     if state.start is None:
-        state.start = objective.detach().clone()
+        state.start = objective.clone()
+
+
+def _gradient(plan: Plan, state: State, samples: Batch) -> Minimized:
+    """Compute the gradient of a batch, slice by slice; return its objective, detached, and its figures."""
+    bounds = slice_bounds(len(samples.inputs), plan.settings.accumulate)
+    whole = plan.objective.whole(samples) if len(bounds) > 1 else None
+    found: Minimized | None = None
+    for each in samples.slices(bounds):
+        objective, figures = plan.objective(state.forward(each.inputs), each, whole)
+        (objective if state.scaler is None else state.scaler.scale(objective)).backward()
+        minimized = Minimized(objective.detach(), figures)
+        found = minimized if found is None else found.plus(minimized)
+    assert found is not None
+    return found

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from cnncli.diagnostics import usage_error
@@ -18,12 +19,14 @@ from cnncli.recipe.columns import INPUT, PICTURE
 from cnncli.recipe.metrics import TEST, VAL
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch
-from cnncli.training.data.batches import batch_bounds, derived_seed, epoch_order
+from cnncli.training.computing import Computing, Forward, choose_computing
+from cnncli.training.data.batches import batch_bounds, derived_seed, epoch_order, slice_bounds
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.feed import Alters, Feed, fits
 from cnncli.training.data.normalization import Normalization
 from cnncli.training.data.targets import class_counts, present
 from cnncli.training.evaluate import evaluation_bounds
+from cnncli.training.optimization.averaging import Place, averages_after, initial_average
 from cnncli.training.optimization.optimizers import (
     build_optimizer,
     optimizer_tensors,
@@ -31,9 +34,10 @@ from cnncli.training.optimization.optimizers import (
     set_learning_rate,
     set_momentum,
 )
+from cnncli.training.optimization.scaling import restore_scaler, scaler_tensors
 from cnncli.training.optimization.schedule import Moment, learning_rate, moved_momentum
 from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
-from cnncli.training.runs.weights import fill, network_tensors
+from cnncli.training.runs.weights import fill, network_tensors, on_cpu
 from cnncli.training.stopping import check_watched
 from cnncli.training.tasks.building import Learned, build_objective, clean_of
 from cnncli.training.tasks.figures import Sums
@@ -70,6 +74,7 @@ class Plan:
     steps: int
     epochs: int
     objective: Objective
+    computing: Computing
 
     @property
     def held_out(self) -> tuple[str, Feed]:
@@ -83,6 +88,15 @@ class Plan:
     def alters(self, epoch: int) -> Alters | None:
         """Return what happens to the training samples of an epoch; None if nothing does."""
         return training_alters(self.settings, len(self.train), epoch)
+
+    def place(self, epoch: int, batch: int) -> Place:
+        """Return the place of a batch in the whole training; epochs and batches count from 0."""
+        return Place(epoch, batch, self.settings.epochs, len(self.bounds))
+
+    def has_average(self, position: Position) -> bool:
+        """Return whether there is an average of the weights at a position, to be measured and kept."""
+        ended = position.epochs + (position.batches == len(self.bounds))
+        return averages_after(self.settings.average, ended - 1, self.settings.epochs)
 
     def moment(self, epoch: int, batch: int, history: Sequence[Epoch]) -> Moment:
         """Return a batch after these epochs as the schedule sees it; epochs and batches count from 0."""
@@ -112,12 +126,17 @@ class Plan:
 class State:
     """What changes: the network, the optimizer, the position.
 
-    ``figures`` has those of each batch of an epoch; rows from ``position.batches`` on have no meaning.
-    ``start`` is the objective of the first batch of the training, a scalar, None before it.
+    ``forward`` computes the network. ``average`` is the state dict of the averaged weights, and ``scaler``
+    has the factor of the loss; both are None without. ``figures`` has those of each batch of an epoch; rows
+    from ``position.batches`` on have no meaning. ``start`` is the objective of the first batch of the
+    training, a scalar, None before it.
     """
 
     network: nn.Module
+    forward: Forward
     optimizer: Optimizer
+    average: dict[str, Tensor] | None
+    scaler: GradScaler | None
     figures: Sums
     position: Position
     history: tuple[Epoch, ...]
@@ -130,7 +149,9 @@ class State:
             history=self.history,
             start=None if self.start is None else float(self.start),
             network=network_tensors(self.network),
+            average={} if self.average is None else on_cpu(self.average),
             optimizer=optimizer_tensors(self.optimizer, self.network),
+            scaler={} if self.scaler is None else scaler_tensors(self.scaler),
             random=random_states(device),
             figures=self.figures.first(self.position.batches),
         )
@@ -152,8 +173,9 @@ def check_trainable(
     missing = [check_targets(dataset.name, split, objective) for split in dataset.parts]
     _check_moves(dataset, objective, settings)
     build_optimizer(network, settings.optimizer)
-    smallest = min(end - start for start, end in batch_bounds(dataset.train.count, settings.batch))
-    if smallest == 1:
+    batches = batch_bounds(dataset.train.count, settings.batch)
+    slices = (each for start, end in batches for each in slice_bounds(end - start, settings.accumulate))
+    if any(end - start == 1 for start, end in slices):
         check_single_images(network, input_shape)
     return missing_notes(dataset.parts, missing)
 
@@ -217,6 +239,7 @@ def make_plan(
         steps=len(bounds),
         epochs=settings.epochs if extent.epochs is None else min(extent.epochs, settings.epochs),
         objective=objective,
+        computing=choose_computing(settings, device),
     )
 
 
@@ -243,13 +266,23 @@ def _objective(heads: Heads, dataset: Dataset, settings: Recipe, device: torch.d
 
 def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) -> State:
     """Return the state of ``checkpoint``; without one, the initial state, with torch seeded."""
+    average, scaler = None, GradScaler(plan.device.type) if plan.computing.scales else None
+    if checkpoint is not None and plan.settings.average is not None:
+        fill(network, checkpoint.average, "the checkpoint's average")
+        plan.computing.place(network)
+        average = initial_average(network)
     if checkpoint is not None:
         fill(network, checkpoint.network, "the checkpoint")
-    network.to(plan.device)
+    plan.computing.place(network)
+    if checkpoint is None and plan.settings.average is not None:
+        average = initial_average(network)
     optimizer = build_optimizer(network, plan.settings.optimizer)
     state = State(
         network=network,
+        forward=plan.computing.forward(network),
         optimizer=optimizer,
+        average=average,
+        scaler=scaler,
         figures=Sums.zeros(plan.objective.names(training=True), len(plan.bounds), plan.device),
         position=Position(),
         history=(),
@@ -259,6 +292,7 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
         torch.manual_seed(derived_seed(plan.settings.seed, "training"))
         return state
     restore_optimizer(optimizer, network, checkpoint.optimizer, plan.settings.optimizer)
+    restore_scaler(scaler, checkpoint.scaler)
     restore_random(checkpoint.random, plan.device)
     state.figures.restore(checkpoint.figures)
     state.position, state.history = checkpoint.position, checkpoint.history

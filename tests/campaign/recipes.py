@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, Final
 
 from cnncli.language.fields import Record
-from cnncli.language.nested import ByName, ListOf, Nested, OneOf
+from cnncli.language.nested import ByName, ListOf, Nested, OneOf, Unset
 from cnncli.language.readers import Choice, Flag, Number, Reader, Whole
 from cnncli.recipe.data import RESIZE_RULES, SOURCES, SourceText
 from cnncli.recipe.losses import BALANCED, EQUAL, LOSSES, ClassWeights
@@ -54,6 +54,8 @@ def _value(random: Random, reader: Reader[Any], default: object, heads: Sequence
     """Return a text for a reader; for one that is not known here its default."""
     if random.random() < _ODD:
         return random.choice((*words.NUMBERS[:30], *words.EXPRESSIONS, *words.FOREIGN))
+    if isinstance(reader, Unset):
+        return "null" if random.random() < _ODD else _value(random, reader.reader, default, heads)
     if isinstance(reader, ListOf):
         count = random.choice((1, 1, 2, 3, 5))
         return f"[{', '.join(_value(random, reader.each, None, heads) for _ in range(count))}]"

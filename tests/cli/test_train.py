@@ -70,12 +70,12 @@ def test_evaluating_prints_the_last_figures_of_training(spec: Path, tmp_path: Pa
     # To the last bit, not only to the digits shown.
     last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
     document = json.loads(call("evaluate", tmp_path / "run", "--device", "cpu", "--format", "json")[1])
-    assert document["figures"] == {
-        name.removeprefix("test."): value for name, value in last.items() if name.startswith("test.")
-    }
-    assert document["figures"].keys() == {"loss", "accuracy", "top5", "f1"}
-    assert len(document["classes"]) == 10
-    assert sum(map(sum, document["confusion"])) == document["images"] == 359
+    during = {name.removeprefix("test."): each for name, each in last.items() if name.startswith("test.")}
+    assert document["figures"] == document["figures"] | during
+    assert during.keys() == {"loss", "accuracy", "top5", "f1"}
+    (head,) = document["heads"].values()
+    assert len(head["classes"]) == 10
+    assert sum(map(sum, head["confusion"])) == document["images"] == 359
 
 
 def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> N
     assert code == 0, errors
     assert "sgd, lr 0.01 (cosine schedule), batch 100, seed 7" in text
     record = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert record["schema"] == "cnncli.run/2"
+    assert record["schema"] == "cnncli.run/3"
     assert record["settings"]["epochs"] == 1
     code, text, _ = call("inspect", tmp_path / "run" / "spec.yaml", "--format", "json")
     assert json.loads(text)["layers"][0]["output"] == [3, 6, 6]
@@ -442,7 +442,9 @@ def test_labels_from_one_of_data_that_is_given_apart(spec: Path, tmp_path: Path)
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     measured = json.loads(call("evaluate", run, "--format", "json")[1])
     assert measured["figures"]["loss"] == last["test.loss"]
-    assert [each["name"] for each in measured["classes"]] == [str(label) for label in range(1, 11)]
+    assert [each["name"] for each in measured["heads"]["output"]["classes"]] == [
+        str(label) for label in range(1, 11)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,9 @@ def _notes(about: Introduction) -> Iterator[str]:
     yield from _changes(about)
     yield f"learns {printable('; '.join(about.tasks))}"
     rate = f"lr {about.lr:g} ({about.schedule})"
-    yield f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}, precision float32"
+    yield f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}, {about.computing}"
+    if about.update:
+        yield f"in each step: {listing(about.update)}"
     if about.stop:
         yield f"stops {printable(about.stop)}"
     if about.chosen_by:

@@ -33,3 +33,12 @@ def batch_bounds(count: int, batch: int) -> list[tuple[int, int]]:
     if batch > 1 and count - starts[-1] == 1:
         starts.pop()
     return list(zip(starts, [*starts[1:], count], strict=True))
+
+
+def slice_bounds(count: int, slices: int) -> list[tuple[int, int]]:
+    """Return the start and the end of each slice of a batch: their sizes differ by one at most.
+
+    There are no slices of one sample in a batch of several, for the same reason.
+    """
+    slices = max(1, min(slices, count // 2))
+    return [(count * number // slices, count * (number + 1) // slices) for number in range(slices)]

@@ -38,6 +38,23 @@ class Batch(NamedTuple):
     present: Mapping[str, Tensor] = _NOTHING
     mixed: Mixed | None = None
 
+    def slices(self, bounds: Sequence[tuple[int, int]]) -> Iterator[Batch]:
+        """Yield its samples between ``bounds``."""
+        if len(bounds) == 1:
+            yield self
+            return
+        for start, end in bounds:
+            yield self._slice(slice(start, end))
+
+    def _slice(self, place: slice) -> Batch:
+        mixed = self.mixed
+        return Batch(
+            self.inputs[place],
+            {name: each[place] for name, each in self.targets.items()},
+            {name: each[place] for name, each in self.present.items()},
+            None if mixed is None else Mixed(mixed.share[place], mixed.partner._slice(place)),
+        )
+
 
 class Mixed(NamedTuple):
     """Of a batch of mixed samples, the ``share`` of each sample, float32 [n], and what has the rest.

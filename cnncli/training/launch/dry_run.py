@@ -7,8 +7,9 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -21,7 +22,7 @@ from cnncli.interrupts import Interrupts
 from cnncli.recipe.columns import CLASS, MASK, TAGS
 from cnncli.results.dry_run import Counts, Times, Tried
 from cnncli.results.training import Epoch, Reading
-from cnncli.training.data.batches import batch_bounds
+from cnncli.training.data.batches import batch_bounds, slice_bounds
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.targets import class_counts
 from cnncli.training.device import BACKENDS
@@ -74,7 +75,8 @@ def _tried(
     """Return what is found out in a temporary folder, or the signal that ended it."""
     device, bounds = prepared.device, batch_bounds(prepared.dataset.train.count, prepared.settings.batch)
     steps = min(_EPOCHS, prepared.settings.epochs) * min(_BATCHES, len(bounds))
-    watch = _Stopwatch(device, steps, trying)
+    slices = [len(slice_bounds(end - start, prepared.settings.accumulate)) for start, end in bounds]
+    watch = _Stopwatch(device, steps, slices[:_BATCHES], trying)
     if (reset := BACKENDS[device.type].reset_peak) is not None:
         reset(device)
     launch = prepared.create(temporary)
@@ -112,16 +114,21 @@ def _carried_out(
 
 
 class _Stopwatch(Silent):
-    """Measures steps from one forward pass to the next; an observer that gets the seconds of each epoch.
+    """Measures steps from one to the next; an observer that gets the seconds of each epoch.
 
-    ``steps`` are the seconds of all of them. Each is measured after the device has done its work.
-    ``warnings`` are those of the training.
+    A step begins with the forward pass of its first slice. ``steps`` are the seconds of all of them. Each is
+    measured after the device has done its work. ``warnings`` are those of the training.
     """
 
-    def __init__(self, device: torch.device, count: int, trying: Reading) -> None:
-        """Call ``trying`` at the beginning of each of ``count`` steps."""
+    def __init__(self, device: torch.device, count: int, slices: Sequence[int], trying: Reading) -> None:
+        """Call ``trying`` at the beginning of each of ``count`` steps.
+
+        ``slices`` are how many each step of an epoch has.
+        """
         self._device = device
         self._count = count
+        self._first = frozenset(accumulate(slices[:-1], initial=0))
+        self._passes = 0
         self._trying = trying
         self._starts: list[float] = []
         self._evaluated = 0
@@ -151,6 +158,9 @@ class _Stopwatch(Silent):
         if not network.training:
             self._ended = now
             return
+        self._passes += 1
+        if self._passes - 1 not in self._first:
+            return
         self._starts.append(now)
         if self._trying is not None:
             self._trying(len(self.steps) + len(self._starts), self._count)
@@ -173,6 +183,7 @@ class _Stopwatch(Silent):
         between = [after - before for before, after in zip(self._starts, self._starts[1:], strict=False)]
         self.steps += [*between, metrics.seconds - sum(between)]
         self._starts = []
+        self._passes = 0
 
     def times(self, dataset: Dataset) -> Times:
         """Return the times of a training on a data set."""

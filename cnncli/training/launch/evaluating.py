@@ -23,6 +23,7 @@ from cnncli.recipe.metrics import FLIP, LOSS, TEST, VAL, metric_of
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.transforms import Flip
 from cnncli.results.training import Evaluated, Evaluation, Reading
+from cnncli.training.computing import choose_computing
 from cnncli.training.data.dataset import WHOLE_RANGE, Measured
 from cnncli.training.data.load import (
     held_out_part,
@@ -101,10 +102,12 @@ def evaluate_run(folder: Path, wanted: Wanted, device: str, reading: Reading = N
     found = replace(found, notes=(*found.notes, *said, *_flip_notes(wanted.flip, record.settings)))
     network = build_network(graph)
     load_weights(network, kept)
-    network.to(where)
+    computing = choose_computing(record.settings, where)
+    computing.place(network)
     alters = held_out_alters(record.settings, split.count)
     listeners = () if predictions is None else (predictions,)
-    manner = Manner(detailed=True, flip=wanted.flip, listeners=listeners)
+    forward = computing._replace(compiled=False).forward(network)  # compiling takes longer than one pass
+    manner = Manner(detailed=True, flip=wanted.flip, listeners=listeners, forward=forward)
     measured = evaluate(network, split, record.normalization, where, objective, alters, manner=manner)
     result = _evaluated(record.name, found, measured)
     if predictions is not None and wanted.predictions is not None:

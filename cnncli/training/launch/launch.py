@@ -16,6 +16,7 @@ from cnncli.recipe.metrics import VAL
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.tasks import Task
 from cnncli.results.training import Introduction, Trained
+from cnncli.training.computing import choose_computing
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.loop import Conduct, train
 from cnncli.training.observer import Observer, Together
@@ -78,6 +79,8 @@ class Launch:
             penalty=str(settings.penalty) if settings.penalty.acts else "",
             stop="" if settings.stop is None else str(settings.stop),
             chosen_by=self._chosen_by,
+            computing=str(choose_computing(settings, self.device)),
+            update=tuple(_update(settings)),
             origins=self.origins,
             batch=settings.batch,
             seed=settings.seed,
@@ -148,6 +151,16 @@ class Launch:
         yield Curves(run.curves, self.graph.name, run.metrics)
         if tensorboard or run.events.exists():
             yield Events(run.events, run.record.created)
+
+
+def _update(settings: Recipe) -> Iterator[str]:
+    """Yield what happens to gradients and weights in a step, beyond what the optimizer does."""
+    if settings.accumulate > 1:
+        yield f"{settings.accumulate} slices a batch"
+    if settings.clip is not None:
+        yield f"gradients limited to {settings.clip}"
+    if settings.average is not None:
+        yield f"weights averaged: {settings.average}"
 
 
 def _learns(name: str, head: Head, task: Task) -> str:

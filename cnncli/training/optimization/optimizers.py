@@ -79,7 +79,7 @@ def set_momentum(optimizer: Optimizer, momentum: float) -> None:
 def optimizer_tensors(optimizer: Optimizer, network: nn.Module) -> dict[str, Tensor]:
     """Return the optimizer's state on the CPU, by ``PARAMETER/KEY``; empty before the first step."""
     return {
-        f"{name}/{key}": value.detach().to("cpu", copy=True)
+        f"{name}/{key}": value.detach().to("cpu", copy=True).contiguous()
         for name, parameter in _trainable(network)
         for key, value in optimizer.state.get(parameter, {}).items()
         if value is not None  # SGD without momentum keeps a None
@@ -107,11 +107,19 @@ def restore_optimizer(
             raise usage_error(f"the checkpoint's optimizer state for {names[parameter]} is not complete")
         for key, value in found.items():
             _check_state(wanted[key], value, torch.Size() if key == _STEP else parameter.shape)
-        state[index] = found
+        state[index] = {key: each if key == _STEP else _as(parameter, each) for key, each in found.items()}
     if sum(map(len, state.values())) != len(tensors):
         raise usage_error("the checkpoint has optimizer state that belongs to none of the parameters")
     # torch moves each tensor to its parameter's device, except for step counters.
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _as(parameter: Tensor, value: Tensor) -> Tensor:
+    """Return a tensor with its numbers in the order of those of a parameter, as a step left it.
+
+    Implementations for all tensors at once go through both in the order of memory.
+    """
+    return torch.empty_like(parameter, device="cpu").copy_(value)
 
 
 def _check_state(name: str, value: Tensor, shape: torch.Size) -> None:

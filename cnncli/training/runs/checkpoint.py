@@ -17,12 +17,12 @@ from cnncli.training.runs.files import write_tensors
 from cnncli.training.runs.values import LARGEST_FIGURE, DamagedError, figures, members, number, several, whole
 from cnncli.training.runs.weights import read_tensors
 
-_SCHEMA: Final = "cnncli.checkpoint/2"
+_SCHEMA: Final = "cnncli.checkpoint/3"
 _SHORTEST: Final = 1e-9
 """Seconds: what the clock resolves."""
 _LONGEST: Final = 1e10
 _SLOWEST: Final = 1e-9
-_SECTIONS: Final = ("network", "optimizer", "random", "figures")
+_SECTIONS: Final = ("network", "average", "optimizer", "scaler", "random", "figures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class Checkpoint:
     """The state of a training between two batches; all tensors are on the CPU.
 
     ``history`` has one entry for each whole epoch. ``start`` is the objective of the first batch of the
-    training; None before it. The tensors are in sections: ``random`` has the states of torch's generators,
+    training; None before it. The tensors are in sections: ``average`` has the averaged weights, and
+    ``scaler`` what scales the loss, both empty without; ``random`` has the states of torch's generators,
     ``cpu``, and the device's if it has its own; ``figures`` (float32 [batches, 2]) has the sum and the number
     of samples of each figure in each finished batch of the current epoch.
     """
@@ -48,7 +49,9 @@ class Checkpoint:
     history: tuple[Epoch, ...]
     start: float | None
     network: dict[str, Tensor]
+    average: dict[str, Tensor]
     optimizer: dict[str, Tensor]
+    scaler: dict[str, Tensor]
     random: dict[str, Tensor]
     figures: dict[str, Tensor]
 

@@ -35,7 +35,7 @@ from cnncli.training.runs.values import (
     whole,
 )
 
-SCHEMA: Final = "cnncli.run/2"
+SCHEMA: Final = "cnncli.run/3"
 
 _SMALLEST_DEVIATION: Final = 1e-30
 _LARGEST_MEAN: Final = 1e30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from cnncli.training.runs.values import parse_json
 
 def network_tensors(network: nn.Module) -> dict[str, Tensor]:
     """Return the state dict as separate copies on the CPU; tied tensors are stored under each name."""
-    return {
-        name: value.detach().to("cpu", copy=True).contiguous() for name, value in network.state_dict().items()
-    }
+    return on_cpu(network.state_dict())
+
+
+def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return separate copies of tensors, contiguous and on the CPU."""
+    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}
 
 
 def save_weights(network: nn.Module, path: Path, *, epochs: int, batches: int) -> None:

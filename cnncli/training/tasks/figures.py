@@ -24,6 +24,10 @@ class Sum(NamedTuple):
         count = self.samples.to(self.total.dtype)
         return self.total / count.clamp(min=torch.finfo(count.dtype).tiny)
 
+    def plus(self, other: Sum) -> Sum:
+        """Return the sum over the samples of both."""
+        return Sum(self.total + other.total, self.samples + other.samples)
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Sums:

@@ -27,6 +27,18 @@ class Minimized(NamedTuple):
     objective: Tensor
     figures: dict[str, Sum]
 
+    def plus(self, other: Minimized) -> Minimized:
+        """Return what is minimized of two slices of a batch together."""
+        figures = {name: each.plus(other.figures[name]) for name, each in self.figures.items()}
+        return Minimized(self.objective + other.objective, figures)
+
+
+class Whole(NamedTuple):
+    """The batch that a slice belongs to: its ``size``, and the samples with a target for each head."""
+
+    size: int
+    samples: Mapping[str, Tensor | int]
+
 
 class HeadTask(NamedTuple):
     """What a head is trained with and measured by.
@@ -118,15 +130,28 @@ class Objective:
             found[name] = head.reading.together(values, back)
         return found
 
-    def __call__(self, output: Tensor | dict[str, Tensor], batch: Batch) -> Minimized:
-        """Return what a batch is trained on, the mean over its samples, and its figures."""
+    def whole(self, batch: Batch) -> Whole:
+        """Return what slices of a batch need to know of it."""
+        samples = {name: head.target.compared(batch).samples for name, head in self.heads.items()}
+        return Whole(len(batch.inputs), samples)
+
+    def __call__(
+        self, output: Tensor | dict[str, Tensor], batch: Batch, whole: Whole | None = None
+    ) -> Minimized:
+        """Return what a batch is trained on, the mean over its samples, and its figures.
+
+        ``whole`` is the batch that this one is a slice of: what its slices are trained on adds up to what the
+        batch is, since each sum is divided by the samples of the whole batch.
+        """
         outputs, count = by_head(output), len(batch.inputs)
+        size = count if whole is None else whole.size
         terms, figures = [], {}
         for name, values in outputs.items():
             head, found = self.heads[name], values.detach()
             compared = head.target.compared(batch)
             losses = compared.sum(head.trained, values)
-            terms.append(head.weight * losses.mean)
+            shared = losses if whole is None else losses._replace(samples=whole.samples[name])
+            terms.append(head.weight * shared.mean)
             same = head.measured is head.trained
             plain = losses if same else compared.sum(head.measured, found)
             figures[f"{name}.{LOSS}"] = plain._replace(total=plain.total.detach())
@@ -134,7 +159,7 @@ class Objective:
             for metric, meter in head.meters(training=True).items():
                 figures[f"{name}.{metric}"] = compared.sum(meter.per_sample, said)
         objective = terms[0] if len(terms) == 1 else torch.stack(terms).sum()
-        figures[OBJECTIVE] = Sum(objective.detach() * count, count)
+        figures[OBJECTIVE] = Sum(objective.detach() * size, count)
         return Minimized(objective, figures)
 
     def measure(

@@ -102,6 +102,8 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         penalty="l2 0.1",
         stop="",
         chosen_by="",
+        computing="precision bf16, channels_last",
+        update=("4 slices a batch", "weights averaged: ema 0.999"),
         batch=4,
         seed=0,
         epochs=1,
@@ -114,6 +116,8 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
     shown = capsys.readouterr().out
     assert "\nwarning: odd (try)\n" in shown
     assert "\npenalty on weights, in the objective only: l2 0.1\n" in shown
+    assert ", precision bf16, channels_last\n" in shown
+    assert "\nin each step: 4 slices a batch and weights averaged: ema 0.999\n" in shown
     assert "images: crop (padding 4, fill 0), then flip (direction horizontal, p 0.5)\n" in shown
 
 

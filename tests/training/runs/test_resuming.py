@@ -105,7 +105,7 @@ def test_the_position_is_that_of_the_checkpoint(tmp_path: Path) -> None:
     assert run.position == Position(epochs=1)
     position = {"epochs": -1, "batches": 0, "seconds": 0.0}
     metadata: dict[str, object] = {
-        "schema": "cnncli.checkpoint/2",
+        "schema": "cnncli.checkpoint/3",
         "history": [],
         "start": None,
         "position": position,

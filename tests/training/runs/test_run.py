@@ -31,7 +31,7 @@ def numbered(name: str = "small") -> Path:
 def test_run_json_has_everything_a_run_was_started_with(tmp_path: Path) -> None:
     begin(tmp_path / "run", settings(tasks={"aux": {"weight": 0.5}}))
     found = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert found["schema"] == "cnncli.run/2"
+    assert found["schema"] == "cnncli.run/3"
     assert (found["name"], found["status"], found["spec"]) == ("small", "running", SPEC)
     assert found["settings"]["tasks"] == {"aux": {"weight": 0.5}}
     assert found["settings"]["optimizer"]["sgd"]["lr"] == 0.05
@@ -204,7 +204,7 @@ def test_damaged_record(tmp_path: Path, change: Callable[[dict[str, Any]], Any],
         open_run(tmp_path / "run")
 
 
-@pytest.mark.parametrize("content", [b"[" * 100_000, b"", b"{", b"[]", b"\xff\xfe", b'"cnncli.run/2"'])
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"", b"{", b"[]", b"\xff\xfe", b'"cnncli.run/3"'])
 def test_record_that_is_not_json(tmp_path: Path, content: bytes) -> None:
     begin(tmp_path / "run", settings())
     (tmp_path / "run" / "run.json").write_bytes(content)
@@ -226,7 +226,7 @@ def test_damaged_checkpoint_is_a_message(tmp_path: Path) -> None:
     write_tensors(path, {"x": torch.ones(1)}, {})
     with pytest.raises(UsageError, match="is not a checkpoint"):
         resume(tmp_path / "run", settings())
-    write_tensors(path, {"x": torch.ones(1)}, {"schema": "cnncli.checkpoint/2"})
+    write_tensors(path, {"x": torch.ones(1)}, {"schema": "cnncli.checkpoint/3"})
     with pytest.raises(UsageError, match="is damaged"):
         resume(tmp_path / "run", settings())
 

@@ -1,0 +1,98 @@
+"""How a network is computed: the precision, the order of numbers in memory, compilation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from cnncli.recipe.computing import BF16, CHANNELS_LAST, CONTIGUOUS, FLOAT32, FP16
+from cnncli.recipe.devices import AUTO
+from cnncli.recipe.recipe import Recipe
+
+Forward: TypeAlias = "Callable[[Tensor], Tensor | dict[str, Tensor]]"
+"""From inputs, float32 [n, *shape], to outputs, float32."""
+
+_DTYPES: Final[Mapping[str, torch.dtype]] = {BF16: torch.bfloat16, FP16: torch.float16}
+_MAP_AXES: Final = 4
+"""The axes of a batch of maps with two spatial axes, which can be stored with the channels last."""
+
+
+class Computing(NamedTuple):
+    """How a network is computed on a device: every choice is made.
+
+    ``precision`` is one of :data:`~cnncli.recipe.computing.PRECISIONS` without ``auto``; with another one
+    than float32, weights, their gradients and the loss are float32 nevertheless (P. Micikevicius et al.,
+    "Mixed Precision Training", 2018).
+    """
+
+    device: torch.device
+    precision: str = FLOAT32
+    memory_format: str = CONTIGUOUS
+    compiled: bool = False
+    autotune: bool = True
+
+    @property
+    def scales(self) -> bool:
+        """Whether losses are scaled, so that small gradients are not 0 in 16 bits with a narrow range."""
+        return self.precision == FP16
+
+    def __str__(self) -> str:
+        """Return the choices, as ``precision bf16, channels_last, compiled``."""
+        others = {
+            self.memory_format: self.memory_format != CONTIGUOUS,
+            "compiled": self.compiled,
+            "autotuned": self.autotune and self.device.type == "cuda",
+        }
+        return ", ".join((f"precision {self.precision}", *(name for name, is_so in others.items() if is_so)))
+
+    def place(self, network: nn.Module) -> None:
+        """Move a network to the device, with its weights in the order in which they are used."""
+        network.to(self.device)
+        if self.memory_format == CHANNELS_LAST:
+            # The overload of a keyword is missing in torch's annotation of one that is alone.
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        torch.backends.cudnn.benchmark = self.autotune
+
+    def forward(self, network: nn.Module) -> Forward:
+        """Return the forward pass of a network that was placed."""
+        call: Forward = torch.compile(network) if self.compiled else network
+        if self.precision == FLOAT32 and self.memory_format == CONTIGUOUS:
+            return call
+        return _Pass(self, call)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Pass:
+    """The forward pass of a network in 16 bits, or with the channels last."""
+
+    computing: Computing
+    call: Forward
+
+    def __call__(self, inputs: Tensor) -> Tensor | dict[str, Tensor]:
+        chosen = self.computing
+        if chosen.memory_format == CHANNELS_LAST and inputs.ndim == _MAP_AXES:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        dtype = _DTYPES.get(chosen.precision)
+        with torch.autocast(chosen.device.type, dtype, enabled=dtype is not None):
+            outputs = self.call(inputs)
+        if isinstance(outputs, Tensor):
+            return outputs.float()
+        return {name: each.float() for name, each in outputs.items()}
+
+
+def choose_computing(settings: Recipe, device: torch.device) -> Computing:
+    """Return how the networks of a recipe are computed on a device."""
+    precision = _precision(device) if settings.precision == AUTO else settings.precision
+    memory_format = settings.memory_format
+    if memory_format == AUTO:
+        # Tensor cores compute convolutions of 16 bits in this order.
+        memory_format = CHANNELS_LAST if device.type == "cuda" and precision != FLOAT32 else CONTIGUOUS
+    return Computing(device, precision, memory_format, settings.compile, settings.autotune)
+
+
+def _precision(device: torch.device) -> str:
+    return BF16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else FLOAT32

@@ -1,0 +1,51 @@
+"""Computing the statistics of batch normalization anew, for weights that no batch was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from cnncli.training.computing import Forward
+from cnncli.training.data.feed import Batch
+
+
+def has_statistics(network: nn.Module) -> bool:
+    """Return whether a network has layers with running statistics."""
+    return bool(_layers(network))
+
+
+@torch.no_grad()
+def renew_statistics(
+    network: nn.Module,
+    forward: Forward,
+    batches: Iterable[Batch],
+    stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Set running means and variances to the mean of those of batches; False if ``stop()`` became true.
+
+    Dropout and the like are off meanwhile: the random numbers of the training are not used up.
+    """
+    was_training, layers = network.training, _layers(network)
+    momenta = [each.momentum for each in layers]
+    network.eval()
+    for each in layers:
+        each.reset_running_stats()
+        each.momentum = None  # the mean of all batches
+        each.train()
+    try:
+        for batch in batches:
+            if stop():
+                return False
+            forward(batch.inputs)
+        return True
+    finally:
+        for each, momentum in zip(layers, momenta, strict=True):
+            each.momentum = momentum
+        network.train(was_training)
+
+
+def _layers(network: nn.Module) -> list[_BatchNorm]:
+    return [each for each in network.modules() if isinstance(each, _BatchNorm) and each.track_running_stats]
