@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from cnncli.diagnostics import usage_error
 from cnncli.recipe import optimizers as recipe
 from cnncli.recipe.optimizers import SGD, AdamW, is_decayed
+from cnncli.training.optimization.uncompiled import uncompiled
 
 Groups: TypeAlias = list[dict[str, Any]]
 """Parameter groups as torch's optimizers take them."""
@@ -19,12 +20,14 @@ Groups: TypeAlias = list[dict[str, Any]]
 
 def _sgd(groups: Groups, chosen: SGD) -> Optimizer:
     """Return SGD, which adds decay * weight to the gradient."""
-    return torch.optim.SGD(groups, lr=chosen.lr, momentum=chosen.momentum, nesterov=chosen.nesterov)
+    return uncompiled(torch.optim.SGD)(
+        groups, lr=chosen.lr, momentum=chosen.momentum, nesterov=chosen.nesterov
+    )
 
 
 def _adamw(groups: Groups, chosen: AdamW) -> Optimizer:
     """Return AdamW, which subtracts lr * decay * weight from the weight (I. Loshchilov, F. Hutter, 2019)."""
-    return torch.optim.AdamW(groups, lr=chosen.lr)
+    return uncompiled(torch.optim.AdamW)(groups, lr=chosen.lr)
 
 
 BUILDERS: Final[Mapping[type[recipe.Optimizer], Callable[[Groups, Any], Optimizer]]] = {
