@@ -11,33 +11,29 @@ from typing import Literal
 import torch
 from torch import nn
 
-from cnncli.diagnostics import listing, usage_error
 from cnncli.graph.heads import Heads
 from cnncli.interrupts import Interrupts
 from cnncli.recipe.averaging import Swa
-from cnncli.recipe.metrics import LOSS, OBJECTIVE, TEST, TRAIN, VAL
+from cnncli.recipe.metrics import LOSS, TEST
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch, Outcome, Progress, Trained
-from cnncli.training.data.batches import derived_seed, slice_bounds
+from cnncli.training.continuing import check_checkpoint
+from cnncli.training.data.batches import derived_seed
 from cnncli.training.data.dataset import Dataset
-from cnncli.training.data.feed import Batch, Feed
+from cnncli.training.data.feed import Feed
 from cnncli.training.device import BACKENDS
 from cnncli.training.evaluate import Manner, evaluate_feed
 from cnncli.training.monitor import Monitor
 from cnncli.training.observer import Observer, Silent
-from cnncli.training.optimization.averaging import add_to_average, exchanged, share
-from cnncli.training.optimization.clipping import clip_gradient
-from cnncli.training.optimization.penalty import add_penalty
+from cnncli.training.optimization.averaging import exchanged
 from cnncli.training.optimization.statistics import has_statistics, renew_statistics
 from cnncli.training.overfitting import overfitting
-from cnncli.training.runs.checkpoint import Checkpoint, Position
-from cnncli.training.runs.resuming import check_position
+from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import Run
 from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import WHOLE, Extent, Plan, State, make_plan, make_state
+from cnncli.training.step import step
 from cnncli.training.stopping import best_epoch, check_chosen, choosing, reason_to_stop
-from cnncli.training.tasks.figures import Sum
-from cnncli.training.tasks.objective import Minimized
 from cnncli.training.transforms import held_out_alters
 
 
@@ -102,7 +98,7 @@ def train(
         checkpoint = run.read_checkpoint()
         plan = make_plan(heads, dataset, settings, run.record.normalization, device, conduct.extent)
         if checkpoint is not None:
-            _check_checkpoint(checkpoint, plan)
+            check_checkpoint(checkpoint, plan)
         state = make_state(network, plan, checkpoint)
         observer = observer or Silent()
         monitor = Monitor(plan, state, run)
@@ -121,58 +117,6 @@ def train(
                 run.check_best(loop.best)
             loop.keep_weights()
         return loop.run_epochs()
-
-
-def _check_checkpoint(checkpoint: Checkpoint, plan: Plan) -> None:
-    """Check that the position of a checkpoint exists in a plan, and that its figures are possible there.
-
-    Raises:
-        UsageError: they are not.
-    """
-    position = checkpoint.position
-    check_position(position, plan.settings.epochs)
-    _check_history(checkpoint.history, plan)
-    if position.batches > len(plan.bounds):
-        raise usage_error(
-            f"the checkpoint is after batch {position.batches} of an epoch",
-            expected=f"at most {len(plan.bounds)} batches",
-            received=str(position.batches),
-        )
-    if position.batches == 0:
-        return
-    names = plan.objective.names(training=True)
-    if checkpoint.figures.keys() != {*names}:
-        raise usage_error(
-            "the checkpoint has other figures than this training",
-            expected=listing(sorted(names)),
-            received=listing(sorted(checkpoint.figures)),
-        )
-    sizes = torch.tensor([end - start for start, end in plan.bounds[: position.batches]])
-    if any(bool((rows[:, 1] > sizes).any()) for rows in checkpoint.figures.values()):
-        raise usage_error("the checkpoint is damaged: it counts more images than a batch has")
-
-
-def _check_history(history: tuple[Epoch, ...], plan: Plan) -> None:
-    """Check that every epoch has the figures that something follows from.
-
-    Raises:
-        UsageError: one does not.
-    """
-    part, _ = plan.held_out
-    needed = {
-        f"{TRAIN}.{LOSS}",
-        f"{part}.{LOSS}",
-        *(f"{part}.{name}" for name in plan.settings.watched.values()),
-    }
-    if part == VAL and history:
-        needed.add(choosing(plan.settings.stop, history[0].figures))
-    for each in history:
-        if not needed <= each.figures.keys():
-            raise usage_error(
-                f"the checkpoint is damaged: epoch {each.epoch} lacks figures",
-                expected=listing(sorted(needed)),
-                received=listing(sorted(each.figures)),
-            )
 
 
 @dataclass(eq=False, slots=True)
@@ -387,42 +331,3 @@ class _Loop:
         self.monitor.check_state()
         self.run.save(self.state.snapshot(self.plan.device))
         self.saved = time.monotonic()
-
-
-def step(plan: Plan, state: State, samples: Batch, batch: int) -> None:
-    """Train on one batch; its figures stay on the device, so nothing waits for them."""
-    state.optimizer.zero_grad(set_to_none=True)
-    objective, figures = _gradient(plan, state, samples)
-    settings, size = plan.settings, len(samples.inputs)
-    if state.scaler is not None:
-        state.scaler.unscale_(state.optimizer)
-    if settings.penalty.acts:
-        objective = objective + add_penalty(state.network, settings.penalty)
-        figures[OBJECTIVE] = Sum(objective * size, size)
-    if settings.clip is not None:
-        clip_gradient(state.network, settings.clip)
-    if state.scaler is None:
-        state.optimizer.step()
-    else:
-        state.scaler.step(state.optimizer)
-        state.scaler.update()
-    if state.average is not None:
-        part = share(settings.average, plan.place(state.position.epochs, batch))
-        add_to_average(state.average, state.network, part)
-    state.figures.write(batch, figures)
-    if state.start is None:
-        state.start = objective.clone()
-
-
-def _gradient(plan: Plan, state: State, samples: Batch) -> Minimized:
-    """Compute the gradient of a batch, slice by slice; return its objective, detached, and its figures."""
-    bounds = slice_bounds(len(samples.inputs), plan.settings.accumulate)
-    whole = plan.objective.whole(samples) if len(bounds) > 1 else None
-    found: Minimized | None = None
-    for each in samples.slices(bounds):
-        objective, figures = plan.objective(state.forward(each.inputs), each, whole)
-        (objective if state.scaler is None else state.scaler.scale(objective)).backward()
-        minimized = Minimized(objective.detach(), figures)
-        found = minimized if found is None else found.plus(minimized)
-    assert found is not None
-    return found
