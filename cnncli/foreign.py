@@ -125,7 +125,7 @@ data: dataset traindata
 source: dataset
 resize: imagesize resizing transform transforms
 sgd: gd stochasticgradientdescent nag gradientdescent
-adamw: adam
+alpha: rho
 cosine: cosineannealing cosineannealinglr cosinedecay cos sgdr cosineannealingwarmrestarts
 constant: fixed none const
 linear: lineardecay linearlr

@@ -81,8 +81,14 @@ MAX_QUANTITY: Final = 40
 MAX_SIZE_TEXT: Final = 36
 """Characters of one size in ``3x224x224``."""
 
-MAX_RATE: Final = 1e36
-"""Learning rates and the like: AdamW divides by as little as 0.1, and torch raises an error at 3.4e38."""
+MAX_RATE: Final = 1e30
+"""Learning rates and the like: Adam divides by as little as 1e-6, and torch raises an error at 3.4e38."""
+
+MAX_BETA: Final = 0.999999
+"""Share of an old mean of gradients in the new one."""
+
+MIN_EPS: Final = 1e-30
+"""What is added to a denominator: a smaller number is 0 as a 32-bit one."""
 
 MAX_MINUTES: Final = 1e6
 """The most minutes between two checkpoints."""

@@ -152,7 +152,7 @@ def _most(name: str, value: Any) -> str:
     number = value.most if isinstance(value, limits.Limit) else value
     if name.endswith("_BYTES"):
         return readable_bytes(number).replace(".0 ", " ")
-    return f"{number:,}" if isinstance(number, int) and number < 10**20 else f"{number:.0e}"
+    return f"{number:,}" if isinstance(number, int) and number < 10**20 else f"{number:g}"
 
 
 def with_table(text: str, name: str, heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

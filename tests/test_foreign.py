@@ -19,7 +19,7 @@ from cnncli.recipe.data import Data
 from cnncli.recipe.devices import DEVICES
 from cnncli.recipe.dtypes import ITEMSIZES
 from cnncli.recipe.losses import LOSSES
-from cnncli.recipe.optimizers import OPTIMIZERS, SGD
+from cnncli.recipe.optimizers import OPTIMIZERS, SGD, AdamW, RMSprop
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.tasks import Task
@@ -189,7 +189,9 @@ def test_arguments(kind: str, written: str, hint: str) -> None:
         (["auto", *DEVICES], "CUDA", "cuda"),
         (SGD.arguments, "learning_rate", "lr"),
         (Recipe.arguments, "batch_size", "batch"),
-        (OPTIMIZERS, "Adam", "adamw"),
+        (OPTIMIZERS, "optim.AdamW", "adamw"),
+        (RMSprop.arguments, "rho", "alpha"),
+        (AdamW.arguments, "beta_2", "beta2"),
         (SCHEDULES, "CosineAnnealingLR", "cosine"),
         (ITEMSIZES, "fp16", "float16"),
         (SECTIONS, "architecture", "layers"),

@@ -27,15 +27,10 @@ from cnncli.training.data.normalization import Normalization
 from cnncli.training.data.targets import class_counts, present
 from cnncli.training.evaluate import evaluation_bounds
 from cnncli.training.optimization.averaging import Place, averages_after, initial_average
-from cnncli.training.optimization.optimizers import (
-    build_optimizer,
-    optimizer_tensors,
-    restore_optimizer,
-    set_learning_rate,
-    set_momentum,
-)
+from cnncli.training.optimization.optimizers import build_optimizer, set_learning_rate, set_momentum
 from cnncli.training.optimization.scaling import restore_scaler, scaler_tensors
 from cnncli.training.optimization.schedule import Moment, learning_rate, moved_momentum
+from cnncli.training.optimization.state import optimizer_tensors, restore_optimizer
 from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
 from cnncli.training.runs.weights import fill, network_tensors, on_cpu
 from cnncli.training.stopping import check_watched
@@ -291,7 +286,7 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
     if checkpoint is None:
         torch.manual_seed(derived_seed(plan.settings.seed, "training"))
         return state
-    restore_optimizer(optimizer, network, checkpoint.optimizer, plan.settings.optimizer)
+    restore_optimizer(optimizer, network, checkpoint.optimizer)
     restore_scaler(scaler, checkpoint.scaler)
     restore_random(checkpoint.random, plan.device)
     state.figures.restore(checkpoint.figures)

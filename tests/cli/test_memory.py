@@ -10,7 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cnncli.cli.app import application
+from cnncli.diagnostics import listing
 from cnncli.layers import KINDS, Kind
+from cnncli.recipe.optimizers import OPTIMIZERS, AdamW
 from tests.algebra.arithmetic import compute
 from tests.cli.terminal import on_a_terminal
 
@@ -43,7 +45,7 @@ def test_json() -> None:
     found = document("lenet5", "--batch", "32", "--set", "train.optimizer=adamw", "--dtype", "float64")
     assert found["schema"] == "cnncli.memory/1"
     assert (found["batch"], found["dtype"]) == (32, "float64")
-    assert found["optimizer"] == {"adamw": {"lr": 0.001, "weight_decay": 0.01}}
+    assert found["optimizer"] == {"adamw": AdamW().plain()}
     training = found["training"]
     assert training["weights"] == training["gradients"] == 61_706 * 8
     assert training["optimizer_state"] == 2 * 61_706 * 8
@@ -87,7 +89,7 @@ def test_markdown(tmp_path: Path) -> None:
         (("--fit-into", "10 kB"), "not even one sample fits"),
         (("--batch", "0"), "invalid value for '--batch'"),
         (("--batch", "many"), "invalid value for '--batch'"),
-        (("--set", "train.optimizer=adam"), "sgd or adamw"),
+        (("--set", "train.optimizer=adamx"), listing([*OPTIMIZERS], last=" or ")),
         (("--set", "train.optimizer.sgd.momentum=2"), "a number from 0 to 1"),
         (("--dtype", "int8"), "int8"),
         (("--input", "3x"), "'3x' is not an input size"),
@@ -124,7 +126,7 @@ def test_formulas_of_one_symbol_and_of_forms() -> None:
     _, text, _ = run("resnet18", "--input", "3x(32k)x(32k)")
     words = " ".join(text.split())
     assert "inference peak 143360*k**2 + 46796448: forward, bn1" in words
-    assert "forward, layer4.1.add1 and fc; backward, layer4.1.relu; the optimizer's step" in words
+    assert "forward, layer4.1.add1 and fc; backward, layer4.1.relu k: any" in words
     _, text, _ = run("resnet18", "--input", "3xHxW")
     words = " ".join(text.split())
     assert "inference peak depends on the size; it is one of: forward, bn1, maxpool, " in words

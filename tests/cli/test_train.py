@@ -85,7 +85,7 @@ def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> N
     )
     code, text, errors = call("train", spec, "--run", tmp_path / "run", *options.split())
     assert code == 0, errors
-    assert "sgd, lr 0.01 (cosine schedule), batch 100, seed 7" in text
+    assert "sgd (fused), lr 0.01 (cosine schedule), batch 100, seed 7" in text
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["schema"] == "cnncli.run/3"
     assert record["settings"]["epochs"] == 1
@@ -136,7 +136,7 @@ def test_a_recipe_file_goes_over_the_specs_own(spec: Path, tmp_path: Path) -> No
         code, shown, errors = call("train", spec, "--recipe", chosen, "--set", "train.seed=3", "--run", run)
         assert code == 0, errors
         # The batch of 64 is the spec's; 128 would be the default.
-        assert "sgd, lr 0.02 (cosine schedule), batch 64, seed 3" in shown
+        assert "sgd (fused), lr 0.02 (cosine schedule), batch 64, seed 3" in shown
         assert "1/1" in shown
     for text in ("", "epoch: 1", "[1]", "epochs: 0"):
         chosen.write_text(text)

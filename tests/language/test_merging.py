@@ -167,7 +167,7 @@ def test_a_path_through_a_bare_value_shows_its_place(option: str, key: str, path
 @pytest.mark.parametrize(
     ("option", "message", "place"),
     [
-        ("train.optimizer.adam.lr=0.1", "unknown optimizer 'adam'", "adam"),
+        ("train.optimizer.adamx.lr=0.1", "unknown optimizer 'adamx'", "adamx"),
         ("train.optimizer.lr=0.1", "unknown optimizer 'lr'", "lr"),
         ("train.optimizer.sgd.rate=0.1", "'sgd' has no setting 'rate'", "rate"),
         ("train.tasks.c.weight=1", "the network has no head 'c'", "c"),

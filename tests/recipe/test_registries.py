@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +17,18 @@ from cnncli.recipe.data import RESIZE_RULES, SOURCES
 from cnncli.recipe.devices import DEVICES
 from cnncli.recipe.dtypes import DEFAULT_DTYPE, ITEMSIZES
 from cnncli.recipe.losses import LOSSES, OF_LAYERS
-from cnncli.recipe.optimizers import OPTIMIZERS, SGD, AdamW, Optimizer, is_decayed
+from cnncli.recipe.optimizers import (
+    LAMB,
+    NEVER,
+    OPTIMIZERS,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Optimizer,
+    RMSprop,
+    is_decayed,
+)
 from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.transforms import CORRUPTIONS, TRANSFORMS
 from cnncli.training.data.load import CATALOGS, LOADERS
@@ -23,6 +36,7 @@ from cnncli.training.data.resize import RULES
 from cnncli.training.device import BACKENDS
 from cnncli.training.optimization.optimizers import BUILDERS, build_optimizer
 from cnncli.training.optimization.schedule import DECAYS
+from cnncli.training.optimization.state import KEPT
 from cnncli.training.tasks.losses import FORMULAS
 from cnncli.training.tasks.readings import READINGS
 from cnncli.training.transforms import CHANGES, MAPS, MIXES
@@ -36,6 +50,7 @@ from tests.live_memory import Living
         pytest.param(SOURCES, CATALOGS, id="data sources, to look at"),
         pytest.param(RESIZE_RULES, RULES, id="resize rules"),
         pytest.param(OPTIMIZERS.values(), BUILDERS, id="optimizers"),
+        pytest.param(OPTIMIZERS.values(), KEPT, id="optimizers, in a checkpoint"),
         pytest.param(SCHEDULES.values(), DECAYS, id="schedules"),
         pytest.param(CRITERIA, READINGS, id="criteria"),
         pytest.param([*LOSSES.values(), *OF_LAYERS], FORMULAS, id="losses"),
@@ -84,15 +99,32 @@ def test_all_optimizers_have_a_rate_and_a_decay_of_their_own(optimizer: type[Opt
         assert (declared.required, own.required) == (True, False)
 
 
-def test_the_defaults_of_adamw_are_torchs() -> None:
-    theirs = torch.optim.AdamW([torch.zeros(1)]).defaults
-    assert AdamW().plain() == {name: theirs[name] for name in ("lr", "weight_decay")}
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(Adam, torch.optim.Adam), (AdamW, torch.optim.AdamW), (Adagrad, torch.optim.Adagrad)]
+)
+def test_these_defaults_are_torchs(ours: type[Optimizer], theirs: type[Any]) -> None:
+    chosen = ours().plain()  # type: ignore[call-arg]
+    defaults = theirs([torch.zeros(1)]).defaults
+    for name in {"lr", "weight_decay", "eps"} & chosen.keys():
+        assert chosen[name] == defaults[name]
+    if "beta1" in chosen:
+        assert (chosen["beta1"], chosen["beta2"]) == defaults["betas"]
 
 
-CHOICES = [
-    *(SGD(lr=0.1, weight_decay=decay, momentum=momentum) for momentum in (0.0, 0.9) for decay in (0.0, 0.5)),
-    *(AdamW(lr=0.1, weight_decay=decay) for decay in (0.0, 0.5)),
-]
+MADE: Sequence[Callable[..., Optimizer]] = (
+    SGD,
+    partial(SGD, momentum=0.0),
+    partial(SGD, nesterov=True),
+    Adam,
+    AdamW,
+    RMSprop,
+    partial(RMSprop, momentum=0.9),
+    partial(RMSprop, centered=True),
+    Adagrad,
+    LAMB,
+)
+CHOICES = [make(lr=0.1, weight_decay=decay) for make in MADE for decay in (0.0, 0.5)]
+UNFUSED = [each.replaced({"fused": NEVER}) if each.may_fuse else each for each in CHOICES]
 
 
 def test_every_optimizer_is_measured() -> None:
@@ -111,10 +143,11 @@ class Probe(nn.Module):
         self.tensor.grad = torch.zeros(shape)
 
     def stepped(self, chosen: Optimizer) -> torch.optim.Optimizer:
-        """Return an optimizer after its first step, in the form that GPUs use."""
+        """Return an optimizer after its first step; one that is not fused in the form that GPUs use."""
         optimizer = build_optimizer(self, chosen)
-        for group in optimizer.param_groups:
-            group["foreach"] = True
+        if not chosen.may_fuse:
+            for group in optimizer.param_groups:
+                group["foreach"] = True
         optimizer.step()
         return optimizer
 
@@ -123,7 +156,7 @@ class Probe(nn.Module):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("chosen", CHOICES)
+@pytest.mark.parametrize("chosen", [*CHOICES, *UNFUSED])
 def test_what_an_optimizer_keeps(chosen: Optimizer, shape: tuple[int, ...]) -> None:
     probe = Probe(shape)
     kept = probe.kept(probe.stepped(chosen))
@@ -132,15 +165,16 @@ def test_what_an_optimizer_keeps(chosen: Optimizer, shape: tuple[int, ...]) -> N
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("chosen", CHOICES)
+@pytest.mark.parametrize("chosen", [*CHOICES, *UNFUSED])
 def test_what_an_optimizer_allocates_in_a_step(chosen: Optimizer, shape: tuple[int, ...]) -> None:
     probe = Probe(shape)
     optimizer = probe.stepped(chosen)
     assert probe.tensor.grad is not None
     with Living([probe.tensor, probe.tensor.grad, *probe.kept(optimizer)]) as living:
         optimizer.step()
-    scratch = chosen.scratch(is_decayed(len(shape)))
-    assert living.peak == 4 * scratch * probe.tensor.numel()
+    decay = chosen.weight_decay if is_decayed(len(shape)) else 0.0
+    single = 4 * 8 if isinstance(chosen, LAMB) else 0  # a few numbers for each tensor, such as its length
+    assert 0 <= living.peak - 4 * chosen.scratch(decay) * probe.tensor.numel() <= single
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -139,6 +139,10 @@ def _scratch(graph: Graph, settings: Recipe) -> Dim:
 
     An upper bound: torch updates tensors with weight decay first, and then those without.
     """
+    optimizer = settings.optimizer
     trained = (node for node in graph.nodes if not node.unused)
     shapes = (shape for node in trained for shape in node.parameters.values())
-    return summed(settings.optimizer.scratch(is_decayed(len(shape))) * product(shape) for shape in shapes)
+    return summed(
+        optimizer.scratch(optimizer.weight_decay if is_decayed(len(shape)) else 0.0) * product(shape)
+        for shape in shapes
+    )

@@ -13,6 +13,7 @@ from cnncli.graph.heads import Head, column_of, heads_of, loss_of
 from cnncli.network import Network
 from cnncli.recipe.columns import INPUT
 from cnncli.recipe.metrics import VAL
+from cnncli.recipe.optimizers import Optimizer
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.tasks import Task
 from cnncli.results.training import Introduction, Trained
@@ -20,6 +21,7 @@ from cnncli.training.computing import choose_computing
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.loop import Conduct, train
 from cnncli.training.observer import Observer, Together
+from cnncli.training.optimization.optimizers import is_fused
 from cnncli.training.overfitting import remedies
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.environment import changes, current_environment
@@ -73,7 +75,7 @@ class Launch:
             tasks=tuple(
                 _learns(name, head, settings.task(name)) for name, head in heads_of(self.graph).items()
             ),
-            optimizer=settings.optimizer.keyword,
+            optimizer=_optimizer(settings.optimizer, self.device),
             lr=settings.optimizer.lr,
             schedule=str(settings.course),
             penalty=str(settings.penalty) if settings.penalty.acts else "",
@@ -161,6 +163,11 @@ def _update(settings: Recipe) -> Iterator[str]:
         yield f"gradients limited to {settings.clip}"
     if settings.average is not None:
         yield f"weights averaged: {settings.average}"
+
+
+def _optimizer(chosen: Optimizer, device: torch.device) -> str:
+    """Return the name of an optimizer, and whether a single kernel takes a step of it."""
+    return f"{chosen.keyword} (fused)" if is_fused(chosen, device) else chosen.keyword
 
 
 def _learns(name: str, head: Head, task: Task) -> str:

@@ -1,4 +1,4 @@
-"""Building optimizers, and their state by the names of the parameters."""
+"""Building optimizers, and choosing torch's implementation of them."""
 
 from __future__ import annotations
 
@@ -6,62 +6,104 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from cnncli.diagnostics import usage_error
 from cnncli.recipe import optimizers as recipe
-from cnncli.recipe.optimizers import SGD, AdamW, is_decayed
+from cnncli.recipe.optimizers import ALWAYS, LAMB, NEVER, SGD, Adagrad, Adam, AdamW, RMSprop, is_decayed
+from cnncli.training.optimization.lamb import Lamb
 from cnncli.training.optimization.uncompiled import uncompiled
 
 Groups: TypeAlias = list[dict[str, Any]]
 """Parameter groups as torch's optimizers take them."""
 
+CHOSEN: Final = "chosen"
+"""The key of a group under which the record of its optimizer is."""
 
-def _sgd(groups: Groups, chosen: SGD) -> Optimizer:
+_FUSED_ON: Final = ("cpu", "cuda")
+"""The devices for which ``fused: auto`` is ``true``: those where it was measured, or is torch's advice."""
+
+
+def is_fused(chosen: recipe.Optimizer, device: torch.device) -> bool:
+    """Return whether a single kernel of torch takes a step of an optimizer on a device."""
+    choice = getattr(chosen, "fused", NEVER)
+    return bool(choice == ALWAYS or (choice != NEVER and device.type in _FUSED_ON))
+
+
+def _sgd(groups: Groups, chosen: SGD, fused: bool | None) -> Optimizer:
     """Return SGD, which adds decay * weight to the gradient."""
     return uncompiled(torch.optim.SGD)(
-        groups, lr=chosen.lr, momentum=chosen.momentum, nesterov=chosen.nesterov
+        groups, lr=chosen.lr, momentum=chosen.momentum, nesterov=chosen.nesterov, fused=fused
     )
 
 
-def _adamw(groups: Groups, chosen: AdamW) -> Optimizer:
-    """Return AdamW, which subtracts lr * decay * weight from the weight (I. Loshchilov, F. Hutter, 2019)."""
-    return uncompiled(torch.optim.AdamW)(groups, lr=chosen.lr)
+def _adam(groups: Groups, chosen: Adam, fused: bool | None) -> Optimizer:
+    """Return Adam, which adds decay * weight to the gradient."""
+    betas = (chosen.beta1, chosen.beta2)
+    return uncompiled(torch.optim.Adam)(groups, lr=chosen.lr, betas=betas, eps=chosen.eps, fused=fused)
 
 
-BUILDERS: Final[Mapping[type[recipe.Optimizer], Callable[[Groups, Any], Optimizer]]] = {
+def _adamw(groups: Groups, chosen: AdamW, fused: bool | None) -> Optimizer:
+    """Return AdamW, which subtracts lr * decay * weight from the weight."""
+    betas = (chosen.beta1, chosen.beta2)
+    return uncompiled(torch.optim.AdamW)(groups, lr=chosen.lr, betas=betas, eps=chosen.eps, fused=fused)
+
+
+def _rmsprop(groups: Groups, chosen: RMSprop, fused: bool | None) -> Optimizer:
+    """Return RMSprop, which adds decay * weight to the gradient; torch has no fused one."""
+    del fused
+    return uncompiled(torch.optim.RMSprop)(
+        groups,
+        lr=chosen.lr,
+        alpha=chosen.alpha,
+        eps=chosen.eps,
+        momentum=chosen.momentum,
+        centered=chosen.centered,
+    )
+
+
+def _adagrad(groups: Groups, chosen: Adagrad, fused: bool | None) -> Optimizer:
+    """Return Adagrad, which adds decay * weight to the gradient."""
+    return uncompiled(torch.optim.Adagrad)(groups, lr=chosen.lr, eps=chosen.eps, fused=fused)
+
+
+def _lamb(groups: Groups, chosen: LAMB, fused: bool | None) -> Optimizer:
+    """Return LAMB, of which there is one implementation."""
+    del fused
+    return uncompiled(Lamb)(groups, lr=chosen.lr, betas=(chosen.beta1, chosen.beta2), eps=chosen.eps)
+
+
+BUILDERS: Final[Mapping[type[recipe.Optimizer], Callable[[Groups, Any, bool | None], Optimizer]]] = {
     SGD: _sgd,
+    Adam: _adam,
     AdamW: _adamw,
+    RMSprop: _rmsprop,
+    Adagrad: _adagrad,
+    LAMB: _lamb,
 }
-
-_STEP: Final = "step"
-KEPT: Final[Mapping[type[recipe.Optimizer], Callable[[Any], frozenset[str]]]] = {
-    SGD: lambda chosen: frozenset({"momentum_buffer"} if chosen.momentum else ()),
-    AdamW: lambda _: frozenset({_STEP, "exp_avg", "exp_avg_sq"}),
-}
-"""The names of what an optimizer keeps for each parameter after its first step."""
+"""With ``fused`` None, torch decides: it takes all tensors at once on CUDA, and one by one on a CPU."""
 
 
 def build_optimizer(network: nn.Module, chosen: recipe.Optimizer) -> Optimizer:
-    """Return the chosen optimizer, for the trainable parameters.
+    """Return the chosen optimizer, for the trainable parameters, which are on their device.
 
     Weight decay acts on the tensors of :func:`~cnncli.recipe.optimizers.is_decayed`.
 
     Raises:
-        UsageError: the network has no trainable parameters.
+        UsageError: the network has no trainable parameters, or torch has no fused implementation there.
     """
-    trainable = _trainable(network)
+    trainable = [each for each in network.parameters() if each.requires_grad]
     if not trainable:
         raise usage_error("the network has no parameters, so there is nothing to train")
-    decayed = [parameter for _, parameter in trainable if is_decayed(parameter.ndim)]
-    others = [parameter for _, parameter in trainable if not is_decayed(parameter.ndim)]
+    decayed = [each for each in trainable if is_decayed(each.ndim)]
+    others = [each for each in trainable if not is_decayed(each.ndim)]
     groups: Groups = [
-        {"params": members, "weight_decay": decay}
+        {"params": members, "weight_decay": decay, CHOSEN: chosen}
         for members, decay in ((decayed, chosen.weight_decay), (others, 0.0))
         if members
     ]
-    return BUILDERS[type(chosen)](groups, chosen)
+    return BUILDERS[type(chosen)](groups, chosen, is_fused(chosen, trainable[0].device) or None)
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
@@ -77,63 +119,6 @@ def set_momentum(optimizer: Optimizer, momentum: float) -> None:
             group["betas"] = (momentum, *group["betas"][1:])
         elif "momentum" in group:
             group["momentum"] = momentum
-
-
-def optimizer_tensors(optimizer: Optimizer, network: nn.Module) -> dict[str, Tensor]:
-    """Return the optimizer's state on the CPU, by ``PARAMETER/KEY``; empty before the first step."""
-    return {
-        f"{name}/{key}": value.detach().to("cpu", copy=True).contiguous()
-        for name, parameter in _trainable(network)
-        for key, value in optimizer.state.get(parameter, {}).items()
-        if value is not None  # SGD without momentum keeps a None
-    }
-
-
-def restore_optimizer(
-    optimizer: Optimizer, network: nn.Module, tensors: dict[str, Tensor], chosen: recipe.Optimizer
-) -> None:
-    """Restore the state that :func:`optimizer_tensors` returned, in a newly built optimizer.
-
-    Raises:
-        UsageError: it is not the state of this optimizer for these parameters.
-    """
-    names = {parameter: name for name, parameter in _trainable(network)}
-    ordered = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    keys = KEPT[type(chosen)](chosen)
-    state: dict[int, dict[str, Tensor]] = {}
-    for index, parameter in enumerate(ordered):
-        wanted = {key: f"{names[parameter]}/{key}" for key in keys}
-        found = {key: tensors[name] for key, name in wanted.items() if name in tensors}
-        if not found:  # before the first step, or a parameter that no output depends on
-            continue
-        if found.keys() != keys:
-            raise usage_error(f"the checkpoint's optimizer state for {names[parameter]} is not complete")
-        for key, value in found.items():
-            _check_state(wanted[key], value, torch.Size() if key == _STEP else parameter.shape)
-        state[index] = {key: each if key == _STEP else _as(parameter, each) for key, each in found.items()}
-    if sum(map(len, state.values())) != len(tensors):
-        raise usage_error("the checkpoint has optimizer state that belongs to none of the parameters")
-    # torch moves each tensor to its parameter's device, except for step counters.
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def _as(parameter: Tensor, value: Tensor) -> Tensor:
-    """Return a tensor with its numbers in the order of those of a parameter, as a step left it.
-
-    Implementations for all tensors at once go through both in the order of memory.
-    """
-    return torch.empty_like(parameter, device="cpu").copy_(value)
-
-
-def _check_state(name: str, value: Tensor, shape: torch.Size) -> None:
-    if value.shape != shape:
-        raise usage_error(f"the checkpoint's optimizer state for {name} has another shape")
-    if value.dtype != torch.float32 or not bool(torch.isfinite(value).all()):
-        raise usage_error(f"the checkpoint's optimizer state for {name} is not of finite 32-bit numbers")
-
-
-def _trainable(network: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    return [(name, each) for name, each in network.named_parameters() if each.requires_grad]
 
 
 def all_finite(network: nn.Module) -> bool:
