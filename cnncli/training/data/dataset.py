@@ -13,6 +13,7 @@ from torch import Tensor
 from cnncli.diagnostics import listing, usage_error
 from cnncli.recipe.columns import CLASS, LABEL, MASK, NUMBER, PICTURE, TAGS, Column
 from cnncli.training.data.normalization import Normalization, measure
+from cnncli.training.data.packs.arrays import MappedFile
 from cnncli.training.data.rows import Rows
 
 IGNORED: Final = 255
@@ -35,7 +36,7 @@ class Split:
     _images: Tensor
     _targets: Mapping[str, Tensor]
     _numbers: Tensor | None = None
-    _mapped: bool = False
+    _files: tuple[MappedFile, ...] = ()
 
     @property
     def images(self) -> Tensor:
@@ -50,11 +51,11 @@ class Split:
     @property
     def rows(self) -> Rows:
         """The images, which may be more than fits into memory."""
-        return Rows(self._images, self._numbers, self._mapped)
+        return Rows(self._images, self._numbers, self._files)
 
     def column(self, name: str) -> Rows:
         """Return the targets of a column, which may be more than fits into memory."""
-        return Rows(self._targets[name], self._numbers, self._mapped)
+        return Rows(self._targets[name], self._numbers, self._files)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cnncli.training.data.packs.arrays import announce
+from cnncli.training.data.packs.arrays import MappedFile, announce
 
 _CHUNK_VALUES: Final = 1 << 24
 _LEAST_ANNOUNCED: Final = 1 << 14
@@ -20,12 +20,12 @@ _LEAST_ANNOUNCED: Final = 1 << 14
 class Rows:
     """The rows of ``stored`` [M, ...] that have these ``numbers``, int64 [N] on its device; None for all.
 
-    ``mapped`` says whether they are in a mapped file.
+    ``files`` are those that they and what belongs to them are mapped from, if they are not in memory.
     """
 
     stored: Tensor
     numbers: Tensor | None = None
-    mapped: bool = False
+    files: tuple[MappedFile, ...] = ()
 
     @property
     def count(self) -> int:
@@ -38,14 +38,19 @@ class Rows:
         return self.count * self.stored[:1].nbytes
 
     def take(self, place: Tensor | slice) -> Tensor:
-        """Return the rows at a place among them: a stretch, or int64 [n]."""
+        """Return the rows at a place among them: a stretch, or int64 [n].
+
+        Raises:
+            UsageError: somebody has made a file of theirs shorter.
+        """
+        self._check()
         if self.numbers is not None:
             return self.stored.index_select(0, self.numbers[place])
         return self.stored[place] if isinstance(place, slice) else self.stored.index_select(0, place)
 
     def announce(self, place: Tensor) -> None:
         """Say that the rows at a place, int64 [n], are taken soon: those of a file are read until then."""
-        if self.mapped and self.stored[:1].nbytes >= _LEAST_ANNOUNCED:
+        if self.files and self.stored[:1].nbytes >= _LEAST_ANNOUNCED:
             announce(self.stored, place if self.numbers is None else self.numbers[place])
 
     def chunks(self) -> Iterator[Tensor]:
@@ -57,11 +62,16 @@ class Rows:
     def chosen(self, numbers: Tensor) -> Rows:
         """Return some of the rows, int64 [n], without gathering them."""
         chosen = numbers if self.numbers is None else self.numbers[numbers]
-        return Rows(self.stored, chosen, self.mapped)
+        return Rows(self.stored, chosen, self.files)
 
     def whole(self) -> Tensor:
         """Return all rows in memory; the tensor itself if they are all of its rows."""
+        self._check()
         return self.stored if self.numbers is None else self.stored.index_select(0, self.numbers)
+
+    def _check(self) -> None:
+        for file in self.files:
+            file.check()
 
     def on(self, device: torch.device) -> Rows:
         """Return the rows on a device; on the CPU, where they are, they are not gathered."""

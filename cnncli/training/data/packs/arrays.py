@@ -14,7 +14,7 @@ import mmap
 import os
 import warnings
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,24 @@ from torch import Tensor
 from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, readable_bytes, usage_error
 
 DType = np.dtype[Any]
+
+
+class MappedFile(NamedTuple):
+    """An open file whose content is mapped into memory; one that is deleted stays until it is closed."""
+
+    path: Path
+    content: mmap.mmap
+
+    def check(self) -> None:
+        """Check that all of the file is still there: reading what is not would end the process.
+
+        Raises:
+            UsageError: somebody has made it shorter.
+        """
+        expected, received = len(self.content), self.content.size()
+        if received < expected:
+            raise damaged(self.path, f"it has {received:,} bytes now, not {expected:,}")
+
 
 _ZEROS: Final = bytes(1 << 20)
 _SYSTEM: Final = ctypes.CDLL(None) if os.name == "posix" else None
@@ -53,7 +71,7 @@ def create(path: Path, shape: tuple[int, ...], dtype: DType) -> Tensor:
             file.write(start)
             file.flush()
             _set_aside(file, len(start), size)
-            return _mapped(file, len(start), shape, dtype, mmap.ACCESS_WRITE)
+            return _values(_mapped(file, len(start), shape, dtype, mmap.ACCESS_WRITE), shape, dtype)
     except OSError as error:
         raise unwritable(path, error, size) from error
 
@@ -76,8 +94,8 @@ def size_of(shape: tuple[int, ...], dtype: DType) -> int:
     return len(header(shape, dtype)) + math.prod(shape) * dtype.itemsize
 
 
-def open_array(path: Path, shape: tuple[int, ...], dtype: DType) -> Tensor:
-    """Return the values of a file that must have an array of this shape and type, mapped for reading.
+def open_array(path: Path, shape: tuple[int, ...], dtype: DType) -> tuple[Tensor, MappedFile]:
+    """Return a file that must have an array of this shape and type, mapped for reading, and its values.
 
     Writing to the tensor would end the process.
 
@@ -93,7 +111,7 @@ def open_array(path: Path, shape: tuple[int, ...], dtype: DType) -> Tensor:
         raise usage_error(f"cannot read {path}: {error.strerror or error}", hint=hint) from error
 
 
-def _opened(file: BinaryIO, path: Path, shape: tuple[int, ...], dtype: DType) -> Tensor:
+def _opened(file: BinaryIO, path: Path, shape: tuple[int, ...], dtype: DType) -> tuple[Tensor, MappedFile]:
     try:
         np.lib.format.read_magic(file)
         found, fortran_order, stored = np.lib.format.read_array_header_1_0(file)
@@ -105,7 +123,8 @@ def _opened(file: BinaryIO, path: Path, shape: tuple[int, ...], dtype: DType) ->
     size, received = start + math.prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size
     if received != size:
         raise damaged(path, f"it has {received:,} bytes, not {size:,}")
-    return _mapped(file, start, shape, dtype, mmap.ACCESS_READ)
+    content = _mapped(file, start, shape, dtype, mmap.ACCESS_READ)
+    return _values(content, shape, dtype), MappedFile(path, content)
 
 
 def announce(values: Tensor, rows: Tensor) -> None:
@@ -147,10 +166,15 @@ def _set_aside(file: BinaryIO, start: int, size: int) -> None:
     file.flush()
 
 
-def _mapped(file: BinaryIO, start: int, shape: tuple[int, ...], dtype: DType, access: int) -> Tensor:
-    """Return the values that begin at an offset of an open file."""
+def _mapped(file: BinaryIO, start: int, shape: tuple[int, ...], dtype: DType, access: int) -> mmap.mmap:
+    """Map an open file up to the end of the values that begin at an offset."""
+    return mmap.mmap(file.fileno(), start + math.prod(shape) * dtype.itemsize, access=access)
+
+
+def _values(content: mmap.mmap, shape: tuple[int, ...], dtype: DType) -> Tensor:
+    """Return the values at the end of a map."""
     count = math.prod(shape)
-    content = mmap.mmap(file.fileno(), start + count * dtype.itemsize, access=access)
+    start = len(content) - count * dtype.itemsize
     values = np.frombuffer(content, dtype=dtype, count=count, offset=start).reshape(shape)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given (NumPy array|buffer) is not writable")

@@ -13,7 +13,7 @@ from cnncli.diagnostics import usage_error
 from cnncli.limits import MAX_HASHED_BYTES
 from cnncli.recipe.columns import CLASS
 from cnncli.training.data.dataset import Split
-from cnncli.training.data.packs.arrays import damaged, open_array
+from cnncli.training.data.packs.arrays import MappedFile, damaged, open_array
 from cnncli.training.data.packs.manifest import MANIFEST, Array, Manifest, Part, read_manifest
 
 
@@ -39,27 +39,31 @@ def open_pack(folder: Path) -> Pack:
 
 
 def _split(folder: Path, part: Part, manifest: Manifest) -> Split:
-    targets = {name: _opened(folder, each) for name, each in part.targets.items()}
+    images, *files = _opened(folder, part.images)
+    targets = {}
+    for name, each in part.targets.items():
+        targets[name], file = _opened(folder, each)
+        files.append(file)
     for name, column in manifest.columns.items():
         lowest, highest = targets[name].aminmax() if column.form == CLASS else (0, 0)
         if lowest < -1 or highest >= max(1, len(column.names)):
             path = folder / part.targets[name].file
             raise damaged(path, f"its numbers are not those of the {len(column.names)} classes")
-    return Split(_opened(folder, part.images), targets, _mapped=True)
+    return Split(images, targets, _files=tuple(files))
 
 
-def _opened(folder: Path, array: Array) -> Tensor:
-    """Return the values of a file.
+def _opened(folder: Path, array: Array) -> tuple[Tensor, MappedFile]:
+    """Return the values of a file, and the file.
 
     Of a large file the digest is computed only if the file is newer than the manifest, which is written last.
     """
     path = folder / array.file
     if not path.is_file():  # reading a pipe could block forever
         raise usage_error(f"{path} is missing", expected=f"all files that {MANIFEST} names")
-    values = open_array(path, array.shape, np.dtype(array.dtype))
+    values, file = open_array(path, array.shape, np.dtype(array.dtype))
     status, written = path.stat(), (folder / MANIFEST).stat()
     if status.st_size <= MAX_HASHED_BYTES or status.st_mtime_ns > written.st_mtime_ns:
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != array.sha256:
+        with path.open("rb") as again:
+            if hashlib.file_digest(again, "sha256").hexdigest() != array.sha256:
                 raise damaged(path, "its content is not what it was when the data was packed")
-    return values
+    return values, file

@@ -202,7 +202,7 @@ def test_the_next_batch_is_announced(folder: Path, monkeypatch: pytest.MonkeyPat
     feed = Feed(dataset.train, dataset.columns, dataset.normalized(), torch.device("cpu"), keep=True)
     system, images = System(), feed._images
     assert images.numbers is not None
-    assert images.mapped
+    assert images.files
     monkeypatch.setattr("cnncli.training.data.rows._LEAST_ANNOUNCED", 100)
     monkeypatch.setattr(arrays, "_SYSTEM", system)
     order = torch.tensor([3, 0, 5, 1, 7, 2])
@@ -219,5 +219,5 @@ def test_data_in_memory_is_not_announced(folder: Path, monkeypatch: pytest.Monke
     source = load(Data(source=manifest(folder)["source"]), SHAPE)
     feed = Feed(source.train, source.columns, source.normalized(), torch.device("cpu"), keep=True)
     monkeypatch.setattr(arrays, "_SYSTEM", None)
-    assert not feed._images.mapped
+    assert not feed._images.files
     assert len([*feed.shuffled(torch.arange(4), [(0, 2), (2, 4)])]) == 2
