@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,15 +113,17 @@ def test_a_folder_that_is_gone(tmp_path: Path) -> None:
 def packed(folder: Path) -> Dataset:
     """Images that are mapped from the files of a pack."""
     draw = np.random.default_rng(0)
-    arrays = {f"x_{part}": draw.integers(0, 256, (count, 8, 8), np.uint8) for part, count in COUNTS.items()}
-    labels = {f"y_{part}": np.arange(count) % 10 for part, count in COUNTS.items()}
-    np.savez(folder / "data.npz", **arrays, **labels)
+    arrays: dict[str, Any] = {
+        f"x_{part}": draw.integers(0, 256, (count, 8, 8), np.uint8) for part, count in COUNTS.items()
+    }
+    np.savez(folder / "data.npz", **arrays, **{f"y_{part}": LABELS[:count] for part, count in COUNTS.items()})
     pack_shaped((1, 8, 8), Data(source=f"npz:{folder / 'data.npz'}"), folder / "pack")
     found = open_pack(folder / "pack")
     return Dataset(f"packed:{folder / 'pack'}", found.manifest.columns, found.train, found.test)
 
 
 COUNTS = {"train": 4_000, "test": 40}
+LABELS: Any = np.arange(4_000) % 10
 
 
 def trained(folder: Path, dataset: Dataset, chosen: Recipe, recorder: Recorder | None = None) -> Trained:
