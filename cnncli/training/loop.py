@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from cnncli.diagnostics import CnncliError, Location, Related
 from cnncli.graph.heads import Heads
 from cnncli.interrupts import Interrupts
 from cnncli.recipe.averaging import Swa
@@ -22,8 +23,9 @@ from cnncli.training.data.batches import derived_seed
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.feed import Feed
 from cnncli.training.device import BACKENDS
+from cnncli.training.diverging import Origin, Repetition, watched
 from cnncli.training.evaluate import Manner, evaluate_feed
-from cnncli.training.monitor import Monitor
+from cnncli.training.monitor import DivergedError, Monitor
 from cnncli.training.observer import Observer, Silent
 from cnncli.training.optimization.averaging import exchanged
 from cnncli.training.optimization.statistics import has_statistics, renew_statistics
@@ -47,11 +49,12 @@ class Conduct:
     """How a training is carried out, without a change of its result.
 
     ``report`` are the seconds at least between two reports to the observer; ``extent`` is how much of it is
-    carried out.
+    carried out. ``places`` are those of the layers in the spec, by the names of their modules, for messages.
     """
 
     report: float = 0.1
     extent: Extent = WHOLE
+    places: Mapping[str, Location] = field(default_factory=dict)
 
 
 def train(
@@ -88,11 +91,11 @@ def train(
             and checked by :mod:`cnncli.training.runs.resuming`.
         device: where to compute.
         observer: receives the progress.
-        conduct: how often to report, and how much to carry out.
+        conduct: how often to report, how much to carry out, and what to call the layers.
 
     Raises:
         UsageError: network, data, settings and run do not match, or a file cannot be written.
-        CnncliError: the loss is no longer finite; the last good checkpoint is kept.
+        DivergedError: the loss is no longer finite, or far too large; the last good checkpoint is kept.
     """
     with run.locked(), Interrupts() as interrupts:
         checkpoint = run.read_checkpoint()
@@ -116,7 +119,10 @@ def train(
             if loop.best not in (None, state.position):
                 run.check_best(loop.best)
             loop.keep_weights()
-        return loop.run_epochs()
+        try:
+            return loop.run_epochs()
+        except DivergedError as error:
+            raise loop.explained(error) from None
 
 
 @dataclass(eq=False, slots=True)
@@ -213,11 +219,46 @@ class _Loop:
         )
         return None if found is None else {f"{part}.{name}": value for name, value in found.figures.items()}
 
+    def load_result(self) -> None:
+        """Load the weights that are measured in the end: the best ones, or else the last ones."""
+        state = self.state
+        if self.best not in (None, state.position):
+            load_weights(state.network, self.run.best)
+        elif state.average is not None and self.plan.has_average(state.position):
+            state.network.load_state_dict(state.average)
+        state.average = None  # the network has it now
+
     def unchanged(self, outcome: Outcome) -> Trained:
-        """Load the best weights, and return the result of a run that was finished before."""
-        if self.best not in (None, self.state.position):
-            load_weights(self.state.network, self.run.best)
+        """Load its weights, and return the result of a run that was finished before."""
+        self.load_result()
         return Trained(self.run.folder, "finished", self.state.history, outcome=outcome)
+
+    def explained(self, error: DivergedError) -> DivergedError:
+        """Return the error with the first layer whose output is not finite, if it can be found."""
+        try:
+            origin = self.origin(error)
+        except (RuntimeError, CnncliError):  # no memory for it, for example: what is known is said
+            origin = None
+        if origin is None:
+            return error
+        place = self.conduct.places.get(origin.layer)
+        related = () if place is None else (Related(f"the layer '{origin.layer}'", place),)
+        return error.about(str(origin), related)
+
+    def origin(self, error: DivergedError) -> Origin | None:
+        """Compute again what is not finite, and return where it comes from."""
+        plan, state, layers = self.plan, self.state, self.conduct.places
+        checkpoint = self.run.read_checkpoint()
+        if error.held_out:
+            with watched(state.network, layers) as found:
+                part, feed = plan.held_out
+                self.evaluated_epoch(part, feed)
+            return Origin(found[0]) if found else None
+        if error.batch is None or checkpoint is None:
+            return None
+        state.optimizer.state.clear()  # makes room for what is repeated
+        repetition = Repetition(plan, state.network, layers, self.is_interrupted)
+        return repetition.origin(checkpoint, error.batch)
 
     def interrupted(self) -> Trained:
         """Record that the run can be resumed, and return the result."""
@@ -225,13 +266,9 @@ class _Loop:
         return Trained(self.run.folder, "interrupted", self.state.history, self.interrupts.received)
 
     def finished(self) -> Trained:
-        """Load the best weights, measure the test part if that was not done, and record the end."""
+        """Measure the test part if that was not done, and record the end."""
         history, best = self.state.history, self.best
-        if best not in (None, self.state.position):
-            load_weights(self.state.network, self.run.best)
-        elif self.state.average is not None:
-            self.state.network.load_state_dict(self.state.average)
-        self.state.average = None  # the network has it now
+        self.load_result()
         measured = {} if self.plan.val is None else self.evaluated(TEST, self.plan.test)
         if measured is None:
             return self.interrupted()
@@ -326,7 +363,7 @@ class _Loop:
         """Write a checkpoint, unless the training has diverged.
 
         Raises:
-            CnncliError: a loss or a weight is not finite; the previous checkpoint is kept.
+            DivergedError: a loss or a weight is not finite; the previous checkpoint is kept.
         """
         self.monitor.check_state()
         self.run.save(self.state.snapshot(self.plan.device))

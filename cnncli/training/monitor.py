@@ -9,9 +9,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cnncli.diagnostics import CnncliError, Diagnostic
+from cnncli.diagnostics import CnncliError, Diagnostic, Related, listing
+from cnncli.limits import MAX_TENSORS_NAMED
 from cnncli.recipe.metrics import OBJECTIVE
-from cnncli.training.optimization.optimizers import all_finite
+from cnncli.training.diverging import not_finite
 from cnncli.training.runs.resuming import gentler
 from cnncli.training.runs.run import Run
 from cnncli.training.session import Plan, State
@@ -19,6 +20,24 @@ from cnncli.training.tasks.figures import means
 
 DIVERGED: Final = "diverged"
 """The code of the error that ends a training."""
+
+
+class DivergedError(CnncliError):
+    """Ends a training whose numbers are not finite any more, or whose loss is too large.
+
+    ``batch`` is the first of the epoch whose loss is not finite, counted from 0; ``held_out`` says whether
+    the loss on held-out data is not. Otherwise both are unset.
+    """
+
+    batch: int | None = None
+    held_out: bool = False
+
+    def about(self, origin: str, related: tuple[Related, ...]) -> DivergedError:
+        """Return the error with where the numbers come from."""
+        first, *others = self.diagnostics
+        message = f"{first.message}; {origin}"
+        return DivergedError((first._replace(message=message, related=related), *others))
+
 
 _FAR: Final = 10
 _END: Final = 0.1
@@ -39,7 +58,7 @@ class Monitor:
         Waits for the device.
 
         Raises:
-            CnncliError: a figure of a batch is not finite.
+            DivergedError: a figure of a batch is not finite.
         """
         found = self.plan.objective.summary(means(self._rows()))
         return {f"train.{name}": value for name, value in found.items()}
@@ -50,17 +69,21 @@ class Monitor:
         totals = torch.stack([each[:, 0] for each in rows.values()]).sum(0)
         bad = (~torch.isfinite(totals)).nonzero().flatten().tolist()
         if bad:
-            raise self._diverged(f"the loss became {float(totals[bad[0]])}", bad[0])
+            error = self._diverged(f"the loss became {float(totals[bad[0]])}", bad[0])
+            error.batch = bad[0]
+            raise error
         return rows
 
     def check_epoch(self, held_out: float) -> None:
         """Check the held-out loss after an epoch, and the loss at the end of its training.
 
         Raises:
-            CnncliError: the former is not finite, or the latter is far larger than it was in the beginning.
+            DivergedError: the former is not finite, or the latter is far larger than it was in the beginning.
         """
         if not math.isfinite(held_out):
-            raise self._diverged(f"the held-out loss became {held_out}", self._last)
+            error = self._diverged(f"the held-out loss became {held_out}", self._last)
+            error.held_out = True
+            raise error
         if len(self.plan.bounds) < self.plan.steps:
             return  # a dry run does not get to the end of an epoch
         assert self.state.start is not None
@@ -79,24 +102,27 @@ class Monitor:
         """Check everything that a checkpoint would contain.
 
         Raises:
-            CnncliError: a loss or a weight is not finite.
+            DivergedError: a loss or a weight is not finite.
         """
         self._rows()
-        if not all_finite(self.state.network):
-            raise self._diverged("weights became infinite or not a number", self._last)
+        unsound = not_finite(self.state.network)
+        if unsound:
+            raise self._diverged(
+                f"weights became infinite or not a number, {listing(unsound, MAX_TENSORS_NAMED)},", self._last
+            )
 
     @property
     def _last(self) -> int:
         """The last batch, from 0; also 0 before the first one."""
         return max(0, self.state.position.batches - 1)
 
-    def _diverged(self, what: str, batch: int, expected: str = "a finite number") -> CnncliError:
+    def _diverged(self, what: str, batch: int, expected: str = "a finite number") -> DivergedError:
         """Set the status of the run and return the error."""
         self.run.set_status("diverged")
         epoch, batches = self.state.position.epochs, self.plan.steps
         rate = self.plan.rate(self.plan.moment(epoch, batch, self.state.history))
         place = f"epoch {epoch + 1}, batch {batch + 1} of {batches} (step {epoch * batches + batch + 1})"
-        return CnncliError(
+        return DivergedError(
             Diagnostic(
                 DIVERGED,
                 f"{what} in {place}, at a learning rate of {rate:g}",

@@ -126,6 +126,7 @@ class Launch:
         Raises:
             CnncliError: the training diverges, or a file cannot be written.
         """
+        places = {node.name: node.location for node in self.graph.nodes}
         watched = Together(observers, tuple(self._files(tensorboard)))
         try:
             trained = train(
@@ -136,7 +137,7 @@ class Launch:
                 self.run,
                 device=self.device,
                 observer=watched,
-                conduct=Conduct(report=report_every, extent=extent),
+                conduct=Conduct(report_every, extent, places),
             )
         except CnncliError:
             watched.ended()

@@ -119,8 +119,3 @@ def set_momentum(optimizer: Optimizer, momentum: float) -> None:
             group["betas"] = (momentum, *group["betas"][1:])
         elif "momentum" in group:
             group["momentum"] = momentum
-
-
-def all_finite(network: nn.Module) -> bool:
-    """Return whether all numbers in all parameters and buffers are finite."""
-    return all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values())
