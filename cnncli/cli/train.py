@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -12,7 +13,7 @@ import typer
 from cnncli.api import load, load_plugins, need_training, resume
 from cnncli.cli.common import Device, Form, Format, Overrides, Plugins
 from cnncli.cli.exit_codes import SIGNALED
-from cnncli.diagnostics import listing, usage_error
+from cnncli.diagnostics import CnncliError, listing, usage_error
 from cnncli.interrupts import EndingAtOnce
 from cnncli.recipe.data import SOURCE_FORMS
 from cnncli.recipe.devices import AUTO
@@ -74,6 +75,13 @@ TensorBoard: TypeAlias = Annotated[
     bool, typer.Option("--tensorboard", help="Also write events for TensorBoard into the run folder.")
 ]
 
+QuietOption: TypeAlias = Annotated[
+    bool, typer.Option("--quiet", help="Print only the folder of the run, at the end, and errors.")
+]
+Json: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print a line of JSON for each event (cnncli.event/1).")
+]
+
 
 def command(
     spec: Spec = None,
@@ -87,6 +95,8 @@ def command(
     preview: Preview = None,
     dry_run: DryRun = False,
     tensorboard: TensorBoard = False,
+    quiet: QuietOption = False,
+    json: Json = False,
     form: Form = Format.table,
     overrides: Overrides = None,
     plugin: Plugins = None,
@@ -95,25 +105,27 @@ def command(
 
     The spec's 'train' section has the settings; --set train.optimizer.sgd.lr=0.1 changes any of them.
     """
-    load_plugins(plugin or ())
     gc.enable()
-    if resumed is not None:
-        _check_resumed(resumed, any((spec, run, recipe, limit, print_recipe, preview, dry_run)))
-    elif spec is None:
-        raise usage_error("nothing to train", expected="a spec, or --resume RUN")
-    elif preview is not None and run is not None:
-        raise usage_error("--preview trains nothing, so there is no run", expected="--preview or --run")
     _check_instead(print_recipe=print_recipe, preview=preview is not None, dry_run=dry_run)
-    if form is not Format.table and not dry_run:
-        raise usage_error("--format is for the page of --dry-run", expected="--dry-run, or no --format")
-    with EndingAtOnce() as ending:
+    instead = print_recipe or preview is not None or dry_run
+    _check_of_training(instead, quiet=quiet, json=json, tensorboard=tensorboard)
+    if quiet and json:
+        raise usage_error("--quiet and --json cannot be combined", expected="one of them")
+    way = "json" if json else "quiet" if quiet else "display"
+    with EndingAtOnce() as ending, _error_event(wanted=json):
+        load_plugins(plugin or ())
+        if resumed is not None:
+            _check_resumed(resumed, instead or any((spec, run, recipe, limit)))
+        elif spec is None:
+            raise usage_error("nothing to train", expected="a spec, or --resume RUN")
+        elif preview is not None and run is not None:
+            raise usage_error("--preview trains nothing, so there is no run", expected="--preview or --run")
+        if form is not Format.table and not dry_run:
+            raise usage_error("--format is for the page of --dry-run", expected="--dry-run, or no --format")
         if spec is None:
             need_training()
-            _train(
-                partial(resume, str(resumed), overrides=overrides or (), data=data, device=device),
-                ending,
-                tensorboard=tensorboard,
-            )
+            begin = partial(resume, str(resumed), overrides=overrides or (), data=data, device=device)
+            _train(begin, ending, way, tensorboard=tensorboard)
             return
         chosen = [*(overrides or ()), *([] if limit is None else [f"train.data.limit={limit}"])]
         network = load(spec, overrides=chosen)
@@ -126,11 +138,25 @@ def command(
         elif dry_run:
             _dry_run(partial(network.dry_run, data, run=run, device=device, recipe_file=recipe), form)
         else:
-            _train(
-                partial(network.begin, data, run=run, device=device, recipe_file=recipe),
-                ending,
-                tensorboard=tensorboard,
-            )
+            begin = partial(network.begin, data, run=run, device=device, recipe_file=recipe)
+            _train(begin, ending, way, tensorboard=tensorboard)
+
+
+@contextmanager
+def _error_event(*, wanted: bool) -> Iterator[None]:
+    """Print an error as an event too, if it is ``wanted``.
+
+    Raises:
+        CnncliError: the error.
+    """
+    try:
+        yield
+    except CnncliError as error:
+        if wanted:
+            from cnncli.report.watching import Events
+
+            Events(output(), errors()).failed(error)
+        raise
 
 
 def _check_resumed(run: str, more: bool) -> None:
@@ -153,6 +179,18 @@ def _check_instead(**given: bool) -> None:
     options = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given]
     if len(options) > 1:
         raise usage_error(f"{listing(options)} cannot be combined", expected="one of them")
+
+
+def _check_of_training(instead: bool, **given: bool) -> None:
+    """Check that options of a training are given for one.
+
+    Raises:
+        UsageError: something is done ``instead`` of it.
+    """
+    options = [f"--{name}" for name, is_given in given.items() if is_given]
+    if instead and options:
+        verb = "is" if len(options) == 1 else "are"
+        raise usage_error(f"{listing(options)} {verb} for a training", expected="a command that trains")
 
 
 def _print_recipe(settings: tuple[Setting, ...]) -> None:
@@ -180,21 +218,21 @@ def _dry_run(carry_out: Callable[..., Found], form: Format) -> None:
     show(page(found), form)
 
 
-def _train(open_run: Callable[..., Launch], ending: EndingAtOnce, *, tensorboard: bool) -> None:
-    """Train what is opened, and show it.
+def _train(open_run: Callable[..., Launch], ending: EndingAtOnce, way: str, *, tensorboard: bool) -> None:
+    """Train what is opened, and show it in one of the ways of :data:`cnncli.report.watching.WAYS`.
 
     Raises:
         Exit: it was interrupted.
     """
-    from cnncli.report.pages.train import TrainingView, conclude, introduce, reading
+    from cnncli.report.watching import WAYS
 
-    screen = output()
-    with reading(screen) as progress:
+    watching = WAYS[way](output(), errors())
+    with watching.reading() as progress:
         launch = open_run(reading=progress)
     ending.before = launch.interrupted
-    introduce(screen, launch.introduction)
-    with TrainingView(screen) as view:
-        trained = launch.start(view, report_every=view.interval, tensorboard=tensorboard)
-    conclude(screen, trained)
+    watching.introduce(launch.introduction)
+    with watching:
+        trained = launch.start(watching, report_every=watching.interval, tensorboard=tensorboard)
+    watching.conclude(trained)
     if trained.signal is not None:
         raise typer.Exit(SIGNALED + trained.signal)

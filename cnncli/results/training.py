@@ -39,7 +39,10 @@ class Progress:
 
     ``epoch`` counts from 1; ``batch`` of the ``batches`` of this phase are done. ``figures`` are those of the
     epoch's training samples so far; there are none while the test part is measured after all epochs.
-    ``images_per_second`` is the rate since the epoch began (or was resumed).
+    ``images_per_second`` is the rate since the epoch began (or was resumed). ``waiting`` is the share of that
+    time in which the loop waited for the next batch (:class:`cnncli.training.pace.Pace`), ``of_peak`` how
+    much of the floating-point operations per second of the device is used, None if its peak is not known;
+    ``seconds_left`` is an estimate of the time until the last epoch is done, None before the first batch.
     """
 
     phase: Literal["train", "evaluate"]
@@ -50,6 +53,9 @@ class Progress:
     figures: Mapping[str, float]
     lr: float
     images_per_second: float
+    waiting: float
+    of_peak: float | None
+    seconds_left: float | None
 
 
 @dataclass(frozen=True, slots=True)

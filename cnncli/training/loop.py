@@ -30,6 +30,7 @@ from cnncli.training.observer import Observer, Silent
 from cnncli.training.optimization.averaging import exchanged
 from cnncli.training.optimization.statistics import has_statistics, renew_statistics
 from cnncli.training.overfitting import overfitting
+from cnncli.training.pace import Pace
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import Run
 from cnncli.training.runs.weights import load_weights
@@ -50,11 +51,14 @@ class Conduct:
 
     ``report`` are the seconds at least between two reports to the observer; ``extent`` is how much of it is
     carried out. ``places`` are those of the layers in the spec, by the names of their modules, for messages.
+    ``peak`` is how many images per second the device would train on if it computed as fast as it can; None if
+    that is not known.
     """
 
     report: float = 0.1
     extent: Extent = WHOLE
     places: Mapping[str, Location] = field(default_factory=dict)
+    peak: float | None = None
 
 
 def train(
@@ -138,6 +142,7 @@ class _Loop:
     conduct: Conduct
     reported: float = field(default_factory=time.monotonic)
     saved: float = field(default_factory=time.monotonic)
+    pace: Pace = field(default_factory=Pace)
     rate: float = 0.0
     images_per_second: float = 0.0
 
@@ -208,15 +213,16 @@ class _Loop:
 
     def evaluated(self, part: str, feed: Feed) -> dict[str, float] | None:
         """Return the figures of a part of the data, by their full names; None after an interrupt."""
-        found = evaluate_feed(
-            self.state.network,
-            feed,
-            self.plan.objective,
-            self.plan.device,
-            self.between_evaluations,
-            held_out_alters(self.plan.settings, len(feed)),
-            Manner(forward=self.state.forward),
-        )
+        with self.pace.evaluation():
+            found = evaluate_feed(
+                self.state.network,
+                feed,
+                self.plan.objective,
+                self.plan.device,
+                self.between_evaluations,
+                held_out_alters(self.plan.settings, len(feed)),
+                Manner(forward=self.state.forward),
+            )
         return None if found is None else {f"{part}.{name}": value for name, value in found.figures.items()}
 
     def load_result(self) -> None:
@@ -288,7 +294,9 @@ class _Loop:
         epoch, first, before = state.position.epochs, state.position.batches, state.position.seconds
         state.network.train()
         begun = time.perf_counter()
-        batches = plan.train.shuffled(plan.order(epoch), plan.bounds[first:], plan.alters(epoch))
+        batches = self.pace.epoch(
+            plan.train.shuffled(plan.order(epoch), plan.bounds[first:], plan.alters(epoch))
+        )
         for batch in range(first, len(plan.bounds)):
             if self.interrupts.received is not None:
                 break
@@ -297,6 +305,7 @@ class _Loop:
             step(plan, state, samples, batch)
             elapsed = time.perf_counter() - begun
             state.position = Position(epoch, batch + 1, before + elapsed)
+            self.pace.trained(elapsed)
             self.images_per_second = (plan.bounds[batch][1] - plan.bounds[first][0]) / elapsed
             self.after_batch()
         BACKENDS[plan.device.type].wait(plan.device)
@@ -322,7 +331,7 @@ class _Loop:
         if now - self.reported < self.conduct.report or self.interrupts.received is not None:
             return
         self.reported = now
-        position = self.state.position
+        position, peak = self.state.position, self.conduct.peak
         self.observer.progressed(
             Progress(
                 phase=phase,
@@ -333,8 +342,17 @@ class _Loop:
                 figures=self.monitor.figures() if position.batches else {},
                 lr=self.rate,
                 images_per_second=self.images_per_second,
+                waiting=self.pace.waiting,
+                of_peak=None if peak is None else self.images_per_second / peak,
+                seconds_left=self.left(done / batches if phase == "evaluate" else 0.0),
             )
         )
+
+    def left(self, evaluated: float) -> float | None:
+        """Return the seconds until the last epoch is done; ``evaluated`` is how much of an evaluation is."""
+        position, steps = self.state.position, len(self.plan.bounds)
+        epochs = self.plan.epochs - position.epochs
+        return self.pace.left(epochs * steps - position.batches, max(epochs - evaluated, 0.0))
 
     def finish_epoch(self, measured: dict[str, float], held_out: float) -> None:
         """Record a complete epoch: first the checkpoint, then what follows from it.

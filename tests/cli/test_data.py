@@ -88,7 +88,7 @@ def test_what_cannot_be_looked_at(tmp_path: Path) -> None:
 
 
 def test_progress_is_not_part_of_a_document(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train, "_LOG_SECONDS", -1.0)
+    monkeypatch.setattr(train, "LOG_SECONDS", -1.0)
     code, text, errors = call(f"folder:{pets}", "--format", "json")
     assert code == 0
     assert json.loads(text)["images"] == 40

@@ -115,7 +115,7 @@ def test_the_page(folder: Path) -> None:
 
 
 def test_a_log_says_how_far_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnncli.report.pages.train._LOG_SECONDS", 0.0)
+    monkeypatch.setattr("cnncli.report.pages.train.LOG_SECONDS", 0.0)
     code, text, errors = call("train", "net.yaml", "--dry-run", "--format", "json")
     assert (code, json.loads(text)["name"]) == (0, "tiny")
     assert errors.splitlines() == [f"trying steps: {number} of 6" for number in range(1, 7)]

@@ -338,7 +338,7 @@ def test_each_end_has_its_exit_code(spec: Path, tmp_path: Path, monkeypatch: pyt
 
 def test_a_log_has_a_line_at_intervals(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here at every batch: usually they are seconds apart."""
-    monkeypatch.setattr("cnncli.report.pages.train._LOG_SECONDS", 0.0)
+    monkeypatch.setattr("cnncli.report.pages.train.LOG_SECONDS", 0.0)
     code, text, errors = call("train", spec, "--run", tmp_path / "run", "--device", "cpu")
     assert code == 0, errors
     batches = re.findall(

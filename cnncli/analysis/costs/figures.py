@@ -6,7 +6,7 @@ All figures are for one sample unless a batch is given; docs/counting.md defines
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from cnncli.algebra import Dim, product, summed
 from cnncli.diagnostics import LimitError
@@ -15,6 +15,9 @@ from cnncli.layers import Tensors
 from cnncli.recipe.dtypes import DEFAULT_DTYPE, ITEMSIZES
 
 BYTES_PER_NUMBER = ITEMSIZES[DEFAULT_DTYPE]
+
+STEP_PASSES: Final = 3
+"""Times the FLOPs of a forward pass that a step takes: the backward pass computes two products for each."""
 
 
 class Figures(NamedTuple):

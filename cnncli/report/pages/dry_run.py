@@ -6,18 +6,17 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
+from cnncli.analysis.costs.figures import STEP_PASSES
 from cnncli.diagnostics import counted, readable_bytes
 from cnncli.report.page import Answer, Page, Section, Text
 from cnncli.report.pages import notes
 from cnncli.report.pages.train import introduction
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
-from cnncli.report.text.numbers import exact, short
+from cnncli.report.text.numbers import duration, exact, short
 from cnncli.results.dry_run import Counts, DryRun, Tried
 
 SCHEMA: Final = "cnncli.dry_run/1"
-_PASSES: Final = 3
-"""Times the FLOPs of a forward pass that a step takes: the backward pass computes two products for each."""
 
 
 def page(found: DryRun) -> Page:
@@ -63,7 +62,7 @@ def _figures(found: DryRun) -> Iterator[tuple[str, str]]:
     yield "time after an epoch", f"{duration(times.evaluation)} to evaluate, {duration(times.saving)} to save"
     if times.test:
         yield "time at the end", f"{duration(times.test)} to evaluate the test part"
-    step = _PASSES * found.flops * tried.batch
+    step = STEP_PASSES * found.flops * tried.batch
     yield "FLOPs", f"{short(found.flops)} for an image, forward; about {short(step)} for a step"
     predicted = f"{readable_bytes(found.memory)}, predicted" if found.memory is not None else found.why_none
     yield f"memory of a step with a batch of {tried.batch:,}", predicted
@@ -87,17 +86,6 @@ def _remarks(tried: Tried) -> Iterator[str]:
     steps = counted(tried.tried, "step")
     yield f"carried out: {steps}, evaluations of a batch, and a continuation from a checkpoint"
     yield "all of it in a folder that is removed: nothing is left on the disk"
-
-
-def duration(seconds: float) -> str:
-    """Return a time in the two units that matter: ``1 h 20 min``, ``3 min 5 s``, ``12.3 s``, ``4.56 ms``."""
-    if seconds < 1:
-        return f"{1000 * seconds:.3g} ms"
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def _document(found: DryRun) -> dict[str, Any]:
@@ -133,7 +121,7 @@ def _document(found: DryRun) -> dict[str, Any]:
             "test": times.test,
             "run": tried.seconds,
         },
-        "flops": {"image": found.flops, "step": _PASSES * found.flops * tried.batch},
+        "flops": {"image": found.flops, "step": STEP_PASSES * found.flops * tried.batch},
         "memory": {"predicted": found.memory, "measured": tried.peak},
         "folder": str(about.folder),
         "files": dict(tried.files),

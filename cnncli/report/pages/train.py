@@ -1,4 +1,4 @@
-"""The output of ``cnncli train`` while it runs: a live line on a terminal, and a line for each epoch."""
+"""What ``cnncli train`` says of a training: its first lines, a line for each epoch, its end."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as LiveProgress
 
 from cnncli.diagnostics import counted, listing
@@ -24,98 +23,18 @@ from cnncli.report.pages import notes
 from cnncli.report.terminal import Screen
 from cnncli.report.text.escapes import printable
 from cnncli.report.text.figures import by_head, figure_text, figures_text
+from cnncli.report.text.numbers import duration
 from cnncli.report.text.wrapping import NO_BREAK
 from cnncli.results.training import Epoch, Introduction, Previewed, Progress, Trained
 
 READING: Final = "reading images"
 TRYING: Final = "trying steps"
 
-_LIVE_SECONDS: Final = 0.1
-_LOG_SECONDS: Final = 30.0
-"""How often progress within an epoch is shown: on a terminal, and in the lines of a log."""
+LOG_SECONDS: Final = 30.0
+"""How often progress is shown in the lines of a log."""
 
 _HEAD_WIDTH: Final = 17
 """The characters of an epoch and its learning rate, where the lines below have the name of a head."""
-
-
-class TrainingView:
-    """An observer of the training loop that shows its progress; as a context, it ends the live line."""
-
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-        self._heading_shown = False
-        self._live: LiveProgress | None = None
-        self._task: TaskID | None = None
-        if screen.is_terminal:
-            self._live = LiveProgress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[figures]}"),
-                TimeRemainingColumn(),
-                console=Console(file=screen.stream, highlight=False),
-                transient=True,
-            )
-
-    @property
-    def interval(self) -> float:
-        """The seconds between two reports that are worth showing."""
-        return _LOG_SECONDS if self._live is None else _LIVE_SECONDS
-
-    def __enter__(self) -> Self:
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def begun(self, history: tuple[Epoch, ...]) -> None:
-        """Ignore it: the first lines have said where the run is."""
-
-    def warned(self, message: str) -> None:
-        """Print a warning, above the live line."""
-        self._print(f"warning: {printable(message)}")
-
-    def ended(self) -> None:
-        """Ignore it: the context ends."""
-
-    def progressed(self, progress: Progress) -> None:
-        """Update the live line; in a log, add a line."""
-        if self._live is None:
-            self._print(progress_line(progress))
-            return
-        word = "training" if progress.phase == "train" else "testing "
-        description = f"{word} {progress.epoch}/{progress.epochs}"
-        figures = _running(progress, 3)
-        if self._task is None:
-            self._task = self._live.add_task(description, total=progress.batches, figures=figures)
-        self._live.update(
-            self._task,
-            description=description,
-            completed=progress.batch,
-            total=progress.batches,
-            figures=figures,
-        )
-
-    def epoch_finished(self, metrics: Epoch, epochs: int) -> None:
-        """Print the epoch's line, above the live one."""
-        if not self._heading_shown:
-            self._print(heading(metrics))
-            self._heading_shown = True
-        for line in epoch_lines(metrics, epochs):
-            self._print(line)
-
-    def _print(self, text: str) -> None:
-        if self._live is not None:
-            self._live.console.print(text, soft_wrap=True)
-        else:
-            # Write each line at once: a reader of a log should see an epoch as soon as it ends.
-            self._screen.line(text)
-            self._screen.flush()
 
 
 @contextmanager
@@ -159,7 +78,7 @@ class _Log:
 
     def counted(self, what: str, done: int, count: int) -> None:
         now = time.monotonic()
-        if now - self._shown < _LOG_SECONDS:
+        if now - self._shown < LOG_SECONDS:
             return
         self._shown = now
         self._screen.line(f"{what}: {done:,} of {count:,}")
@@ -170,15 +89,26 @@ def progress_line(progress: Progress) -> str:
     """Return how far an epoch is, as a line of a log."""
     where = f"epoch {progress.epoch}/{progress.epochs}"
     done = f"{progress.batch:,} of {progress.batches:,}"
-    if progress.phase == "evaluate":
-        return f"{where}: testing, batch {done}"
-    return f"{where}: batch {done}, {_running(progress, 4)}, {progress.images_per_second:,.0f} images/s"
+    parts = [f"batch {done}", *pace(progress)] if progress.phase == "train" else [f"testing, batch {done}"]
+    left = time_left(progress)
+    return f"{where}: {', '.join([*parts, left] if left else parts)}"
 
 
-def _running(progress: Progress, digits: int) -> str:
-    """Return the figures without a head of the epoch so far."""
+def pace(progress: Progress) -> Iterator[str]:
+    """Yield the figures of the epoch so far, without those of single heads, and where its time goes."""
     running = dict(by_head(progress.figures, TRAIN))
-    return figures_text(running.get("", {}), digits)
+    if "" in running:
+        yield figures_text(running[""], 4)
+    if progress.images_per_second:
+        yield f"{progress.images_per_second:,.0f} images/s"
+        yield f"{100 * progress.waiting:.0f} % waiting for data"
+    if progress.of_peak is not None:
+        yield f"{100 * progress.of_peak:.0f} % of the device's peak"
+
+
+def time_left(progress: Progress) -> str:
+    """Return how long the training will take; empty if that is not known."""
+    return "" if progress.seconds_left is None else f"{duration(max(round(progress.seconds_left), 1))} left"
 
 
 def heading(metrics: Epoch) -> str:

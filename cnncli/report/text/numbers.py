@@ -40,3 +40,14 @@ def megabytes(value: int) -> str:
 def percent(share: float) -> str:
     """Return a share as a percentage with two decimals: ``97.22 %``."""
     return f"{100 * share:.2f} %"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the two units that matter: ``1 h 20 min``, ``3 min 5 s``, ``12.3 s``, ``4.56 ms``."""
+    if seconds < 1:
+        return f"{1000 * seconds:.3g} ms"
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 
 import torch
 
+from cnncli.algebra import whole
+from cnncli.analysis.costs.figures import STEP_PASSES, costs
 from cnncli.diagnostics import CnncliError, listing
 from cnncli.graph import Graph
 from cnncli.graph.heads import Head, column_of, heads_of, loss_of
 from cnncli.network import Network
 from cnncli.recipe.columns import INPUT
+from cnncli.recipe.computing import FLOAT32
+from cnncli.recipe.gpus import peak_rate
 from cnncli.recipe.metrics import VAL
 from cnncli.recipe.optimizers import Optimizer
 from cnncli.recipe.recipe import Recipe
@@ -94,6 +98,17 @@ class Launch:
         )
 
     @property
+    def _peak(self) -> float | None:
+        """How many images per second the device trains on if it computes at its peak; None if unknown."""
+        if self.device.type != "cuda":
+            return None
+        half = choose_computing(self.settings, self.device).precision != FLOAT32
+        name, tf32 = torch.cuda.get_device_name(self.device), torch.backends.cudnn.allow_tf32
+        peak = peak_rate(name, half=half, tf32=tf32)
+        flops = costs(self.graph).training_totals.flops
+        return peak / (STEP_PASSES * whole(flops)) if peak is not None and flops else None
+
+    @property
     def _chosen_by(self) -> str:
         """The figure that chooses the best epoch; empty without a validation part."""
         dataset, settings = self.dataset, self.settings
@@ -137,7 +152,7 @@ class Launch:
                 self.run,
                 device=self.device,
                 observer=watched,
-                conduct=Conduct(report_every, extent, places),
+                conduct=Conduct(report_every, extent, places, self._peak),
             )
         except CnncliError:
             watched.ended()

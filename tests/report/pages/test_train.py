@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from cnncli.report.pages.train import epoch_lines, heading, progress_line
+from cnncli.report.watching import live_lines
 from cnncli.results.training import Epoch, Progress
 
 ONE = {
@@ -48,8 +53,24 @@ def test_each_head_has_a_line_if_there_are_several() -> None:
     assert aux.index("2.0000") == main.index("0.5000") == total.index("0.5000")
 
 
+PROGRESS = Progress("train", 2, 10, 5, 40, ONE | SEVERAL, 0.1, 99.0, 0.034, None, 200.0)
+
+
 def test_a_line_of_a_log_has_the_totals() -> None:
-    progress = Progress("train", 2, 10, 5, 40, ONE | SEVERAL, 0.1, 99.0)
-    assert progress_line(progress) == (
-        "epoch 2/10: batch 5 of 40, accuracy 75.00 %, loss 0.5000, 99 images/s"
+    assert progress_line(PROGRESS) == (
+        "epoch 2/10: batch 5 of 40, accuracy 75.00 %, loss 0.5000, 99 images/s, 3 % waiting for data, "
+        "3 min 20 s left"
     )
+    testing = replace(PROGRESS, phase="evaluate", batch=1, batches=3, seconds_left=None)
+    assert progress_line(testing) == "epoch 2/10: testing, batch 1 of 3"
+    assert ", 41 % of the device's peak, " in progress_line(replace(PROGRESS, of_peak=0.412))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_the_live_display_fits_its_terminal(width: int) -> None:
+    lines = live_lines(replace(PROGRESS, of_peak=0.412, images_per_second=123456.0), width)
+    assert max(map(len, lines)) <= width
+    assert ", ".join(line.strip() for line in lines) == (
+        "accuracy 75.00 %, loss 0.5000, 123,456 images/s, 3 % waiting for data, 41 % of the device's peak"
+    )
+    assert len(lines) == {40: 3, 60: 2, 80: 2, 200: 1}[width]
