@@ -19,10 +19,9 @@ from torch.nn import functional
 
 import cnncli
 from cnncli.recipe.columns import INPUT, PICTURE, Column
-from cnncli.training.data.dataset import WHOLE_RANGE
 from cnncli.training.data.feed import Feed
 from cnncli.training.data.load import load_held_out
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.recorded import WHOLE_RANGE, Normalization
 from cnncli.training.runs.run import open_run
 from cnncli.training.tasks.meters import METERS
 from cnncli.training.transforms import held_out_alters

@@ -43,7 +43,8 @@ from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.schedules import Constant
 from cnncli.training.data.dataset import Dataset, Split, labeled
 from cnncli.training.data.load import load
-from cnncli.training.data.normalization import Normalization, measure
+from cnncli.training.data.normalization import measure
+from cnncli.training.data.recorded import Normalization
 from cnncli.training.loop import seed_weights, train
 from cnncli.training.runs.run import create_run
 

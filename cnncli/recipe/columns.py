@@ -51,3 +51,8 @@ class Column(NamedTuple):
     form: str
     names: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
+
+
+def class_names(columns: Mapping[str, Column]) -> tuple[str, ...]:
+    """Return the names of the classes of the column ``label``; none without one."""
+    return columns[LABEL].names if LABEL in columns else ()

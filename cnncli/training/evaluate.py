@@ -13,7 +13,7 @@ from cnncli.results.training import ClassFigures, Evaluation, HeadClasses
 from cnncli.training.computing import Forward
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.feed import Alters, Batch, Feed, fits
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.recorded import Normalization
 from cnncli.training.tasks.figures import Sums, means
 from cnncli.training.tasks.objective import Objective, by_head
 from cnncli.training.tasks.tallies import Confusion

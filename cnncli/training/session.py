@@ -23,7 +23,7 @@ from cnncli.training.computing import Computing, Forward, choose_computing
 from cnncli.training.data.batches import batch_bounds, derived_seed, epoch_order, slice_bounds
 from cnncli.training.data.dataset import Dataset, Split
 from cnncli.training.data.feed import Alters, Feed, fits
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.recorded import Normalization
 from cnncli.training.data.targets import class_counts, present
 from cnncli.training.evaluate import evaluation_bounds
 from cnncli.training.optimization.averaging import Place, averages_after, initial_average

@@ -25,7 +25,7 @@ from cnncli.results.training import Evaluation
 from cnncli.training import evaluate as module
 from cnncli.training.data.dataset import Split, labeled
 from cnncli.training.data.feed import Feed
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.recorded import Normalization
 from cnncli.training.evaluate import Manner, evaluate, evaluate_feed, evaluation_bounds
 from cnncli.training.tasks.building import Learned, build_objective
 from cnncli.training.tasks.losses import distance

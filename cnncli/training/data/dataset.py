@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 import torch
 from torch import Tensor
 
 from cnncli.diagnostics import listing, usage_error
-from cnncli.recipe.columns import CLASS, LABEL, MASK, NUMBER, PICTURE, TAGS, Column
-from cnncli.training.data.normalization import Normalization, measure
+from cnncli.recipe.columns import CLASS, LABEL, MASK, NUMBER, PICTURE, TAGS, Column, class_names
+from cnncli.training.data.normalization import measure
 from cnncli.training.data.packs.arrays import MappedFile
+from cnncli.training.data.recorded import Levels, Normalization
 from cnncli.training.data.rows import Rows
 
 IGNORED: Final = 255
@@ -97,20 +98,6 @@ def of_classes(names: Sequence[str]) -> dict[str, Column]:
     return {LABEL: Column(CLASS, tuple(names))}
 
 
-class Levels(NamedTuple):
-    """The values of 16-bit gray images that become the bytes 0 and 255: the range of the training images.
-
-    Cameras of 10 or 12 bits use a small part of the 65,536 values.
-    """
-
-    black: int
-    white: int
-
-
-WHOLE_RANGE: Final = Levels(0, 65535)
-"""The levels for 16-bit images of a network that was trained on images of 8 bits."""
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class Dataset:
     """Images with targets in a spec's input shape, split into a training part and held-out parts.
@@ -174,11 +161,6 @@ class Dataset:
                 for chunk in rows.chunks():
                     digest.update(chunk.contiguous().numpy().data)
         return digest.hexdigest()
-
-
-def class_names(columns: Mapping[str, Column]) -> tuple[str, ...]:
-    """Return the names of the classes of the column ``label``; none without one."""
-    return columns[LABEL].names if LABEL in columns else ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)

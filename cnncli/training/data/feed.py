@@ -15,7 +15,8 @@ from torch import Tensor
 
 from cnncli.recipe.columns import CLASS, INPUT, MASK, PICTURE, Column
 from cnncli.training.data.dataset import Split
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.normalization import affine
+from cnncli.training.data.recorded import Normalization
 from cnncli.training.data.rows import Rows
 from cnncli.training.data.targets import WAYS, has_classes, present
 from cnncli.training.device import BACKENDS
@@ -132,7 +133,7 @@ class Feed:
         self._present = {
             name: Rows(each).on(self._home) for name, each in found.items() if not bool(each.all())
         }
-        self._scale, self._shift = normalization.affine(len(split.shape), device)
+        self._scale, self._shift = affine(normalization, len(split.shape), device)
 
     def __len__(self) -> int:
         return self._images.count

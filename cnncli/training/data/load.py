@@ -16,7 +16,7 @@ from cnncli.recipe.data import Data, Source, parse_source
 from cnncli.recipe.metrics import TEST, VAL
 from cnncli.results.training import Reading
 from cnncli.training.data.catalog import Catalog
-from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split
+from cnncli.training.data.dataset import Dataset, Measured, Split
 from cnncli.training.data.holdout import (
     SAME_SHARE,
     check_validation,
@@ -24,6 +24,7 @@ from cnncli.training.data.holdout import (
     share_of,
     validation_note,
 )
+from cnncli.training.data.recorded import WHOLE_RANGE, Levels
 from cnncli.training.data.request import NO_COLUMNS, NO_OUTPUTS, Outputs, Request
 from cnncli.training.data.sources import (
     coco,

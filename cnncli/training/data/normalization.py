@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from cnncli.training.data.recorded import Normalization
 from cnncli.training.data.rows import Rows
 
 
-@dataclass(frozen=True, slots=True)
-class Normalization:
-    """Mean and standard deviation of each channel, of values from 0 to 1 (a byte divided by 255).
+def affine(how: Normalization, axes: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return ``scale`` and ``shift`` such that byte * scale + shift is (byte / 255 - mean) / std.
 
-    A spec whose input is a vector has one of each for all features: a vector of pixels has many that hardly
-    ever change, and dividing by such a small deviation would let them dominate.
+    Args:
+        how: the mean and the deviation of each channel.
+        axes: the number of axes of one image.
+        device: the device of the batches.
+
+    Returns:
+        Two float32 tensors of shape [channels, 1, ...], which broadcast over a batch.
     """
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def affine(self, axes: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return ``scale`` and ``shift`` such that byte * scale + shift is (byte / 255 - mean) / std.
-
-        Args:
-            axes: the number of axes of one image.
-            device: the device of the batches.
-
-        Returns:
-            Two float32 tensors of shape [channels, 1, ...], which broadcast over a batch.
-        """
-        shape = (len(self.mean), *(1 for _ in range(axes - 1)))
-        pairs = list(zip(self.mean, self.std, strict=True))
-        scale = torch.tensor([1 / (255 * std) for _, std in pairs], dtype=torch.float32).reshape(shape)
-        shift = torch.tensor([-mean / std for mean, std in pairs], dtype=torch.float32).reshape(shape)
-        return scale.to(device), shift.to(device)
+    shape = (len(how.mean), *(1 for _ in range(axes - 1)))
+    pairs = list(zip(how.mean, how.std, strict=True))
+    scale = torch.tensor([1 / (255 * std) for _, std in pairs], dtype=torch.float32).reshape(shape)
+    shift = torch.tensor([-mean / std for mean, std in pairs], dtype=torch.float32).reshape(shape)
+    return scale.to(device), shift.to(device)
 
 
 def measure(images: Rows) -> Normalization:

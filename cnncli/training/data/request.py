@@ -7,10 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
-from cnncli.recipe.columns import Column
+from cnncli.recipe.columns import Column, class_names
 from cnncli.recipe.data import Data
 from cnncli.results.training import Reading
-from cnncli.training.data.dataset import WHOLE_RANGE, Levels, class_names
+from cnncli.training.data.recorded import WHOLE_RANGE, Levels
 from cnncli.training.data.space import MEMORY, Space
 
 Outputs: TypeAlias = Mapping[str, tuple[int, ...]]

@@ -32,9 +32,9 @@ from cnncli.results.survey import (
 from cnncli.results.training import Reading
 from cnncli.training.data.catalog import Catalog, Tools, in_a_line
 from cnncli.training.data.contact_sheet import Row, write_sheet
-from cnncli.training.data.dataset import WHOLE_RANGE
 from cnncli.training.data.load import catalog, unbalanced
 from cnncli.training.data.moments import Moments
+from cnncli.training.data.recorded import WHOLE_RANGE
 from cnncli.training.data.room import Room, available_memory
 from cnncli.training.data.sources.pictures import conversion_notes, decoder_notes, in_order
 from cnncli.training.data.sources.remarks import Remarks

@@ -24,7 +24,7 @@ from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.transforms import Flip
 from cnncli.results.training import Evaluated, Evaluation, Reading
 from cnncli.training.computing import choose_computing
-from cnncli.training.data.dataset import WHOLE_RANGE, Measured
+from cnncli.training.data.dataset import Measured
 from cnncli.training.data.load import (
     held_out_part,
     identity,
@@ -33,6 +33,7 @@ from cnncli.training.data.load import (
     load_measured,
     resolved,
 )
+from cnncli.training.data.recorded import WHOLE_RANGE
 from cnncli.training.data.request import Outputs
 from cnncli.training.device import choose_device
 from cnncli.training.evaluate import Manner, evaluate

@@ -14,14 +14,11 @@ from cnncli.recipe.metrics import metric_of
 from cnncli.results.training import Epoch
 from cnncli.training.device import BACKENDS
 from cnncli.training.runs.files import write_tensors
-from cnncli.training.runs.values import LARGEST_FIGURE, DamagedError, figures, members, number, several, whole
+from cnncli.training.runs.history import LONGEST, SHORTEST, read_epoch
+from cnncli.training.runs.values import LARGEST_FIGURE, DamagedError, members, number, several, whole
 from cnncli.training.runs.weights import read_tensors
 
 _SCHEMA: Final = "cnncli.checkpoint/3"
-_SHORTEST: Final = 1e-9
-"""Seconds: what the clock resolves."""
-_LONGEST: Final = 1e10
-_SLOWEST: Final = 1e-9
 _SECTIONS: Final = ("network", "average", "optimizer", "scaler", "random", "figures")
 
 
@@ -91,7 +88,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def _parse(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> Checkpoint:
     members(metadata, "the checkpoint", ("schema", "position", "start", "history"))
     position = _position(metadata["position"])
-    history = several(metadata["history"], "history", _epoch)
+    history = several(metadata["history"], "history", read_epoch)
     if [each.epoch for each in history] != [*range(1, position.epochs + 1)]:
         raise DamagedError(f"it has figures of {len(history)} epochs after {position.epochs} epochs")
     sections: dict[str, dict[str, Tensor]] = {section: {} for section in _SECTIONS}
@@ -116,8 +113,8 @@ def _position(value: Any) -> Position:
     found = members(value, "position", Position.__slots__)
     epochs, batches = whole(found["epochs"], "position.epochs"), whole(found["batches"], "position.batches")
     # An interrupt before the first batch of an epoch leaves the moment that it took.
-    least = _SHORTEST if batches else 0.0
-    return Position(epochs, batches, number(found["seconds"], "position.seconds", least, _LONGEST))
+    least = SHORTEST if batches else 0.0
+    return Position(epochs, batches, number(found["seconds"], "position.seconds", least, LONGEST))
 
 
 def _start(value: Any, position: Position) -> float | None:
@@ -126,20 +123,6 @@ def _start(value: Any, position: Position) -> float | None:
             raise DamagedError("start is not null before the first batch")
         return None
     return number(value, "start", -LARGEST_FIGURE, LARGEST_FIGURE)
-
-
-def _epoch(value: Any, name: str) -> Epoch:
-    found = members(value, name, Epoch.__slots__)
-
-    return Epoch(
-        epoch=whole(found["epoch"], f"{name}.epoch", 1),
-        lr=number(found["lr"], f"{name}.lr", 0, LARGEST_FIGURE),
-        seconds=number(found["seconds"], f"{name}.seconds", _SHORTEST, _LONGEST),
-        images_per_second=number(
-            found["images_per_second"], f"{name}.images_per_second", _SLOWEST, LARGEST_FIGURE
-        ),
-        figures=figures(found["figures"], f"{name}.figures"),
-    )
 
 
 def _check_rows(name: str, rows: Tensor, position: Position) -> None:

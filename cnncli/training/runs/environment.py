@@ -5,13 +5,14 @@ from __future__ import annotations
 import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 import cnncli
 from cnncli.limits import MAX_THREADS
 from cnncli.training.runs.values import members, text, whole
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Environment:
 
 def current_environment(device: torch.device) -> Environment:
     """Return where a training on ``device`` runs now."""
+    import torch  # noqa: PLC0415 - runs are listed without it
+
     on_cuda = device.type == "cuda"
     return Environment(
         device=str(device),

@@ -14,14 +14,12 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Final
-
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from cnncli.diagnostics import CnncliError, Diagnostic, usage_error
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 METADATA: Final = "cnncli"
 DIGEST: Final = "sha256"
@@ -103,13 +101,19 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         tensors: on the CPU, contiguous, none sharing memory with another.
         metadata: JSON values.
     """
+    from safetensors import SafetensorError  # noqa: PLC0415 - runs are listed without it
+    from safetensors.torch import save_file  # noqa: PLC0415
+
     text = json.dumps(metadata, allow_nan=False)
     header = {METADATA: text, DIGEST: digest(text, tensors)}
 
     def write(temporary: Path, file: BinaryIO) -> None:
         # safetensors creates files that only their owner can read: set the permissions of any new file.
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        save_file(dict(tensors), temporary, header)
+        try:
+            save_file(dict(tensors), temporary, header)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
         temporary.chmod(mode)
 
     _replace(path, write)
@@ -117,6 +121,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
 def digest(metadata: str, tensors: Mapping[str, Tensor]) -> str:
     """Return the SHA-256 of a text, and of the names, types, shapes and bytes of tensors on the CPU."""
+    import torch  # noqa: PLC0415 - runs are listed without it
+
     found = hashlib.sha256(metadata.encode())
     for name in sorted(tensors):
         tensor = tensors[name]
@@ -185,9 +191,8 @@ def _replace(path: Path, write: Callable[[Path, BinaryIO], None]) -> None:
             raise
         if os.name == "posix":  # elsewhere folders cannot be opened, and need not be
             _sync(path.parent, os.O_RDONLY)
-    except (OSError, SafetensorError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise _unwritable(path, reason, "the previous content was kept") from error
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error), "the previous content was kept") from error
 
 
 def _unwritable(path: Path, reason: str | None, hint: str = "") -> CnncliError:

@@ -9,18 +9,15 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
-
-import torch
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.graph.transforms import wrong_transforms
 from cnncli.limits import MAX_ENVIRONMENTS, MAX_RECORD_BYTES
-from cnncli.recipe.columns import FORMS, PICTURE, Column
+from cnncli.recipe.columns import FORMS, PICTURE, Column, class_names
 from cnncli.recipe.recipe import Recipe, recipe_from_json
 from cnncli.results.training import Outcome
-from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, class_names
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.recorded import WHOLE_RANGE, Levels, Normalization
 from cnncli.training.runs.environment import Environment, current_environment, read_environment
 from cnncli.training.runs.files import DIGEST, read_bytes
 from cnncli.training.runs.values import (
@@ -34,6 +31,11 @@ from cnncli.training.runs.values import (
     text,
     whole,
 )
+
+if TYPE_CHECKING:
+    import torch
+
+    from cnncli.training.data.dataset import Dataset
 
 SCHEMA: Final = "cnncli.run/3"
 

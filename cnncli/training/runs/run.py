@@ -12,14 +12,12 @@ may not.
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 import torch
 from torch import nn
@@ -41,25 +39,25 @@ from cnncli.training.runs.files import (
     write_json,
     write_text,
 )
+from cnncli.training.runs.history import epoch_line
+from cnncli.training.runs.names import (
+    BEST_WEIGHTS,
+    CHECKPOINT,
+    CURVES,
+    DEFAULT_PARENT,
+    EVENTS,
+    FILES,
+    METRICS,
+    RECORD,
+    SPEC,
+    TABLE,
+    WEIGHTS,
+)
 from cnncli.training.runs.record import RunRecord, Status, new_record, read_record
 from cnncli.training.runs.weights import read_tensors, save_weights
 
 if sys.platform != "win32":
     import fcntl
-
-DEFAULT_PARENT: Final = Path("runs")
-
-RECORD: Final = "run.json"
-SPEC: Final = "spec.yaml"
-METRICS: Final = "metrics.jsonl"
-WEIGHTS: Final = "weights.safetensors"
-BEST_WEIGHTS: Final = "best.safetensors"
-CHECKPOINT: Final = "checkpoint.safetensors"
-TABLE: Final = "metrics.csv"
-CURVES: Final = "curves.svg"
-EVENTS: Final = "events.out.tfevents"
-FILES: Final = (RECORD, SPEC, METRICS, WEIGHTS, BEST_WEIGHTS, CHECKPOINT, TABLE, CURVES, EVENTS)
-"""The names of all files of a run."""
 
 
 @dataclass(slots=True)
@@ -219,11 +217,11 @@ class Run:
 
     def add_metrics(self, metrics: Epoch) -> None:
         """Append the line of an epoch."""
-        append_line(self.metrics, _line(metrics))
+        append_line(self.metrics, epoch_line(metrics))
 
     def reset_metrics(self, history: tuple[Epoch, ...]) -> None:
         """Rewrite the metrics from the history in a checkpoint, whatever a crash left there."""
-        write_text(self.metrics, "".join(f"{_line(metrics)}\n" for metrics in history))
+        write_text(self.metrics, "".join(f"{epoch_line(metrics)}\n" for metrics in history))
 
     def begin(self, settings: Recipe, dataset: Dataset, device: torch.device) -> None:
         """Record that the run is running: where, for how many epochs, from which place the data comes."""
@@ -409,9 +407,3 @@ def _file_name(name: str) -> str:
     safe = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)
     # Names of files have at most 255 bytes, and a number follows.
     return safe.encode()[:MAX_FOLDER_BYTES].decode(errors="ignore").strip(".") or "run"
-
-
-def _line(metrics: Epoch) -> str:
-    values = asdict(metrics)
-    figures = values.pop("figures")
-    return json.dumps(values | figures, allow_nan=False)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cnncli.training.data.batches import batch_bounds, derived_seed, epoch_order
 from cnncli.training.data.dataset import labeled, of_classes
 from cnncli.training.data.feed import Feed, fits
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.recorded import Normalization
 from tests.training.support import CPU
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from cnncli.training.data import rows
-from cnncli.training.data.normalization import Normalization, measure
+from cnncli.training.data.normalization import affine, measure
+from cnncli.training.data.recorded import Normalization
 from cnncli.training.data.rows import Rows
 
 
@@ -46,5 +47,5 @@ def test_a_channel_that_never_changes_becomes_zero() -> None:
     images = torch.full((4, 1, 2, 2), 51, dtype=torch.uint8)
     found = measure(Rows(images))
     assert found == Normalization((0.2,), (1.0,))
-    scale, shift = found.affine(3, torch.device("cpu"))
+    scale, shift = affine(found, 3, torch.device("cpu"))
     assert torch.allclose(images * scale + shift, torch.zeros(1), atol=1e-7)

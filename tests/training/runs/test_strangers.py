@@ -20,8 +20,9 @@ import cnncli
 from cnncli.diagnostics import CnncliError, UsageError
 from cnncli.training.launch.evaluating import Wanted, evaluate_run
 from cnncli.training.runs.files import digest, temporary_of, write_json, write_tensors
+from cnncli.training.runs.names import FILES
 from cnncli.training.runs.record import sealed
-from cnncli.training.runs.run import FILES, open_run
+from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import load_weights, read_tensors
 from tests.training.support import (
     Recorder,

@@ -17,7 +17,7 @@ from cnncli.network import build_network
 from cnncli.recipe.criteria import CRITERIA
 from cnncli.recipe.losses import CrossEntropy
 from cnncli.training.data.dataset import labeled
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.recorded import Normalization
 from cnncli.training.evaluate import evaluate
 from cnncli.training.tasks.losses import Given, distance, formula, margin
 from cnncli.training.tasks.readings import READINGS

@@ -13,7 +13,7 @@ from cnncli.graph.heads import Head
 from cnncli.recipe.columns import Column
 from cnncli.training.data.dataset import IGNORED, Split
 from cnncli.training.data.feed import Feed
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.recorded import Normalization
 from cnncli.training.evaluate import evaluate
 from cnncli.training.tasks.building import Learned, build_objective
 from cnncli.training.tasks.presence import check_targets, missing_notes

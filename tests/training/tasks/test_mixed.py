@@ -14,7 +14,7 @@ from cnncli.graph.heads import Head
 from cnncli.recipe.columns import Column
 from cnncli.training.data.dataset import IGNORED, Split
 from cnncli.training.data.feed import Alters, Batch, Feed
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.recorded import Normalization
 from cnncli.training.tasks.building import Learned, build_objective
 from cnncli.training.tasks.objective import Minimized
 from cnncli.training.transforms import Pipeline

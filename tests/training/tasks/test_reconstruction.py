@@ -14,7 +14,8 @@ from cnncli.graph import open_text
 from cnncli.graph.heads import heads_of
 from cnncli.training.data.dataset import labeled, of_classes
 from cnncli.training.data.feed import Batch
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.normalization import affine
+from cnncli.training.data.recorded import Normalization
 from cnncli.training.evaluate import evaluate
 from cnncli.training.tasks.building import Learned, build_objective
 from tests.training.support import CPU, settings
@@ -90,7 +91,7 @@ def test_the_target_is_the_image_from_0_to_1() -> None:
     learned = Learned({}, (3, 2, 2))
     objective = build_objective(heads_of(opened.graph), opened.train, learned)
     images = torch.arange(24, dtype=torch.uint8).mul(10).reshape(2, 3, 2, 2)
-    scale, shift = normalization.affine(3, CPU)
+    scale, shift = affine(normalization, 3, CPU)
     read = images * scale + shift
     exact = objective(images / 255, Batch(read, {"input": images / 255}))
     assert exact.objective.item() < 1e-6

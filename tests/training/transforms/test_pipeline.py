@@ -11,7 +11,7 @@ from torch import Tensor
 from cnncli.recipe.transforms import TRANSFORMS, Crop, Flip, Mix, Transform
 from cnncli.training.data.dataset import labeled
 from cnncli.training.data.feed import Alters, Feed, Views
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.recorded import Normalization
 from cnncli.training.transforms import Pipeline, draws_of
 from tests.training.support import CPU
 from tests.training.transforms.support import photographs, units

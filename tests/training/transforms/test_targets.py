@@ -11,7 +11,7 @@ from cnncli.recipe.columns import Column
 from cnncli.recipe.transforms import TRANSFORMS, Crop, Flip, Mix, Rotate, Transform
 from cnncli.training.data.dataset import IGNORED, Split
 from cnncli.training.data.feed import Alters, Feed, Views
-from cnncli.training.data.normalization import Normalization
+from cnncli.training.data.recorded import Normalization
 from cnncli.training.data.targets import NO_CLASS
 from cnncli.training.transforms import Pipeline, moves_anything
 from tests.training.support import CPU

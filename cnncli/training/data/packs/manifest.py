@@ -12,9 +12,8 @@ from cnncli.diagnostics import usage_error
 from cnncli.limits import MAX_RECORD_BYTES
 from cnncli.recipe.columns import CLASS, MASK, NUMBER, PICTURE, TAGS, Column
 from cnncli.recipe.data import RESIZE_RULES
-from cnncli.training.data.dataset import Levels
-from cnncli.training.data.normalization import Normalization
 from cnncli.training.data.packs.arrays import damaged
+from cnncli.training.data.recorded import Levels, Normalization
 from cnncli.training.runs.files import DIGEST, read_bytes, write_json
 from cnncli.training.runs.record import read_columns, read_levels, read_normalization, sealed
 from cnncli.training.runs.values import DamagedError, members, parse_json, several, text, whole

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, usage_error
 from cnncli.limits import MAX_PICTURE_PIXELS
-from cnncli.training.data.dataset import WHOLE_RANGE, Levels
+from cnncli.training.data.recorded import WHOLE_RANGE, Levels
 
 FORMATS: Final[Mapping[str, str]] = {
     ".png": "PNG",

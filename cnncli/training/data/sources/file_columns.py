@@ -13,7 +13,8 @@ from torch import Tensor
 from cnncli.diagnostics import listing, usage_error
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import MASK, PICTURE, Column
-from cnncli.training.data.dataset import IGNORED, Levels
+from cnncli.training.data.dataset import IGNORED
+from cnncli.training.data.recorded import Levels
 from cnncli.training.data.request import Request
 from cnncli.training.data.sources.maps import OUTSIDE, Frame, Maps, Place, read_masks, read_targets
 

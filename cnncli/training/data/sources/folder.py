@@ -13,7 +13,8 @@ from cnncli.recipe.data import Data
 from cnncli.recipe.metrics import TEST
 from cnncli.results.training import Reading
 from cnncli.training.data.catalog import Catalog
-from cnncli.training.data.dataset import Dataset, Levels, Measured, labeled, of_classes
+from cnncli.training.data.dataset import Dataset, Measured, labeled, of_classes
+from cnncli.training.data.recorded import Levels
 from cnncli.training.data.sources.layout import for_measuring, for_training
 from cnncli.training.data.sources.loose import listed
 from cnncli.training.data.sources.pictures import Pictures

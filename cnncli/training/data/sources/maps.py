@@ -17,7 +17,8 @@ from torch import Tensor
 from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.results.training import Reading
 from cnncli.training.data.catalog import Tools
-from cnncli.training.data.dataset import IGNORED, Levels
+from cnncli.training.data.dataset import IGNORED
+from cnncli.training.data.recorded import Levels
 from cnncli.training.data.resize import fitting, resize_images, resize_mask
 from cnncli.training.data.room import Room, available_memory, ensure_memory
 from cnncli.training.data.sources.decoding import decoded, decoding_memory, named, opened, scaled

@@ -23,8 +23,9 @@ from cnncli.diagnostics import CnncliError, UsageError, counted, listing, usage_
 from cnncli.layers import shape_text
 from cnncli.recipe.data import Data
 from cnncli.training.data.catalog import Catalog, in_a_line
-from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Measured
+from cnncli.training.data.dataset import Dataset, Measured
 from cnncli.training.data.holdout import own_validation
+from cnncli.training.data.recorded import WHOLE_RANGE
 from cnncli.training.data.sources.arrays import (
     LARGEST,
     LAYOUTS,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from cnncli.diagnostics import usage_error
 from cnncli.layers import shape_text
-from cnncli.recipe.columns import LABEL
+from cnncli.recipe.columns import LABEL, class_names
 from cnncli.recipe.data import Data
 from cnncli.training.data.catalog import Catalog, Item
-from cnncli.training.data.dataset import Dataset, class_names
+from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.holdout import own_validation
 from cnncli.training.data.packs.manifest import Manifest, read_manifest
 from cnncli.training.data.packs.opening import open_pack

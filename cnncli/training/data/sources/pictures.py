@@ -18,7 +18,7 @@ from torch import Tensor
 from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, listing, shortened, usage_error
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_FILES_NAMED
-from cnncli.training.data.dataset import WHOLE_RANGE, Levels
+from cnncli.training.data.recorded import WHOLE_RANGE, Levels
 from cnncli.training.data.resize import conform, resize_images, resize_notes, resizing_memory, shrinkage
 from cnncli.training.data.room import Room, ensure_memory
 from cnncli.training.data.sources.decoding import (

@@ -17,9 +17,10 @@ from torch import Tensor
 from cnncli.diagnostics import UsageError, counted, listing, usage_error
 from cnncli.recipe.columns import CLASS, FORMS, LABEL, MASK, NUMBER, TAGS, Column
 from cnncli.training.data.catalog import HELD_OUT, Catalog, Item, Masks, Tools, in_a_line
-from cnncli.training.data.dataset import WHOLE_RANGE, Dataset, Levels, Measured, Split
+from cnncli.training.data.dataset import Dataset, Measured, Split
 from cnncli.training.data.holdout import held_out as held_out_indices
 from cnncli.training.data.holdout import own_validation
+from cnncli.training.data.recorded import WHOLE_RANGE, Levels
 from cnncli.training.data.request import Request
 from cnncli.training.data.sources.file_columns import Files, read_columns
 from cnncli.training.data.sources.maps import Place, stored_mask

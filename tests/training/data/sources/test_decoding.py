@@ -21,7 +21,7 @@ from PIL.PngImagePlugin import PngImageFile
 from cnncli.diagnostics import UsageError
 from cnncli.limits import MAX_PICTURE_PIXELS
 from cnncli.training.data import space
-from cnncli.training.data.dataset import Levels
+from cnncli.training.data.recorded import Levels
 from cnncli.training.data.resize import resize_images
 from cnncli.training.data.sources import decoding
 from cnncli.training.data.sources.decoding import FORMATS
