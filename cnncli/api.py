@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cnncli.analysis.costs.overview import Overview
     from cnncli.analysis.specs import Entry
     from cnncli.language.selection import Selection
+    from cnncli.results.runs import Compared, Runs, RunSummary
     from cnncli.results.survey import Survey
     from cnncli.results.training import Evaluated, Packed, Reading
     from cnncli.training.launch.launch import Launch
@@ -36,6 +37,8 @@ __all__ = [
     "Layer",
     "Overrides",
     "compare",
+    "compare_runs",
+    "draw_runs",
     "evaluate",
     "kinds",
     "load",
@@ -45,6 +48,7 @@ __all__ = [
     "need_training",
     "pack",
     "resume",
+    "runs",
     "select",
     "spec_names",
     "specs",
@@ -259,6 +263,40 @@ def evaluate(
     path = None if output is None else arguments.path("output", output)
     wanted = Wanted(source, split, weights, tta == FLIP, path)
     return evaluate_run(arguments.path("run", run), wanted, arguments.device(device, AUTO), reading)
+
+
+def runs(folder: str | Path = "runs") -> Runs:
+    """Return the runs in a folder with their settings and figures, and the damaged ones; needs no torch.
+
+    Raises:
+        CnncliError: there is no such folder.
+    """
+    from cnncli.training.runs.listing import runs_in  # noqa: PLC0415
+
+    return runs_in(arguments.path("folder", folder))
+
+
+def compare_runs(*folders: str | Path) -> Compared:
+    """Return several runs and what is different between their recipes, specs and data; needs no torch.
+
+    Raises:
+        CnncliError: a folder is not a run, or is damaged.
+    """
+    from cnncli.training.runs.listing import compare  # noqa: PLC0415
+
+    return compare([arguments.path("folders", each) for each in folders])
+
+
+def draw_runs(path: str | Path, runs: Iterable[RunSummary]) -> Path:
+    """Draw the curves of runs into one picture, a new file that ends in ``.svg`` or ``.png``.
+
+    Raises:
+        CnncliError: the file exists or cannot be written, matplotlib is not installed, or no run has a
+            finished epoch.
+    """
+    from cnncli.training.pictures.curves import draw  # noqa: PLC0415
+
+    return draw(arguments.path("path", path), tuple(runs))
 
 
 def survey(source: str, *, sheet: str | Path | None = None, reading: Reading = None) -> Survey:

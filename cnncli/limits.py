@@ -295,6 +295,12 @@ MAX_FOLDER_BYTES: Final = 200
 MAX_RECORD_BYTES: Final = 32 << 20
 """Bytes of the ``run.json`` of a run: its spec, and the names of its classes."""
 
+MAX_RUNS: Final = 10_000
+"""Runs of one folder in a list."""
+
+MAX_DRAWN_RUNS: Final = 40
+"""Runs in one picture."""
+
 MAX_METRICS_BYTES: Final = 256 << 20
 """Bytes of the ``metrics.jsonl`` of a run: a few hundred for each epoch."""
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import cycle
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cnncli.diagnostics import usage_error
+from cnncli.limits import MAX_DRAWN_RUNS
 from cnncli.recipe.metrics import LOSS, METRICS, TRAIN, Metric, held_out, telling
+from cnncli.results.runs import RunSummary
 from cnncli.results.training import Epoch
+from cnncli.training.new_files import check_new, write_new
 from cnncli.training.pictures.drawing import BLUE, COLORS, GRAY, RED, Form, drawn
 
 if TYPE_CHECKING:
@@ -62,6 +67,31 @@ def curves(runs: Mapping[str, Sequence[Epoch]], form: Form = "svg") -> bytes:
         figure.legend(loc="outside upper left", ncols=2 if len(runs) == 1 else 1)
 
     return drawn(draw, _WIDTH, sum(heights) + _ENTRY * len(runs), form)
+
+
+def draw(path: Path, runs: Sequence[RunSummary]) -> Path:
+    """Draw the curves of runs into a new file.
+
+    Raises:
+        CnncliError: the file exists or cannot be written, matplotlib is not installed, no run has a finished
+            epoch, or there are too many runs.
+    """
+    check_new(path, (".svg", ".png"))
+    histories = {_shown(each.folder): each.history for each in runs if each.history}
+    if not 1 <= len(histories) <= MAX_DRAWN_RUNS:
+        raise usage_error(
+            "these runs cannot be drawn",
+            expected=f"1 to {MAX_DRAWN_RUNS} runs with a finished epoch",
+            received=f"{len(histories):,} of {len(runs):,}",
+        )
+    form: Form = "png" if path.suffix.lower() == ".png" else "svg"
+    write_new(path, curves(histories, form))
+    return path
+
+
+def _shown(folder: Path) -> str:
+    """Return the name of a folder as a picture can have it: XML has no control characters."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(folder))
 
 
 def _metric(history: Sequence[Epoch]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from cnncli.diagnostics import listing, usage_error
@@ -12,6 +12,7 @@ from cnncli.recipe.data import are_alike
 from cnncli.recipe.recipe import Recipe
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Position
+from cnncli.training.runs.differences import brief, differing
 from cnncli.training.runs.run import Run
 
 _MAY_CHANGE: Final = frozenset({"epochs", "save", "data.source"})
@@ -130,22 +131,8 @@ def check_position(position: Position, epochs: int) -> None:
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return the differences that would change the result of a run, as ``optimizer.sgd.lr: 0.1, not 0.2``."""
-    return [*_differences(before, now, "")]
-
-
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], path: str) -> Iterator[str]:
-    for name in dict.fromkeys((*before, *now)):
-        here, old, new = f"{path}{name}", before.get(name), now.get(name)
-        if here in _MAY_CHANGE or old == new:
-            continue
-        if isinstance(old, Mapping) and isinstance(new, Mapping) and old.keys() & new.keys():
-            yield from _differences(old, new, f"{here}.")
-        else:
-            yield f"{here}: {_brief(old)}, not {_brief(new)}"
-
-
-def _brief(value: object) -> str:
-    """Return a value; of a mapping, such as another optimizer or head, only its keys."""
-    if isinstance(value, Mapping):
-        return listing([*value]) or "nothing"
-    return "nothing" if value is None else str(value)
+    return [
+        f"{path}: {brief(old)}, not {brief(new)}"
+        for path, (old, new) in differing([before, now])
+        if not any(path == each or path.startswith(f"{each}.") for each in _MAY_CHANGE)
+    ]
