@@ -302,7 +302,7 @@ MAX_DRAWN_RUNS: Final = 40
 """Runs in one picture."""
 
 MAX_METRICS_BYTES: Final = 256 << 20
-"""Bytes of the ``metrics.jsonl`` of a run: a few hundred for each epoch."""
+"""Bytes of the ``metrics.jsonl`` of a run, a few hundred for each epoch, and of what is made of it."""
 
 MAX_ENVIRONMENTS: Final = 10_000
 """Changes of the machine that a run records."""

@@ -88,14 +88,14 @@ class Compared(NamedTuple):
     """Several runs, and what is different between their recipes, specs and data.
 
     ``settings`` and ``spec`` have the values of each run by the path of what is different, such as
-    ``optimizer.sgd.lr`` and ``layers.0.conv.channels``; None where there is no such value. ``same_data`` says
-    whether all were trained on the same data.
+    ``optimizer.sgd.lr`` and ``layers.0.conv.channels``; None where there is no such value. ``data_changed``
+    says that the data was not the same although its settings are.
     """
 
     runs: tuple[RunSummary, ...]
     settings: Mapping[str, tuple[Any, ...]]
     spec: Mapping[str, tuple[Any, ...]]
-    same_data: bool
+    data_changed: bool
 
 
 def main_metric(runs: tuple[RunSummary, ...]) -> str:

@@ -47,6 +47,7 @@ from cnncli.report.pages import (
     layers,
     memory,
     probe,
+    runs,
     sizes,
     specs,
 )
@@ -58,6 +59,8 @@ from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import NO_BREAK
 from cnncli.results.dry_run import Counts, DryRun, Times, Tried
 from cnncli.results.probe import Change, Found, Probe
+from cnncli.results.runs import Compared as RunsCompared
+from cnncli.results.runs import Damaged, Runs, RunSummary
 from cnncli.results.survey import (
     Channel,
     ClassCounts,
@@ -70,7 +73,15 @@ from cnncli.results.survey import (
     Survey,
     Unreadable,
 )
-from cnncli.results.training import ClassFigures, Evaluated, Evaluation, HeadClasses, Introduction
+from cnncli.results.training import (
+    ClassFigures,
+    Epoch,
+    Evaluated,
+    Evaluation,
+    HeadClasses,
+    Introduction,
+    Outcome,
+)
 from cnncli.results.verify import Compared, Verification
 
 H = symbol("H")
@@ -200,6 +211,31 @@ def evaluated() -> Page:
     return evaluate.page(Evaluated("a_b|c", "digits", Evaluation(3, figures, {"output": head}), ()))
 
 
+def trained(folder: str, epochs: int, lr: float) -> RunSummary:
+    history = tuple(
+        Epoch(number, lr / number, 12.5, 1000.0, {"train.loss": 1 / number, "val.accuracy": 1 - 1 / number})
+        for number in range(1, epochs + 1)
+    )
+    outcome = Outcome(epochs, "val.loss", "", {"test.loss": 0.5, "test.accuracy": 0.75}, "")
+    settings = {"epochs": 20, "optimizer": {"sgd": {"lr": lr}}}
+    return RunSummary(
+        Path(folder), "a|b", "finished", "2026-01-02T03:04:05+00:00", 5.0, "folder:<b>", "x", 20, history,
+        outcome if epochs else None, settings, "",
+    )  # fmt: skip
+
+
+def listed() -> Page:
+    found = (trained("runs/a", 20, 0.1), trained("runs/b_*_|", 0, 0.1)._replace(status="running"))
+    return runs.page(Runs(found, (Damaged(Path("runs/c"), "it is <damaged>"),)), 3605.0)
+
+
+def compared_runs() -> Page:
+    found = (trained("runs/a", 20, 0.1), trained("runs/b_*_|", 2, 0.2))
+    settings = {"optimizer.sgd.lr": (0.1, 0.2), "transforms": ([], [{"crop": {"padding": 1}}])}
+    compared = RunsCompared(found, settings, {"layers.0.conv": (None, "<3>")}, data_changed=True)
+    return runs.comparison(compared, 3605.0, Path("out.svg"))
+
+
 def surveyed(*, faults: bool = True) -> Survey:
     rgb = tuple(Channel(name, 0, 255, 0.485, 0.229) for name in ("red", "green", "blue"))
     color = KindOfImages("color", 1_230, 255, rgb, ("a.png",))
@@ -279,6 +315,8 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "inspect verified": lambda: verified(Compared("total", "params", 5, 5)),
         "inspect verified wrong": lambda: verified(Compared("total", "params", 5, 6)),
         "evaluate": evaluated,
+        "runs": listed,
+        "runs compared": compared_runs,
         "dry_run": tried,
         "dry_run without a prediction": lambda: tried(None),
         "data": lambda: data.page(surveyed()),

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from cnncli.diagnostics import counted, listing
+from cnncli.diagnostics import counted
 from cnncli.recipe.metrics import METRICS, TEST, held_out, metric_of
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.text.columns import Column, Table
@@ -64,11 +64,10 @@ def _compared(found: Compared, now: float, picture: Path | None, _: int | None) 
         for what, differences in (("recipe", found.settings), ("spec", found.spec))
         if not differences
     ]
-    if not found.same_data:
-        sources = [printable(each) for each in dict.fromkeys(run.data for run in found.runs)]
-        same.append(f"the data is not the same: {listing(sources) if len(sources) > 1 else 'it has changed'}")
     if same:
         yield (Text(tuple(same), "note"),)
+    if found.data_changed:
+        yield (Text(("the data has changed between the runs",), "warning"),)
     if any(each.history for each in found.runs):
         yield (_curves(found.runs, names),)
     yield from _drawn(found.runs, picture)
@@ -82,12 +81,13 @@ def _drawn(runs: Sequence[RunSummary], picture: Path | None) -> Iterator[Section
 
 def _table(runs: Sequence[RunSummary], now: float) -> Table:
     """Return folder, status, epochs, best and test figures, data and times; on a narrow screen not all."""
+    states, values = [each.status for each in runs], [_best_value(each) for each in runs]
     return Table(
         (
             Column("run", [printable(str(each.folder)) for each in runs], cut=True),
-            Column("status", [_status(each, now) for each in runs]),
+            Column("status", [_status(each, now) for each in runs], short_cells=states, rank=5),
             Column("epochs", [f"{len(each.history):,}/{each.epochs:,}" for each in runs], right=True),
-            Column("best", [_best(each) for each in runs]),
+            Column("best", [_best(each) for each in runs], short_cells=values, rank=6),
             Column("test", [_test(each) for each in runs], rank=4, optional=True),
             Column("data", [printable(each.data) for each in runs], rank=2, cut=True, optional=True),
             Column("began", [_moment(each.created) for each in runs], rank=3, optional=True),
@@ -106,9 +106,12 @@ def _status(run: RunSummary, now: float) -> str:
 def _best(run: RunSummary) -> str:
     if run.best is None:
         return _NONE
-    figure, epoch, value = run.best
-    metric, part = metric_of(figure), figure.partition(".")[0]
-    return f"{metric.title} {figure_text(metric, value, 4)} ({part}, epoch {epoch})"
+    part = run.best.figure.partition(".")[0]
+    return f"{metric_of(run.best.figure).title} {_best_value(run)} ({part}, epoch {run.best.epoch})"
+
+
+def _best_value(run: RunSummary) -> str:
+    return _NONE if run.best is None else figure_text(metric_of(run.best.figure), run.best.value, 4)
 
 
 def _test(run: RunSummary) -> str:
@@ -193,7 +196,7 @@ def _comparison_document(found: Compared) -> dict[str, Any]:
         "differences": {
             "settings": {path: list(values) for path, values in found.settings.items()},
             "spec": {path: list(values) for path, values in found.spec.items()},
-            "same_data": found.same_data,
+            "data_changed": found.data_changed,
         },
     }
 

@@ -11,10 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from cnncli.limits import MAX_METRICS_BYTES
 from cnncli.results.training import Epoch
 from cnncli.training.observer import Silent
 from cnncli.training.pictures.curves import curves
-from cnncli.training.runs.files import write_bytes
+from cnncli.training.runs.files import read_bytes, write_bytes
 from cnncli.training.runs.growing import Growing
 from cnncli.training.runs.tensorboard import first_record, record
 
@@ -94,8 +95,14 @@ class Curves(Silent):
 
     def _draw(self) -> None:
         self._moment = time.monotonic()
-        write_bytes(self._path, curves({self._name: self._history}))
+        content = curves({self._name: self._history})
+        if self._before() != content:
+            write_bytes(self._path, content)
         self._drawn = len(self._history)
+
+    def _before(self) -> bytes | None:
+        """Return the picture that is there, so that a run to which nothing was added stays as it is."""
+        return read_bytes(self._path, MAX_METRICS_BYTES) if self._path.exists() else None
 
 
 class Events(Silent):

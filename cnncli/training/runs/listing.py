@@ -51,10 +51,12 @@ def compare(folders: Sequence[Path]) -> Compared:
     """
     runs = tuple(map(read_run, folders))
     specs = [_plain_spec(each) for each in runs]
-    same_data = len({each.fingerprint for each in runs}) == 1
-    return Compared(
-        runs, dict(differing([each.settings for each in runs])), dict(differing(specs)), same_data
+    first = runs[0]
+    changed = any(
+        each.fingerprint != first.fingerprint and each.settings["data"] == first.settings["data"]
+        for each in runs
     )
+    return Compared(runs, dict(differing([each.settings for each in runs])), dict(differing(specs)), changed)
 
 
 def read_run(folder: Path) -> RunSummary:
