@@ -54,6 +54,7 @@ def heavy_imports(*arguments: str) -> frozenset[str]:
         ("specs",),
         ("train", "--help"),
         ("evaluate", "--help"),
+        ("runs", "--help"),
         ("data", "--help"),
         ("--help",),
     ],

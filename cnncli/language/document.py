@@ -25,7 +25,7 @@ from cnncli.language.files import SUFFIXES, resolved
 from cnncli.language.parsing import parse
 from cnncli.language.reading import read_source, within
 from cnncli.language.scope import Scope, interpolate
-from cnncli.language.tree import Entries, Items, Scalar, Value, describe
+from cnncli.language.tree import Entries, Items, Scalar, Value, describe, sources_of
 from cnncli.limits import MAX_EXTENDS, MAX_FILE_BYTES, MAX_NAME
 
 SECTIONS: Final[dict[str, tuple[type, str]]] = {
@@ -66,6 +66,11 @@ class Document(NamedTuple):
     def section(self, key: str) -> Value | None:
         """Return the section with this name, or None."""
         return self.entries.get(key)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the sources of all values: first the spec, then what it extends, and options."""
+        return tuple(dict.fromkeys((self.source.name, *sources_of(self.entries))))
 
     @property
     def start(self) -> Location:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +60,12 @@ def located(path: str | Path) -> Path:
             hint=f"specs of this family: {listing([each.stem for each in below(found)], last=', ')}",
         )
     return found or Path(path)
+
+
+def others(names: Iterable[str]) -> tuple[Path, ...]:
+    """Return the files among names of sources that are not shipped specs."""
+    own = {path.resolve() for path in specs().values()}
+    return tuple(path for path in map(Path, names) if path.is_file() and path.resolve() not in own)
 
 
 def _is_name(word: str) -> bool:

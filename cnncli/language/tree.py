@@ -120,6 +120,14 @@ def location_of(section: Entries, path: Sequence[str]) -> Location:
     return location
 
 
+def sources_of(value: Value) -> Iterator[str]:
+    """Yield the names of the sources that a value and its parts come from, with repetitions."""
+    yield value.location.source.name
+    if not isinstance(value, Scalar):
+        for part in value.values() if isinstance(value, Entries) else value:
+            yield from sources_of(part)
+
+
 def same_value(one: Value, other: Value) -> bool:
     """Return whether two values are equal, regardless of their places and of quotes around keys."""
     if isinstance(one, Scalar) and isinstance(other, Scalar):

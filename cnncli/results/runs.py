@@ -18,6 +18,16 @@ class Best(NamedTuple):
     value: float
 
 
+class Revision(NamedTuple):
+    """The git commit that was checked out where a spec is; ``dirty`` if its files were not as committed."""
+
+    commit: str
+    dirty: bool
+
+    def __str__(self) -> str:
+        return f"{self.commit[:12]}{' and changes' if self.dirty else ''}"
+
+
 class RunSummary(NamedTuple):
     """A run as its files describe it.
 
@@ -38,6 +48,7 @@ class RunSummary(NamedTuple):
     epochs: int
     history: tuple[Epoch, ...]
     outcome: Outcome | None
+    revision: Revision | None
     settings: Mapping[str, Any]
     spec: str
 

@@ -218,7 +218,7 @@ def test_listing_and_comparing_import_nothing_heavy() -> None:
 
 def run(history: list[dict[str, float]]) -> RunSummary:
     epochs = tuple(Epoch(number, 0.1, 1.0, 1.0, figures) for number, figures in enumerate(history, 1))
-    return RunSummary(Path("a"), "a", "finished", "", 0.0, "", "", 9, epochs, None, {}, "")
+    return RunSummary(Path("a"), "a", "finished", "", 0.0, "", "", 9, epochs, None, None, {}, "")
 
 
 def test_the_best_epoch_is_the_first_with_the_best_value() -> None:

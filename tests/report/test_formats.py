@@ -220,7 +220,7 @@ def trained(folder: str, epochs: int, lr: float) -> RunSummary:
     settings = {"epochs": 20, "optimizer": {"sgd": {"lr": lr}}}
     return RunSummary(
         Path(folder), "a|b", "finished", "2026-01-02T03:04:05+00:00", 5.0, "folder:<b>", "x", 20, history,
-        outcome if epochs else None, settings, "",
+        outcome if epochs else None, None, settings, "",
     )  # fmt: skip
 
 

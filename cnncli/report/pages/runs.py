@@ -214,5 +214,6 @@ def _run(run: RunSummary) -> dict[str, Any]:
         "finished_epochs": len(run.history),
         "seconds": run.seconds,
         "best": None if run.best is None else run.best._asdict(),
+        "revision": None if run.revision is None else run.revision._asdict(),
         "outcome": None if run.outcome is None else asdict(run.outcome),
     }

@@ -13,6 +13,7 @@ from cnncli.algebra import whole_shape
 from cnncli.diagnostics import SpecError
 from cnncli.graph import Graph, Opened, open_again
 from cnncli.graph.heads import heads_of, main_head
+from cnncli.language import shipped
 from cnncli.language.tree import Entries
 from cnncli.language.writer import to_yaml
 from cnncli.network import Network, build_network
@@ -28,6 +29,7 @@ from cnncli.training.launch.launch import Launch
 from cnncli.training.loop import seed_weights
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.resuming import check_data, check_network
+from cnncli.training.runs.revision import revision_of
 from cnncli.training.runs.run import Run, create_run
 from cnncli.training.session import check_trainable
 from cnncli.training.tasks.building import check_tasks, whole_stored
@@ -41,7 +43,8 @@ CLASSES: Final = "classes"
 class Prepared:
     """A training that is checked and not begun: nothing is written yet.
 
-    ``spec`` is the text of its spec; ``origins`` are the names of the settings that are not defaults, by the
+    ``spec`` is the text of its spec, and ``files`` are those that it was read from, without the shipped ones;
+    ``origins`` are the names of the settings that are not defaults, by the
     file or the option that they come from.
     """
 
@@ -50,6 +53,7 @@ class Prepared:
     dataset: Dataset
     settings: Recipe
     spec: str
+    files: tuple[Path, ...]
     device: torch.device
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -76,6 +80,7 @@ class Prepared:
             settings=self.settings,
             dataset=self.dataset,
             device=self.device,
+            revision=revision_of(self.files),
         )
         return self._launch(run, Position(), resumed=False)
 
@@ -113,7 +118,8 @@ def prepare(opened: Opened, settings: Recipe, device: str, reading: Reading = No
     network = build_network(graph)
     notes = check_trainable(network, heads_of(graph), whole_shape(graph.input), dataset, settings)
     dataset = replace(dataset, notes=(*dataset.notes, *notes))
-    return Prepared(graph, network, dataset, settings, to_yaml(opened.document), where)
+    spec, files = to_yaml(opened.document), shipped.others(opened.document.files)
+    return Prepared(graph, network, dataset, settings, spec, files, where)
 
 
 def read(

@@ -84,6 +84,7 @@ def read_run(folder: Path) -> RunSummary:
         epochs=record.settings.epochs,
         history=history,
         outcome=record.outcome,
+        revision=record.revision,
         settings=record.settings.plain(),
         spec=record.spec,
     )
@@ -102,7 +103,8 @@ def _plain_spec(run: RunSummary) -> dict[str, Any]:
     found = _plain(parse(Source(str(run.folder / SPEC), run.spec), Faults()))
     if not isinstance(found, dict):
         return {}
-    return {key: value for key, value in found.items() if key not in (Recipe.keyword, "name")}
+    own = {key: value for key, value in found.items() if key not in (Recipe.keyword, "name")}
+    return own | {"git revision": None if run.revision is None else str(run.revision)}
 
 
 def _plain(value: Value) -> Any:

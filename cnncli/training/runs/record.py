@@ -16,10 +16,12 @@ from cnncli.graph.transforms import wrong_transforms
 from cnncli.limits import MAX_ENVIRONMENTS, MAX_RECORD_BYTES
 from cnncli.recipe.columns import FORMS, PICTURE, Column, class_names
 from cnncli.recipe.recipe import Recipe, recipe_from_json
+from cnncli.results.runs import Revision
 from cnncli.results.training import Outcome
 from cnncli.training.data.recorded import WHOLE_RANGE, Levels, Normalization
 from cnncli.training.runs.environment import Environment, current_environment, read_environment
 from cnncli.training.runs.files import DIGEST, read_bytes
+from cnncli.training.runs.revision import read_revision
 from cnncli.training.runs.values import (
     DamagedError,
     figures,
@@ -77,13 +79,14 @@ class RunRecord:
     ``spec`` is the text of the resolved spec, as in ``spec.yaml``, so this file, which is written first and
     atomically, suffices to resume. ``status`` remains "running" after a crash; ``outcome`` is None unless it
     is "finished". ``environments`` has where the run was started, and where it was resumed if that was
-    different.
+    different; ``revision`` is that of the spec when the run was created.
     """
 
     name: str
     status: Status
     outcome: Outcome | None
     environments: tuple[Environment, ...]
+    revision: Revision | None
     settings: Recipe
     data: DataRecord
     normalization: Normalization
@@ -94,6 +97,7 @@ class RunRecord:
         """Return the record as JSON values, with the schema first and the digest of all others last."""
         values = {
             "environments": [asdict(each) for each in self.environments],
+            "revision": None if self.revision is None else self.revision._asdict(),
             "settings": self.settings.plain(),
             "data": self.data.as_json(),
             "outcome": None if self.outcome is None else asdict(self.outcome),
@@ -107,13 +111,21 @@ class RunRecord:
         return self.environments if self.environments[-1] == now else (*self.environments, now)
 
 
-def new_record(name: str, spec: str, settings: Recipe, dataset: Dataset, device: torch.device) -> RunRecord:
+def new_record(
+    name: str,
+    spec: str,
+    settings: Recipe,
+    dataset: Dataset,
+    device: torch.device,
+    revision: Revision | None = None,
+) -> RunRecord:
     """Return the record of a run that is about to start."""
     return RunRecord(
         name=name,
         status="running",
         outcome=None,
         environments=(current_environment(device),),
+        revision=revision,
         settings=settings.replaced({"data": settings.data.of(dataset.name)}),
         data=DataRecord(
             source=dataset.name,
@@ -189,6 +201,7 @@ def _parse(value: dict[str, Any]) -> RunRecord:
         status=value["status"],
         outcome=None if value["outcome"] is None else _outcome(value["outcome"]),
         environments=environments,
+        revision=read_revision(value["revision"], "revision"),
         settings=recipe,
         data=data,
         normalization=read_normalization(value["normalization"], data.input),

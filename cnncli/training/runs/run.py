@@ -26,6 +26,7 @@ from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, lis
 from cnncli.limits import MAX_FOLDER_BYTES, MAX_RECORD_BYTES
 from cnncli.recipe.metrics import BEST, LAST
 from cnncli.recipe.recipe import Recipe
+from cnncli.results.runs import Revision
 from cnncli.results.training import Epoch, Outcome
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
@@ -275,6 +276,7 @@ def create_run(
     settings: Recipe,
     dataset: Dataset,
     device: torch.device,
+    revision: Revision | None = None,
 ) -> Run:
     """Create the folder of a new run.
 
@@ -285,11 +287,12 @@ def create_run(
         settings: how to train.
         dataset: what to train on.
         device: the device to train on.
+        revision: that of the spec.
 
     Raises:
         UsageError: the folder is not empty, or cannot be created.
     """
-    record = new_record(name, spec, settings, dataset, device)
+    record = new_record(name, spec, settings, dataset, device, revision)
     try:
         made = _numbered(name) if folder is None else _empty(folder)
     except OSError as error:
