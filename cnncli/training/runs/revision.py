@@ -24,17 +24,12 @@ _SECONDS: Final = 2.0
 """What git may take; usually it takes a few thousandths."""
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_OFF: Final = (
-    "--no-pager",
-    "--no-optional-locks",
-    "-c",
-    "core.fsmonitor=false",
-    "-c",
-    "core.hooksPath=/dev/null",
-)
+_OFF: Final = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 _ENVIRONMENT: Final = {
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_PAGER": "cat",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_LITERAL_PATHSPECS": "1",
 }
@@ -53,7 +48,7 @@ def revision_of(files: Sequence[Path]) -> Revision | None:
         folder = paths[0].parent
         if not any((above / ".git").exists() for above in (folder, *folder.parents)):
             return None
-        commit = _git(folder, "rev-parse", "--verify", "HEAD").strip()
+        commit = _git(folder, "rev-parse", "HEAD").strip()
         if not _COMMIT.fullmatch(commit):
             return None
         return Revision(commit, not all(_is_committed(path) for path in paths))

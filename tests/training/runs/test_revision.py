@@ -98,9 +98,7 @@ def test_nothing_fails_where_git_does(
     net = repository / "nets" / "net.yaml"
     commit(repository)
     program = tmp_path / "git"
-    program.write_text(
-        f"#!/bin/sh\nexec {script}\n" if script.startswith("sleep") else f"#!/bin/sh\n{script}\n"
-    )
+    program.write_text(f"#!/bin/sh\n{script.replace('sleep', 'exec sleep')}\n")
     program.chmod(0o755)
     monkeypatch.setattr("cnncli.training.runs.revision._SECONDS", 0.1)
     monkeypatch.setattr("cnncli.training.runs.revision.shutil.which", lambda _: str(program))
