@@ -20,6 +20,7 @@ from cnncli.analysis.memory.peaks import Moment
 from cnncli.analysis.memory.usage import bytes_at, memory, peak_moment
 from cnncli.diagnostics import readable_bytes
 from cnncli.graph import Opened, open_spec
+from cnncli.graph.learning import learning_of
 from cnncli.language import shipped
 from cnncli.network import Network, build_network
 from cnncli.training.optimization.optimizers import build_optimizer
@@ -102,7 +103,7 @@ def infer(opened: Opened, batch: int) -> None:
 def learn(opened: Opened, batch: int) -> None:
     """Take two training steps, as cnncli/training/loop.py does; the second starts with gradients."""
     network, images = _prepared(opened, batch)
-    optimizer = build_optimizer(network.train(), opened.train.optimizer)
+    optimizer = build_optimizer(network.train(), learning_of(opened.graph, opened.train))
     for _ in range(2):
         outputs = network(images)
         loss = torch.stack([(values * 1).sum() for values in by_head(outputs).values()]).sum()

@@ -19,6 +19,7 @@ import torch
 from torch.optim import Optimizer
 
 from cnncli.graph import open_spec
+from cnncli.graph.learning import Learning
 from cnncli.language import shipped
 from cnncli.network import build_network
 from cnncli.recipe.optimizers import ALWAYS, NEVER, OPTIMIZERS
@@ -44,7 +45,7 @@ def main() -> None:
 
 def ways(name: str) -> list[str]:
     """Return the implementations that an optimizer has; ours has one."""
-    if name == "lamb":
+    if name in ("lamb", "muon"):
         return ["at once"]
     return [way for way in WAYS if way != "fused" or "fused" in OPTIMIZERS[name].arguments]
 
@@ -58,7 +59,7 @@ def prepared(network: str, name: str, way: str) -> Optimizer:
     settings: dict[str, Any] = {"lr": 1e-12}
     if "fused" in OPTIMIZERS[name].arguments:
         settings["fused"] = ALWAYS if way == "fused" else NEVER
-    made = build_optimizer(module, OPTIMIZERS[name](**settings))
+    made = build_optimizer(module, Learning(OPTIMIZERS[name](**settings)))
     for group in made.param_groups:
         group["foreach"] = WAYS[way]
     made.step()

@@ -152,6 +152,9 @@ MAX_MARGIN: Final = 1024
 MAX_CLASSES: Final = 100_000
 """Classes that a recipe lists."""
 
+MAX_GROUPS: Final = 32
+"""Groups of layers that learn in another way than the rest."""
+
 MAX_TRANSFORMS: Final = 64
 """Transforms of training images."""
 

@@ -25,6 +25,7 @@ from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.recipe.averaging import AVERAGES
 from cnncli.recipe.clipping import CLIPS
 from cnncli.recipe.data import RESIZE_RULES, SOURCES, Data
+from cnncli.recipe.groups import Group
 from cnncli.recipe.losses import LOSSES
 from cnncli.recipe.metrics import METRICS
 from cnncli.recipe.optimizers import OPTIMIZERS
@@ -80,6 +81,7 @@ def with_recipe(text: str) -> str:
         "settings": _settings(Recipe),
         "data": _settings(Data, "data."),
         "optimizers": _named(OPTIMIZERS, "optimizer."),
+        "groups": _settings(Group, "groups.N."),
         "schedules": _named(SCHEDULES, "schedule."),
         "clips": _named(CLIPS, "clip."),
         "averages": _named(AVERAGES, "average."),

@@ -150,6 +150,7 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
         return None
     assert train is not None
     assert budget is not None
+    _check_learning(document.section(Recipe.keyword), graph, train, faults)
     if size is None or callable(size):  # a recipe is one for the spec's own input
         _check_recipe(document.section(Recipe.keyword), graph, train, faults)
     if len(faults):
@@ -281,6 +282,24 @@ def _check_recipe(section: Value | None, graph: Graph, recipe: Recipe, faults: F
                 faults.add(fault._replace(location=key.location))
 
 
+def _check_learning(section: Value | None, graph: Graph, recipe: Recipe, faults: Faults) -> None:
+    """Check that every group has an effect, and that something is learned by the optimizer."""
+    if not recipe.groups and recipe.optimizer.others is recipe.optimizer:
+        return
+    # Imported here because most recipes have neither groups nor an optimizer for some tensors only.
+    from cnncli.graph.learning import wrong_groups, wrong_learning  # noqa: PLC0415
+
+    assert isinstance(section, Entries)
+    groups = section.get("groups")
+    for place, fault in wrong_groups(graph, recipe):
+        assert isinstance(groups, Items)
+        entry = groups.values[place]
+        assert isinstance(entry, Entries)
+        faults.add(fault._replace(location=location_of(entry, ["match"])))
+    for name, fault in wrong_learning(graph, recipe):
+        faults.add(fault._replace(location=location_of(section, [name])))
+
+
 def read_budget(path: str | Path) -> Budget:
     """Read the limits in a YAML file: a mapping of limits, or a mapping with a ``budget`` section.
 
@@ -321,6 +340,7 @@ def read_recipe(opened: Opened, path: str | Path | None = None, overrides: Itera
     if not isinstance(section, Entries):
         return Chosen(Recipe(), None)
     recipe = _read_section(Recipe, section, opened.document.scope, faults)
+    _check_learning(section, opened.graph, recipe, faults)
     _check_recipe(section, opened.graph, recipe, faults)
     if faults:
         raise SpecError(faults.in_order())

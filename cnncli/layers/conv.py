@@ -116,6 +116,11 @@ class Conv(Summing):
         )
         return {"weight": (*kernels, *kernel)} | ({"bias": (self.channels,)} if self.bias else {})
 
+    def matrices(self) -> tuple[str, ...]:
+        """Return the weight, unless groups of channels have matrices of their own."""
+        whole = self.table is None and isinstance(self.groups, int) and self.groups == 1
+        return ("weight",) if whole else ()
+
     def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return product(self.parameters(input_shape)["weight"]) * product(output_shape[1:])
 

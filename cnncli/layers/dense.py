@@ -55,6 +55,9 @@ class Linear(Summing):
     def parameters(self, input_shape: Shape) -> Tensors:
         return {"weight": (self.features, input_shape[0])} | ({"bias": (self.features,)} if self.bias else {})
 
+    def matrices(self) -> tuple[str, ...]:
+        return ("weight",)
+
     def macs(self, input_shape: Shape, output_shape: Shape) -> Dim:
         return input_shape[0] * self.features
 

@@ -126,6 +126,10 @@ class Kind(Record, Generic[X]):
         """Return the shapes of the tensors that are stored but not learned."""
         return NONE
 
+    def matrices(self) -> tuple[str, ...]:
+        """Return the names of the parameters that are one matrix, with a row for each output channel."""
+        return ()
+
     def macs(self, input_shape: X, output_shape: Shape) -> Dim:
         """Return the multiply-accumulates for one sample."""
         raise NotImplementedError

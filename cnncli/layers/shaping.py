@@ -369,6 +369,9 @@ class Shortcut(Layer):
         scales = {"1.weight": own, "1.bias": own} if self.affine else {}
         return {"0.weight": (self.channels, input_shape[0], *ones)} | scales
 
+    def matrices(self) -> tuple[str, ...]:
+        return ("0.weight",)
+
     def buffers(self, input_shape: Shape) -> Tensors:
         own = (self.channels,)
         return {"1.running_mean": own, "1.running_var": own} if self.projects(input_shape) else NONE

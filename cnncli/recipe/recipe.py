@@ -19,12 +19,13 @@ from cnncli.language.parsing import parse
 from cnncli.language.readers import Choice, Flag, Whole
 from cnncli.language.scope import Scope
 from cnncli.language.tree import Entries, location_of
-from cnncli.limits import MAX_TRANSFORMS
+from cnncli.limits import MAX_GROUPS, MAX_TRANSFORMS
 from cnncli.recipe.averaging import AVERAGES, Average
 from cnncli.recipe.clipping import CLIPS, Clip
 from cnncli.recipe.computing import MEMORY_FORMATS, PRECISIONS
 from cnncli.recipe.data import DEFAULT_HOLDOUT, Data
 from cnncli.recipe.devices import AUTO
+from cnncli.recipe.groups import Group
 from cnncli.recipe.optimizers import OPTIMIZERS, SGD, Optimizer
 from cnncli.recipe.penalty import Penalty
 from cnncli.recipe.saving import Save
@@ -68,6 +69,11 @@ class Recipe(Record):
         default={},
     )
     optimizer: Optimizer = arg(OneOf("optimizer", OPTIMIZERS), "the optimizer", default=SGD())
+    groups: tuple[Group, ...] = arg(
+        ListOf(Nested(Group), MAX_GROUPS, "[{match: 'features.*', freeze: true}]"),
+        "layers that learn in another way than the rest, by their names",
+        default=(),
+    )
     schedule: Schedule = arg(OneOf("schedule", SCHEDULES), "how the learning rate changes", default=Cosine())
     stop: Stop | None = arg(
         Unset(Nested(Stop)), "when the training ends before its last epoch; unset: never", default=None

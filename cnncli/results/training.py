@@ -137,9 +137,10 @@ class Introduction(NamedTuple):
 
     ``notes`` are about the data, ``spec_notes`` about the spec; ``transforms`` are those of training images,
     in their order, each with its arguments, ``corrupt`` is what happens to inputs only, and ``tasks`` say
-    what each head learns. ``origins`` are the names of the settings that are not defaults, by where they
-    come from. ``computing`` is how the network is computed, ``update`` what happens to gradients and
-    weights. ``penalty`` has the factors of the penalty on weights, ``stop`` says when the training ends
+    what each head learns. ``ways`` say what is learned in another way than the rest, such as with a rate of
+    its own. ``origins`` are the names of the settings that are not defaults, by where they come from.
+    ``computing`` is how the network is computed, ``update`` what happens to gradients and weights.
+    ``penalty`` has the factors of the penalty on weights, ``stop`` says when the training ends
     early, and ``chosen_by`` is the figure of the validation part that chooses the best epoch, all empty
     without. ``val_count`` is 0 without a validation part. A run that is ``resumed``, by its folder or by the
     command that started it, has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of
@@ -163,6 +164,7 @@ class Introduction(NamedTuple):
     corrupt: tuple[str, ...]
     tasks: tuple[str, ...]
     optimizer: str
+    ways: tuple[str, ...]
     lr: float
     schedule: str
     penalty: str

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from cnncli.training.data.feed import Batch
+from cnncli.training.optimization.optimizers import prepare_training
 from cnncli.training.runs.checkpoint import Checkpoint
 from cnncli.training.session import Plan, State, make_state
 from cnncli.training.step import step
@@ -69,7 +70,7 @@ class Repetition:
         state = make_state(self.network, plan, checkpoint)
         epoch, first = checkpoint.position.epochs, checkpoint.position.batches
         batches = plan.train.shuffled(plan.order(epoch), plan.bounds[first : batch + 1], plan.alters(epoch))
-        self.network.train()
+        prepare_training(self.network, plan.learning)
         begun = time.monotonic()
         for number, samples in enumerate(batches, first):
             if self.stop() or time.monotonic() - begun > _SECONDS:

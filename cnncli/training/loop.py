@@ -13,6 +13,7 @@ from torch import nn
 
 from cnncli.diagnostics import CnncliError, Location, Related
 from cnncli.graph.heads import Heads
+from cnncli.graph.learning import Learning
 from cnncli.interrupts import Interrupts
 from cnncli.recipe.averaging import Swa
 from cnncli.recipe.metrics import LOSS, TEST
@@ -28,6 +29,7 @@ from cnncli.training.evaluate import Manner, evaluate_feed
 from cnncli.training.monitor import DivergedError, Monitor
 from cnncli.training.observer import Observer, Silent
 from cnncli.training.optimization.averaging import exchanged
+from cnncli.training.optimization.optimizers import prepare_training
 from cnncli.training.optimization.statistics import has_statistics, renew_statistics
 from cnncli.training.overfitting import overfitting
 from cnncli.training.pace import Pace
@@ -61,7 +63,7 @@ class Conduct:
     peak: float | None = None
 
 
-def train(
+def train(  # noqa: PLR0913 - what is trained, on what, and where
     network: nn.Module,
     heads: Heads,
     dataset: Dataset,
@@ -71,6 +73,7 @@ def train(
     device: torch.device,
     observer: Observer | None = None,
     conduct: Conduct = Conduct(),
+    learning: Learning | None = None,
 ) -> Trained:
     """Train ``network`` in ``run``, from its checkpoint or from the beginning.
 
@@ -96,6 +99,8 @@ def train(
         device: where to compute.
         observer: receives the progress.
         conduct: how often to report, how much to carry out, and what to call the layers.
+        learning: what is learned of the network, and how, from
+            :func:`~cnncli.graph.learning.learning_of`; None if that is all of it, in the usual way.
 
     Raises:
         UsageError: network, data, settings and run do not match, or a file cannot be written.
@@ -103,7 +108,7 @@ def train(
     """
     with run.locked(), Interrupts() as interrupts:
         checkpoint = run.read_checkpoint()
-        plan = make_plan(heads, dataset, settings, run.record.normalization, device, conduct.extent)
+        plan = make_plan(heads, dataset, settings, run.record.normalization, device, conduct.extent, learning)
         if checkpoint is not None:
             check_checkpoint(checkpoint, plan)
         state = make_state(network, plan, checkpoint)
@@ -201,11 +206,12 @@ class _Loop:
         """Renew the statistics of an average that needs it; return False after an interrupt."""
         plan, state = self.plan, self.state
         is_mean = isinstance(plan.settings.average, Swa) and plan.has_average(state.position)
-        if not is_mean or not has_statistics(state.network):
+        still = plan.learning.still
+        if not is_mean or not has_statistics(state.network, still):
             return True
         epoch = state.position.epochs
         batches = plan.train.shuffled(plan.order(epoch), plan.bounds, plan.alters(epoch))
-        return renew_statistics(state.network, state.forward, batches, self.is_interrupted)
+        return renew_statistics(state.network, state.forward, batches, self.is_interrupted, still)
 
     def is_interrupted(self) -> bool:
         """Return whether a signal was received."""
@@ -292,7 +298,7 @@ class _Loop:
         """Train the remaining batches of the epoch, or until an interrupt."""
         plan, state = self.plan, self.state
         epoch, first, before = state.position.epochs, state.position.batches, state.position.seconds
-        state.network.train()
+        prepare_training(state.network, plan.learning)
         begun = time.perf_counter()
         batches = self.pace.epoch(
             plan.train.shuffled(plan.order(epoch), plan.bounds[first:], plan.alters(epoch))

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from cnncli.diagnostics import usage_error
 from cnncli.graph.heads import Heads
+from cnncli.graph.learning import Learning
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import INPUT, PICTURE
 from cnncli.recipe.metrics import TEST, VAL
@@ -27,7 +28,7 @@ from cnncli.training.data.recorded import Normalization
 from cnncli.training.data.targets import class_counts, present
 from cnncli.training.evaluate import evaluation_bounds
 from cnncli.training.optimization.averaging import Place, averages_after, initial_average
-from cnncli.training.optimization.optimizers import build_optimizer, set_learning_rate, set_momentum
+from cnncli.training.optimization.optimizers import build_optimizer, freeze, set_learning_rate, set_momentum
 from cnncli.training.optimization.scaling import restore_scaler, scaler_tensors
 from cnncli.training.optimization.schedule import Moment, learning_rate, moved_momentum
 from cnncli.training.optimization.state import optimizer_tensors, restore_optimizer
@@ -69,6 +70,7 @@ class Plan:
     steps: int
     epochs: int
     objective: Objective
+    learning: Learning
     computing: Computing
 
     @property
@@ -153,9 +155,16 @@ class State:
 
 
 def check_trainable(
-    network: nn.Module, heads: Heads, input_shape: tuple[int, ...], dataset: Dataset, settings: Recipe
+    network: nn.Module,
+    heads: Heads,
+    input_shape: tuple[int, ...],
+    dataset: Dataset,
+    settings: Recipe,
+    learning: Learning | None = None,
 ) -> tuple[str, ...]:
     """Check that network, data and settings match, before a folder is created.
+
+    ``learning`` is what is learned of the network; None if that is all of it.
 
     Returns:
         notes about samples without a target.
@@ -167,11 +176,13 @@ def check_trainable(
     objective = _objective(heads, dataset, settings, torch.device("cpu"))
     missing = [check_targets(dataset.name, split, objective) for split in dataset.parts]
     _check_moves(dataset, objective, settings)
-    build_optimizer(network, settings.optimizer)
+    learning = learning or Learning(settings.optimizer)
+    freeze(network, learning)
+    build_optimizer(network, learning)
     batches = batch_bounds(dataset.train.count, settings.batch)
     slices = (each for start, end in batches for each in slice_bounds(end - start, settings.accumulate))
     if any(end - start == 1 for start, end in slices):
-        check_single_images(network, input_shape)
+        check_single_images(network, input_shape, learning)
     return missing_notes(dataset.parts, missing)
 
 
@@ -206,9 +217,11 @@ def make_plan(
     normalization: Normalization,
     device: torch.device,
     extent: Extent = WHOLE,
+    learning: Learning | None = None,
 ) -> Plan:
     """Move the data to where it is used, and build the objective.
 
+    Without ``learning``, all of a network is learned, in the usual way.
     If ``extent`` limits the batches, each held-out part is limited to one batch of an evaluation.
 
     Raises:
@@ -234,6 +247,7 @@ def make_plan(
         steps=len(bounds),
         epochs=settings.epochs if extent.epochs is None else min(extent.epochs, settings.epochs),
         objective=objective,
+        learning=learning or Learning(settings.optimizer),
         computing=choose_computing(settings, device),
     )
 
@@ -271,7 +285,8 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
     plan.computing.place(network)
     if checkpoint is None and plan.settings.average is not None:
         average = initial_average(network)
-    optimizer = build_optimizer(network, plan.settings.optimizer)
+    freeze(network, plan.learning)
+    optimizer = build_optimizer(network, plan.learning)
     state = State(
         network=network,
         forward=plan.computing.forward(network),

@@ -14,6 +14,7 @@ from cnncli.analysis.costs.figures import costs
 from cnncli.analysis.memory.usage import memory
 from cnncli.cli.app import application
 from cnncli.graph import open_spec, open_text
+from cnncli.graph.learning import learning_of
 from cnncli.language.sections import Budget
 from cnncli.network import build_network
 from cnncli.recipe.optimizers import SGD, AdamW, Optimizer
@@ -134,7 +135,7 @@ def test_commands_show_them(tmp_path: Path) -> None:
 def test_torch_stores_their_weights_and_no_gradients_for_them(optimizer: Optimizer) -> None:
     graph, settings = open_text(SIDE).graph, Recipe(optimizer=optimizer)
     network = build_network(graph)
-    made = build_optimizer(network, optimizer)
+    made = build_optimizer(network, learning_of(graph, settings))
     network(example(graph, 2)).sum().backward()
     made.step()
     found = memory(graph, 4, settings)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cnncli.graph.learning import Learning
 from cnncli.language.fields import Record
 from cnncli.layers import KINDS
 from cnncli.recipe.criteria import CRITERIA, DEFAULT_CRITERION
@@ -25,6 +26,7 @@ from cnncli.recipe.optimizers import (
     Adagrad,
     Adam,
     AdamW,
+    Muon,
     Optimizer,
     RMSprop,
     is_decayed,
@@ -86,8 +88,9 @@ def test_a_name_is_enough(known: Mapping[str, type[Record]]) -> None:
         assert record.keyword == name
         assert record.__doc__
         assert not record.required
-        defaults = {setting: each.default for setting, each in record.arguments.items()}
-        assert record().plain() == {setting: each for setting, each in defaults.items() if each is not None}
+        declared = {key: each for key, each in record.arguments.items() if each.default is not None}
+        defaults = {key: each.reader.plain(each.default) for key, each in declared.items()}
+        assert record().plain() == defaults
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values())
@@ -122,6 +125,7 @@ MADE: Sequence[Callable[..., Optimizer]] = (
     partial(RMSprop, centered=True),
     Adagrad,
     LAMB,
+    Muon,
 )
 CHOICES = [make(lr=0.1, weight_decay=decay) for make in MADE for decay in (0.0, 0.5)]
 UNFUSED = [each.replaced({"fused": NEVER}) if each.may_fuse else each for each in CHOICES]
@@ -144,10 +148,9 @@ class Probe(nn.Module):
 
     def stepped(self, chosen: Optimizer) -> torch.optim.Optimizer:
         """Return an optimizer after its first step; one that is not fused in the form that GPUs use."""
-        optimizer = build_optimizer(self, chosen)
-        if not chosen.may_fuse:
-            for group in optimizer.param_groups:
-                group["foreach"] = True
+        optimizer = build_optimizer(self, Learning(chosen))
+        for group in optimizer.param_groups:
+            group["foreach"] = not group.get("fused")
         optimizer.step()
         return optimizer
 
@@ -160,7 +163,7 @@ class Probe(nn.Module):
 def test_what_an_optimizer_keeps(chosen: Optimizer, shape: tuple[int, ...]) -> None:
     probe = Probe(shape)
     kept = probe.kept(probe.stepped(chosen))
-    expected = chosen.state * probe.tensor.numel()
+    expected = Learning(chosen).way("tensor", len(shape)).optimizer.state * probe.tensor.numel()
     assert sum(each.numel() for each in kept if each.ndim) == expected  # without the counter of steps
 
 
@@ -172,9 +175,11 @@ def test_what_an_optimizer_allocates_in_a_step(chosen: Optimizer, shape: tuple[i
     assert probe.tensor.grad is not None
     with Living([probe.tensor, probe.tensor.grad, *probe.kept(optimizer)]) as living:
         optimizer.step()
-    decay = chosen.weight_decay if is_decayed(len(shape)) else 0.0
-    single = 4 * 8 if isinstance(chosen, LAMB) else 0  # a few numbers for each tensor, such as its length
-    assert 0 <= living.peak - 4 * chosen.scratch(decay) * probe.tensor.numel() <= single
+    way = Learning(chosen).way("tensor", len(shape))
+    more = living.peak - 4 * way.optimizer.scratch(way.decay) * probe.tensor.numel()
+    single = 4 * 8 if isinstance(way.optimizer, LAMB | Muon) else 0  # for a tensor, such as its length
+    assert more <= single
+    assert more >= 0 or isinstance(way.optimizer, Muon)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

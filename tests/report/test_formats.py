@@ -176,6 +176,7 @@ def tried(memory: int | None = 5 * 2**20) -> Page:
         corrupt=(),
         tasks=("output: mse of target",),
         optimizer="adamw",
+        ways=(),
         lr=0.001,
         schedule="cosine",
         penalty="",

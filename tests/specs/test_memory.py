@@ -13,6 +13,7 @@ from cnncli.analysis.memory.liveness import Bytes
 from cnncli.analysis.memory.peaks import BACKWARD, FORWARD, STEP
 from cnncli.analysis.memory.usage import Memory, bytes_at, memory
 from cnncli.graph import Graph, open_spec
+from cnncli.graph.learning import learning_of
 from cnncli.network import Network, build_network
 from cnncli.recipe.optimizers import NEVER
 from cnncli.training.optimization.optimizers import build_optimizer
@@ -94,7 +95,7 @@ def test_the_peak_of_a_step(name: str) -> None:
     train = given.replaced({"optimizer": given.optimizer.replaced({"fused": NEVER})})
     network = build_network(graph, "meta").train()
     image = image_of(graph, LARGE_BATCH, "meta")
-    optimizer = build_optimizer(network, train.optimizer)
+    optimizer = build_optimizer(network, learning_of(graph, train))
     for group in optimizer.param_groups:
         group["foreach"] = True
     expected = memory(graph, 4, train)

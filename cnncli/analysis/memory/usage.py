@@ -7,7 +7,7 @@ formulas.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from cnncli.algebra import Dim, product, summed, whole
@@ -15,8 +15,8 @@ from cnncli.analysis.costs.figures import numbers
 from cnncli.analysis.memory.liveness import Bytes, Training, in_bytes
 from cnncli.analysis.memory.peaks import BACKWARD, FORWARD, STEP, Moment, inference_moments
 from cnncli.graph import Graph, Node
+from cnncli.graph.learning import Learning, Way, learning_of, tensors_of, without_frozen
 from cnncli.layers.memory import room
-from cnncli.recipe.optimizers import is_decayed
 from cnncli.recipe.recipe import Recipe
 
 
@@ -63,16 +63,19 @@ def memory(graph: Graph, itemsize: int, settings: Recipe) -> Memory:
     """
     weights = itemsize * summed(numbers(node.parameters) for node in graph.nodes)
     buffers = itemsize * summed(numbers(node.buffers) for node in graph.nodes)
+    learning = learning_of(graph, settings)
+    trained = without_frozen(graph, learning)
+    ways = [*_ways(trained, learning)]
     # What leads to no output gets no gradient, and torch's optimizers pass it over.
-    gradients = itemsize * summed(numbers(node.parameters) for node in graph.nodes if not node.unused)
-    state = settings.optimizer.state * gradients
-    training = Training(graph, itemsize)
+    gradients = itemsize * summed(count for _, count in ways)
+    state = itemsize * summed(way.optimizer.state * count for way, count in ways)
+    training = Training(trained, itemsize)
     saved = training.saved()
     image = in_bytes(room(graph.input), itemsize)
     by_node = inference_moments(graph, itemsize)
     model = Bytes(weights + buffers)
     forward, backward = model.plus(Bytes(gradients + state)), model.plus(Bytes(state))
-    stepping = Bytes(gradients + state + itemsize * _scratch(graph, settings)).plus(model, training.outputs())
+    stepping = Bytes(gradients + state).plus(model, training.outputs())
     return Memory(
         rows=tuple(
             _row(node, itemsize, by_node.get(node.name, ()), saved[node.name]) for node in graph.nodes
@@ -89,7 +92,7 @@ def memory(graph: Graph, itemsize: int, settings: Recipe) -> Memory:
         training=(
             *(Moment(each.live.plus(forward), FORWARD, each.node) for each in training.forward()),
             *(Moment(each.live.plus(backward), BACKWARD, each.node) for each in training.backward()),
-            Moment(stepping, STEP),
+            *(Moment(stepping.plus(Bytes(itemsize * each)), STEP) for each in _scratch(ways)),
         ),
     )
 
@@ -134,15 +137,23 @@ def _row(node: Node, itemsize: int, moments: tuple[Moment, ...], saved: Bytes) -
     return Row(node, itemsize * (numbers(node.parameters) + numbers(node.buffers)), moments, saved)
 
 
-def _scratch(graph: Graph, settings: Recipe) -> Dim:
-    """Return how many numbers the optimizer allocates during a step, for all parameters at once.
+def _ways(graph: Graph, learning: Learning) -> Iterator[tuple[Way, Dim]]:
+    """Yield how each tensor that gets a gradient is learned, and how many numbers it has."""
+    for node in graph.nodes:
+        if not node.unused:
+            for name, shape in tensors_of(node).items():
+                yield learning.way(name, len(shape)), product(shape)
 
-    An upper bound: torch updates tensors with weight decay first, and then those without.
+
+def _scratch(ways: Sequence[tuple[Way, Dim]]) -> Iterator[Dim]:
+    """Yield how many numbers are allocated at the moments of a step.
+
+    Those for all tensors at once are an upper bound: torch updates tensors with the same settings together,
+    and then the next ones.
     """
-    optimizer = settings.optimizer
-    trained = (node for node in graph.nodes if not node.unused)
-    shapes = (shape for node in trained for shape in node.parameters.values())
-    return summed(
-        optimizer.scratch(optimizer.weight_decay if is_decayed(len(shape)) else 0.0) * product(shape)
-        for shape in shapes
-    )
+    amounts = [(way.optimizer.one_by_one, way.optimizer.scratch(way.decay) * count) for way, count in ways]
+    yield summed(amount for alone, amount in amounts if not alone)
+    singles = [amount for alone, amount in amounts if alone]
+    known = [amount for amount in singles if isinstance(amount, int)]
+    yield from ([max(known)] if known else [])
+    yield from (amount for amount in singles if not isinstance(amount, int))

@@ -8,9 +8,10 @@ from typing import Final
 from cnncli.recipe.optimizers.adaptive import LAMB, Adagrad, Adam, AdamW, RMSprop
 from cnncli.recipe.optimizers.base import ALWAYS, AUTO, NEVER, Optimizer, is_decayed
 from cnncli.recipe.optimizers.descent import SGD
+from cnncli.recipe.optimizers.muon import Muon
 
 OPTIMIZERS: Final[Mapping[str, type[Optimizer]]] = {
-    each.keyword: each for each in (SGD, Adam, AdamW, RMSprop, Adagrad, LAMB)
+    each.keyword: each for each in (SGD, Adam, AdamW, RMSprop, Adagrad, LAMB, Muon)
 }
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Muon",
     "Optimizer",
     "RMSprop",
     "is_decayed",

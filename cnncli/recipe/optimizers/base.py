@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Choice, Number
@@ -25,6 +25,14 @@ class Optimizer(Record):
     weight_decay: float = arg(
         Number(0, MAX_RATE), "weight decay of tensors with more than one axis: not of biases and scales"
     )
+
+    one_by_one: ClassVar[bool] = False
+    """Whether a step computes one tensor after another, with temporary memory for one at a time."""
+
+    @property
+    def others(self) -> Optimizer:
+        """The optimizer of the tensors that this one is not made for; this one if there are none."""
+        return self
 
     @property
     def inertia(self) -> float:

@@ -175,6 +175,7 @@ def _notes(about: Introduction) -> Iterator[str]:
     yield f"learns {printable('; '.join(about.tasks))}"
     rate = f"lr {about.lr:g} ({about.schedule})"
     yield f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}, {about.computing}"
+    yield from (f"  {printable(each)}" for each in about.ways)
     if about.update:
         yield f"in each step: {listing(about.update)}"
     if about.stop:

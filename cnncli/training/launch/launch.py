@@ -12,6 +12,7 @@ from cnncli.analysis.costs.figures import STEP_PASSES, costs
 from cnncli.diagnostics import CnncliError, listing
 from cnncli.graph import Graph
 from cnncli.graph.heads import Head, column_of, heads_of, loss_of
+from cnncli.graph.learning import learning_of, ways_text
 from cnncli.network import Network
 from cnncli.recipe.columns import INPUT
 from cnncli.recipe.computing import FLOAT32
@@ -80,6 +81,7 @@ class Launch:
                 _learns(name, head, settings.task(name)) for name, head in heads_of(self.graph).items()
             ),
             optimizer=_optimizer(settings.optimizer, self.device),
+            ways=tuple(ways_text(self.graph, settings)),
             lr=settings.optimizer.lr,
             schedule=str(settings.course),
             penalty=str(settings.penalty) if settings.penalty.acts else "",
@@ -153,6 +155,7 @@ class Launch:
                 device=self.device,
                 observer=watched,
                 conduct=Conduct(report_every, extent, places, self._peak),
+                learning=learning_of(self.graph, self.settings),
             )
         except CnncliError:
             watched.ended()

@@ -13,6 +13,7 @@ from cnncli.algebra import whole_shape
 from cnncli.diagnostics import SpecError
 from cnncli.graph import Graph, Opened, open_again
 from cnncli.graph.heads import heads_of, main_head
+from cnncli.graph.learning import learning_of
 from cnncli.language import shipped
 from cnncli.language.tree import Entries
 from cnncli.language.writer import to_yaml
@@ -116,7 +117,9 @@ def prepare(opened: Opened, settings: Recipe, device: str, reading: Reading = No
     graph = as_trained(opened.graph)
     seed_weights(settings.seed)
     network = build_network(graph)
-    notes = check_trainable(network, heads_of(graph), whole_shape(graph.input), dataset, settings)
+    learning = learning_of(graph, settings)
+    shape = whole_shape(graph.input)
+    notes = check_trainable(network, heads_of(graph), shape, dataset, settings, learning)
     dataset = replace(dataset, notes=(*dataset.notes, *notes))
     spec, files = to_yaml(opened.document), shipped.others(opened.document.files)
     return Prepared(graph, network, dataset, settings, spec, files, where)

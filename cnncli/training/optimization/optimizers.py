@@ -10,16 +10,19 @@ from torch import nn
 from torch.optim import Optimizer
 
 from cnncli.diagnostics import usage_error
+from cnncli.graph.learning import Learning, Way
 from cnncli.recipe import optimizers as recipe
-from cnncli.recipe.optimizers import ALWAYS, LAMB, NEVER, SGD, Adagrad, Adam, AdamW, RMSprop, is_decayed
+from cnncli.recipe.optimizers import ALWAYS, LAMB, NEVER, SGD, Adagrad, Adam, AdamW, Muon, RMSprop
 from cnncli.training.optimization.lamb import Lamb
+from cnncli.training.optimization.muon import Muon as HiddenMuon
 from cnncli.training.optimization.uncompiled import uncompiled
 
 Groups: TypeAlias = list[dict[str, Any]]
 """Parameter groups as torch's optimizers take them."""
 
 CHOSEN: Final = "chosen"
-"""The key of a group under which the record of its optimizer is."""
+RELATIVE: Final = "relative"
+"""The keys of a group: the record of its optimizer, and its peak rate as a multiple of the usual one."""
 
 _FUSED_ON: Final = ("cpu", "cuda")
 """The devices for which ``fused: auto`` is ``true``: those where it was measured, or is torch's advice."""
@@ -68,6 +71,18 @@ def _adagrad(groups: Groups, chosen: Adagrad, fused: bool | None) -> Optimizer:
     return uncompiled(torch.optim.Adagrad)(groups, lr=chosen.lr, eps=chosen.eps, fused=fused)
 
 
+def _muon(groups: Groups, chosen: Muon, fused: bool | None) -> Optimizer:
+    """Return Muon for the tensors that it is for, and AdamW for all others."""
+    own = [group for group in groups if group[CHOSEN] is chosen]
+    rest = [group for group in groups if group[CHOSEN] is not chosen]
+    others = _adamw(rest, chosen.adamw, fused) if rest else None
+    if not own and others is not None:  # a module without a graph, and without matrices
+        return others
+    return uncompiled(HiddenMuon)(
+        own, others, lr=chosen.lr, momentum=chosen.momentum, nesterov=chosen.nesterov
+    )
+
+
 def _lamb(groups: Groups, chosen: LAMB, fused: bool | None) -> Optimizer:
     """Return LAMB, of which there is one implementation."""
     del fused
@@ -81,35 +96,55 @@ BUILDERS: Final[Mapping[type[recipe.Optimizer], Callable[[Groups, Any, bool | No
     RMSprop: _rmsprop,
     Adagrad: _adagrad,
     LAMB: _lamb,
+    Muon: _muon,
 }
 """With ``fused`` None, torch decides: it takes all tensors at once on CUDA, and one by one on a CPU."""
 
 
-def build_optimizer(network: nn.Module, chosen: recipe.Optimizer) -> Optimizer:
-    """Return the chosen optimizer, for the trainable parameters, which are on their device.
-
-    Weight decay acts on the tensors of :func:`~cnncli.recipe.optimizers.is_decayed`.
+def build_optimizer(network: nn.Module, learning: Learning) -> Optimizer:
+    """Return the optimizer of the trainable parameters, which are on their device.
 
     Raises:
-        UsageError: the network has no trainable parameters, or torch has no fused implementation there.
+        UsageError: the network has no trainable parameters.
     """
-    trainable = [each for each in network.parameters() if each.requires_grad]
-    if not trainable:
+    chosen = learning.optimizer
+    ways: dict[Way, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            ways.setdefault(learning.way(name, parameter.ndim), []).append(parameter)
+    if not ways:
         raise usage_error("the network has no parameters, so there is nothing to train")
-    decayed = [each for each in trainable if is_decayed(each.ndim)]
-    others = [each for each in trainable if not is_decayed(each.ndim)]
     groups: Groups = [
-        {"params": members, "weight_decay": decay, CHOSEN: chosen}
-        for members, decay in ((decayed, chosen.weight_decay), (others, 0.0))
-        if members
+        {
+            "params": members,
+            "lr": way.lr,
+            "weight_decay": way.decay,
+            CHOSEN: way.optimizer,
+            RELATIVE: way.lr / chosen.lr,
+        }
+        for way, members in ways.items()
     ]
-    return BUILDERS[type(chosen)](groups, chosen, is_fused(chosen, trainable[0].device) or None)
+    device = next(iter(ways.values()))[0].device
+    return BUILDERS[type(chosen)](groups, chosen, is_fused(chosen.others, device) or None)
+
+
+def freeze(network: nn.Module, learning: Learning) -> None:
+    """Let the parameters of frozen layers have no gradient."""
+    for name in learning.frozen:
+        network.get_submodule(name).requires_grad_(False)
+
+
+def prepare_training(network: nn.Module, learning: Learning) -> None:
+    """Put a network into training mode, but layers whose running statistics do not change."""
+    network.train()
+    for name in learning.still:
+        network.get_submodule(name).eval()
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Set the learning rate of the next step, for every parameter."""
+    """Set the learning rate of the next step; tensors with a peak of their own get the same share of it."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group[RELATIVE]
 
 
 def set_momentum(optimizer: Optimizer, momentum: float) -> None:

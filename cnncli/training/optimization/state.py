@@ -11,27 +11,28 @@ from torch.optim import Optimizer
 
 from cnncli.diagnostics import usage_error
 from cnncli.recipe import optimizers as recipe
-from cnncli.recipe.optimizers import LAMB, SGD, Adagrad, Adam, AdamW, RMSprop
+from cnncli.recipe.optimizers import LAMB, SGD, Adagrad, Adam, AdamW, Muon, RMSprop
 from cnncli.training.optimization.lamb import MEAN, SQUARES, STEP
+from cnncli.training.optimization.muon import MOMENTUM
 from cnncli.training.optimization.optimizers import CHOSEN
 
-_MOMENTUM: Final = "momentum_buffer"
 _MEANS: Final = frozenset({STEP, MEAN, SQUARES})
 
 KEPT: Final[Mapping[type[recipe.Optimizer], Callable[[Any], frozenset[str]]]] = {
-    SGD: lambda chosen: frozenset({_MOMENTUM} if chosen.momentum else ()),
+    SGD: lambda chosen: frozenset({MOMENTUM} if chosen.momentum else ()),
     Adam: lambda _: _MEANS,
     AdamW: lambda _: _MEANS,
     RMSprop: lambda chosen: frozenset(
         {
             STEP,
             "square_avg",
-            *([_MOMENTUM] if chosen.momentum else []),
+            *([MOMENTUM] if chosen.momentum else []),
             *(["grad_avg"] if chosen.centered else []),
         }
     ),
     Adagrad: lambda _: frozenset({STEP, "sum"}),
     LAMB: lambda _: _MEANS,
+    Muon: lambda _: frozenset({MOMENTUM}),
 }
 """The names of what an optimizer keeps for each parameter after its first step."""
 

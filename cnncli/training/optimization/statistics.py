@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import torch
 from torch import nn
@@ -12,9 +12,9 @@ from cnncli.training.computing import Forward
 from cnncli.training.data.feed import Batch
 
 
-def has_statistics(network: nn.Module) -> bool:
-    """Return whether a network has layers with running statistics."""
-    return bool(_layers(network))
+def has_statistics(network: nn.Module, still: Collection[str] = ()) -> bool:
+    """Return whether a network has layers with running statistics, beside those of these names."""
+    return bool(_layers(network, still))
 
 
 @torch.no_grad()
@@ -23,12 +23,15 @@ def renew_statistics(
     forward: Forward,
     batches: Iterable[Batch],
     stop: Callable[[], bool] = lambda: False,
+    still: Collection[str] = (),
 ) -> bool:
     """Set running means and variances to the mean of those of batches; False if ``stop()`` became true.
 
+    Those of the layers ``still`` do not change.
+
     Dropout and the like are off meanwhile: the random numbers of the training are not used up.
     """
-    was_training, layers = network.training, _layers(network)
+    was_training, layers = network.training, _layers(network, still)
     momenta = [each.momentum for each in layers]
     network.eval()
     for each in layers:
@@ -47,5 +50,10 @@ def renew_statistics(
         network.train(was_training)
 
 
-def _layers(network: nn.Module) -> list[_BatchNorm]:
-    return [each for each in network.modules() if isinstance(each, _BatchNorm) and each.track_running_stats]
+def _layers(network: nn.Module, still: Collection[str]) -> list[_BatchNorm]:
+    frozen = {each for name in still for each in network.get_submodule(name).modules()}
+    return [
+        each
+        for each in network.modules()
+        if isinstance(each, _BatchNorm) and each.track_running_stats and each not in frozen
+    ]

@@ -6,9 +6,11 @@ import torch
 from torch import nn
 
 from cnncli.diagnostics import usage_error
+from cnncli.graph.learning import Learning
+from cnncli.training.optimization.optimizers import prepare_training
 
 
-def check_single_images(network: nn.Module, input_shape: tuple[int, ...]) -> None:
+def check_single_images(network: nn.Module, input_shape: tuple[int, ...], learning: Learning) -> None:
     """Check that a network can be trained on one image at a time; some normalizations cannot.
 
     Nothing is computed and nothing changes: the network runs with tensors on the meta device in place of its
@@ -21,7 +23,7 @@ def check_single_images(network: nn.Module, input_shape: tuple[int, ...]) -> Non
     state = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors}
     image = torch.empty((1, *input_shape), device="meta")
     modes = {module: module.training for module in network.modules()}
-    network.train()
+    prepare_training(network, learning)
     try:
         with torch.no_grad():
             torch.func.functional_call(network, state, (image,))

@@ -97,6 +97,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         tasks=("output: cross_entropy of label",),
         spec_notes=(Diagnostic("x", "odd", hint="try", level="warning"),),
         optimizer="sgd",
+        ways=(),
         lr=0.1,
         schedule="constant",
         penalty="l2 0.1",

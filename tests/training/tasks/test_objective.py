@@ -9,6 +9,8 @@ from torch.nn import functional
 
 from cnncli.diagnostics import UsageError
 from cnncli.graph.heads import Head, main_head
+from cnncli.graph.learning import Learning
+from cnncli.recipe.optimizers import SGD
 from cnncli.training.session import check_trainable
 from cnncli.training.tasks.building import build_objective, check_tasks, measuring_objective
 from cnncli.training.tasks.figures import Sum
@@ -112,7 +114,7 @@ def test_looking_at_a_network_does_not_touch_it() -> None:
     twin = small_network()
     network.get_submodule("1").eval()  # as of a normalization that is kept as it is
     before = torch.get_rng_state()
-    check_single_images(network, SHAPE)
+    check_single_images(network, SHAPE, Learning(SGD()))
     assert same_weights(network, twin)
     assert [module.training for module in network.modules()] == [True, True, False, True, True, True, True]
     assert torch.equal(torch.get_rng_state(), before)

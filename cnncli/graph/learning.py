@@ -1,0 +1,231 @@
+"""Which tensors of a network are learned, and how: groups of layers, and optimizers for some tensors only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import translate
+from typing import NamedTuple
+
+from cnncli.algebra import product, summed, whole
+from cnncli.diagnostics import Diagnostic, counted, did_you_mean, listing
+from cnncli.graph.graph import Graph, Node
+from cnncli.layers import Tensors
+from cnncli.recipe.groups import CODE, Group
+from cnncli.recipe.optimizers import Optimizer, is_decayed
+from cnncli.recipe.recipe import Recipe
+
+
+class Way(NamedTuple):
+    """How a tensor is learned: its optimizer, peak learning rate, and the weight decay that acts on it."""
+
+    optimizer: Optimizer
+    lr: float
+    decay: float
+
+
+class Learning(NamedTuple):
+    """What is learned of a network, and how.
+
+    ``own`` are the ways of tensors, by their names, that are learned in another way than by the optimizer
+    with its own settings. ``frozen`` are the nodes whose parameters do not change, and ``still`` those of
+    them with running statistics.
+    """
+
+    optimizer: Optimizer
+    own: Mapping[str, Way] = {}
+    frozen: frozenset[str] = frozenset()
+    still: frozenset[str] = frozenset()
+
+    def way(self, name: str, axes: int) -> Way:
+        """Return how a tensor with a number of axes is learned."""
+        usual = self.optimizer if is_decayed(axes) else self.optimizer.others
+        return self.own.get(name) or Way(usual, usual.lr, usual.weight_decay if is_decayed(axes) else 0.0)
+
+
+def learning_of(graph: Graph, recipe: Recipe) -> Learning:
+    """Return what a recipe makes a network learn, and how."""
+    usual = recipe.optimizer
+    grouped = {
+        node.name: group
+        for group, nodes in zip(recipe.groups, members(graph, recipe.groups), strict=True)
+        for node in nodes
+    }
+    hidden = hidden_matrices(graph) if usual.others is not usual else frozenset()
+    own: dict[str, Way] = {}
+    for node in graph.nodes:
+        for name, shape in tensors_of(node).items():
+            optimizer = usual if usual.others is usual or name in hidden else usual.others
+            way = _way(optimizer, len(shape), grouped.get(node.name), usual)
+            if optimizer is not usual or node.name in grouped:
+                own[name] = way
+    frozen = frozenset(name for name, group in grouped.items() if group.freeze)
+    still = frozenset(node.name for node in graph.nodes if node.name in frozen and node.buffers)
+    return Learning(usual, own, frozen, still)
+
+
+def tensors_of(node: Node) -> Tensors:
+    """Return the shapes of the learnable tensors of a node, by their names in the network."""
+    return {f"{node.name}.{name}": shape for name, shape in node.parameters.items()}
+
+
+def _way(optimizer: Optimizer, axes: int, group: Group | None, usual: Optimizer) -> Way:
+    """Return how a tensor of a group is learned; a rate of the group is relative to that of all others."""
+    lr, decay = optimizer.lr, optimizer.weight_decay
+    if group is not None and group.lr is not None:
+        lr = group.lr if optimizer is usual else lr * (group.lr / usual.lr)
+    if group is not None and group.weight_decay is not None:
+        decay = group.weight_decay
+    return Way(optimizer, lr, decay if is_decayed(axes) else 0.0)
+
+
+def members(graph: Graph, groups: Sequence[Group]) -> tuple[tuple[Node, ...], ...]:
+    """Return the nodes of each group: those that match it, and none before it."""
+    found: list[list[Node]] = [[] for _ in groups]
+    patterns = [_pattern(group) for group in groups]
+    for node in graph.nodes if groups else ():
+        names = [*_names(node.name)]
+        place = next((place for place, each in enumerate(patterns) if any(map(each.match, names))), None)
+        if place is not None:
+            found[place].append(node)
+    return tuple(map(tuple, found))
+
+
+def _pattern(group: Group) -> re.Pattern[str]:
+    return re.compile(translate(group.match))
+
+
+def _names(name: str) -> Iterator[str]:
+    """Yield the full name of a node, and those of the blocks around it."""
+    yield name
+    while "." in name:
+        name = name.rpartition(".")[0]
+        yield name
+
+
+def hidden_matrices(graph: Graph) -> frozenset[str]:
+    """Return the names of the tensors that are a matrix, of layers between others with weights.
+
+    The first layers with weights on the way from the input, and the last ones on the way to an output, are
+    not among them.
+    """
+    weighted = {
+        node.name for node in graph.nodes if any(is_decayed(len(shape)) for shape in node.parameters.values())
+    }
+    after: set[str] = set()  # nodes that come after one with weights
+    for node in graph.nodes:
+        if any(name in after or name in weighted for name in node.inputs):
+            after.add(node.name)
+    before: set[str] = set()
+    for node in reversed(graph.nodes):
+        if node.name in before or node.name in weighted:
+            before.update(node.inputs)
+    return frozenset(
+        f"{node.name}.{name}"
+        for node in graph.nodes
+        if node.name in after & before
+        for name in node.layer.matrices()
+        if name in node.parameters
+    )
+
+
+def without_frozen(graph: Graph, learning: Learning) -> Graph:
+    """Return the graph with the parameters of frozen nodes among their buffers, as memory has them."""
+    if not learning.frozen:
+        return graph
+    return graph._replace(
+        nodes=tuple(
+            node._replace(parameters={}, buffers={**node.buffers, **node.parameters})
+            if node.name in learning.frozen
+            else node
+            for node in graph.nodes
+        )
+    )
+
+
+# -- errors ------------------------------------------------------------------------------------------
+
+
+def wrong_groups(graph: Graph, recipe: Recipe) -> Iterator[tuple[int, Diagnostic]]:
+    """Yield the places of the groups that have no effect on a network, each with its error."""
+    groups = recipe.groups
+    for place, (group, nodes) in enumerate(zip(groups, members(graph, groups), strict=True)):
+        wrong = _wrong_group(graph, group, nodes)
+        if wrong is not None:
+            yield place, wrong
+
+
+def _wrong_group(graph: Graph, group: Group, nodes: Sequence[Node]) -> Diagnostic | None:
+    """Return why a group with these nodes has no effect; None if it has one."""
+    ((*matching,),) = members(graph, [group])
+    learning = [node for node in nodes if not node.unused]
+    if not matching:
+        known = dict.fromkeys(name for node in graph.nodes if node.parameters for name in _names(node.name))
+        hint = did_you_mean(group.match.strip("*?."), known, "layers and blocks with parameters")
+        message = f"no layer or block is called '{group.match}'"
+        return Diagnostic(CODE, message, None, "names of layers with parameters", group.match, hint)
+    if not nodes:
+        message = f"all that '{group.match}' matches belongs to groups before it"
+        return Diagnostic(CODE, message, None, "a group before the one that matches more")
+    if not any(node.parameters or (group.freeze and node.buffers) for node in learning):
+        names = listing([node.name for node in nodes])
+        message = f"'{group.match}' matches no layer that learns"
+        return Diagnostic(CODE, message, None, "layers with parameters that lead to an output", names)
+    decays = any(is_decayed(len(shape)) for node in learning for shape in node.parameters.values())
+    if group.weight_decay is not None and not decays:
+        message = f"weight decay acts on none of the tensors that '{group.match}' matches"
+        expected = "tensors with more than one axis: not biases and scales"
+        return Diagnostic(CODE, message, None, expected)
+    return None
+
+
+def wrong_learning(graph: Graph, recipe: Recipe) -> Iterator[tuple[str, Diagnostic]]:
+    """Yield the settings with which nothing is learned, or not by the optimizer, each with its error."""
+    learning = learning_of(graph, recipe)
+    learned = [node for node in without_frozen(graph, learning).nodes if node.parameters and not node.unused]
+    if learning.frozen and not learned:
+        yield "groups", Diagnostic(CODE, "all layers are frozen, so there is nothing to train")
+        return
+    usual, word = recipe.optimizer, recipe.optimizer.keyword
+    if usual.others is not usual and not any(
+        learning.way(name, len(shape)).optimizer is usual
+        for node in learned
+        for name, shape in tensors_of(node).items()
+    ):
+        message = f"'{word}' has nothing to learn: it is for weights between the first and the last layer"
+        expected = f"a hidden layer that is not frozen, or {usual.others.keyword}"
+        yield "optimizer", Diagnostic("optimizer", message, None, expected)
+
+
+# -- what is said ------------------------------------------------------------------------------------
+
+
+def ways_text(graph: Graph, recipe: Recipe) -> Iterator[str]:
+    """Yield what is learned in another way than the rest: a line for each group and for other optimizers."""
+    for group, nodes in zip(recipe.groups, members(graph, recipe.groups), strict=True):
+        layers = counted(sum(1 for node in nodes if node.parameters or node.buffers), "layer")
+        yield f"{group.match}: {group}, {layers} with {counted(_numbers(nodes), 'parameter')}"
+    usual, learning = recipe.optimizer, learning_of(graph, recipe)
+    if usual.others is usual:
+        return
+    names = {
+        name: learning.way(name, len(shape)).optimizer
+        for node in without_frozen(graph, learning).nodes
+        for name, shape in tensors_of(node).items()
+    }
+    matrices = sum(1 for each in names.values() if each is usual)
+    weights = [
+        name
+        for node in graph.nodes
+        for name, shape in tensors_of(node).items()
+        if is_decayed(len(shape)) and names.get(name, usual) is not usual
+    ]
+    rest = counted(len(names) - matrices, "other tensor")
+    yield (
+        f"{usual.keyword} learns {counted(matrices, 'tensor')} of hidden layers, {usual.others.keyword} (lr "
+        f"{usual.others.lr:g}) {rest}: {listing(['biases', 'scales', *weights])}"
+    )
+
+
+def _numbers(nodes: Sequence[Node]) -> int:
+    return whole(summed(product(shape) for node in nodes for shape in node.parameters.values()))

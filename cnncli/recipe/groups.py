@@ -1,0 +1,70 @@
+"""Layers that learn in another way than the rest; ``graph/learning.py`` finds them in a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final, Self
+
+from cnncli.diagnostics import Diagnostic, Location, SpecError
+from cnncli.language.fields import Record, arg
+from cnncli.language.readers import Flag, Number, Text
+from cnncli.language.scope import Argument
+from cnncli.limits import MAX_RATE
+
+CODE: Final = "groups"
+"""The code of the errors about groups."""
+
+
+class Pattern(Text):
+    """A pattern of names."""
+
+    expected = "names of layers or blocks, such as 'features.*'"
+
+
+class Group(Record):
+    """Settings of the layers whose names match a pattern, as long as they match none before it."""
+
+    keyword = "group"
+    member = "setting"
+
+    match: str = arg(Pattern(), "names of layers or blocks; * and ? stand for any characters, dots too")
+    lr: float | None = arg(
+        Number(0, MAX_RATE, above=True), "peak learning rate; unset: that of the optimizer", default=None
+    )
+    weight_decay: float | None = arg(
+        Number(0, MAX_RATE), "weight decay; unset: that of the optimizer", default=None
+    )
+    freeze: bool = arg(
+        Flag(),
+        "whether nothing is learned: neither parameters nor running statistics change",
+        default=False,
+    )
+
+    @classmethod
+    def read(cls, written: Mapping[str, Argument], where: Location) -> Self:
+        """Read the settings, and check that each has an effect.
+
+        Raises:
+            SpecError: with all errors: unknown settings, wrong values, or settings without an effect.
+        """
+        found = super().read(written, where)
+        faults = [*found._without_effect(written, where)]
+        if faults:
+            raise SpecError(faults)
+        return found
+
+    def _without_effect(self, written: Mapping[str, Argument], where: Location) -> Iterator[Diagnostic]:
+        if self.freeze:
+            for name in ("lr", "weight_decay"):
+                if getattr(self, name) is not None:
+                    message = f"'{name}' has no effect on layers that are frozen"
+                    yield Diagnostic(CODE, message, written[name].location, "freeze: true alone")
+        elif self.lr is None and self.weight_decay is None:
+            message = f"the group '{self.match}' changes nothing"
+            yield Diagnostic(CODE, message, where, "lr, weight_decay or freeze: true")
+
+    def __str__(self) -> str:
+        """Return what is different, as ``lr 0.01, weight decay 0``."""
+        own = {"lr": self.lr, "weight decay": self.weight_decay}
+        given = [f"{name} {value:g}" for name, value in own.items() if value is not None]
+        return "frozen" if self.freeze else ", ".join(given)
