@@ -48,6 +48,7 @@ __all__ = [
     "load",
     "loads",
     "pack",
+    "predict",
     "resume",
     "runs",
     "select",

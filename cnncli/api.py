@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cnncli.analysis.costs.overview import Overview
     from cnncli.analysis.specs import Entry
     from cnncli.language.selection import Selection
+    from cnncli.results.predictions import Predicted
     from cnncli.results.runs import Compared, Runs, RunSummary
     from cnncli.results.survey import Survey
     from cnncli.results.training import Evaluated, Packed, Reading
@@ -47,6 +48,7 @@ __all__ = [
     "loads",
     "need_training",
     "pack",
+    "predict",
     "resume",
     "runs",
     "select",
@@ -246,9 +248,7 @@ def evaluate(
         CnncliError: the folder is not a run, it has no weights yet, there is no such part, the data has other
             classes, or the file exists or cannot be written.
     """
-    if weights is not None and weights not in KEPT:
-        expected = listing([repr(each) for each in KEPT], last=" or ")
-        raise usage_error("no such weights", expected=expected, received=repr(weights))
+    _check_weights(weights)
     if split not in HELD_OUT:
         expected = listing([repr(each) for each in HELD_OUT], last=" or ")
         raise usage_error("no such part of the data", expected=expected, received=repr(split))
@@ -297,6 +297,53 @@ def draw_runs(path: str | Path, runs: Iterable[RunSummary]) -> Path:
     from cnncli.training.pictures.curves import draw  # noqa: PLC0415
 
     return draw(arguments.path("path", path), tuple(runs))
+
+
+def predict(
+    run: str | Path,
+    images: str | Path | Iterable[str | Path],
+    *,
+    weights: str | None = None,
+    output: str | Path | None = None,
+    device: Any = AUTO,
+    reading: Reading = None,
+) -> Predicted:
+    """Return what the network of a run says of images, which are prepared as for :func:`evaluate`.
+
+    Images that cannot be read are in ``unreadable`` of the result, and all others are predicted.
+
+    Args:
+        run: the folder of the run.
+        images: image files, folders, and patterns such as "photos/*.jpg".
+        weights: those of the "best" epoch or the "last" ones; by default the best ones, if the run has a
+            validation part.
+        output: a file that does not exist yet: a table for ``.csv``, a picture of the first images and the
+            most probable classes of each for ``.png``; or a new folder for masks and pictures.
+        device: "auto", a device such as "cpu" (:mod:`cnncli.recipe.devices`), or a ``torch.device``.
+        reading: called with (images read, of how many).
+
+    Raises:
+        CnncliError: the folder is not a run, it has no weights yet, no image can be read, or the output
+            exists or cannot be written.
+    """
+    _check_weights(weights)
+    need_training()
+    from cnncli.training.launch.predicting import Asked, predict_run  # noqa: PLC0415
+
+    path = None if output is None else arguments.path("output", output)
+    asked = Asked(arguments.words("images", images), weights, path)
+    return predict_run(arguments.path("run", run), asked, arguments.device(device, AUTO), reading)
+
+
+def _check_weights(weights: str | None) -> None:
+    """Check which weights of a run are asked for.
+
+    Raises:
+        UsageError: there are none of this name.
+    """
+    if weights is not None and weights not in KEPT:
+        expected = listing([repr(each) for each in KEPT], last=" or ")
+        raise usage_error("no such weights", expected=expected, received=repr(weights))
 
 
 def survey(source: str, *, sheet: str | Path | None = None, reading: Reading = None) -> Survey:

@@ -284,6 +284,12 @@ MAX_CONFUSION: Final = 12
 MAX_CONFUSED: Final = 12
 """Pairs of classes that a page shows where there are more classes: those that are confused most."""
 
+MAX_ANSWERS_SHOWN: Final = 12
+"""Images of which a page shows what a network says in full; of more of them it has a line for each."""
+
+MAX_ANSWERS_LISTED: Final = 100
+"""Such lines; the others are counted."""
+
 MAX_FILES_NAMED: Final = 20
 """Files of a data set with errors; the others are counted."""
 
@@ -320,6 +326,9 @@ MAX_PICTURE_PIXELS: Final = 1 << 27
 
 MAX_SHEET_CLASSES: Final = 100
 """Classes on a contact sheet."""
+
+MAX_PICTURED: Final = 24
+"""Images in a picture of what a network says of them."""
 
 MAX_EXAMPLES: Final = 3
 """Images of one kind, or with the same pixels, that are named; the others are counted."""

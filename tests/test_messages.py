@@ -42,6 +42,7 @@ OF_COMMANDS = frozenset(
     {
         "report/pages/fit.py",
         "report/pages/pack.py",
+        "report/pages/predict.py",
         "report/pages/train.py",
         "language/overrides.py",
         "recipe/origins.py",

@@ -28,6 +28,7 @@ COMMANDS: Final = (
     "pack",
     "train",
     "evaluate",
+    "predict",
     "runs",
     "probe",
     "layers",

@@ -63,6 +63,10 @@ Depth: TypeAlias = Annotated[
     typer.Option(min=1, metavar="N", help="Show names of at most N parts; fold deeper layers into one row."),
 ]
 Device: TypeAlias = Annotated[str, typer.Option(metavar="DEVICE", help=f"{DEVICE_FORMS}.")]
+Weights: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="WHICH", help="best or last; by default the best, if a validation part chose."),
+]
 Plugins: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--plugin", metavar="FILE", help="A Python file that adds kinds of layers."),

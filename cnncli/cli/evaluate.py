@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cnncli.api import evaluate, load_plugins, need_training
-from cnncli.cli.common import Device, Form, Format, Plugins
+from cnncli.cli.common import Device, Form, Format, Plugins, Weights
 from cnncli.interrupts import EndingAtOnce
 from cnncli.recipe.data import SOURCE_FORMS
 from cnncli.recipe.devices import AUTO
@@ -26,10 +26,7 @@ def command(
         str,
         typer.Option(metavar="PART", help="The part of the run's own data: test or val."),
     ] = TEST,
-    weights: Annotated[
-        str | None,
-        typer.Option(metavar="WHICH", help="best or last; by default the best, if a validation part chose."),
-    ] = None,
+    weights: Weights = None,
     tta: Annotated[
         str | None,
         typer.Option(metavar="flip", help="Average over each image and its mirror image, left to right."),

@@ -120,9 +120,14 @@ def evaluate_feed(
     return Evaluation(len(feed), objective.summary(found), heads)
 
 
+def evaluation_batch(image_values: int) -> int:
+    """Return the images of a batch of an evaluation: at most 1,024, with about four million input values."""
+    return min(_BATCH_IMAGES, max(1, _BATCH_VALUES // image_values))
+
+
 def evaluation_bounds(count: int, image_values: int) -> list[tuple[int, int]]:
-    """Return the batches of an evaluation: at most 1,024 images and about four million input values each."""
-    batch = min(_BATCH_IMAGES, max(1, _BATCH_VALUES // image_values))
+    """Return the batches of an evaluation."""
+    batch = evaluation_batch(image_values)
     return [(start, min(start + batch, count)) for start in range(0, count, batch)]
 
 

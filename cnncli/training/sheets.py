@@ -20,8 +20,6 @@ _SMALLEST: Final = 64
 _LARGEST: Final = 256
 """Pixels of the longer side of an image in a sheet."""
 
-_COLORS: Final = 256
-
 
 def check_path(path: Path) -> None:
     """Check that a sheet may be written here.
@@ -57,19 +55,23 @@ def overlaid(images: Tensor, masks: Tensor) -> Tensor:
         images: float [n, channels, height, width] with values from 0 to 1 and 1 or 3 channels.
         masks: int64 [n, height, width], below 0 without a class.
     """
-    colors = torch.tensor([_color(number) for number in range(_COLORS)])
+    colors = torch.tensor(PALETTE).reshape(-1, 3)
     of_pixels = colors[masks.clamp(min=0)].movedim(-1, 1) / 255
     covered = (images + of_pixels) / 2
     return torch.where(masks.unsqueeze(1) >= 0, covered, images)
 
 
-def _color(number: int) -> tuple[int, int, int]:
+def color(number: int) -> tuple[int, int, int]:
     """Return red, green and blue: every third bit of the number, the lowest one as the highest of a byte."""
     red, green, blue = (
         sum((number >> (3 * place + channel) & 1) << (7 - place) for place in range(3))
         for channel in range(3)
     )
     return red, green, blue
+
+
+PALETTE: Final = tuple(value for number in range(256) for value in color(number))
+"""Red, green and blue of each of 256 classes, one after another."""
 
 
 def write(sheet: Image.Image, path: Path) -> None:

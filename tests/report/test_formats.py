@@ -46,6 +46,7 @@ from cnncli.report.pages import (
     inspect,
     layers,
     memory,
+    predict,
     probe,
     runs,
     sizes,
@@ -58,6 +59,8 @@ from cnncli.report.text.columns import Column, Fold, Table
 from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import NO_BREAK
 from cnncli.results.dry_run import Counts, DryRun, Times, Tried
+from cnncli.results.predictions import Answer as Predictions
+from cnncli.results.predictions import Guess, Predicted, Said
 from cnncli.results.probe import Change, Found, Probe
 from cnncli.results.runs import Compared as RunsCompared
 from cnncli.results.runs import Damaged, Runs, RunSummary
@@ -237,6 +240,18 @@ def compared_runs() -> Page:
     return runs.comparison(compared, 3605.0, Path("out.svg"))
 
 
+def predicted(images: int = 2) -> Page:
+    guesses = (Guess("cat <1>", 0.7), Guess("dog|2", 0.3))
+    heads = {
+        "what": Said("class", guesses, "dog|2"),
+        "where": Said("mask", guesses[:1]),
+        "how_much": Said("number", numbers={"age|_": 0.5}),
+        "clean": Said("picture"),
+    }
+    answers = tuple(Predictions(f"a_b|{number}.png", heads) for number in range(images))
+    return predict.page(Predicted("a_b|c", Path("w"), answers, (), ("all|of it",), Path("out|.png"), images))
+
+
 def surveyed(*, faults: bool = True) -> Survey:
     rgb = tuple(Channel(name, 0, 255, 0.485, 0.229) for name in ("red", "green", "blue"))
     color = KindOfImages("color", 1_230, 255, rgb, ("a.png",))
@@ -318,6 +333,8 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "evaluate": evaluated,
         "runs": listed,
         "runs compared": compared_runs,
+        "predict": predicted,
+        "predict many": lambda: predicted(200),
         "dry_run": tried,
         "dry_run without a prediction": lambda: tried(None),
         "data": lambda: data.page(surveyed()),

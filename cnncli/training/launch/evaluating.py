@@ -38,7 +38,7 @@ from cnncli.training.data.request import Outputs
 from cnncli.training.device import choose_device
 from cnncli.training.evaluate import Manner, evaluate
 from cnncli.training.launch.graphs import recorded_graph
-from cnncli.training.predictions import Predictions, check_table
+from cnncli.training.predicting.table import Predictions, check_table
 from cnncli.training.runs.record import DataRecord
 from cnncli.training.runs.run import Run, open_run
 from cnncli.training.runs.weights import load_weights
@@ -91,7 +91,7 @@ def evaluate_run(folder: Path, wanted: Wanted, device: str, reading: Reading = N
     clean = clean_of(record.settings, record.data.input)
     learned = Learned(record.data.columns, clean, device=where)
     objective = measuring_objective(heads_of(graph), record.settings, learned)
-    predictions = None if wanted.predictions is None else Predictions(objective)
+    predictions = None if wanted.predictions is None else Predictions(objective, wanted.predictions)
     compared = {name: each for name, each in record.data.columns.items() if name in objective.columns}
     outputs = wanted_shapes(heads_of(graph), record.settings)
     found = _to_measure(run, wanted.data, outputs, compared, reading, part)
@@ -111,10 +111,10 @@ def evaluate_run(folder: Path, wanted: Wanted, device: str, reading: Reading = N
     manner = Manner(detailed=True, flip=wanted.flip, listeners=listeners, forward=forward)
     measured = evaluate(network, split, record.normalization, where, objective, alters, manner=manner)
     result = _evaluated(record.name, found, measured)
-    if predictions is not None and wanted.predictions is not None:
-        predictions.write(wanted.predictions, found.images)
-        left_out = (f"not in the table: {listing(predictions.left_out)}",) if predictions.left_out else ()
-        result = result._replace(predictions=wanted.predictions, notes=(*result.notes, *left_out))
+    if predictions is not None:
+        predictions.finish(found.images)
+        notes = (*result.notes, *predictions.notes)
+        result = result._replace(predictions=wanted.predictions, notes=notes)
     return result._replace(part=part, tta=FLIP if wanted.flip else "")
 
 

@@ -94,6 +94,8 @@ def named(path: File) -> Iterator[None]:
     except UnidentifiedImageError as error:
         readable = ", ".join(_TRIED)
         raise unreadable(f"{path}: not an image that can be read", f"one of {readable}") from error
+    except FileNotFoundError as error:
+        raise unreadable(f"{path}: no such file") from error
     except MemoryError as error:
         raise usage_error(f"{path}: does not fit into memory") from error
     except Exception as error:  # decoders raise anything: TypeError, AttributeError, struct.error, ...
@@ -140,9 +142,12 @@ def _identified(source: Path | BinaryIO) -> Image.Image:
 
 def promised_pixels(image: Image.Image) -> int:
     """Return how many pixels decoding an opened image makes: its own, or those of a larger tile of a TIFF."""
+    pixels = image.width * image.height
+    if image.format != "TIFF":
+        return pixels
     tags: Mapping[int, int] = getattr(image, "tag_v2", {})
     width, height = (tags.get(tag, 0) for tag in _TILE)
-    return max(image.width * image.height, width * height)
+    return max(pixels, width * height)
 
 
 def decoding_memory(image: Image.Image) -> int:
@@ -163,7 +168,8 @@ def decoded(image: Image.Image) -> Picture:
     is_deep_color = image.mode in _COLOR and _is_deep(image)
     image.load()
     changes = []
-    if image.getexif().get(_ORIENTATION, 1) in range(2, 9):
+    is_turned = image.getexif().get(_ORIENTATION, 1) in range(2, 9)
+    if is_turned:
         changes.append("rotated according to EXIF")
     if getattr(image, "is_animated", False):
         changes.append("with several frames, of which the first was used")
@@ -171,7 +177,8 @@ def decoded(image: Image.Image) -> Picture:
         changes.append("with transparency, which was removed")
     if is_deep_color:
         changes.append("with color of 16 bits, of which Pillow reads the upper 8")
-    ImageOps.exif_transpose(image, in_place=True)
+    if is_turned:  # otherwise it does nothing, after it has looked for EXIF once more
+        ImageOps.exif_transpose(image, in_place=True)
     pixels = torch.from_numpy(_array(image))
     return Picture(pixels.unsqueeze(0) if pixels.ndim == 2 else pixels.movedim(-1, 0), tuple(changes))
 

@@ -7,7 +7,7 @@ import math
 import os
 from bisect import bisect
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 
@@ -39,6 +39,9 @@ T = TypeVar("T")
 _AHEAD: Final = 256
 """Images decoded before those in front of them are counted."""
 
+_TOGETHER: Final = 4
+"""Images that a thread decodes before another one may go on: small ones take about as long as a change."""
+
 
 class Done(NamedTuple):
     """What was done to an image, what its decoder warned about, and the range of its 16-bit values."""
@@ -51,12 +54,12 @@ class Done(NamedTuple):
 class Found:
     """What was found in the files of ``paths``: errors, conversions, warnings, ranges of 16-bit images.
 
-    ``unreadable`` has an error for each file that cannot be read, ``faults`` all other errors.
+    ``unreadable`` has an error for each file that cannot be read, ``faults`` all other errors, by file.
     """
 
     def __init__(self, paths: Sequence[File]) -> None:
         self._paths = paths
-        self.faults: list[Diagnostic] = []
+        self.faults: dict[int, tuple[Diagnostic, ...]] = {}
         self.unreadable: dict[int, Diagnostic] = {}
         self.changes: Counter[str] = Counter()
         self.warned: list[str] = []
@@ -68,7 +71,7 @@ class Found:
             self.unreadable[index] = done.diagnostics[0]
             return
         if isinstance(done, CnncliError):
-            self.faults += done.diagnostics
+            self.faults[index] = done.diagnostics
             return
         self.changes.update(done.changes)
         self.warned += [f"{self._paths[index]}: {remark}" for remark in done.remarks[:1]]
@@ -81,7 +84,7 @@ class Found:
         Raises:
             UsageError: otherwise; names the files.
         """
-        faults, above = self.faults, []
+        faults, above = [each for of_file in self.faults.values() for each in of_file], []
         for part in parts:
             found = [each for index, each in self.unreadable.items() if index in part]
             most = min(int(len(part) * skip + 1e-9), max(0, len(part) - 1))
@@ -115,6 +118,32 @@ class Images(NamedTuple):
     kept: tuple[Tensor, ...]
     notes: tuple[str, ...]
     levels: Levels | None
+
+
+class Attempt(NamedTuple):
+    """What could be read of some files, whatever is wrong with the others.
+
+    ``pixels`` are uint8 [N, *the spec's input], and ``kept`` the numbers of their files, ascending;
+    ``faults`` has an error for each of the others. ``changes`` counts the conversions by what they are;
+    ``warned`` is what decoders say of files, ``printed`` what libtiff does.
+    """
+
+    pixels: Tensor
+    kept: tuple[int, ...]
+    faults: Mapping[int, Diagnostic]
+    changes: Counter[str]
+    warned: list[str]
+    printed: tuple[str, ...]
+
+
+class _Decoded(NamedTuple):
+    """What was decoded: the ``images`` of each part, uint8, with a gap for each file that was not."""
+
+    images: list[Tensor]
+    parts: list[range]
+    found: Found
+    levels: Levels | None
+    printed: tuple[str, ...]
 
 
 class Pictures(NamedTuple):
@@ -181,8 +210,41 @@ class Pictures(NamedTuple):
             UsageError: with one diagnostic for each file that cannot be read or converted.
             CnncliError: there is no room for the images.
         """
+        images, ranges, found, levels, printed = self._decoded(progress, parts or (len(self.paths),), space)
+        found.check(ranges, self.skip)
+        kept = [[index - part.start for index in part if index not in found.unreadable] for part in ranges]
+        images = [_chosen(part, numbers) for part, numbers in zip(images, kept, strict=True)]
+        conversions = conversion_notes(found.changes, sum(map(len, kept)))
+        notes = (*found.skipped(), *conversions, *decoder_notes(found.warned, printed))
+        flattened = [self._flattened(part) for part in images]
+        numbers = tuple(torch.tensor(each, dtype=torch.int64) for each in kept)
+        return Images(tuple(part for part, _ in flattened), numbers, (*notes, *flattened[0][1]), levels)
+
+    def attempt(self, progress: Callable[[int, int], None] | None) -> Attempt:
+        """Return all images that can be read, and what is wrong with the other files.
+
+        Raises:
+            CnncliError: there is no room for the images.
+        """
+        (images,), _, found, _, printed = self._decoded(progress, (len(self.paths),), MEMORY)
+        faults = {index: each[0] for index, each in found.faults.items()} | found.unreadable
+        kept = [index for index in range(len(self.paths)) if index not in faults]
+        pixels, _ = self._flattened(_chosen(images, kept))
+        return Attempt(pixels, tuple(kept), faults, found.changes, found.warned, printed)
+
+    def _flattened(self, images: Tensor) -> tuple[Tensor, tuple[str, ...]]:
+        """Return images as the spec's input has them, and a note if that is a vector."""
+        return conform(images, (math.prod(self.shape),), self.resize) if self.flat else (images, ())
+
+    def _decoded(
+        self, progress: Callable[[int, int], None] | None, sizes: Sequence[int], space: Space
+    ) -> _Decoded:
+        """Decode all files, in parts of these ``sizes``.
+
+        Raises:
+            CnncliError: there is no room for the images.
+        """
         count = len(self.paths)
-        sizes = parts or (count,)
         space.check(count * math.prod(self.shape), f"{count} images of {shape_text(self.shape)}")
         ends = [*itertools.accumulate(sizes)]
         ranges = [range(end - size, end) for size, end in zip(sizes, ends, strict=True)]
@@ -205,17 +267,7 @@ class Pictures(NamedTuple):
                 levels = measured or WHOLE_RANGE
                 for index, done in zip(found.ranges, pool.map(read_one, found.ranges), strict=True):
                     found.note(index, done)
-        found.check(ranges, self.skip)
-        kept = [[index - part.start for index in part if index not in found.unreadable] for part in ranges]
-        images = [_chosen(part, numbers) for part, numbers in zip(images, kept, strict=True)]
-        conversions = conversion_notes(found.changes, sum(map(len, kept)))
-        notes = (*found.skipped(), *conversions, *decoder_notes(found.warned, remarks.printed))
-        if self.flat:
-            flattened = [conform(part, (math.prod(self.shape),), self.resize) for part in images]
-            images = [part for part, _ in flattened]
-            notes = (*notes, *flattened[0][1])
-        numbers = tuple(torch.tensor(each, dtype=torch.int64) for each in kept)
-        return Images(tuple(images), numbers, notes, levels)
+        return _Decoded(images, ranges, found, levels, remarks.printed)
 
     def _read_one(
         self, path: File, place: Tensor, room: Room, remarks: Remarks, levels: Levels | None
@@ -293,8 +345,13 @@ def _scaling(found: Levels, levels: Levels) -> Iterator[str]:
 
 def in_order(pool: ThreadPoolExecutor, work: Callable[[int], T], count: int) -> Iterator[T]:
     """Yield the results for 0, 1, ... in this order, but work only a limited number ahead."""
+
+    def some(start: int) -> list[T]:
+        return [work(index) for index in range(start, min(start + _TOGETHER, count))]
+
     for start in range(0, count, _AHEAD):
-        yield from pool.map(work, range(start, min(start + _AHEAD, count)))
+        for results in pool.map(some, range(start, min(start + _AHEAD, count), _TOGETHER)):
+            yield from results
 
 
 def _shape_for_vector(paths: Sequence[File], features: int) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -89,12 +90,15 @@ class Walk:
         while pending:
             place = pending.pop()
             self._reach(place)
-            for path in sorted(place.iterdir()):
-                if path.name.startswith("."):
-                    self._hidden += [path] if path.is_dir() else []
-                elif path.is_dir():
+            with os.scandir(place) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+            for entry in found:
+                path = place / entry.name
+                if entry.name.startswith("."):
+                    self._hidden += [path] if entry.is_dir() else []
+                elif entry.is_dir():
                     pending.append(path)
-                elif path.suffix.lower() in FORMATS and path.is_file():
+                elif path.suffix.lower() in FORMATS and entry.is_file():
                     images.append(path)
                 else:  # a broken link or a pipe is neither a file nor a folder
                     self._ignored.append(path)

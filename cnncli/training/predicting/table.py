@@ -16,6 +16,7 @@ from cnncli.language.description import OUTPUT
 from cnncli.recipe.columns import CLASS, FORMS, NUMBER, TAGS
 from cnncli.training.data.feed import Batch
 from cnncli.training.new_files import check_new, write_new
+from cnncli.training.predicting.shown import Shown
 from cnncli.training.tasks.objective import HeadTask, Objective
 
 SUFFIX: Final = ".csv"
@@ -41,15 +42,16 @@ class _Cells(NamedTuple):
 class Predictions:
     """Keeps what is predicted of each sample of an evaluation, of those heads that a table can have."""
 
-    def __init__(self, objective: Objective) -> None:
-        """Begin with no sample.
+    def __init__(self, objective: Objective, path: Path) -> None:
+        """Begin with no sample; ``path`` is that of a new file (:func:`check_table`).
 
         Raises:
             UsageError: all heads output masks or pictures.
         """
+        self._path = path
         heads = {name: objective.heads[name] for name in objective.inference}
         self._heads = {name: head for name, head in heads.items() if head.target.form in _CELLS}
-        self.left_out = tuple(name for name in heads if name not in self._heads)
+        self._left_out = tuple(name for name in heads if name not in self._heads)
         if not self._heads:
             forms = listing([*dict.fromkeys(FORMS[each.target.form].what for each in heads.values())])
             raise usage_error(
@@ -60,17 +62,37 @@ class Predictions:
             )
         self._kept: dict[str, list[Kept]] = {name: [] for name in self._heads}
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A note about the heads that are not in the table; none if all are."""
+        return (f"not in the table: {listing(self._left_out)}",) if self._left_out else ()
+
     def heard(self, outputs: Mapping[str, Tensor], batch: Batch) -> None:
         """Keep what is predicted of a batch."""
         for name, head in self._heads.items():
             target, present = head.target.compared(batch).alone
             if present is None:
                 present = torch.ones(len(target), dtype=torch.bool, device=target.device)
-            found = _CELLS[head.target.form].kept(head, head.reading.said(outputs[name]), target)
-            self._kept[name].append((*found, present))
+            self._keep(name, outputs[name], target, present)
 
-    def write(self, path: Path, samples: Sequence[str]) -> None:
-        """Write the table to a new file; ``samples`` are the names of the samples.
+    def took(self, batch: Shown) -> None:
+        """Keep what is predicted of images without targets, but for classes that are known."""
+        for name, head in self._heads.items():
+            values = batch.outputs[name]
+            if head.target.form == CLASS:
+                labels = batch.labels[name].to(values.device)
+                self._keep(name, values, labels.clamp(min=0), labels >= 0)
+            else:
+                unknown = torch.zeros(len(values), dtype=torch.bool, device=values.device)
+                self._keep(name, values, torch.zeros_like(values), unknown)
+
+    def _keep(self, name: str, values: Tensor, target: Tensor, present: Tensor) -> None:
+        head = self._heads[name]
+        found = _CELLS[head.target.form].kept(head, head.reading.said(values), target)
+        self._kept[name].append((*found, present))
+
+    def finish(self, images: Sequence[str]) -> int:
+        """Write the table, with the names of the images that were kept; return how many these are.
 
         Raises:
             CnncliError: the file cannot be written.
@@ -79,10 +101,11 @@ class Predictions:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["image", *self._headings()])
         columns = [self._rows(name) for name in self._heads]
-        for sample, *cells in zip(samples, *columns, strict=True):
-            table.writerow([sample, *(cell for of_head in cells for cell in of_head)])
+        for image, *cells in zip(images, *columns, strict=True):
+            table.writerow([image, *(cell for of_head in cells for cell in of_head)])
         # A file name that is not UTF-8 contains lone surrogates in Python.
-        write_new(path, text.getvalue().encode(errors="backslashreplace"))
+        write_new(self._path, text.getvalue().encode(errors="backslashreplace"))
+        return len(images)
 
     def _headings(self) -> Iterator[str]:
         for name, head in self._heads.items():

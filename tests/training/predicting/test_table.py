@@ -13,7 +13,7 @@ from cnncli.diagnostics import UsageError
 from cnncli.graph.heads import Head, Heads
 from cnncli.recipe.columns import Column
 from cnncli.training.data.feed import Batch
-from cnncli.training.predictions import Predictions
+from cnncli.training.predicting.table import Predictions
 from cnncli.training.tasks.building import Learned, build_objective
 from cnncli.training.tasks.objective import Objective
 from tests.training.support import settings
@@ -44,8 +44,8 @@ def batch(present: Tensor) -> Batch:
 
 
 def test_every_form_has_its_columns(tmp_path: Path) -> None:
-    found = Predictions(objective(HEADS))
-    assert found.left_out == ("where",)
+    found = Predictions(objective(HEADS), tmp_path / "out.csv")
+    assert found.notes == ("not in the table: where",)
     outputs = {
         "what": torch.tensor([[0.0, 0.0], [2.0, 0.0]]),
         "is": torch.tensor([[5.0, -5.0, 0.0], [-1.0, 1.0, -1.0]]),
@@ -54,7 +54,7 @@ def test_every_form_has_its_columns(tmp_path: Path) -> None:
     }
     for present in (torch.tensor([True, True]), torch.tensor([True, False])):
         found.heard(outputs, batch(present))
-    found.write(tmp_path / "out.csv", ["a", "b\n", "c", "d\udcff"])
+    assert found.finish(["a", "b\n", "c", "d\udcff"]) == 4
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
         rows = [*csv.reader(file)]
     yes, no, half, third = (f"{torch.tensor(each).sigmoid():.6f}" for each in (5.0, -5.0, 0.0, 1.0))
@@ -75,7 +75,7 @@ def test_every_form_has_its_columns(tmp_path: Path) -> None:
     ]
 
 
-def test_a_table_of_masks_alone_is_refused() -> None:
+def test_a_table_of_masks_alone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a table cannot have what this network predicts") as caught:
-        Predictions(objective({"where": Head((2, 4, 4))}))
+        Predictions(objective({"where": Head((2, 4, 4))}), tmp_path / "out.csv")
     assert caught.value.diagnostics[0].hint == "'cnncli predict' writes pictures of it"
