@@ -14,10 +14,11 @@ from torch import Tensor
 from cnncli.algebra import whole_shape
 from cnncli.diagnostics import Diagnostic, UsageError, usage_error
 from cnncli.graph.heads import heads_of
-from cnncli.network import Network, build_network
+from cnncli.network import build_network
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.predictions import Answer, Predicted
 from cnncli.results.training import Reading
+from cnncli.training.computing import Forward, choose_computing
 from cnncli.training.data.dataset import WHOLE_RANGE, Split
 from cnncli.training.data.feed import Feed
 from cnncli.training.data.sources.named_files import named_files
@@ -120,7 +121,7 @@ class _Predictor:
     """A network with its weights, and all that images need on their way to it."""
 
     run: Run
-    network: Network
+    forward: Forward
     objective: Objective
     settings: Recipe
     input: tuple[int, ...]
@@ -156,7 +157,7 @@ class _Predictor:
         size = (shape[0], *(side - 2 * margin for side in shape[1:]))
         with torch.inference_mode():
             for (start, end), batch in zip(bounds, batches, strict=True):
-                outputs, some = by_head(self.network(batch.inputs)), paths[start:end]
+                outputs, some = by_head(self.forward(batch.inputs)), paths[start:end]
                 if not all(bool(each.isfinite().all()) for each in outputs.values()):
                     message = "outputs of the network are not numbers, so they predict nothing"
                     raise usage_error(message, expected="finite outputs", hint="did the training diverge?")
@@ -177,12 +178,13 @@ def _predictor(run: Run, weights: Path, device: torch.device) -> _Predictor:
     settings = record.settings.replaced({"corrupt": []})
     learned = Learned(record.data.columns, clean_of(record.settings, record.data.input), device=device)
     network = build_network(graph)
-    load_weights(network, weights)
-    network.to(device).eval()
+    load_weights(network.eval(), weights)
+    computing = choose_computing(settings, device)
+    computing.place(network)
     shape, margin = whole_shape(graph.input), settings.data.margin
     return _Predictor(
         run=run,
-        network=network,
+        forward=computing._replace(compiled=False).forward(network),
         objective=measuring_objective(heads_of(graph), record.settings, learned),
         settings=settings,
         input=(*shape[:1], *(side + 2 * margin for side in shape[1:])),

@@ -40,7 +40,7 @@ _AHEAD: Final = 256
 """Images decoded before those in front of them are counted."""
 
 _TOGETHER: Final = 4
-"""Images that a thread decodes before another one may go on: small ones take about as long as a change."""
+"""Images that a thread decodes one after another: a change of threads costs as much as a small image."""
 
 
 class Done(NamedTuple):

@@ -337,7 +337,7 @@ def test_a_second_frame_without_a_size_is_not_looked_at(tmp_path: Path) -> None:
 
 
 def test_other_errors_of_the_system_are_not_hidden(tmp_path: Path) -> None:
-    assert "No such file" in message(tmp_path / "gone.png")
+    assert "no such file" in message(tmp_path / "gone.png")
 
 
 def exif_that_ends_early(path: Path) -> None:
