@@ -157,6 +157,8 @@ NOT_RUN: Final = {
     "train net.yaml --set train.epochs=5",
     "train --resume runs/lenet5-1 --set train.epochs=30",
     "evaluate runs/lenet5-1",
+    "evaluate runs/lenet5-1 --output predictions.csv",
+    "predict runs/lenet5-1 digits.png -o fig4.png",
     "train net.yaml --recipe recipe.yaml --print-recipe",
     "train net.yaml --recipe recipe.yaml --preview images.png",
 }
