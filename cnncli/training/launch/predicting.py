@@ -19,8 +19,10 @@ from cnncli.recipe.recipe import Recipe
 from cnncli.results.predictions import Answer, Predicted
 from cnncli.results.training import Reading
 from cnncli.training.computing import Forward, choose_computing
-from cnncli.training.data.dataset import WHOLE_RANGE, Split
+from cnncli.training.data.dataset import Split
 from cnncli.training.data.feed import Feed
+from cnncli.training.data.normalization import affine
+from cnncli.training.data.recorded import WHOLE_RANGE
 from cnncli.training.data.sources.named_files import named_files
 from cnncli.training.data.sources.pictures import Attempt, Pictures, conversion_notes, decoder_notes
 from cnncli.training.device import choose_device
@@ -151,7 +153,7 @@ class _Predictor:
         record = self.run.record
         feed = Feed(Split(pixels, {}), {}, record.normalization, self.device, keep=False)
         bounds = evaluation_bounds(len(paths), self.values)
-        scale, shift = record.normalization.affine(len(self.input), self.device)
+        scale, shift = affine(record.normalization, len(self.input), self.device)
         batches = feed.in_order(bounds, held_out_alters(self.settings, len(paths)))
         margin = self.settings.data.margin
         size = (shape[0], *(side - 2 * margin for side in shape[1:]))
