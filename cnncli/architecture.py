@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from cnncli.results.dry_run import DryRun, Tried
+    from cnncli.results.find_lr import RangeTest
     from cnncli.results.probe import Probe
     from cnncli.results.training import Evaluated, Packed, Previewed, Reading, Trained
     from cnncli.results.verify import Verification
@@ -158,6 +159,36 @@ class Architecture(Analyzed):
         from cnncli.training.launch.dry_run import dry_run  # noqa: PLC0415
 
         return _with_predictions(prepared, dry_run(prepared, folder, trying))
+
+    def find_lr(
+        self,
+        data: str | Mapping[str, Any] | None = None,
+        *,
+        picture: str | Path | None = None,
+        device: Any = AUTO,
+        recipe_file: str | Path | None = None,
+        reading: Reading = None,
+        trying: Reading = None,
+        **settings: Any,
+    ) -> RangeTest:
+        """Carry out a learning-rate range test: steps whose rate rises from tiny to large.
+
+        Nothing is kept but the result. ``picture`` is a file that does not exist yet, for the curve, with the
+        suffix ``.svg`` or ``.png``. ``trying`` is called with (steps begun, of how many); the others are
+        arguments of :meth:`begin`.
+
+        Raises:
+            CnncliError: spec, data and settings do not match, the loss explodes at the smallest rates
+                already, or the picture cannot be written.
+        """
+        need_training()
+        from cnncli.training.launch.find_lr import check_picture, draw, find_lr  # noqa: PLC0415
+
+        path = None if picture is None else arguments.path("picture", picture)
+        if path is not None:
+            check_picture(path)
+        found = find_lr(self._prepared(data, device, recipe_file, reading, settings), trying)
+        return found if path is None else draw(found, path)
 
     def _prepared(
         self,

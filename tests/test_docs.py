@@ -161,6 +161,7 @@ NOT_RUN: Final = {
     "predict runs/lenet5-1 digits.png -o fig4.png",
     "train net.yaml --recipe recipe.yaml --print-recipe",
     "train net.yaml --recipe recipe.yaml --preview images.png",
+    "train net.yaml --recipe recipe.yaml --find-lr",
 }
 """Commands that need what others leave behind, or take long: they run in test_readme.py."""
 

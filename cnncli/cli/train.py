@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
 
@@ -22,8 +22,11 @@ from cnncli.report.terminal import errors, output
 if TYPE_CHECKING:
     from cnncli.recipe.origins import Setting
     from cnncli.results.dry_run import DryRun as Found
+    from cnncli.results.find_lr import RangeTest
     from cnncli.results.training import Previewed
     from cnncli.training.launch.launch import Launch
+
+T = TypeVar("T")
 
 Spec: TypeAlias = Annotated[
     str | None,
@@ -71,6 +74,17 @@ DryRun: TypeAlias = Annotated[
     ),
 ]
 
+FindLr: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--find-lr",
+        help="Try learning rates from tiny to large, a step each, and suggest one; keep nothing.",
+    ),
+]
+Picture: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Draw the curve of --find-lr, as .svg or .png."),
+]
 TensorBoard: TypeAlias = Annotated[
     bool, typer.Option("--tensorboard", help="Also write events for TensorBoard into the run folder.")
 ]
@@ -94,6 +108,8 @@ def command(
     print_recipe: PrintRecipe = False,
     preview: Preview = None,
     dry_run: DryRun = False,
+    find_lr: FindLr = False,
+    picture: Picture = None,
     tensorboard: TensorBoard = False,
     quiet: QuietOption = False,
     json: Json = False,
@@ -106,22 +122,20 @@ def command(
     The spec's 'train' section has the settings; --set train.optimizer.sgd.lr=0.1 changes any of them.
     """
     gc.enable()
-    _check_instead(print_recipe=print_recipe, preview=preview is not None, dry_run=dry_run)
-    instead = print_recipe or preview is not None or dry_run
-    _check_of_training(instead, quiet=quiet, json=json, tensorboard=tensorboard)
+    instead = {
+        "--print-recipe": print_recipe,
+        "--preview": preview is not None,
+        "--dry-run": dry_run,
+        "--find-lr": find_lr,
+    }
+    _check_of_training(any(instead.values()), quiet=quiet, json=json, tensorboard=tensorboard)
     if quiet and json:
         raise usage_error("--quiet and --json cannot be combined", expected="one of them")
     way = "json" if json else "quiet" if quiet else "display"
     with EndingAtOnce() as ending, _error_event(wanted=json):
         load_plugins(plugin or ())
-        if resumed is not None:
-            _check_resumed(resumed, instead or any((spec, run, recipe, limit)))
-        elif spec is None:
-            raise usage_error("nothing to train", expected="a spec, or --resume RUN")
-        elif preview is not None and run is not None:
-            raise usage_error("--preview trains nothing, so there is no run", expected="--preview or --run")
-        if form is not Format.table and not dry_run:
-            raise usage_error("--format is for the page of --dry-run", expected="--dry-run, or no --format")
+        _check_together(spec, resumed, instead, run=run, more=any((run, recipe, limit)))
+        _check_output(instead, form, picture)
         if spec is None:
             need_training()
             begin = partial(resume, str(resumed), overrides=overrides or (), data=data, device=device)
@@ -137,6 +151,9 @@ def command(
             _preview(partial(network.preview, preview, data, recipe_file=recipe))
         elif dry_run:
             _dry_run(partial(network.dry_run, data, run=run, device=device, recipe_file=recipe), form)
+        elif find_lr:
+            test = partial(network.find_lr, data, picture=picture, device=device, recipe_file=recipe)
+            _find_lr(test, form)
         else:
             begin = partial(network.begin, data, run=run, device=device, recipe_file=recipe)
             _train(begin, ending, way, tensorboard=tensorboard)
@@ -159,26 +176,45 @@ def _error_event(*, wanted: bool) -> Iterator[None]:
         raise
 
 
-def _check_resumed(run: str, more: bool) -> None:
-    """Check that nothing else is said about a run that is resumed.
+def _check_together(
+    spec: str | None, resumed: str | None, instead: Mapping[str, bool], *, run: str | None, more: bool
+) -> None:
+    """Check that it is clear what is to be done.
+
+    Args:
+        spec: a spec, or None.
+        resumed: the folder of a run to continue, or None.
+        instead: the options that do something else instead of a training, and whether they are given.
+        run: the folder for a new run, or None.
+        more: whether other options are given that only a new training has.
 
     Raises:
-        UsageError: there is ``more``.
+        UsageError: there is nothing to do, or two things; or an option has no effect.
     """
-    if more:
-        hint = f"cnncli train --resume {run}"
+    given = [option for option, is_given in instead.items() if is_given]
+    if resumed is not None and (spec is not None or more or given):
+        hint = f"cnncli train --resume {resumed}"
         raise usage_error("--resume takes spec, settings and folder from the run", hint=hint)
+    if resumed is None and spec is None:
+        raise usage_error("nothing to train", expected="a spec, or --resume RUN")
+    for option in ("--preview", "--find-lr"):
+        if option in given and run is not None:
+            raise usage_error(f"{option} trains nothing, so there is no run", expected=f"{option} or --run")
+    if len(given) > 1:
+        raise usage_error(f"{listing(given)} cannot be combined", expected="one of them")
 
 
-def _check_instead(**given: bool) -> None:
-    """Check that at most one thing is to be done instead of a training.
+def _check_output(instead: Mapping[str, bool], form: Format, picture: str | None) -> None:
+    """Check that there is something to show in another format, and something to draw.
 
     Raises:
-        UsageError: there are two.
+        UsageError: there is not.
     """
-    options = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given]
-    if len(options) > 1:
-        raise usage_error(f"{listing(options)} cannot be combined", expected="one of them")
+    if form is not Format.table and not (instead["--dry-run"] or instead["--find-lr"]):
+        expected = "--dry-run or --find-lr, or no --format"
+        raise usage_error("--format is for the page of --dry-run or --find-lr", expected=expected)
+    if picture is not None and not instead["--find-lr"]:
+        raise usage_error("--output is for the curve of --find-lr", expected="--find-lr, or no --output")
 
 
 def _check_of_training(instead: bool, **given: bool) -> None:
@@ -210,12 +246,24 @@ def _preview(write: Callable[..., Previewed]) -> None:
 
 def _dry_run(carry_out: Callable[..., Found], form: Format) -> None:
     from cnncli.report.pages.dry_run import page
-    from cnncli.report.pages.train import READING, TRYING, counting
     from cnncli.report.show import show
 
+    show(page(_tried(carry_out)), form)
+
+
+def _find_lr(carry_out: Callable[..., RangeTest], form: Format) -> None:
+    from cnncli.report.pages.find_lr import page
+    from cnncli.report.show import show
+
+    show(page(_tried(carry_out)), form)
+
+
+def _tried(carry_out: Callable[..., T]) -> T:
+    """Return what some steps show, and show how far they are meanwhile."""
+    from cnncli.report.pages.train import READING, TRYING, counting
+
     with counting(errors()) as shown:
-        found = carry_out(reading=shown(READING), trying=shown(TRYING))
-    show(page(found), form)
+        return carry_out(reading=shown(READING), trying=shown(TRYING))
 
 
 def _train(open_run: Callable[..., Launch], ending: EndingAtOnce, way: str, *, tensorboard: bool) -> None:

@@ -133,7 +133,7 @@ class Evaluated(NamedTuple):
 
 
 class Introduction(NamedTuple):
-    """What a training is about to do, shown before the first step.
+    """What a training is about to do, shown before the first step; ``folder`` is None if there is no run.
 
     ``notes`` are about the data, ``spec_notes`` about the spec; ``transforms`` are those of training images,
     in their order, each with its arguments, ``corrupt`` is what happens to inputs only, and ``tasks`` say
@@ -150,7 +150,7 @@ class Introduction(NamedTuple):
 
     name: str
     device: str
-    folder: Path
+    folder: Path | None
     data: str
     train_count: int
     val_count: int

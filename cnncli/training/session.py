@@ -113,9 +113,7 @@ class Plan:
         """Set what changes with a step, the learning rate and perhaps the momentum; return the former."""
         rate, settings = self.rate(moment), self.settings
         set_learning_rate(optimizer, rate)
-        momentum = moved_momentum(settings.optimizer.inertia, settings.course, moment)
-        if momentum is not None:
-            set_momentum(optimizer, momentum)
+        set_momentum(optimizer, lambda own: moved_momentum(own, settings.course, moment))
         return rate
 
 

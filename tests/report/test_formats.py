@@ -42,6 +42,7 @@ from cnncli.report.pages import (
     data,
     dry_run,
     evaluate,
+    find_lr,
     fit,
     inspect,
     layers,
@@ -59,6 +60,7 @@ from cnncli.report.text.columns import Column, Fold, Table
 from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import NO_BREAK
 from cnncli.results.dry_run import Counts, DryRun, Times, Tried
+from cnncli.results.find_lr import RangeTest, Rate, Suggestion
 from cnncli.results.predictions import Answer as Predictions
 from cnncli.results.predictions import Guess, Predicted, Said
 from cnncli.results.probe import Change, Found, Probe
@@ -157,8 +159,8 @@ def verified(*totals: Compared) -> Page:
     return inspect.page(graph, costs(graph), asked=inspect.Asked(verification=verification))
 
 
-def tried(memory: int | None = 5 * 2**20) -> Page:
-    about = Introduction(
+def about() -> Introduction:
+    return Introduction(
         name="a_b|c",
         device="cuda",
         folder=Path("runs/a_b_c-1"),
@@ -195,8 +197,11 @@ def tried(memory: int | None = 5 * 2**20) -> Page:
         finished_batches=0,
         ended="",
     )
+
+
+def tried(memory: int | None = 5 * 2**20) -> Page:
     few = Tried(
-        about=about,
+        about=about(),
         counts={"label": Counts((1100, 100), (50, 50), (150, 150))},
         batch=64,
         steps=19,
@@ -206,6 +211,12 @@ def tried(memory: int | None = 5 * 2**20) -> Page:
         peak=123456789,
     )
     return dry_run.page(DryRun(few, 852370, memory, "" if memory else "the memory of 'mine' is not known"))
+
+
+def ranged(*found: float) -> Page:
+    suggestion = Suggestion(*found) if found else None
+    rates = [Rate(10.0**place, 2.0, 2.5 - 0.1 * place) for place in range(-6, 2)]
+    return find_lr.page(RangeTest(about(), "adamw", rates, suggestion is None, suggestion, Path("a|b.svg")))
 
 
 def evaluated() -> Page:
@@ -337,6 +348,8 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "predict many": lambda: predicted(200),
         "dry_run": tried,
         "dry_run without a prediction": lambda: tried(None),
+        "find_lr": lambda: ranged(0.1, 1.0, 0.5),
+        "find_lr without a suggestion": ranged,
         "data": lambda: data.page(surveyed()),
         "data without faults": lambda: data.page(surveyed(faults=False)),
         "layers": lambda: layers.overview(KINDS),

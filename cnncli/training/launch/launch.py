@@ -59,40 +59,12 @@ class Launch:
     @property
     def introduction(self) -> Introduction:
         """What is about to happen."""
-        dataset, settings, position = self.dataset, self.settings, self.position
-        outcome = self.run.record.outcome
+        position, outcome = self.position, self.run.record.outcome
         before, now = self.run.record.environments[-1], current_environment(self.device)
-        return Introduction(
-            name=self.graph.name,
-            device=str(self.device),
+        return introduction(self.graph, self.dataset, self.settings, self.device)._replace(
             folder=self.run.folder,
-            data=settings.data.source,
-            train_count=dataset.train.count,
-            val_count=dataset.val_count,
-            test_count=dataset.test.count,
-            columns=dataset.columns,
-            input_shape=dataset.input_shape,
-            notes=(*dataset.notes, *margin_notes(settings)),
-            spec_notes=self.graph.notes,
             moved=changes(before, now),
-            transforms=tuple(map(str, settings.transforms)),
-            corrupt=tuple(map(str, settings.corrupt)),
-            tasks=tuple(
-                _learns(name, head, settings.task(name)) for name, head in heads_of(self.graph).items()
-            ),
-            optimizer=_optimizer(settings.optimizer, self.device),
-            ways=tuple(ways_text(self.graph, settings)),
-            lr=settings.optimizer.lr,
-            schedule=str(settings.course),
-            penalty=str(settings.penalty) if settings.penalty.acts else "",
-            stop="" if settings.stop is None else str(settings.stop),
-            chosen_by=self._chosen_by,
-            computing=str(choose_computing(settings, self.device)),
-            update=tuple(_update(settings)),
             origins=self.origins,
-            batch=settings.batch,
-            seed=settings.seed,
-            epochs=settings.epochs,
             resumed=self.resumed,
             finished_epochs=position.epochs,
             finished_batches=position.batches,
@@ -109,16 +81,6 @@ class Launch:
         peak = peak_rate(name, half=half, tf32=tf32)
         flops = costs(self.graph).training_totals.flops
         return peak / (STEP_PASSES * whole(flops)) if peak is not None and flops else None
-
-    @property
-    def _chosen_by(self) -> str:
-        """The figure that chooses the best epoch; empty without a validation part."""
-        dataset, settings = self.dataset, self.settings
-        if dataset.val is None:
-            return ""
-        learned = Learned(dataset.columns, clean_of(settings, dataset.input_shape))
-        measured = measuring_objective(heads_of(self.graph), settings, learned).figures
-        return choosing(settings.stop, [f"{VAL}.{name}" for name in measured])
 
     def interrupted(self) -> None:
         """Record that the training was ended before the loop could do so."""
@@ -172,6 +134,53 @@ class Launch:
         yield Curves(run.curves, self.graph.name, run.metrics)
         if tensorboard or run.events.exists():
             yield Events(run.events, run.record.created)
+
+
+def introduction(graph: Graph, dataset: Dataset, settings: Recipe, device: torch.device) -> Introduction:
+    """Return what a training that begins, and that has no folder yet, is about to do."""
+    return Introduction(
+        name=graph.name,
+        device=str(device),
+        folder=None,
+        data=settings.data.source,
+        train_count=dataset.train.count,
+        val_count=dataset.val_count,
+        test_count=dataset.test.count,
+        columns=dataset.columns,
+        input_shape=dataset.input_shape,
+        notes=(*dataset.notes, *margin_notes(settings)),
+        spec_notes=graph.notes,
+        moved=(),
+        transforms=tuple(map(str, settings.transforms)),
+        corrupt=tuple(map(str, settings.corrupt)),
+        tasks=tuple(_learns(name, head, settings.task(name)) for name, head in heads_of(graph).items()),
+        optimizer=_optimizer(settings.optimizer, device),
+        ways=tuple(ways_text(graph, settings)),
+        lr=settings.optimizer.lr,
+        schedule=str(settings.course),
+        penalty=str(settings.penalty) if settings.penalty.acts else "",
+        stop="" if settings.stop is None else str(settings.stop),
+        chosen_by=_chosen_by(graph, dataset, settings),
+        computing=str(choose_computing(settings, device)),
+        update=tuple(_update(settings)),
+        origins={},
+        batch=settings.batch,
+        seed=settings.seed,
+        epochs=settings.epochs,
+        resumed=False,
+        finished_epochs=0,
+        finished_batches=0,
+        ended="",
+    )
+
+
+def _chosen_by(graph: Graph, dataset: Dataset, settings: Recipe) -> str:
+    """Return the figure that chooses the best epoch; empty without a validation part."""
+    if dataset.val is None:
+        return ""
+    learned = Learned(dataset.columns, clean_of(settings, dataset.input_shape))
+    measured = measuring_objective(heads_of(graph), settings, learned).figures
+    return choosing(settings.stop, [f"{VAL}.{name}" for name in measured])
 
 
 def _update(settings: Recipe) -> Iterator[str]:

@@ -147,10 +147,16 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
         group["lr"] = rate * group[RELATIVE]
 
 
-def set_momentum(optimizer: Optimizer, momentum: float) -> None:
-    """Set the momentum of the next step, or the beta1 of optimizers that have one; others have neither."""
+def set_momentum(optimizer: Optimizer, moved: Callable[[float], float | None]) -> None:
+    """Set the momentum of the next step, or the beta1 of optimizers that have one; others have neither.
+
+    ``moved`` returns it for tensors that otherwise have a given one; None if that does not change.
+    """
     for group in optimizer.param_groups:
+        momentum = moved(group[CHOSEN].inertia)
+        if momentum is None:
+            continue
         if "betas" in group:
             group["betas"] = (momentum, *group["betas"][1:])
-        elif "momentum" in group:
+        else:
             group["momentum"] = momentum

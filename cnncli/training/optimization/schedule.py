@@ -67,12 +67,12 @@ def learning_rate(base: float, schedule: Schedule, moment: Moment) -> float:
 
 
 def moved_momentum(base: float, schedule: Schedule, moment: Moment) -> float | None:
-    """Return the momentum, or beta1, of a step; None if the schedule leaves it as it is.
+    """Return the momentum, or beta1, of a step; None if the schedule leaves it at ``base``.
 
     With :class:`~cnncli.recipe.schedules.OneCycle` it is ``base`` in the beginning and at the end, and lowest
     where the learning rate is highest.
     """
-    if not isinstance(schedule, OneCycle) or schedule.momentum is None:
+    if not isinstance(schedule, OneCycle) or schedule.momentum is None or schedule.momentum >= base:
         return None
     return base + (schedule.momentum - base) * _height(moment)
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Form: TypeAlias = Literal["svg", "png"]
+FORMS: Final[Mapping[str, Form]] = {"svg": "svg", "png": "png"}
+"""The forms of pictures, by the suffixes of files."""
 
 BLUE: Final = "#3b6fb6"
 RED: Final = "#c8402f"

@@ -111,6 +111,8 @@ def test_the_momentum_of_one_cycle_is_torchs(lowest: float | None) -> None:
 
 
 def test_no_other_momentum_moves() -> None:
+    lowest = OneCycle().settled(8, MOMENTUM)
+    assert [moved_momentum(own, lowest, moments(lowest, 40)[10]) for own in (0.0, 0.8, 0.85)] == [None] * 3
     low = OneCycle().settled(8, 0.8)  # it is as low already as it would fall
     for settled in (low, *(each().settled(8, MOMENTUM) for each in SCHEDULES.values() if each != OneCycle)):
         assert moved_momentum(MOMENTUM, settled, moments(settled, 40)[10]) is None
