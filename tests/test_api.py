@@ -275,7 +275,7 @@ def test_errors_keep_what_helps() -> None:
         (lambda: cnncli.loads(None), "'text' cannot be"),  # type: ignore[arg-type]
         (lambda: cnncli.load("unet", overrides=3), "'overrides' cannot be"),  # type: ignore[arg-type]
         (lambda: cnncli.compare([3]), "'files' cannot be"),  # type: ignore[list-item]
-        (lambda: cnncli.load("lenet5").memory(optimizer="adam"), "adamw"),
+        (lambda: cnncli.load("lenet5").memory(optimizer="adamx"), "adamw"),
         (
             lambda: cnncli.load("lenet5").symbolic().page(verification=cnncli.load("lenet5").verify()),
             "a comparison with torch needs numbers",

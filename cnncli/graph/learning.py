@@ -29,18 +29,23 @@ class Learning(NamedTuple):
 
     ``own`` are the ways of tensors, by their names, that are learned in another way than by the optimizer
     with its own settings. ``frozen`` are the nodes whose parameters do not change, and ``still`` those of
-    them with running statistics.
+    them with running statistics. ``unused`` lead to no output, and get no gradient.
     """
 
     optimizer: Optimizer
     own: Mapping[str, Way] = {}
     frozen: frozenset[str] = frozenset()
     still: frozenset[str] = frozenset()
+    unused: frozenset[str] = frozenset()
 
     def way(self, name: str, axes: int) -> Way:
         """Return how a tensor with a number of axes is learned."""
         usual = self.optimizer if is_decayed(axes) else self.optimizer.others
         return self.own.get(name) or Way(usual, usual.lr, usual.weight_decay if is_decayed(axes) else 0.0)
+
+    def is_learned(self, name: str) -> bool:
+        """Return whether a tensor of the network gets a gradient."""
+        return self.unused.isdisjoint(names_within(name)) and self.frozen.isdisjoint(names_within(name))
 
 
 def learning_of(graph: Graph, recipe: Recipe) -> Learning:
@@ -61,7 +66,8 @@ def learning_of(graph: Graph, recipe: Recipe) -> Learning:
                 own[name] = way
     frozen = frozenset(name for name, group in grouped.items() if group.freeze)
     still = frozenset(node.name for node in graph.nodes if node.name in frozen and node.buffers)
-    return Learning(usual, own, frozen, still)
+    unused = frozenset(node.name for node in graph.nodes if node.unused)
+    return Learning(usual, own, frozen, still, unused)
 
 
 def tensors_of(node: Node) -> Tensors:
@@ -84,7 +90,7 @@ def members(graph: Graph, groups: Sequence[Group]) -> tuple[tuple[Node, ...], ..
     found: list[list[Node]] = [[] for _ in groups]
     patterns = [_pattern(group) for group in groups]
     for node in graph.nodes if groups else ():
-        names = [*_names(node.name)]
+        names = [*names_within(node.name)]
         place = next((place for place, each in enumerate(patterns) if any(map(each.match, names))), None)
         if place is not None:
             found[place].append(node)
@@ -95,8 +101,8 @@ def _pattern(group: Group) -> re.Pattern[str]:
     return re.compile(translate(group.match))
 
 
-def _names(name: str) -> Iterator[str]:
-    """Yield the full name of a node, and those of the blocks around it."""
+def names_within(name: str) -> Iterator[str]:
+    """Yield a dotted name, and those of what is around it: of a node, the blocks that it is in."""
     yield name
     while "." in name:
         name = name.rpartition(".")[0]
@@ -160,7 +166,9 @@ def _wrong_group(graph: Graph, group: Group, nodes: Sequence[Node]) -> Diagnosti
     ((*matching,),) = members(graph, [group])
     learning = [node for node in nodes if not node.unused]
     if not matching:
-        known = dict.fromkeys(name for node in graph.nodes if node.parameters for name in _names(node.name))
+        known = dict.fromkeys(
+            name for node in graph.nodes if node.parameters for name in names_within(node.name)
+        )
         hint = did_you_mean(group.match.strip("*?."), known, "layers and blocks with parameters")
         message = f"no layer or block is called '{group.match}'"
         return Diagnostic(CODE, message, None, "names of layers with parameters", group.match, hint)

@@ -112,6 +112,12 @@ class Recipe(Record):
         default=Save(),
     )
 
+    def __repr__(self) -> str:
+        """Return the settings that are not defaults."""
+        usual = {name: each.default for name, each in self.arguments.items()}
+        own = [f"{name}={value!r}" for name, value in self.__dict__.items() if value != usual[name]]
+        return f"{type(self).__name__}({', '.join(own)})"
+
     @classmethod
     def read_entries(cls, entries: Entries, scope: Scope) -> Self:
         """Read a recipe from a mapping in a file, and check that its settings do not contradict each other.

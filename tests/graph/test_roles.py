@@ -17,7 +17,7 @@ from cnncli.graph import open_spec, open_text
 from cnncli.graph.learning import learning_of
 from cnncli.language.sections import Budget
 from cnncli.network import build_network
-from cnncli.recipe.optimizers import SGD, AdamW, Optimizer
+from cnncli.recipe.optimizers import SGD, Adagrad, AdamW, Optimizer
 from cnncli.recipe.recipe import Recipe
 from cnncli.training.optimization.optimizers import build_optimizer
 from tests.network.support import example
@@ -131,7 +131,7 @@ def test_commands_show_them(tmp_path: Path) -> None:
     assert run("inspect", "lenet5").count("!") == 0
 
 
-@pytest.mark.parametrize("optimizer", [SGD(), AdamW()])
+@pytest.mark.parametrize("optimizer", [SGD(), AdamW(), Adagrad()])
 def test_torch_stores_their_weights_and_no_gradients_for_them(optimizer: Optimizer) -> None:
     graph, settings = open_text(SIDE).graph, Recipe(optimizer=optimizer)
     network = build_network(graph)

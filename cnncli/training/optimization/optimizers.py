@@ -110,7 +110,7 @@ def build_optimizer(network: nn.Module, learning: Learning) -> Optimizer:
     chosen = learning.optimizer
     ways: dict[Way, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
+        if parameter.requires_grad and learning.is_learned(name):
             ways.setdefault(learning.way(name, parameter.ndim), []).append(parameter)
     if not ways:
         raise usage_error("the network has no parameters, so there is nothing to train")

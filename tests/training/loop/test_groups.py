@@ -57,28 +57,29 @@ def test_a_resumed_run_is_the_same_to_the_last_bit(tmp_path: Path, chosen: Optim
 
 
 def test_plain_descent_is_the_lectures_update_rule() -> None:
-    """w = w - lr dE/dw, by hand: the gradient of a network of two layers as the chain rule gives it.
+    """theta = theta - eta dL/dtheta ("Deep Learning for Computer Vision, Part II"), stepped by hand.
 
-    The update is that of the lecture "Deep Learning for Computer Vision", part I, and of D. Rumelhart, G.
-    Hinton, R. Williams, "Learning Representations by Back-Propagating Errors", 1986, equation 8.
+    L is its sum of cross-entropies, whose gradient follows from the chain rule, of a network with a hidden
+    layer.
     """
     text = "input: [3]\nlayers: [linear: 4, sigmoid, linear: 2]\ntrain: {optimizer: {sgd: {lr: 0.5, %s}}}\n"
     opened = open_text(text % "momentum: 0, weight_decay: 0")
     network = build_network(opened.graph)
     optimizer = build_optimizer(network, learning_of(opened.graph, opened.train))
     w1, b1, w2, b2 = (each.detach().double().numpy().copy() for each in network.parameters())
-    inputs, targets = torch.rand(6, 3), torch.rand(6, 2)
-    x, t = inputs.double().numpy(), targets.double().numpy()
+    inputs, labels = torch.rand(6, 3), torch.tensor([0, 1, 1, 0, 1, 1])
+    x, t = inputs.double().numpy(), np.eye(2)[labels.numpy()]
     for _ in range(5):
         optimizer.zero_grad()
-        ((network(inputs) - targets) ** 2).mean().backward()
+        nn.functional.cross_entropy(network(inputs), labels, reduction="sum").backward()
         optimizer.step()
 
         h = 1 / (1 + np.exp(-(x @ w1.T + b1)))
-        dy = 2 * (h @ w2.T + b2 - t) / t.size
-        dh = (dy @ w2) * h * (1 - h)
+        scores = np.exp(h @ w2.T + b2)
+        da = scores / scores.sum(1, keepdims=True) - t
+        dh = (da @ w2) * h * (1 - h)
         w1, b1 = w1 - 0.5 * dh.T @ x, b1 - 0.5 * dh.sum(0)
-        w2, b2 = w2 - 0.5 * dy.T @ h, b2 - 0.5 * dy.sum(0)
+        w2, b2 = w2 - 0.5 * da.T @ h, b2 - 0.5 * da.sum(0)
     for found, expected in zip(network.parameters(), (w1, b1, w2, b2), strict=True):
         np.testing.assert_allclose(found.detach().numpy(), expected, rtol=1e-5, atol=1e-6)
 
@@ -208,3 +209,17 @@ def test_nothing_is_saved_before_the_first_layer_that_learns() -> None:
     images = torch.rand(2, 1, 8, 8)
     kept = kept_by(lambda: network(images), [images, *network.parameters(), *network.buffers()])
     assert kept.total == bytes_at(memory(opened.graph, 4, opened.train).saved, 2)
+
+
+def test_what_frozen_layers_after_others_save_is_at_most_what_is_said() -> None:
+    opened = open_text(SPEC % "[{match: 'body*', freeze: true}]")
+    learning, network = learning_of(opened.graph, opened.train), build_network(opened.graph)
+    freeze(network, learning)
+    prepare_training(network, learning)
+    images = torch.rand(2, 1, 8, 8)
+    kept = kept_by(lambda: network(images), [images, *network.parameters(), *network.buffers()])
+    found = memory(opened.graph, 4, opened.train)
+    assert 0 < kept.total <= bytes_at(found.saved, 2)
+    network(images).sum().backward()
+    gradients = [each.grad for each in network.parameters() if each.grad is not None]
+    assert found.gradients == sum(each.nbytes for each in gradients)
