@@ -1,4 +1,4 @@
-# make demo | quick | test | campaign | bench    (everything installs into .venv on first use)
+# make demo | quick | test | campaign | kills | bench    (everything installs into .venv on first use)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -18,7 +18,7 @@ PYTEST := $(BIN)/pytest -n logical --dist worksteal
 # A file whose name begins with _ is a helper of the others.
 BENCHMARKS := $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))
 
-.PHONY: help demo quick lint types prose test campaign bench clean
+.PHONY: help demo quick lint types prose test campaign kills bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make prose     spelling and wording"
 	@echo "make test      lint, types, prose and the whole test suite"
 	@echo "make campaign  the slow random and exhaustive checks; CASES=1000000 random command lines"
+	@echo "make kills     kill trainings at 220 random moments, continue them, and compare the last bits"
 	@echo "make bench     the side-by-side measurements under benchmarks/"
 	@echo "make clean     remove the environment, caches and demo output"
 
@@ -77,6 +78,9 @@ test: lint types prose
 campaign: $(VENV)/.dev
 	$(PYTEST) -m campaign
 	$(BIN)/python -m tests.campaign --cases $(CASES)
+
+kills: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.killing
 
 bench: $(VENV)/.dev
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done
