@@ -20,7 +20,8 @@ from torch import Tensor
 from cnncli.results.training import Epoch
 from cnncli.training.runs.checkpoint import Checkpoint
 from cnncli.training.runs.files import temporary_of
-from cnncli.training.runs.run import CHECKPOINT, FILES, RECORD, Run, open_run
+from cnncli.training.runs.names import CHECKPOINT, FILES, RECORD
+from cnncli.training.runs.run import Run, open_run
 from cnncli.training.runs.weights import read_tensors
 from tests.heeding import heed_signals
 from tests.training.support import figures
