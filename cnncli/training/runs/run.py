@@ -14,10 +14,11 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -212,7 +213,7 @@ class Run:
             raise usage_error(
                 f"{self.best} does not have the weights of epoch {position.epochs}, the best one",
                 expected="the file as the run wrote it after that epoch",
-                received=f"weights after {counted(written.get('epochs', 0), 'epoch')}",
+                received=_moment(written),
                 hint="start a new run",
             )
 
@@ -400,6 +401,12 @@ def _instead(folder: Path) -> str:
     except UsageError:
         return "choose another folder"
     return "choose another folder" if diverged else "resume the run in it, or choose another folder"
+
+
+def _moment(written: Mapping[str, Any]) -> str:
+    """Return the moment of weights, from the metadata of their file, which may be anything."""
+    epochs = written.get("epochs")
+    return f"weights after {counted(epochs, 'epoch')}" if type(epochs) is int else "weights of no epoch"
 
 
 def _has_content(path: Path) -> bool:
