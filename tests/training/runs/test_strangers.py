@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -70,11 +71,21 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one epoch, to be copied."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    run_whole(folder, settings(epochs=1))
+    return folder
+
+
 @pytest.mark.parametrize("change", [link_out, dangle, pipe, make_folder])
 @pytest.mark.parametrize("name", NAMES)
-def test_no_file_of_a_run_is_anything_but_a_file(tmp_path: Path, name: str, change: Change) -> None:
+def test_no_file_of_a_run_is_anything_but_a_file(
+    tmp_path: Path, whole: Path, name: str, change: Change
+) -> None:
     folder = tmp_path / "run"
-    run_whole(folder, settings(epochs=1))
+    shutil.copytree(whole, folder)
     change(folder / name)
     before = contents(tmp_path)
     with pytest.raises(UsageError, match="is not a regular file"):
