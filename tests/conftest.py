@@ -53,3 +53,9 @@ def outside_of_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 def without_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     """The curves of a run, which take a quarter of a second, are drawn by the tests that look at them."""
     monkeypatch.setattr("cnncli.training.pictures.curves.drawn", lambda *_: b"<svg/>")
+
+
+@pytest.fixture(autouse=True)
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So are the pictures of what was learned, which need another evaluation."""
+    monkeypatch.setattr("cnncli.training.launch.launch.draw_pictures", lambda *_: None)

@@ -92,10 +92,10 @@ class Together:
             except Exception as error:  # noqa: BLE001 - whatever a file or a picture lacks, the training continues
                 if number not in self._failed:
                     self._failed.add(number)
-                    self.warned(f"{_message(error)}; the training continues")
+                    self.warned(f"{in_one_line(error)}; the training continues")
 
 
-def _message(error: Exception) -> str:
+def in_one_line(error: Exception) -> str:
     """Return what went wrong, on one line, with what to do about it."""
     if not isinstance(error, CnncliError):
         return f"{type(error).__name__}: {error}"

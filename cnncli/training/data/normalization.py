@@ -29,6 +29,12 @@ def affine(how: Normalization, axes: int, device: torch.device) -> tuple[Tensor,
     return scale.to(device), shift.to(device)
 
 
+def unnormalized(how: Normalization, inputs: Tensor) -> Tensor:
+    """Return images with values from 0 to 1, from normalized ones: float32 [n, *shape]."""
+    scale, shift = affine(how, inputs.ndim - 1, inputs.device)
+    return (inputs - shift) / (255 * scale)
+
+
 def measure(images: Rows) -> Normalization:
     """Return the normalization that gives images mean 0 and deviation 1 in every channel.
 

@@ -24,8 +24,9 @@ from cnncli.recipe.tasks import Task
 from cnncli.results.training import Introduction, Trained
 from cnncli.training.computing import choose_computing
 from cnncli.training.data.dataset import Dataset
+from cnncli.training.launch.finishing import draw_pictures
 from cnncli.training.loop import Conduct, train
-from cnncli.training.observer import Observer, Together
+from cnncli.training.observer import Observer, Together, in_one_line
 from cnncli.training.optimization.optimizers import is_fused
 from cnncli.training.overfitting import remedies
 from cnncli.training.runs.checkpoint import Position
@@ -106,6 +107,7 @@ class Launch:
             CnncliError: the training diverges, or a file cannot be written.
         """
         places = {node.name: node.location for node in self.graph.nodes}
+        before = self.run.record.outcome
         watched = Together(observers, tuple(self._files(tensorboard)))
         try:
             trained = train(
@@ -123,9 +125,18 @@ class Launch:
             watched.ended()
             raise
         watched.ended()
+        if trained.outcome is not None and extent == WHOLE and trained.outcome != before:
+            self._draw(watched)
         if trained.outcome is None or not trained.outcome.overfitting:
             return trained
         return trained._replace(remedies=tuple(remedies(self.graph, self.settings)))
+
+    def _draw(self, watched: Observer) -> None:
+        """Draw pictures of what was learned; the run is finished, so what fails is a warning."""
+        try:
+            draw_pictures(self.graph, self.dataset, self.settings, self.run, self.device)
+        except Exception as error:  # noqa: BLE001 - whatever a file or a picture lacks, the run is whole
+            watched.warned(f"{in_one_line(error)}; the run is finished, and whole")
 
     def _files(self, tensorboard: bool) -> Iterator[Observer]:
         """Yield the observers that write files into the folder of the run."""

@@ -21,7 +21,7 @@ from cnncli.results.training import Reading
 from cnncli.training.computing import Forward, choose_computing
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.feed import Feed
-from cnncli.training.data.normalization import affine
+from cnncli.training.data.normalization import unnormalized
 from cnncli.training.data.recorded import WHOLE_RANGE
 from cnncli.training.data.sources.named_files import named_files
 from cnncli.training.data.sources.pictures import Attempt, Pictures, conversion_notes, decoder_notes
@@ -153,7 +153,6 @@ class _Predictor:
         record = self.run.record
         feed = Feed(Split(pixels, {}), {}, record.normalization, self.device, keep=False)
         bounds = evaluation_bounds(len(paths), self.values)
-        scale, shift = affine(record.normalization, len(self.input), self.device)
         batches = feed.in_order(bounds, held_out_alters(self.settings, len(paths)))
         margin = self.settings.data.margin
         size = (shape[0], *(side - 2 * margin for side in shape[1:]))
@@ -165,7 +164,7 @@ class _Predictor:
                     raise usage_error(message, expected="finite outputs", hint="did the training diverge?")
                 labels = labels_of(self.objective, record.data.columns, some)
                 said = answers(self.objective, some, outputs, labels)
-                images = ((batch.inputs - shift) / (scale * 255)).reshape(-1, *size)
+                images = unnormalized(record.normalization, batch.inputs).reshape(-1, *size)
                 yield Shown(some, images, outputs, labels, said)
 
 

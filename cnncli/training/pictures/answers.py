@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from cnncli.diagnostics import shortened
-from cnncli.recipe.columns import MASK, NUMBER
+from cnncli.recipe.columns import NUMBER
 from cnncli.results.predictions import Guess, Said
 from cnncli.training.pictures.drawing import BLUE, GRAY, RED, Form, drawn
 from cnncli.training.sheets import color
@@ -38,7 +38,8 @@ class Cell(NamedTuple):
     """An image, uint8 [height, width, 3], and what is said of it.
 
     ``caption`` is below it. ``maps`` are pictures of what heads output, [height, width, 3], by head;
-    ``colors`` the numbers of the colors of the classes of masks.
+    ``colors`` the numbers of the colors of the classes of masks. ``right`` are the classes and tags that are
+    true, by head.
     """
 
     image: np.ndarray[Any, Any]
@@ -46,6 +47,7 @@ class Cell(NamedTuple):
     said: Mapping[str, Said]
     maps: Mapping[str, np.ndarray[Any, Any]]
     colors: Mapping[str, Mapping[str, int]]
+    right: Mapping[str, frozenset[str]]
 
 
 def answers(cells: Sequence[Cell], title: str, form: Form = "png") -> bytes:
@@ -136,7 +138,8 @@ def _draw(page: _Page, cell: Cell, left: float, top: float) -> None:
             for number, (of, value) in enumerate(said.numbers.items()):
                 page.text(left, top + number * _LINE, f"{shortened(of, _CHARACTERS)}  {value:.4g}")
         elif said.guesses:
-            _bars(page.axes(left, top, _WIDTH, len(said.guesses) * _LINE), said, cell.colors.get(name, {}))
+            axes = page.axes(left, top, _WIDTH, len(said.guesses) * _LINE)
+            _bars(axes, said, [_color(guess, cell, name) for guess in said.guesses])
         top += below
 
 
@@ -145,12 +148,11 @@ def _picture(page: _Page, image: np.ndarray[Any, Any], left: float, top: float) 
     axes.imshow(image, interpolation="nearest")
 
 
-def _bars(axes: Axes, said: Said, colors: Mapping[str, int]) -> None:
+def _bars(axes: Axes, said: Said, colors: Sequence[tuple[float, ...]]) -> None:
     """Draw a bar for each guess, with its name on it and the probability at its right."""
     count = len(said.guesses)
-    shown = [_color(guess, said, colors) for guess in said.guesses]
     lengths = [guess.probability for guess in said.guesses]
-    axes.barh(range(count), lengths, height=0.84, color=shown)
+    axes.barh(range(count), lengths, height=0.84, color=list(colors))
     axes.set_xlim(0, 1)
     axes.set_ylim(count - 0.5, -0.5)
     for place, guess in enumerate(said.guesses):
@@ -160,11 +162,11 @@ def _bars(axes: Axes, said: Said, colors: Mapping[str, int]) -> None:
         )
 
 
-def _color(guess: Guess, said: Said, colors: Mapping[str, int]) -> tuple[float, ...]:
-    if said.form == MASK:
-        strong = tuple(each / 255 for each in color(colors[guess.name]))
+def _color(guess: Guess, cell: Cell, head: str) -> tuple[float, ...]:
+    if head in cell.colors:
+        strong = tuple(each / 255 for each in color(cell.colors[head][guess.name]))
     else:
-        named = RED if said.true and guess.name == said.true else BLUE
+        named = RED if guess.name in cell.right.get(head, ()) else BLUE
         strong = tuple(int(named[place : place + 2], 16) / 255 for place in (1, 3, 5))
     return tuple(_mixed(strong))
 

@@ -28,7 +28,7 @@ def answers(
         outputs: of the heads, each [n, ...].
         labels: the classes of the images by head, int64 [n], -1 where they are not known.
     """
-    said = {name: _of_head(objective.heads[name], values) for name, values in outputs.items()}
+    said = {name: read(objective.heads[name], values) for name, values in outputs.items()}
     found = []
     for number, path in enumerate(paths):
         heads = {}
@@ -56,7 +56,7 @@ def labels_of(
     return found
 
 
-def _of_head(head: HeadTask, values: Tensor) -> Iterator[Said]:
+def read(head: HeadTask, values: Tensor) -> Iterator[Said]:
     """Return what a head says of each image."""
     return _IN_WORDS[head.target.form](head, head.reading.said(values))
 

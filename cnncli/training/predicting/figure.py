@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from cnncli.diagnostics import shortened, usage_error
@@ -51,23 +52,12 @@ class Figure:
         answer, maps, colors = batch.answers[number], {}, {}
         for name, head in self._objective.heads.items():
             if head.target.form in (MASK, PICTURE):
-                maps[name] = self._map(name, batch.outputs[name][number : number + 1])
+                said = head.reading.said(batch.outputs[name][number : number + 1])
+                maps[name] = shown_map(self._objective, name, said[0])
             if head.target.form == MASK:
                 colors[name] = {each: place for place, each in enumerate(head.target.names)}
-        return Cell(pixels(batch.images[number]), _caption(answer), answer.heads, maps, colors)
-
-    def _map(self, name: str, values: Tensor) -> np.ndarray[Any, Any]:
-        """Return what a head outputs for one image as a picture; of a mask the colors of its classes."""
-        head = self._objective.heads[name]
-        said = head.reading.said(values)
-        if head.target.form == MASK:
-            colors: np.ndarray[Any, Any] = np.array(PALETTE, dtype=np.uint8).reshape(-1, 3)
-            return colors.take(said.argmax(1)[0].cpu().numpy(), axis=0)
-        shape = self._objective.columns[head.target.column].shape
-        if len(shape) != 3 or shape[0] not in _CHANNELS:
-            message = f"what head '{name}' outputs cannot be shown"
-            raise usage_error(message, expected="1 or 3 channels", received=shape_text(shape))
-        return pixels(said.reshape(shape))
+        right = {name: frozenset([said.true]) for name, said in answer.heads.items() if said.true}
+        return Cell(pixels(batch.images[number]), _caption(answer), answer.heads, maps, colors, right)
 
     def finish(self, images: Sequence[str]) -> int:
         """Draw what was kept, and return how many images that are.
@@ -78,6 +68,27 @@ class Figure:
         del images
         write_new(self._path, answers(self._cells, self._title))
         return len(self._cells)
+
+
+def shown_map(
+    objective: Objective, name: str, said: Tensor, *, is_target: bool = False
+) -> np.ndarray[Any, Any]:
+    """Return what a head says of one image, or its target, as a picture; of a mask the colors of its classes.
+
+    Raises:
+        UsageError: it has neither one nor three channels.
+    """
+    target = objective.heads[name].target
+    if target.form == MASK:
+        colors: np.ndarray[Any, Any] = np.array(PALETTE, dtype=np.uint8).reshape(-1, 3)
+        # A pixel without a class has the last color, a light one.
+        classes = torch.where(said < 0, len(colors) - 1, said) if is_target else said.argmax(0)
+        return colors.take(classes.cpu().numpy(), axis=0)
+    shape = objective.columns[target.column].shape
+    if len(shape) != 3 or shape[0] not in _CHANNELS:
+        message = f"what head '{name}' outputs cannot be shown"
+        raise usage_error(message, expected="1 or 3 channels", received=shape_text(shape))
+    return pixels(said.reshape(shape))
 
 
 def check_figure(path: Path) -> None:

@@ -16,4 +16,9 @@ CHECKPOINT: Final = "checkpoint.safetensors"
 TABLE: Final = "metrics.csv"
 CURVES: Final = "curves.svg"
 EVENTS: Final = "events.out.tfevents"
-FILES: Final = (RECORD, SPEC, METRICS, WEIGHTS, BEST_WEIGHTS, CHECKPOINT, TABLE, CURVES, EVENTS)
+CONFUSION: Final = "confusion.svg"
+WORST: Final = "worst.png"
+FILES: Final = (
+    *(RECORD, SPEC, METRICS, WEIGHTS, BEST_WEIGHTS, CHECKPOINT),
+    *(TABLE, CURVES, EVENTS, CONFUSION, WORST),
+)

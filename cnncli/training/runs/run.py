@@ -45,6 +45,7 @@ from cnncli.training.runs.history import epoch_line
 from cnncli.training.runs.names import (
     BEST_WEIGHTS,
     CHECKPOINT,
+    CONFUSION,
     CURVES,
     DEFAULT_PARENT,
     EVENTS,
@@ -54,6 +55,7 @@ from cnncli.training.runs.names import (
     SPEC,
     TABLE,
     WEIGHTS,
+    WORST,
 )
 from cnncli.training.runs.record import RunRecord, Status, new_record, read_record
 from cnncli.training.runs.weights import read_tensors, save_weights
@@ -103,6 +105,16 @@ class Run:
     def events(self) -> Path:
         """The same figures for TensorBoard, if they are asked for."""
         return self.folder / EVENTS
+
+    @property
+    def confusion(self) -> Path:
+        """Which classes are taken for which, as a picture, of a finished run."""
+        return self.folder / CONFUSION
+
+    @property
+    def worst(self) -> Path:
+        """The held-out samples that are predicted worst, as a picture, of a finished run."""
+        return self.folder / WORST
 
     @property
     def spec(self) -> Path:

@@ -12,11 +12,13 @@ from PIL import Image
 from cnncli.diagnostics import UsageError
 from cnncli.graph.heads import Head
 from cnncli.recipe.columns import Column
+from cnncli.training.data.feed import Batch
 from cnncli.training.predicting.answers import answers, labels_of
 from cnncli.training.predicting.figure import Figure
 from cnncli.training.predicting.maps import Maps
 from cnncli.training.predicting.shown import Shown
-from cnncli.training.sheets import overlaid
+from cnncli.training.predicting.worst import Worst
+from cnncli.training.sheets import color, overlaid
 from cnncli.training.tasks.building import Learned, build_objective
 from tests.training.support import settings
 
@@ -84,3 +86,25 @@ def test_a_picture_shows_masks_and_pictures(tmp_path: Path) -> None:
     with Image.open(tmp_path / "out.png") as picture:
         colors = {*map(tuple, np.asarray(picture.convert("RGB")).reshape(-1, 3).tolist())}
     assert {(128, 0, 0), (0, 128, 0)} < colors  # of the classes 1 and 2
+
+
+def test_the_worst_samples_are_shown_beside_what_is_true(tmp_path: Path) -> None:
+    columns = COLUMNS | {"labels": Column("tags", ("red", "big")), "value": Column("number", ("age",))}
+    heads = HEADS | {"is": Head((2,)), "has": Head((1,))}
+    tasks = TASKS | {"is": "binary_cross_entropy", "has": "mse"}
+    worst = Worst(build_objective(heads, settings(tasks=tasks), Learned(columns, (1, 2, 2))))
+    outputs = {**shown([tmp_path, tmp_path]).outputs, "is": torch.zeros(2, 2), "has": torch.ones(2, 1)}
+    targets = {
+        "mask": torch.tensor([[[2, 2], [2, -1]], [[2, 2], [2, 2]]]),
+        "input": torch.rand(2, 1, 2, 2),
+        "label": torch.tensor([1, 0]),
+        "labels": torch.tensor([[1.0, 0.0], [0.0, 0.0]]),
+        "value": torch.tensor([[5.0], [0.0]]),
+    }
+    missing = {"value": torch.tensor([True, False]), "label": torch.tensor([False, True])}
+    worst.heard(outputs, Batch(torch.rand(2, 1, 2, 2), targets, missing))
+    (tmp_path / "worst.png").write_bytes(worst.picture("worst", lambda inputs: inputs))
+    with Image.open(tmp_path / "worst.png") as picture:
+        colors = {*map(tuple, np.asarray(picture.convert("RGB")).reshape(-1, 3).tolist())}
+    # What is said has the classes 1 and 2, what is true 2 and pixels without a class.
+    assert {(128, 0, 0), (0, 128, 0), color(255)} < colors
