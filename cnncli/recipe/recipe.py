@@ -100,7 +100,9 @@ class Recipe(Record):
         default=AUTO,
     )
     memory_format: str = arg(
-        Choice(*MEMORY_FORMATS), "the order of the numbers of a map in memory", default=AUTO
+        Choice(*MEMORY_FORMATS),
+        "the order of the numbers of a map in memory; auto is the faster one for network and device",
+        default=AUTO,
     )
     compile: bool = arg(Flag(), "whether torch.compile translates the network first", default=False)
     autotune: bool = arg(

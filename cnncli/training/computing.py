@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from cnncli.network.capsules import Routing
 from cnncli.recipe.computing import BF16, CHANNELS_LAST, CONTIGUOUS, FLOAT32, FP16
 from cnncli.recipe.devices import AUTO
 from cnncli.recipe.recipe import Recipe
@@ -84,15 +85,28 @@ class _Pass:
         return {name: each.float() for name, each in outputs.items()}
 
 
-def choose_computing(settings: Recipe, device: torch.device) -> Computing:
-    """Return how the networks of a recipe are computed on a device."""
+def choose_computing(settings: Recipe, device: torch.device, network: nn.Module) -> Computing:
+    """Return how a network is computed on a device by a recipe."""
     precision = _precision(device) if settings.precision == AUTO else settings.precision
     memory_format = settings.memory_format
     if memory_format == AUTO:
-        # Tensor cores compute convolutions of 16 bits in this order.
-        memory_format = CHANNELS_LAST if device.type == "cuda" and precision != FLOAT32 else CONTIGUOUS
+        memory_format = _memory_format(network, device, precision)
     return Computing(device, precision, memory_format, settings.compile, settings.autotune)
 
 
 def _precision(device: torch.device) -> str:
     return BF16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else FLOAT32
+
+
+def _memory_format(network: nn.Module, device: torch.device, precision: str) -> str:
+    """Return the order in which the network is computed faster (docs/benchmarks.md).
+
+    With the channels last, a CPU computes convolutions faster, and so do tensor cores in 16 bits. Capsules
+    are slower: each would be gathered from many places.
+    """
+    if device.type != "cpu" and (device.type != "cuda" or precision == FLOAT32):
+        return CONTIGUOUS
+    modules = [*network.modules()]
+    convolves = any(isinstance(each, nn.Conv2d) for each in modules)
+    has_capsules = any(isinstance(each, Routing) for each in modules)
+    return CHANNELS_LAST if convolves and not has_capsules else CONTIGUOUS

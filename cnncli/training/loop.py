@@ -108,7 +108,9 @@ def train(  # noqa: PLR0913 - what is trained, on what, and where
     """
     with run.locked(), Interrupts() as interrupts:
         checkpoint = run.read_checkpoint()
-        plan = make_plan(heads, dataset, settings, run.record.normalization, device, conduct.extent, learning)
+        plan = make_plan(
+            network, heads, dataset, settings, run.record.normalization, device, conduct.extent, learning
+        )
         if checkpoint is not None:
             check_checkpoint(checkpoint, plan)
         state = make_state(network, plan, checkpoint)

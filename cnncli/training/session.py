@@ -209,6 +209,7 @@ def _check_moves(dataset: Dataset, objective: Objective, settings: Recipe) -> No
 
 
 def make_plan(
+    network: nn.Module,
     heads: Heads,
     dataset: Dataset,
     settings: Recipe,
@@ -246,7 +247,7 @@ def make_plan(
         epochs=settings.epochs if extent.epochs is None else min(extent.epochs, settings.epochs),
         objective=objective,
         learning=learning or Learning(settings.optimizer),
-        computing=choose_computing(settings, device),
+        computing=choose_computing(settings, device, network),
     )
 
 

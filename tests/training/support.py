@@ -17,9 +17,11 @@ from cnncli.graph.heads import Head, Heads
 from cnncli.recipe.data import Data
 from cnncli.recipe.recipe import Recipe, recipe_from_json
 from cnncli.results.training import Epoch, Progress, Trained
+from cnncli.training.computing import choose_computing
 from cnncli.training.data import load as data
 from cnncli.training.data.dataset import Dataset, labeled, of_classes
 from cnncli.training.data.feed import Batch
+from cnncli.training.evaluate import Manner
 from cnncli.training.loop import Conduct, seed_weights, train
 from cnncli.training.observer import Observer, Silent
 from cnncli.training.runs.run import Run, create_run, open_run
@@ -54,6 +56,13 @@ def learned(classes: int = 10, input_shape: tuple[int, ...] = (1, 8, 8)) -> Lear
 def objective(heads: Heads | None = None, classes: int = 10, chosen: Recipe | None = None) -> Objective:
     """What heads are trained and measured by; a recipe says nothing of them unless one is given."""
     return build_objective(heads or HEADS, chosen or Recipe(), learned(classes))
+
+
+def as_trained(network: nn.Module) -> Manner:
+    """An evaluation as that of a training: to the bit, it depends on the order of numbers in memory."""
+    computing = choose_computing(Recipe(), CPU, network)
+    computing.place(network)
+    return Manner(forward=computing.forward(network))
 
 
 def of_labels(labels: Tensor) -> Batch:

@@ -34,12 +34,13 @@ from pathlib import Path
 from cnncli.training.evaluate import evaluate
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import load_weights
-from tests.training.support import CPU, few_digits, objective, small_network
+from tests.training.support import CPU, as_trained, few_digits, objective, small_network
 
 run = open_run(Path(sys.argv[1]))
 network = small_network()
 load_weights(network, run.weights)
-found = evaluate(network, few_digits().test, run.record.normalization, CPU, objective())
+manner = as_trained(network)
+found = evaluate(network, few_digits().test, run.record.normalization, CPU, objective(), manner=manner)
 print(json.dumps([found.figures["loss"], found.figures["accuracy"]]))
 """
 

@@ -103,7 +103,7 @@ def evaluate_run(folder: Path, wanted: Wanted, device: str, reading: Reading = N
     found = replace(found, notes=(*found.notes, *said, *_flip_notes(wanted.flip, record.settings)))
     network = build_network(graph)
     load_weights(network, kept)
-    computing = choose_computing(record.settings, where)
+    computing = choose_computing(record.settings, where, network)
     computing.place(network)
     alters = held_out_alters(record.settings, split.count)
     listeners = () if predictions is None else (predictions,)

@@ -59,14 +59,14 @@ def find_lr(prepared: Prepared, trying: Reading = None) -> RangeTest:
     """
     settings, dataset = prepared.settings, prepared.dataset
     heads = heads_of(prepared.graph)
-    plan = make_plan(heads, dataset, settings, dataset.normalized(), prepared.device)
+    plan = make_plan(prepared.network, heads, dataset, settings, dataset.normalized(), prepared.device)
     losses, exploded = _tried(plan, prepared, trying)
     rates = RATES[: len(losses)]
     if exploded and len(losses) <= _OF_DECADE:
         raise _diverged(len(losses))
     means = smoothed(losses)
     return RangeTest(
-        about=introduction(prepared.graph, dataset, settings, prepared.device)._replace(
+        about=introduction(prepared.graph, prepared.network, dataset, settings, prepared.device)._replace(
             origins=prepared.origins
         ),
         optimizer=settings.optimizer.keyword,

@@ -62,7 +62,7 @@ class Launch:
         """What is about to happen."""
         position, outcome = self.position, self.run.record.outcome
         before, now = self.run.record.environments[-1], current_environment(self.device)
-        return introduction(self.graph, self.dataset, self.settings, self.device)._replace(
+        return introduction(self.graph, self.network, self.dataset, self.settings, self.device)._replace(
             folder=self.run.folder,
             moved=changes(before, now),
             origins=self.origins,
@@ -77,7 +77,7 @@ class Launch:
         """How many images per second the device trains on if it computes at its peak; None if unknown."""
         if self.device.type != "cuda":
             return None
-        half = choose_computing(self.settings, self.device).precision != FLOAT32
+        half = choose_computing(self.settings, self.device, self.network).precision != FLOAT32
         name, tf32 = torch.cuda.get_device_name(self.device), torch.backends.cudnn.allow_tf32
         peak = peak_rate(name, half=half, tf32=tf32)
         flops = costs(self.graph).training_totals.flops
@@ -147,7 +147,9 @@ class Launch:
             yield Events(run.events, run.record.created)
 
 
-def introduction(graph: Graph, dataset: Dataset, settings: Recipe, device: torch.device) -> Introduction:
+def introduction(
+    graph: Graph, network: Network, dataset: Dataset, settings: Recipe, device: torch.device
+) -> Introduction:
     """Return what a training that begins, and that has no folder yet, is about to do."""
     return Introduction(
         name=graph.name,
@@ -172,7 +174,7 @@ def introduction(graph: Graph, dataset: Dataset, settings: Recipe, device: torch
         penalty=str(settings.penalty) if settings.penalty.acts else "",
         stop="" if settings.stop is None else str(settings.stop),
         chosen_by=_chosen_by(graph, dataset, settings),
-        computing=str(choose_computing(settings, device)),
+        computing=str(choose_computing(settings, device, network)),
         update=tuple(_update(settings)),
         origins={},
         batch=settings.batch,

@@ -180,7 +180,7 @@ def _predictor(run: Run, weights: Path, device: torch.device) -> _Predictor:
     learned = Learned(record.data.columns, clean_of(record.settings, record.data.input), device=device)
     network = build_network(graph)
     load_weights(network.eval(), weights)
-    computing = choose_computing(settings, device)
+    computing = choose_computing(settings, device, network)
     computing.place(network)
     shape, margin = whole_shape(graph.input), settings.data.margin
     return _Predictor(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import cnncli
 from cnncli.diagnostics import CnncliError
@@ -55,7 +55,7 @@ INPUT = {"output": {"mse": {}, "target": "input"}}
 def plan(**changes: Any) -> Plan:
     heads = {"output": Head((1, 8, 8))}
     chosen = settings(tasks=INPUT, **changes)
-    return make_plan(heads, few_digits(), chosen, measure(few_digits().train.rows), CPU)
+    return make_plan(nn.Identity(), heads, few_digits(), chosen, measure(few_digits().train.rows), CPU)
 
 
 def seen(feed: Feed, made: Plan) -> Tensor:
@@ -128,7 +128,9 @@ def test_the_images_of_a_run_are_larger_than_its_input_if_they_are_shrunk(tmp_pa
         "noise (std 0.1)",
     )
     heads = {"output": Head((1, 16, 16))}
-    made = make_plan(heads, launch.dataset, launch.settings, launch.run.record.normalization, CPU)
+    made = make_plan(
+        launch.network, heads, launch.dataset, launch.settings, launch.run.record.normalization, CPU
+    )
     (batch,) = made.test.in_order([(0, 8)], held_out_alters(launch.settings, len(made.test)))
     clean = load(Data(), (1, 16, 16)).test.images[:8].float() / 255
     assert torch.equal(batch.targets["input"], clean)

@@ -30,6 +30,7 @@ from tests.training.support import (
     HEADS,
     Killed,
     Recorder,
+    as_trained,
     assert_same_result,
     begin,
     few_digits,
@@ -122,7 +123,9 @@ def test_the_test_part_is_measured_once_with_these_weights(tmp_path: Path) -> No
     network = small_network()
     load_weights(network, run.best)
     measured = {
-        part: evaluate(network, split, run.record.normalization, CPU, objective()).figures
+        part: evaluate(
+            network, split, run.record.normalization, CPU, objective(), manner=as_trained(network)
+        ).figures
         for part, split in (("test", with_val().test), ("val", with_val().val))
         if split is not None
     }

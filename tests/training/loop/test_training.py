@@ -28,6 +28,7 @@ from tests.training.support import (
     HEADS,
     TWO_HEADS,
     TwoHeads,
+    as_trained,
     assert_same_result,
     begin,
     few_digits,
@@ -114,7 +115,9 @@ def test_files_have_what_was_returned(tmp_path: Path) -> None:
     loaded = small_network()
     load_weights(loaded, run.weights)
     assert same_weights(loaded, network)
-    found = evaluate(loaded, few_digits().test, run.record.normalization, CPU, objective())
+    found = evaluate(
+        loaded, few_digits().test, run.record.normalization, CPU, objective(), manner=as_trained(loaded)
+    )
     assert found.figures == of_part(outcome.history[-1], "test")
 
 

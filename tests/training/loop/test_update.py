@@ -28,6 +28,7 @@ from tests.training.support import (
     CPU,
     HEADS,
     Recorder,
+    as_trained,
     assert_same_result,
     begin,
     few_digits,
@@ -237,7 +238,7 @@ class TestAverages:
         trained_network, outcome = run_whole(tmp_path / "run", chosen)
         network, data = small_network(), few_digits()
         network.load_state_dict(load_file(tmp_path / "run" / "weights.safetensors"))
-        again = evaluate(network, data.test, data.normalized(), CPU, objective())
+        again = evaluate(network, data.test, data.normalized(), CPU, objective(), manner=as_trained(network))
         assert again.figures["loss"] == outcome.history[-1].figures["test.loss"]
         assert same_weights(network, trained_network)
 
