@@ -43,7 +43,7 @@ def draw_pictures(graph: Graph, dataset: Dataset, settings: Recipe, run: Run, de
     with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and replaced at once
         network = build_network(graph)
     load_weights(network, run.kept(None))
-    computing = choose_computing(settings, device)
+    computing = choose_computing(settings, device, network)
     computing.place(network)
     learned = Learned(dataset.columns, clean_of(settings, dataset.input_shape), device=device)
     objective = measuring_objective(heads_of(graph), settings, learned)
