@@ -24,8 +24,3 @@ class Save(Record):
     steps: int | None = arg(
         Whole(1), "after every step whose number is a multiple of it; unset: by time alone", default=None
     )
-
-    def __str__(self) -> str:
-        """Return when a checkpoint is written."""
-        every = "" if self.steps is None else f", every {self.steps:,} steps"
-        return f"after every epoch{every}, and {self.minutes:g} minutes after the last one"

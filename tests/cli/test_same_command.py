@@ -124,6 +124,23 @@ def write_other_data() -> None:
     )
 
 
+def test_data_that_is_gone_is_missed_before_anything_is_written(
+    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_other_data()
+    command = "train", spec, "--run", "run", "--data", "npz:other.npz", "--set", "train.data.limit=1"
+    assert call(*command)[0] == OK
+    before = content(tmp_path / "run")
+    Path("other.npz").rename("moved.npz")
+    code, text, errors = call(*command, "--set", "train.epochs=3")
+    assert (code, text) == (WRONG, "")
+    assert "other.npz" in errors
+    assert content(tmp_path / "run") == before
+    moved = ("train", spec, "--run", "run", "--data", "npz:moved.npz", "--set", "train.data.limit=1")
+    assert call(*moved, "--set", "train.epochs=3")[0] == OK
+
+
 def test_what_has_no_effect_on_the_result_may_differ(spec: Path, tmp_path: Path) -> None:
     """Where a checkpoint is written, what the spec says of its paper and its budget, and its comments."""
     assert call("train", spec, "--run", tmp_path / "run")[0] == OK
