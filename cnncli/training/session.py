@@ -220,12 +220,13 @@ def make_plan(
 ) -> Plan:
     """Move the data to where it is used, and build the objective.
 
-    Without ``learning``, all of a network is learned, in the usual way.
-    If ``extent`` limits the batches, each held-out part is limited to one batch of an evaluation.
+    Without ``learning``, all of a network is learned, in the usual way: groups of layers are found in a
+    graph. If ``extent`` limits the batches, each held-out part is limited to one batch of an evaluation.
 
     Raises:
         UsageError: network, data and settings do not match.
     """
+    assert learning is not None or not settings.groups
     keep = fits(sum(each.nbytes for each in dataset.parts), device)
     objective = _objective(heads, dataset, settings, device)
     bounds, columns = batch_bounds(dataset.train.count, settings.batch), objective.columns

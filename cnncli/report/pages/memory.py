@@ -121,6 +121,8 @@ def _notes(report: MemoryReport) -> Iterator[str]:
     yield "saved: what autograd keeps for this layer and for no earlier one"
     if report.graph.has_training_only:
         yield f"{NONE}: runs in training only, but its weights are always in memory"
+    if any(group.freeze for group in report.settings.groups):
+        yield "frozen layers have weights, but no gradients and no optimizer's state"
     if report.graph.has_unused:
         yield "layers that lead to no output have weights, but no gradients and no optimizer's state"
     yield "not counted: the loss, the allocator's rounding, CUDA and cuDNN (docs/memory.md)"

@@ -14,6 +14,7 @@ from typing import Final
 
 from cnncli.diagnostics import CnncliError, Diagnostic
 from cnncli.graph.heads import heads_of
+from cnncli.graph.learning import learning_of
 from cnncli.recipe.metrics import OBJECTIVE
 from cnncli.results.find_lr import RangeTest, Rate, Suggestion
 from cnncli.results.training import Reading
@@ -59,7 +60,11 @@ def find_lr(prepared: Prepared, trying: Reading = None) -> RangeTest:
     """
     settings, dataset = prepared.settings, prepared.dataset
     heads = heads_of(prepared.graph)
-    plan = make_plan(prepared.network, heads, dataset, settings, dataset.normalized(), prepared.device)
+    learning = learning_of(prepared.graph, settings)
+    normalization = dataset.normalized()
+    plan = make_plan(
+        prepared.network, heads, dataset, settings, normalization, prepared.device, learning=learning
+    )
     losses, exploded = _tried(plan, prepared, trying)
     rates = RATES[: len(losses)]
     if exploded and len(losses) <= _OF_DECADE:

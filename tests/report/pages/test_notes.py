@@ -97,7 +97,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         tasks=("output: cross_entropy of label",),
         spec_notes=(Diagnostic("x", "odd", hint="try", level="warning"),),
         optimizer="sgd",
-        ways=(),
+        ways=("stem*: frozen, 2 layers with 48 parameters",),
         lr=0.1,
         schedule="constant",
         penalty="l2 0.1",
@@ -117,6 +117,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
     shown = capsys.readouterr().out
     assert "\nwarning: odd (try)\n" in shown
     assert "\npenalty on weights, in the objective only: l2 0.1\n" in shown
+    assert ", precision bf16, channels_last\n  stem*: frozen, 2 layers with 48 parameters\n" in shown
     assert ", precision bf16, channels_last\n" in shown
     assert "\nin each step: 4 slices a batch and weights averaged: ema 0.999\n" in shown
     assert "images: crop (padding 4, fill 0), then flip (direction horizontal, p 0.5)\n" in shown

@@ -15,13 +15,16 @@ from cnncli.analysis.memory.usage import bytes_at, memory
 from cnncli.graph import open_text
 from cnncli.graph.learning import learning_of
 from cnncli.network import build_network
-from cnncli.recipe.optimizers import NEVER, OPTIMIZERS, Optimizer, RMSprop
+from cnncli.recipe.optimizers import NEVER, OPTIMIZERS, Adam, Optimizer, RMSprop
+from cnncli.training.launch.find_lr import find_lr
+from cnncli.training.launch.starting import prepare
 from cnncli.training.optimization.optimizers import (
     build_optimizer,
     freeze,
     prepare_training,
     set_learning_rate,
 )
+from cnncli.training.optimization.uncompiled import uncompiled
 from tests.live_memory import kept_by
 from tests.training.support import (
     Recorder,
@@ -37,7 +40,7 @@ from tests.training.support import (
 
 ALL: list[Optimizer] = [
     *(make() for make in OPTIMIZERS.values()),  # type: ignore[call-arg]
-    *(make(fused=NEVER) for make in OPTIMIZERS.values() if "fused" in make.arguments),  # type: ignore[call-arg]
+    Adam(fused=NEVER),
     RMSprop(momentum=0.9, centered=True),
 ]
 
@@ -140,7 +143,7 @@ def test_groups_step_as_those_of_torch() -> None:
         {"params": others},
         {"params": head, "lr": 0.02},
     ]
-    theirs = torch.optim.SGD(groups_of_torch, lr=0.1, momentum=0.9)
+    theirs = uncompiled(torch.optim.SGD)(groups_of_torch, lr=0.1, momentum=0.9)
     for images in torch.rand(3, 8, 1, 8, 8):
         for model, optimizer in ((network, ours), (twin, theirs)):
             optimizer.zero_grad()
@@ -223,3 +226,11 @@ def test_what_frozen_layers_after_others_save_is_at_most_what_is_said() -> None:
     network(images).sum().backward()
     gradients = [each.grad for each in network.parameters() if each.grad is not None]
     assert found.gradients == sum(each.nbytes for each in gradients)
+
+
+def test_the_range_test_freezes_them_too() -> None:
+    opened = open_text(SPEC % FROZEN)
+    prepared = prepare(opened, opened.train, "cpu")
+    stem = state_of(prepared.network, "stem")
+    find_lr(prepared)
+    assert all(same(stem, state_of(prepared.network, "stem")))

@@ -27,6 +27,7 @@ from cnncli.recipe.optimizers import (
 )
 from cnncli.training.optimization.optimizers import build_optimizer, set_learning_rate
 from cnncli.training.optimization.state import optimizer_tensors, restore_optimizer
+from cnncli.training.optimization.uncompiled import uncompiled
 from tests.training.support import same_weights, small_network
 
 
@@ -202,7 +203,7 @@ def rotated(gradients: list[Tensor], chosen: Muon) -> Tensor:
 def test_muon_is_torchs_on_matrices(shape: tuple[int, int], nesterov: bool) -> None:
     gradients = [*torch.randn(3, *shape, generator=torch.Generator().manual_seed(1))]
     weight = nn.Parameter(torch.zeros(shape))
-    theirs = torch.optim.Muon([weight], lr=0.1, weight_decay=0.2, momentum=0.9, nesterov=nesterov)
+    theirs = uncompiled(torch.optim.Muon)([weight], lr=0.1, weight_decay=0.2, momentum=0.9, nesterov=nesterov)
     for each in gradients:
         weight.grad = each
         theirs.step()
