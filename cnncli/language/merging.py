@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from cnncli.language.readers import ANY, Reader, ShortForms
-from cnncli.language.tree import Entries, Scalar, Value
+from cnncli.language.tree import Entries, Items, Scalar, Value
 
 _SECTIONS: Final[dict[str, Reader[Any]]] = {}
 
@@ -40,8 +40,11 @@ def merged_value(below: Value, value: Value, path: Sequence[str]) -> Value:
 
 def written_out(value: Value, path: Sequence[str]) -> Value:
     """Return the value at a path without short forms: ``sgd`` as ``{sgd: {}}``, a bare one below its key."""
-    if not isinstance(value, Scalar):
+    if isinstance(value, Entries):
         return value
+    if isinstance(value, Items):
+        main = _short_forms(path).main
+        return _mapping(value, Scalar(main, True, *value.location), value) if main else value
     if value.is_null:
         # What a name without arguments has: optimizer: {sgd: }.
         return _mapping(value) if path[-1] in _short_forms(path[:-1]).names else value
@@ -53,7 +56,7 @@ def written_out(value: Value, path: Sequence[str]) -> Value:
     return value
 
 
-def _mapping(at: Scalar, key: Scalar | None = None, value: Value | None = None) -> Entries:
+def _mapping(at: Scalar | Items, key: Scalar | None = None, value: Value | None = None) -> Entries:
     """Return a mapping with one entry or none, in the place of ``at``."""
     if key is None or value is None:
         return Entries({}, {}, at.location)

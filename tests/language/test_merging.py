@@ -13,7 +13,7 @@ from cnncli.recipe.data import Data
 from cnncli.recipe.losses import CrossEntropy
 from cnncli.recipe.optimizers import SGD, AdamW
 from cnncli.recipe.recipe import Recipe, with_overrides
-from cnncli.recipe.schedules import Constant, Cosine, Linear
+from cnncli.recipe.schedules import Constant, Cosine, Linear, Multistep
 from cnncli.recipe.tasks import Task
 from tests.language.support import fault, opened, pointed, under
 
@@ -47,6 +47,16 @@ CASES = [
     ("data: 'idx:a'", "data: {resize: pad}", {"data": Data(source="idx:a", resize="pad")}),
     ("data: {resize: pad}", "data: 'idx:a'", {"data": Data(source="idx:a", resize="pad")}),
     ("data: 'idx:a'", "data: digits", {"data": Data()}),
+    (
+        "schedule: {multistep: {factor: 0.5}}",
+        "schedule: {multistep: [3, 4]}",
+        {"schedule": Multistep(milestones=(3.0, 4.0), factor=0.5)},
+    ),
+    (
+        "schedule: {multistep: [3, 4]}",
+        "schedule: {multistep: {factor: 0.5}}",
+        {"schedule": Multistep(milestones=(3.0, 4.0), factor=0.5)},
+    ),
     # Heads are merged by name, and in each its loss and what is beside it.
     (
         "tasks: {a: {weight: 2}}",
