@@ -20,7 +20,7 @@ from rich.text import Text
 from cnncli.diagnostics import CnncliError
 from cnncli.report.pages import notes
 from cnncli.report.pages import train as pages
-from cnncli.report.terminal import Screen
+from cnncli.report.terminal import STYLES, Screen
 from cnncli.report.text.columns import Line
 from cnncli.report.text.escapes import json_text, printable
 from cnncli.results.training import Epoch, Introduction, Progress, Reading, Trained
@@ -94,12 +94,14 @@ class Display(Quiet):
 
     def __init__(self, screen: Screen, errors: Screen) -> None:
         super().__init__(screen, errors)
-        self.interval = _LIVE_SECONDS if screen.is_terminal else pages.LOG_SECONDS
         self._heading_shown = False
         self._live: Live | None = None
         if screen.is_terminal:
             console = Console(file=screen.stream, highlight=False)
-            self._live = Live(console=console, auto_refresh=False, transient=True)
+            # A terminal without cursor movements, such as a shell in an editor, gets the lines of a log.
+            live = Live(console=console, auto_refresh=False, transient=True)
+            self._live = None if console.is_dumb_terminal else live
+        self.interval = pages.LOG_SECONDS if self._live is None else _LIVE_SECONDS
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
@@ -133,7 +135,7 @@ class Display(Quiet):
 
     def warned(self, message: str) -> None:
         """Print a warning, above the live display."""
-        self._print(f"warning: {printable(message)}")
+        self._print(f"warning: {printable(message)}", "warning")
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -146,12 +148,12 @@ class Display(Quiet):
         if self._live is not None:
             self._live.stop()
 
-    def _print(self, text: str) -> None:
+    def _print(self, text: str, role: str = "") -> None:
         if self._live is not None:
-            self._live.console.print(text, soft_wrap=True, markup=False)
+            self._live.console.print(text, style=STYLES.get(role), soft_wrap=True, markup=False)
         else:
             # Write each line at once: a reader of a log should see an epoch as soon as it ends.
-            self._screen.line(text)
+            self._screen.line(text, role)
             self._screen.flush()
 
 

@@ -144,6 +144,17 @@ class Terminal(io.StringIO):
         return lines
 
 
+def test_a_terminal_without_cursor_movements_gets_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    terminal = Terminal()
+    display = Display(Screen(terminal), Screen(io.StringIO()))
+    with display:
+        display.progressed(Progress("train", 1, 10, 7, 40, {}, 0.1, 5000.0, 0.034, None, 200.0))
+    assert terminal.getvalue() == (
+        "epoch 1/10: batch 7 of 40, 5,000 images/s, 3 % waiting for data, 3 min 20 s left\n"
+    )
+
+
 @pytest.mark.parametrize("columns", [45, 60, 80])
 def test_a_live_display_leaves_only_what_was_printed(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
