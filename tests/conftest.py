@@ -49,13 +49,10 @@ def outside_of_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
 
 
-@pytest.fixture(autouse=True)
-def without_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The curves of a run, which take a quarter of a second, are drawn by the tests that look at them."""
-    monkeypatch.setattr("cnncli.training.pictures.curves.drawn", lambda *_: b"<svg/>")
-
-
-@pytest.fixture(autouse=True)
-def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So are the pictures of what was learned, which need another evaluation."""
-    monkeypatch.setattr("cnncli.training.launch.launch.draw_pictures", lambda *_: None)
+@pytest.fixture(scope="session", autouse=True)
+def without_pictures() -> Iterator[None]:
+    """Pictures of runs take a quarter of a second and more: the tests that look at them draw them."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("cnncli.training.pictures.curves.drawn", lambda *_: b"<svg/>")
+        patched.setattr("cnncli.training.launch.launch.draw_pictures", lambda *_: None)
+        yield

@@ -35,8 +35,6 @@ train: {data: {source: digits, limit: 0.2}, epochs: 2, batch: 64}
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three runs, one of them with a validation part, and what else may lie beside them."""
     folder = tmp_path_factory.mktemp("runs")
-    drawn = pytest.MonkeyPatch()
-    drawn.setattr("cnncli.training.pictures.curves.drawn", lambda *_: b"<svg/>")
     arch = cnncli.loads(SPEC)
     arch.train(run=folder / "a", device="cpu")
     cnncli.loads(SPEC, width=6).train(
@@ -48,7 +46,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         data={"holdout": 0.2},
     )
     arch.begin(run=folder / "c", device="cpu")
-    drawn.undo()
     (folder / "notes").mkdir()
     (folder / "notes.txt").write_text("none")
     return folder
