@@ -51,6 +51,9 @@ class Learning(NamedTuple):
 def learning_of(graph: Graph, recipe: Recipe) -> Learning:
     """Return what a recipe makes a network learn, and how."""
     usual = recipe.optimizer
+    unused = frozenset(node.name for node in graph.nodes if node.unused)
+    if not recipe.groups and usual.others is usual:
+        return Learning(usual, unused=unused)
     grouped = {
         node.name: group
         for group, nodes in zip(recipe.groups, members(graph, recipe.groups), strict=True)
@@ -66,7 +69,6 @@ def learning_of(graph: Graph, recipe: Recipe) -> Learning:
                 own[name] = way
     frozen = frozenset(name for name, group in grouped.items() if group.freeze)
     still = frozenset(node.name for node in graph.nodes if node.name in frozen and node.buffers)
-    unused = frozenset(node.name for node in graph.nodes if node.unused)
     return Learning(usual, own, frozen, still, unused)
 
 
