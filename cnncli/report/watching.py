@@ -9,31 +9,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import TracebackType
-from typing import Any, Final, Self
-
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from cnncli.diagnostics import CnncliError
 from cnncli.report.pages import notes
 from cnncli.report.pages import train as pages
-from cnncli.report.terminal import STYLES, Screen
+from cnncli.report.terminal import Screen
 from cnncli.report.text.columns import Line
 from cnncli.report.text.escapes import json_text, printable
 from cnncli.results.training import Epoch, Introduction, Progress, Reading, Trained
+
+if TYPE_CHECKING:
+    from cnncli.report import live
 
 SCHEMA: Final = "cnncli.event/1"
 
 _LIVE_SECONDS: Final = 0.1
 _EVENT_SECONDS: Final = 1.0
 """Between two reports within an epoch: on a terminal, and as events; those of a log are further apart."""
-
-_BAR: Final = 24
-_LEAST_WITH_BAR: Final = 60
-"""Columns of the bar, and of a terminal that has room for it."""
 
 
 class Quiet:
@@ -95,12 +88,12 @@ class Display(Quiet):
     def __init__(self, screen: Screen, errors: Screen) -> None:
         super().__init__(screen, errors)
         self._heading_shown = False
-        self._live: Live | None = None
+        self._live: live.Display | None = None
         if screen.is_terminal:
-            console = Console(file=screen.stream, highlight=False)
-            # A terminal without cursor movements, such as a shell in an editor, gets the lines of a log.
-            live = Live(console=console, auto_refresh=False, transient=True)
-            self._live = None if console.is_dumb_terminal else live
+            from cnncli.report import live  # noqa: PLC0415 - rich takes a while to import
+
+            display = live.Display(screen.stream)
+            self._live = display if display.is_possible else None
         self.interval = pages.LOG_SECONDS if self._live is None else _LIVE_SECONDS
 
     @contextmanager
@@ -122,8 +115,11 @@ class Display(Quiet):
         if self._live is None:
             self._print(pages.progress_line(progress))
         else:
-            width = self._screen.width or self._live.console.width
-            self._live.update(_drawn(progress, width), refresh=True)
+            word = "training" if progress.phase == "train" else "testing "
+            title = f"{word} {progress.epoch}/{progress.epochs}"
+            head = (title, progress.batch, progress.batches, pages.time_left(progress))
+            width = self._screen.width or self._live.width
+            self._live.update(head, live_lines(progress, width), width)
 
     def epoch_finished(self, metrics: Epoch, epochs: int) -> None:
         """Print the line of the epoch, above the live display."""
@@ -150,26 +146,11 @@ class Display(Quiet):
 
     def _print(self, text: str, role: str = "") -> None:
         if self._live is not None:
-            self._live.console.print(text, style=STYLES.get(role), soft_wrap=True, markup=False)
+            self._live.print(text, role)
         else:
             # Write each line at once: a reader of a log should see an epoch as soon as it ends.
             self._screen.line(text, role)
             self._screen.flush()
-
-
-def _drawn(progress: Progress, width: int) -> Group:
-    """Return the live display: a line with a bar, then the figures, on as many lines as they need."""
-    word = "training" if progress.phase == "train" else "testing "
-    total = f"{progress.batches:,}"
-    cells: list[Text | ProgressBar] = [Text(f"{word} {progress.epoch}/{progress.epochs}", no_wrap=True)]
-    if width >= _LEAST_WITH_BAR:
-        cells.append(ProgressBar(progress.batches, progress.batch, width=_BAR))
-    cells.append(Text(f"{progress.batch:>{len(total)},}/{total}", no_wrap=True))
-    cells.append(Text(pages.time_left(progress), no_wrap=True))
-    head = Table.grid(padding=(0, 2, 0, 0))
-    head.add_row(*cells)
-    lines = [Text(line, no_wrap=True, overflow="crop") for line in live_lines(progress, width)]
-    return Group(head, *lines)
 
 
 def live_lines(progress: Progress, width: int) -> list[str]:

@@ -342,12 +342,13 @@ def test_a_log_has_a_line_at_intervals(spec: Path, tmp_path: Path, monkeypatch: 
     code, text, errors = call("train", spec, "--run", tmp_path / "run", "--device", "cpu")
     assert code == 0, errors
     batches = re.findall(
-        r"^epoch ([12])/2: batch (\d+) of 23, accuracy .* %, loss \d+\.\d{4}, .* images/s$",
+        r"^epoch ([12])/2: batch (\d+) of 23, accuracy .* %, loss \d+\.\d{4}, .* images/s, "
+        r"\d+ % waiting for data, .* left$",
         text,
         re.MULTILINE,
     )
     assert batches == [(epoch, str(batch)) for epoch in "12" for batch in range(1, 24)]
-    assert "epoch 1/2: testing, batch 0 of 1" in text
+    assert "epoch 1/2: testing, batch 0 of 1, " in text
 
 
 # -- the number of classes -------------------------------------------------------------------------

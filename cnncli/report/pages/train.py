@@ -10,10 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as LiveProgress
-
 from cnncli.diagnostics import counted, listing
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import MASK, NUMBER, PICTURE, TAGS, Column
@@ -54,19 +50,10 @@ def counting(screen: Screen) -> Iterator[Callable[[str], Callable[[int, int], No
         log = _Log(screen)
         yield lambda what: partial(log.counted, what)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with LiveProgress(*columns, console=Console(file=screen.stream, highlight=False), transient=True) as live:
-        task = live.add_task(READING, total=None)
+    from cnncli.report import live  # noqa: PLC0415 - on a terminal only
 
-        def update(what: str, done: int, count: int) -> None:
-            live.update(task, description=what, completed=done, total=count)
-
-        yield lambda what: partial(update, what)
+    with live.counting(screen.stream, READING) as shown:
+        yield shown
 
 
 class _Log:
