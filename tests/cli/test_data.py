@@ -77,7 +77,8 @@ def test_a_contact_sheet(pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert sheet.size[1] == 2 * 60 + 3 * 4
     code, _, errors = call(f"folder:{pets}", "-o", "sheet.png")
     assert (code, errors.splitlines()[0]) == (2, "error: sheet.png exists")
-    assert call(f"folder:{pets}", "-o", "missing/sheet.png")[0] == 4
+    code, _, errors = call(f"folder:{pets}", "-o", "missing/sheet.png")
+    assert (code, errors.splitlines()[0]) == (2, "error: no such folder: missing")
 
 
 def test_what_cannot_be_looked_at(tmp_path: Path) -> None:
