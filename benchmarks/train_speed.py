@@ -1,34 +1,37 @@
-"""Images per second of training LeNet-5 on Fashion-MNIST: cnncli against hand-written loops.
+"""Images per second of training: cnncli against hand-written loops, a DataLoader and Lightning.
 
-    python benchmarks/train_speed.py [--data DIR] [--images N] [--rounds N]
+    python benchmarks/train_speed.py [--rounds N] [--only lenet5]
 
-All train the same network from the same weights on the same images with the same normalization, optimizer,
-batch size and shuffling, one after another in this process, in an order that changes every round:
+LeNet-5 and ResNet-20, batches of 128 in-memory images, without augmentation and with crops and mirror images.
+All train the same network with the same optimizer and the same kind of augmentation, one epoch after another
+in this process, in an order that changes every round:
 
-- cnncli: ``cnncli.training.loop.train`` on the network built from specs/lenet5.yaml, including running
-  accuracy, schedule and checks for interrupts; the time is the epoch's own ``seconds``, which exclude the
-  evaluation and the checkpoint that follow it
-- by hand: bytes in memory, an index per batch, forward, backward, step, and nothing else
-- DataLoader: ``torch.utils.data.DataLoader`` over the same bytes, each image converted to a picture, then to
-a
-  tensor, and normalized in ``__getitem__``, as torchvision's data set with ToTensor and Normalize does
-- DataLoader, lean: the same with a data set that does as little as possible; shown for comparison
+- cnncli: ``cnncli.training.loop.train`` with figures, schedule and checks for interrupts; the time is that of
+  the epoch's batches, which excludes the evaluation and the checkpoint that follow
+- plain: bytes in memory, an index a batch, forward, backward, step; crops and flips image by image
+- tuned: the same with the channels last, a fused optimizer, nothing that waits, and crops and flips by index
+- DataLoader: the same data set and augmentation in ``__getitem__``
+- Lightning: its trainer over this DataLoader, with nothing else switched on; only where it is installed:
+
+      python -m venv ../lightning && ../lightning/bin/pip install -e '.[train]' lightning
+      ../lightning/bin/python benchmarks/train_speed.py
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple, TypeAlias
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -37,191 +40,287 @@ from torch.utils.data import Dataset as TorchDataset
 from cnncli.graph import open_spec
 from cnncli.graph.heads import heads_of
 from cnncli.network import build_network
-from cnncli.recipe.data import Data
-from cnncli.recipe.optimizers import SGD
-from cnncli.recipe.recipe import Recipe
-from cnncli.recipe.schedules import Constant
-from cnncli.training.data.dataset import Dataset, Split, labeled
-from cnncli.training.data.load import load
-from cnncli.training.data.normalization import measure
-from cnncli.training.data.recorded import Normalization
+from cnncli.recipe.recipe import recipe_from_json
+from cnncli.training.data.dataset import Dataset, labeled, of_classes
 from cnncli.training.loop import seed_weights, train
 from cnncli.training.runs.run import create_run
 
-BATCH = 128
-LR = 0.05
-MOMENTUM = 0.9
-SPEC = Path(__file__).parents[1] / "specs" / "lenet5.yaml"
-GOALS = {"by hand": 0.95, "DataLoader": 1.8}
+BATCH: Final = 128
+LR: Final = 0.05
+MOMENTUM: Final = 0.9
+PADDING: Final = 4
+LAST: Final = torch.channels_last
+GOALS: Final[Mapping[str, float]] = {"plain": 1.10, "tuned": 0.97, "DataLoader": 2.0, "Lightning": 2.0}
+CPU: Final = torch.device("cpu")
+
+
+class Setup(NamedTuple):
+    """What is trained: a network of this name, with the images and labels of an epoch."""
+
+    network: str
+    images: Tensor
+    labels: Tensor
+    augmented: bool
+
+    def build(self) -> nn.Module:
+        """Return the network as usually written by hand."""
+        seed_weights(0)
+        return NETWORKS[self.network]().train()
+
+
+class Block(nn.Module):
+    """Two convolutions and a shortcut without parameters (K. He et al., 2016, option A)."""
+
+    def __init__(self, before: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, channels, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.stride, self.more = stride, channels - before
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the maps after the block."""
+        found = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
+        if self.more:
+            step = self.stride
+            x = functional.pad(x[:, :, ::step, ::step], (0, 0, 0, 0, 0, self.more))
+        return functional.relu(found + x)
+
+
+def resnet20() -> nn.Module:
+    """Return ResNet-20 for 3x32x32."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    before = 16
+    for channels in (16, 32, 64):
+        for _ in range(3):
+            layers.append(Block(before, channels, 1 if channels == before else 2))
+            before = channels
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
 
 def lenet5() -> nn.Module:
-    """Return LeNet-5 as usually written today, by hand."""
+    """Return LeNet-5 for 1x32x32."""
     return nn.Sequential(
-        nn.Conv2d(1, 6, 5),
-        nn.Tanh(),
-        nn.AvgPool2d(2),
-        nn.Conv2d(6, 16, 5),
-        nn.Tanh(),
-        nn.AvgPool2d(2),
-        nn.Flatten(),
-        nn.Linear(400, 120),
-        nn.Tanh(),
-        nn.Linear(120, 84),
-        nn.Tanh(),
-        nn.Linear(84, 10),
+        nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2),
+        nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2),
+        nn.Flatten(), nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10),
+    )  # fmt: skip
+
+
+NETWORKS: Final[Mapping[str, Callable[[], nn.Module]]] = {"lenet5": lenet5, "resnet20": resnet20}
+BATCHES: Final = {"lenet5": 78, "resnet20": 8}
+"""Steps of an epoch."""
+
+
+def with_cnncli(setup: Setup) -> float:
+    """Return the seconds of one epoch in cnncli's loop, with everything as it is by default."""
+    columns = of_classes([str(number) for number in range(10)])
+    held_out = labeled(setup.images[:1], setup.labels[:1])  # the evaluation is not measured
+    dataset = Dataset("random", columns, labeled(setup.images, setup.labels), held_out)
+    changes = {"transforms": [{"crop": {"padding": PADDING}}, "flip"]} if setup.augmented else {}
+    recipe = recipe_from_json(
+        {
+            "epochs": 1,
+            "batch": BATCH,
+            "optimizer": {"sgd": {"lr": LR, "momentum": MOMENTUM, "weight_decay": 0}},
+            "schedule": "constant",
+            **changes,
+        }
     )
-
-
-def with_cnncli(dataset: Dataset, _normalization: Normalization) -> float:
-    """Return the seconds of one epoch in cnncli's loop."""
-    optimizer = SGD(lr=LR, momentum=MOMENTUM, weight_decay=0.0)
-    settings = Recipe(epochs=1, batch=BATCH, optimizer=optimizer, schedule=Constant())
-    cpu = torch.device("cpu")
     seed_weights(0)
-    graph = open_spec(SPEC).graph
+    graph = open_spec(setup.network).graph
     network = build_network(graph)
     with tempfile.TemporaryDirectory() as folder:
-        run = create_run(
-            Path(folder) / "run", name="lenet5", spec="", settings=settings, dataset=dataset, device=cpu
-        )
-        outcome = train(network, heads_of(graph), dataset, settings, run, device=cpu)
+        path = Path(folder) / "run"
+        run = create_run(path, name="x", spec="", settings=recipe, dataset=dataset, device=CPU)
+        outcome = train(network, heads_of(graph), dataset, recipe, run, device=CPU)
     if outcome.signal is not None:
         sys.exit(128 + outcome.signal)
     return outcome.history[0].seconds
 
 
-def by_hand(dataset: Dataset, normalization: Normalization) -> float:
-    """Return the seconds of one epoch in a minimal loop over the bytes in memory."""
-    images, labels = dataset.train.images, dataset.train.labels
-    mean, std = normalization.mean[0] * 255, normalization.std[0] * 255
-    seed_weights(0)
-    network = lenet5().train()
+def plain(setup: Setup) -> float:
+    """Return the seconds of one epoch in a minimal loop."""
+    network = setup.build()
     optimizer = torch.optim.SGD(network.parameters(), lr=LR, momentum=MOMENTUM)
     begun = time.perf_counter()
-    for index in torch.randperm(len(labels)).split(BATCH):
-        batch = (images[index].float() - mean) / std
-        loss = functional.cross_entropy(network(batch), labels[index])
+    for index in torch.randperm(len(setup.labels)).split(BATCH):
+        images = setup.images[index].float() / 255
+        if setup.augmented:
+            images = torch.stack([augmented(each) for each in images])
+        loss = functional.cross_entropy(network((images - 0.5) / 0.25), setup.labels[index])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     return time.perf_counter() - begun
 
 
-class Pictures(TorchDataset[tuple[Tensor, int]]):
-    """The work of torchvision's data set with ToTensor and Normalize: a picture, a tensor, normalized."""
+def augmented(image: Tensor) -> Tensor:
+    """Return an image [channels, height, width], cropped at a random place and perhaps mirrored."""
+    padded = functional.pad(image, (PADDING,) * 4)
+    top, left = torch.randint(0, 2 * PADDING + 1, (2,)).tolist()
+    found = padded[:, top : top + image.shape[1], left : left + image.shape[2]]
+    return found.flip(-1) if torch.rand(()) < 0.5 else found
 
-    def __init__(self, split: Split, normalization: Normalization) -> None:
-        self.images, self.labels = split.images[:, 0], split.labels
-        self.mean, self.std = normalization.mean, normalization.std
+
+def tuned(setup: Setup) -> float:
+    """Return the seconds of one epoch in a loop that was tuned by hand."""
+    network = setup.build().to(memory_format=LAST)  # type: ignore[call-overload]
+    optimizer = torch.optim.SGD(network.parameters(), lr=LR, momentum=MOMENTUM, fused=True)
+    begun = time.perf_counter()
+    order = torch.randperm(len(setup.labels))
+    for index, images in zip(order.split(BATCH), batches(setup, order), strict=True):
+        inputs = images.mul_(1 / (255 * 0.25)).sub_(0.5 / 0.25).contiguous(memory_format=LAST)
+        loss = functional.cross_entropy(network(inputs), setup.labels[index])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    return time.perf_counter() - begun
+
+
+def batches(setup: Setup, order: Tensor) -> Iterator[Tensor]:
+    """Yield batches in this order as float32, cropped and mirrored by one index each."""
+    if not setup.augmented:
+        for index in order.split(BATCH):
+            yield setup.images[index].float()
+        return
+    size = setup.images.shape[-1]
+    places = torch.randint(0, 2 * PADDING + 1, (len(order), 2))
+    mirrored = torch.rand(len(order)) < 0.5
+    for start in range(0, len(order), BATCH):
+        part = slice(start, start + BATCH)
+        padded = functional.pad(setup.images[order[part]].float(), (PADDING,) * 4)
+        windows = padded.unfold(2, size, 1).unfold(3, size, 1)
+        top, left = places[part].unbind(1)
+        found = windows[torch.arange(len(padded)), :, top, left]
+        yield torch.where(mirrored[part].view(-1, 1, 1, 1), found.flip(-1), found)
+
+
+class Images(TorchDataset[tuple[Tensor, Tensor]]):
+    """The least that a data set does with an image: convert, perhaps crop and mirror, normalize."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
 
     def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        picture = Image.fromarray(self.images[index].numpy())
-        image = torch.from_numpy(np.array(picture)).unsqueeze(0).to(torch.float32).div(255)
-        mean = torch.as_tensor(self.mean).view(-1, 1, 1)
-        std = torch.as_tensor(self.std).view(-1, 1, 1)
-        return image.sub_(mean).div_(std), int(self.labels[index])
-
-
-class Tensors(TorchDataset[tuple[Tensor, Tensor]]):
-    """The least that a data set over bytes in memory can do for one image."""
-
-    def __init__(self, split: Split, normalization: Normalization) -> None:
-        self.images, self.labels = split.images, split.labels
-        self.mean, self.std = normalization.mean[0] * 255, normalization.std[0] * 255
-
-    def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.setup.labels)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.images[index].float().sub_(self.mean).div_(self.std), self.labels[index]
+        image = self.setup.images[index].float() / 255
+        if self.setup.augmented:
+            image = augmented(image)
+        return (image - 0.5) / 0.25, self.setup.labels[index]
 
 
-def over_loader(images: TorchDataset[Any]) -> float:
+def over_loader(setup: Setup) -> float:
     """Return the seconds of one epoch in a minimal loop over a DataLoader."""
-    loader = DataLoader(images, batch_size=BATCH, shuffle=True)
-    seed_weights(0)
-    network = lenet5().train()
+    loader = DataLoader(Images(setup), batch_size=BATCH, shuffle=True)
+    network = setup.build()
     optimizer = torch.optim.SGD(network.parameters(), lr=LR, momentum=MOMENTUM)
     begun = time.perf_counter()
-    for batch, labels in loader:
-        loss = functional.cross_entropy(network(batch), labels)
+    for images, labels in loader:
+        loss = functional.cross_entropy(network(images), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     return time.perf_counter() - begun
 
 
-def with_pictures(dataset: Dataset, normalization: Normalization) -> float:
-    """Return the seconds of one epoch over a DataLoader, the way tutorials do it."""
-    return over_loader(Pictures(dataset.train, normalization))
+def with_lightning(setup: Setup) -> float:
+    """Return the seconds of one epoch in Lightning's trainer."""
+    import lightning
+
+    class Module(lightning.LightningModule):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.network, self.begun, self.seconds = setup.build(), 0.0, 0.0
+
+        def training_step(self, batch: Any, _: int) -> Tensor:
+            return functional.cross_entropy(self.network(batch[0]), batch[1])
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=LR, momentum=MOMENTUM)
+
+        def on_train_epoch_start(self) -> None:
+            self.begun = time.perf_counter()
+
+        def on_train_epoch_end(self) -> None:
+            self.seconds = time.perf_counter() - self.begun
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    options = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    module = Module()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trainer = lightning.Trainer(max_epochs=1, accelerator="cpu", **dict.fromkeys(options, False))
+        trainer.fit(module, DataLoader(Images(setup), batch_size=BATCH, shuffle=True))
+    return module.seconds
 
 
-def with_tensors(dataset: Dataset, normalization: Normalization) -> float:
-    """Return the seconds of one epoch over a DataLoader whose data set does as little as possible."""
-    return over_loader(Tensors(dataset.train, normalization))
-
-
-CONTENDERS: dict[str, Callable[[Dataset, Normalization], float]] = {
+Contender: TypeAlias = Callable[[Setup], float]
+CONTENDERS: Final[Mapping[str, Contender]] = {
     "cnncli": with_cnncli,
-    "by hand": by_hand,
-    "DataLoader": with_pictures,
-    "DataLoader, lean": with_tensors,
+    "plain": plain,
+    "tuned": tuned,
+    "DataLoader": over_loader,
+    **({} if find_spec("lightning") is None else {"Lightning": with_lightning}),
 }
-
-
-def measure_all(dataset: Dataset, rounds: int) -> dict[str, list[float]]:
-    """Return the images per second of each contender in each round, after one round that is not counted."""
-    normalization = measure(dataset.train.rows)
-    speeds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    names = list(CONTENDERS)
-    for round_ in range(-1, rounds):
-        # Each contender has every position in the order equally often.
-        first = round_ % len(names)
-        for name in (*names[first:], *names[:first]):
-            seconds = CONTENDERS[name](dataset, normalization)
-            if round_ >= 0:
-                speeds[name].append(dataset.train.count / seconds)
-    return speeds
 
 
 def main() -> int:
     """Measure, print, and fail if a goal is missed."""
-    parser = argparse.ArgumentParser(description="Images per second of training LeNet-5 on Fashion-MNIST.")
-    parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist", help="folder of the idx files")
-    parser.add_argument("--images", type=int, default=10000, help="images of an epoch")
-    parser.add_argument("--rounds", type=int, default=8, help="rounds that are counted")
+    parser = argparse.ArgumentParser(description="Images per second of training, beside other loops.")
+    parser.add_argument("--rounds", type=int, default=10, help="rounds that are counted")
+    parser.add_argument("--only", choices=NETWORKS, help="one of the networks")
     arguments = parser.parse_args()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {arguments.rounds} rounds")
+    print("| network | augmentation | loop | images/s | cnncli relative to it | goal |")
+    print("| --- | --- | --- | ---: | ---: | ---: |")
+    missed = False
+    for name in [arguments.only] if arguments.only else NETWORKS:
+        for with_augmentation in (False, True):
+            setup = random_setup(name, augmented=with_augmentation)
+            missed |= show(setup, measured(setup, arguments.rounds))
+    return int(missed)
 
-    whole = load(Data(source=f"idx:{arguments.data}"), (1, 32, 32))
-    part = labeled(whole.train.images[: arguments.images], whole.train.labels[: arguments.images])
-    # One held-out image, since the evaluation after the epoch is not measured.
-    test = labeled(whole.test.images[:1], whole.test.labels[:1])
-    speeds = measure_all(Dataset(whole.name, whole.columns, part, test), arguments.rounds)
 
-    print(f"LeNet-5, batch {BATCH}, {part.count:,} images an epoch, medians of {arguments.rounds} rounds")
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+def random_setup(name: str, *, augmented: bool) -> Setup:
+    """Return random images: their values do not matter for the time."""
+    generator = torch.Generator().manual_seed(0)
+    count = BATCH * BATCHES[name]
+    channels = 1 if name == "lenet5" else 3
+    images = torch.randint(0, 256, (count, channels, 32, 32), dtype=torch.uint8, generator=generator)
+    return Setup(name, images, torch.randint(0, 10, (count,), generator=generator), augmented)
+
+
+def measured(setup: Setup, rounds: int) -> dict[str, list[float]]:
+    """Return the images per second of each contender in each round, after one round that is not counted."""
+    speeds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    names = list(CONTENDERS)
+    for number in range(-1, rounds):
+        # Each contender has every position in the order equally often.
+        first = number % len(names)
+        for name in (*names[first:], *names[:first]):
+            seconds = CONTENDERS[name](setup)
+            if number >= 0:
+                speeds[name].append(len(setup.labels) / seconds)
+    return speeds
+
+
+def show(setup: Setup, speeds: Mapping[str, list[float]]) -> bool:
+    """Print a row for each loop; return whether a goal is missed."""
+    missed = False
     for name, values in speeds.items():
-        middle, least, most = statistics.median(values), min(values), max(values)
-        print(f"{name:>16}: {middle:8,.0f} images/s ({least:,.0f} to {most:,.0f})")
-    return report_ratios(speeds)
-
-
-def report_ratios(speeds: dict[str, list[float]]) -> int:
-    """Print the ratios; return 1 if a goal is missed."""
-    missed = 0
-    for other in list(CONTENDERS)[1:]:
         # Ratios are taken within a round, so that a machine that slows down meanwhile affects both alike.
-        ratio = statistics.median(
-            ours / theirs for ours, theirs in zip(speeds["cnncli"], speeds[other], strict=True)
-        )
-        goal = GOALS.get(other)
-        verdict = "no goal" if goal is None else f"goal {goal}: {'met' if ratio >= goal else 'MISSED'}"
+        ratio = statistics.median(a / b for a, b in zip(speeds["cnncli"], values, strict=True))
+        goal = GOALS.get(name)
+        verdict = "" if goal is None else f"{goal:.2f}{'' if ratio >= goal else ', missed'}"
         missed |= goal is not None and ratio < goal
-        print(f"cnncli / {other:<16}: {ratio:.3f} ({verdict})")
+        relative = "" if goal is None else f"{ratio:.2f}"
+        extra = "crop, flip" if setup.augmented else "none"
+        row = (setup.network, extra, name, f"{statistics.median(values):,.0f}", relative, verdict)
+        print(f"| {' | '.join(row)} |", flush=True)
     return missed
 
 

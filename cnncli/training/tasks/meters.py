@@ -52,8 +52,8 @@ def _correct(scores: Tensor, labels: Tensor) -> Tensor:
 
 def _hits(scores: Tensor, labels: Tensor) -> Tensor:
     """Return where a class has the largest score, bool [n, *spatial]."""
-    own = scores.gather(1, labels.unsqueeze(1)).squeeze(1)
-    return (scores.argmax(1) == labels) & ~own.isnan()
+    largest, place = scores.max(1)  # NaN counts as the largest
+    return (place == labels) & ~largest.isnan()
 
 
 def _among_top(scores: Tensor, labels: Tensor) -> Tensor:
