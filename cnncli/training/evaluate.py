@@ -19,8 +19,13 @@ from cnncli.training.tasks.objective import Objective, by_head
 from cnncli.training.tasks.tallies import Confusion
 from cnncli.training.tasks.targets import Target
 
-_BATCH_IMAGES = 1024
-_BATCH_VALUES = 1 << 22
+_BATCH_IMAGES: Final[Mapping[str, int]] = {"cpu": 128}
+_MOST_IMAGES: Final = 1024
+_BATCH_VALUES: Final = 1 << 22
+"""Images of a batch by the kind of device and elsewhere, and values of a batch.
+
+Larger batches of small images are slower on a CPU, since what layers output leaves its cache: of ResNet-20
+half of the speed is lost at 512 (``benchmarks/evaluate.py``)."""
 
 
 class Listener(Protocol):
@@ -58,8 +63,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure a network on images with targets.
 
-    Batches have a fixed size that depends only on the shape of the images, and sums are taken in the order of
-    the images, so on one machine equal weights give bit-for-bit equal figures.
+    Batches have a fixed size that depends only on the shape of the images and on the kind of device, and sums
+    are taken in the order of the images, so on one machine equal weights give bit-for-bit equal figures.
 
     Args:
         network: on ``device``; its mode is restored afterwards.
@@ -89,7 +94,7 @@ def evaluate_feed(
 
     Nothing waits for the device before the last batch.
     """
-    bounds, forward = evaluation_bounds(len(feed), feed.image_values), manner.forward or network
+    bounds, forward = evaluation_bounds(len(feed), feed.image_values, device), manner.forward or network
     tallies = objective.tallies(device, detailed=manner.detailed)
     sums = Sums.zeros(objective.names(training=False), len(bounds), device)
     was_training = network.training
@@ -120,14 +125,15 @@ def evaluate_feed(
     return Evaluation(len(feed), objective.summary(found), heads)
 
 
-def evaluation_batch(image_values: int) -> int:
-    """Return the images of a batch of an evaluation: at most 1,024, with about four million input values."""
-    return min(_BATCH_IMAGES, max(1, _BATCH_VALUES // image_values))
+def evaluation_batch(image_values: int, device: torch.device) -> int:
+    """Return the most images of a batch of an evaluation, which have about four million values together."""
+    most = _BATCH_IMAGES.get(device.type, _MOST_IMAGES)
+    return min(most, max(1, _BATCH_VALUES // image_values))
 
 
-def evaluation_bounds(count: int, image_values: int) -> list[tuple[int, int]]:
+def evaluation_bounds(count: int, image_values: int, device: torch.device) -> list[tuple[int, int]]:
     """Return the batches of an evaluation."""
-    batch = evaluation_batch(image_values)
+    batch = evaluation_batch(image_values, device)
     return [(start, min(start + batch, count)) for start in range(0, count, batch)]
 
 

@@ -235,7 +235,7 @@ def make_plan(
         return Feed(split, columns, normalization, device, keep=keep)
 
     def measured(split: Split) -> Feed:
-        return feed(split if extent.batches is None else _one_batch(split, objective))
+        return feed(split if extent.batches is None else _one_batch(split, objective, device))
 
     return Plan(
         settings=settings,
@@ -252,9 +252,9 @@ def make_plan(
     )
 
 
-def _one_batch(split: Split, objective: Objective) -> Split:
+def _one_batch(split: Split, objective: Objective, device: torch.device) -> Split:
     """Return as many samples as a batch of an evaluation has, from all of the part, with all targets."""
-    ((_, most), *_) = evaluation_bounds(split.count, math.prod(split.shape))
+    ((_, most), *_) = evaluation_bounds(split.count, math.prod(split.shape), device)
     forms = {name: column.form for name, column in objective.columns.items() if name != INPUT}
     first = [present(form, split.column(name)).nonzero()[0] for name, form in forms.items()]
     rest = max(1, most - len(first))

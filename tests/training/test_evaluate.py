@@ -143,24 +143,27 @@ def test_the_first_head_outside_of_training_is_measured() -> None:
     )
 
 
-def test_batches_depend_on_the_image_size_only() -> None:
-    assert evaluation_bounds(2500, 1024) == [(0, 1024), (1024, 2048), (2048, 2500)]
-    assert evaluation_bounds(60, 3 * 224 * 224)[0] == (0, 27)
-    assert evaluation_bounds(2, 10**9) == [(0, 1), (1, 2)]
+def test_batches_depend_on_the_image_size_and_the_device_only() -> None:
+    gpu = torch.device("cuda")
+    assert evaluation_bounds(300, 1024, CPU) == [(0, 128), (128, 256), (256, 300)]
+    assert evaluation_bounds(2500, 1024, gpu) == [(0, 1024), (1024, 2048), (2048, 2500)]
+    for device in (CPU, gpu):
+        assert evaluation_bounds(60, 3 * 224 * 224, device)[0] == (0, 27)
+        assert evaluation_bounds(2, 10**9, device) == [(0, 1), (1, 2)]
 
 
 def test_pieces_make_the_same_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     network, split = small_network(), few_digits().test
     whole = evaluate(network, split, PLAIN, CPU, objective(), manner=DETAILED)
-    monkeypatch.setattr(module, "_BATCH_IMAGES", 7)
+    monkeypatch.setattr(module, "_BATCH_IMAGES", {"cpu": 7})
     pieces = evaluate(network, split, PLAIN, CPU, objective(), manner=DETAILED)
     assert pieces.heads == whole.heads
     assert pieces.figures == pytest.approx(whole.figures, rel=1e-6)
 
 
 def test_an_evaluation_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BATCH_IMAGES", 20)
+    monkeypatch.setattr(module, "_BATCH_IMAGES", {"cpu": 20})
     told: list[tuple[int, int]] = []
 
     def stop(done: int, batches: int) -> bool:

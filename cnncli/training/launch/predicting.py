@@ -26,7 +26,7 @@ from cnncli.training.data.recorded import WHOLE_RANGE
 from cnncli.training.data.sources.named_files import named_files
 from cnncli.training.data.sources.pictures import Attempt, Pictures, conversion_notes, decoder_notes
 from cnncli.training.device import choose_device
-from cnncli.training.evaluate import evaluation_batch, evaluation_bounds
+from cnncli.training.evaluate import evaluation_bounds
 from cnncli.training.launch.graphs import recorded_graph
 from cnncli.training.predicting import figure, table
 from cnncli.training.predicting.answers import answers, labels_of
@@ -41,7 +41,9 @@ from cnncli.training.tasks.objective import Objective, by_head
 from cnncli.training.transforms import held_out_alters, margin_notes
 
 _LEAST_READ: Final = 64
-"""Files that are read at a time, at least: the decoders work side by side."""
+_MOST_READ: Final = 1024
+_READ_VALUES: Final = 1 << 22
+"""Files that are read at a time, at least and at most, and the values that all of them have, about."""
 
 
 class Asked(NamedTuple):
@@ -68,7 +70,7 @@ def predict_run(folder: Path, asked: Asked, device: str, reading: Reading = None
     predictor = _predictor(run, kept, choose_device(device))
     output = None if asked.output is None else _output(asked.output, predictor, files.paths)
     found = _Found()
-    step = max(_LEAST_READ, evaluation_batch(predictor.values))
+    step = min(_MOST_READ, max(_LEAST_READ, _READ_VALUES // predictor.values))
     for start in range(0, len(files.paths), step):
         paths = files.paths[start : start + step]
         progress = None if reading is None else _from(reading, start, len(files.paths))
@@ -152,7 +154,7 @@ class _Predictor:
         """
         record = self.run.record
         feed = Feed(Split(pixels, {}), {}, record.normalization, self.device, keep=False)
-        bounds = evaluation_bounds(len(paths), self.values)
+        bounds = evaluation_bounds(len(paths), self.values, self.device)
         batches = feed.in_order(bounds, held_out_alters(self.settings, len(paths)))
         margin = self.settings.data.margin
         size = (shape[0], *(side - 2 * margin for side in shape[1:]))
