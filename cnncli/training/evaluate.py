@@ -20,7 +20,7 @@ from cnncli.training.tasks.tallies import Confusion
 from cnncli.training.tasks.targets import Target
 
 _BATCH_IMAGES: Final[Mapping[str, int]] = {"cpu": 128}
-_MOST_IMAGES: Final = 1024
+_IMAGES_ELSEWHERE: Final = 1024
 _BATCH_VALUES: Final = 1 << 22
 """Images of a batch by the kind of device and elsewhere, and values of a batch.
 
@@ -127,7 +127,7 @@ def evaluate_feed(
 
 def evaluation_batch(image_values: int, device: torch.device) -> int:
     """Return the most images of a batch of an evaluation, which have about four million values together."""
-    most = _BATCH_IMAGES.get(device.type, _MOST_IMAGES)
+    most = _BATCH_IMAGES.get(device.type, _IMAGES_ELSEWHERE)
     return min(most, max(1, _BATCH_VALUES // image_values))
 
 

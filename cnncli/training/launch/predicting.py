@@ -41,7 +41,7 @@ from cnncli.training.tasks.objective import Objective, by_head
 from cnncli.training.transforms import held_out_alters, margin_notes
 
 _LEAST_READ: Final = 64
-_MOST_READ: Final = 1024
+_READ_TOGETHER: Final = 1024
 _READ_VALUES: Final = 1 << 22
 """Files that are read at a time, at least and at most, and the values that all of them have, about."""
 
@@ -70,7 +70,7 @@ def predict_run(folder: Path, asked: Asked, device: str, reading: Reading = None
     predictor = _predictor(run, kept, choose_device(device))
     output = None if asked.output is None else _output(asked.output, predictor, files.paths)
     found = _Found()
-    step = min(_MOST_READ, max(_LEAST_READ, _READ_VALUES // predictor.values))
+    step = min(_READ_TOGETHER, max(_LEAST_READ, _READ_VALUES // predictor.values))
     for start in range(0, len(files.paths), step):
         paths = files.paths[start : start + step]
         progress = None if reading is None else _from(reading, start, len(files.paths))

@@ -22,7 +22,7 @@ _NAMED: Final = 120
 """The largest number of classes of which each has its name at the edge; of more classes some have."""
 _CELL: Final = 0.42
 _SMALLEST: Final = 0.1
-_MOST: Final = 12.0
+_LARGEST: Final = 12.0
 _LEAST: Final = 2.2
 """Inches: of a cell with a number and without one, of the side of a matrix."""
 _MARGIN: Final = 1.4
@@ -59,7 +59,7 @@ def confusion(heads: Mapping[str, HeadClasses], part: str, form: Form = "svg") -
 def _side(classes: int) -> float:
     """Return the inches of the side of a matrix."""
     cell = _CELL if classes <= _NUMBERED else max(_SMALLEST, _CELL * _NUMBERED / classes)
-    return min(_MOST, max(_LEAST, cell * classes))
+    return min(_LARGEST, max(_LEAST, cell * classes))
 
 
 def _draw(axes: Axes, head: HeadClasses, side: float, title: str) -> None:
