@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from tests.killing.runs import Tally, kill_until
+from tests.killing.runs import AT_END, Tally, kill_until
 from tests.training.everything import MEAN, SPEC
 
 BEGIN = "<!-- killing: made by python -m tests.killing --page -->"
@@ -55,7 +55,9 @@ def main() -> None:
 def summary(name: str, tally: Tally) -> Iterator[str]:
     """Yield what is said of a campaign, as Markdown."""
     runs = f"{tally.runs} runs and {tally.seconds:,.0f} seconds of CPU time"
-    yield f"{tally.kills.total()} kills of {name}, in {runs}; {len(tally.differences)} differences:"
+    ends = f", and {tally.kills[AT_END]} of finished ones" if tally.kills[AT_END] else ""
+    kills = f"{tally.before_end} kills of unfinished runs{ends}"
+    yield f"{kills} ({name}, in {runs}): {len(tally.differences)} differences."
     yield ""
     yield "| where the run was | kills |"
     yield "| --- | --- |"

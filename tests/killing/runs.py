@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -29,8 +30,10 @@ from tests.training.support import figures
 TICK = 0.01
 """Seconds between two looks at the process that nobody kills; the others are killed within its time."""
 
+AT_END = "finished, while pictures of it were drawn"
 MOST_KILLS = 4
 """How often one run is killed; then it may end."""
+IMPORTED = ("cnncli.report.pages.train", "cnncli.training.launch.starting", "matplotlib.figure")
 SETTINGS = ("--set", "train.save={steps: 1}", "--device", "cpu")
 
 
@@ -85,10 +88,18 @@ class Tally:
     differences: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
+    @property
+    def before_end(self) -> int:
+        """The kills of runs that were not finished yet."""
+        return self.kills.total() - self.kills[AT_END]
+
 
 def kill_until(tally: Tally, kills: int, spec: Path, place: Path, random: Random, *, fork: bool) -> None:
     """Train, kill and continue with the same command, until there are this many more kills."""
     begin = forked if fork else started
+    if fork:
+        for name in IMPORTED:
+            import_module(name)
     whole = place / "whole"
     process, ticks, ended = begin(spec, whole), 0, None
     while ended is None:
@@ -96,11 +107,11 @@ def kill_until(tally: Tally, kills: int, spec: Path, place: Path, random: Random
         ended, ticks = process.ended(wait=False), ticks + 1
     assert ended[0] == 0, ended
     expected = result(whole)
-    goal = tally.kills.total() + kills
-    while tally.kills.total() < goal:
+    goal = tally.before_end + kills
+    while tally.before_end < goal:
         folder = place / f"run-{tally.runs}"
         tally.runs += 1
-        for _ in range(min(MOST_KILLS, goal - tally.kills.total())):
+        for _ in range(min(MOST_KILLS, goal - tally.before_end)):
             process = begin(spec, folder)
             time.sleep(TICK * random.uniform(0, ticks))
             if (ended := process.ended(wait=False)) is None:
@@ -128,7 +139,7 @@ def where(folder: Path) -> str:
     run = open_run(folder)
     kept = run.read_checkpoint() if (folder / CHECKPOINT).exists() else None
     if run.record.status == "finished":
-        return "after its end"
+        return AT_END
     if kept is None:
         return "before the first checkpoint"
     if kept.position.batches == 0:

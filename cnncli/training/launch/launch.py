@@ -125,7 +125,9 @@ class Launch:
             watched.ended()
             raise
         watched.ended()
-        if trained.outcome is not None and extent == WHOLE and trained.outcome != before:
+        # A process that was killed at its end has not drawn them.
+        drawn = trained.outcome == before and (self.run.confusion.exists() or self.run.worst.exists())
+        if trained.outcome is not None and extent == WHOLE and not drawn:
             self._draw(watched)
         if trained.outcome is None or not trained.outcome.overfitting:
             return trained
