@@ -58,6 +58,15 @@ def draw_pictures(graph: Graph, dataset: Dataset, settings: Recipe, run: Run, de
     def images(inputs: Tensor) -> Tensor:
         return unnormalized(normalization, inputs)
 
-    shape = graph.input
-    if len(shape) == _PICTURE_AXES and shape[0] in _CHANNELS:
+    if _has_worst(graph):
         write_bytes(run.worst, worst.picture(f"{graph.name}: the largest losses of the {part} part", images))
+
+
+def has_pictures(graph: Graph, run: Run) -> bool:
+    """Return whether the last of the pictures was drawn."""
+    return run.worst.exists() if _has_worst(graph) else run.confusion.exists()
+
+
+def _has_worst(graph: Graph) -> bool:
+    """Return whether the inputs of a network can be shown."""
+    return len(graph.input) == _PICTURE_AXES and graph.input[0] in _CHANNELS

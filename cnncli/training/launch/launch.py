@@ -24,7 +24,7 @@ from cnncli.recipe.tasks import Task
 from cnncli.results.training import Introduction, Trained
 from cnncli.training.computing import choose_computing
 from cnncli.training.data.dataset import Dataset
-from cnncli.training.launch.finishing import draw_pictures
+from cnncli.training.launch.finishing import draw_pictures, has_pictures
 from cnncli.training.loop import Conduct, train
 from cnncli.training.observer import Observer, Together, in_one_line
 from cnncli.training.optimization.optimizers import is_fused
@@ -126,7 +126,7 @@ class Launch:
             raise
         watched.ended()
         # A process that was killed at its end has not drawn them.
-        drawn = trained.outcome == before and (self.run.confusion.exists() or self.run.worst.exists())
+        drawn = trained.outcome == before and has_pictures(self.graph, self.run)
         if trained.outcome is not None and extent == WHOLE and not drawn:
             self._draw(watched)
         if trained.outcome is None or not trained.outcome.overfitting:
