@@ -28,10 +28,10 @@ from tests.heeding import heed_signals
 from tests.training.support import figures
 
 TICK = 0.01
-"""Seconds between two looks at the process that nobody kills; the others are killed within its time."""
+"""Seconds between two looks at the run that nobody kills; the others are killed within its time."""
 
 AT_END = "finished, while pictures of it were drawn"
-MOST_KILLS = 4
+MOST_KILLS = 8
 """How often one run is killed; then it may end."""
 IMPORTED = ("cnncli.report.pages.train", "cnncli.training.launch.starting", "matplotlib.figure")
 SETTINGS = ("--set", "train.save={steps: 1}", "--device", "cpu")
@@ -104,7 +104,7 @@ def kill_until(tally: Tally, kills: int, spec: Path, place: Path, random: Random
     process, ticks, ended = begin(spec, whole), 0, None
     while ended is None:
         time.sleep(TICK)
-        ended, ticks = process.ended(wait=False), ticks + 1
+        ended, ticks = process.ended(wait=False), ticks + (not is_finished(whole))
     assert ended[0] == 0, ended
     expected = result(whole)
     goal = tally.before_end + kills
@@ -128,6 +128,12 @@ def kill_until(tally: Tally, kills: int, spec: Path, place: Path, random: Random
         tally.seconds += ended[1]
         found = [f"exit code {ended[0]}"] if ended[0] else list(differing(expected, result(folder)))
         tally.differences += [f"run {tally.runs} of {spec.stem}: {each}" for each in found]
+
+
+def is_finished(folder: Path) -> bool:
+    """Return whether a run is finished, if it has begun: its pictures are drawn after that."""
+    record = folder / RECORD
+    return record.exists() and '"status": "finished"' in record.read_text(encoding="utf-8")
 
 
 def where(folder: Path) -> str:
