@@ -28,7 +28,13 @@ from cnncli.training.data.recorded import Normalization
 from cnncli.training.data.targets import class_counts, present
 from cnncli.training.evaluate import evaluation_bounds
 from cnncli.training.optimization.averaging import Place, averages_after, initial_average
-from cnncli.training.optimization.optimizers import build_optimizer, freeze, set_learning_rate, set_momentum
+from cnncli.training.optimization.optimizers import (
+    build_optimizer,
+    freeze,
+    set_learning_rate,
+    set_momentum,
+    start_momentum,
+)
 from cnncli.training.optimization.scaling import restore_scaler, scaler_tensors
 from cnncli.training.optimization.schedule import Moment, learning_rate, moved_momentum
 from cnncli.training.optimization.state import optimizer_tensors, restore_optimizer
@@ -299,6 +305,8 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
         start=None,
     )
     if checkpoint is None:
+        if scaler is not None:
+            start_momentum(optimizer)
         torch.manual_seed(derived_seed(plan.settings.seed, "training"))
         return state
     restore_optimizer(optimizer, network, checkpoint.optimizer)

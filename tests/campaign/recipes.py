@@ -44,7 +44,7 @@ def _mapping(random: Random, record: type[Record], heads: Sequence[str]) -> str:
     given = {
         name: _value(random, declared.reader, declared.default, heads)
         for name, declared in record.arguments.items()
-        if random.random() < _GIVEN
+        if name in record.required or random.random() < _GIVEN
     }
     return _braces(given)
 
@@ -90,7 +90,7 @@ def _one_of(random: Random, reader: OneOf[Any], heads: Sequence[str]) -> str:
     record = reader.known[name]
     main = record.main_argument
     form = random.random()
-    if form < 0.4:
+    if form < 0.4 and not record.required:
         return name
     if main is not None and form < 0.6:
         declared = record.arguments[main]

@@ -137,7 +137,8 @@ def train(random: Random, files: Files, _: Sequence[str]) -> Case:
         text = text.replace(TRAIN, f"train: {recipes.made(random)}\n")
     if random.random() < 0.2:
         form = (FORMAT, random.choice(FORMATS))
-        place = random.choice((("--preview", "new.png"), ("--print-recipe",), ("--dry-run", *form)))
+        instead = (("--preview", "new.png"), ("--print-recipe",), ("--dry-run", *form), ("--find-lr", *form))
+        place = random.choice(instead)
     case = Case(kept, ("train", SPEC, "--data", source, *place, *ONE_EPOCH))
     return case.with_text(_small(random, text) if random.random() < 0.3 else text)
 

@@ -141,6 +141,18 @@ def prepare_training(network: nn.Module, learning: Learning) -> None:
         network.get_submodule(name).eval()
 
 
+def start_momentum(optimizer: Optimizer) -> None:
+    """Let the momentum of SGD begin with zeros, before the first step, which they do not change.
+
+    torch's kernel for a whole step allocates the momentum in its first step. If a gradient is not finite,
+    as with 16 bits it often is then, the kernel leaves that memory as it is, and the next step adds to it.
+    """
+    for group in optimizer.param_groups:
+        if isinstance(group[CHOSEN], SGD) and group["momentum"]:
+            for parameter in group["params"]:
+                optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+
+
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
     """Set the learning rate of the next step; tensors with a peak of their own get the same share of it."""
     for group in optimizer.param_groups:

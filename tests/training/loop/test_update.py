@@ -318,6 +318,21 @@ def test_16_bits_learn_as_32_do(tmp_path: Path, precision: str) -> None:
     assert half["train.loss"] == pytest.approx(single["train.loss"], rel=0.1)
 
 
+def test_a_first_gradient_that_is_not_finite_leaves_no_momentum(tmp_path: Path) -> None:
+    """With 16 bits the factor of the loss is too large at first, and the fused kernel skips the step."""
+    torch.use_deterministic_algorithms(True)  # what is not initialized is not a number
+    found = []
+    try:
+        for fused in ("true", "false"):
+            optimizer = {"sgd": {"lr": 5e-4, "fused": fused}}
+            more: dict[str, Any] = {"optimizer": optimizer, "tasks": {"output": {"weight": 100}}}
+            found.append(trained(tmp_path / fused, settings(precision="fp16", **more)))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    for name, each in found[1].items():
+        torch.testing.assert_close(found[0][name], each, rtol=1e-2, atol=1e-3)
+
+
 def test_channels_last_change_nothing_but_rounding(tmp_path: Path) -> None:
     found = trained(tmp_path / "last", settings(memory_format="channels_last"))
     expected = trained(tmp_path / "first", settings(memory_format="contiguous"))
