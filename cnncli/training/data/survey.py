@@ -36,7 +36,8 @@ from cnncli.training.data.load import catalog, unbalanced
 from cnncli.training.data.moments import Moments
 from cnncli.training.data.recorded import WHOLE_RANGE
 from cnncli.training.data.room import Room, available_memory
-from cnncli.training.data.sources.pictures import conversion_notes, decoder_notes, in_order
+from cnncli.training.data.sources.pictures import in_order
+from cnncli.training.data.sources.reading_notes import conversion_notes, decoder_notes
 from cnncli.training.data.sources.remarks import Remarks
 from cnncli.training.sheets import check_path
 

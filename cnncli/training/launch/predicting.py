@@ -24,7 +24,8 @@ from cnncli.training.data.feed import Feed
 from cnncli.training.data.normalization import unnormalized
 from cnncli.training.data.recorded import WHOLE_RANGE
 from cnncli.training.data.sources.named_files import named_files
-from cnncli.training.data.sources.pictures import Attempt, Pictures, conversion_notes, decoder_notes
+from cnncli.training.data.sources.pictures import Attempt, Pictures
+from cnncli.training.data.sources.reading_notes import conversion_notes, decoder_notes
 from cnncli.training.device import choose_device
 from cnncli.training.evaluate import evaluation_bounds
 from cnncli.training.launch.graphs import recorded_graph

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, listing, shortened, usage_error
+from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, listing, usage_error
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_FILES_NAMED
 from cnncli.training.data.recorded import WHOLE_RANGE, Levels
@@ -31,6 +31,7 @@ from cnncli.training.data.sources.decoding import (
     scaled,
     shrink_while_decoding,
 )
+from cnncli.training.data.sources.reading_notes import conversion_notes, decoder_notes
 from cnncli.training.data.sources.remarks import Remarks
 from cnncli.training.data.space import MEMORY, Space
 
@@ -387,24 +388,3 @@ def _cut(faults: list[Diagnostic]) -> list[Diagnostic]:
         return faults
     more = Diagnostic("usage", f"and {len(faults) - MAX_FILES_NAMED} more files")
     return [*faults[:MAX_FILES_NAMED], more]
-
-
-def conversion_notes(changes: Counter[str], total: int) -> tuple[str, ...]:
-    """Return a line for each kind of conversion with the number of images, the most frequent first."""
-    return tuple(
-        f"{'all' if count == total else count} images {change}" if count != 1 else f"1 image {change}"
-        for change, count in changes.most_common()
-    )
-
-
-def decoder_notes(warned: list[str], printed: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a line about the images that Pillow warned about, and one about what libtiff said of all."""
-    notes = []
-    if warned:
-        images = "1 image" if len(warned) == 1 else f"{len(warned)} images"
-        notes.append(f"{images} may be damaged, as the decoder warned: {shortened(warned[0], 200)}")
-    if printed:
-        notes.append(
-            f"libtiff reported {counted(len(printed), 'problem')}, the first: {shortened(printed[0], 200)}"
-        )
-    return tuple(notes)
