@@ -59,7 +59,7 @@ def restore_optimizer(optimizer: Optimizer, network: nn.Module, tensors: Mapping
     for name, parameter, group in _learned(optimizer, network):
         keys = KEPT[type(group[CHOSEN])](group[CHOSEN])
         found = {key: tensors[f"{name}/{key}"] for key in keys if f"{name}/{key}" in tensors}
-        if not found:  # before the first step, or a parameter that no output depends on
+        if not tensors:  # before the first step
             continue
         if found.keys() != keys:
             raise usage_error(f"the checkpoint's optimizer state for {name} is not complete")
