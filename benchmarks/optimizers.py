@@ -32,15 +32,21 @@ STEPS: Final = 300
 
 def main() -> None:
     """Print a row for each network and optimizer."""
-    print("| network | optimizer | fused, ms | at once | one by one |")
+    print("| network | optimizer | fused, ms | at once, ms | one by one, ms |")
     print("| --- | --- | ---: | ---: | ---: |")
     for network in sys.argv[1:] or NETWORKS:
         for name in OPTIMIZERS:
             found = measured({way: prepared(network, name, way) for way in ways(name)})
-            base = found.get("fused", found["at once"])
-            cells = [f"{found['fused']:.3f}" if "fused" in found else ""]
-            cells += [f"{found[way] / base:.2f}" if way in found else "" for way in ("at once", "one by one")]
+            cells = [_cell(found, way) for way in WAYS]
             print(f"| {network} | `{name}` | {' | '.join(cells)} |", flush=True)
+
+
+def _cell(found: Mapping[str, float], way: str) -> str:
+    """Return the milliseconds of an implementation, and how many times more that is than the fused one."""
+    if way not in found:
+        return ""
+    ratio = f" ({found[way] / found['fused']:.2f})" if "fused" in found and way != "fused" else ""
+    return f"{found[way]:.3f}{ratio}"
 
 
 def ways(name: str) -> list[str]:
