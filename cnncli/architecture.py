@@ -14,9 +14,10 @@ from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.graph import Chosen, read_recipe
 from cnncli.language.overrides import section_of
 from cnncli.recipe.devices import AUTO
-from cnncli.recipe.dtypes import DEFAULT_DTYPE
-from cnncli.recipe.origins import DATA_OPTION, SOURCE, Setting, by_origin, settings_of
+from cnncli.recipe.dtypes import DEFAULT_DTYPE, itemsize
+from cnncli.recipe.origins import DATA_OPTION, SOURCE, Setting, by_origin, check_length, settings_of
 from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.recompute import CHOSEN
 from cnncli.work import metered
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class Architecture(Analyzed):
         run: str | Path | None = None,
         device: Any = AUTO,
         recipe_file: str | Path | None = None,
+        memory: int | str | None = None,
         reading: Reading = None,
         **settings: Any,
     ) -> Launch:
@@ -117,22 +119,29 @@ class Architecture(Analyzed):
             run: the folder; ``runs/NAME-N`` by default.
             device: "auto", a device such as "cpu" (:mod:`cnncli.recipe.devices`), or a ``torch.device``.
             recipe_file: a YAML file of settings, over those of the spec's ``train`` section.
+            memory: bytes, or a size such as "8GiB": in how many slices a batch is computed, and what the
+                backward pass computes again, is chosen so that a step needs no more.
             reading: called with (images read, of how many).
             settings: training settings, such as ``epochs=5, optimizer={"sgd": {"lr": 0.1}}``.
 
         Raises:
-            CnncliError: spec, data and settings do not match, or the folder has other files, or the run of
-                another network, with other settings or other data.
+            CnncliError: spec, data and settings do not match, nothing fits, or the folder has other files,
+                or the run of another network, with other settings or other data.
         """
         need_training()
         from cnncli.training.runs.resuming import check_settings  # noqa: PLC0415
         from cnncli.training.runs.run import existing_run  # noqa: PLC0415
 
         folder = None if run is None else arguments.path("run", run)
-        begun = existing_run(folder)
+        begun, limit = existing_run(folder), _bytes(memory)
         if begun is not None:
-            check_settings(begun, self._chosen(data, recipe_file, settings)[1].recipe)
-        prepared = self._prepared(data, device, recipe_file, reading, settings)
+            recorded, own = begun.record.settings, self._chosen(data, recipe_file, settings)[1].recipe
+            if limit is not None:  # what was chosen for it then is in the record
+                settings = {**settings, **{name: recorded.plain()[name] for name in CHOSEN}}
+                own = own.replaced({name: getattr(recorded, name) for name in CHOSEN})
+                limit = None
+            check_settings(begun, own)
+        prepared = self._prepared(data, device, recipe_file, reading, settings, limit)
         return prepared.create(folder) if begun is None else prepared.resumed(begun)
 
     def dry_run(
@@ -142,6 +151,7 @@ class Architecture(Analyzed):
         run: str | Path | None = None,
         device: Any = AUTO,
         recipe_file: str | Path | None = None,
+        memory: int | str | None = None,
         reading: Reading = None,
         trying: Reading = None,
         **settings: Any,
@@ -155,7 +165,7 @@ class Architecture(Analyzed):
             CnncliError: what the training would raise.
         """
         folder = None if run is None else arguments.path("run", run)
-        prepared = self._prepared(data, device, recipe_file, reading, settings)
+        prepared = self._prepared(data, device, recipe_file, reading, settings, _bytes(memory))
         from cnncli.training.launch.dry_run import dry_run  # noqa: PLC0415
 
         return _with_predictions(prepared, dry_run(prepared, folder, trying))
@@ -197,6 +207,7 @@ class Architecture(Analyzed):
         recipe_file: str | Path | None,
         reading: Reading,
         settings: Mapping[str, Any],
+        memory: int | None = None,
     ) -> Prepared:
         """Read the data, and check that everything matches."""
         need_training()
@@ -204,8 +215,11 @@ class Architecture(Analyzed):
         from cnncli.training.launch.starting import prepare  # noqa: PLC0415
 
         changed, chosen = self._chosen(data, recipe_file, settings)
-        prepared = prepare(changed._opened, chosen.recipe, arguments.device(device, AUTO), reading)
-        return replace(prepared, origins=by_origin(_with_origins(chosen, data)))
+        origins = [*_with_origins(chosen, data)]
+        check_length(origins)
+        where = arguments.device(device, AUTO)
+        prepared = prepare(changed._opened, chosen.recipe, where, reading, memory)
+        return replace(prepared, origins=by_origin(origins))
 
     def preview(
         self,
@@ -333,17 +347,28 @@ class Architecture(Analyzed):
 def _with_predictions(prepared: Prepared, tried: Tried) -> DryRun:
     """Return a dry run with what the graph says about the same training."""
     from cnncli.analysis.costs.figures import costs  # noqa: PLC0415
-    from cnncli.analysis.memory.report import memory_report  # noqa: PLC0415
+    from cnncli.analysis.memory.slices import step_peak  # noqa: PLC0415
     from cnncli.results.dry_run import DryRun  # noqa: PLC0415
 
     graph, settings = prepared.graph, prepared.settings
     with metered():
         flops = whole(costs(graph).training_totals.flops)
         try:
-            report = memory_report(graph, settings, tried.batch, DEFAULT_DTYPE, None)
+            peak = step_peak(graph, itemsize(DEFAULT_DTYPE), settings, tried.batch)
         except CnncliError as error:
             return DryRun(tried, flops, None, error.diagnostics[0].message)
-        return DryRun(tried, flops, max(map(whole, report.training_peak.amounts)))
+        return DryRun(tried, flops, peak)
+
+
+def _bytes(memory: int | str | None) -> int | None:
+    """Return an amount of memory in bytes.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    from cnncli.analysis.memory.report import room_of  # noqa: PLC0415
+
+    return None if memory is None else room_of(memory)
 
 
 def need_training() -> None:

@@ -225,6 +225,12 @@ MAX_PARTS: Final = 64
 MAX_STEPS: Final = 100_000
 """Steps of the search for the largest value that satisfies a formula."""
 
+MAX_CUTS: Final = 64
+"""Places of a network between which segments to recompute are searched for."""
+
+MAX_WAYS: Final = 128
+"""Ways to recompute what is before a place that are followed further."""
+
 # -- messages and pages ----------------------------------------------------------------------------------
 
 MAX_OUTPUT: Final = 1_000_000

@@ -31,6 +31,7 @@ from cnncli.recipe.metrics import METRICS
 from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.penalty import Penalty
 from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.resolution import Resolution
 from cnncli.recipe.saving import Save
 from cnncli.recipe.schedules import SCHEDULES
 from cnncli.recipe.stopping import Stop
@@ -87,6 +88,7 @@ def with_recipe(text: str) -> str:
         "averages": _named(AVERAGES, "average."),
         "penalty": _settings(Penalty, "penalty."),
         "stop": _settings(Stop, "stop."),
+        "resolution": _settings(Resolution, "resolution."),
         "save": _settings(Save, "save."),
         "transforms": _named(TRANSFORMS),
         "corruptions": _named(CORRUPTIONS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from cnncli.algebra import Dim
+from cnncli.algebra import Dim, ceil_div
 from cnncli.analysis.costs.depth import depth
 from cnncli.analysis.costs.figures import BYTES_PER_NUMBER, Costs
 from cnncli.graph import Graph
@@ -55,15 +55,21 @@ def layers(graph: Graph) -> int:
 def batch_of(figure: str, settings: Recipe) -> int | None:
     """Return the batch that a figure of memory is for; None for any other figure.
 
-    Inference is measured for one sample, as all costs are; training for the batch of the settings.
+    Inference is measured for one sample, as all costs are; training for the batch of the settings, or for a
+    slice of it.
     """
-    return {MEMORY: 1, TRAINING_MEMORY: settings.batch}.get(figure)
+    return {MEMORY: 1, TRAINING_MEMORY: ceil_div(settings.batch, settings.accumulate)}.get(figure)
 
 
 def moments(figure: str, graph: Graph, settings: Recipe) -> Sequence[Moment]:
     """Return the moments of inference or of a training step, in 32-bit numbers."""
     # Imported here because few budgets limit memory.
+    from cnncli.analysis.memory.liveness import Bytes  # noqa: PLC0415
     from cnncli.analysis.memory.usage import memory  # noqa: PLC0415
 
     found = memory(graph, BYTES_PER_NUMBER, settings)
-    return found.inference if figure == MEMORY else found.training
+    if figure == MEMORY:
+        return found.inference
+    samples = settings.batch - ceil_div(settings.batch, settings.accumulate)
+    others = Bytes(samples * found.image.each)
+    return [each._replace(live=each.live.plus(others)) for each in found.training]

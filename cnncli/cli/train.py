@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
@@ -55,6 +55,13 @@ RecipeFile: TypeAlias = Annotated[
 Limit: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="SHARE", help="Use this share of the training images of each class, such as 0.1."),
+]
+Memory: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Compute batches in slices, so that a step needs at most this much memory, such as 8GiB.",
+    ),
 ]
 PrintRecipe: TypeAlias = Annotated[
     bool,
@@ -105,6 +112,7 @@ def command(
     resumed: Resumed = None,
     recipe: RecipeFile = None,
     limit: Limit = None,
+    memory: Memory = None,
     print_recipe: PrintRecipe = False,
     preview: Preview = None,
     dry_run: DryRun = False,
@@ -129,12 +137,13 @@ def command(
         "--find-lr": find_lr,
     }
     _check_of_training(any(instead.values()), quiet=quiet, json=json, tensorboard=tensorboard)
+    _check_of_training(any(instead.values()) and not dry_run, memory=memory is not None)
     if quiet and json:
         raise usage_error("--quiet and --json cannot be combined", expected="one of them")
     way = "json" if json else "quiet" if quiet else "display"
     with EndingAtOnce() as ending, _error_event(wanted=json):
         load_plugins(plugin or ())
-        _check_together(spec, resumed, instead, run=run, more=any((run, recipe, limit)))
+        _check_together(spec, resumed, instead, run=run, more=any((run, recipe, limit, memory)))
         _check_output(instead, form, picture)
         if spec is None:
             need_training()
@@ -147,15 +156,16 @@ def command(
             _print_recipe(network.recipe(data, recipe_file=recipe))
             return
         need_training()
+        how: dict[str, Any] = {"run": run, "device": device, "recipe_file": recipe, "memory": memory}
         if preview is not None:
             _preview(partial(network.preview, preview, data, recipe_file=recipe))
         elif dry_run:
-            _dry_run(partial(network.dry_run, data, run=run, device=device, recipe_file=recipe), form)
+            _dry_run(partial(network.dry_run, data, **how), form)
         elif find_lr:
             test = partial(network.find_lr, data, picture=picture, device=device, recipe_file=recipe)
             _find_lr(test, form)
         else:
-            begin = partial(network.begin, data, run=run, device=device, recipe_file=recipe)
+            begin = partial(network.begin, data, **how)
             _train(begin, ending, way, tensorboard=tensorboard)
 
 

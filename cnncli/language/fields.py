@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar, dataclass_transform, overload
 
 from cnncli.diagnostics import Diagnostic, Location, SpecError, did_you_mean, nearest
@@ -58,6 +59,8 @@ def same_arg(record: type[Record], name: str, *, default: object = _SAME) -> Any
 class Record:
     """A frozen value whose fields are declared with :func:`arg`.
 
+    A field that a spec calls by a word of Python's own, such as ``from``, is declared as ``from_``.
+
     Not a dataclass: a dataclass compiles several functions for every class, and for fifty kinds that would be
     a noticeable part of a command's time.
     """
@@ -76,7 +79,9 @@ class Record:
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Arg)}
         for name in own:
             delattr(cls, name)
-        cls.arguments = {**cls.arguments, **own}
+            if name.endswith("_"):
+                setattr(cls, name, property(attrgetter(name.removesuffix("_"))))
+        cls.arguments = {**cls.arguments, **{name.removesuffix("_"): own[name] for name in own}}
         cls.required = frozenset(name for name, declared in cls.arguments.items() if declared.required)
         cls.main_argument = next((name for name, declared in cls.arguments.items() if declared.main), None)
 

@@ -87,10 +87,10 @@ class OneOf(Reader[R], Generic[R]):
         return {value.keyword: value.plain()}
 
 
-class Unset(Reader["R | None"], Generic[R]):
-    """A record that need not be there: ``null`` stands for none, also over the one of a base."""
+class Unset(Reader["T | None"], Generic[T]):
+    """A value that need not be there: ``null`` stands for none, also over the one of a base."""
 
-    def __init__(self, reader: Reader[R]) -> None:
+    def __init__(self, reader: Reader[T]) -> None:
         self.reader = reader
         self.keys = reader.keys
         self.short_forms = reader.short_forms
@@ -98,11 +98,11 @@ class Unset(Reader["R | None"], Generic[R]):
         self.within = reader.within
         self.expected = f"{reader.expected}, or null"
 
-    def read(self, argument: Argument) -> R | None:
+    def read(self, argument: Argument) -> T | None:
         value = argument.value
         return None if isinstance(value, Scalar) and value.is_null else self.reader.read(argument)
 
-    def plain(self, value: R | None) -> object:
+    def plain(self, value: T | None) -> object:
         return None if value is None else self.reader.plain(value)
 
 

@@ -14,7 +14,7 @@ from cnncli.limits import MAX_EXPRESSION, MAX_QUANTITY
 _QUANTITY: Final = re.compile(
     r"([+-]?(?:[0-9][0-9_,]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]*)\Z"
 )
-_COUNTS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
+_COUNTS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12, "p": 10**15}
 _BYTES: Final = {
     "": 1,
     "b": 1,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -11,7 +11,9 @@ from torch import Tensor, fx, nn
 
 from cnncli.graph import Graph
 from cnncli.graph.schedule import Schedule, schedule
+from cnncli.graph.segments import Segment
 from cnncli.language.description import INPUT, OUTPUT
+from cnncli.network.recompute import Parts, parts_of, run
 from cnncli.network.registry import build
 
 
@@ -27,10 +29,10 @@ class Plan(NamedTuple):
 
 
 class Plans(NamedTuple):
-    """The plan for inference, and the plan for training if it differs."""
+    """The plan for inference, and the plan for training if it differs: in parts, if some are recomputed."""
 
     inference: Plan
-    training: Plan | None
+    training: Plan | Parts | None
 
 
 class Group(nn.Module):
@@ -60,17 +62,17 @@ class Network(nn.Module):
 
 
 class _TwoPlans(Network):
-    """A network that computes more in training than in inference."""
+    """A network that computes more in training than in inference, or in another way."""
 
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
+    def forward(self, x: Tensor) -> Any:
         if self.training:
             return self._train(x)
         return self._infer(x)
 
-    def _train(self, x: Tensor) -> dict[str, Tensor]:
+    def _train(self, x: Tensor) -> Any:
         raise NotImplementedError
 
-    def _infer(self, x: Tensor) -> dict[str, Tensor]:
+    def _infer(self, x: Tensor) -> Any:
         raise NotImplementedError
 
 
@@ -80,7 +82,11 @@ def _class_of(plans: Plans) -> type[Network]:
     body: dict[str, Any] = {"__doc__": Network.__doc__, "_plans": plans}
     if plans.training is None:
         return type(Network.__name__, (Network,), body | {"forward": _calls("forward", plans.inference)})
-    body |= {"_infer": _calls("_infer", plans.inference), "_train": _calls("_train", plans.training)}
+    if isinstance(plans.training, Parts):
+        body["_train"] = _in_parts(plans.training)
+    else:
+        body["_train"] = _calls("_train", plans.training)
+    body["_infer"] = _calls("_infer", plans.inference)
     return type(Network.__name__, (_TwoPlans,), body)
 
 
@@ -102,16 +108,28 @@ def _calls(method_name: str, plan: Plan) -> Callable[[Any, Tensor], Any]:
     return method
 
 
+def _in_parts(parts: Parts) -> Callable[[Any, Tensor], Any]:
+    """Return a method that runs a network in parts."""
+
+    def train(self: Network, x: Tensor) -> Any:
+        return run(self, parts, x)
+
+    return train
+
+
 def _empty(plans: Plans) -> Network:
     """Return a network without state; copying and unpickling fill it."""
     return Network.__new__(_class_of(plans))
 
 
-def build_network(graph: Graph, device: torch.device | str | None = None) -> Network:
+def build_network(
+    graph: Graph, device: torch.device | str | None = None, again: Sequence[Segment] = ()
+) -> Network:
     """Return the network of a graph, newly initialized from torch's generator.
 
     Weights are drawn on the CPU and then moved, so that a seed gives the same weights on every device; on
-    ``meta`` nothing is drawn.
+    ``meta`` nothing is drawn. In training, the backward pass computes the segments ``again`` instead of
+    saving their values.
 
     Raises:
         CnncliError: torch has no operation for a node.
@@ -119,7 +137,7 @@ def build_network(graph: Graph, device: torch.device | str | None = None) -> Net
     device = torch.device("cpu" if device is None else device)
     with torch.device("meta" if device.type == "meta" else "cpu"):
         modules = {node.name: build(node) for node in graph.nodes}
-    network = _class_of(_plans(graph))()
+    network = _class_of(_plans(graph, again))()
     for name, module in modules.items():
         _attach(network, name, module)
     return network.to(device)
@@ -136,11 +154,11 @@ def _attach(root: nn.Module, name: str, module: nn.Module) -> None:
     owner.add_module(last, module)
 
 
-def _plans(graph: Graph) -> Plans:
-    return Plans(
-        _plan(schedule(graph, training=False)),
-        _plan(schedule(graph, training=True)) if graph.has_training_only else None,
-    )
+def _plans(graph: Graph, again: Sequence[Segment]) -> Plans:
+    inference, order = _plan(schedule(graph, training=False)), schedule(graph, training=True)
+    if again:
+        return Plans(inference, parts_of(order, again))
+    return Plans(inference, _plan(order) if graph.has_training_only else None)
 
 
 def _plan(order: Schedule) -> Plan:

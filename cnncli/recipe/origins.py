@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from cnncli.diagnostics import usage_error
 from cnncli.language.merging import written_out
 from cnncli.language.tree import Entries, Value
 from cnncli.recipe.recipe import Recipe
@@ -45,6 +46,25 @@ def by_origin(settings: Iterable[Setting]) -> dict[str, tuple[str, ...]]:
                 ".".join(each.path[1:])
             )
     return {origin: tuple(names) for origin, names in found.items()}
+
+
+def check_length(settings: Iterable[Setting]) -> None:
+    """Check that a training has one length; an option with FLOPs may replace the epochs of a file.
+
+    Raises:
+        UsageError: it has epochs and FLOPs.
+    """
+    origins = {each.path[1]: each.origin for each in settings if each.origin != DEFAULT}
+    epochs, flops = origins.get("epochs"), origins.get("flops")
+    if epochs is None or flops is None:
+        return
+    if epochs.startswith(_OPTION) or epochs.rpartition(":")[0] == flops.rpartition(":")[0]:
+        raise usage_error(
+            f"{Recipe.keyword}.epochs and {Recipe.keyword}.flops are both the length of the training",
+            expected="one of them",
+            received=f"train.epochs of {epochs} and train.flops of {flops}",
+            hint="train.flops=null takes it back",
+        )
 
 
 def _settings(values: Mapping[str, Any], section: Value | None, path: Sequence[str]) -> Iterator[Setting]:

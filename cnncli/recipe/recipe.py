@@ -18,6 +18,7 @@ from cnncli.language.overrides import literal, overridden, section_of
 from cnncli.language.parsing import parse
 from cnncli.language.readers import Choice, Flag, Whole
 from cnncli.language.scope import Scope
+from cnncli.language.sections import Quantity
 from cnncli.language.tree import Entries, location_of
 from cnncli.limits import MAX_GROUPS, MAX_TRANSFORMS
 from cnncli.recipe.averaging import AVERAGES, Average
@@ -28,6 +29,8 @@ from cnncli.recipe.devices import AUTO
 from cnncli.recipe.groups import Group
 from cnncli.recipe.optimizers import OPTIMIZERS, SGD, Optimizer
 from cnncli.recipe.penalty import Penalty
+from cnncli.recipe.recompute import RecomputeReader
+from cnncli.recipe.resolution import Resolution
 from cnncli.recipe.saving import Save
 from cnncli.recipe.schedules import SCHEDULES, Cosine, Plateau, Schedule
 from cnncli.recipe.stopping import Stop
@@ -46,6 +49,11 @@ class Recipe(Record):
 
     data: Data = arg(Nested(Data), "where the images come from, and how they are read", default=Data())
     epochs: int = arg(Whole(1), "passes over the training images", default=10)
+    flops: int | None = arg(
+        Unset(Quantity()),
+        "FLOPs of the whole training, such as 3P, from which the epochs follow; unset: as many as they take",
+        default=None,
+    )
     batch: int = arg(Whole(1), "images in each step", default=128)
     seed: int = arg(Whole(0), "seed of initial weights, shuffling, transforms and dropout", default=0)
     transforms: tuple[Transform, ...] = arg(
@@ -62,6 +70,11 @@ class Recipe(Record):
         ListOf(OneOf("corruption", CORRUPTIONS), MAX_TRANSFORMS, "[noise: 0.3]"),
         "what happens after them to what the network sees, but not to its targets; in evaluation too",
         default=(),
+    )
+    resolution: Resolution | None = arg(
+        Unset(Nested(Resolution)),
+        "smaller sizes of training images in the first epochs; unset: always that of the input",
+        default=None,
     )
     tasks: Mapping[str, Task] = arg(
         ByName(TaskReader(), "heads", OUTPUT),
@@ -88,6 +101,11 @@ class Recipe(Record):
         Whole(1),
         "slices that a batch is computed in, one after another, to need less memory; the step is the same",
         default=1,
+    )
+    recompute: tuple[str, ...] = arg(
+        RecomputeReader(),
+        "what the backward pass computes again, to need less memory; the result is the same",
+        default=(),
     )
     average: Average | None = arg(
         Unset(OneOf("average", AVERAGES)),
@@ -136,8 +154,15 @@ class Recipe(Record):
     @property
     def contradictions(self) -> Iterator[tuple[tuple[str, ...], Diagnostic]]:
         """The errors of settings that depend on each other, with the keys that lead to them."""
-        for name, fault in self.schedule.wrong(self.epochs, self.optimizer.inertia):
-            yield ("schedule", self.schedule.keyword, name), fault
+        if self.flops is None:
+            for name, fault in self.schedule.wrong(self.epochs, self.optimizer.inertia):
+                yield ("schedule", self.schedule.keyword, name), fault
+        elif self.flops == 0:
+            yield ("flops",), Diagnostic("value", "a training cannot take 0 FLOPs", expected="1 or more")
+        if self.compile and self.recompute:
+            message = "torch.compile decides by itself what is computed again"
+            expected = "either train.compile or train.recompute"
+            yield ("recompute",), Diagnostic("value", message, expected=expected)
         most = max(1, self.batch // 2)
         if self.accumulate > most:
             slices = counted(self.accumulate, "slice")

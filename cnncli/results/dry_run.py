@@ -53,11 +53,17 @@ class Tried(NamedTuple):
     peak: int | None
 
     @property
+    def all_steps(self) -> int:
+        """The steps of all epochs, of which the last one may be cut off."""
+        cut = self.steps - self.about.ends if self.about.ends else 0
+        return self.about.epochs * self.steps - cut
+
+    @property
     def seconds(self) -> float:
         """The estimated time of all epochs, without the reading of the data."""
         times, epochs = self.times, self.about.epochs
         step = times.first if times.step is None else times.step
-        of_steps = times.first + (epochs * self.steps - 1) * step
+        of_steps = times.first + (self.all_steps - 1) * step
         return of_steps + epochs * (times.evaluation + times.saving) + times.test
 
 

@@ -132,6 +132,33 @@ class Evaluated(NamedTuple):
         return self.evaluation.figures
 
 
+class Stage(NamedTuple):
+    """Epochs, counted from 1, in which training images have a ``size``, and the FLOPs of training in them.
+
+    The size is None if it is that of the input.
+    """
+
+    size: int | None
+    first: int
+    last: int
+    flops: int
+
+
+class Within(NamedTuple):
+    """What a step needs of a ``limit`` of memory, at its ``peak``, both in bytes.
+
+    A batch is computed in ``slices`` of at most ``images``. The segments that are ``recomputed`` cost a
+    ``share`` of the FLOPs of a step in addition.
+    """
+
+    limit: int
+    peak: int
+    slices: int
+    images: int
+    recomputed: tuple[str, ...]
+    share: float
+
+
 class Introduction(NamedTuple):
     """What a training is about to do, shown before the first step; ``folder`` is None if there is no run.
 
@@ -142,10 +169,14 @@ class Introduction(NamedTuple):
     ``computing`` is how the network is computed, ``update`` what happens to gradients and weights.
     ``penalty`` has the factors of the penalty on weights, ``stop`` says when the training ends
     early, and ``chosen_by`` is the figure of the validation part that chooses the best epoch, all empty
-    without. ``val_count`` is 0 without a validation part. A run that is ``resumed``, by its folder or by the
-    command that started it, has finished ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of
-    the next; ``moved`` is what has changed on the machine since then, as ``threads: 4, before 1``. ``ended``
-    is why such a run ended early, empty if it did not: then nothing is left to do.
+    without. ``stages`` are the sizes of the images if they change, or the whole training if its length are
+    FLOPs; ``ends`` is the batch after which its last epoch ends then, 0 if that is whole. ``within`` is what
+    was chosen for a limit of memory. ``val_count`` is 0 without a validation part.
+
+    A run that is ``resumed``, by its folder or by the command that started it, has finished
+    ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next; ``moved`` is what has changed
+    on the machine since then, as ``threads: 4, before 1``. ``ended`` is why such a run ended early, empty if
+    it did not: then nothing is left to do.
     """
 
     name: str
@@ -172,6 +203,9 @@ class Introduction(NamedTuple):
     chosen_by: str
     computing: str
     update: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    ends: int
+    within: Within | None
     origins: Mapping[str, tuple[str, ...]]
     batch: int
     seed: int

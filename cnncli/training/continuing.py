@@ -22,10 +22,10 @@ def check_checkpoint(checkpoint: Checkpoint, plan: Plan) -> None:
     position = checkpoint.position
     check_position(position, plan.settings.epochs)
     _check_history(checkpoint.history, plan)
-    if position.batches > len(plan.bounds):
+    if position.batches > len(plan.batches(position.epochs)):
         raise usage_error(
             f"the checkpoint is after batch {position.batches} of an epoch",
-            expected=f"at most {len(plan.bounds)} batches",
+            expected=f"at most {len(plan.batches(position.epochs))} batches",
             received=str(position.batches),
         )
     if position.batches == 0:

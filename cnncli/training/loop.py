@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from cnncli.analysis.course import Course
 from cnncli.diagnostics import CnncliError, Location, Related
 from cnncli.graph.heads import Heads
 from cnncli.graph.learning import Learning
@@ -49,18 +50,20 @@ def seed_weights(seed: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Conduct:
-    """How a training is carried out, without a change of its result.
+    """How a training is carried out.
 
     ``report`` are the seconds at least between two reports to the observer; ``extent`` is how much of it is
     carried out. ``places`` are those of the layers in the spec, by the names of their modules, for messages.
     ``peak`` is how many images per second the device would train on if it computed as fast as it can; None if
-    that is not known.
+    that is not known. ``course`` follows from the recipe and the graph, if the recipe has a resolution or a
+    length in FLOPs.
     """
 
     report: float = 0.1
     extent: Extent = WHOLE
     places: Mapping[str, Location] = field(default_factory=dict)
     peak: float | None = None
+    course: Course | None = None
 
 
 def train(  # noqa: PLR0913 - what is trained, on what, and where
@@ -98,6 +101,7 @@ def train(  # noqa: PLR0913 - what is trained, on what, and where
             and checked by :mod:`cnncli.training.runs.resuming`.
         device: where to compute.
         observer: receives the progress.
+        conduct: how often to report, how much to carry out, and the sizes of images.
         conduct: how often to report, how much to carry out, and what to call the layers.
         learning: what is learned of the network, and how, from
             :func:`~cnncli.graph.learning.learning_of`; None if that is all of it, in the usual way.
@@ -109,8 +113,15 @@ def train(  # noqa: PLR0913 - what is trained, on what, and where
     with run.locked(), Interrupts() as interrupts:
         checkpoint = run.read_checkpoint()
         plan = make_plan(
-            network, heads, dataset, settings, run.record.normalization, device, conduct.extent, learning
-        )
+            network,
+            heads,
+            dataset,
+            settings,
+            run.record.normalization,
+            device,
+            conduct.extent,
+            learning,
+        ).on(conduct.course)
         if checkpoint is not None:
             check_checkpoint(checkpoint, plan)
         state = make_state(network, plan, checkpoint)
@@ -212,7 +223,7 @@ class _Loop:
         if not is_mean or not has_statistics(state.network, still):
             return True
         epoch = state.position.epochs
-        batches = plan.train.shuffled(plan.order(epoch), plan.bounds, plan.alters(epoch))
+        batches = plan.train.shuffled(plan.order(epoch), plan.batches(epoch), plan.alters(epoch))
         return renew_statistics(state.network, state.forward, batches, self.is_interrupted, still)
 
     def is_interrupted(self) -> bool:
@@ -302,10 +313,9 @@ class _Loop:
         epoch, first, before = state.position.epochs, state.position.batches, state.position.seconds
         prepare_training(state.network, plan.learning)
         begun = time.perf_counter()
-        batches = self.pace.epoch(
-            plan.train.shuffled(plan.order(epoch), plan.bounds[first:], plan.alters(epoch))
-        )
-        for batch in range(first, len(plan.bounds)):
+        bounds = plan.batches(epoch)
+        batches = self.pace.epoch(plan.train.shuffled(plan.order(epoch), bounds[first:], plan.alters(epoch)))
+        for batch in range(first, len(bounds)):
             if self.interrupts.received is not None:
                 break
             samples = next(batches)
@@ -314,15 +324,15 @@ class _Loop:
             elapsed = time.perf_counter() - begun
             state.position = Position(epoch, batch + 1, before + elapsed)
             self.pace.trained(elapsed)
-            self.images_per_second = (plan.bounds[batch][1] - plan.bounds[first][0]) / elapsed
+            self.images_per_second = (bounds[batch][1] - bounds[first][0]) / elapsed
             self.after_batch()
         BACKENDS[plan.device.type].wait(plan.device)
         state.position = replace(state.position, seconds=before + time.perf_counter() - begun)
 
     def after_batch(self) -> None:
         """Report and save if it is time."""
-        self.report_if_due("train", self.state.position.batches, len(self.plan.bounds))
         save, position = self.plan.settings.save, self.state.position
+        self.report_if_due("train", position.batches, len(self.plan.batches(position.epochs)))
         step = position.epochs * self.plan.steps + position.batches
         counted_out = save.steps is not None and step % save.steps == 0
         if counted_out or time.monotonic() - self.saved >= 60 * save.minutes:
@@ -375,7 +385,7 @@ class _Loop:
             epoch=position.epochs + 1,
             lr=self.plan.rate(self.plan.moment(position.epochs, position.batches - 1, state.history)),
             seconds=position.seconds,
-            images_per_second=len(self.plan.train) / position.seconds,
+            images_per_second=self.plan.batches(position.epochs)[-1][1] / position.seconds,
             figures=figures,
         )
         state.history = (*state.history, metrics)

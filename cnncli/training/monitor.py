@@ -87,7 +87,7 @@ class Monitor:
         if len(self.plan.bounds) < self.plan.steps:
             return  # a dry run does not get to the end of an epoch
         assert self.state.start is not None
-        rows = self.state.figures.rows[OBJECTIVE]
+        rows = self.state.figures.first(self.state.position.batches)[OBJECTIVE]
         ends = rows[-math.ceil(len(rows) * _END) :]
         loss, start = float((ends[:, 0] / ends[:, 1]).mean()), float(self.state.start)
         most = _FAR * max(start, self.plan.objective.chance)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
+from cnncli.analysis.course import Course
 from cnncli.diagnostics import usage_error
 from cnncli.graph.heads import Heads
 from cnncli.graph.learning import Learning
@@ -47,6 +48,7 @@ from cnncli.training.tasks.objective import Objective
 from cnncli.training.tasks.presence import check_targets, missing_notes
 from cnncli.training.tasks.single_images import check_single_images
 from cnncli.training.transforms import moves_anything, training_alters
+from cnncli.training.transforms.resolution import seen_at
 
 
 class Extent(NamedTuple):
@@ -63,8 +65,9 @@ WHOLE: Final = Extent()
 class Plan:
     """What does not change: the settings, the data on its device, batches, the objective.
 
-    ``bounds`` are the batches of an epoch that are trained on, of ``steps`` in a whole epoch. The loop ends
-    after ``epochs``.
+    ``bounds`` are the batches of an epoch that are trained on, of ``steps`` in a whole epoch; the last epoch
+    of the training has only the first ``ends`` of them. The loop ends after ``epochs``. ``course`` has the
+    sizes of the images if they change.
     """
 
     settings: Recipe
@@ -74,15 +77,28 @@ class Plan:
     test: Feed
     bounds: list[tuple[int, int]]
     steps: int
+    ends: int
     epochs: int
     objective: Objective
     learning: Learning
     computing: Computing
+    course: Course | None = None
+
+    def on(self, course: Course | None) -> Plan:
+        """Return the plan with sizes and FLOPs, if the training has some of its own."""
+        if course is None:
+            return self
+        bounds = batch_bounds(len(self.train), self.settings.batch)
+        return replace(self, course=course, ends=course.ends(bounds, self.settings.flops))
 
     @property
     def held_out(self) -> tuple[str, Feed]:
         """The part that is measured after every epoch, and its name; the test part if there is no other."""
         return (TEST, self.test) if self.val is None else (VAL, self.val)
+
+    def batches(self, epoch: int) -> list[tuple[int, int]]:
+        """Return start and end of the batches of an epoch; epochs count from 0."""
+        return self.bounds[: self.ends] if epoch == self.settings.epochs - 1 else self.bounds
 
     def order(self, epoch: int) -> Tensor:
         """Return the order of the images in an epoch; epochs count from 0."""
@@ -90,22 +106,24 @@ class Plan:
 
     def alters(self, epoch: int) -> Alters | None:
         """Return what happens to the training samples of an epoch; None if nothing does."""
-        return training_alters(self.settings, len(self.train), epoch)
+        alters = training_alters(self.settings, len(self.train), epoch)
+        size = None if self.course is None else self.course.size(epoch, self.settings.epochs)
+        return alters if size is None else seen_at(size * self.settings.shrinkage, alters)
 
     def place(self, epoch: int, batch: int) -> Place:
         """Return the place of a batch in the whole training; epochs and batches count from 0."""
-        return Place(epoch, batch, self.settings.epochs, len(self.bounds))
+        return Place(epoch, batch, self.settings.epochs, len(self.batches(epoch)))
 
     def has_average(self, position: Position) -> bool:
         """Return whether there is an average of the weights at a position, to be measured and kept."""
-        ended = position.epochs + (position.batches == len(self.bounds))
+        ended = position.epochs + (position.batches == len(self.batches(position.epochs)))
         return averages_after(self.settings.average, ended - 1, self.settings.epochs)
 
     def moment(self, epoch: int, batch: int, history: Sequence[Epoch]) -> Moment:
         """Return a batch after these epochs as the schedule sees it; epochs and batches count from 0."""
         return Moment(
             step=epoch * self.steps + batch,
-            steps=self.settings.epochs * self.steps,
+            steps=(self.settings.epochs - 1) * self.steps + self.ends,
             epoch=self.steps,
             warmup=round((self.settings.course.warmup or 0) * self.steps),
             history=history,
@@ -251,6 +269,7 @@ def make_plan(
         test=measured(dataset.test),
         bounds=bounds[: extent.batches],
         steps=len(bounds),
+        ends=len(bounds),
         epochs=settings.epochs if extent.epochs is None else min(extent.epochs, settings.epochs),
         objective=objective,
         learning=learning or Learning(settings.optimizer),

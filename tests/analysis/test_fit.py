@@ -312,7 +312,7 @@ def test_hard_formulas_take_a_limited_number_of_steps(figure: str, channels: str
 @pytest.mark.slow
 def test_peaks_of_many_periods_take_a_limited_number_of_steps() -> None:
     layer = "  - conv: {{channels: 'w//{} + 1', kernel: 1}}\n  - relu\n"
-    chain = "".join(layer.format(divisor) for divisor in (7, 11, 13, 16) * 5)
+    chain = "".join(layer.format(divisor) for divisor in (7, 11, 13, 16) * 3)
     with at_most(40_000_000):
         found = fitted(HEADER + chain, "w", training_memory=2**20)
     assert found.value is not None

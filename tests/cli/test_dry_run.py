@@ -266,7 +266,7 @@ def test_memory_that_cannot_be_predicted(folder: Path, monkeypatch: pytest.Monke
     def unknown(*_: object) -> None:
         raise usage_error("the memory of 'mine' is not known")
 
-    monkeypatch.setattr("cnncli.analysis.memory.report.memory", unknown)
+    monkeypatch.setattr("cnncli.analysis.memory.slices.step_peak", unknown)
     assert document()["memory"]["predicted"] is None
     text = call("train", "net.yaml", "--dry-run")[1]
     assert "memory of a step with a batch of 64: the memory of 'mine' is not known\n" in text

@@ -126,7 +126,7 @@ def test_formulas_of_one_symbol_and_of_forms() -> None:
     _, text, _ = run("resnet18", "--input", "3x(32k)x(32k)")
     words = " ".join(text.split())
     assert "inference peak 143360*k**2 + 46796448: forward, bn1" in words
-    assert "forward, layer4.1.add1 and fc; backward, layer4.1.relu k: any" in words
+    assert "training peak depends on the size; it is one of: backward, layer4.1.relu, " in words
     _, text, _ = run("resnet18", "--input", "3xHxW")
     words = " ".join(text.split())
     assert "inference peak depends on the size; it is one of: forward, bn1, maxpool, " in words

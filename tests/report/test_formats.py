@@ -189,6 +189,9 @@ def about() -> Introduction:
         chosen_by="",
         computing="precision float32",
         update=(),
+        stages=(),
+        ends=0,
+        within=None,
         batch=64,
         seed=0,
         epochs=200,
@@ -382,6 +385,7 @@ def cells(shown: Page, without: Sequence[str] = ()) -> list[str]:
 def test_every_module_of_pages_is_here() -> None:
     folder = Path(inspect.__file__).parent
     helpers = {
+        "course",
         "__init__",
         "formulas",
         "side_by_side",

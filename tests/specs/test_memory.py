@@ -124,10 +124,10 @@ def step_peaks(network: Network, optimizer: Any, image: Tensor) -> dict[str, int
         for parameter in network.parameters():
             assert parameter.grad is not None
             living.notice(parameter.grad)
+        optimizer.zero_grad(set_to_none=True)
         outputs = network(image)
         peaks[FORWARD] = living.restart()
         loss = loss_of(outputs)
-        optimizer.zero_grad(set_to_none=True)
         living.restart()
         loss.backward()
         peaks[BACKWARD] = living.restart()

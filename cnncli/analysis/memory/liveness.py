@@ -112,7 +112,7 @@ def _rule(node: Node) -> AnyRule:
         raise SpecError(Diagnostic("memory", f"{node.name}: {message}", node.location, hint=hint)) from None
 
 
-class _LiveValues:
+class LiveValues:
     """Values that are live for one reason or several; values that share memory count once.
 
     ``sharing`` maps every node to whether its output is a view of its input.
@@ -164,7 +164,7 @@ def inference(graph: Graph, itemsize: int) -> Iterator[Snapshot]:
     plan = schedule(graph, training=False)
     sharing = ask(graph, plan.nodes, lambda node, rule: rule.shares(node.input_shape, training=False))
     working = ask(graph, plan.nodes, _working)
-    live = _LiveValues(plan.nodes, sharing, in_bytes(room(graph.input), itemsize), itemsize)
+    live = LiveValues(plan.nodes, sharing, in_bytes(room(graph.input), itemsize), itemsize)
     released = plan.released()
     live.retain(INPUT, INPUT)
     yield Snapshot(INPUT, live.now)
@@ -176,91 +176,111 @@ def inference(graph: Graph, itemsize: int) -> Iterator[Snapshot]:
 
 
 class Training:
-    """One step of training, with numbers of ``itemsize`` bytes."""
+    """One step of training, with numbers of ``itemsize`` bytes.
+
+    ``differentiated`` are the nodes that need a gradient, ``savings`` what autograd saves for each node, and
+    ``own`` the bytes of those tensors that are neither its input nor its output.
+    """
 
     def __init__(self, graph: Graph, itemsize: int) -> None:
         self._graph = graph
-        self._plan = schedule(graph, training=True)
+        self.plan = schedule(graph, training=True)
         self._image = in_bytes(room(graph.input), itemsize)
-        self._itemsize = itemsize
-        self._differentiated = _differentiated(self._plan)
-        nodes = self._plan.nodes
+        self.itemsize = itemsize
+        self.differentiated = _differentiated(self.plan)
+        nodes = self.plan.nodes
         self._sharing = ask(graph, nodes, lambda node, rule: rule.shares(node.input_shape, training=True))
-        self._saved = ask(graph, nodes, self._saved_by)
-        self._own = {name: in_bytes(saved.own, itemsize) for name, saved in self._saved.items()}
+        self.savings = ask(graph, nodes, self._saved_by)
+        self.own = {name: in_bytes(saved.own, itemsize) for name, saved in self.savings.items()}
 
     def saved(self) -> dict[str, Bytes]:
         """Return for each node what autograd keeps for it and for no earlier one, the input not counted."""
-        live = self._live_values()
+        live = self.live_values()
         live.retain(INPUT)
         saved = {}
-        for node in self._plan.nodes:
-            saved[node.name] = self._own[node.name].plus(*live.retain(*self._names(node)))
+        for node in self.plan.nodes:
+            saved[node.name] = self.own[node.name].plus(*live.retain(*self.names(node)))
         return saved
 
     def forward(self) -> Iterator[Snapshot]:
         """Yield the moments of the forward pass."""
-        live, kept = self._live_values(), _Total()
-        released = self._plan.released()
-        working = ask(self._graph, self._plan.nodes, _working)
+        live, kept = self.live_values(), _Total()
+        released = self.plan.released()
+        working = self.working()
         live.retain(INPUT, INPUT)
-        for node in self._plan.nodes:
-            fresh = self._fresh(node, working[node.name])
+        for node in self.plan.nodes:
+            fresh = self.fresh(node, working[node.name])
             yield from (Snapshot(node.name, live.now.plus(kept.now, each)) for each in fresh)
-            live.retain(node.name, *self._names(node))
-            kept.add(self._own[node.name])
+            live.retain(node.name, *self.names(node))
+            kept.add(self.own[node.name])
             live.release(*released.get(node.name, ()))
 
-    def backward(self) -> Iterator[Snapshot]:
-        """Yield the moments of the backward pass: weight gradients add up while saved values are freed."""
-        live = self._live_values()
-        live.retain(INPUT, *self._plan.outputs.values())
-        nodes = [node for node in self._plan.nodes if node.name in self._differentiated]
+    def working(self) -> dict[str, tuple[Space, ...]]:
+        """Return what each node allocates while it runs, as at inference."""
+        return ask(self._graph, self.plan.nodes, _working)
+
+    def backward(self, *, again: bool = False) -> Iterator[Snapshot]:
+        """Yield the moments of the backward pass: weight gradients add up while saved values are freed.
+
+        If it runs ``again`` for the same step, the gradients of all weights, which are not counted here, are
+        live already, and each new one only until it is added.
+        """
+        live = self.live_values()
+        live.retain(INPUT, *self.plan.outputs.values())
+        nodes = [node for node in self.plan.nodes if node.name in self.differentiated]
         kept = _Total()
         for node in nodes:
-            live.retain(*self._names(node))
-            kept.add(self._own[node.name])
-        outputs = [name for name in self._plan.outputs.values() if name in self._differentiated]
-        gradients = _Gradients(dict.fromkeys(outputs), self._sizes(live), self._differentiated)
+            live.retain(*self.names(node))
+            kept.add(self.own[node.name])
+        gradients = self.gradients()
         for node in reversed(nodes):
-            saved = self._saved[node.name]
-            during = live.now.plus(kept.now, gradients.backward(node, saved, self._itemsize))
-            making = (in_bytes(space, self._itemsize) for space in (Space(), *saved.making))
+            saved = self.savings[node.name]
+            weights = Bytes(self.itemsize * numbers(node.parameters))
+            during = live.now.plus(kept.now, gradients.backward(node, saved), weights)
+            if not again:
+                gradients.keep(weights)
+            making = (in_bytes(space, self.itemsize) for space in (Space(), *saved.making))
             yield from (Snapshot(node.name, during.plus(more)) for more in making)
-            live.release(*self._names(node))
-            kept.add(self._own[node.name], -1)
+            live.release(*self.names(node))
+            kept.add(self.own[node.name], -1)
+
+    def gradients(self) -> Gradients:
+        """Return the gradients at the beginning of the backward pass: those of the outputs."""
+        outputs = [name for name in self.plan.outputs.values() if name in self.differentiated]
+        return Gradients(dict.fromkeys(outputs), self.sizes(self.live_values()), self.differentiated)
 
     def outputs(self) -> Bytes:
         """Return the bytes of the network's input and outputs, which the caller keeps until the step ends."""
-        live = self._live_values()
-        live.retain(INPUT, *self._plan.outputs.values())
+        live = self.live_values()
+        live.retain(INPUT, *self.plan.outputs.values())
         return live.now
 
-    def _live_values(self) -> _LiveValues:
-        return _LiveValues(self._plan.nodes, self._sharing, self._image, self._itemsize)
+    def live_values(self) -> LiveValues:
+        """Return the values of the network, none of them live yet."""
+        return LiveValues(self.plan.nodes, self._sharing, self._image, self.itemsize)
 
     def _saved_by(self, node: Node, rule: AnyRule) -> Saved:
-        if node.name not in self._differentiated:
+        if node.name not in self.differentiated:
             return Saved()
-        needs = tuple(name in self._differentiated for name in node.inputs)
+        needs = tuple(name in self.differentiated for name in node.inputs)
         saved = rule.saved(node.input_shape, node.output_shape, needs)
         return saved._replace(handed=(0,)) if self._sharing[node.name] else saved
 
-    def _names(self, node: Node) -> tuple[str, ...]:
+    def names(self, node: Node) -> tuple[str, ...]:
         """Return the names of the values that autograd keeps for a node."""
-        saved = self._saved[node.name]
+        saved = self.savings[node.name]
         inputs = tuple(node.inputs[place] for place in saved.inputs)
         return (*inputs, node.name) if saved.output else inputs
 
-    def _sizes(self, live: _LiveValues) -> dict[str, Bytes]:
+    def sizes(self, live: LiveValues) -> dict[str, Bytes]:
         """Return the bytes of every value, its own or those it is a view of."""
         return {name: live.size[owner] for name, owner in live.owner.items()}
 
-    def _fresh(self, node: Node, working: Iterable[Space]) -> Iterator[Bytes]:
+    def fresh(self, node: Node, working: Iterable[Space]) -> Iterator[Bytes]:
         """Yield what a node allocates while it runs: as in inference, or its output with what it saves."""
         if not self._sharing[node.name]:
-            yield in_bytes(room(node.output_shape), self._itemsize).plus(self._own[node.name])
-            yield from (in_bytes(each, self._itemsize) for each in working)
+            yield in_bytes(room(node.output_shape), self.itemsize).plus(self.own[node.name])
+            yield from (in_bytes(each, self.itemsize) for each in working)
 
 
 def _differentiated(plan: Schedule) -> frozenset[str]:
@@ -279,8 +299,8 @@ def _differentiated(plan: Schedule) -> frozenset[str]:
     return frozenset(learning & leading)
 
 
-class _Gradients:
-    """Gradients of values whose node has not yet run backward, and those of weights, which stay live.
+class Gradients:
+    """Gradients of values whose node has not yet run backward, and those of weights that are kept.
 
     A gradient is a tensor, or shares the memory of the gradient that it was passed on from.
     """
@@ -298,9 +318,20 @@ class _Gradients:
             self._total.add(size)
         self._made = len(self._size)
 
-    def backward(self, node: Node, saved: Saved, itemsize: int) -> Bytes:
-        """Run a node backward; return the gradients live when those of its inputs have just been computed."""
-        self._total.add(Bytes(itemsize * numbers(node.parameters)))
+    @property
+    def now(self) -> Bytes:
+        """The memory of all of them."""
+        return self._total.now
+
+    def keep(self, weights: Bytes) -> None:
+        """Keep the gradients of weights."""
+        self._total.add(weights)
+
+    def backward(self, node: Node, saved: Saved) -> Bytes:
+        """Run a node backward; return the gradients live when those of its inputs have just been computed.
+
+        Those of its weights are not among them.
+        """
         arrived = self._tensor.pop(node.name)
         added = Bytes()
         for place, name in enumerate(node.inputs):
@@ -308,7 +339,7 @@ class _Gradients:
                 handed = place in saved.handed
                 added = added if handed or name not in self._tensor else added.plus(self._sizes[name])
                 self._arrive(name, arrived if handed else None)
-        during = self._total.now.plus(added)
+        during = self.now.plus(added)
         self._leave(arrived)
         return during
 

@@ -77,16 +77,21 @@ def memory_report(
             hint="the memory of a batch can be a formula: leave out the size to fit into",
         )
     found = memory(graph, bytes_per_number, settings)
-    fits = _fits(found, _room(fit_into)) if fit_into is not None else None
+    fits = _fits(found, room_of(fit_into)) if fit_into is not None else None
     samples = batch if fits is None else fits.training.batch or fits.inference.batch
     return MemoryReport(graph, found, samples, dtype, settings, Peaks(graph, samples), fits)
 
 
-def _room(fit_into: int | str) -> int:
+def room_of(memory: int | str) -> int:
+    """Return an amount of memory in bytes: a number, or a text such as ``16GiB``.
+
+    Raises:
+        UsageError: it is not one.
+    """
     reader = Quantity(of_bytes=True)
-    amount = reader.amount(str(fit_into))
+    amount = reader.amount(str(memory))
     if amount is None:
-        raise usage_error(f"'{fit_into}' is not an amount of memory", expected=reader.expected)
+        raise usage_error(f"'{memory}' is not an amount of memory", expected=reader.expected)
     return amount
 
 

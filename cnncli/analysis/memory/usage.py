@@ -37,8 +37,8 @@ class Row(NamedTuple):
 class Memory(NamedTuple):
     """The memory of a network, for one dtype and one optimizer.
 
-    ``gradients`` and the optimizer's ``state`` are those of layers that lead to an output, ``image`` the
-    network's input, ``saved`` what autograd keeps besides the input.
+    ``gradients`` and the optimizer's ``state`` are those of layers that lead to an output, ``average`` is
+    that of the weights, ``image`` the network's input, ``saved`` what autograd keeps besides the input.
     """
 
     rows: tuple[Row, ...]
@@ -46,6 +46,7 @@ class Memory(NamedTuple):
     buffers: Dim
     gradients: Dim
     state: Dim
+    average: Dim
     image: Bytes
     saved: Bytes
     inference: tuple[Moment, ...]
@@ -61,39 +62,84 @@ def memory(graph: Graph, itemsize: int, settings: Recipe) -> Memory:
     Raises:
         SpecError: sizes are unknown, and the memory of a layer has no single formula for all of them.
     """
-    weights = itemsize * summed(numbers(node.parameters) for node in graph.nodes)
-    buffers = itemsize * summed(numbers(node.buffers) for node in graph.nodes)
-    learning = learning_of(graph, settings)
-    trained = without_frozen(graph, learning)
-    ways = [*_ways(trained, learning)]
-    # What leads to no output gets no gradient, and torch's optimizers pass it over.
-    gradients = itemsize * summed(count for _, count in ways)
-    state = itemsize * summed(way.optimizer.state * count for way, count in ways)
-    training = Training(trained, itemsize)
+    kept, training = held(graph, itemsize, settings), training_of(graph, itemsize, settings)
     saved = training.saved()
     image = in_bytes(room(graph.input), itemsize)
     by_node = inference_moments(graph, itemsize)
-    model = Bytes(weights + buffers)
-    forward, backward = model.plus(Bytes(gradients + state)), model.plus(Bytes(state))
-    stepping = Bytes(gradients + state).plus(model, training.outputs())
+    model = Bytes(kept.weights + kept.buffers)
     return Memory(
         rows=tuple(
             _row(node, itemsize, by_node.get(node.name, ()), saved[node.name]) for node in graph.nodes
         ),
-        weights=weights,
-        buffers=buffers,
-        gradients=gradients,
-        state=state,
+        weights=kept.weights,
+        buffers=kept.buffers,
+        gradients=kept.gradients,
+        state=kept.state,
+        average=kept.average,
         image=image,
         saved=Bytes().plus(*saved.values()),
         inference=tuple(
             each._replace(live=each.live.plus(model)) for moments in by_node.values() for each in moments
         ),
-        training=(
-            *(Moment(each.live.plus(forward), FORWARD, each.node) for each in training.forward()),
-            *(Moment(each.live.plus(backward), BACKWARD, each.node) for each in training.backward()),
-            *(Moment(stepping.plus(Bytes(itemsize * each)), STEP) for each in _scratch(ways)),
+        training=step_moments(training, kept, sliced=settings.accumulate > 1),
+    )
+
+
+class Held(NamedTuple):
+    """The bytes that a training holds throughout, and the gradients, until the end of a step.
+
+    ``average`` is a second copy of weights and buffers; ``scratch`` is what the optimizer allocates at
+    each moment of its step that may be the peak.
+    """
+
+    weights: Dim
+    buffers: Dim
+    gradients: Dim
+    state: Dim
+    average: Dim
+    scratch: tuple[Dim, ...]
+
+    def passes(self, *, sliced: bool) -> Dim:
+        """Return what is held in the two passes; of a slice with the gradients of those before it."""
+        always = self.weights + self.buffers + self.state + self.average
+        return always + self.gradients if sliced else always
+
+
+def training_of(graph: Graph, itemsize: int, settings: Recipe) -> Training:
+    """Return a step of a training with ``settings``, in numbers of ``itemsize`` bytes."""
+    return Training(without_frozen(graph, learning_of(graph, settings)), itemsize)
+
+
+def held(graph: Graph, itemsize: int, settings: Recipe) -> Held:
+    """Return what a training holds, in numbers of ``itemsize`` bytes."""
+    weights = itemsize * summed(numbers(node.parameters) for node in graph.nodes)
+    buffers = itemsize * summed(numbers(node.buffers) for node in graph.nodes)
+    learning = learning_of(graph, settings)
+    ways = [*_ways(without_frozen(graph, learning), learning)]
+    # What leads to no output gets no gradient, and torch's optimizers pass it over.
+    return Held(
+        weights=weights,
+        buffers=buffers,
+        gradients=itemsize * summed(count for _, count in ways),
+        state=itemsize * summed(way.optimizer.state * count for way, count in ways),
+        average=0 if settings.average is None else weights + buffers,
+        scratch=tuple(itemsize * each for each in _scratch(ways)),
+    )
+
+
+def step_moments(training: Training, kept: Held, *, sliced: bool = False) -> tuple[Moment, ...]:
+    """Return the moments of a step; if the batch is ``sliced``, those of a slice after the first one.
+
+    The gradients of the slices before it are live then.
+    """
+    passes, step = kept.passes(sliced=sliced), Bytes(kept.passes(sliced=True)).plus(training.outputs())
+    return (
+        *(Moment(each.live.plus(Bytes(passes)), FORWARD, each.node) for each in training.forward()),
+        *(
+            Moment(each.live.plus(Bytes(passes)), BACKWARD, each.node)
+            for each in training.backward(again=sliced)
         ),
+        *(Moment(step.plus(Bytes(each)), STEP) for each in kept.scratch),
     )
 
 

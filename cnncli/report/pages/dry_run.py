@@ -22,7 +22,9 @@ SCHEMA: Final = "cnncli.dry_run/1"
 def page(found: DryRun) -> Page:
     """Return the page."""
     about, tried = found.tried.about, found.tried
-    most = "at most about" if about.stop else "about"
+    # The first epochs, which were tried, have the smallest images.
+    grows = len(about.stages) > 1
+    most = "at least about" if grows else "at most about" if about.stop else "about"
     answer = f"a run takes {most} {duration(tried.seconds)}, without the reading of the data"
     return Page(
         f"{printable(about.name)}: dry run on {about.device}",
@@ -56,7 +58,7 @@ def _counts_table(tried: Tried, name: str, counts: Counts) -> Table:
 def _figures(found: DryRun) -> Iterator[tuple[str, str]]:
     """Yield names and values, as a person reads them."""
     tried, times, epochs = found.tried, found.tried.times, found.tried.about.epochs
-    yield "steps", f"{tried.steps:,} in an epoch, {tried.steps * epochs:,} in {counted(epochs, 'epoch')}"
+    yield "steps", f"{tried.steps:,} in an epoch, {tried.all_steps:,} in {counted(epochs, 'epoch')}"
     others = f"; {duration(times.step)} afterwards, the median of {times.measured}" if times.step else ""
     yield "time of a step", f"{duration(times.first)} for the first{others}"
     yield "time after an epoch", f"{duration(times.evaluation)} to evaluate, {duration(times.saving)} to save"
@@ -112,7 +114,7 @@ def _document(found: DryRun) -> dict[str, Any]:
         "notes": notes.document(about.spec_notes),
         "epochs": about.epochs,
         "batch": tried.batch,
-        "steps": {"epoch": tried.steps, "all": tried.steps * about.epochs, "carried_out": tried.tried},
+        "steps": {"epoch": tried.steps, "all": tried.all_steps, "carried_out": tried.tried},
         "seconds": {
             "first_step": times.first,
             "step": times.step,

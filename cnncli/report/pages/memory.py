@@ -77,6 +77,8 @@ def _parts(report: MemoryReport) -> Iterator[tuple[str, Dim, bool]]:
     yield "buffers", memory.buffers, False
     yield "gradients", memory.gradients, True
     yield "optimizer's state", memory.state, True
+    if memory.average != 0:
+        yield "average of the weights", memory.average, True
     yield "input", memory.image.at(report.batch), False
     yield "saved for backward", memory.saved.at(report.batch), True
 
@@ -119,6 +121,10 @@ def _notes(report: MemoryReport) -> Iterator[str]:
     """Yield explanations of the tables."""
     yield "live: everything but weights that is in memory while a layer runs in inference"
     yield "saved: what autograd keeps for this layer and for no earlier one"
+    if report.settings.accumulate > 1:
+        yield f"training: a slice of {report.batch:,} after others, whose inputs are not counted"
+    if report.settings.recompute:
+        yield "training: as if nothing were computed again in the backward pass"
     if report.graph.has_training_only:
         yield f"{NONE}: runs in training only, but its weights are always in memory"
     if any(group.freeze for group in report.settings.groups):
@@ -177,6 +183,7 @@ def _document(report: MemoryReport) -> dict[str, Any]:
     learning = {
         "gradients": number(memory.gradients),
         "optimizer_state": number(memory.state),
+        "average": number(memory.average),
         "saved": number(memory.saved.at(batch)),
     }
     content: dict[str, Any] = {

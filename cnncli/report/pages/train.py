@@ -15,7 +15,7 @@ from cnncli.layers import shape_text
 from cnncli.recipe.columns import MASK, NUMBER, PICTURE, TAGS, Column
 from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS, TELLING, TEST, TRAIN, held_out
 from cnncli.report.page import Text
-from cnncli.report.pages import notes
+from cnncli.report.pages import course, notes
 from cnncli.report.terminal import Screen
 from cnncli.report.text.escapes import printable
 from cnncli.report.text.figures import by_head, figure_text, figures_text
@@ -165,6 +165,7 @@ def _notes(about: Introduction) -> Iterator[str]:
     yield from (f"  {printable(each)}" for each in about.ways)
     if about.update:
         yield f"in each step: {listing(about.update)}"
+    yield from course.lines(about)
     if about.stop:
         yield f"stops {printable(about.stop)}"
     if about.chosen_by:

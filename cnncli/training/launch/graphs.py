@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnncli.algebra import whole_shape
+from cnncli.analysis.course import Reopen
 from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.graph import Graph, open_text
 from cnncli.graph.heads import NOT_PROBABILITIES, remarks, with_logits
@@ -25,6 +26,11 @@ def recorded_graph(run: Run) -> Graph:
             received=shape_text(run.record.data.input),
         )
     return as_trained(graph)
+
+
+def recorded_sizes(run: Run) -> Reopen:
+    """Return what opens the spec in the record of a run with another input size, as it is trained."""
+    return lambda size: as_trained(open_text(run.record.spec, name=str(run.spec), size=size).graph)
 
 
 def as_trained(graph: Graph) -> Graph:

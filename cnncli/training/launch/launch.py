@@ -9,10 +9,11 @@ import torch
 
 from cnncli.algebra import whole
 from cnncli.analysis.costs.figures import STEP_PASSES, costs
+from cnncli.analysis.course import Course
 from cnncli.diagnostics import CnncliError, listing
 from cnncli.graph import Graph
 from cnncli.graph.heads import Head, column_of, heads_of, loss_of
-from cnncli.graph.learning import learning_of, ways_text
+from cnncli.graph.learning import ways_text
 from cnncli.network import Network
 from cnncli.recipe.columns import INPUT
 from cnncli.recipe.computing import FLOAT32
@@ -21,10 +22,11 @@ from cnncli.recipe.metrics import VAL
 from cnncli.recipe.optimizers import Optimizer
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.tasks import Task
-from cnncli.results.training import Introduction, Trained
+from cnncli.results.training import Introduction, Trained, Within
 from cnncli.training.computing import choose_computing
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.launch.finishing import draw_pictures, has_pictures
+from cnncli.training.launch.planning import ends_of, stages_of
 from cnncli.training.loop import Conduct, train
 from cnncli.training.observer import Observer, Together, in_one_line
 from cnncli.training.optimization.optimizers import is_fused
@@ -44,7 +46,8 @@ class Launch:
     """A training that can start or resume: everything is checked, and its folder exists.
 
     ``origins`` are the names of the settings that are not defaults, by the file or the option that they come
-    from; none of a run that is ``resumed`` by its folder alone.
+    from; none of a run that is ``resumed`` by its folder alone. ``course`` has sizes and FLOPs if the recipe
+    has some of its own, ``within`` what was chosen for a limit of memory.
     """
 
     graph: Graph
@@ -56,15 +59,20 @@ class Launch:
     position: Position
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     resumed: bool = False
+    course: Course | None = None
+    within: Within | None = None
 
     @property
     def introduction(self) -> Introduction:
         """What is about to happen."""
-        position, outcome = self.position, self.run.record.outcome
+        position, outcome, count = self.position, self.run.record.outcome, self.dataset.train.count
         before, now = self.run.record.environments[-1], current_environment(self.device)
         return introduction(self.graph, self.network, self.dataset, self.settings, self.device)._replace(
             folder=self.run.folder,
             moved=changes(before, now),
+            stages=() if self.course is None else stages_of(self.settings, count, self.course),
+            ends=0 if self.course is None else ends_of(self.settings, count, self.course),
+            within=self.within,
             origins=self.origins,
             resumed=self.resumed,
             finished_epochs=position.epochs,
@@ -118,8 +126,7 @@ class Launch:
                 self.run,
                 device=self.device,
                 observer=watched,
-                conduct=Conduct(report_every, extent, places, self._peak),
-                learning=learning_of(self.graph, self.settings),
+                conduct=Conduct(report_every, extent, places, self._peak, self.course),
             )
         except CnncliError:
             watched.ended()
@@ -178,6 +185,9 @@ def introduction(
         chosen_by=_chosen_by(graph, dataset, settings),
         computing=str(choose_computing(settings, device, network)),
         update=tuple(_update(settings)),
+        stages=(),
+        ends=0,
+        within=None,
         origins={},
         batch=settings.batch,
         seed=settings.seed,
@@ -202,6 +212,8 @@ def _update(settings: Recipe) -> Iterator[str]:
     """Yield what happens to gradients and weights in a step, beyond what the optimizer does."""
     if settings.accumulate > 1:
         yield f"{settings.accumulate} slices a batch"
+    if settings.recompute:
+        yield f"computed again in the backward pass: {listing(settings.recompute)}"
     if settings.clip is not None:
         yield f"gradients limited to {settings.clip}"
     if settings.average is not None:

@@ -10,14 +10,16 @@ import torch
 from cnncli.algebra import whole_shape
 from cnncli.graph import Graph
 from cnncli.graph.heads import heads_of
+from cnncli.graph.segments import segments_of
 from cnncli.network import build_network
 from cnncli.recipe.recipe import Recipe, with_overrides
 from cnncli.results.training import Reading
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import load
 from cnncli.training.device import choose_device
-from cnncli.training.launch.graphs import recorded_graph
+from cnncli.training.launch.graphs import recorded_graph, recorded_sizes
 from cnncli.training.launch.launch import Launch
+from cnncli.training.launch.planning import planned
 from cnncli.training.loop import seed_weights
 from cnncli.training.runs.resuming import check_data, check_settings
 from cnncli.training.runs.run import Run, open_run
@@ -55,5 +57,18 @@ def continued(run: Run, graph: Graph, dataset: Dataset, settings: Recipe, device
         CnncliError: the data is not what the run was started with.
     """
     check_data(run, dataset)
+    chosen = planned(graph, settings, dataset.train.count, recorded_sizes(run))
+    settings = chosen.settings
     seed_weights(settings.seed)
-    return Launch(graph, build_network(graph), dataset, settings, run, device, run.position, resumed=True)
+    network = build_network(graph, again=segments_of(graph, settings.recompute))
+    return Launch(
+        graph,
+        network,
+        dataset,
+        settings,
+        run,
+        device,
+        run.position,
+        resumed=True,
+        course=chosen.course,
+    )

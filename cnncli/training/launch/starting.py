@@ -10,23 +10,26 @@ from typing import Final
 import torch
 
 from cnncli.algebra import whole_shape
+from cnncli.analysis.course import Course, Reopen, course
 from cnncli.diagnostics import SpecError
 from cnncli.graph import Graph, Opened, open_again
 from cnncli.graph.heads import heads_of, main_head
 from cnncli.graph.learning import learning_of
+from cnncli.graph.segments import segments_of
 from cnncli.language import shipped
 from cnncli.language.tree import Entries
 from cnncli.language.writer import to_yaml
 from cnncli.network import Network, build_network
 from cnncli.recipe.data import Data
 from cnncli.recipe.recipe import Recipe
-from cnncli.results.training import Reading
+from cnncli.results.training import Reading, Within
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import load
 from cnncli.training.data.space import MEMORY, Space
 from cnncli.training.device import choose_device
 from cnncli.training.launch.graphs import as_trained, recorded_graph
 from cnncli.training.launch.launch import Launch
+from cnncli.training.launch.planning import planned
 from cnncli.training.loop import seed_weights
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.resuming import check_data, check_network
@@ -45,8 +48,8 @@ class Prepared:
     """A training that is checked and not begun: nothing is written yet.
 
     ``spec`` is the text of its spec, and ``files`` are those that it was read from, without the shipped ones;
-    ``origins`` are the names of the settings that are not defaults, by the
-    file or the option that they come from.
+    ``origins`` are the names of the settings that are not defaults, by the file or the option that they come
+    from. ``course`` and ``within`` are those of a :class:`~cnncli.training.launch.planning.Planned`.
     """
 
     graph: Graph
@@ -57,6 +60,8 @@ class Prepared:
     files: tuple[Path, ...]
     device: torch.device
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    course: Course | None = None
+    within: Within | None = None
 
     def resumed(self, run: Run) -> Launch:
         """Continue a run that the same command has started.
@@ -96,10 +101,14 @@ class Prepared:
             position,
             self.origins,
             resumed,
+            self.course,
+            self.within,
         )
 
 
-def prepare(opened: Opened, settings: Recipe, device: str, reading: Reading = None) -> Prepared:
+def prepare(
+    opened: Opened, settings: Recipe, device: str, reading: Reading = None, memory: int | None = None
+) -> Prepared:
     """Read the data, and check that spec, data and settings match.
 
     Args:
@@ -107,22 +116,41 @@ def prepare(opened: Opened, settings: Recipe, device: str, reading: Reading = No
         settings: how to train.
         device: a text that :func:`~cnncli.training.device.choose_device` takes.
         reading: called while images are read.
+        memory: bytes that a step may need at most; None for any number.
 
     Raises:
         CnncliError: they do not match.
     """
     where = choose_device(device)
+    if settings.resolution is not None:
+        course(opened.graph, settings.resolution, reopening(opened))  # before data is read
     dataset = read(opened.graph, settings, settings.data, reading, settings.holdout)
     opened, dataset = _with_classes(opened, settings, dataset)
     graph = as_trained(opened.graph)
+    chosen = planned(graph, settings, dataset.train.count, reopening(opened), memory)
+    settings = chosen.settings
     seed_weights(settings.seed)
-    network = build_network(graph)
+    network = build_network(graph, again=segments_of(graph, settings.recompute))
     learning = learning_of(graph, settings)
     shape = whole_shape(graph.input)
     notes = check_trainable(network, heads_of(graph), shape, dataset, settings, learning)
     dataset = replace(dataset, notes=(*dataset.notes, *notes))
-    spec, files = to_yaml(opened.document), shipped.others(opened.document.files)
-    return Prepared(graph, network, dataset, settings, spec, files, where)
+    return Prepared(
+        graph,
+        network,
+        dataset,
+        settings,
+        to_yaml(opened.document),
+        shipped.others(opened.document.files),
+        where,
+        course=chosen.course,
+        within=chosen.within,
+    )
+
+
+def reopening(opened: Opened) -> Reopen:
+    """Return what opens a spec again with another input size, as it is trained."""
+    return lambda size: as_trained(open_again(opened.document, size=size).graph)
 
 
 def read(

@@ -34,7 +34,14 @@ def check_settings(run: Run, settings: Recipe) -> None:
             expected="the same settings; only train.epochs and train.save may change",
             hint="start a new run for other settings, in another folder",
         )
-    check_position(run.position, settings.epochs)
+    if settings.flops is None:
+        check_position(run.position, settings.epochs)
+    elif settings.epochs not in (run.record.settings.epochs, Recipe().epochs):
+        raise usage_error(
+            "train.epochs has no effect, since the length of the run is train.flops",
+            expected=f"train.epochs={run.record.settings.epochs}",
+            received=f"train.epochs={settings.epochs}",
+        )
 
 
 def check_network(run: Run, recorded: Graph, graph: Graph) -> None:
