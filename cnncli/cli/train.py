@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar
 
 import typer
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from cnncli.training.launch.launch import Launch
 
 T = TypeVar("T")
+
+_MANY_OBJECTS: Final = 100_000
+"""New objects after which cycles among them are looked for while torch is imported; usually 700."""
 
 Spec: TypeAlias = Annotated[
     str | None,
@@ -129,7 +132,6 @@ def command(
 
     The spec's 'train' section has the settings; --set train.optimizer.sgd.lr=0.1 changes any of them.
     """
-    gc.enable()
     instead = {
         "--print-recipe": print_recipe,
         "--preview": preview is not None,
@@ -140,6 +142,8 @@ def command(
     _check_of_training(any(instead.values()) and not dry_run, memory=memory is not None)
     if quiet and json:
         raise usage_error("--quiet and --json cannot be combined", expected="one of them")
+    if any(instead.values()):
+        gc.enable()
     way = "json" if json else "quiet" if quiet else "display"
     with EndingAtOnce() as ending, _error_event(wanted=json):
         load_plugins(plugin or ())
@@ -285,7 +289,7 @@ def _train(open_run: Callable[..., Launch], ending: EndingAtOnce, way: str, *, t
     from cnncli.report.watching import WAYS
 
     watching = WAYS[way](output(), errors())
-    with watching.reading() as progress:
+    with _collecting_rarely(), watching.reading() as progress:
         launch = open_run(reading=progress)
     ending.before = launch.interrupted
     watching.introduce(launch.introduction)
@@ -294,3 +298,20 @@ def _train(open_run: Callable[..., Launch], ending: EndingAtOnce, way: str, *, t
     watching.conclude(trained)
     if trained.signal is not None:
         raise typer.Exit(SIGNALED + trained.signal)
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Switch the collector of cycles on, rarely run inside; in a process of ours, what is there then stays.
+
+    The import of torch makes hundreds of thousands of objects, which were looked at again and again.
+    """
+    ours, usual = not gc.isenabled(), gc.get_threshold()
+    gc.set_threshold(_MANY_OBJECTS, *usual[1:])
+    gc.enable()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+    if ours:
+        gc.freeze()
