@@ -71,8 +71,8 @@ def ways(spec: str, count: int) -> dict[str, Callable[[], object]]:
 def main() -> None:
     """Print the times and their ratios."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--images", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=2000)
     options = parser.parse_args()
     print(f"{options.images:,} images, {torch.get_num_threads()} threads")
     for name, spec in NETWORKS.items():
