@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import re
@@ -76,6 +77,21 @@ def test_evaluating_prints_the_last_figures_of_training(spec: Path, tmp_path: Pa
     (head,) = document["heads"].values()
     assert len(head["classes"]) == 10
     assert sum(map(sum, head["confusion"])) == document["images"] == 359
+
+
+def test_the_collector_of_cycles_is_as_it_was(spec: Path, tmp_path: Path) -> None:
+    """A process that is not ours keeps its objects in view, whether the training begins or is refused."""
+
+    def collector() -> tuple[object, ...]:
+        return gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()
+
+    before = collector()
+    assert (
+        call("train", spec, "--run", tmp_path / "run", "--set", "train.epochs=1", "--device", "cpu")[0] == 0
+    )
+    assert collector() == before
+    assert call("train", spec, "--run", tmp_path / "other", "--data", "idx:nowhere")[0] == 2
+    assert collector() == before
 
 
 def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> None:
