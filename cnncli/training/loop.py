@@ -101,8 +101,7 @@ def train(  # noqa: PLR0913 - what is trained, on what, and where
             and checked by :mod:`cnncli.training.runs.resuming`.
         device: where to compute.
         observer: receives the progress.
-        conduct: how often to report, how much to carry out, and the sizes of images.
-        conduct: how often to report, how much to carry out, and what to call the layers.
+        conduct: how often to report, how much to carry out, what to call the layers, and sizes of images.
         learning: what is learned of the network, and how, from
             :func:`~cnncli.graph.learning.learning_of`; None if that is all of it, in the usual way.
 

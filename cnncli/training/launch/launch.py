@@ -13,7 +13,7 @@ from cnncli.analysis.course import Course
 from cnncli.diagnostics import CnncliError, listing
 from cnncli.graph import Graph
 from cnncli.graph.heads import Head, column_of, heads_of, loss_of
-from cnncli.graph.learning import ways_text
+from cnncli.graph.learning import learning_of, ways_text
 from cnncli.network import Network
 from cnncli.recipe.columns import INPUT
 from cnncli.recipe.computing import FLOAT32
@@ -127,6 +127,7 @@ class Launch:
                 device=self.device,
                 observer=watched,
                 conduct=Conduct(report_every, extent, places, self._peak, self.course),
+                learning=learning_of(self.graph, self.settings),
             )
         except CnncliError:
             watched.ended()
