@@ -5,6 +5,7 @@ Nothing here imports torch before a module, a training or a measurement is asked
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,7 +14,7 @@ from cnncli import algebra, arguments
 from cnncli.algebra import Dim, Expr, is_symbol
 from cnncli.analyzed import Layer
 from cnncli.architecture import Architecture, need_training
-from cnncli.diagnostics import Diagnostic, listing, usage_error
+from cnncli.diagnostics import CnncliError, Diagnostic, listing, usage_error
 from cnncli.graph import all_sizes
 from cnncli.layers import KINDS, Kind, shape_text
 from cnncli.layers.plugins import load_file, load_installed
@@ -62,6 +63,23 @@ Overrides: TypeAlias = "str | Iterable[str] | Mapping[str, Any]"
 """Texts such as ``width=32`` and ``train.epochs=20``, or a mapping with such keys."""
 Input: TypeAlias = "str | Sequence[Dim] | None"
 """A size such as ``(3, 224, 224)`` or ``"3x224x224"``; with symbols ``"3xHxW"``."""
+
+
+def several() -> bool:
+    """Return whether this process is one of several that train together, as torchrun starts them."""
+    return os.environ.get("WORLD_SIZE", "1") != "1"
+
+
+def speaks() -> bool:
+    """Return whether this process shows an error that it has; imports torch if it is one of several."""
+    if not several():
+        return True
+    from cnncli.training.world import joined  # noqa: PLC0415
+
+    try:
+        return joined().speaks()
+    except CnncliError:
+        return True
 
 
 def load(

@@ -129,11 +129,15 @@ class Architecture(Analyzed):
                 or the run of another network, with other settings or other data.
         """
         need_training()
+        from cnncli.training.launch.several import check_named  # noqa: PLC0415
+        from cnncli.training.runs.followed import begun_run  # noqa: PLC0415
         from cnncli.training.runs.resuming import check_settings  # noqa: PLC0415
-        from cnncli.training.runs.run import existing_run  # noqa: PLC0415
+        from cnncli.training.world import joined  # noqa: PLC0415
 
         folder = None if run is None else arguments.path("run", run)
-        begun, limit = existing_run(folder), _bytes(memory)
+        world, limit = joined(), _bytes(memory)
+        check_named(world, is_named=folder is not None)
+        begun = begun_run(folder, world)
         if begun is not None:
             recorded, own = begun.record.settings, self._chosen(data, recipe_file, settings)[1].recipe
             if limit is not None:  # what was chosen for it then is in the record

@@ -70,12 +70,14 @@ class EndingAtOnce(_Handling):
 
     An exception would have to pass through whatever is running, such as the import of torch or a pool of
     threads that read images. SIGINT still raises KeyboardInterrupt. ``before`` is called first, for both.
+    ``says`` is whether there is a word.
     """
 
     _signals = tuple(each for each in SIGNALS if each != signal.SIGINT)
 
-    def __init__(self) -> None:
+    def __init__(self, *, says: bool = True) -> None:
         super().__init__()
+        self._says = says
         self.before: Callable[[], None] = lambda: None
 
     def __exit__(
@@ -92,8 +94,9 @@ class EndingAtOnce(_Handling):
             with suppress(OSError, ValueError):  # what a closed terminal or a closed file raises
                 sys.stdout.flush()
                 cursor = _SHOW_CURSOR if sys.stdout.isatty() else ""
-                sys.stderr.write(f"{cursor}stopped by {signal.Signals(number).name}\n")
-                sys.stderr.flush()
+                if self._says:
+                    sys.stderr.write(f"{cursor}stopped by {signal.Signals(number).name}\n")
+                    sys.stderr.flush()
         finally:
             os._exit(128 + number)
 

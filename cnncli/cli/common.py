@@ -109,7 +109,12 @@ def fail(error: CnncliError) -> NoReturn:
         Exit: with its code (:mod:`cnncli.cli.exit_codes`).
     """
     _show(errors(), error)
-    raise typer.Exit(OF_DIAGNOSTICS.get(error.diagnostics[0].code, WRONG)) from None
+    raise typer.Exit(exit_code(error)) from None
+
+
+def exit_code(error: CnncliError) -> int:
+    """Return the exit code of a command that ends with an error."""
+    return OF_DIAGNOSTICS.get(error.diagnostics[0].code, WRONG)
 
 
 def _show(screen: Screen, error: CnncliError) -> None:

@@ -19,6 +19,9 @@ DIVERGED: Final = 3
 UNWRITABLE: Final = 4
 """A file or the output could not be written: the disk is full, for example."""
 
+LOST: Final = 5
+"""Another process of the same training has ended."""
+
 SIGNALED: Final = 128
 """Added to the number of the signal that ended the command, as shells do: 130 after Ctrl-C."""
 
@@ -28,5 +31,5 @@ INTERRUPTED: Final = SIGNALED + 2
 READER_LEFT: Final = SIGNALED + 13
 """The reader of the output closed it, as in ``cnncli inspect ... | head``."""
 
-OF_DIAGNOSTICS: Final[Mapping[str, int]] = {"diverged": DIVERGED, "unwritable": UNWRITABLE}
+OF_DIAGNOSTICS: Final[Mapping[str, int]] = {"diverged": DIVERGED, "unwritable": UNWRITABLE, "lost": LOST}
 """Exit codes by the code of an error's first diagnostic; all others are :data:`WRONG`."""

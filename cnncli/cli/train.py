@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar
 
 import typer
 
-from cnncli.api import load, load_plugins, need_training, resume
-from cnncli.cli.common import Device, Form, Format, Overrides, Plugins
+from cnncli.api import load, load_plugins, need_training, resume, several, speaks
+from cnncli.cli.common import Device, Form, Format, Overrides, Plugins, exit_code
 from cnncli.cli.exit_codes import SIGNALED
 from cnncli.diagnostics import CnncliError, listing, usage_error
 from cnncli.interrupts import EndingAtOnce
@@ -145,7 +147,7 @@ def command(
     if any(instead.values()):
         gc.enable()
     way = "json" if json else "quiet" if quiet else "display"
-    with EndingAtOnce() as ending, _error_event(wanted=json):
+    with _one_voice() as speaks, EndingAtOnce(says=speaks) as ending, _error_event(wanted=json):
         load_plugins(plugin or ())
         _check_together(spec, resumed, instead, run=run, more=any((run, recipe, limit, memory)))
         _check_output(instead, form, picture)
@@ -190,6 +192,29 @@ def _error_event(*, wanted: bool) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _one_voice() -> Iterator[bool]:
+    """Let one of several processes show everything; yield whether it is this one.
+
+    An error that only another process knows is shown by that one.
+
+    Raises:
+        Exit: another process shows the error.
+    """
+    leads = not several() or os.environ.get("RANK") == "0"
+    try:
+        with ExitStack() as nowhere:
+            if not leads:
+                stream = nowhere.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+                nowhere.enter_context(redirect_stdout(stream))
+                nowhere.enter_context(redirect_stderr(stream))
+            yield leads
+    except CnncliError as error:
+        if not speaks():
+            raise typer.Exit(exit_code(error)) from None
+        raise
+
+
 def _check_together(
     spec: str | None, resumed: str | None, instead: Mapping[str, bool], *, run: str | None, more: bool
 ) -> None:
@@ -214,6 +239,8 @@ def _check_together(
     for option in ("--preview", "--find-lr"):
         if option in given and run is not None:
             raise usage_error(f"{option} trains nothing, so there is no run", expected=f"{option} or --run")
+    if given and several():
+        raise usage_error(f"{listing(given)} is for one process", expected="the command without torchrun")
     if len(given) > 1:
         raise usage_error(f"{listing(given)} cannot be combined", expected="one of them")
 
@@ -296,6 +323,7 @@ def _train(open_run: Callable[..., Launch], ending: EndingAtOnce, way: str, *, t
     with watching:
         trained = launch.start(watching, report_every=watching.interval, tensorboard=tensorboard)
     watching.conclude(trained)
+    launch.world.leave()
     if trained.signal is not None:
         raise typer.Exit(SIGNALED + trained.signal)
 

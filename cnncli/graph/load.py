@@ -22,6 +22,7 @@ from cnncli.graph.build import build
 from cnncli.graph.graph import Graph
 from cnncli.graph.heads import clean_shape, endings_of, remarks, unknown_head, wrong_tasks
 from cnncli.graph.input import Size, check_size, input_shape
+from cnncli.graph.normalization import wrong_synchronization
 from cnncli.graph.transforms import wrong_margin, wrong_transforms
 from cnncli.language.description import Description
 from cnncli.language.document import Document, from_source, load, varied
@@ -267,7 +268,7 @@ def _check_recipe(section: Value | None, graph: Graph, recipe: Recipe, faults: F
         unknown = unknown_head(path[0], head_of(figure), endings_of(graph)) if head_of(figure) else None
         if unknown is not None:
             faults.add(unknown._replace(location=location_of(section, path)))
-    for path, fault in wrong_margin(recipe, graph.input):
+    for path, fault in (*wrong_margin(recipe, graph.input), *wrong_synchronization(recipe, graph)):
         faults.add(fault._replace(location=location_of(section, path)))
     clean = clean_shape(recipe, graph.input)
     for name, chosen, shape in (

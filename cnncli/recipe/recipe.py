@@ -112,6 +112,11 @@ class Recipe(Record):
         "the average of the weights that is measured and kept; unset: the weights themselves",
         default=None,
     )
+    sync_batchnorm: bool = arg(
+        Flag(),
+        "whether batch normalization takes the mean and the variance of a batch over all processes",
+        default=False,
+    )
     precision: str = arg(
         Choice(*PRECISIONS),
         "numbers of the forward pass; auto is bf16 on a GPU that computes with it, otherwise float32",

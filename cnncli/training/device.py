@@ -8,8 +8,12 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.recipe.devices import AUTO, DEVICES, parse_device
+from cnncli.training.world import ALONE, World
+
+_SHARED: Final = (AUTO, "cuda", "cpu")
+"""The devices that several processes can train on."""
 
 
 def _nothing(_: torch.device) -> None:
@@ -55,12 +59,16 @@ BACKENDS: Final[Mapping[str, Backend]] = {
 }
 
 
-def choose_device(word: str) -> torch.device:
+def choose_device(word: str, world: World = ALONE) -> torch.device:
     """Return the device that ``word`` names; "auto" takes CUDA, else Apple's MPS, else the CPU.
+
+    Of several processes, each on a machine takes a GPU of its own.
 
     Raises:
         UsageError: there is no such kind of device, or torch cannot use it here.
     """
+    if world.size > 1:
+        return _own_device(word, world)
     if word == AUTO:
         return torch.device(_best())
     kind, number = parse_device(word)
@@ -73,6 +81,29 @@ def choose_device(word: str) -> torch.device:
             hint=f"{AUTO} takes the best one available",
         )
     return torch.device(word)
+
+
+def _own_device(word: str, world: World) -> torch.device:
+    """Return the device of one of several processes."""
+    if word not in _SHARED:
+        raise usage_error(
+            f"{world.size} processes cannot train on the device {word}",
+            expected=listing(_SHARED, last=" or "),
+            received=word,
+            hint="each process on a machine takes a GPU of its own" if word.startswith("cuda") else "",
+        )
+    count = BACKENDS["cuda"].available()
+    if word == "cpu" or (word == AUTO and not count):
+        return torch.device("cpu")
+    if world.local >= count:
+        raise usage_error(
+            f"process {world.local} of this machine has no GPU of its own",
+            expected=f"at most {counted(count, 'process')} on this machine, or the device cpu",
+            received=f"process {world.local}, counted from 0",
+        )
+    device = torch.device("cuda", world.local)
+    torch.cuda.set_device(device)
+    return device
 
 
 def _best() -> str:

@@ -21,6 +21,7 @@ from cnncli.training.optimization.optimizers import prepare_training
 from cnncli.training.runs.checkpoint import Checkpoint
 from cnncli.training.session import Plan, State, make_state
 from cnncli.training.step import step
+from cnncli.training.world import ALONE, World
 
 _SECONDS: Final = 60.0
 """How long steps are repeated, at most."""
@@ -69,11 +70,11 @@ class Repetition:
         plan = replace(self.plan, computing=self.plan.computing._replace(compiled=False))
         state = make_state(self.network, plan, checkpoint)
         epoch, first = checkpoint.position.epochs, checkpoint.position.batches
-        batches = plan.train.shuffled(plan.order(epoch), plan.bounds[first : batch + 1], plan.alters(epoch))
         prepare_training(self.network, plan.learning)
         begun = time.monotonic()
-        for number, samples in enumerate(batches, first):
-            if self.stop() or time.monotonic() - begun > _SECONDS:
+        for number, samples in enumerate(plan.samples(epoch, first), first):
+            (too_long,) = plan.world.largest(time.monotonic() - begun > _SECONDS)
+            if self.stop() or too_long:
                 return None
             plan.pace(state.optimizer, plan.moment(epoch, number, state.history))
             if number == batch:
@@ -83,12 +84,13 @@ class Repetition:
 
     def _origin(self, plan: Plan, state: State, samples: Batch, batch: int) -> Origin | None:
         unsound = {name.rpartition(".")[0] for name in not_finite(self.network)}
-        with watched(self.network, self.layers) as found:
+        with watched(self.network, self.layers, plan.world) as found:
             step(plan, state, samples, batch)
         if found:
             own = any(owner == found[0] or owner.startswith(f"{found[0]}.") for owner in unsound)
             return Origin(found[0], own)
         rows = state.figures.first(batch + 1).values()
+        plan.world.add(rows)
         return None if all(bool(torch.isfinite(each[batch, 0])) for each in rows) else Origin("")
 
 
@@ -98,10 +100,11 @@ def not_finite(network: nn.Module) -> list[str]:
 
 
 @contextmanager
-def watched(network: nn.Module, layers: Collection[str] = ()) -> Iterator[list[str]]:
+def watched(network: nn.Module, layers: Collection[str] = (), world: World = ALONE) -> Iterator[list[str]]:
     """Yield a list, to which the names of layers are added whose outputs turn out not to be finite, in order.
 
-    ``layers`` are the modules to watch; none for all without modules inside.
+    ``layers`` are the modules to watch; none for all without modules inside. Of several processes, each of
+    which sees its own samples, the list has the first layer of all in the end.
     """
     found: list[str] = []
 
@@ -124,3 +127,8 @@ def watched(network: nn.Module, layers: Collection[str] = ()) -> Iterator[list[s
     finally:
         for each in handles:
             each.remove()
+    if world.size > 1:
+        places = [*chosen]
+        own = places.index(found[0]) if found else len(places)
+        (last,) = world.largest(-own)
+        found[:] = places[-last : 1 - last]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Final, NamedTuple, Protocol
 
 import torch
@@ -18,6 +19,7 @@ from cnncli.training.tasks.figures import Sums, means
 from cnncli.training.tasks.objective import Objective, by_head
 from cnncli.training.tasks.tallies import Confusion
 from cnncli.training.tasks.targets import Target
+from cnncli.training.world import ALONE, World
 
 _BATCH_IMAGES: Final[Mapping[str, int]] = {"cpu": 128}
 _IMAGES_ELSEWHERE: Final = 1024
@@ -40,13 +42,16 @@ class Manner(NamedTuple):
 
     ``detailed`` is with figures that are not measured after every epoch. With ``flip`` what a network says
     is the mean of what it says of each image and of its mirror image, left to right. ``listeners`` receive
-    what it outputs. ``forward`` is how the network is computed, if not by a call of it.
+    what it outputs. ``forward`` is how the network is computed, if not by a call of it. Each process of a
+    ``world`` measures its part of the samples; the figures are those of all of them, but listeners hear of
+    the part only.
     """
 
     detailed: bool = False
     flip: bool = False
     listeners: tuple[Listener, ...] = ()
     forward: Forward | None = None
+    world: World = ALONE
 
 
 PLAIN: Final = Manner()
@@ -94,16 +99,21 @@ def evaluate_feed(
 
     Nothing waits for the device before the last batch.
     """
-    bounds, forward = evaluation_bounds(len(feed), feed.image_values, device), manner.forward or network
+    world, forward = manner.world, manner.forward or network
+    bounds, rounds = _own_bounds(len(feed), feed.image_values, device, world)
     tallies = objective.tallies(device, detailed=manner.detailed)
     sums = Sums.zeros(objective.names(training=False), len(bounds), device)
     was_training = network.training
     network.eval()
     try:
         with torch.inference_mode():
-            for done, batch in enumerate(feed.in_order(bounds, alters)):
-                if stop(done, len(bounds)):
+            batches = feed.in_order(bounds, alters)
+            for done in range(rounds):
+                if stop(done, rounds):
                     return None
+                if done == len(bounds):
+                    break  # the last round, in which other processes have a batch left
+                batch = next(batches)
                 outputs = by_head(forward(batch.inputs))
                 if manner.flip:
                     outputs = objective.together(outputs, forward(batch.inputs.flip(-1)))
@@ -112,9 +122,10 @@ def evaluate_feed(
                     listener.heard(outputs, batch)
     finally:
         network.train(was_training)
-    found = means(sums.first(len(bounds)))
+    found = means(sums.first(len(bounds)), world)
     for head, own in tallies.items():
         for tally in own:
+            tally.unite(world)
             found |= {f"{head}.{name}": value for name, value in tally.figures().items()}
     heads = {
         head: _classes(tally, objective.heads[head].target)
@@ -135,6 +146,17 @@ def evaluation_bounds(count: int, image_values: int, device: torch.device) -> li
     """Return the batches of an evaluation."""
     batch = evaluation_batch(image_values, device)
     return [(start, min(start + batch, count)) for start in range(0, count, batch)]
+
+
+def _own_bounds(
+    count: int, image_values: int, device: torch.device, world: World
+) -> tuple[list[tuple[int, int]], int]:
+    """Return the batches of this process's part of the samples, and the largest number that a process has."""
+    edges = [count * number // world.size for number in range(world.size + 1)]
+    rounds = max(len(evaluation_bounds(end - start, image_values, device)) for start, end in pairwise(edges))
+    first, last = edges[world.rank], edges[world.rank + 1]
+    own = evaluation_bounds(last - first, image_values, device)
+    return [(first + start, first + end) for start, end in own], rounds
 
 
 def _classes(tally: Confusion, target: Target) -> HeadClasses:

@@ -41,6 +41,7 @@ from cnncli.training.session import WHOLE, Extent, Plan, State, make_plan, make_
 from cnncli.training.step import step
 from cnncli.training.stopping import best_epoch, check_chosen, choosing, reason_to_stop
 from cnncli.training.transforms import held_out_alters
+from cnncli.training.world import ALONE, World
 
 
 def seed_weights(seed: int) -> None:
@@ -56,7 +57,8 @@ class Conduct:
     carried out. ``places`` are those of the layers in the spec, by the names of their modules, for messages.
     ``peak`` is how many images per second the device would train on if it computed as fast as it can; None if
     that is not known. ``course`` follows from the recipe and the graph, if the recipe has a resolution or a
-    length in FLOPs.
+    length in FLOPs. All processes of the ``world`` train, each with its own network and data, and with a run
+    that only the first one writes (:mod:`cnncli.training.runs.followed`).
     """
 
     report: float = 0.1
@@ -64,6 +66,7 @@ class Conduct:
     places: Mapping[str, Location] = field(default_factory=dict)
     peak: float | None = None
     course: Course | None = None
+    world: World = ALONE
 
 
 def train(  # noqa: PLR0913 - what is trained, on what, and where
@@ -111,15 +114,9 @@ def train(  # noqa: PLR0913 - what is trained, on what, and where
     """
     with run.locked(), Interrupts() as interrupts:
         checkpoint = run.read_checkpoint()
+        normalization, extent, world = run.record.normalization, conduct.extent, conduct.world
         plan = make_plan(
-            network,
-            heads,
-            dataset,
-            settings,
-            run.record.normalization,
-            device,
-            conduct.extent,
-            learning,
+            network, heads, dataset, settings, normalization, device, extent, learning, world
         ).on(conduct.course)
         if checkpoint is not None:
             check_checkpoint(checkpoint, plan)
@@ -128,7 +125,9 @@ def train(  # noqa: PLR0913 - what is trained, on what, and where
         monitor = Monitor(plan, state, run)
         loop = _Loop(plan, state, run, monitor, observer, interrupts, conduct)
         ended = run.ended(settings)
-        if ended is not None and not loop.unfinished:
+        # Nobody writes before all have read.
+        (is_left,) = world.largest(ended is None or loop.unfinished)
+        if ended is not None and not is_left:
             observer.begun(state.history)
             return loop.unchanged(ended)
         run.begin(settings, dataset, device)
@@ -148,7 +147,10 @@ def train(  # noqa: PLR0913 - what is trained, on what, and where
 
 @dataclass(eq=False, slots=True)
 class _Loop:
-    """One call of :func:`train`. Epochs and batches count from 0 here, and from 1 in reports and messages."""
+    """One call of :func:`train`. Epochs and batches count from 0 here, and from 1 in reports and messages.
+
+    ``signal`` is what any of the processes received; 0 for none.
+    """
 
     plan: Plan
     state: State
@@ -162,6 +164,7 @@ class _Loop:
     pace: Pace = field(default_factory=Pace)
     rate: float = 0.0
     images_per_second: float = 0.0
+    signal: int = 0
 
     def run_epochs(self) -> Trained:
         """Train all remaining epochs, until one after which there is a reason to stop, or an interrupt."""
@@ -222,12 +225,13 @@ class _Loop:
         if not is_mean or not has_statistics(state.network, still):
             return True
         epoch = state.position.epochs
-        batches = plan.train.shuffled(plan.order(epoch), plan.batches(epoch), plan.alters(epoch))
-        return renew_statistics(state.network, state.forward, batches, self.is_interrupted, still)
+        batches, stop = plan.samples(epoch), self.is_interrupted
+        return renew_statistics(state.network, state.forward, batches, stop, still, plan.world)
 
     def is_interrupted(self) -> bool:
-        """Return whether a signal was received."""
-        return self.interrupts.received is not None
+        """Return whether a signal was received, by any of the processes."""
+        (self.signal,) = self.plan.world.largest(self.interrupts.received or 0)
+        return self.signal != 0
 
     def evaluated(self, part: str, feed: Feed) -> dict[str, float] | None:
         """Return the figures of a part of the data, by their full names; None after an interrupt."""
@@ -239,15 +243,17 @@ class _Loop:
                 self.plan.device,
                 self.between_evaluations,
                 held_out_alters(self.plan.settings, len(feed)),
-                Manner(forward=self.state.forward),
+                Manner(forward=self.state.forward, world=self.plan.world),
             )
         return None if found is None else {f"{part}.{name}": value for name, value in found.figures.items()}
 
     def load_result(self) -> None:
         """Load the weights that are measured in the end: the best ones, or else the last ones."""
-        state = self.state
+        state, world = self.state, self.plan.world
         if self.best not in (None, state.position):
-            load_weights(state.network, self.run.best)
+            if world.leads:
+                load_weights(state.network, self.run.best)
+            world.spread(state.network.state_dict().values())
         elif state.average is not None and self.plan.has_average(state.position):
             state.network.load_state_dict(state.average)
         state.average = None  # the network has it now
@@ -274,7 +280,7 @@ class _Loop:
         plan, state, layers = self.plan, self.state, self.conduct.places
         checkpoint = self.run.read_checkpoint()
         if error.held_out:
-            with watched(state.network, layers) as found:
+            with watched(state.network, layers, plan.world) as found:
                 part, feed = plan.held_out
                 self.evaluated_epoch(part, feed)
             return Origin(found[0]) if found else None
@@ -287,7 +293,7 @@ class _Loop:
     def interrupted(self) -> Trained:
         """Record that the run can be resumed, and return the result."""
         self.run.set_status("interrupted")
-        return Trained(self.run.folder, "interrupted", self.state.history, self.interrupts.received)
+        return Trained(self.run.folder, "interrupted", self.state.history, self.signal)
 
     def finished(self) -> Trained:
         """Measure the test part if that was not done, and record the end."""
@@ -313,9 +319,9 @@ class _Loop:
         prepare_training(state.network, plan.learning)
         begun = time.perf_counter()
         bounds = plan.batches(epoch)
-        batches = self.pace.epoch(plan.train.shuffled(plan.order(epoch), bounds[first:], plan.alters(epoch)))
+        batches = self.pace.epoch(plan.samples(epoch, first))
         for batch in range(first, len(bounds)):
-            if self.interrupts.received is not None:
+            if self.is_interrupted():
                 break
             samples = next(batches)
             self.rate = plan.pace(state.optimizer, plan.moment(epoch, batch, state.history))
@@ -329,25 +335,31 @@ class _Loop:
         state.position = replace(state.position, seconds=before + time.perf_counter() - begun)
 
     def after_batch(self) -> None:
-        """Report and save if it is time."""
+        """Report and save if it is time, by the clock of any of the processes."""
         save, position = self.plan.settings.save, self.state.position
-        self.report_if_due("train", position.batches, len(self.plan.batches(position.epochs)))
         step = position.epochs * self.plan.steps + position.batches
         counted_out = save.steps is not None and step % save.steps == 0
-        if counted_out or time.monotonic() - self.saved >= 60 * save.minutes:
+        due = counted_out or time.monotonic() - self.saved >= 60 * save.minutes
+        reports, saves = self.plan.world.largest(self.is_report_due(), due)
+        if reports:
+            self.report("train", position.batches, len(self.plan.batches(position.epochs)))
+        if saves:
             self.save()
 
     def between_evaluations(self, done: int, batches: int) -> bool:
         """Report if it is time; return whether the evaluation should stop."""
-        self.report_if_due("evaluate", done, batches)
-        return self.interrupts.received is not None
+        (reports,) = self.plan.world.largest(self.is_report_due())
+        if reports:
+            self.report("evaluate", done, batches)
+        return self.is_interrupted()
 
-    def report_if_due(self, phase: Literal["train", "evaluate"], done: int, batches: int) -> None:
-        """Report the progress, unless that was done a moment ago."""
-        now = time.monotonic()
-        if now - self.reported < self.conduct.report or self.interrupts.received is not None:
-            return
-        self.reported = now
+    def is_report_due(self) -> bool:
+        """Return whether the last report was not a moment ago."""
+        return time.monotonic() - self.reported >= self.conduct.report and self.interrupts.received is None
+
+    def report(self, phase: Literal["train", "evaluate"], done: int, batches: int) -> None:
+        """Report the progress."""
+        self.reported = time.monotonic()
         position, peak = self.state.position, self.conduct.peak
         self.observer.progressed(
             Progress(
@@ -401,5 +413,5 @@ class _Loop:
             DivergedError: a loss or a weight is not finite; the previous checkpoint is kept.
         """
         self.monitor.check_state()
-        self.run.save(self.state.snapshot(self.plan.device))
+        self.run.save(self.state.snapshot(self.plan))
         self.saved = time.monotonic()

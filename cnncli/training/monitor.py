@@ -66,6 +66,7 @@ class Monitor:
     def _rows(self) -> dict[str, Tensor]:
         """Return the figures of the batches of the epoch so far, after checking that they are finite."""
         rows = self.state.figures.first(self.state.position.batches)
+        self.plan.world.add(rows.values())
         totals = torch.stack([each[:, 0] for each in rows.values()]).sum(0)
         bad = (~torch.isfinite(totals)).nonzero().flatten().tolist()
         if bad:
@@ -87,7 +88,7 @@ class Monitor:
         if len(self.plan.bounds) < self.plan.steps:
             return  # a dry run does not get to the end of an epoch
         assert self.state.start is not None
-        rows = self.state.figures.first(self.state.position.batches)[OBJECTIVE]
+        rows = self._rows()[OBJECTIVE]
         ends = rows[-math.ceil(len(rows) * _END) :]
         loss, start = float((ends[:, 0] / ends[:, 1]).mean()), float(self.state.start)
         most = _FAR * max(start, self.plan.objective.chance)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -13,19 +13,21 @@ from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from cnncli.analysis.course import Course
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import counted, usage_error
 from cnncli.graph.heads import Heads
 from cnncli.graph.learning import Learning
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import INPUT, PICTURE
 from cnncli.recipe.metrics import TEST, VAL
 from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.transforms import Mix
 from cnncli.results.training import Epoch
 from cnncli.training.computing import Computing, Forward, choose_computing
-from cnncli.training.data.batches import batch_bounds, derived_seed, epoch_order, slice_bounds
+from cnncli.training.data.batches import batch_bounds, derived_seed, epoch_order
 from cnncli.training.data.dataset import Dataset, Split
-from cnncli.training.data.feed import Alters, Feed, fits
+from cnncli.training.data.feed import Alters, Batch, Feed, fits
 from cnncli.training.data.recorded import Normalization
+from cnncli.training.data.shares import shares
 from cnncli.training.data.targets import class_counts, present
 from cnncli.training.evaluate import evaluation_bounds
 from cnncli.training.optimization.averaging import Place, averages_after, initial_average
@@ -42,6 +44,7 @@ from cnncli.training.optimization.state import optimizer_tensors, restore_optimi
 from cnncli.training.runs.checkpoint import Checkpoint, Position, random_states, restore_random
 from cnncli.training.runs.weights import fill, network_tensors, on_cpu
 from cnncli.training.stopping import check_watched
+from cnncli.training.synchronized import synchronize
 from cnncli.training.tasks.building import Learned, build_objective, clean_of
 from cnncli.training.tasks.figures import Sums
 from cnncli.training.tasks.objective import Objective
@@ -49,6 +52,7 @@ from cnncli.training.tasks.presence import check_targets, missing_notes
 from cnncli.training.tasks.single_images import check_single_images
 from cnncli.training.transforms import moves_anything, training_alters
 from cnncli.training.transforms.resolution import seen_at
+from cnncli.training.world import ALONE, World
 
 
 class Extent(NamedTuple):
@@ -67,7 +71,7 @@ class Plan:
 
     ``bounds`` are the batches of an epoch that are trained on, of ``steps`` in a whole epoch; the last epoch
     of the training has only the first ``ends`` of them. The loop ends after ``epochs``. ``course`` has the
-    sizes of the images if they change.
+    sizes of the images if they change. Each process of the ``world`` trains on its share of every batch.
     """
 
     settings: Recipe
@@ -83,6 +87,7 @@ class Plan:
     learning: Learning
     computing: Computing
     course: Course | None = None
+    world: World = ALONE
 
     def on(self, course: Course | None) -> Plan:
         """Return the plan with sizes and FLOPs, if the training has some of its own."""
@@ -109,6 +114,16 @@ class Plan:
         alters = training_alters(self.settings, len(self.train), epoch)
         size = None if self.course is None else self.course.size(epoch, self.settings.epochs)
         return alters if size is None else seen_at(size * self.settings.shrinkage, alters)
+
+    def samples(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """Yield this process's share of the batches of an epoch, from one on."""
+        mixes = any(isinstance(each, Mix) for each in self.settings.transforms)
+        order, bounds, alters = self.order(epoch), self.batches(epoch)[first:], self.alters(epoch)
+        return shares(self.train, order, bounds, alters, self.world, mixes=mixes)
+
+    def slices(self, batch: int) -> list[tuple[int, int]]:
+        """Return the start and the end of each slice of this process's share of a batch."""
+        return self.world.slices(*self.bounds[batch], self.settings.accumulate)
 
     def place(self, epoch: int, batch: int) -> Place:
         """Return the place of a batch in the whole training; epochs and batches count from 0."""
@@ -161,8 +176,10 @@ class State:
     history: tuple[Epoch, ...]
     start: Tensor | None
 
-    def snapshot(self, device: torch.device) -> Checkpoint:
-        """Return a copy of everything, on the CPU."""
+    def snapshot(self, plan: Plan) -> Checkpoint:
+        """Return a copy of everything, on the CPU: that of this process, and the figures of all of them."""
+        figures = self.figures.first(self.position.batches)
+        plan.world.add(figures.values())
         return Checkpoint(
             position=self.position,
             history=self.history,
@@ -171,8 +188,8 @@ class State:
             average={} if self.average is None else on_cpu(self.average),
             optimizer=optimizer_tensors(self.optimizer, self.network),
             scaler={} if self.scaler is None else scaler_tensors(self.scaler),
-            random=random_states(device),
-            figures=self.figures.first(self.position.batches),
+            random=random_states(plan.device, plan.world),
+            figures=figures,
         )
 
 
@@ -183,6 +200,7 @@ def check_trainable(
     dataset: Dataset,
     settings: Recipe,
     learning: Learning | None = None,
+    world: World = ALONE,
 ) -> tuple[str, ...]:
     """Check that network, data and settings match, before a folder is created.
 
@@ -193,8 +211,10 @@ def check_trainable(
 
     Raises:
         UsageError: as :func:`make_plan` and :func:`make_state` would; or the network cannot be trained on
-            batches of one image, or transforms cannot move a target.
+            batches of one image, or transforms cannot move a target; or batches are too small for the
+            processes.
     """
+    check_batch(settings, world)
     objective = _objective(heads, dataset, settings, torch.device("cpu"))
     missing = [check_targets(dataset.name, split, objective) for split in dataset.parts]
     _check_moves(dataset, objective, settings)
@@ -202,10 +222,26 @@ def check_trainable(
     freeze(network, learning)
     build_optimizer(network, learning)
     batches = batch_bounds(dataset.train.count, settings.batch)
-    slices = (each for start, end in batches for each in slice_bounds(end - start, settings.accumulate))
+    slices = (each for start, end in batches for each in world.slices(start, end, settings.accumulate))
     if any(end - start == 1 for start, end in slices):
         check_single_images(network, input_shape, learning)
     return missing_notes(dataset.parts, missing)
+
+
+def check_batch(settings: Recipe, world: World) -> None:
+    """Check that each process has enough images of a batch for the slices that it is computed in.
+
+    Raises:
+        UsageError: it has not.
+    """
+    least = 2 * world.size * settings.accumulate
+    if world.size > 1 and settings.batch < least:
+        slices = f", each in {settings.accumulate} slices" if settings.accumulate > 1 else ""
+        raise usage_error(
+            f"a batch of {settings.batch} is too small for {world.size} processes{slices}",
+            expected=f"train.batch={least} or more: two images for each slice of each process",
+            received=f"train.batch={settings.batch}",
+        )
 
 
 def _check_moves(dataset: Dataset, objective: Objective, settings: Recipe) -> None:
@@ -232,7 +268,7 @@ def _check_moves(dataset: Dataset, objective: Objective, settings: Recipe) -> No
             )
 
 
-def make_plan(
+def make_plan(  # noqa: PLR0913, PLR0917 - all that does not change
     network: nn.Module,
     heads: Heads,
     dataset: Dataset,
@@ -241,6 +277,7 @@ def make_plan(
     device: torch.device,
     extent: Extent = WHOLE,
     learning: Learning | None = None,
+    world: World = ALONE,
 ) -> Plan:
     """Move the data to where it is used, and build the objective.
 
@@ -274,6 +311,7 @@ def make_plan(
         objective=objective,
         learning=learning or Learning(settings.optimizer),
         computing=choose_computing(settings, device, network),
+        world=world,
     )
 
 
@@ -299,7 +337,13 @@ def _objective(heads: Heads, dataset: Dataset, settings: Recipe, device: torch.d
 
 
 def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) -> State:
-    """Return the state of ``checkpoint``; without one, the initial state, with torch seeded."""
+    """Return the state of ``checkpoint``; without one, the initial state, with torch seeded.
+
+    Raises:
+        UsageError: the checkpoint is not one of this network, or some process has no samples of a batch and
+            the network needs some.
+    """
+    _check_shares(network, plan)
     average, scaler = None, GradScaler(plan.device.type) if plan.computing.scales else None
     if checkpoint is not None and plan.settings.average is not None:
         fill(network, checkpoint.average, "the checkpoint's average")
@@ -311,6 +355,8 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
     if checkpoint is None and plan.settings.average is not None:
         average = initial_average(network)
     freeze(network, plan.learning)
+    if plan.settings.sync_batchnorm:
+        synchronize(network, plan.world)
     optimizer = build_optimizer(network, plan.learning)
     state = State(
         network=network,
@@ -323,15 +369,43 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
         history=(),
         start=None,
     )
+    # Initial weights are drawn in each process, perhaps by processors that round in other ways.
+    plan.world.spread((*network.state_dict().values(), *(average or {}).values()))
     if checkpoint is None:
         if scaler is not None:
             start_momentum(optimizer)
-        torch.manual_seed(derived_seed(plan.settings.seed, "training"))
+        torch.manual_seed(_training_seed(plan))
         return state
     restore_optimizer(optimizer, network, checkpoint.optimizer)
     restore_scaler(scaler, checkpoint.scaler)
-    restore_random(checkpoint.random, plan.device)
-    state.figures.restore(checkpoint.figures)
+    if not restore_random(checkpoint.random, plan.device, plan.world):
+        # More processes than before: the new ones begin here.
+        torch.manual_seed(_training_seed(plan, checkpoint.position.epochs, checkpoint.position.batches))
+    if plan.world.leads:
+        state.figures.restore(checkpoint.figures)  # those of all processes
     state.position, state.history = checkpoint.position, checkpoint.history
     state.start = None if checkpoint.start is None else torch.tensor(checkpoint.start, device=plan.device)
     return state
+
+
+def _check_shares(network: nn.Module, plan: Plan) -> None:
+    """Check that a network can be trained on the shares of batches, some of which may be empty.
+
+    Raises:
+        UsageError: it has a pixel shuffle, of which torch cannot compute the gradient without samples.
+    """
+    last = replace(plan.world, rank=plan.world.size - 1)
+    small = [end - start for start, end in plan.bounds if len({*last.share(start, end)}) == 1]
+    if small and any(isinstance(each, nn.PixelShuffle) for each in network.modules()):
+        raise usage_error(
+            f"a batch of {counted(small[0], 'image')} is too small for {plan.world.size} processes, "
+            "since the network has a pixelshuffle",
+            expected=f"a train.batch whose last batch has {2 * plan.world.size} images or more",
+            received=f"{counted(small[0], 'image')} in the last batch",
+        )
+
+
+def _training_seed(plan: Plan, *position: int) -> int:
+    """Return the seed of what layers such as dropout draw; each process has its own."""
+    rank = plan.world.rank
+    return derived_seed(plan.settings.seed, "training", *((rank, *position) if rank else ()))

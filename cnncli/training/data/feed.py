@@ -47,6 +47,10 @@ class Batch(NamedTuple):
         for start, end in bounds:
             yield self._slice(slice(start, end))
 
+    def first(self, count: int) -> Batch:
+        """Return its first samples."""
+        return self if count == len(self.inputs) else self._slice(slice(count))
+
     def _slice(self, place: slice) -> Batch:
         mixed = self.mixed
         return Batch(
@@ -144,7 +148,7 @@ class Feed:
         return self._images.stored[0].numel()
 
     def shuffled(
-        self, order: Tensor, bounds: list[tuple[int, int]], alters: Alters | None = None
+        self, order: Tensor, bounds: Sequence[tuple[int, int]], alters: Alters | None = None
     ) -> Iterator[Batch]:
         """Yield the batches of ``order`` between ``bounds``."""
         at_home = order.to(self._home)

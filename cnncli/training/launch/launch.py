@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -28,7 +29,7 @@ from cnncli.training.data.dataset import Dataset
 from cnncli.training.launch.finishing import draw_pictures, has_pictures
 from cnncli.training.launch.planning import ends_of, stages_of
 from cnncli.training.loop import Conduct, train
-from cnncli.training.observer import Observer, Together, in_one_line
+from cnncli.training.observer import Observer, Silent, Together, in_one_line
 from cnncli.training.optimization.optimizers import is_fused
 from cnncli.training.overfitting import remedies
 from cnncli.training.runs.checkpoint import Position
@@ -39,6 +40,7 @@ from cnncli.training.session import WHOLE, Extent
 from cnncli.training.stopping import choosing
 from cnncli.training.tasks.building import Learned, clean_of, measuring_objective
 from cnncli.training.transforms import margin_notes
+from cnncli.training.world import ALONE, World
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -47,7 +49,8 @@ class Launch:
 
     ``origins`` are the names of the settings that are not defaults, by the file or the option that they come
     from; none of a run that is ``resumed`` by its folder alone. ``course`` has sizes and FLOPs if the recipe
-    has some of its own, ``within`` what was chosen for a limit of memory.
+    has some of its own, ``within`` what was chosen for a limit of memory. All processes of the ``world``
+    start it.
     """
 
     graph: Graph
@@ -61,13 +64,17 @@ class Launch:
     resumed: bool = False
     course: Course | None = None
     within: Within | None = None
+    world: World = ALONE
 
     @property
     def introduction(self) -> Introduction:
         """What is about to happen."""
         position, outcome, count = self.position, self.run.record.outcome, self.dataset.train.count
+        size, kind = self.world.size, self.device.type
+        where = str(self.device) if size == 1 else f"{size} processes on {kind}"
         before, now = self.run.record.environments[-1], current_environment(self.device)
         return introduction(self.graph, self.network, self.dataset, self.settings, self.device)._replace(
+            device=where,
             folder=self.run.folder,
             moved=changes(before, now),
             stages=() if self.course is None else stages_of(self.settings, count, self.course),
@@ -82,14 +89,16 @@ class Launch:
 
     @property
     def _peak(self) -> float | None:
-        """How many images per second the device trains on if it computes at its peak; None if unknown."""
+        """How many images per second the devices train on if they compute at their peak; None if unknown."""
         if self.device.type != "cuda":
             return None
         half = choose_computing(self.settings, self.device, self.network).precision != FLOAT32
         name, tf32 = torch.cuda.get_device_name(self.device), torch.backends.cudnn.allow_tf32
         peak = peak_rate(name, half=half, tf32=tf32)
         flops = costs(self.graph).training_totals.flops
-        return peak / (STEP_PASSES * whole(flops)) if peak is not None and flops else None
+        if peak is None or not flops:
+            return None
+        return self.world.size * peak / (STEP_PASSES * whole(flops))
 
     def interrupted(self) -> None:
         """Record that the training was ended before the loop could do so."""
@@ -106,7 +115,8 @@ class Launch:
         """Train until the last epoch, or until an interrupt.
 
         Args:
-            observers: receive the progress, beside those that write the files of the run.
+            observers: receive the progress, beside those that write the files of the run; of several
+                processes, only those of the first one do.
             report_every: seconds between two reports within an epoch; each waits for the device.
             extent: how much of the training is carried out.
             tensorboard: whether to write events for TensorBoard; a run that has some always continues them.
@@ -115,8 +125,8 @@ class Launch:
             CnncliError: the training diverges, or a file cannot be written.
         """
         places = {node.name: node.location for node in self.graph.nodes}
-        before = self.run.record.outcome
-        watched = Together(observers, tuple(self._files(tensorboard)))
+        before, leads = self.run.record.outcome, self.world.leads
+        watched = Together(observers, tuple(self._files(tensorboard))) if leads else Silent()
         try:
             trained = train(
                 self.network,
@@ -126,7 +136,14 @@ class Launch:
                 self.run,
                 device=self.device,
                 observer=watched,
-                conduct=Conduct(report_every, extent, places, self._peak, self.course),
+                conduct=Conduct(
+                    report_every if leads else math.inf,
+                    extent,
+                    places,
+                    self._peak,
+                    self.course,
+                    self.world,
+                ),
                 learning=learning_of(self.graph, self.settings),
             )
         except CnncliError:
@@ -135,7 +152,7 @@ class Launch:
         watched.ended()
         # A process that was killed at its end has not drawn them.
         drawn = trained.outcome == before and has_pictures(self.graph, self.run)
-        if trained.outcome is not None and extent == WHOLE and not drawn:
+        if leads and trained.outcome is not None and extent == WHOLE and not drawn:
             self._draw(watched)
         if trained.outcome is None or not trained.outcome.overfitting:
             return trained

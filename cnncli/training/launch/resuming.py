@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,11 +21,15 @@ from cnncli.training.device import choose_device
 from cnncli.training.launch.graphs import recorded_graph, recorded_sizes
 from cnncli.training.launch.launch import Launch
 from cnncli.training.launch.planning import planned
+from cnncli.training.launch.several import check_alike
 from cnncli.training.loop import seed_weights
+from cnncli.training.runs.followed import followed
 from cnncli.training.runs.resuming import check_data, check_settings
 from cnncli.training.runs.run import Run, open_run
+from cnncli.training.session import check_batch
 from cnncli.training.tasks.building import whole_stored
 from cnncli.training.tasks.targets import wanted_shapes
+from cnncli.training.world import joined
 
 
 def resume(
@@ -37,17 +42,20 @@ def resume(
     Raises:
         CnncliError: there is no such run, it diverged, or it was started with other settings or other data.
     """
-    run = open_run(folder)
+    world = joined()
+    run = followed(open_run(folder), world)
     settings = with_overrides(run.record.settings, overrides)
     if data is not None:
         settings = settings.replaced({"data": settings.data.of(data)})
     check_settings(run, settings)
     graph = recorded_graph(run)
-    where = choose_device(device)
+    where = choose_device(device, world)
     stored = whole_stored(settings, whole_shape(graph.input))
     outputs = wanted_shapes(heads_of(graph), settings)
     dataset = load(settings.data, stored, reading, outputs, settings.holdout)
-    return continued(run, graph, dataset, settings, where)
+    check_batch(settings, world)
+    check_alike(world, settings, dataset)
+    return replace(continued(run, graph, dataset, settings, where), world=world)
 
 
 def continued(run: Run, graph: Graph, dataset: Dataset, settings: Recipe, device: torch.device) -> Launch:

@@ -30,14 +30,17 @@ from cnncli.training.device import choose_device
 from cnncli.training.launch.graphs import as_trained, recorded_graph
 from cnncli.training.launch.launch import Launch
 from cnncli.training.launch.planning import planned
+from cnncli.training.launch.several import check_alike
 from cnncli.training.loop import seed_weights
 from cnncli.training.runs.checkpoint import Position
+from cnncli.training.runs.followed import followed
 from cnncli.training.runs.resuming import check_data, check_network
 from cnncli.training.runs.revision import revision_of
-from cnncli.training.runs.run import Run, create_run
+from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.session import check_trainable
 from cnncli.training.tasks.building import check_tasks, whole_stored
 from cnncli.training.tasks.targets import check_columns, main_classes, wanted_shapes
+from cnncli.training.world import ALONE, World, joined
 
 CLASSES: Final = "classes"
 """The variable of a spec that follows the number of classes of the data."""
@@ -62,6 +65,7 @@ class Prepared:
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     course: Course | None = None
     within: Within | None = None
+    world: World = ALONE
 
     def resumed(self, run: Run) -> Launch:
         """Continue a run that the same command has started.
@@ -71,6 +75,7 @@ class Prepared:
         """
         check_network(run, recorded_graph(run), self.graph)
         check_data(run, self.dataset)
+        check_alike(self.world, self.settings, self.dataset)
         return self._launch(run, run.position, resumed=True)
 
     def create(self, folder: Path | None) -> Launch:
@@ -79,7 +84,14 @@ class Prepared:
         Raises:
             CnncliError: the folder is not empty, or cannot be written.
         """
-        run = create_run(
+        check_alike(self.world, self.settings, self.dataset)
+        run = self._created(folder) if self.world.leads else None
+        made = self.world.told("" if run is None else str(run.folder.absolute()))
+        run = run or followed(open_run(Path(made)), self.world)
+        return self._launch(run, Position(), resumed=False)
+
+    def _created(self, folder: Path | None) -> Run:
+        return create_run(
             folder,
             name=self.graph.name,
             spec=self.spec,
@@ -88,7 +100,6 @@ class Prepared:
             device=self.device,
             revision=revision_of(self.files),
         )
-        return self._launch(run, Position(), resumed=False)
 
     def _launch(self, run: Run, position: Position, *, resumed: bool) -> Launch:
         return Launch(
@@ -103,6 +114,7 @@ class Prepared:
             resumed,
             self.course,
             self.within,
+            self.world,
         )
 
 
@@ -121,7 +133,8 @@ def prepare(
     Raises:
         CnncliError: they do not match.
     """
-    where = choose_device(device)
+    world = joined()
+    where = choose_device(device, world)
     if settings.resolution is not None:
         course(opened.graph, settings.resolution, reopening(opened))  # before data is read
     dataset = read(opened.graph, settings, settings.data, reading, settings.holdout)
@@ -133,7 +146,7 @@ def prepare(
     network = build_network(graph, again=segments_of(graph, settings.recompute))
     learning = learning_of(graph, settings)
     shape = whole_shape(graph.input)
-    notes = check_trainable(network, heads_of(graph), shape, dataset, settings, learning)
+    notes = check_trainable(network, heads_of(graph), shape, dataset, settings, learning, world)
     dataset = replace(dataset, notes=(*dataset.notes, *notes))
     return Prepared(
         graph,
@@ -145,6 +158,7 @@ def prepare(
         where,
         course=chosen.course,
         within=chosen.within,
+        world=world,
     )
 
 

@@ -17,6 +17,7 @@ from cnncli.training.runs.files import write_tensors
 from cnncli.training.runs.history import LONGEST, SHORTEST, read_epoch
 from cnncli.training.runs.values import LARGEST_FIGURE, DamagedError, members, number, several, whole
 from cnncli.training.runs.weights import read_tensors
+from cnncli.training.world import ALONE, World
 
 _SCHEMA: Final = "cnncli.checkpoint/3"
 _SECTIONS: Final = ("network", "average", "optimizer", "scaler", "random", "figures")
@@ -38,8 +39,9 @@ class Checkpoint:
     ``history`` has one entry for each whole epoch. ``start`` is the objective of the first batch of the
     training; None before it. The tensors are in sections: ``average`` has the averaged weights, and
     ``scaler`` what scales the loss, both empty without; ``random`` has the states of torch's generators,
-    ``cpu``, and the device's if it has its own; ``figures`` (float32 [batches, 2]) has the sum and the number
-    of samples of each figure in each finished batch of the current epoch.
+    ``cpu``, and the device's if it has its own, and those of other processes, ``1/cpu``; ``figures`` (float32
+    [batches, 2]) has the sum and the number of samples of each figure in each finished batch of the current
+    epoch.
     """
 
     position: Position
@@ -139,23 +141,40 @@ def _check_rows(name: str, rows: Tensor, position: Position) -> None:
         raise DamagedError(f"figures/{name} has sums that its metric cannot have")
 
 
-def random_states(device: torch.device) -> dict[str, Tensor]:
-    """Return the states of the random generators that layers such as dropout use."""
+def random_states(device: torch.device, world: World = ALONE) -> dict[str, Tensor]:
+    """Return the states of the random generators that layers such as dropout use, of all processes."""
     states = {"cpu": torch.get_rng_state()}
     own = BACKENDS[device.type].random_state
-    return states if own is None else states | {device.type: own(device)}
+    if own is not None:
+        states[device.type] = own(device)
+    found = {}
+    for name, each in states.items():
+        for rank, state in enumerate(world.gathered(each.unsqueeze(0))):
+            found[_generator(name, rank)] = state
+    return found
 
 
-def restore_random(states: dict[str, Tensor], device: torch.device) -> None:
-    """Set the generators to ``states``; the state of a device that the training has not used is not changed.
+def _generator(name: str, rank: int) -> str:
+    return f"{rank}/{name}" if rank else name
+
+
+def restore_random(every: dict[str, Tensor], device: torch.device, world: World = ALONE) -> bool:
+    """Set the generators to the states of this process; return whether there are some.
+
+    The state of a device that the training has not used is not changed.
 
     Raises:
         UsageError: a state is damaged.
     """
+    names = {_generator(name, world.rank): name for name in ("cpu", device.type)}
+    states = {name: every[own] for own, name in names.items() if own in every}
+    if not states:
+        return False
     try:
         torch.set_rng_state(states["cpu"])
         restore = BACKENDS[device.type].set_random_state
         if restore is not None and device.type in states:
             restore(states[device.type], device)
-    except (RuntimeError, TypeError) as error:
+    except (KeyError, RuntimeError, TypeError) as error:
         raise usage_error(f"the random state in the checkpoint is damaged: {error}") from error
+    return True

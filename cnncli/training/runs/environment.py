@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 class Environment:
     """A machine and its software.
 
-    Sums are split among ``threads``, and vectorized for the ``instructions`` of the processor, so both decide
-    in which order numbers are added, and with it how sums are rounded.
+    Sums are split among ``processes`` and their ``threads``, and vectorized for the ``instructions`` of the
+    processor, so all of them decide in which order numbers are added, and with it how sums are rounded.
     """
 
     device: str
     processor: str
     instructions: str
     threads: int
+    processes: int
     torch: str
     python: str
     cnncli: str
@@ -36,12 +37,15 @@ def current_environment(device: torch.device) -> Environment:
     """Return where a training on ``device`` runs now."""
     import torch  # noqa: PLC0415 - runs are listed without it
 
+    from cnncli.training.world import joined  # noqa: PLC0415
+
     on_cuda = device.type == "cuda"
     return Environment(
         device=str(device),
         processor=torch.cuda.get_device_name(device) if on_cuda else _processor(),
         instructions=torch.backends.cpu.get_cpu_capability(),
         threads=torch.get_num_threads(),
+        processes=joined().size,
         torch=torch.__version__,
         python=platform.python_version(),
         cnncli=cnncli.__version__,
@@ -60,6 +64,7 @@ def read_environment(value: Any, name: str) -> Environment:
         processor=text(found["processor"], f"{name}.processor"),
         instructions=text(found["instructions"], f"{name}.instructions"),
         threads=whole(found["threads"], f"{name}.threads", 1, MAX_THREADS),
+        processes=whole(found["processes"], f"{name}.processes", 1),
         torch=text(found["torch"], f"{name}.torch"),
         python=text(found["python"], f"{name}.python"),
         cnncli=text(found["cnncli"], f"{name}.cnncli"),

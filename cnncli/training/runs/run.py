@@ -249,9 +249,7 @@ class Run:
                 data=replace(self.record.data, source=dataset.name),
             )
         )
-        # A crash after run.json was written may have left spec.yaml out.
-        if not self.spec.exists():
-            write_text(self.spec, self.record.spec)
+        self._keep_spec()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -275,6 +273,11 @@ class Run:
             yield
         finally:
             os.close(handle)
+
+    def _keep_spec(self) -> None:
+        # A crash after run.json was written may have left spec.yaml out.
+        if not self.spec.exists():
+            write_text(self.spec, self.record.spec)
 
     def _record(self, record: RunRecord) -> None:
         write_json(self.folder / RECORD, record.as_json())

@@ -9,6 +9,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from cnncli.training.world import ALONE, World
+
 
 class Sum(NamedTuple):
     """A figure of a batch: its sum over samples, a scalar, and the number of these samples."""
@@ -60,7 +62,12 @@ class Sums:
             self.rows[name][: len(written)] = written
 
 
-def means(rows: Mapping[str, Tensor]) -> dict[str, float]:
-    """Return the mean of each figure over its samples, from rows on the CPU; one without samples has none."""
-    sums = {name: each.to(torch.float64).sum(0).tolist() for name, each in rows.items()}
-    return {name: total / count for name, (total, count) in sums.items() if count}
+def means(rows: Mapping[str, Tensor], world: World = ALONE) -> dict[str, float]:
+    """Return the mean of each figure over its samples, from rows on the CPU; one without samples has none.
+
+    The rows are those of each process of a ``world``.
+    """
+    sums = {name: each.to(torch.float64).sum(0) for name, each in rows.items()}
+    world.add(sums.values())
+    pairs = {name: each.tolist() for name, each in sums.items()}
+    return {name: total / count for name, (total, count) in pairs.items() if count}

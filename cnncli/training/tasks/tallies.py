@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cnncli.recipe.columns import CLASS, MASK, NUMBER, TAGS
 from cnncli.recipe.metrics import DICE, ECE, F1, IOU, MAP, PRECISION, R2, RECALL
+from cnncli.training.world import World
 
 _BINS: Final = 15
 
@@ -23,6 +24,9 @@ class Tally(Protocol):
 
     def add(self, said: Tensor, target: Tensor, present: Tensor | None) -> None:
         """Take a batch: what a head says, its target, and which samples have one (None: all), bool [n]."""
+
+    def unite(self, world: World) -> None:
+        """Take the batches of all processes, after the last one."""
 
     def figures(self) -> dict[str, float]:
         """Return the figures; one that the samples do not determine is left out."""
@@ -51,6 +55,10 @@ class Confusion:
             known = known & present.reshape(-1, *(1 for _ in target.shape[1:]))
         cells = target.clamp(min=0) * self._classes + said.argmax(1)
         self._counts.scatter_add_(0, cells.flatten(), known.to(torch.int64).flatten())
+
+    def unite(self, world: World) -> None:
+        """Add up the counts."""
+        world.add([self._counts])
 
     @property
     def table(self) -> Tensor:
@@ -127,9 +135,22 @@ class Calibration:
         right = (predicted == target).to(confidence.dtype)
         self._sums.append(torch.stack([within @ confidence, within @ right, within.sum(1)]))
 
+    def unite(self, world: World) -> None:
+        """Add up the sums of the batches."""
+        total = self._total
+        world.add([total])
+        self._sums = [total]
+
+    @property
+    def _total(self) -> Tensor:
+        """The sums of all batches, float64 [3, bins], on the CPU."""
+        if not self._sums:
+            return torch.zeros(3, _BINS, dtype=torch.float64)
+        return torch.stack(self._sums).cpu().to(torch.float64).sum(0)
+
     def figures(self) -> dict[str, float]:
         """Return the error; nothing without samples."""
-        confidence, right, count = torch.stack(self._sums).cpu().to(torch.float64).sum(0)
+        confidence, right, count = self._total
         if not count.sum():
             return {}
         return {ECE: float((confidence - right).abs().sum() / count.sum())}
@@ -152,11 +173,21 @@ class Kept:
         """Keep a batch."""
         self._batches.append((said, target, present))
 
+    def unite(self, world: World) -> None:
+        """Keep the samples of all processes, in the order of the processes."""
+        said, target = map(world.gathered, self._all)
+        self._batches = [(said, target, None)]
+
+    @property
+    def _all(self) -> tuple[Tensor, Tensor]:
+        """What was said of all samples that have a target, and the targets, float64 [N, k], on the CPU."""
+        found = [self._known(*batch) for batch in self._batches] or [(torch.empty(0, 0), torch.empty(0, 0))]
+        said, target = (torch.cat(each).to(torch.float64) for each in zip(*found, strict=True))
+        return said, target
+
     def figures(self) -> dict[str, float]:
         """Return the mean of the formula over the columns that have one."""
-        found = [self._known(*batch) for batch in self._batches]
-        said, target = (torch.cat(each).to(torch.float64) for each in zip(*found, strict=True))
-        values = self._formula(said, target)
+        values = self._formula(*self._all)
         known = values[~values.isnan()]
         return {self._name: float(known.mean())} if len(known) else {}
 

@@ -83,7 +83,7 @@ class Target(NamedTuple):
         if not (self.leaves_out or cut):
             return known
         compared = self.of(batch) if cut else self._mapped(found)
-        left = (compared >= 0).reshape(len(batch.inputs), -1).any(1)
+        left = (compared >= 0).reshape(len(compared), compared.shape[1:].numel()).any(1)
         return left if known is None else known & left
 
     def compared(self, batch: Batch) -> Compared:

@@ -1,0 +1,71 @@
+"""``torchrun -m cnncli train``: two processes, one of which is killed, and started again by torchrun."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import cnncli
+from cnncli.training.runs.run import open_run
+from tests.training.support import read_metrics
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+SPEC = """
+name: plain
+input: [1, 8, 8]
+layers: [flatten, linear: 10]
+train: {data: digits, epochs: 3, batch: 31, save: {steps: 3}}
+"""
+KILL = """
+import os, signal, threading, time
+from pathlib import Path
+
+folder = Path({folder!r})
+
+def kill():
+    metrics, checkpoint = folder / "metrics.jsonl", folder / "checkpoint.safetensors"
+    while not metrics.exists() or not metrics.read_text():
+        time.sleep(0.002)
+    while checkpoint.stat().st_mtime_ns <= metrics.stat().st_mtime_ns:  # one within the second epoch
+        time.sleep(0.002)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if (os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"]) == ("1", "0"):
+    threading.Thread(target=kill, daemon=True).start()
+"""
+
+
+def torchrun(*words: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *map(str, words)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+
+
+def test_a_killed_process_is_started_again_and_the_run_ends_as_without(tmp_path: Path) -> None:
+    """The last batch has 12 images; a process without dropout or batch norm is the reference."""
+    spec, kill, folder = tmp_path / "plain.yaml", tmp_path / "kill.py", tmp_path / "run"
+    spec.write_text(SPEC)
+    kill.write_text(KILL.format(folder=str(folder)))
+    train = ("-m", "--", "cnncli", "train", spec, "--device", "cpu")
+    done = torchrun("--max-restarts", 1, *train, "--run", folder, "--plugin", kill)
+    assert done.returncode == 0, done.stderr
+    assert "(exitcode: -9) local_rank: 1" in done.stderr
+    assert "continues in epoch 2 of 3, after batch" in done.stdout
+    assert done.stdout.count("test accuracy") == 1
+    cnncli.load(spec).train(run=tmp_path / "one", device="cpu")
+    ours, theirs = (load_file(each / "weights.safetensors") for each in (folder, tmp_path / "one"))
+    for name, weights in theirs.items():
+        torch.testing.assert_close(ours[name], weights, rtol=0, atol=1e-5)
+    for mine, other in zip(
+        *(read_metrics(open_run(each)) for each in (folder, tmp_path / "one")), strict=True
+    ):
+        assert mine.figures == pytest.approx(other.figures, rel=1e-4)
+    assert open_run(folder).record.status == "finished"

@@ -1,0 +1,95 @@
+"""What each of two processes does in ``test_together.py``; it gets the folder that both write to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cnncli.recipe.recipe import Recipe
+from cnncli.results.training import Trained
+from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.observer import Silent
+from cnncli.training.runs.followed import followed
+from cnncli.training.runs.run import open_run
+from cnncli.training.world import joined
+from tests.training.support import CPU, HEADS, Recorder, begin, few_digits, raise_at, settings, small_network
+
+IMAGES = 203
+"""Six batches of 33 have shares of 16 and 17, and the last one has shares of 2 and 3."""
+
+EVERYTHING = settings(
+    batch=33,
+    transforms=["crop", "mixup"],
+    accumulate=2,
+    clip={"norm": 1.0},
+    average={"ema": 0.9},
+    penalty={"l2": 0.01},
+    optimizer={"sgd": {"lr": 0.05}},
+)
+SYNCHRONIZED = settings(batch=33, sync_batchnorm=True, epochs=2)
+DROPPING = settings(save={"steps": 2})
+
+
+def plain_network() -> nn.Module:
+    """A network that treats each image by itself, and always in the same way."""
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 6 * 6, 10))
+
+
+def normalizing_network() -> nn.Module:
+    """One that treats an image in the light of all of its batch."""
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+
+
+def trained(
+    folder: Path,
+    chosen: Recipe,
+    build: Callable[[], nn.Module],
+    at_progress: Callable[..., None] | None = None,
+) -> Trained:
+    """Train the run in a folder, which the first process creates, from its checkpoint or the beginning."""
+    world, dataset = joined(), few_digits(IMAGES)
+    if world.leads and not folder.exists():
+        begin(folder, chosen, dataset)
+    world.wait()
+    seed_weights(chosen.seed)
+    return train(
+        build(),
+        HEADS,
+        dataset,
+        chosen,
+        followed(open_run(folder), world),
+        device=CPU,
+        observer=Recorder(at_progress) if world.leads else Silent(),
+        conduct=Conduct(report=0.0, world=world),
+    )
+
+
+def main(folder: Path) -> None:
+    """Train several runs; check what only processes that are connected can show."""
+    world = joined()
+    rows = torch.full((world.rank * 2, 3), float(world.rank))
+    assert torch.equal(world.gathered(rows), torch.ones(2, 3))
+    assert world.told("first" if world.leads else "") == "first"
+    spoken = torch.tensor([[world.speaks()]])
+    assert world.gathered(spoken).flatten().tolist() == [True, False]
+    trained(folder / "everything", EVERYTHING, plain_network)
+    trained(folder / "synchronized", SYNCHRONIZED, normalizing_network)
+    trained(folder / "whole", DROPPING, small_network)
+
+    def stop() -> None:
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    for place in ((2, 3, "train"), (2, 0, "evaluate")):
+        found = trained(folder / "stopped", DROPPING, small_network, raise_at(*place, stop))
+        assert found.signal == signal.SIGUSR1, (world.rank, found)
+    trained(folder / "stopped", DROPPING, small_network)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
