@@ -72,9 +72,9 @@ def test_events_are_lines_of_json(monkeypatch: pytest.MonkeyPatch) -> None:
     start, *others, end = (each for each in found if each["event"] != "reading")
     assert (start["event"], start["name"], start["folder"]) == ("start", "tiny", "a")
     assert (start["train_count"], start["epochs"], start["finished_epochs"]) == (287, 2, 0)
-    names = ["progress"] * 6 + ["epoch"]
+    names = ["progress"] * 8 + ["epoch"]  # 5 batches, and 3 of an evaluation
     assert [each["event"] for each in others] == names * 2
-    assert [each["batch"] for each in others[:6]] == [1, 2, 3, 4, 5, 0]
+    assert [each["batch"] for each in others[:8]] == [1, 2, 3, 4, 5, 0, 1, 2]
     assert all(0 <= each["waiting"] <= 1 for each in others if each["event"] == "progress")
     assert all(each["seconds_left"] > 0 for each in others if each["event"] == "progress")
     lines = [json.loads(line) for line in Path("a/metrics.jsonl").read_text().splitlines()]
