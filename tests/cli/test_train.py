@@ -364,7 +364,7 @@ def test_a_log_has_a_line_at_intervals(spec: Path, tmp_path: Path, monkeypatch: 
         re.MULTILINE,
     )
     assert batches == [(epoch, str(batch)) for epoch in "12" for batch in range(1, 24)]
-    assert "epoch 1/2: testing, batch 0 of 1, " in text
+    assert re.search(r"epoch 1/2: testing, batch 0 of \d+, ", text)
 
 
 # -- the number of classes -------------------------------------------------------------------------
