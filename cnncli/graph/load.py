@@ -160,6 +160,9 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
         faults.note(*remarks(graph))
     _note_unused(document, faults)
     graph = graph._replace(notes=faults.notes)
+    sizes = [each for each in graph.input if isinstance(each, int)]
+    if size is not None and len(sizes) == len(graph.input):
+        document = document.with_input(sizes)  # what is trained is recorded, and opened again
     return Opened(document, graph, train, budget, paper, frozenset(in_numbers))
 
 

@@ -67,6 +67,16 @@ class Document(NamedTuple):
         """Return the section with this name, or None."""
         return self.entries.get(key)
 
+    def with_input(self, shape: Sequence[int]) -> Document:
+        """Return the document with numbers in place of what its ``input`` is."""
+        place = self.entries["input"].location if "input" in self.entries else self.start
+        key = self.entries.keys_at.get("input") or Scalar("input", True, *place)
+        sizes = Items(tuple(Scalar(str(size), True, *place) for size in shape), place)
+        changed = Entries(
+            {**self.entries, key.text: sizes}, self.entries.keys_at | {key.text: key}, self.entries.place
+        )
+        return self._replace(entries=changed)
+
     @property
     def files(self) -> tuple[str, ...]:
         """The names of the sources of all values: first the spec, then what it extends, and options."""
