@@ -13,8 +13,15 @@ import torch
 from safetensors.torch import load_file
 
 from cnncli.training.runs.run import open_run
-from tests.training.support import figures, read_metrics
-from tests.training.together import EVERYTHING, SYNCHRONIZED, normalizing_network, plain_network, trained
+from tests.training.support import figures, raise_at, read_metrics
+from tests.training.together import (
+    EVERYTHING,
+    SYNCHRONIZED,
+    normalizing_network,
+    plain_network,
+    stop,
+    trained,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -25,6 +32,8 @@ ROOT = Path(__file__).parents[2]
 def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which two processes have trained."""
     folder = tmp_path_factory.mktemp("both")
+    begun = trained(folder / "begun by one", EVERYTHING, plain_network, raise_at(2, 3, "train", stop))
+    assert begun.status == "interrupted"
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     common = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "MASTER_PORT": str(port)}
@@ -55,6 +64,14 @@ def test_two_processes_are_one_with_the_same_batch(both: Path, tmp_path: Path) -
     """Samples, their mean, accumulation, clipping, averages; and each held-out sample is measured once."""
     trained(tmp_path / "one", EVERYTHING, plain_network)
     assert_close(both / "everything", tmp_path / "one")
+
+
+def test_another_number_of_processes_continues(both: Path, tmp_path: Path) -> None:
+    """One begins and two continue within an epoch, and the other way round."""
+    trained(tmp_path / "one", EVERYTHING, plain_network)
+    trained(both / "begun by two", EVERYTHING, plain_network)
+    for name in ("begun by one", "begun by two"):
+        assert_close(both / name, tmp_path / "one")
 
 
 def test_synchronized_statistics_are_those_of_the_whole_batch(both: Path, tmp_path: Path) -> None:

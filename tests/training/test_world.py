@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from cnncli.diagnostics import UsageError
+from cnncli.diagnostics import SpecError, UsageError
+from cnncli.graph import open_text
 from cnncli.training.data.feed import Alters, Batch, Feed
+from cnncli.training.data.normalization import measure
 from cnncli.training.data.recorded import Normalization
 from cnncli.training.data.shares import shares
 from cnncli.training.device import choose_device
-from cnncli.training.session import check_batch
+from cnncli.training.session import check_batch, make_plan, make_state
 from cnncli.training.transforms import Pipeline
 from cnncli.training.world import World
-from tests.training.support import CPU, settings
+from tests.training.support import CPU, HEADS, few_digits, settings
 from tests.training.tasks.test_mixed import COLUMNS, COUNT, part, random
 
 BOUNDS = [(0, 5), (5, 8), (8, 11), (11, 12)]
@@ -86,3 +89,26 @@ def test_several_processes_do_not_share_a_device(word: str) -> None:
     with pytest.raises(UsageError, match=f"2 processes cannot train on the device {word}"):
         choose_device(word, World(1, 2, 1))
     assert choose_device("cpu", World(1, 2, 1)) == CPU
+
+
+def test_a_network_without_batch_normalization_has_nothing_to_synchronize() -> None:
+    text = "input: [1, 8, 8]\nlayers: [flatten, {}linear: 10]\ntrain: {{sync_batchnorm: true}}"
+    assert open_text(text.format("batchnorm, ")).train.sync_batchnorm
+    with pytest.raises(SpecError, match="'sync_batchnorm' has no effect") as caught:
+        open_text(text.format(""))
+    location = caught.value.diagnostics[0].location
+    assert location is not None
+    assert location.line == 3
+
+
+def test_a_pixel_shuffle_needs_a_share_for_each_process() -> None:
+    """torch cannot compute its gradient without samples."""
+    few = few_digits(33)
+    chosen, world = settings(batch=16), World(0, 2)
+    normalization = measure(few.train.rows)
+    plan = make_plan(nn.Identity(), HEADS, few, chosen, normalization, CPU, world=World())
+    network = nn.Sequential(nn.PixelShuffle(1), nn.Flatten(), nn.Linear(64, 10))
+    make_state(network, plan, None)
+    small = replace(plan, bounds=[(0, 16), (16, 19)], world=world)
+    with pytest.raises(UsageError, match="a batch of 3 images is too small for 2 processes"):
+        make_state(network, small, None)

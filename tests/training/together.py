@@ -70,6 +70,11 @@ def trained(
     )
 
 
+def stop() -> None:
+    """Send a signal to this process alone."""
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
 def main(folder: Path) -> None:
     """Train several runs; check what only processes that are connected can show."""
     world = joined()
@@ -82,9 +87,9 @@ def main(folder: Path) -> None:
     trained(folder / "synchronized", SYNCHRONIZED, normalizing_network)
     trained(folder / "whole", DROPPING, small_network)
 
-    def stop() -> None:
-        os.kill(os.getpid(), signal.SIGUSR1)
-
+    trained(folder / "begun by one", EVERYTHING, plain_network)
+    found = trained(folder / "begun by two", EVERYTHING, plain_network, raise_at(2, 3, "train", stop))
+    assert found.signal == signal.SIGUSR1
     for place in ((2, 3, "train"), (2, 0, "evaluate")):
         found = trained(folder / "stopped", DROPPING, small_network, raise_at(*place, stop))
         assert found.signal == signal.SIGUSR1, (world.rank, found)
