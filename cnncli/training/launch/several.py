@@ -22,7 +22,6 @@ def check_alike(world: World, settings: Recipe, dataset: Dataset) -> None:
     recipe = json.dumps(settings.plain(), allow_nan=False, sort_keys=True)
     own = (dataset.fingerprint(), hashlib.sha256(recipe.encode()).hexdigest())
     first = world.told(" ".join(own)).split()
-    world.wait()
     for what, mine, other in zip(("data", "settings"), own, first, strict=True):
         if mine != other:
             raise usage_error(
@@ -30,6 +29,7 @@ def check_alike(world: World, settings: Recipe, dataset: Dataset) -> None:
                 expected="the same command and the same data on all machines",
                 received=dataset.name if what == "data" else "other settings",
             )
+    world.wait()
 
 
 def check_named(world: World, *, is_named: bool) -> None:
