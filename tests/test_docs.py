@@ -146,7 +146,7 @@ BARE: Final = sorted(
         command
         for path in DOCUMENTS
         for command in re.findall(r"^    cnncli (.*?)(?: +#.*)?$", path.read_text("utf-8"), re.MULTILINE)
-        if not re.search(r"\b(?:SPEC|RUN|SOURCE)\b", command)
+        if not re.search(r"\b(?:SPEC|RUN|SOURCE|DIR)\b", command)
     }
 )
 """The commands that documents show without their output; forms of commands are not among them."""
@@ -159,6 +159,7 @@ NOT_RUN: Final = {
     "evaluate runs/lenet5-1",
     "evaluate runs/lenet5-1 --output predictions.csv",
     "predict runs/lenet5-1 digits.png -o fig4.png",
+    "runs",
     "train net.yaml --recipe recipe.yaml --print-recipe",
     "train net.yaml --recipe recipe.yaml --preview images.png",
     "train net.yaml --recipe recipe.yaml --find-lr",
