@@ -59,7 +59,8 @@ def _exit_code() -> int:
         from cnncli.report.text.escapes import shown
 
         with suppress(OSError):  # stderr may be the stream that is full
-            sys.stderr.write(f"{shown(f'error: {error}')}\n")
+            what = error if error.filename is not None else f"cannot write the output: {error.strerror}"
+            sys.stderr.write(f"{shown(f'error: {what}')}\n")
         return UNWRITABLE
 
 

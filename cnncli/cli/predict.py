@@ -72,6 +72,6 @@ def _named(words: list[str]) -> Iterator[str]:
     """Yield the words, with the lines of standard input in place of ``-``."""
     for word in words:
         if word == _STDIN:
-            yield from filter(None, (line.rstrip("\r\n") for line in sys.stdin))
+            yield from filter(None, (line.rstrip("\r\n") for line in sys.stdin or ()))
         else:
             yield word

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
+from cnncli.diagnostics import counted
 from cnncli.language.fields import Record, arg
 from cnncli.language.readers import Number
+from cnncli.limits import MAX_BETA
 
 
 class Average(Record):
@@ -26,12 +29,20 @@ class Ema(Average):
     keyword = "ema"
 
     decay: float = arg(
-        Number(0, 1, above=True), "share of the average that each step keeps", default=0.999, main=True
+        Number(0, MAX_BETA, above=True),
+        "share of the average that a step keeps; step n, from 0, keeps (1 + n) / (10 + n) at most",
+        default=0.999,
+        main=True,
     )
 
+    @property
+    def rising(self) -> int:
+        """The number of steps before the first one that keeps all of ``decay``."""
+        return max(0, math.ceil((10 * self.decay - 1) / (1 - self.decay)))
+
     def __str__(self) -> str:
-        """Return it as ``ema 0.999``."""
-        return f"{self.keyword} {self.decay:g}"
+        """Return it as ``ema 0.999, smaller in the first 8,990 steps``."""
+        return f"{self.keyword} {self.decay:g}, smaller in the first {counted(self.rising, 'step')}"
 
 
 class Swa(Average):

@@ -168,16 +168,32 @@ class _Loop:
 
     def run_epochs(self) -> Trained:
         """Train all remaining epochs, until one after which there is a reason to stop, or an interrupt."""
-        part, feed = self.plan.held_out
-        while self.unfinished:
-            self.train_batches()
-            figures = self.evaluated_epoch(part, feed)
-            if figures is None:
-                self.save()
-                self.keep_weights()
-                return self.interrupted()
-            self.finish_epoch(figures, figures[f"{part}.{LOSS}"])
+        try:
+            while self.unfinished:
+                if not self.run_epoch():
+                    self.save()
+                    self.keep_weights()
+                    return self.interrupted()
+        except OSError:  # an output that nobody reads any more, or whose disk is full
+            self.save_alone()
+            raise
         return self.finished()
+
+    def run_epoch(self) -> bool:
+        """Train the rest of an epoch and measure the held-out part; return False after an interrupt."""
+        part, feed = self.plan.held_out
+        self.train_batches()
+        figures = self.evaluated_epoch(part, feed)
+        if figures is None:
+            return False
+        self.finish_epoch(figures, figures[f"{part}.{LOSS}"])
+        return True
+
+    def save_alone(self) -> None:
+        """Save what was done until something ended this process; several processes cannot save then."""
+        if self.plan.world.size == 1:
+            self.save()
+            self.run.set_status("interrupted")
 
     @property
     def unfinished(self) -> bool:

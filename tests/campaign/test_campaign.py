@@ -85,7 +85,7 @@ def test_recipes_have_everything_that_a_recipe_may_say() -> None:
     assert found >= {*TRANSFORMS, *LOSSES, *OPTIMIZERS, *SCHEDULES} - {"loss"}
     assert found >= {name for record in records for name in record.arguments} - {"loss"}
     spec = "input: [3, 8, 8]\nlayers: [flatten, linear: 10]\ntrain: "
-    assert sum(opens(spec + text) for text in made[:200]) > 60
+    assert sum(opens(spec + text) for text in made[:200]) > 40
 
 
 def test_the_page_gets_the_tables_of_a_campaign(tmp_path: Path) -> None:

@@ -112,3 +112,22 @@ def test_second_ctrl_c_ends_at_once_and_handlers_are_restored(tmp_path: Path) ->
     network, _ = resume(tmp_path / "run", chosen)
     reference, _ = run_whole(tmp_path / "whole", chosen)
     assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
+
+
+def test_an_output_that_is_closed_ends_a_training_that_is_saved(tmp_path: Path) -> None:
+    chosen = settings()
+    reference, _ = run_whole(tmp_path / "whole", chosen)
+    for number, place in enumerate([(2, 3, "train"), (2, 0, "evaluate")]):
+        folder = tmp_path / str(number)
+        begin(folder, chosen)
+
+        def close() -> None:
+            raise BrokenPipeError
+
+        with pytest.raises(BrokenPipeError):
+            resume(folder, chosen, Recorder(raise_at(*place, close)))
+        run = open_run(folder)
+        assert run.record.status == "interrupted"
+        assert (run.position.epochs, run.position.batches) == (1, place[1] or 7)
+        network, _ = resume(folder, chosen)
+        assert_same_result(folder, network, tmp_path / "whole", reference)

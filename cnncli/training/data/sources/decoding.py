@@ -118,6 +118,8 @@ def opened(path: File) -> Iterator[Image.Image]:
         UnreadableError: it has too many pixels.
         Exception: what Pillow raises if the file is not an image.
     """
+    if isinstance(path, Path) and path.exists() and not path.is_file():
+        raise unreadable("not a file", "an image file", "a folder" if path.is_dir() else "a pipe or a device")
     with _source(path) as source, _identified(source) as image:
         promised = promised_pixels(image)
         if promised > MAX_PICTURE_PIXELS:

@@ -95,10 +95,10 @@ class Walk:
             for entry in found:
                 path = place / entry.name
                 if entry.name.startswith("."):
-                    self._hidden += [path] if entry.is_dir() else []
-                elif entry.is_dir():
+                    self._hidden += [path] if path.is_dir() else []
+                elif path.is_dir():
                     pending.append(path)
-                elif path.suffix.lower() in FORMATS and entry.is_file():
+                elif path.suffix.lower() in FORMATS and path.is_file():
                     images.append(path)
                 else:  # a broken link or a pipe is neither a file nor a folder
                     self._ignored.append(path)

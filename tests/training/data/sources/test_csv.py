@@ -218,7 +218,7 @@ def test_missing_files_count_as_unreadable(tmp_path: Path) -> None:
     names = pictures(tmp_path, 9)
     rows = [["path", "label"], *([name, "ab"[i % 2]] for i, name in enumerate([*names, "pics/gone.png"]))]
     source = written(tmp_path / "a.csv", rows)
-    with pytest.raises(UsageError, match=r"gone\.png: cannot be read: .*No such file"):
+    with pytest.raises(UsageError, match=r"gone\.png: no such file"):
         read(source)
     found = read(source, skip=0.5)
     assert found.train.count + found.test.count == 9
