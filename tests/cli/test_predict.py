@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cnncli.cli.app import application
+from cnncli.cli.predict import _named
 
 SPEC = """
 input: [1, 6, 6]
@@ -112,6 +114,24 @@ def test_an_image_that_cannot_be_read_does_not_stop_the_others(trained: Path, tm
     said = "".join(errors.split())
     assert f"{tmp_path / 'notes.txt'}:notanimagethatcanberead" in said
     assert f"{tmp_path / 'gone.png'}:nosuchfile" in said
+
+
+def test_what_is_not_a_file_does_not_stop_the_others(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    pictures(folder, 1)
+    os.mkfifo(folder / "pipe.png")
+    (folder / "loop.png").symlink_to("loop.png")
+    code, text, errors = call("predict", trained / "run", folder)
+    assert code == 0, errors
+    assert "1 image" in text
+    code, _, errors = call("predict", trained / "run", folder / "pipe.png")
+    assert code == 2
+    assert "pipe.png: not a file" in errors
+
+
+def test_a_closed_standard_input_has_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert [*_named(["a.png", "-"])] == ["a.png"]
 
 
 def test_a_picture_has_a_red_bar_for_the_true_class(trained: Path, tmp_path: Path) -> None:

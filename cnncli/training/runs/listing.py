@@ -72,6 +72,8 @@ def read_run(folder: Path) -> RunSummary:
         raise usage_error(f"{folder} is not a run", expected=expected, received=received)
     check_regular(metrics)
     record, history = read_record(record_path), read_history(metrics)
+    if record.status == "finished" and not history:
+        raise usage_error(f"{metrics} has no epochs of a finished run", expected="a line for each")
     written = [path.stat().st_mtime for path in (record_path, metrics) if path.exists()]
     return RunSummary(
         folder=folder,
