@@ -394,9 +394,9 @@ def _load_weights(network: nn.Module, run: Path) -> None:
     """
     _need("safetensors", purpose="weights of a run")
     from cnncli.training.runs.run import open_run  # noqa: PLC0415
-    from cnncli.training.runs.weights import load_weights  # noqa: PLC0415
 
-    load_weights(network, open_run(run).kept(None))
+    opened = open_run(run)
+    opened.load(network, opened.kept(None))
 
 
 def _need(*packages: str, purpose: str) -> None:

@@ -36,7 +36,6 @@ from cnncli.training.overfitting import overfitting
 from cnncli.training.pace import Pace
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import Run
-from cnncli.training.runs.weights import load_weights
 from cnncli.training.session import WHOLE, Extent, Plan, State, make_plan, make_state
 from cnncli.training.step import step
 from cnncli.training.stopping import best_epoch, check_chosen, choosing, reason_to_stop
@@ -268,7 +267,7 @@ class _Loop:
         state, world = self.state, self.plan.world
         if self.best not in (None, state.position):
             if world.leads:
-                load_weights(state.network, self.run.best)
+                self.run.load(state.network, self.run.best)
             world.spread(state.network.state_dict().values())
         elif state.average is not None and self.plan.has_average(state.position):
             state.network.load_state_dict(state.average)

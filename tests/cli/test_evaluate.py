@@ -18,6 +18,7 @@ from cnncli.cli.app import application
 from cnncli.graph import open_spec
 from cnncli.network import build_network
 from cnncli.training.data.sources.layout import for_training
+from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import load_weights, save_weights
 
 SPEC = """
@@ -242,7 +243,7 @@ def test_weights_that_are_not_finite_are_an_error(
     network = build_network(open_spec(str(tmp_path / "run" / "spec.yaml")).graph)
     load_weights(network, weights)
     next(network.parameters()).data[0, 0] = float(value)
-    save_weights(network, weights, epochs=1, batches=0)
+    save_weights(network, weights, run=open_run(weights.parent).record.id, epochs=1, batches=0)
     code, text, errors = call("evaluate", tmp_path / "run", "--device", "cpu", "--format", form)
     assert (code, text) == (2, "")
     assert "not finite: linear1.weight" in " ".join(errors.split())
@@ -254,7 +255,7 @@ def test_a_loss_that_overflows_is_an_error(trained: Path, tmp_path: Path) -> Non
     network = build_network(open_spec(str(tmp_path / "run" / "spec.yaml")).graph)
     torch.nn.init.zeros_(network.get_parameter("linear1.weight"))
     network.get_parameter("linear1.bias").data[:] = torch.tensor([3e38, -3e38, 0])
-    save_weights(network, weights, epochs=1, batches=0)
+    save_weights(network, weights, run=open_run(weights.parent).record.id, epochs=1, batches=0)
     code, text, errors = call("evaluate", tmp_path / "run", "--device", "cpu", "--format", "json")
     assert (code, text) == (2, "")
     assert "the loss is infinite" in " ".join(errors.split())

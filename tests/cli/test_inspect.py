@@ -205,7 +205,7 @@ def test_a_closed_stream_is_not_an_error(closed: str) -> None:
 def test_a_full_disk_is_told_in_one_line(command: str) -> None:
     result = bash(f"cnncli {command} >/dev/full")
     assert result.returncode == 4
-    assert result.stderr == "error: [Errno 28] No space left on device\n"
+    assert result.stderr == "error: cannot write the output: No space left on device\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")

@@ -94,6 +94,8 @@ def main(folder: Path) -> None:
         found = trained(folder / "stopped", DROPPING, small_network, raise_at(*place, stop))
         assert found.signal == signal.SIGUSR1, (world.rank, found)
     trained(folder / "stopped", DROPPING, small_network)
+    world.wait()
+    world.leave()
 
 
 if __name__ == "__main__":

@@ -41,7 +41,6 @@ from cnncli.training.launch.graphs import recorded_graph
 from cnncli.training.predicting.table import Predictions, check_table
 from cnncli.training.runs.record import DataRecord
 from cnncli.training.runs.run import Run, open_run
-from cnncli.training.runs.weights import load_weights
 from cnncli.training.tasks.building import Learned, clean_of, measuring_objective, whole_stored
 from cnncli.training.tasks.presence import absent_tags, check_targets, missing_notes
 from cnncli.training.tasks.targets import wanted_shapes
@@ -102,7 +101,7 @@ def evaluate_run(folder: Path, wanted: Wanted, device: str, reading: Reading = N
     said = (*which, *margin_notes(record.settings), *missed, *absent_tags(compared, found.columns))
     found = replace(found, notes=(*found.notes, *said, *_flip_notes(wanted.flip, record.settings)))
     network = build_network(graph)
-    load_weights(network, kept)
+    run.load(network, kept)
     computing = choose_computing(record.settings, where, network)
     computing.place(network)
     alters = held_out_alters(record.settings, split.count)

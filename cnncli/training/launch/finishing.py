@@ -20,7 +20,6 @@ from cnncli.training.pictures.confusion import confusion
 from cnncli.training.predicting.worst import Worst
 from cnncli.training.runs.files import write_bytes
 from cnncli.training.runs.run import Run
-from cnncli.training.runs.weights import load_weights
 from cnncli.training.tasks.building import Learned, clean_of, measuring_objective
 from cnncli.training.transforms import held_out_alters
 
@@ -42,7 +41,7 @@ def draw_pictures(graph: Graph, dataset: Dataset, settings: Recipe, run: Run, de
     part, split = (TEST, dataset.test) if dataset.val is None else (VAL, dataset.val)
     with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and replaced at once
         network = build_network(graph)
-    load_weights(network, run.kept(None))
+    run.load(network, run.kept(None))
     computing = choose_computing(settings, device, network)
     computing.place(network)
     learned = Learned(dataset.columns, clean_of(settings, dataset.input_shape), device=device)

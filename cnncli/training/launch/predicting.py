@@ -36,7 +36,6 @@ from cnncli.training.predicting.maps import Maps
 from cnncli.training.predicting.shown import Output, Shown
 from cnncli.training.predicting.table import Predictions, check_table
 from cnncli.training.runs.run import Run, open_run
-from cnncli.training.runs.weights import load_weights
 from cnncli.training.tasks.building import Learned, clean_of, measuring_objective
 from cnncli.training.tasks.objective import Objective, by_head
 from cnncli.training.transforms import held_out_alters, margin_notes
@@ -182,7 +181,7 @@ def _predictor(run: Run, weights: Path, device: torch.device) -> _Predictor:
     settings = record.settings.replaced({"corrupt": []})
     learned = Learned(record.data.columns, clean_of(record.settings, record.data.input), device=device)
     network = build_network(graph)
-    load_weights(network.eval(), weights)
+    run.load(network.eval(), weights)
     computing = choose_computing(settings, device, network)
     computing.place(network)
     shape, margin = whole_shape(graph.input), settings.data.margin

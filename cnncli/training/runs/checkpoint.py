@@ -16,7 +16,7 @@ from cnncli.training.device import BACKENDS
 from cnncli.training.runs.files import write_tensors
 from cnncli.training.runs.history import LONGEST, SHORTEST, read_epoch
 from cnncli.training.runs.values import LARGEST_FIGURE, DamagedError, members, number, several, whole
-from cnncli.training.runs.weights import read_tensors
+from cnncli.training.runs.weights import RUN, check_run, read_tensors
 from cnncli.training.world import ALONE, World
 
 _SCHEMA: Final = "cnncli.checkpoint/3"
@@ -55,8 +55,8 @@ class Checkpoint:
     figures: dict[str, Tensor]
 
 
-def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, replacing ``path`` atomically."""
+def write_checkpoint(path: Path, checkpoint: Checkpoint, run: str) -> None:
+    """Write a checkpoint of the run with this id, replacing ``path`` atomically."""
     tensors = {
         f"{section}/{name}": value
         for section in _SECTIONS
@@ -64,6 +64,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     }
     metadata = {
         "schema": _SCHEMA,
+        RUN: run,
         "position": asdict(checkpoint.position),
         "start": checkpoint.start,
         "history": [asdict(metrics) for metrics in checkpoint.history],
@@ -71,16 +72,17 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write_tensors(path, tensors, metadata)
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path, run: str) -> Checkpoint:
     """Read what :func:`write_checkpoint` wrote.
 
     Raises:
-        UsageError: the file is missing, damaged, changed or not a checkpoint.
+        UsageError: the file is missing, damaged, changed, not a checkpoint, or one of another run.
     """
     tensors, metadata = read_tensors(path)
     if metadata.get("schema") != _SCHEMA:
         received = str(metadata.get("schema", "no schema"))
         raise usage_error(f"{path} is not a checkpoint", expected=_SCHEMA, received=received)
+    check_run(path, metadata, run)
     try:
         return _parse(tensors, metadata)
     except DamagedError as error:
@@ -88,7 +90,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _parse(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> Checkpoint:
-    members(metadata, "the checkpoint", ("schema", "position", "start", "history"))
+    members(metadata, "the checkpoint", ("schema", RUN, "position", "start", "history"))
     position = _position(metadata["position"])
     history = several(metadata["history"], "history", read_epoch)
     if [each.epoch for each in history] != [*range(1, position.epochs + 1)]:

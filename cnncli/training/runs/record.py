@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -76,12 +77,14 @@ class DataRecord:
 class RunRecord:
     """The content of ``run.json``.
 
-    ``spec`` is the text of the resolved spec, as in ``spec.yaml``, so this file, which is written first and
+    ``id`` is in all files that follow from it, so that those of another run are recognized. ``spec`` is the
+    text of the resolved spec, as in ``spec.yaml``, so this file, which is written first and
     atomically, suffices to resume. ``status`` remains "running" after a crash; ``outcome`` is None unless it
     is "finished". ``environments`` has where the run was started, and where it was resumed if that was
     different; ``revision`` is that of the spec when the run was created.
     """
 
+    id: str
     name: str
     status: Status
     outcome: Outcome | None
@@ -121,6 +124,7 @@ def new_record(
 ) -> RunRecord:
     """Return the record of a run that is about to start."""
     return RunRecord(
+        id=secrets.token_hex(8),
         name=name,
         status="running",
         outcome=None,
@@ -197,6 +201,7 @@ def _parse(value: dict[str, Any]) -> RunRecord:
         for _, fault in wrong_transforms(transforms, data.input):
             raise DamagedError(fault.message)
     return RunRecord(
+        id=text(value["id"], "id"),
         name=text(value["name"], "name"),
         status=value["status"],
         outcome=None if value["outcome"] is None else _outcome(value["outcome"]),

@@ -58,7 +58,7 @@ from cnncli.training.runs.names import (
     WORST,
 )
 from cnncli.training.runs.record import RunRecord, Status, new_record, read_record
-from cnncli.training.runs.weights import read_tensors, save_weights
+from cnncli.training.runs.weights import RUN, check_run, load_weights, read_tensors, save_weights
 
 if sys.platform != "win32":
     import fcntl
@@ -148,7 +148,7 @@ class Run:
             UsageError: it is damaged, or was deleted.
         """
         if self.checkpoint.exists():
-            return read_checkpoint(self.checkpoint)
+            return read_checkpoint(self.checkpoint, self.record.id)
         # A checkpoint is written before everything that follows from it.
         followed = [path.name for path in (self.metrics, self.weights, self.best) if _has_content(path)]
         if followed or self.record.status in ("finished", "diverged"):
@@ -175,15 +175,26 @@ class Run:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Make ``checkpoint`` the state that resuming continues from."""
-        write_checkpoint(self.checkpoint, checkpoint)
+        write_checkpoint(self.checkpoint, checkpoint, self.record.id)
 
     def save_weights(self, network: nn.Module, position: Position) -> None:
         """Write the last weights, with the position of the training in the file's metadata."""
-        save_weights(network, self.weights, epochs=position.epochs, batches=position.batches)
+        self._save_weights(network, self.weights, position)
 
     def save_best(self, network: nn.Module, position: Position) -> None:
         """Write the weights of the best epoch, with its position in the file's metadata."""
-        save_weights(network, self.best, epochs=position.epochs, batches=position.batches)
+        self._save_weights(network, self.best, position)
+
+    def _save_weights(self, network: nn.Module, path: Path, position: Position) -> None:
+        save_weights(network, path, run=self.record.id, epochs=position.epochs, batches=position.batches)
+
+    def load(self, network: nn.Module, path: Path) -> None:
+        """Load weights of the run into a network.
+
+        Raises:
+            UsageError: the file is missing or damaged, or one of another run or network.
+        """
+        load_weights(network, path, self.record.id)
 
     def kept(self, which: str | None) -> Path:
         """Return the file of the weights of :data:`~cnncli.recipe.metrics.KEPT`; for None the result's.
@@ -221,7 +232,8 @@ class Run:
             UsageError: they are missing, damaged or of another position.
         """
         _, written = read_tensors(self.best)
-        if written != {"epochs": position.epochs, "batches": position.batches}:
+        check_run(self.best, written, self.record.id)
+        if written != {RUN: self.record.id, "epochs": position.epochs, "batches": position.batches}:
             raise usage_error(
                 f"{self.best} does not have the weights of epoch {position.epochs}, the best one",
                 expected="the file as the run wrote it after that epoch",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,6 +15,9 @@ from cnncli.layers import shape_text
 from cnncli.limits import MAX_TENSORS_NAMED
 from cnncli.training.runs.files import DIGEST, METADATA, check_regular, digest, write_tensors
 from cnncli.training.runs.values import parse_json
+
+RUN: Final = "run"
+"""The key of the id of a run in the metadata of its files."""
 
 
 def network_tensors(network: nn.Module) -> dict[str, Tensor]:
@@ -27,20 +30,38 @@ def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}
 
 
-def save_weights(network: nn.Module, path: Path, *, epochs: int, batches: int) -> None:
-    """Write the state dict atomically, with the number of whole epochs and further batches."""
-    write_tensors(path, network_tensors(network), {"epochs": epochs, "batches": batches})
+def save_weights(network: nn.Module, path: Path, *, run: str, epochs: int, batches: int) -> None:
+    """Write the state dict atomically, with the id of the run, the whole epochs and further batches."""
+    write_tensors(path, network_tensors(network), {RUN: run, "epochs": epochs, "batches": batches})
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
+def load_weights(network: nn.Module, path: Path, run: str | None = None) -> None:
     """Load the weights in ``path`` into a network.
 
     Raises:
-        UsageError: the file is missing, damaged or changed, or its tensors are not the network's; names all
-            that are missing, unexpected or of another shape. The network is not changed.
+        UsageError: the file is missing, damaged or changed, it is not of the ``run`` with this id, or its
+            tensors are not the network's; names all that are missing, unexpected or of another shape. The
+            network is not changed.
     """
-    tensors, _ = read_tensors(path)
+    tensors, metadata = read_tensors(path)
+    if run is not None:
+        check_run(path, metadata, run)
     fill(network, tensors, str(path))
+
+
+def check_run(path: Path, metadata: Mapping[str, Any], run: str) -> None:
+    """Check that a file was written by the run in whose folder it is.
+
+    Raises:
+        UsageError: it was not.
+    """
+    if metadata.get(RUN) != run:
+        raise usage_error(
+            f"{path} is a file of another run",
+            expected="the file that this run wrote",
+            received="the file of a run with another id",
+            hint="put the file back, or start a new run",
+        )
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

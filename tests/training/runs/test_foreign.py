@@ -63,12 +63,21 @@ def of_another_program(path: Path) -> None:
 
 
 def of_another_network(path: Path) -> None:
-    write_tensors(path, {"conv1.weight": torch.zeros(4, 1, 3, 3)}, {"epochs": 1, "batches": 0})
+    found = {"run": open_run(path.parent).record.id, "epochs": 1, "batches": 0}
+    write_tensors(path, {"conv1.weight": torch.zeros(4, 1, 3, 3)}, found)
 
 
 def of_another_epoch(path: Path) -> None:
     tensors = {"linear1.weight": torch.zeros(10, 64), "linear1.bias": torch.zeros(10)}
-    write_tensors(path, tensors, {"epochs": "\x1b[2J", "batches": [1]})
+    found = {"run": open_run(path.parent).record.id, "epochs": "\x1b[2J", "batches": [1]}
+    write_tensors(path, tensors, found)
+
+
+def of_another_run(path: Path) -> None:
+    """The same spec, data and settings but for the seed: every tensor has the right name and shape."""
+    other = path.parent.parent / "other"
+    cnncli.loads(SPEC).train(run=other, device="cpu", seed=1, optimizer={"sgd": {"lr": 1e-30}})
+    shutil.copy(other / path.name, path)
 
 
 def resume(folder: Path) -> None:
@@ -96,6 +105,25 @@ def test_a_file_of_something_else_is_refused_by_name(
         read(folder)
     assert str(folder / name) in caught.value.diagnostics[0].message
     assert not (folder / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("checkpoint.safetensors", resume),
+        ("best.safetensors", resume),
+        ("best.safetensors", lambda folder: cnncli.evaluate(folder, device="cpu")),
+        ("weights.safetensors", lambda folder: cnncli.evaluate(folder, weights="last", device="cpu")),
+    ],
+)
+def test_a_file_of_another_run_is_refused_by_name(
+    run: Path, tmp_path: Path, name: str, read: Callable[[Path], object]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    of_another_run(folder / name)
+    with pytest.raises(CnncliError, match=f"{name} is a file of another run"):
+        read(folder)
 
 
 def test_the_pickles_run_code_where_they_are_read(tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ def test_the_position_is_that_of_the_checkpoint(tmp_path: Path) -> None:
     position = {"epochs": -1, "batches": 0, "seconds": 0.0}
     metadata: dict[str, object] = {
         "schema": "cnncli.checkpoint/3",
+        "run": run.record.id,
         "history": [],
         "start": None,
         "position": position,

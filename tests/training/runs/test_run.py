@@ -226,7 +226,8 @@ def test_damaged_checkpoint_is_a_message(tmp_path: Path) -> None:
     write_tensors(path, {"x": torch.ones(1)}, {})
     with pytest.raises(UsageError, match="is not a checkpoint"):
         resume(tmp_path / "run", settings())
-    write_tensors(path, {"x": torch.ones(1)}, {"schema": "cnncli.checkpoint/3"})
+    known = {"schema": "cnncli.checkpoint/3", "run": open_run(tmp_path / "run").record.id}
+    write_tensors(path, {"x": torch.ones(1)}, known)
     with pytest.raises(UsageError, match="is damaged"):
         resume(tmp_path / "run", settings())
 

@@ -16,10 +16,10 @@ from tests.training.support import same_weights, small_network
 def test_there_and_back(tmp_path: Path) -> None:
     network, other = small_network(), small_network()
     assert not same_weights(network, other)
-    save_weights(network, tmp_path / "w", epochs=3, batches=4)
-    load_weights(other, tmp_path / "w")
+    save_weights(network, tmp_path / "w", run="a", epochs=3, batches=4)
+    load_weights(other, tmp_path / "w", "a")
     assert same_weights(network, other)
-    assert read_tensors(tmp_path / "w")[1] == {"epochs": 3, "batches": 4}
+    assert read_tensors(tmp_path / "w")[1] == {"run": "a", "epochs": 3, "batches": 4}
 
 
 def test_tied_and_transposed_tensors(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_tied_and_transposed_tensors(tmp_path: Path) -> None:
         return network
 
     network, other = tied(), tied()
-    save_weights(network, tmp_path / "w", epochs=0, batches=0)
+    save_weights(network, tmp_path / "w", run="a", epochs=0, batches=0)
     load_weights(other, tmp_path / "w")
     assert same_weights(network, other)
     assert other[0].weight is other[1].weight  # type: ignore[index]
@@ -81,8 +81,17 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float) -
     network, other = small_network(), small_network()
     network.state_dict()["5.bias"][3] = value
     network.state_dict()["1.running_var"][0] = value
-    save_weights(network, tmp_path / "w", epochs=0, batches=0)
+    save_weights(network, tmp_path / "w", run="a", epochs=0, batches=0)
     before = {name: tensor.clone() for name, tensor in other.state_dict().items()}
     with pytest.raises(UsageError, match=r"not finite: 1\.running_var and 5\.bias .*NaN in 2 of 9 tensors"):
         load_weights(other, tmp_path / "w")
     assert all(torch.equal(before[name], tensor) for name, tensor in other.state_dict().items())
+
+
+def test_the_weights_of_another_run_are_refused(tmp_path: Path) -> None:
+    network, other = small_network(), small_network()
+    save_weights(network, tmp_path / "w", run="a", epochs=0, batches=0)
+    before = {name: each.clone() for name, each in other.state_dict().items()}
+    with pytest.raises(UsageError, match="w is a file of another run"):
+        load_weights(other, tmp_path / "w", "b")
+    assert all(torch.equal(each, before[name]) for name, each in other.state_dict().items())
