@@ -31,8 +31,8 @@ class Pace:
         """The share of the time of this epoch in which the loop waited for a batch.
 
         On a CPU that is what gathering and changing images takes, since both happen when a batch is asked
-        for. On another device it is the time until that work is queued there, or, of data in main memory,
-        until it is gathered.
+        for. On another device it is the time until that work is queued there; for data in main memory, until
+        it is gathered.
         """
         return min(self.waited / self.elapsed, 1.0) if self.elapsed else 0.0
 

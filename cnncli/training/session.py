@@ -127,7 +127,8 @@ class Plan:
 
     def place(self, epoch: int, batch: int) -> Place:
         """Return the place of a batch in the whole training; epochs and batches count from 0."""
-        return Place(epoch, batch, self.settings.epochs, len(self.batches(epoch)))
+        is_last = batch == len(self.batches(epoch)) - 1
+        return Place(epoch * self.steps + batch, epoch, self.settings.epochs, is_last)
 
     def has_average(self, position: Position) -> bool:
         """Return whether there is an average of the weights at a position, to be measured and kept."""

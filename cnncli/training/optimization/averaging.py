@@ -22,24 +22,22 @@ _LATER: Final = 10
 
 
 class Place(NamedTuple):
-    """A batch of an epoch, both counted from 0, in a training of ``epochs`` with ``batches`` each."""
+    """A step of a training, counted from 0, in an ``epoch``, counted from 0, of a number of ``epochs``.
 
+    ``is_last`` says whether it is the last one of its epoch, which may be shorter than those before.
+    """
+
+    step: int
     epoch: int
-    batch: int
     epochs: int
-    batches: int
-
-    @property
-    def step(self) -> int:
-        """The steps before it."""
-        return self.epoch * self.batches + self.batch
+    is_last: bool
 
 
 def share(chosen: Average | None, at: Place) -> float:
     """Return the share of the weights in the average after a step; 0 if it stays as it is, 1 if it begins."""
     if isinstance(chosen, Ema):
         return 1 - min(chosen.decay, (_FIRST + at.step) / (_LATER + at.step))
-    if isinstance(chosen, Swa) and at.batch == at.batches - 1 and averages_after(chosen, at.epoch, at.epochs):
+    if isinstance(chosen, Swa) and at.is_last and averages_after(chosen, at.epoch, at.epochs):
         return 1 / (at.epoch - _first_epoch(chosen, at.epochs) + 1)
     return 0.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +25,7 @@ from cnncli.training.loop import seed_weights, train
 from cnncli.training.optimization.averaging import Place, share
 from cnncli.training.optimization.statistics import renew_statistics
 from cnncli.training.runs.run import open_run
+from cnncli.training.session import make_plan
 from tests.training.support import (
     CPU,
     HEADS,
@@ -247,18 +249,26 @@ class TestAverages:
         [(0, 0.999, 0.9), (8, 0.999, 0.5), (10**6, 0.999, 0.001), (90, 0.5, 0.5)],
     )
     def test_shares(self, step: int, decay: float, expected: float) -> None:
-        assert share(Ema(decay=decay), Place(0, step, 1, 10**7)) == pytest.approx(expected)
+        assert share(Ema(decay=decay), Place(step, 0, 1, is_last=False)) == pytest.approx(expected)
 
     @pytest.mark.parametrize("start", [0.0, 0.3, 0.75, 1.0])
     def test_shares_of_a_mean_are_equal(self, start: float) -> None:
         weights: list[float] = []
         for epoch in range(8):
             for batch in range(3):
-                part = share(Swa(start=start), Place(epoch, batch, 8, 3))
+                part = share(Swa(start=start), Place(epoch * 3 + batch, epoch, 8, is_last=batch == 2))
                 if part:
                     weights = [each * (1 - part) for each in weights] + [part]
         assert weights == pytest.approx([1 / len(weights)] * len(weights))
         assert len(weights) == max(1, 8 - int(8 * start))
+
+    def test_a_last_epoch_that_is_cut_counts_on_from_those_before(self) -> None:
+        data, chosen = few_digits(), settings(average="ema")
+        whole = make_plan(plain_network(), HEADS, data, chosen, data.normalized(), CPU)
+        plan = replace(whole, ends=2)
+        steps = [plan.place(epoch, batch) for epoch in range(3) for batch in range(len(plan.batches(epoch)))]
+        assert [each.step for each in steps] == [*range(16)]
+        assert [each.step for each in steps if each.is_last] == [6, 13, 15]
 
     def test_statistics_are_renewed_with_the_mean_of_all_batches(self) -> None:
         torch.manual_seed(0)
