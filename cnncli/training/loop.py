@@ -394,9 +394,10 @@ class _Loop:
 
     def left(self, evaluated: float) -> float | None:
         """Return the seconds until the last epoch is done; ``evaluated`` is how much of an evaluation is."""
-        position, steps = self.state.position, len(self.plan.bounds)
-        epochs = self.plan.epochs - position.epochs
-        return self.pace.left(epochs * steps - position.batches, max(epochs - evaluated, 0.0))
+        plan, position = self.plan, self.state.position
+        steps = sum(len(plan.batches(epoch)) for epoch in range(position.epochs, plan.epochs))
+        epochs = plan.epochs - position.epochs
+        return self.pace.left(steps - position.batches, max(epochs - evaluated, 0.0))
 
     def finish_epoch(self, measured: dict[str, float], held_out: float) -> None:
         """Record a complete epoch: first the checkpoint, then what follows from it.
