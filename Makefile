@@ -29,7 +29,7 @@ help:
 	@echo "make prose     spelling and wording"
 	@echo "make test      lint, types, prose and the whole test suite"
 	@echo "make campaign  the slow random and exhaustive checks; CASES=1000000 random command lines"
-	@echo "make kills     kill trainings at 220 random moments, continue them, and compare the last bits"
+	@echo "make kills     kill trainings at 240 random moments, continue them, and compare the last bits"
 	@echo "make bench     the side-by-side measurements under benchmarks/"
 	@echo "make clean     remove the environment, caches and demo output"
 

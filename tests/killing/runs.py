@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +30,9 @@ from tests.training.support import figures
 TICK = 0.01
 """Seconds between two looks at the run that nobody kills; the others are killed within its time."""
 
+PAUSE = 0.002
+"""Seconds between two looks at whether a command has written anything."""
+
 AT_END = "finished, while pictures of it were drawn"
 MOST_KILLS = 8
 """How often one run is killed; then it may end."""
@@ -42,11 +45,31 @@ class Started(NamedTuple):
 
     number: int
 
-    def ended(self, *, wait: bool) -> tuple[int, float] | None:
-        """Return its exit code and its seconds of CPU time; None if it is still working."""
-        number, status, used = os.wait4(self.number, 0 if wait else os.WNOHANG)
-        code = os.waitstatus_to_exitcode(status)
-        return (code, used.ru_utime + used.ru_stime) if number else None
+    def kill(self) -> None:
+        """Kill it and the processes that it has started, as when a machine stops, and wait for the end of those."""
+        started = Path(f"/proc/{self.number}/task/{self.number}/children").read_text(encoding="ascii").split()
+        for each in (self.number, *map(int, started)):
+            os.kill(each, signal.SIGKILL)
+        while any(lives(each) for each in started):
+            time.sleep(PAUSE)
+
+    def is_over(self) -> bool:
+        """Return whether it has ended; it is still to be asked for its end."""
+        return os.waitid(os.P_PID, self.number, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def ended(self) -> tuple[int, float]:
+        """Wait for its end, and return its exit code and its seconds of CPU time."""
+        _, status, used = os.wait4(self.number, 0)
+        return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+
+
+def lives(number: str) -> bool:
+    """Return whether a process has not ended; one that nobody has waited for has."""
+    try:
+        status = Path(f"/proc/{number}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def forked(spec: Path, folder: Path) -> Started:
@@ -75,6 +98,15 @@ def started(spec: Path, folder: Path) -> Started:
     return Started(process.pid)
 
 
+def together(spec: Path, folder: Path) -> Started:
+    """Train in two processes that torchrun starts."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "--", "cnncli"]
+    words = [sys.executable, *torchrun, *command(spec, folder)]
+    nowhere = subprocess.DEVNULL
+    process = subprocess.Popen(words, stdout=nowhere, stderr=nowhere, preexec_fn=heed_signals)  # noqa: PLW1509
+    return Started(process.pid)
+
+
 def command(spec: Path, folder: Path) -> list[str]:
     return ["train", str(spec), "--run", str(folder), *SETTINGS]
 
@@ -94,40 +126,61 @@ class Tally:
         return self.kills.total() - self.kills[AT_END]
 
 
-def kill_until(tally: Tally, kills: int, spec: Path, place: Path, random: Random, *, fork: bool) -> None:
-    """Train, kill and continue with the same command, until there are this many more kills."""
-    begin = forked if fork else started
-    if fork:
+def kill_until(
+    tally: Tally, kills: int, spec: Path, place: Path, random: Random, begin: Callable[[Path, Path], Started]
+) -> None:
+    """Train, kill and continue with the same command, until there are this many more kills.
+
+    A forked process may be killed from its first moment on. A command imports torch for longer than it trains, so it
+    is killed after it has first written into the run folder.
+    """
+    if begin is forked:
         for name in IMPORTED:
             import_module(name)
-    whole = place / "whole"
-    process, ticks, ended = begin(spec, whole), 0, None
-    while ended is None:
-        time.sleep(TICK)
-        ended, ticks = process.ended(wait=False), ticks + (not is_finished(whole))
-    assert ended[0] == 0, ended
-    expected = result(whole)
+    ticks = ticks_of(begin(spec, place / "whole"), place / "whole", from_first_file=begin is not forked)
+    expected = result(place / "whole")
     goal = tally.before_end + kills
     while tally.before_end < goal:
         folder = place / f"run-{tally.runs}"
         tally.runs += 1
         for _ in range(min(MOST_KILLS, goal - tally.before_end)):
-            process = begin(spec, folder)
+            process, before = begin(spec, folder), written(folder)
+            while begin is not forked and written(folder) == before and not process.is_over():
+                time.sleep(PAUSE)
             time.sleep(TICK * random.uniform(0, ticks))
-            if (ended := process.ended(wait=False)) is None:
-                os.kill(process.number, signal.SIGKILL)
-                ended = process.ended(wait=True)
-            assert ended is not None
-            tally.seconds += ended[1]
-            if ended[0] != -signal.SIGKILL:
-                assert ended[0] == 0, ended
+            process.kill()
+            code, seconds = process.ended()
+            tally.seconds += seconds
+            if code != -signal.SIGKILL:
+                assert code == 0, code
                 break
             tally.kills[where(folder)] += 1
-        ended = begin(spec, folder).ended(wait=True)
-        assert ended is not None
-        tally.seconds += ended[1]
-        found = [f"exit code {ended[0]}"] if ended[0] else list(differing(expected, result(folder)))
+        code, seconds = begin(spec, folder).ended()
+        tally.seconds += seconds
+        found = [f"exit code {code}"] if code else list(differing(expected, result(folder)))
         tally.differences += [f"run {tally.runs} of {spec.stem}: {each}" for each in found]
+
+
+def ticks_of(process: Started, folder: Path, *, from_first_file: bool) -> int:
+    """Return for how many ticks a process trains that nobody kills.
+
+    Raises:
+        AssertionError: if it fails.
+    """
+    ticks = 0
+    while not process.is_over():
+        time.sleep(TICK)
+        begun = not from_first_file or bool(written(folder))
+        ticks += begun and not is_finished(folder)
+    code, _ = process.ended()
+    assert code == 0, code
+    return ticks
+
+
+def written(folder: Path) -> tuple[tuple[str, int], ...]:
+    """Return when the record and the checkpoint were last written, of those there are."""
+    paths = (folder / RECORD, folder / CHECKPOINT)
+    return tuple((each.name, each.stat().st_mtime_ns) for each in paths if each.exists())
 
 
 def is_finished(folder: Path) -> bool:

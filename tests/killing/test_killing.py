@@ -25,7 +25,7 @@ import cnncli.training.session as session
 tally, place = runs.Tally(), Path(sys.argv[1])
 if sys.argv[2] == "forgetful":
     session.restore_random = lambda states, device: None
-runs.kill_until(tally, 12, place / "net.yaml", place, random.Random(3), fork=True)
+runs.kill_until(tally, 12, place / "net.yaml", place, random.Random(3), runs.forked)
 print(tally.before_end, sum("linear1.weight" in each for each in tally.differences))
 """
 

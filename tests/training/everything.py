@@ -33,3 +33,10 @@ train:
 
 MEAN: Final = SPEC.replace("average: ema", "average: {swa: 0.3}")
 """With a mean of weights, for which the statistics of batch normalization are computed anew."""
+
+GROWING: Final = (
+    SPEC.replace("flatten", "globalavgpool")
+    .replace("epochs: 3", "flops: 8M\n  resolution: {from: 4, to: 8}\n  recompute: [conv1]")
+    .replace("schedule: {plateau: {patience: 1, factor: 0.5, warmup: 0.5}}", "schedule: cosine")
+)
+"""With images that grow, a length in FLOPs, and a convolution that the backward pass computes again."""
