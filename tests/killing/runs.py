@@ -46,7 +46,7 @@ class Started(NamedTuple):
     number: int
 
     def kill(self) -> None:
-        """Kill it and the processes that it has started, as when a machine stops, and wait for the end of those."""
+        """Kill it and what it has started, as when a machine stops, and wait for the end of the latter."""
         started = Path(f"/proc/{self.number}/task/{self.number}/children").read_text(encoding="ascii").split()
         for each in (self.number, *map(int, started)):
             os.kill(each, signal.SIGKILL)
@@ -131,8 +131,8 @@ def kill_until(
 ) -> None:
     """Train, kill and continue with the same command, until there are this many more kills.
 
-    A forked process may be killed from its first moment on. A command imports torch for longer than it trains, so it
-    is killed after it has first written into the run folder.
+    A forked process may be killed from its first moment on. A command imports torch for longer than it trains, so
+    it is killed after it has first written into the run folder.
     """
     if begin is forked:
         for name in IMPORTED:
