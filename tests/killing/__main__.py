@@ -1,6 +1,6 @@
 """Kill trainings at random moments, continue them, and compare them with some that nobody kills.
 
-python -m tests.killing                           210 kills of forked processes, 21 of commands, 9 under torchrun
+python -m tests.killing                           210 kills of forks, 21 of commands, 9 under torchrun
 python -m tests.killing --page docs/robustness.md the same, and write what was found into the page
 """
 

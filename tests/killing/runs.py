@@ -131,8 +131,8 @@ def kill_until(
 ) -> None:
     """Train, kill and continue with the same command, until there are this many more kills.
 
-    A forked process may be killed from its first moment on. A command imports torch for longer than it trains, so
-    it is killed after it has first written into the run folder.
+    A forked process may be killed from its first moment on. A command imports torch for longer than it
+    trains, so it is killed after it has first written into the run folder.
     """
     if begin is forked:
         for name in IMPORTED:
