@@ -48,8 +48,8 @@ def command(
 ) -> None:
     """Show what a trained network says of images.
 
-    Of classes and tags that are the five most probable ones. Images that cannot be read are reported, and all
-    others are predicted; the exit code is 2 then.
+    Of classes and tags that are the five most probable ones. Images that cannot be read, and folders without
+    any, are reported, and all others are predicted; the exit code is 2 then.
     """
     load_plugins(plugin or ())
     need_training()

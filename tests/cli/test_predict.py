@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 from pathlib import Path
@@ -127,6 +128,52 @@ def test_what_is_not_a_file_does_not_stop_the_others(trained: Path, tmp_path: Pa
     code, _, errors = call("predict", trained / "run", folder / "pipe.png")
     assert code == 2
     assert "pipe.png: not a file" in errors
+
+
+def test_a_word_without_images_does_not_stop_the_others(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    good = trained / "photos" / "cat" / "0.png"
+    words = (tmp_path / "empty", tmp_path / "x*.png", good, "")
+    code, text, errors = call("predict", trained / "run", *words, "--format", "json")
+    assert code == 2
+    found = json.loads(text)
+    assert [each["image"] for each in found["images"]] == [str(good)]
+    expected = [f"{tmp_path / 'empty'} has no images", f"no file matches '{tmp_path / 'x*.png'}'"]
+    assert found["unreadable"] == [*expected, "'' cannot be the name of an image"]
+    assert all("".join(each.split()) in "".join(errors.split()) for each in found["unreadable"])
+    code, _, errors = call("predict", trained / "run", tmp_path / "empty", "")
+    assert code == 2
+    assert "has no images" in " ".join(errors.split())
+
+
+def test_a_folder_that_cannot_be_read_does_not_stop_the_others(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures(tmp_path / "open", 1)
+    (tmp_path / "closed").mkdir()
+    scan = os.scandir
+
+    def scandir(path: Path) -> Any:
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    code, text, errors = call("predict", trained / "run", tmp_path, "--format", "json")
+    assert code == 2
+    assert [each["image"] for each in json.loads(text)["images"]] == [str(tmp_path / "open" / "0.png")]
+    assert f"{tmp_path / 'closed'}:cannotberead:Permissiondenied" in "".join(errors.split())
+
+
+def test_a_loop_of_links_is_read_once(trained: Path, tmp_path: Path) -> None:
+    folder, other = tmp_path / "pictures", tmp_path / "other"
+    pictures(folder, 2)
+    (folder / "self").symlink_to(".")
+    other.symlink_to(folder)
+    found = document(trained / "run", folder, other)
+    assert [each["image"] for each in found["images"]] == [str(folder / "0.png"), str(folder / "1.png")]
+    (note,) = (each for each in found["notes"] if "read once" in each)
+    assert note.endswith(f"several paths lead there: {folder / 'self'} and {other}")
 
 
 def test_a_closed_standard_input_has_no_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def predict_run(folder: Path, asked: Asked, device: str, reading: Reading = None
     files = named_files(asked.words)
     predictor = _predictor(run, kept, choose_device(device))
     output = None if asked.output is None else _output(asked.output, predictor, files.paths)
-    found = _Found()
+    found = _Found(faults=[*files.faults])
     step = min(_READ_TOGETHER, max(_LEAST_READ, _READ_VALUES // predictor.values))
     for start in range(0, len(files.paths), step):
         paths = files.paths[start : start + step]

@@ -89,10 +89,7 @@ class Walk:
         pending = [folder]
         while pending:
             place = pending.pop()
-            self._reach(place)
-            with os.scandir(place) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
-            for entry in found:
+            for entry in self._entries(place):
                 path = place / entry.name
                 if entry.name.startswith("."):
                     self._hidden += [path] if path.is_dir() else []
@@ -104,19 +101,57 @@ class Walk:
                     self._ignored.append(path)
         return sorted(images)
 
-    def _reach(self, folder: Path) -> None:
-        """Note a folder.
+    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        """Return what is in a folder, sorted by name.
 
         Raises:
             UsageError: another path led to the same folder, so its images would count twice.
         """
-        status = folder.stat()
-        first = self._reached.setdefault((status.st_dev, status.st_ino), folder)
+        first = self._first(folder)
         if first != folder:
             raise usage_error(
                 f"{folder} and {first} are the same folder, so its images would count twice",
                 expected="each folder once",
                 hint="remove the link",
             )
+        return self._scanned(folder)
+
+    def _first(self, folder: Path) -> Path:
+        """Return the path by which a folder was reached first, which may be this one."""
+        status = folder.stat()
+        return self._reached.setdefault((status.st_dev, status.st_ino), folder)
+
+    def _scanned(self, folder: Path) -> list[os.DirEntry[str]]:
         if folder.is_symlink():
             self._linked.append(folder)
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+
+
+class TolerantWalk(Walk):
+    """A walk that leaves out a folder where another path has led already, or that cannot be read.
+
+    ``again`` are those that were reached by another path, ``faults`` has an error for each of the others.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.again: list[Path] = []
+        self.faults: list[Diagnostic] = []
+
+    def notes(self) -> tuple[str, ...]:
+        """Return the lines of any walk, and one about folders that were reached again."""
+        if not self.again:
+            return super().notes()
+        places = listing([*dict.fromkeys(map(str, self.again))], limit=3)
+        return (*super().notes(), f"read once, although several paths lead there: {places}")
+
+    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        try:
+            if self._first(folder) == folder:
+                return self._scanned(folder)
+        except OSError as error:
+            self.faults.append(Diagnostic("usage", f"{folder}: cannot be read: {error.strerror}"))
+            return []
+        self.again.append(folder)
+        return []
