@@ -352,6 +352,21 @@ def test_each_end_has_its_exit_code(spec: Path, tmp_path: Path, monkeypatch: pyt
     assert len({0, NOT_MET, WRONG, DIVERGED, UNWRITABLE, INTERRUPTED, READER_LEFT}) == 7
 
 
+@pytest.mark.parametrize(("reason", "code"), [(errno.EACCES, UNWRITABLE), (errno.ENAMETOOLONG, WRONG)])
+def test_a_folder_that_cannot_be_created(
+    reason: int, code: int, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the disk does not allow is not a mistake in the command; a name that cannot be one is."""
+
+    def mkdir(path: Path, *_: object) -> None:
+        raise OSError(reason, os.strerror(reason), str(path))
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    found, _, errors = call("train", spec, "--run", tmp_path / "run")
+    assert found == code
+    assert f"cannotcreatetherunfolder{tmp_path / 'run'}:" in "".join(errors.split())
+
+
 def test_a_log_has_a_line_at_intervals(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here at every batch: usually they are seconds apart."""
     monkeypatch.setattr("cnncli.report.pages.train.LOG_SECONDS", 0.0)

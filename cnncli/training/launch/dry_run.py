@@ -31,7 +31,8 @@ from cnncli.training.launch.resuming import continued
 from cnncli.training.launch.starting import Prepared
 from cnncli.training.monitor import DIVERGED
 from cnncli.training.observer import Silent
-from cnncli.training.runs.run import not_created, open_run, planned_folder
+from cnncli.training.runs.place import not_a_run_folder, planned_folder
+from cnncli.training.runs.run import open_run
 from cnncli.training.session import Extent
 
 _BATCHES: Final = 3
@@ -223,7 +224,7 @@ def _beside(place: Path) -> Iterator[Path]:
         near = next(each for each in (place, *place.absolute().parents) if each.exists())
         temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=near))
     except OSError as error:
-        raise not_created(place, error) from error
+        raise not_a_run_folder(place, error) from error
     try:
         yield temporary
     except CnncliError as error:

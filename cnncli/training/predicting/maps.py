@@ -15,6 +15,7 @@ from cnncli.language.description import OUTPUT
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import MASK, PICTURE, Column
 from cnncli.training.predicting.shown import Shown
+from cnncli.training.runs.files import not_created
 from cnncli.training.sheets import PALETTE
 from cnncli.training.tasks.objective import HeadTask, Objective
 
@@ -118,7 +119,7 @@ def _create(folder: Path) -> None:
         message = f"no such folder: {folder.parent}"
         raise usage_error(message, expected="a folder that exists, for a new one") from error
     except OSError as error:
-        raise CnncliError(Diagnostic("unwritable", f"cannot write {folder}: {error.strerror}")) from error
+        raise not_created(str(folder), error) from error
     if not empty:
         raise usage_error(f"{folder} is not empty", expected="a new or an empty folder")
 

@@ -25,8 +25,10 @@ METADATA: Final = "cnncli"
 DIGEST: Final = "sha256"
 """The keys in the header of a safetensors file: JSON values, and the digest of them and the tensors."""
 
-FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
-"""The numbers of the errors of a disk that takes nothing more."""
+_WRONG_NAME: Final = frozenset(
+    {errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL}
+)
+"""The numbers of the errors of a name under which no folder can be, on any disk."""
 
 # Windows has no such flags; a link in a folder is found by check_regular there.
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -193,6 +195,14 @@ def _replace(path: Path, write: Callable[[Path, BinaryIO], None]) -> None:
             _sync(path.parent, os.O_RDONLY)
     except OSError as error:
         raise _unwritable(path, error.strerror or str(error), "the previous content was kept") from error
+
+
+def not_created(what: str, error: OSError) -> CnncliError:
+    """Return the error for a folder that cannot be created: its name is wrong, or nothing can be written."""
+    message = f"cannot create {what}: {error.strerror or error}"
+    if error.errno in _WRONG_NAME:
+        return usage_error(message, expected="the name of a new or an empty folder")
+    return CnncliError(Diagnostic("unwritable", message))
 
 
 def _unwritable(path: Path, reason: str | None, hint: str = "") -> CnncliError:

@@ -11,11 +11,10 @@ may not.
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnncli.diagnostics import CnncliError, Diagnostic, UsageError, counted, listing, usage_error
-from cnncli.limits import MAX_FOLDER_BYTES, MAX_RECORD_BYTES
+from cnncli.diagnostics import counted, listing, usage_error
+from cnncli.limits import MAX_RECORD_BYTES
 from cnncli.recipe.metrics import BEST, LAST
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.runs import Revision
@@ -33,7 +32,6 @@ from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
 from cnncli.training.runs.environment import current_environment
 from cnncli.training.runs.files import (
-    FULL,
     append_line,
     check_regular,
     read_bytes,
@@ -47,7 +45,6 @@ from cnncli.training.runs.names import (
     CHECKPOINT,
     CONFUSION,
     CURVES,
-    DEFAULT_PARENT,
     EVENTS,
     FILES,
     METRICS,
@@ -57,11 +54,12 @@ from cnncli.training.runs.names import (
     WEIGHTS,
     WORST,
 )
+from cnncli.training.runs.place import claimed, locked
 from cnncli.training.runs.record import RunRecord, Status, new_record, read_record
 from cnncli.training.runs.weights import RUN, check_run, load_weights, read_tensors, save_weights
 
 if sys.platform != "win32":
-    import fcntl
+    pass
 
 
 @dataclass(slots=True)
@@ -263,28 +261,13 @@ class Run:
         )
         self._keep_spec()
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Prevent other processes from training in this folder at the same time.
 
         Raises:
             UsageError: another process is doing so.
         """
-        if sys.platform == "win32":
-            yield
-            return
-        handle = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(handle)
-            raise usage_error(f"another process is training in {self.folder}") from error
-        except OSError:
-            pass  # a file system without locks
-        try:
-            yield
-        finally:
-            os.close(handle)
+        return locked(self.folder)
 
     def _keep_spec(self) -> None:
         # A crash after run.json was written may have left spec.yaml out.
@@ -318,23 +301,15 @@ def create_run(
         revision: that of the spec.
 
     Raises:
-        UsageError: the folder is not empty, or cannot be created.
+        CnncliError: the folder is not empty, another process has begun to train there, or it cannot be
+            created.
     """
     record = new_record(name, spec, settings, dataset, device, revision)
-    try:
-        made = _numbered(name) if folder is None else _empty(folder)
-    except OSError as error:
-        raise not_created(Path(error.filename or folder or DEFAULT_PARENT), error) from error
-    run = Run(made, record)
-    write_json(made / RECORD, record.as_json())
-    write_text(run.spec, spec)
+    with claimed(folder, name) as made:
+        run = Run(made, record)
+        write_json(made / RECORD, record.as_json())
+        write_text(run.spec, spec)
     return run
-
-
-def not_created(folder: Path, error: OSError) -> CnncliError:
-    """Return the error for a run folder that cannot be created."""
-    message = f"cannot create the run folder {folder}: {error.strerror}"
-    return CnncliError(Diagnostic("unwritable", message)) if error.errno in FULL else usage_error(message)
 
 
 def existing_run(folder: Path | None) -> Run | None:
@@ -344,22 +319,6 @@ def existing_run(folder: Path | None) -> Run | None:
         UsageError: it is damaged.
     """
     return None if folder is None or not os.path.lexists(folder / RECORD) else open_run(folder)
-
-
-def planned_folder(folder: Path | None, name: str) -> Path:
-    """Return the folder that :func:`create_run` would create for a network with this name.
-
-    Raises:
-        UsageError: it is not empty.
-    """
-    if folder is not None:
-        try:
-            if folder.is_dir():
-                _check_empty(folder)
-        except OSError as error:
-            raise not_created(folder, error) from error
-        return folder
-    return next(each for each in _numbered_folders(name) if not os.path.lexists(each))
 
 
 def open_run(folder: Path) -> Run:
@@ -385,51 +344,6 @@ def open_run(folder: Path) -> Run:
     return run
 
 
-def _numbered(name: str) -> Path:
-    # mkdir fails if the folder exists, so two runs that start at the same time get two numbers.
-    DEFAULT_PARENT.mkdir(exist_ok=True)
-    for folder in _numbered_folders(name):
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        return folder
-    raise AssertionError("itertools.count ended")
-
-
-def _numbered_folders(name: str) -> Iterator[Path]:
-    return (DEFAULT_PARENT / f"{_file_name(name)}-{number}" for number in itertools.count(1))
-
-
-def _empty(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    _check_empty(folder)
-    return folder
-
-
-def _check_empty(folder: Path) -> None:
-    # A run that was killed while it wrote its first file leaves only this behind.
-    begun = temporary_of(folder / RECORD)
-    check_regular(begun)
-    if any(path.name != begun.name for path in folder.iterdir()):
-        raise usage_error(
-            f"{folder} is not empty",
-            expected="a new or an empty folder: runs are never overwritten",
-            hint=_instead(folder),
-        )
-
-
-def _instead(folder: Path) -> str:
-    """Return what to do if a run cannot begin here; one that diverged would do so again if it was resumed."""
-    if not (folder / RECORD).is_file():
-        return ""
-    try:
-        diverged = read_record(folder / RECORD).status == "diverged"
-    except UsageError:
-        return "choose another folder"
-    return "choose another folder" if diverged else "resume the run in it, or choose another folder"
-
-
 def _moment(written: Mapping[str, Any]) -> str:
     """Return the moment of weights, from the metadata of their file, which may be anything."""
     epochs = written.get("epochs")
@@ -438,9 +352,3 @@ def _moment(written: Mapping[str, Any]) -> str:
 
 def _has_content(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
-
-
-def _file_name(name: str) -> str:
-    safe = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)
-    # Names of files have at most 255 bytes, and a number follows.
-    return safe.encode()[:MAX_FOLDER_BYTES].decode(errors="ignore").strip(".") or "run"

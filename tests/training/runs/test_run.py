@@ -71,8 +71,22 @@ def test_runs_that_begin_at_once_get_folders_of_their_own(
     assert sorted(folders) == sorted(Path(f"runs/small-{number}") for number in range(1, 17))
 
 
+def test_one_of_several_runs_that_begin_at_once_gets_the_folder(tmp_path: Path) -> None:
+    def named(number: int) -> str:
+        try:
+            return begin(tmp_path / "new" / "run", settings(seed=number)).record.id
+        except UsageError as error:
+            return error.diagnostics[0].message
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(named, range(16)))
+    (ours,) = {*found} - {f"another process is training in {tmp_path / 'new' / 'run'}"}
+    assert found.count(ours) == 1
+    assert open_run(tmp_path / "new" / "run").record.id == ours
+
+
 def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
-    begin(tmp_path / "run", settings())
+    begin(tmp_path / "run", settings()).set_status("interrupted")
     before = (tmp_path / "run" / "run.json").read_bytes()
     with pytest.raises(UsageError, match="is not empty") as caught:
         begin(tmp_path / "run", settings(optimizer={"sgd": {"lr": 1.0}}))

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from cnncli.diagnostics import CnncliError, Diagnostic, usage_error
+from cnncli.diagnostics import usage_error
 from cnncli.interrupts import EndingAtOnce
-from cnncli.training.runs.files import FULL, temporary_of
+from cnncli.training.runs.files import not_created, temporary_of
 
 if sys.platform != "win32":
     import fcntl
@@ -40,7 +40,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
                 folder.rmdir()  # it is empty, or this fails
             temporary.rename(folder)
     except OSError as error:
-        raise uncreated(folder, error) from error
+        raise not_created(str(folder), error) from error
 
 
 def check_free(folder: Path) -> None:
@@ -59,12 +59,6 @@ def check_free(folder: Path) -> None:
         return
     expected = "a new or an empty folder: nothing is ever overwritten"
     raise usage_error(message, expected=expected, received=received, hint="choose another name")
-
-
-def uncreated(folder: Path, error: OSError) -> CnncliError:
-    """Return the error about a folder that cannot be created."""
-    message = f"cannot create {folder}: {error.strerror or error}"
-    return CnncliError(Diagnostic("unwritable" if error.errno in FULL else "usage", message))
 
 
 @contextmanager
