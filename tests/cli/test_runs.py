@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -121,6 +122,31 @@ def test_a_damaged_run_is_named_and_the_others_are_listed(folder: Path) -> None:
     assert "runs/a/run.json does not describe a run" in errors
 
 
+def test_a_record_that_cannot_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        (folder / name / "run.json").unlink()
+    os.mkfifo(folder / "a" / "run.json")
+    (folder / "b" / "run.json").mkdir()
+    (folder / "c" / "run.json").symlink_to("nowhere")
+    (folder / "closed").mkdir()
+    status = Path.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        if "closed" in path.parts:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return status(path)
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    code, text, errors = call("runs", "--format", "json")
+    assert (code, errors) == (0, "")
+    found = [each["message"] for each in json.loads(text)["damaged"]]
+    assert found[:3] == [f"runs/{name}/run.json is not a regular file" for name in ("a", "b", "c")]
+    assert found[3].startswith("cannot read runs/closed/")
+    assert found[3].endswith("Permission denied")
+    code, _, errors = call("runs/a", "runs/b")
+    assert (code, "a pipe or a device" in errors) == (2, True)
+
+
 def test_a_line_that_is_being_written_is_not_read(folder: Path) -> None:
     path = folder / "a" / "metrics.jsonl"
     path.write_text(path.read_text() + '{"epoch": 3, "lr"')
@@ -191,8 +217,6 @@ def test_mistakes(words: list[str], message: str) -> None:
 
 
 def test_a_folder_without_runs(folder: Path) -> None:
-    assert call("runs/notes") == (0, "no runs\n", "")
-    (folder / "notes" / "run.json").mkdir()
     assert call("runs/notes") == (0, "no runs\n", "")
 
 

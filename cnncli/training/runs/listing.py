@@ -28,7 +28,7 @@ def runs_in(folder: Path) -> Runs:
     if not folder.is_dir():
         raise usage_error(f"no such folder: {folder}", expected="a folder with runs, or a run")
     try:
-        found = [folder] if _is_run(folder) else sorted(each for each in folder.iterdir() if _is_run(each))
+        found = [folder] if _has_record(folder) else sorted(filter(_has_record, folder.iterdir()))
     except OSError as error:
         raise usage_error(f"cannot read {folder}: {error.strerror}") from error
     if len(found) > MAX_RUNS:
@@ -66,7 +66,7 @@ def read_run(folder: Path) -> RunSummary:
         UsageError: it is not a run, or is damaged.
     """
     record_path, metrics = folder / RECORD, folder / METRICS
-    if not _is_run(folder):
+    if not _has_record(folder):
         received = "a folder without run.json" if folder.is_dir() else "no such folder"
         expected = "a folder that cnncli train created"
         raise usage_error(f"{folder} is not a run", expected=expected, received=received)
@@ -92,8 +92,15 @@ def read_run(folder: Path) -> RunSummary:
     )
 
 
-def _is_run(folder: Path) -> bool:
-    return (folder / RECORD).is_file()
+def _has_record(folder: Path) -> bool:
+    """Return whether something has the name of a record, which reading it may find to be something else."""
+    try:
+        (folder / RECORD).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # a folder that may not be entered
+        return True
+    return True
 
 
 def _plain_spec(run: RunSummary) -> dict[str, Any]:
