@@ -12,6 +12,7 @@ from cnncli.cli.common import InputSize, Overrides, Plugins
 from cnncli.diagnostics import usage_error
 from cnncli.interrupts import EndingAtOnce
 from cnncli.recipe.data import SOURCE_FORMS
+from cnncli.recipe.origins import SOURCE, check_once
 from cnncli.report.terminal import output
 
 
@@ -45,6 +46,7 @@ def command(
         with reading(screen) as progress:
             if spec is not None:
                 network = load(spec, input=input_size, overrides=overrides or ())
+                check_once(network.recipe(), f"SOURCE {source}", SOURCE)
                 found = network.pack(folder, source, reading=progress)
             elif input_size is not None:
                 found = pack(source, folder, input_size, overrides=overrides or (), reading=progress)

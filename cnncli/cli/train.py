@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from cnncli.diagnostics import CnncliError, listing, usage_error
 from cnncli.interrupts import EndingAtOnce
 from cnncli.recipe.data import SOURCE_FORMS
 from cnncli.recipe.devices import AUTO
+from cnncli.recipe.origins import LIMIT, SOURCE, check_once
 from cnncli.report.terminal import errors, output
 
 if TYPE_CHECKING:
@@ -156,6 +157,9 @@ def command(
             begin = partial(resume, str(resumed), overrides=overrides or (), data=data, device=device)
             _train(begin, ending, way, tensorboard=tensorboard)
             return
+        if overrides and (data is not None or limit is not None):
+            given = load(spec, overrides=overrides).recipe(recipe_file=recipe)
+            _check_given_once(given, data, limit)
         chosen = [*(overrides or ()), *([] if limit is None else [f"train.data.limit={limit}"])]
         network = load(spec, overrides=chosen)
         if print_recipe:
@@ -243,6 +247,18 @@ def _check_together(
         raise usage_error(f"{listing(given)} is for one process", expected="the command without torchrun")
     if len(given) > 1:
         raise usage_error(f"{listing(given)} cannot be combined", expected="one of them")
+
+
+def _check_given_once(settings: Sequence[Setting], data: str | None, limit: str | None) -> None:
+    """Check that what has an option of its own is not given by --set as well.
+
+    Raises:
+        UsageError: it is.
+    """
+    if data is not None:
+        check_once(settings, f"--data {data}", SOURCE)
+    if limit is not None:
+        check_once(settings, f"--limit {limit}", LIMIT)
 
 
 def _check_output(instead: Mapping[str, bool], form: Format, picture: str | None) -> None:

@@ -15,8 +15,10 @@ DATA_OPTION: Final = "--data"
 """The origin of a source that is given apart from all other settings, at :data:`SOURCE`."""
 
 _OPTION: Final = "--"
+_SET: Final = "--set"
 
 SOURCE: Final = (Recipe.keyword, "data", "source")
+LIMIT: Final = (Recipe.keyword, "data", "limit")
 
 
 class Setting(NamedTuple):
@@ -65,6 +67,22 @@ def check_length(settings: Iterable[Setting]) -> None:
             received=f"train.epochs of {epochs} and train.flops of {flops}",
             hint="train.flops=null takes it back",
         )
+
+
+def check_once(settings: Iterable[Setting], option: str, path: tuple[str, ...]) -> None:
+    """Check that a setting that has an ``option`` of its own, as it was typed, is not given by --set as well.
+
+    Raises:
+        UsageError: it is, so one of the two would have no effect.
+    """
+    for each in settings:
+        if each.path == path and each.origin == _SET:
+            name = ".".join(path)
+            raise usage_error(
+                f"{name} is given twice",
+                expected=f"{option.split()[0]} or {_SET}",
+                received=f"{option} and {_SET} {name}={each.value}",
+            )
 
 
 def _settings(values: Mapping[str, Any], section: Value | None, path: Sequence[str]) -> Iterator[Setting]:

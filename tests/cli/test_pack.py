@@ -165,6 +165,12 @@ def figures(run: Path) -> list[dict[str, float]]:
     return [{name: line[name] for name in line if name.startswith(("train.", "test."))} for line in lines]
 
 
+def test_the_source_is_given_once(spec: Path, tmp_path: Path) -> None:
+    code, _, errors = call("pack", "digits", spec, "--set", "train.data=idx:/x", "-o", tmp_path / "pack")
+    assert code == WRONG
+    assert "SOURCE digits and --set train.data.source=idx:/x" in errors
+
+
 @pytest.mark.parametrize("more", [(), ("--limit", "0.3")])
 def test_training_is_the_same_as_on_the_source(spec: Path, tmp_path: Path, more: tuple[str, ...]) -> None:
     done("pack", "digits", spec, "-o", tmp_path / "pack")

@@ -264,6 +264,35 @@ def test_mistakes(spec: Path, arguments: list[str], message: str) -> None:
     assert text == ""
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "text", "setting"),
+    [
+        ("--limit", "0.1", "train.data.limit=0.5", "train.data.limit=0.5"),
+        ("--limit", "0.1", "train.data={limit: 0.5}", "train.data.limit=0.5"),
+        ("--data", "digits", "train.data=idx:/x", "train.data.source=idx:/x"),
+        ("--data", "digits", "train.data.source=idx:/x", "train.data.source=idx:/x"),
+    ],
+)
+def test_a_setting_with_an_option_is_given_once(
+    spec: Path, option: str, value: str, text: str, setting: str
+) -> None:
+    code, _, errors = call("train", spec, option, value, "--set", text, "--print-recipe")
+    assert code == WRONG
+    assert f"{option} {value} and --set {setting}" in errors
+    other = "train.data.limit=0.5" if option == "--data" else "train.data=digits"
+    code, printed, errors = call("train", spec, option, value, "--set", other, "--print-recipe")
+    assert code == 0, errors
+    assert re.search(r"source: digits +# --", printed)
+
+
+def test_a_run_that_is_resumed_gets_its_data_from_one_place(spec: Path, tmp_path: Path) -> None:
+    assert call("train", spec, "--run", tmp_path / "run")[0] == 0
+    more = ("--data", "digits", "--set", "train.data.source=idx:/x")
+    code, _, errors = call("train", "--resume", tmp_path / "run", *more)
+    assert code == WRONG
+    assert "digits and train.data.source=idx:/x" in errors
+
+
 def test_a_run_is_never_overwritten(spec: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("the only copy")

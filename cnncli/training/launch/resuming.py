@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from cnncli.algebra import whole_shape
+from cnncli.diagnostics import usage_error
 from cnncli.graph import Graph
 from cnncli.graph.heads import heads_of
 from cnncli.graph.segments import segments_of
@@ -46,6 +47,7 @@ def resume(
     run = followed(open_run(folder), world)
     settings = with_overrides(run.record.settings, overrides)
     if data is not None:
+        _check_one_source(run.record.settings, settings, data)
         settings = settings.replaced({"data": settings.data.of(data)})
     check_settings(run, settings)
     graph = recorded_graph(run)
@@ -56,6 +58,20 @@ def resume(
     check_batch(settings, world)
     check_alike(world, settings, dataset)
     return replace(continued(run, graph, dataset, settings, where), world=world)
+
+
+def _check_one_source(before: Recipe, settings: Recipe, data: str) -> None:
+    """Check that the place of the data is not given apart and among the settings.
+
+    Raises:
+        UsageError: it is, so one of the two would have no effect.
+    """
+    if settings.data.source != before.data.source:
+        raise usage_error(
+            "train.data.source is given twice",
+            expected="one place of the data",
+            received=f"{data} and train.data.source={settings.data.source}",
+        )
 
 
 def continued(run: Run, graph: Graph, dataset: Dataset, settings: Recipe, device: torch.device) -> Launch:
