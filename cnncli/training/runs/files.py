@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 METADATA: Final = "cnncli"
+"""The key of JSON values in the header of a safetensors file: the only one, as several have no fixed order."""
+
 DIGEST: Final = "sha256"
-"""The keys in the header of a safetensors file: JSON values, and the digest of them and the tensors."""
+"""The key, among these values, of the digest of the others and of the tensors."""
 
 _WRONG_NAME: Final = frozenset(
     {errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL}
@@ -106,8 +108,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     from safetensors import SafetensorError  # noqa: PLC0415 - runs are listed without it
     from safetensors.torch import save_file  # noqa: PLC0415
 
-    text = json.dumps(metadata, allow_nan=False)
-    header = {METADATA: text, DIGEST: digest(text, tensors)}
+    header = {METADATA: json.dumps({**metadata, DIGEST: digest(metadata, tensors)}, allow_nan=False)}
 
     def write(temporary: Path, file: BinaryIO) -> None:
         # safetensors creates files that only their owner can read: set the permissions of any new file.
@@ -121,11 +122,15 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     _replace(path, write)
 
 
-def digest(metadata: str, tensors: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256 of a text, and of the names, types, shapes and bytes of tensors on the CPU."""
+def digest(metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of JSON values, and of the names, types, shapes and bytes of tensors on the CPU.
+
+    Raises:
+        ValueError: a number among the values is not finite.
+    """
     import torch  # noqa: PLC0415 - runs are listed without it
 
-    found = hashlib.sha256(metadata.encode())
+    found = hashlib.sha256(json.dumps(metadata, allow_nan=False).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         found.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)], allow_nan=False).encode())

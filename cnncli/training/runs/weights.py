@@ -78,13 +78,15 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
             header = file.metadata() or {}
         metadata = parse_json(header.get(METADATA, "{}"))
+        written = metadata.pop(DIGEST, None) if isinstance(metadata, dict) else None
+        sound = written is not None and written == digest(metadata, tensors)
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise usage_error(f"cannot read {path}: {error}", expected="a safetensors file") from error
-    if header.get(DIGEST) != digest(header.get(METADATA, ""), tensors) or not isinstance(metadata, dict):
+    if not sound:
         raise usage_error(
             f"{path} is damaged: its digest is not that of its content",
             expected="the file as cnncli train wrote it",
-            received=f"another content under {DIGEST} {header[DIGEST]}" if DIGEST in header else "no digest",
+            received="no digest" if written is None else f"another content under {DIGEST} {written}",
         )
     return tensors, metadata
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -20,6 +23,22 @@ def test_there_and_back(tmp_path: Path) -> None:
     load_weights(other, tmp_path / "w", "a")
     assert same_weights(network, other)
     assert read_tensors(tmp_path / "w")[1] == {"run": "a", "epochs": 3, "batches": 4}
+
+
+def test_the_same_weights_are_the_same_file(tmp_path: Path) -> None:
+    network, path = small_network(), tmp_path / "w"
+    contents = set()
+    for _ in range(20):
+        save_weights(network, path, run="a", epochs=3, batches=4)
+        contents.add(path.read_bytes())
+    assert len(contents) == 1
+    with safe_open(path, framework="pt") as file:
+        metadata = json.loads(file.metadata()["cnncli"])
+    digest = hashlib.sha256(b'{"run": "a", "epochs": 3, "batches": 4}')
+    for name, value in sorted(network.state_dict().items()):
+        head = f'["{name}", "{value.dtype}", {list(value.shape)}]'
+        digest.update(head.encode() + value.numpy().tobytes())
+    assert metadata == {"run": "a", "epochs": 3, "batches": 4, "sha256": digest.hexdigest()}
 
 
 def test_tied_and_transposed_tensors(tmp_path: Path) -> None:
