@@ -80,7 +80,7 @@ def check_once(settings: Iterable[Setting], option: str, path: tuple[str, ...]) 
             name = ".".join(path)
             raise usage_error(
                 f"{name} is given twice",
-                expected=f"{option.split()[0]} or {_SET}",
+                expected=f"{option.split(maxsplit=1)[0]} or {_SET}",
                 received=f"{option} and {_SET} {name}={each.value}",
             )
 

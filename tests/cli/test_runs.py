@@ -216,7 +216,8 @@ def test_mistakes(words: list[str], message: str) -> None:
     assert message in errors
 
 
-def test_a_folder_without_runs(folder: Path) -> None:
+@pytest.mark.usefixtures("folder")
+def test_a_folder_without_runs() -> None:
     assert call("runs/notes") == (0, "no runs\n", "")
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 METADATA: Final = "cnncli"
-"""The key of JSON values in the header of a safetensors file: the only one, as several have no fixed order."""
+"""The key of JSON values in the header of a safetensors file: one, since several have no fixed order."""
 
 DIGEST: Final = "sha256"
 """The key, among these values, of the digest of the others and of the tensors."""
