@@ -70,14 +70,17 @@ def several() -> bool:
     return os.environ.get("WORLD_SIZE", "1") != "1"
 
 
-def speaks() -> bool:
-    """Return whether this process shows an error that it has; imports torch if it is one of several."""
+def speaks(*, is_lost: bool = False) -> bool:
+    """Return whether this process shows an error that it has; imports torch if it is one of several.
+
+    ``is_lost`` says that the error is the end of another process.
+    """
     if not several():
         return True
     from cnncli.training.world import joined  # noqa: PLC0415
 
     try:
-        return joined().speaks()
+        return joined().speaks(is_lost=is_lost)
     except CnncliError:
         return True
 

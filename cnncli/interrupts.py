@@ -101,6 +101,12 @@ class EndingAtOnce(_Handling):
             os._exit(128 + number)
 
 
+def ignore_signals() -> None:
+    """Let no signal change the exit code of a process that is about to end."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+
+
 def _leave_lost_terminal() -> None:
     """Write to nowhere what would be written to a terminal that is no longer there."""
     for stream in (1, 2):

@@ -14,9 +14,9 @@ import typer
 
 from cnncli.api import load, load_plugins, need_training, resume, several, speaks
 from cnncli.cli.common import Device, Form, Format, Overrides, Plugins, exit_code
-from cnncli.cli.exit_codes import SIGNALED
+from cnncli.cli.exit_codes import LOST, SIGNALED
 from cnncli.diagnostics import CnncliError, listing, usage_error
-from cnncli.interrupts import EndingAtOnce
+from cnncli.interrupts import EndingAtOnce, ignore_signals
 from cnncli.recipe.data import SOURCE_FORMS
 from cnncli.recipe.devices import AUTO
 from cnncli.recipe.origins import LIMIT, SOURCE, check_once
@@ -208,14 +208,17 @@ def _one_voice() -> Iterator[bool]:
     leads = not several() or os.environ.get("RANK") == "0"
     try:
         with ExitStack() as nowhere:
+            if several():  # torchrun sends signals to the others as soon as one has ended
+                nowhere.callback(ignore_signals)
             if not leads:
                 stream = nowhere.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
                 nowhere.enter_context(redirect_stdout(stream))
                 nowhere.enter_context(redirect_stderr(stream))
             yield leads
     except CnncliError as error:
-        if not speaks():
-            raise typer.Exit(exit_code(error)) from None
+        code = exit_code(error)
+        if not speaks(is_lost=code == LOST):
+            raise typer.Exit(code) from None
         raise
 
 

@@ -245,7 +245,8 @@ class _Loop:
 
     def is_interrupted(self) -> bool:
         """Return whether a signal was received, by any of the processes."""
-        (self.signal,) = self.plan.world.largest(self.interrupts.received or 0)
+        world = self.plan.world
+        (self.signal,) = world.largest(self.interrupts.received or world.orphaned)
         return self.signal != 0
 
     def evaluated(self, part: str, feed: Feed) -> dict[str, float] | None:

@@ -8,9 +8,9 @@ writes the run folder and shows what happens.
 from __future__ import annotations
 
 import os
-import time
+import signal
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -29,8 +29,11 @@ LOST: Final = "lost"
 _BUCKET_BYTES: Final = 25 << 20
 """What is added up at once: large enough that the start of a transfer does not count."""
 
-_PATIENCE: Final = 1.0
-"""Seconds that the other processes leave the first one to say what went wrong."""
+_PATIENCE: Final = timedelta(seconds=5)
+"""How long the other processes wait for the first one to say what went wrong."""
+
+_FAILED: Final = "failed"
+"""The entry of the store that the first process to say it makes."""
 
 _TIMEOUT: Final = timedelta(hours=1)
 """How long a process waits for the others, some of which may still read their data."""
@@ -43,15 +46,22 @@ class World:
     """The processes of a training: this one has the number ``rank``, from 0, of ``size``.
 
     ``local`` is its number on its machine. If one of them ends, torchrun starts all of them again, up to
-    ``restarts`` times. Without a ``store``, which all of them reach, it is alone, and its
-    methods do nothing. All processes must call them in the same order.
+    ``restarts`` times; ``agent`` is the number of torchrun's own process. Without a ``store``, which all of
+    them reach, it is alone, and its methods do nothing. All processes must call them in the same order.
     """
 
     rank: int = 0
     size: int = 1
     local: int = 0
     restarts: int = 0
+    agent: int | None = None
     store: Any = None
+
+    @property
+    def orphaned(self) -> int:
+        """The signal to end with if torchrun has ended, and has not told this process; otherwise 0."""
+        is_orphaned = self.agent is not None and os.getppid() != self.agent
+        return signal.SIGTERM if is_orphaned else 0
 
     @property
     def leads(self) -> bool:
@@ -138,21 +148,32 @@ class World:
             dist.all_gather(found, padded)
         return torch.cat([each[: int(count)] for each, (count, _) in zip(found, shapes, strict=True)])
 
-    def speaks(self) -> bool:
-        """Return whether this process says what went wrong: one of all does, the first one if it knows."""
+    def speaks(self, *, is_lost: bool = False) -> bool:
+        """Return whether this process says what went wrong: one of all does, the first one if it knows.
+
+        One that only knows that another one ``is_lost`` does not wait: whoever knows more has said it.
+        """
         if self.size == 1:
             return True
-        if not self.leads:
-            time.sleep(_PATIENCE)
         try:
-            return bool(self.store.add("failed", 1) == 1)
+            if not (self.leads or is_lost):
+                with suppress(dist.DistStoreError):  # the first one does not say anything
+                    self.store.wait([_FAILED], _PATIENCE)
+            return bool(self.store.add(_FAILED, 1) == 1)
         except RuntimeError:  # the store is gone with the process that kept it
             return True
 
     def leave(self) -> None:
-        """End the connections, when all processes are done."""
-        if self.size > 1:
-            dist.destroy_process_group()
+        """End the connections, when all processes are done, or gone.
+
+        torchrun ends all others as soon as one has ended with another exit code than 0, so none ends while
+        another one still writes.
+        """
+        if self.size == 1:
+            return
+        with suppress(CnncliError):
+            self.wait()
+        dist.destroy_process_group()
 
 
 ALONE: Final = World()
@@ -167,8 +188,9 @@ def joined() -> World:
         CnncliError: the others cannot be reached.
     """
     restarts = _number("TORCHELASTIC_MAX_RESTARTS", 0)
+    agent = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else None
     if os.environ.get("WORLD_SIZE", "1") == "1":
-        return World(restarts=restarts)
+        return World(restarts=restarts, agent=agent)
     missing = [name for name in _VARIABLES if name not in os.environ]
     if missing:
         raise usage_error(
@@ -191,7 +213,7 @@ def joined() -> World:
         attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         own = dist.PrefixStore(f"cnncli/{attempt}", store)  # type: ignore[attr-defined]
         dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=_TIMEOUT)
-    return World(rank, size, local, restarts, own)
+    return World(rank, size, local, restarts, agent, own)
 
 
 def _number(name: str, default: int = 0) -> int:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from safetensors.torch import load_file
 
 import cnncli
 from cnncli.training.runs.run import open_run
+from tests.heeding import heed_signals
 from tests.training.support import read_metrics
 
 pytestmark = pytest.mark.slow
@@ -69,3 +73,37 @@ def test_a_killed_process_is_started_again_and_the_run_ends_as_without(tmp_path:
     ):
         assert mine.figures == pytest.approx(other.figures, rel=1e-4)
     assert open_run(folder).record.status == "finished"
+
+
+def test_a_signal_to_one_process_ends_all_with_its_code(tmp_path: Path) -> None:
+    """torchrun sends SIGTERM to the others as soon as one has ended; the first one still writes files."""
+    spec, folder = tmp_path / "plain.yaml", tmp_path / "run"
+    spec.write_text(SPEC.replace("epochs: 3", "epochs: 4000"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    common = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "WORLD_SIZE": "2", "MASTER_PORT": str(port)}
+    words = [sys.executable, "-m", "cnncli", "train", str(spec), "--device", "cpu", "--run", str(folder)]
+    processes = [
+        subprocess.Popen(
+            words,
+            env={**os.environ, **common, "MASTER_ADDR": "127.0.0.1", "RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=heed_signals,  # noqa: PLW1509 - the tests start no threads
+        )
+        for rank in range(2)
+    ]
+    while not (folder / "metrics.jsonl").exists():
+        assert all(each.poll() is None for each in processes)
+        time.sleep(0.02)
+    processes[1].send_signal(signal.SIGUSR1)
+    while all(each.poll() is None for each in processes):
+        time.sleep(0.002)
+    for each in processes:
+        each.terminate()
+    said = [each.communicate(timeout=600) for each in processes]
+    assert [each.returncode for each in processes] == [128 + signal.SIGUSR1] * 2, said
+    assert "interrupted; resume with" in said[0][0]
+    assert said[1] == ("", "")
+    assert open_run(folder).record.status == "interrupted"

@@ -27,6 +27,7 @@ from cnncli.training.observer import Observer, Silent
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.tasks.building import Learned, build_objective
 from cnncli.training.tasks.objective import Objective
+from cnncli.training.world import ALONE, World
 
 CPU = torch.device("cpu")
 SPEC = "name: small\n"
@@ -123,7 +124,9 @@ def begin(folder: Path, chosen: Recipe, dataset: Dataset | None = None) -> Run:
     )
 
 
-def resume(folder: Path, chosen: Recipe, observer: Observer | None = None) -> tuple[nn.Module, Trained]:
+def resume(
+    folder: Path, chosen: Recipe, observer: Observer | None = None, world: World = ALONE
+) -> tuple[nn.Module, Trained]:
     """Train the run in ``folder`` on, as a new process would: from the folder and the seed alone."""
     seed_weights(chosen.seed)
     network = small_network()
@@ -135,7 +138,7 @@ def resume(folder: Path, chosen: Recipe, observer: Observer | None = None) -> tu
         open_run(folder),
         device=CPU,
         observer=observer,
-        conduct=Conduct(report=0),
+        conduct=Conduct(report=0, world=world),
     )
     return network, outcome
 

@@ -15,10 +15,14 @@ from safetensors.torch import load_file
 from cnncli.training.runs.run import open_run
 from tests.training.support import figures, raise_at, read_metrics
 from tests.training.together import (
+    DIVERGING,
     EVERYTHING,
+    HALVED,
+    SIZED,
     SYNCHRONIZED,
     normalizing_network,
     plain_network,
+    planned,
     stop,
     trained,
 )
@@ -89,3 +93,26 @@ def test_a_signal_to_one_process_stops_both_and_nothing_changes(both: Path) -> N
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert not torch.equal(ours["random/cpu"], ours["random/1/cpu"])
     assert figures(read_metrics(stopped)) == figures(read_metrics(whole))
+
+
+def test_what_is_planned_from_the_graph_is_the_same(both: Path, tmp_path: Path) -> None:
+    """Length, sizes and slices; a schedule and an end that follow figures; a batch of which one has none."""
+    assert not planned(tmp_path / "one", **SIZED)
+    ours, theirs = (open_run(each) for each in (both / "sized", tmp_path / "one"))
+    assert_close(ours.folder, theirs.folder)
+    assert ours.record.settings.accumulate > 1
+    assert ours.record.outcome is not None
+    assert ours.record.outcome.reason
+
+
+def test_16_bits_round_alike(both: Path, tmp_path: Path) -> None:
+    """Sums of slices are the same to the bit, and with them clipping, averages and the factor of the loss."""
+    assert not planned(tmp_path / "one", accumulate=4, **HALVED)
+    ours, theirs = (load_file(each / "weights.safetensors") for each in (both / "halved", tmp_path / "one"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_all_processes_diverge_with_the_same_words(both: Path, tmp_path: Path) -> None:
+    said = planned(tmp_path / "diverging", **DIVERGING).replace(str(tmp_path), str(both))
+    assert "the first output that is not finite is that of" in said
+    assert [(both / f"said by {rank}").read_text() for rank in range(2)] == [said, said]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
+import cnncli
+from cnncli.diagnostics import CnncliError
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Trained
 from cnncli.training.loop import Conduct, seed_weights, train
@@ -34,6 +37,42 @@ EVERYTHING = settings(
 )
 SYNCHRONIZED = settings(batch=33, sync_batchnorm=True, epochs=2)
 DROPPING = settings(save={"steps": 2})
+
+PLANNED = """
+name: planned
+input: [1, 8, 8]
+layers:
+  - conv: {channels: 6, kernel: 3, padding: same, activation: relu}
+  - conv: {channels: 6, kernel: 3, padding: same, activation: relu}
+  - globalavgpool
+  - linear: 10
+train:
+  data: {source: digits, limit: 0.14, holdout: 0.1}
+  batch: 59
+"""
+"""180 images: three batches of shares of 29 and 30, and one of 3, of which one process has none."""
+
+SIZED: Mapping[str, Any] = {
+    "flops": "60M",
+    "resolution": 4,
+    "memory": "150kB",
+    "transforms": ["flip", "cutmix"],
+    "average": {"swa": 0.3},
+    "optimizer": {"sgd": {"lr": 0.5}},
+    "schedule": {"plateau": {"patience": 1, "factor": 0.5}},
+    "stop": 2,
+}
+HALVED: Mapping[str, Any] = {
+    "epochs": 2,
+    "batch": 36,
+    "precision": "fp16",
+    "clip": {"value": 0.01},
+    "average": {"ema": 0.9},
+    "recompute": ["conv1:conv1_activation"],
+}
+"""Five whole batches: two slices of each process are four of one, and 16 bits round as there."""
+
+DIVERGING: Mapping[str, Any] = {"optimizer": {"sgd": {"lr": 1e15}}, "schedule": "constant"}
 
 
 def plain_network() -> nn.Module:
@@ -70,6 +109,15 @@ def trained(
     )
 
 
+def planned(folder: Path, **how: Any) -> str:
+    """Train the network of a spec; return the error that ends the training."""
+    try:
+        cnncli.loads(PLANNED).train(run=folder, device="cpu", **how)
+    except CnncliError as error:
+        return str(error)
+    return ""
+
+
 def stop() -> None:
     """Send a signal to this process alone."""
     os.kill(os.getpid(), signal.SIGUSR1)
@@ -94,7 +142,10 @@ def main(folder: Path) -> None:
         found = trained(folder / "stopped", DROPPING, small_network, raise_at(*place, stop))
         assert found.signal == signal.SIGUSR1, (world.rank, found)
     trained(folder / "stopped", DROPPING, small_network)
-    world.wait()
+    assert not planned(folder / "sized", **SIZED)
+    assert not planned(folder / "halved", accumulate=2, **HALVED)
+    said = planned(folder / "diverging", **DIVERGING)
+    (folder / f"said by {world.rank}").write_text(said)
     world.leave()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from cnncli.interrupts import SIGNALS
 from cnncli.results.training import Epoch, Progress
 from cnncli.training.runs.run import open_run
+from cnncli.training.world import World
 from tests.training.support import (
     Recorder,
     assert_same_result,
@@ -95,6 +97,18 @@ def test_every_signal_is_reported(tmp_path: Path, sent: signal.Signals) -> None:
     _, outcome = resume(tmp_path / "run", chosen, observer)
     assert (outcome.status, outcome.signal) == ("interrupted", sent)
     assert open_run(tmp_path / "run").record.status == "interrupted"
+
+
+def test_a_process_whose_torchrun_was_killed_saves_and_ends(tmp_path: Path) -> None:
+    """Nobody would end it, and the next attempt would find the folder locked."""
+    chosen = settings()
+    begin(tmp_path / "run", chosen)
+    _, outcome = resume(tmp_path / "run", chosen, world=World(agent=os.getppid()))
+    assert outcome.status == "finished"
+    begin(tmp_path / "orphaned", chosen)
+    _, outcome = resume(tmp_path / "orphaned", chosen, world=World(agent=os.getpid()))
+    assert (outcome.status, outcome.signal) == ("interrupted", signal.SIGTERM)
+    assert open_run(tmp_path / "orphaned").record.status == "interrupted"
 
 
 def test_second_ctrl_c_ends_at_once_and_handlers_are_restored(tmp_path: Path) -> None:
