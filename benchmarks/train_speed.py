@@ -3,8 +3,9 @@
     python benchmarks/train_speed.py [--rounds N] [--only lenet5]
 
 LeNet-5 and ResNet-20, batches of 128 in-memory images, without augmentation and with crops and mirror images.
-All train the same network with the same optimizer and the same kind of augmentation, one epoch after another
-in this process, in an order that changes every round:
+All train the same network with the same optimizer and the same kind of augmentation. Each has a process of
+its own, since what one changes in its process, such as how memory is freed, would change the others too. They
+take turns, an epoch each, in an order that changes every round:
 
 - cnncli: ``cnncli.training.loop.train`` with figures, schedule and checks for interrupts; the time is that of
   the epoch's batches, which excludes the evaluation and the checkpoint that follow
@@ -27,7 +28,11 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import cache
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -280,11 +285,12 @@ def main() -> int:
     missed = False
     for name in [arguments.only] if arguments.only else NETWORKS:
         for with_augmentation in (False, True):
-            setup = random_setup(name, augmented=with_augmentation)
-            missed |= show(setup, measured(setup, arguments.rounds))
+            speeds = measured(name, arguments.rounds, augmented=with_augmentation)
+            missed |= show(name, speeds, augmented=with_augmentation)
     return int(missed)
 
 
+@cache
 def random_setup(name: str, *, augmented: bool) -> Setup:
     """Return random images: their values do not matter for the time."""
     generator = torch.Generator().manual_seed(0)
@@ -294,21 +300,30 @@ def random_setup(name: str, *, augmented: bool) -> Setup:
     return Setup(name, images, torch.randint(0, 10, (count,), generator=generator), augmented)
 
 
-def measured(setup: Setup, rounds: int) -> dict[str, list[float]]:
+def measured(network: str, rounds: int, *, augmented: bool) -> dict[str, list[float]]:
     """Return the images per second of each contender in each round, after one round that is not counted."""
     speeds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     names = list(CONTENDERS)
-    for number in range(-1, rounds):
-        # Each contender has every position in the order equally often.
-        first = number % len(names)
-        for name in (*names[first:], *names[:first]):
-            seconds = CONTENDERS[name](setup)
-            if number >= 0:
-                speeds[name].append(len(setup.labels) / seconds)
+    with ExitStack() as stack:
+        spawn = get_context("spawn")
+        apart = {name: stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn)) for name in names}
+        for number in range(-1, rounds):
+            # Each contender has every position in the order equally often.
+            first = number % len(names)
+            for name in (*names[first:], *names[:first]):
+                found = apart[name].submit(speed, name, network, augmented=augmented).result()
+                if number >= 0:
+                    speeds[name].append(found)
     return speeds
 
 
-def show(setup: Setup, speeds: Mapping[str, list[float]]) -> bool:
+def speed(name: str, network: str, *, augmented: bool) -> float:
+    """Return the images per second of a contender in one epoch, in its process."""
+    setup = random_setup(network, augmented=augmented)
+    return len(setup.labels) / CONTENDERS[name](setup)
+
+
+def show(network: str, speeds: Mapping[str, list[float]], *, augmented: bool) -> bool:
     """Print a row for each loop; return whether a goal is missed."""
     missed = False
     for name, values in speeds.items():
@@ -318,8 +333,8 @@ def show(setup: Setup, speeds: Mapping[str, list[float]]) -> bool:
         verdict = "" if goal is None else f"{goal:.2f}{'' if ratio >= goal else ', missed'}"
         missed |= goal is not None and ratio < goal
         relative = "" if goal is None else f"{ratio:.2f}"
-        extra = "crop, flip" if setup.augmented else "none"
-        row = (setup.network, extra, name, f"{statistics.median(values):,.0f}", relative, verdict)
+        extra = "crop, flip" if augmented else "none"
+        row = (network, extra, name, f"{statistics.median(values):,.0f}", relative, verdict)
         print(f"| {' | '.join(row)} |", flush=True)
     return missed
 

@@ -15,6 +15,7 @@ from cnncli.training.computing import Forward
 from cnncli.training.data.dataset import Split
 from cnncli.training.data.feed import Alters, Batch, Feed, fits
 from cnncli.training.data.recorded import Normalization
+from cnncli.training.kept_memory import memory_kept
 from cnncli.training.tasks.figures import Sums, means
 from cnncli.training.tasks.objective import Objective, by_head
 from cnncli.training.tasks.tallies import Confusion
@@ -81,7 +82,8 @@ def evaluate(
         manner: how it is done.
     """
     feed = Feed(split, objective.columns, normalization, device, keep=fits(split.nbytes, device))
-    result = evaluate_feed(network, feed, objective, device, alters=alters, manner=manner)
+    with memory_kept(device):
+        result = evaluate_feed(network, feed, objective, device, alters=alters, manner=manner)
     assert result is not None
     return result
 

@@ -27,6 +27,7 @@ from cnncli.training.data.feed import Feed
 from cnncli.training.device import BACKENDS
 from cnncli.training.diverging import Origin, Repetition, watched
 from cnncli.training.evaluate import Manner, evaluate_feed
+from cnncli.training.kept_memory import memory_kept
 from cnncli.training.monitor import DivergedError, Monitor
 from cnncli.training.observer import Observer, Silent
 from cnncli.training.optimization.averaging import exchanged
@@ -111,7 +112,7 @@ def train(  # noqa: PLR0913 - what is trained, on what, and where
         UsageError: network, data, settings and run do not match, or a file cannot be written.
         DivergedError: the loss is no longer finite, or far too large; the last good checkpoint is kept.
     """
-    with run.locked(), Interrupts() as interrupts:
+    with run.locked(), memory_kept(device), Interrupts() as interrupts:
         checkpoint = run.read_checkpoint()
         normalization, extent, world = run.record.normalization, conduct.extent, conduct.world
         plan = make_plan(

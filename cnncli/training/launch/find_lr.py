@@ -20,6 +20,7 @@ from cnncli.results.find_lr import RangeTest, Rate, Suggestion
 from cnncli.results.training import Reading
 from cnncli.training.data.feed import Batch
 from cnncli.training.extras import need
+from cnncli.training.kept_memory import memory_kept
 from cnncli.training.launch.launch import introduction
 from cnncli.training.launch.starting import Prepared
 from cnncli.training.monitor import DIVERGED
@@ -65,7 +66,8 @@ def find_lr(prepared: Prepared, trying: Reading = None) -> RangeTest:
     plan = make_plan(
         prepared.network, heads, dataset, settings, normalization, prepared.device, learning=learning
     )
-    losses, exploded = _tried(plan, prepared, trying)
+    with memory_kept(prepared.device):
+        losses, exploded = _tried(plan, prepared, trying)
     rates = RATES[: len(losses)]
     if exploded and len(losses) <= _OF_DECADE:
         raise _diverged(len(losses))

@@ -28,6 +28,7 @@ from cnncli.training.data.sources.pictures import Attempt, Pictures
 from cnncli.training.data.sources.reading_notes import conversion_notes, decoder_notes
 from cnncli.training.device import choose_device
 from cnncli.training.evaluate import evaluation_bounds
+from cnncli.training.kept_memory import memory_kept
 from cnncli.training.launch.graphs import recorded_graph
 from cnncli.training.predicting import figure, table
 from cnncli.training.predicting.answers import answers, labels_of
@@ -158,7 +159,7 @@ class _Predictor:
         batches = feed.in_order(bounds, held_out_alters(self.settings, len(paths)))
         margin = self.settings.data.margin
         size = (shape[0], *(side - 2 * margin for side in shape[1:]))
-        with torch.inference_mode():
+        with torch.inference_mode(), memory_kept(self.device):
             for (start, end), batch in zip(bounds, batches, strict=True):
                 outputs, some = by_head(self.forward(batch.inputs)), paths[start:end]
                 if not all(bool(each.isfinite().all()) for each in outputs.values()):

@@ -118,7 +118,7 @@ def opened(path: File) -> Iterator[Image.Image]:
         UnreadableError: it has too many pixels.
         Exception: what Pillow raises if the file is not an image.
     """
-    if isinstance(path, Path) and path.exists() and not path.is_file():
+    if isinstance(path, Path) and not path.is_file() and path.exists():
         raise unreadable("not a file", "an image file", "a folder" if path.is_dir() else "a pipe or a device")
     with _source(path) as source, _identified(source) as image:
         promised = promised_pixels(image)

@@ -1,0 +1,68 @@
+"""Memory that is kept between batches, measured as the system counts it, in a process of its own.
+
+In the process of the tests a block may fit into what others have freed, in the middle of what is still used.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+_BLOCK: Final = 40 << 20
+"""Bytes of a block that glibc always returns on its own: more than its threshold can rise to."""
+
+_SCRIPT: Final = """
+import json, os, sys
+from contextlib import suppress
+import torch
+from cnncli.training.kept_memory import memory_kept
+
+block = int(sys.argv[1])
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+def left():
+    before = resident()
+    torch.zeros(block, dtype=torch.uint8).fill_(1)
+    return resident() - before
+
+begun = resident()
+found = {"alone": left()}
+with suppress(ZeroDivisionError), memory_kept(torch.device("cpu")):
+    found["first"], found["again"] = left(), left()
+    raise ZeroDivisionError
+found["at the end"], found["afterwards"] = resident() - begun, left()
+print(json.dumps(found))
+"""
+"""Prints how many bytes more are in memory after a block was allocated, written and freed."""
+
+
+def kept(environment: dict[str, str]) -> list[str]:
+    """Return when a freed block remained in memory."""
+    arguments = [sys.executable, "-c", _SCRIPT, str(_BLOCK)]
+    done = subprocess.run(arguments, env=os.environ | environment, capture_output=True, text=True, check=True)
+    return [moment for moment, left in json.loads(done.stdout).items() if left > _BLOCK / 2]
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"),
+    reason="the C library is not glibc",
+)
+@pytest.mark.parametrize(
+    ("environment", "moments"),
+    [
+        ({}, ["first"]),  # which the second one uses again
+        ({"MALLOC_TRIM_THRESHOLD_": "65536"}, []),
+        ({"GLIBC_TUNABLES": "glibc.malloc.arena_max=8"}, []),
+    ],
+)
+def test_a_freed_block_is_kept_until_the_end(environment: dict[str, str], moments: list[str]) -> None:
+    assert kept(environment) == moments
