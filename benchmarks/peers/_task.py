@@ -32,8 +32,8 @@ BATCHES: Final = 24
 SAMPLES: Final = BATCH * BATCHES
 HELD_OUT: Final = 256
 HELD_OUT_BATCH: Final = 128
-SAVED_EVERY: Final = 5
-"""Steps from one checkpoint to the next; an epoch is not a multiple of it."""
+SAVED_EVERY: Final = 6
+"""Steps from one checkpoint to the next; some are at the border of an epoch."""
 LR: Final = 0.05
 MOMENTUM: Final = 0.9
 

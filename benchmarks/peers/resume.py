@@ -4,7 +4,7 @@
     ../peers/bin/python -m benchmarks.peers.resume [--tools cnncli timm] [--kills 20]
 
 Each tool trains the same small network, with dropout, random crops and mirror images, shuffled samples and
-momentum, on one thread of the CPU, and writes a checkpoint every 5 of its 96 steps as its documentation says.
+momentum, on one thread of the CPU, and writes a checkpoint every 6 of its 96 steps as its documentation says.
 It does so twice without interruption, which must be the same to the last bit, and then once for each kill: it
 is killed with SIGKILL, in turn in the middle of an epoch, at its border, inside an evaluation, and twice in
 one epoch, and started again as its documentation says. All processes of a tool are forked from one that has
@@ -73,14 +73,17 @@ TOOLS: Final[Mapping[str, Tool]] = {
     "lightning": Tool("Lightning", "_lightning"),
     "lightning-stateful": Tool("Lightning, `StatefulDataLoader`", "_lightning", {"stateful": True}),
     "lightning-random": Tool(
-        "the same, and a callback that saves torch's random state",
+        "Lightning, `StatefulDataLoader` and a callback that saves torch's random state",
         "_lightning",
         {"stateful": True, "random": True},
     ),
     "accelerate": Tool("accelerate", "_accelerate"),
-    "accelerate-stateful": Tool("accelerate, `use_stateful_dataloader`", "_accelerate", {"stateful": True}),
     "accelerate-seedable": Tool("accelerate, `use_seedable_sampler`", "_accelerate", {"seedable": True}),
-    "accelerate-both": Tool("accelerate, both", "_accelerate", {"seedable": True, "stateful": True}),
+    "accelerate-stateful": Tool(
+        "accelerate, `use_seedable_sampler` and `use_stateful_dataloader`",
+        "_accelerate",
+        {"seedable": True, "stateful": True},
+    ),
     "timm": Tool("timm", "_timm"),
     "timm-recovery": Tool("timm, `--recovery-interval`", "_timm", {"recovery": True}),
 }
