@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, fx, nn
 
 from cnncli.graph import Graph
+from cnncli.graph.blocks import blocks_of
 from cnncli.graph.schedule import Schedule, schedule
 from cnncli.graph.segments import Segment
 from cnncli.language.description import INPUT, OUTPUT
-from cnncli.network.recompute import Parts, parts_of, run
+from cnncli.network.parts import Parts, parts_of
+from cnncli.network.recompute import run
 from cnncli.network.registry import build
 
 
@@ -28,11 +30,22 @@ class Plan(NamedTuple):
     outputs: tuple[tuple[str, str], ...]
 
 
+class Blocks(NamedTuple):
+    """A network in parts of which some are equal: each with the number of the first that is equal to it."""
+
+    parts: Parts
+    equal: tuple[int, ...]
+
+
 class Plans(NamedTuple):
-    """The plan for inference, and the plan for training if it differs: in parts, if some are recomputed."""
+    """The plan for inference, and the plan for training if it differs: in parts, if some are recomputed.
+
+    ``blocks`` are those of training and of inference, for a network that is to be compiled in blocks.
+    """
 
     inference: Plan
     training: Plan | Parts | None
+    blocks: tuple[Blocks, Blocks] | None
 
 
 class Group(nn.Module):
@@ -123,13 +136,18 @@ def _empty(plans: Plans) -> Network:
 
 
 def build_network(
-    graph: Graph, device: torch.device | str | None = None, again: Sequence[Segment] = ()
+    graph: Graph,
+    device: torch.device | str | None = None,
+    again: Sequence[Segment] = (),
+    *,
+    in_blocks: bool = False,
 ) -> Network:
     """Return the network of a graph, newly initialized from torch's generator.
 
     Weights are drawn on the CPU and then moved, so that a seed gives the same weights on every device; on
     ``meta`` nothing is drawn. In training, the backward pass computes the segments ``again`` instead of
-    saving their values.
+    saving their values. ``in_blocks`` is whether :func:`~cnncli.network.compiled.compile_network` compiles
+    equal blocks once; ``forward`` is the same.
 
     Raises:
         CnncliError: torch has no operation for a node.
@@ -137,7 +155,7 @@ def build_network(
     device = torch.device("cpu" if device is None else device)
     with torch.device("meta" if device.type == "meta" else "cpu"):
         modules = {node.name: build(node) for node in graph.nodes}
-    network = _class_of(_plans(graph, again))()
+    network = _class_of(_plans(graph, again, in_blocks=in_blocks))()
     for name, module in modules.items():
         _attach(network, name, module)
     return network.to(device)
@@ -154,11 +172,17 @@ def _attach(root: nn.Module, name: str, module: nn.Module) -> None:
     owner.add_module(last, module)
 
 
-def _plans(graph: Graph, again: Sequence[Segment]) -> Plans:
-    inference, order = _plan(schedule(graph, training=False)), schedule(graph, training=True)
+def _plans(graph: Graph, again: Sequence[Segment], *, in_blocks: bool) -> Plans:
+    inference, order = schedule(graph, training=False), schedule(graph, training=True)
+    blocks = (_blocks(order), _blocks(inference)) if in_blocks else None
     if again:
-        return Plans(inference, parts_of(order, again))
-    return Plans(inference, _plan(order) if graph.has_training_only else None)
+        return Plans(_plan(inference), parts_of(order, again), blocks)
+    return Plans(_plan(inference), _plan(order) if graph.has_training_only else None, blocks)
+
+
+def _blocks(order: Schedule) -> Blocks:
+    found = blocks_of(order)
+    return Blocks(parts_of(order, found), tuple(found.values()))
 
 
 def _plan(order: Schedule) -> Plan:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cnncli.network.capsules import Routing
+from cnncli.network.compiled import compile_network
 from cnncli.recipe.computing import BF16, CHANNELS_LAST, CONTIGUOUS, FLOAT32, FP16
 from cnncli.recipe.devices import AUTO
 from cnncli.recipe.recipe import Recipe
@@ -60,7 +61,7 @@ class Computing(NamedTuple):
 
     def forward(self, network: nn.Module) -> Forward:
         """Return the forward pass of a network that was placed."""
-        call: Forward = torch.compile(network) if self.compiled else network
+        call: Forward = compile_network(network) if self.compiled else network
         if self.precision == FLOAT32 and self.memory_format == CONTIGUOUS:
             return call
         return _Pass(self, call)

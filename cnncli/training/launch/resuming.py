@@ -84,7 +84,8 @@ def continued(run: Run, graph: Graph, dataset: Dataset, settings: Recipe, device
     chosen = planned(graph, settings, dataset.train.count, recorded_sizes(run))
     settings = chosen.settings
     seed_weights(settings.seed)
-    network = build_network(graph, again=segments_of(graph, settings.recompute))
+    again = segments_of(graph, settings.recompute)
+    network = build_network(graph, again=again, in_blocks=settings.compile)
     return Launch(
         graph,
         network,

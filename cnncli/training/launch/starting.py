@@ -143,7 +143,8 @@ def prepare(
     chosen = planned(graph, settings, dataset.train.count, reopening(opened), memory)
     settings = chosen.settings
     seed_weights(settings.seed)
-    network = build_network(graph, again=segments_of(graph, settings.recompute))
+    again = segments_of(graph, settings.recompute)
+    network = build_network(graph, again=again, in_blocks=settings.compile)
     learning = learning_of(graph, settings)
     shape = whole_shape(graph.input)
     notes = check_trainable(network, heads_of(graph), shape, dataset, settings, learning, world)
