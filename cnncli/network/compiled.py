@@ -56,7 +56,7 @@ def _in_blocks(network: nn.Module, blocks: Blocks, backend: str) -> Callable[[Te
 def _learns(network: nn.Module, blocks: Blocks) -> tuple[tuple[bool, ...], ...]:
     """Return for each block which of its weights are learned, and whether there are some before it.
 
-    torch compiles a function again where these differ, but not without end, so they make blocks unequal.
+    torch compiles a function again where these differ, but only a few times, so they make blocks unequal.
     """
     found: list[tuple[bool, ...]] = []
     for part in blocks.parts.parts:
