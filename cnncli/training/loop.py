@@ -137,7 +137,7 @@ def train(  # noqa: PLR0913 - what is trained, on what, and where
             loop.save()
         else:
             if loop.best not in (None, state.position):
-                run.check_best(loop.best)
+                run.check_best(loop.best, state.position)
             loop.keep_weights()
         try:
             return loop.run_epochs()
@@ -269,6 +269,7 @@ class _Loop:
         state, world = self.state, self.plan.world
         if self.best not in (None, state.position):
             if world.leads:
+                self.run.check_best(self.best, state.position)
                 self.run.load(state.network, self.run.best)
             world.spread(state.network.state_dict().values())
         elif state.average is not None and self.plan.has_average(state.position):

@@ -73,8 +73,10 @@ class Launch:
         size, kind = self.world.size, self.device.type
         where = str(self.device) if size == 1 else f"{size} processes on {kind}"
         before, now = self.run.record.environments[-1], current_environment(self.device)
-        return introduction(self.graph, self.network, self.dataset, self.settings, self.device)._replace(
+        about = introduction(self.graph, self.network, self.dataset, self.settings, self.device)
+        return about._replace(
             device=where,
+            notes=(*about.notes, *_fallen_back(self.run)),
             folder=self.run.folder,
             moved=changes(before, now),
             stages=() if self.course is None else stages_of(self.settings, count, self.course),
@@ -172,6 +174,11 @@ class Launch:
         yield Curves(run.curves, self.graph.name, run.metrics)
         if tensorboard or run.events.exists():
             yield Events(run.events, run.record.created)
+
+
+def _fallen_back(run: Run) -> Iterator[str]:
+    if run.damage:
+        yield f"{run.damage}; the checkpoint before it, {run.previous}, is used instead"
 
 
 def introduction(

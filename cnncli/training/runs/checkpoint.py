@@ -55,8 +55,8 @@ class Checkpoint:
     figures: dict[str, Tensor]
 
 
-def write_checkpoint(path: Path, checkpoint: Checkpoint, run: str) -> None:
-    """Write a checkpoint of the run with this id, replacing ``path`` atomically."""
+def write_checkpoint(path: Path, checkpoint: Checkpoint, run: str, previous: Path | None) -> None:
+    """Write a checkpoint of the run with this id, replacing ``path``, whose content ``previous`` gets."""
     tensors = {
         f"{section}/{name}": value
         for section in _SECTIONS
@@ -69,14 +69,15 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, run: str) -> None:
         "start": checkpoint.start,
         "history": [asdict(metrics) for metrics in checkpoint.history],
     }
-    write_tensors(path, tensors, metadata)
+    write_tensors(path, tensors, metadata, previous)
 
 
 def read_checkpoint(path: Path, run: str) -> Checkpoint:
     """Read what :func:`write_checkpoint` wrote.
 
     Raises:
-        UsageError: the file is missing, damaged, changed, not a checkpoint, or one of another run.
+        NotWholeError: the file is missing, damaged or changed.
+        UsageError: it is not a checkpoint, or one of another run.
     """
     tensors, metadata = read_tensors(path)
     if metadata.get("schema") != _SCHEMA:

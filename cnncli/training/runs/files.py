@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 METADATA: Final = "cnncli"
-"""The key of JSON values in the header of a safetensors file: one, since several have no fixed order."""
+"""The key in the header of a safetensors file: one, since several have no fixed order.
+
+It has the digest of the tensors and of a JSON text, a blank, and this text.
+"""
 
 DIGEST: Final = "sha256"
-"""The key, among these values, of the digest of the others and of the tensors."""
 
 _WRONG_NAME: Final = frozenset(
     {errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL}
@@ -94,7 +96,9 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, content.encode(errors="backslashreplace"))
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], previous: Path | None = None
+) -> None:
     """Replace the content of ``path`` with a safetensors file, atomically.
 
     Metadata and digest are in the header of the file itself: a digest in another file would be that of the
@@ -104,11 +108,16 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         path: the file.
         tensors: on the CPU, contiguous, none sharing memory with another.
         metadata: JSON values.
+        previous: gets the content that the file had before; None if that is not kept.
+
+    Raises:
+        CnncliError: the file cannot be written.
     """
     from safetensors import SafetensorError  # noqa: PLC0415 - runs are listed without it
     from safetensors.torch import save_file  # noqa: PLC0415
 
-    header = {METADATA: json.dumps({**metadata, DIGEST: digest(metadata, tensors)}, allow_nan=False)}
+    text = json.dumps(metadata, allow_nan=False)
+    header = {METADATA: f"{digest(text, tensors)} {text}"}
 
     def write(temporary: Path, file: BinaryIO) -> None:
         # safetensors creates files that only their owner can read: set the permissions of any new file.
@@ -119,18 +128,14 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
             raise OSError(str(error)) from error
         temporary.chmod(mode)
 
-    _replace(path, write)
+    _replace(path, write, previous)
 
 
-def digest(metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
-    """Return the SHA-256 of JSON values, and of the names, types, shapes and bytes of tensors on the CPU.
-
-    Raises:
-        ValueError: a number among the values is not finite.
-    """
+def digest(metadata: str, tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of a text, and of the names, types, shapes and bytes of tensors on the CPU."""
     import torch  # noqa: PLC0415 - runs are listed without it
 
-    found = hashlib.sha256(json.dumps(metadata, allow_nan=False).encode())
+    found = hashlib.sha256(metadata.encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         found.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)], allow_nan=False).encode())
@@ -179,7 +184,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     _replace(path, write)
 
 
-def _replace(path: Path, write: Callable[[Path, BinaryIO], None]) -> None:
+def _replace(path: Path, write: Callable[[Path, BinaryIO], None], previous: Path | None = None) -> None:
     # The same name each time, so the next write removes what a killed one left behind.
     temporary = temporary_of(path)
     check_regular(path)
@@ -192,6 +197,8 @@ def _replace(path: Path, write: Callable[[Path, BinaryIO], None]) -> None:
             with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
                 write(temporary, file)
             _sync(temporary, os.O_RDWR)
+            if previous is not None and path.exists():
+                path.replace(previous)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -48,7 +48,7 @@ class FollowedRun(Run):
     def save_best(self, network: nn.Module, position: Position) -> None:
         """Leave it to the first process."""
 
-    def check_best(self, position: Position) -> None:
+    def check_best(self, position: Position, reached: Position) -> None:
         """Leave it to the first process."""
 
     def add_metrics(self, metrics: Epoch) -> None:

@@ -3,10 +3,10 @@
 It contains ``run.json``, ``spec.yaml``, ``metrics.jsonl``, ``weights.safetensors``,
 ``checkpoint.safetensors`` and, with a validation part, ``best.safetensors``. The checkpoint determines how
 far the training is: it is written before the metrics and the weights that follow from it, and resuming
-rewrites those. Every file that is read back has a digest inside. ``metrics.csv``, ``curves.svg`` and
-TensorBoard's events follow from the metrics too, and nothing reads them back
-(:mod:`cnncli.training.runs.followers`). The folder itself may be a link, since its name was typed; its files
-may not.
+rewrites those. ``previous.safetensors`` is the checkpoint before, in case that the last one is damaged.
+Every file that is read back has a digest inside. ``metrics.csv``, ``curves.svg`` and TensorBoard's events
+follow from the metrics too, and nothing reads them back (:mod:`cnncli.training.runs.followers`). The folder
+itself may be a link, since its name was typed; its files may not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnncli.diagnostics import counted, listing, usage_error
+from cnncli.diagnostics import UsageError, counted, listing, usage_error
 from cnncli.limits import MAX_RECORD_BYTES
 from cnncli.recipe.metrics import BEST, LAST
 from cnncli.recipe.recipe import Recipe
@@ -48,6 +48,7 @@ from cnncli.training.runs.names import (
     EVENTS,
     FILES,
     METRICS,
+    PREVIOUS,
     RECORD,
     SPEC,
     TABLE,
@@ -56,7 +57,14 @@ from cnncli.training.runs.names import (
 )
 from cnncli.training.runs.place import claimed, locked
 from cnncli.training.runs.record import RunRecord, Status, new_record, read_record
-from cnncli.training.runs.weights import RUN, check_run, load_weights, read_tensors, save_weights
+from cnncli.training.runs.weights import (
+    RUN,
+    NotWholeError,
+    check_run,
+    load_weights,
+    read_tensors,
+    save_weights,
+)
 
 if sys.platform != "win32":
     pass
@@ -64,10 +72,11 @@ if sys.platform != "win32":
 
 @dataclass(slots=True)
 class Run:
-    """A run: its folder and its record."""
+    """A run: its folder and its record; ``damage`` is what is wrong with its last checkpoint."""
 
     folder: Path
     record: RunRecord
+    damage: str = ""
 
     @property
     def weights(self) -> Path:
@@ -83,6 +92,11 @@ class Run:
     def checkpoint(self) -> Path:
         """Everything that resuming needs."""
         return self.folder / CHECKPOINT
+
+    @property
+    def previous(self) -> Path:
+        """The checkpoint before."""
+        return self.folder / PREVIOUS
 
     @property
     def metrics(self) -> Path:
@@ -140,13 +154,13 @@ class Run:
         return outcome if all(each.exists() for each in files) else None
 
     def read_checkpoint(self) -> Checkpoint | None:
-        """Return the last checkpoint; None if the run was stopped before it wrote one.
+        """Return the last checkpoint that is whole; None if the run was stopped before it wrote one.
 
         Raises:
-            UsageError: it is damaged, or was deleted.
+            UsageError: there is none any more, or it is one of another run.
         """
-        if self.checkpoint.exists():
-            return read_checkpoint(self.checkpoint, self.record.id)
+        if self.checkpoint.exists() or self.previous.exists():
+            return self._whole_checkpoint()
         # A checkpoint is written before everything that follows from it.
         followed = [path.name for path in (self.metrics, self.weights, self.best) if _has_content(path)]
         if followed or self.record.status in ("finished", "diverged"):
@@ -161,6 +175,20 @@ class Run:
             )
         return None
 
+    def _whole_checkpoint(self) -> Checkpoint:
+        self.damage = ""
+        try:
+            return read_checkpoint(self.checkpoint, self.record.id)
+        except NotWholeError as error:
+            (fault,) = error.diagnostics
+        try:
+            found = read_checkpoint(self.previous, self.record.id)
+        except UsageError:
+            hint = "put a copy back, or start a new run; the weights of this one can still be evaluated"
+            raise UsageError(fault._replace(hint=hint)) from None
+        self.damage = fault.message
+        return found
+
     @property
     def position(self) -> Position:
         """How far the last checkpoint is.
@@ -173,7 +201,9 @@ class Run:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Make ``checkpoint`` the state that resuming continues from."""
-        write_checkpoint(self.checkpoint, checkpoint, self.record.id)
+        # The one before a damaged one is the last that is whole.
+        write_checkpoint(self.checkpoint, checkpoint, self.record.id, None if self.damage else self.previous)
+        self.damage = ""
 
     def save_weights(self, network: nn.Module, position: Position) -> None:
         """Write the last weights, with the position of the training in the file's metadata."""
@@ -192,7 +222,12 @@ class Run:
         Raises:
             UsageError: the file is missing or damaged, or one of another run or network.
         """
-        load_weights(network, path, self.record.id)
+        try:
+            load_weights(network, path, self.record.id)
+        except NotWholeError as error:
+            again = "remove it, and repeat the command that trained the run: it writes it again"
+            hint = again if path == self.weights else f"--weights {LAST} measures those of the last epoch"
+            raise UsageError(each._replace(hint=hint) for each in error.diagnostics) from error
 
     def kept(self, which: str | None) -> Path:
         """Return the file of the weights of :data:`~cnncli.recipe.metrics.KEPT`; for None the result's.
@@ -223,14 +258,20 @@ class Run:
             else "resume the run, which continues until an epoch is finished",
         )
 
-    def check_best(self, position: Position) -> None:
+    def check_best(self, position: Position, reached: Position) -> None:
         """Check that the best weights are those of a position: a checkpoint has only the last ones.
+
+        If the training has ``reached`` less than their epoch, it has gone back to the checkpoint before a
+        damaged one, and repeats that epoch.
 
         Raises:
             UsageError: they are missing, damaged or of another position.
         """
         _, written = read_tensors(self.best)
         check_run(self.best, written, self.record.id)
+        epochs = written.get("epochs")
+        if self.damage and type(epochs) is int and epochs > reached.epochs:
+            return
         if written != {RUN: self.record.id, "epochs": position.epochs, "batches": position.batches}:
             raise usage_error(
                 f"{self.best} does not have the weights of epoch {position.epochs}, the best one",

@@ -10,11 +10,16 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from cnncli.diagnostics import counted, listing, usage_error
+from cnncli.diagnostics import Diagnostic, UsageError, counted, listing, usage_error
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_TENSORS_NAMED
 from cnncli.training.runs.files import DIGEST, METADATA, check_regular, digest, write_tensors
 from cnncli.training.runs.values import parse_json
+
+
+class NotWholeError(UsageError):
+    """A file is missing or cannot be read, or its content is not what was written."""
+
 
 RUN: Final = "run"
 """The key of the id of a run in the metadata of its files."""
@@ -68,27 +73,37 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors of a file that :func:`~.files.write_tensors` wrote, on the CPU, and its metadata.
 
     Raises:
-        UsageError: the file is missing or not a regular one, or is not what was written.
+        NotWholeError: the file is missing, cannot be read or was changed.
+        UsageError: it is not a regular file, or not one of a run.
     """
     check_regular(path)
     if not path.exists():
-        raise usage_error(f"no such file: {path}")
+        raise _not_whole(f"no such file: {path}")
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
             header = file.metadata() or {}
-        metadata = parse_json(header.get(METADATA, "{}"))
-        written = metadata.pop(DIGEST, None) if isinstance(metadata, dict) else None
-        sound = written is not None and written == digest(metadata, tensors)
+        written, _, text = header.get(METADATA, " {}").partition(" ")
+        metadata = parse_json(text)
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise usage_error(f"cannot read {path}: {error}", expected="a safetensors file") from error
-    if not sound:
+        raise _not_whole(f"cannot read {path}: {error}", expected="a safetensors file") from error
+    if not written:
         raise usage_error(
+            f"{path} is not a file of a run",
+            expected="the file as cnncli train wrote it",
+            received="no digest",
+        )
+    if written != digest(text, tensors) or not isinstance(metadata, dict):
+        raise _not_whole(
             f"{path} is damaged: its digest is not that of its content",
             expected="the file as cnncli train wrote it",
-            received="no digest" if written is None else f"another content under {DIGEST} {written}",
+            received=f"another content under {DIGEST} {written}",
         )
     return tensors, metadata
+
+
+def _not_whole(message: str, *, expected: str = "", received: str = "") -> NotWholeError:
+    return NotWholeError(Diagnostic("usage", message, expected=expected, received=received))
 
 
 def fill(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from cnncli.diagnostics import UsageError
 from cnncli.training.runs import files
 from cnncli.training.runs import run as runs
 from cnncli.training.runs.run import open_run
@@ -52,6 +54,47 @@ def test_killed_between_batches(tmp_path: Path, save: dict[str, float], batches:
     assert open_run(tmp_path / "run").record.status == "running"
     network, _ = resume(tmp_path / "run", settings())
     assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
+
+
+def truncated(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] = (content[-1] + 1) % 256
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [truncated, flipped, Path.unlink])
+def test_a_damaged_checkpoint_costs_the_work_since_the_one_before(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """Also if the next one is damaged, too, and with a crash before the next one is written."""
+    chosen, folder = settings(save={"steps": 2}), tmp_path / "run"
+    reference, _ = run_whole(tmp_path / "whole", settings())
+    begin(folder, chosen)
+    for batch, expected in ((6, (1, 3)), (4, (1, 3)), (6, (1, 3))):
+        with pytest.raises(Killed):
+            resume(folder, chosen, Recorder(raise_at(2, batch, "train", kill)))
+        run = open_run(folder)
+        damage(run.checkpoint) if run.checkpoint.exists() else None
+        kept = run.read_checkpoint()
+        assert kept is not None
+        assert (kept.position.epochs, kept.position.batches) == expected
+        assert str(run.checkpoint) in run.damage
+    network, _ = resume(folder, settings())
+    assert_same_result(folder, network, tmp_path / "whole", reference)
+
+
+def test_two_damaged_checkpoints_are_an_error(tmp_path: Path) -> None:
+    run_whole(tmp_path / "run", settings())
+    run = open_run(tmp_path / "run")
+    truncated(run.checkpoint)
+    truncated(run.previous)
+    with pytest.raises(UsageError, match=r"cannot read .*checkpoint\.safetensors") as caught:
+        resume(tmp_path / "run", settings(epochs=4))
+    assert "can still be evaluated" in caught.value.diagnostics[0].hint
 
 
 class Writes:

@@ -262,6 +262,19 @@ def test_lost_weights_of_the_best_epoch_are_an_error(tmp_path: Path) -> None:
     assert trained_on(tmp_path / "run")[1].status == "finished"
 
 
+def test_a_damaged_checkpoint_of_the_best_epoch(tmp_path: Path) -> None:
+    """The one before has not reached the epoch of the best weights, which is repeated."""
+    reference, _ = whole(tmp_path / "whole")
+    begin(tmp_path / "run", CHOSEN, with_val())
+    with pytest.raises(Killed):
+        trained_on(tmp_path / "run", Recorder(raise_at(7, 1, "train", kill)))
+    run = open_run(tmp_path / "run")
+    run.checkpoint.write_bytes(b"")
+    assert run.position == Position(5)
+    network, _ = trained_on(tmp_path / "run")
+    assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
+
+
 @pytest.mark.parametrize("name", ["val.accuracy", "val.loss", "train.loss"])
 def test_a_checkpoint_without_the_figures_that_choose_is_damaged(tmp_path: Path, name: str) -> None:
     whole(tmp_path / "run")

@@ -89,7 +89,6 @@ def resume(folder: Path) -> None:
     ("name", "read"),
     [
         ("run.json", resume),
-        ("checkpoint.safetensors", resume),
         ("best.safetensors", resume),
         ("best.safetensors", lambda folder: cnncli.evaluate(folder, device="cpu")),
         ("weights.safetensors", lambda folder: cnncli.evaluate(folder, weights="last", device="cpu")),
@@ -124,6 +123,35 @@ def test_a_file_of_another_run_is_refused_by_name(
     of_another_run(folder / name)
     with pytest.raises(CnncliError, match=f"{name} is a file of another run"):
         read(folder)
+
+
+@pytest.mark.parametrize("change", [of_another_program, of_another_network])
+def test_a_file_that_is_not_a_checkpoint_is_refused(
+    run: Path, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    change(folder / "checkpoint.safetensors")
+    with pytest.raises(CnncliError, match=r"checkpoint\.safetensors is not a"):
+        resume(folder)
+
+
+@pytest.mark.parametrize("change", [pickled, saved_by_torch, halved])
+def test_the_checkpoint_before_is_used_instead_of_a_damaged_one(
+    run: Path, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    whole, folder = tmp_path / "whole", tmp_path / "run"
+    for copy in (whole, folder):
+        shutil.copytree(run, copy)
+    change(folder / "checkpoint.safetensors")
+    launch = cnncli.resume(folder, epochs=3, device="cpu")
+    assert launch.introduction.finished_epochs == 1
+    (note,) = (each for each in launch.introduction.notes if "is used instead" in each)
+    assert note.startswith(f"cannot read {folder / 'checkpoint.safetensors'}: ")
+    launch.start()
+    resume(whole)
+    assert not (folder / "ran").exists()
+    assert {each.name for each in folder.iterdir()} == {each.name for each in whole.iterdir()}
 
 
 def test_the_pickles_run_code_where_they_are_read(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import cnncli
 from cnncli.diagnostics import UsageError
 from cnncli.training.launch import resuming
 from cnncli.training.launch.evaluating import Wanted, evaluate_run
-from cnncli.training.runs.files import write_tensors
+from cnncli.training.runs.files import digest, write_tensors
 from cnncli.training.runs.record import sealed
 from cnncli.training.runs.run import create_run, open_run
 from cnncli.training.runs.weights import read_tensors
@@ -229,12 +229,13 @@ def test_record_that_is_not_json(tmp_path: Path, content: bytes) -> None:
 def test_damaged_checkpoint_is_a_message(tmp_path: Path) -> None:
     run_whole(tmp_path / "run", settings(epochs=1))
     path = open_run(tmp_path / "run").checkpoint
+    open_run(tmp_path / "run").previous.unlink()
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
     with pytest.raises(UsageError, match="cannot read"):
         resume(tmp_path / "run", settings())
     save_file({"x": torch.ones(1)}, path)
-    with pytest.raises(UsageError, match="its digest is not that of its content") as caught:
+    with pytest.raises(UsageError, match="is not a file of a run") as caught:
         resume(tmp_path / "run", settings())
     assert caught.value.diagnostics[0].received == "no digest"
     write_tensors(path, {"x": torch.ones(1)}, {})
@@ -304,6 +305,8 @@ def test_checkpoint_beyond_the_end_of_an_epoch(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("metadata", ["[]", "{", "[" * 100_000])
 def test_metadata_that_is_not_a_mapping(tmp_path: Path, metadata: str) -> None:
-    save_file({"x": torch.ones(1)}, tmp_path / "x.safetensors", {"cnncli": metadata})
+    tensors = {"x": torch.ones(1)}
+    header = {"cnncli": f"{digest(metadata, tensors)} {metadata}"}
+    save_file(tensors, tmp_path / "x.safetensors", header)
     with pytest.raises(UsageError, match=r"cannot read|is damaged"):
         read_tensors(tmp_path / "x.safetensors")

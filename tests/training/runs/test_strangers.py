@@ -20,7 +20,7 @@ from torch import Tensor
 import cnncli
 from cnncli.diagnostics import CnncliError, UsageError
 from cnncli.training.launch.evaluating import Wanted, evaluate_run
-from cnncli.training.runs.files import temporary_of, write_json, write_tensors
+from cnncli.training.runs.files import digest, temporary_of, write_json, write_tensors
 from cnncli.training.runs.names import FILES
 from cnncli.training.runs.record import sealed
 from cnncli.training.runs.run import open_run
@@ -140,6 +140,7 @@ def test_a_deleted_checkpoint_is_not_a_run_from_the_beginning(tmp_path: Path, le
     interrupted(tmp_path / "run")
     run = open_run(tmp_path / "run")
     run.checkpoint.unlink()
+    run.previous.unlink()
     for name in {"metrics", "weights"} - {*left}:
         getattr(run, name).unlink()
     before = contents(run.folder)
@@ -151,7 +152,7 @@ def test_a_deleted_checkpoint_is_not_a_run_from_the_beginning(tmp_path: Path, le
 def test_a_finished_run_has_a_checkpoint(tmp_path: Path) -> None:
     run_whole(tmp_path / "run", settings(epochs=1))
     run = open_run(tmp_path / "run")
-    for path in (run.checkpoint, run.metrics, run.weights):
+    for path in (run.checkpoint, run.previous, run.metrics, run.weights):
         path.unlink()
     with pytest.raises(UsageError, match="the status 'finished' without it"):
         resume(run.folder, settings(epochs=1))
@@ -167,11 +168,12 @@ def test_a_run_that_never_wrote_a_checkpoint_begins_anew(tmp_path: Path) -> None
 def test_one_flipped_byte_of_a_checkpoint_is_found(tmp_path: Path) -> None:
     interrupted(tmp_path / "run")
     path = open_run(tmp_path / "run").checkpoint
+    open_run(tmp_path / "run").previous.unlink()
     whole = path.read_bytes()
     header = 8 + int.from_bytes(whole[:8], "little")
     for place in (*range(0, header, 97), *range(header, len(whole), 997), len(whole) - 1):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        with pytest.raises(UsageError, match=r"cannot read|damaged"):
+        with pytest.raises(UsageError, match=r"cannot read|damaged|not a file of a run"):
             resume(tmp_path / "run", settings())
 
 
@@ -183,7 +185,7 @@ def test_one_flipped_byte_of_the_weights_is_found(tmp_path: Path) -> None:
     blanks = header - len(whole[:header].rstrip(b" "))  # they fill up the header, and mean nothing
     for place in (*range(header - blanks), *range(header, len(whole), 7)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        with pytest.raises(UsageError, match=r"cannot read|damaged"):
+        with pytest.raises(UsageError, match=r"cannot read|damaged|not a file of a run"):
             load_weights(other, path)
     path.write_bytes(whole)
     load_weights(other, path)
@@ -217,7 +219,7 @@ def test_numbers_that_json_does_not_have(tmp_path: Path, constant: str) -> None:
     text = f'{{"schema": "cnncli.checkpoint/3", "position": {{"seconds": {constant}}}}}'
     (tmp_path / "x").write_bytes(b"")
 
-    save_file({}, tmp_path / "x", {"cnncli": text})
+    save_file({}, tmp_path / "x", {"cnncli": f"{digest(text, {})} {text}"})
     with pytest.raises(UsageError, match=f"{constant} is not a number in JSON"):
         read_tensors(tmp_path / "x")
 
