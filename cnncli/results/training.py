@@ -176,7 +176,7 @@ class Introduction(NamedTuple):
     A run that is ``resumed``, by its folder or by the command that started it, has finished
     ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next; ``moved`` is what has changed
     on the machine since then, as ``threads: 4, before 1``. ``ended`` is why such a run ended early, empty if
-    it did not: then nothing is left to do.
+    it did not: then nothing is left to do. ``epochs_before`` are the ``epochs`` that such a run had before.
     """
 
     name: str
@@ -210,6 +210,7 @@ class Introduction(NamedTuple):
     batch: int
     seed: int
     epochs: int
+    epochs_before: int
     resumed: bool
     finished_epochs: int
     finished_batches: int

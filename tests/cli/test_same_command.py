@@ -14,11 +14,12 @@ import pytest
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
+import cnncli
 from cnncli.cli.app import application
 from cnncli.cli.exit_codes import DIVERGED, OK, WRONG
 from cnncli.training.runs.run import open_run
 from tests.heeding import heed_signals
-from tests.training.support import figures, read_metrics, same_tensors
+from tests.training.support import Killed, Recorder, figures, kill, raise_at, read_metrics, same_tensors
 
 SPEC = """
 name: tiny
@@ -76,11 +77,27 @@ def test_more_epochs_continue(spec: Path, tmp_path: Path) -> None:
     code, text, errors = call("train", spec, "--run", tmp_path / "run", "--set", "train.epochs=3")
     assert code == OK, errors
     assert "\ncontinues after epoch 2 of 3\n" in text
-    assert "all settings are those that the run was started with" in text
+    told = (
+        "train.epochs, and with it the schedule, was 2 so far, and is 3 from here on; all other settings are"
+    )
+    assert f"{told} those" in " ".join(text.split())
     assert [each.epoch for each in read_metrics(open_run(tmp_path / "run"))] == [1, 2, 3]
     # spec.yaml, which the run was started with, says 2 epochs; the settings of the run say 3.
     code, _, errors = call("train", spec, "--run", tmp_path / "run")
     assert (code, "the run is already after epoch 3" in errors) == (WRONG, True)
+
+
+def test_a_run_that_ends_earlier_says_so(spec: Path, tmp_path: Path) -> None:
+    """It was killed after two of five epochs, and the spec alone says two."""
+    launch = cnncli.load(spec).begin(run=tmp_path / "run", device="cpu", epochs=5, save={"steps": 99})
+    with pytest.raises(Killed):
+        launch.start(Recorder(raise_at(3, 1, "train", kill)), report_every=0)
+    code, text, errors = call("train", spec, "--run", tmp_path / "run")
+    assert code == OK, errors
+    assert "was 5 so far, and is 2 from here on" in " ".join(text.split())
+    assert "\nall 2 epochs are finished; --set train.epochs=4 would continue the run\n" in text
+    code, text, errors = call("train", spec, "--run", tmp_path / "run", "--set", "train.epochs=1")
+    assert (code, "already after epoch 2" in errors) == (WRONG, True)
 
 
 @pytest.mark.parametrize(

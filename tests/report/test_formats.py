@@ -195,6 +195,7 @@ def about() -> Introduction:
         batch=64,
         seed=0,
         epochs=200,
+        epochs_before=200,
         resumed=False,
         finished_epochs=0,
         finished_batches=0,

@@ -178,8 +178,13 @@ def _notes(about: Introduction) -> Iterator[str]:
 
 def _origins(about: Introduction) -> str:
     """Return where the settings come from."""
-    if about.resumed:
+    if about.resumed and about.epochs == about.epochs_before:
         return "all settings are those that the run was started with"
+    if about.resumed:
+        return (
+            f"train.epochs, and with it the schedule, was {about.epochs_before} so far, "
+            f"and is {about.epochs} from here on; all other settings are those that the run was started with"
+        )
     sources = [f"{printable(origin)}: {', '.join(names)}" for origin, names in about.origins.items()]
     return f"settings from {'; '.join((*sources, 'all others are defaults'))} (--print-recipe)"
 

@@ -111,6 +111,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         batch=4,
         seed=0,
         epochs=1,
+        epochs_before=1,
         resumed=False,
         finished_epochs=0,
         finished_batches=0,
