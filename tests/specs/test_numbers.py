@@ -37,6 +37,11 @@ PARAMETERS = {
     "deep_belief_net": 1_665_010,
     # 13 convolutions of VGG-16, 3x3 to 512 channels, and nine scores and boxes at each position.
     "faster_rcnn": 14_714_688 + (9 * 512 * 512 + 512) + 9 * (2 + 4) * (512 + 1),
+    # A first convolution, two and three, each with its normalization, linear.
+    "fashion_cnn": (9 * 32 + 64)
+    + (9 * 32 * 64 + 9 * 64 * 64 + 2 * 128)
+    + (9 * 64 * 128 + 2 * 9 * 128 * 128 + 3 * 256)
+    + (128 * 10 + 10),
     "inception/googlenet": 6_998_552,
     "inception/googlenet_torchvision": 13_004_888 - 3_188_968 - 3_191_016,
     "inception/inception_naive": 64 * 193 + 128 * (9 * 192 + 1) + 32 * (25 * 192 + 1),

@@ -41,6 +41,7 @@ LAST = {
     "capsnet_reconstruction": Last("primary", 9 + 8, 2, 8),
     "deep_belief_net": IMAGE,
     "faster_rcnn": Last("boxes.conv1", 196 + 2 * 16, 16, 7.5),
+    "fashion_cnn": Last("conv3.2_activation", 3 + 1 + 2 * 2 * 2 + 2 + 3 * 4 * 2, 4, 1.5),
     # conv 7, pool 11, conv 19, pool 27, two modules with 5x5 at 8, pool, five at 16, pool, two at 32.
     "inception/googlenet": Last(
         "inception5b.concat1", 27 + 2 * 4 * 8 + 16 + 5 * 4 * 16 + 32 + 2 * 4 * 32, 32, 2 + 4 + 8 + 16
@@ -151,6 +152,7 @@ SHIFTS: dict[str, Shift | str] = {
     "capsnet_reconstruction": "digits",
     "deep_belief_net": "flatten1",
     "faster_rcnn": Shift(16, 1),
+    "fashion_cnn": Shift(4, 0),
     "inception/inception_naive": Shift(1, 1),
     "inception/inception_reduced": Shift(1, 1),
     "lecture/convolutional": "flatten1",

@@ -27,6 +27,7 @@ ACCEPTED = {
     "capsnet_reconstruction": from_(17),
     "deep_belief_net": ALL,
     "faster_rcnn": from_(16),
+    "fashion_cnn": from_(4),
     # The auxiliary heads pool 5x5 of what four halvings, rounded up, leave: 5 from 79 on.
     "inception/googlenet": from_(79),
     "inception/googlenet_torchvision": from_(31),
