@@ -12,10 +12,11 @@ from benchmarks.peers._task import BATCHES, Task, Watch
 from cnncli.cli import main
 from cnncli.training import loop
 from cnncli.training.data.feed import Batch
+from cnncli.training.plan import Plan
 from cnncli.training.runs.names import CHECKPOINT
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import read_tensors
-from cnncli.training.session import Plan, State
+from cnncli.training.state import State
 from cnncli.training.step import step
 
 

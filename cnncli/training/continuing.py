@@ -7,9 +7,9 @@ import torch
 from cnncli.diagnostics import listing, usage_error
 from cnncli.recipe.metrics import LOSS, TRAIN, VAL
 from cnncli.results.training import Epoch
+from cnncli.training.plan import Plan
 from cnncli.training.runs.checkpoint import Checkpoint
 from cnncli.training.runs.resuming import check_position
-from cnncli.training.session import Plan
 from cnncli.training.stopping import choosing
 
 

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from cnncli.training.data.feed import Batch
 from cnncli.training.optimization.optimizers import prepare_training
+from cnncli.training.plan import Plan
 from cnncli.training.runs.checkpoint import Checkpoint
-from cnncli.training.session import Plan, State, make_state
+from cnncli.training.state import State, make_state
 from cnncli.training.step import step
 from cnncli.training.world import ALONE, World
 

@@ -35,9 +35,10 @@ from cnncli.training.optimization.optimizers import prepare_training
 from cnncli.training.optimization.statistics import has_statistics, renew_statistics
 from cnncli.training.overfitting import overfitting
 from cnncli.training.pace import Pace
+from cnncli.training.plan import WHOLE, Extent, Plan, make_plan
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import Run
-from cnncli.training.session import WHOLE, Extent, Plan, State, make_plan, make_state
+from cnncli.training.state import State, make_state
 from cnncli.training.step import step
 from cnncli.training.stopping import best_epoch, check_chosen, choosing, reason_to_stop
 from cnncli.training.transforms import held_out_alters

@@ -13,9 +13,10 @@ from cnncli.diagnostics import CnncliError, Diagnostic, Related, listing
 from cnncli.limits import MAX_TENSORS_NAMED
 from cnncli.recipe.metrics import OBJECTIVE
 from cnncli.training.diverging import not_finite
+from cnncli.training.plan import Plan
 from cnncli.training.runs.resuming import gentler
 from cnncli.training.runs.run import Run
-from cnncli.training.session import Plan, State
+from cnncli.training.state import State
 from cnncli.training.tasks.figures import means
 
 DIVERGED: Final = "diverged"

@@ -11,7 +11,8 @@ from cnncli.training.optimization.averaging import add_to_average, share
 from cnncli.training.optimization.clipping import clip_gradient
 from cnncli.training.optimization.penalty import add_penalty
 from cnncli.training.optimization.statistics import running_statistics
-from cnncli.training.session import Plan, State
+from cnncli.training.plan import Plan
+from cnncli.training.state import State
 from cnncli.training.tasks.figures import Sum
 from cnncli.training.tasks.objective import Minimized, Whole
 

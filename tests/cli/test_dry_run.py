@@ -205,8 +205,8 @@ def test_a_disk_that_is_full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     "part",
     [
-        "session.restore_optimizer",
-        "session.fill",
+        "state.restore_optimizer",
+        "state.fill",
         "loop.evaluate_feed",
         "runs.run.write_checkpoint",
         "runs.run.save_weights",

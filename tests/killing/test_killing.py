@@ -21,10 +21,10 @@ CODE = """
 import random, sys
 from pathlib import Path
 from tests.killing import runs
-import cnncli.training.session as session
+import cnncli.training.state as state
 tally, place = runs.Tally(), Path(sys.argv[1])
 if sys.argv[2] == "forgetful":
-    session.restore_random = lambda states, device: None
+    state.restore_random = lambda states, device: None
 runs.kill_until(tally, 12, place / "net.yaml", place, random.Random(3), runs.forked)
 print(tally.before_end, sum("linear1.weight" in each for each in tally.differences))
 """

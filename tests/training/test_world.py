@@ -16,7 +16,8 @@ from cnncli.training.data.normalization import measure
 from cnncli.training.data.recorded import Normalization
 from cnncli.training.data.shares import shares
 from cnncli.training.device import choose_device
-from cnncli.training.session import check_batch, make_plan, make_state
+from cnncli.training.plan import check_batch, make_plan
+from cnncli.training.state import make_state
 from cnncli.training.transforms import Pipeline
 from cnncli.training.world import World
 from tests.training.support import CPU, HEADS, few_digits, settings

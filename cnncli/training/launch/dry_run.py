@@ -31,9 +31,9 @@ from cnncli.training.launch.resuming import continued
 from cnncli.training.launch.starting import Prepared
 from cnncli.training.monitor import DIVERGED
 from cnncli.training.observer import Silent
+from cnncli.training.plan import Extent
 from cnncli.training.runs.place import not_a_run_folder, planned_folder
 from cnncli.training.runs.run import open_run
-from cnncli.training.session import Extent
 
 _BATCHES: Final = 3
 _EPOCHS: Final = 2

@@ -28,7 +28,8 @@ from cnncli.training.new_files import check_new, write_new
 from cnncli.training.optimization.optimizers import prepare_training, set_learning_rate
 from cnncli.training.pictures.drawing import FORMS
 from cnncli.training.pictures.range_test import range_test
-from cnncli.training.session import Plan, make_plan, make_state
+from cnncli.training.plan import Plan, make_plan
+from cnncli.training.state import make_state
 from cnncli.training.step import step
 
 _LOWEST: Final = 1e-6

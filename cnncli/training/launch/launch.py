@@ -32,11 +32,11 @@ from cnncli.training.loop import Conduct, train
 from cnncli.training.observer import Observer, Silent, Together, in_one_line
 from cnncli.training.optimization.optimizers import is_fused
 from cnncli.training.overfitting import remedies
+from cnncli.training.plan import WHOLE, Extent
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.environment import changes, current_environment
 from cnncli.training.runs.followers import Curves, Events, MetricsTable
 from cnncli.training.runs.run import Run
-from cnncli.training.session import WHOLE, Extent
 from cnncli.training.stopping import choosing
 from cnncli.training.tasks.building import Learned, clean_of, measuring_objective
 from cnncli.training.transforms import margin_notes

@@ -24,10 +24,10 @@ from cnncli.training.launch.launch import Launch
 from cnncli.training.launch.planning import planned
 from cnncli.training.launch.several import check_alike
 from cnncli.training.loop import seed_weights
+from cnncli.training.plan import check_batch
 from cnncli.training.runs.followed import followed
 from cnncli.training.runs.resuming import check_data, check_settings
 from cnncli.training.runs.run import Run, open_run
-from cnncli.training.session import check_batch
 from cnncli.training.tasks.building import whole_stored
 from cnncli.training.tasks.targets import wanted_shapes
 from cnncli.training.world import joined

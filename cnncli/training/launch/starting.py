@@ -32,12 +32,12 @@ from cnncli.training.launch.launch import Launch
 from cnncli.training.launch.planning import planned
 from cnncli.training.launch.several import check_alike
 from cnncli.training.loop import seed_weights
+from cnncli.training.plan import check_trainable
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.followed import followed
 from cnncli.training.runs.resuming import check_data, check_network
 from cnncli.training.runs.revision import revision_of
 from cnncli.training.runs.run import Run, create_run, open_run
-from cnncli.training.session import check_trainable
 from cnncli.training.tasks.building import check_tasks, whole_stored
 from cnncli.training.tasks.targets import check_columns, main_classes, wanted_shapes
 from cnncli.training.world import ALONE, World, joined

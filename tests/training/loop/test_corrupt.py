@@ -19,7 +19,7 @@ from cnncli.recipe.transforms import CORRUPTIONS, Blur, Crop, Noise, Shrink, Tra
 from cnncli.training.data.feed import Feed
 from cnncli.training.data.load import load
 from cnncli.training.data.normalization import measure
-from cnncli.training.session import Plan, make_plan
+from cnncli.training.plan import Plan, make_plan
 from cnncli.training.transforms import CORRUPTION, Pipeline, held_out_alters
 from tests.training.support import CPU, Killed, Recorder, few_digits, kill, raise_at, settings
 

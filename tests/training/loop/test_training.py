@@ -20,9 +20,9 @@ from cnncli.training.data.normalization import measure
 from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import Conduct, seed_weights, train
 from cnncli.training.observer import Silent
+from cnncli.training.plan import Extent, check_trainable
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import load_weights
-from cnncli.training.session import Extent, check_trainable
 from tests.training.support import (
     CPU,
     HEADS,

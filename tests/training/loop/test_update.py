@@ -24,8 +24,8 @@ from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import seed_weights, train
 from cnncli.training.optimization.averaging import Place, share
 from cnncli.training.optimization.statistics import renew_statistics
+from cnncli.training.plan import make_plan
 from cnncli.training.runs.run import open_run
-from cnncli.training.session import make_plan
 from tests.training.support import (
     CPU,
     HEADS,

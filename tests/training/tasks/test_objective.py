@@ -11,7 +11,7 @@ from cnncli.diagnostics import UsageError
 from cnncli.graph.heads import Head, main_head
 from cnncli.graph.learning import Learning
 from cnncli.recipe.optimizers import SGD
-from cnncli.training.session import check_trainable
+from cnncli.training.plan import check_trainable
 from cnncli.training.tasks.building import build_objective, check_tasks, measuring_objective
 from cnncli.training.tasks.figures import Sum
 from cnncli.training.tasks.single_images import check_single_images
