@@ -48,6 +48,7 @@ from cnncli.network import build_network
 from cnncli.recipe.recipe import recipe_from_json
 from cnncli.training.data.dataset import Dataset, labeled, of_classes
 from cnncli.training.loop import seed_weights, train
+from cnncli.training.plan import Subject
 from cnncli.training.runs.run import create_run
 
 BATCH: Final = 128
@@ -139,7 +140,7 @@ def with_cnncli(setup: Setup) -> float:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run"
         run = create_run(path, name="x", spec="", settings=recipe, dataset=dataset, device=CPU)
-        outcome = train(network, heads_of(graph), dataset, recipe, run, device=CPU)
+        outcome = train(Subject(network, heads_of(graph)), dataset, recipe, run, device=CPU)
     if outcome.signal is not None:
         sys.exit(128 + outcome.signal)
     return outcome.history[0].seconds

@@ -9,12 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
-from torch import nn
 
 from cnncli.analysis.course import Course
 from cnncli.diagnostics import CnncliError, Location, Related
-from cnncli.graph.heads import Heads
-from cnncli.graph.learning import Learning
 from cnncli.interrupts import Interrupts
 from cnncli.recipe.averaging import Swa
 from cnncli.recipe.metrics import LOSS, TEST
@@ -35,7 +32,7 @@ from cnncli.training.optimization.optimizers import prepare_training
 from cnncli.training.optimization.statistics import has_statistics, renew_statistics
 from cnncli.training.overfitting import overfitting
 from cnncli.training.pace import Pace
-from cnncli.training.plan import WHOLE, Extent, Plan, make_plan
+from cnncli.training.plan import WHOLE, Extent, Plan, Subject, make_plan
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import Run
 from cnncli.training.state import State, make_state
@@ -55,24 +52,21 @@ class Conduct:
     """How a training is carried out.
 
     ``report`` are the seconds at least between two reports to the observer; ``extent`` is how much of it is
-    carried out. ``places`` are those of the layers in the spec, by the names of their modules, for messages.
-    ``peak`` is how many images per second the device would train on if it computed as fast as it can; None if
-    that is not known. ``course`` follows from the recipe and the graph, if the recipe has a resolution or a
-    length in FLOPs. All processes of the ``world`` train, each with its own network and data, and with a run
+    carried out. ``peak`` is how many images per second the device would train on if it computed as fast as it
+    can; None if that is not known. ``course`` follows from the recipe and the graph, if the recipe has a
+    resolution or a length in FLOPs. All processes of the ``world`` train, each with its own network and data, and with a run
     that only the first one writes (:mod:`cnncli.training.runs.followed`).
     """
 
     report: float = 0.1
     extent: Extent = WHOLE
-    places: Mapping[str, Location] = field(default_factory=dict)
     peak: float | None = None
     course: Course | None = None
     world: World = ALONE
 
 
-def train(  # noqa: PLR0913 - what is trained, on what, and where
-    network: nn.Module,
-    heads: Heads,
+def train(
+    subject: Subject,
     dataset: Dataset,
     settings: Recipe,
     run: Run,
@@ -80,9 +74,8 @@ def train(  # noqa: PLR0913 - what is trained, on what, and where
     device: torch.device,
     observer: Observer | None = None,
     conduct: Conduct = Conduct(),
-    learning: Learning | None = None,
 ) -> Trained:
-    """Train ``network`` in ``run``, from its checkpoint or from the beginning.
+    """Train the network of ``subject`` in ``run``, from its checkpoint or from the beginning.
 
     The same seed on the same CPU gives bit-for-bit the same weights and figures, whether or not the training
     was interrupted and resumed. The first of :data:`cnncli.interrupts.SIGNALS` finishes the current batch,
@@ -96,8 +89,8 @@ def train(  # noqa: PLR0913 - what is trained, on what, and where
     With a validation part the network ends with the weights of the best epoch, otherwise with the last ones.
 
     Args:
-        network: created after :func:`seed_weights`; it is trained in place and ends on ``device``.
-        heads: its outputs, from :func:`~cnncli.graph.heads.heads_of`.
+        subject: its network was created after :func:`seed_weights`; it is trained in place and ends on
+            ``device``.
         dataset: what to learn from, and what to measure on: the validation part after every epoch and the
             test part at the end, or, without a validation part, the test part after every epoch.
         settings: how to train.
@@ -105,9 +98,7 @@ def train(  # noqa: PLR0913 - what is trained, on what, and where
             and checked by :mod:`cnncli.training.runs.resuming`.
         device: where to compute.
         observer: receives the progress.
-        conduct: how often to report, how much to carry out, what to call the layers, and sizes of images.
-        learning: what is learned of the network, and how, from
-            :func:`~cnncli.graph.learning.learning_of`; None if that is all of it, in the usual way.
+        conduct: how often to report, how much to carry out, and sizes of images.
 
     Raises:
         UsageError: network, data, settings and run do not match, or a file cannot be written.
@@ -116,15 +107,13 @@ def train(  # noqa: PLR0913 - what is trained, on what, and where
     with run.locked(), memory_kept(device), Interrupts() as interrupts:
         checkpoint = run.read_checkpoint()
         normalization, extent, world = run.record.normalization, conduct.extent, conduct.world
-        plan = make_plan(
-            network, heads, dataset, settings, normalization, device, extent, learning, world
-        ).on(conduct.course)
+        plan = make_plan(subject, dataset, settings, normalization, device, extent, world).on(conduct.course)
         if checkpoint is not None:
             check_checkpoint(checkpoint, plan)
-        state = make_state(network, plan, checkpoint)
+        state = make_state(subject.network, plan, checkpoint)
         observer = observer or Silent()
         monitor = Monitor(plan, state, run)
-        loop = _Loop(plan, state, run, monitor, observer, interrupts, conduct)
+        loop = _Loop(plan, state, run, monitor, observer, interrupts, conduct, subject.places)
         ended = run.ended(settings)
         # Nobody writes before all have read.
         (is_left,) = world.largest(ended is None or loop.unfinished)
@@ -160,6 +149,7 @@ class _Loop:
     observer: Observer
     interrupts: Interrupts
     conduct: Conduct
+    places: Mapping[str, Location]
     reported: float = field(default_factory=time.monotonic)
     saved: float = field(default_factory=time.monotonic)
     pace: Pace = field(default_factory=Pace)
@@ -290,13 +280,13 @@ class _Loop:
             origin = None
         if origin is None:
             return error
-        place = self.conduct.places.get(origin.layer)
+        place = self.places.get(origin.layer)
         related = () if place is None else (Related(f"the layer '{origin.layer}'", place),)
         return error.about(str(origin), related)
 
     def origin(self, error: DivergedError) -> Origin | None:
         """Compute again what is not finite, and return where it comes from."""
-        plan, state, layers = self.plan, self.state, self.conduct.places
+        plan, state, layers = self.plan, self.state, self.places
         checkpoint = self.run.read_checkpoint()
         if error.held_out:
             with watched(state.network, layers, plan.world) as found:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnncli.analysis.course import Course
-from cnncli.diagnostics import usage_error
+from cnncli.diagnostics import Location, usage_error
 from cnncli.graph.heads import Heads
 from cnncli.graph.learning import Learning
 from cnncli.layers import shape_text
@@ -46,6 +46,27 @@ from cnncli.training.tasks.single_images import check_single_images
 from cnncli.training.transforms import moves_anything, training_alters
 from cnncli.training.transforms.resolution import seen_at
 from cnncli.training.world import ALONE, World
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Subject:
+    """What is trained: a network, and what is known of it.
+
+    ``heads`` are its outputs, from :func:`~cnncli.graph.heads.heads_of`. ``learning`` says what is learned of
+    it, and how, from :func:`~cnncli.graph.learning.learning_of`; None if that is all of it, in the usual way.
+    ``places`` are those of the layers in the spec, by the names of their modules, for messages.
+    """
+
+    network: nn.Module
+    heads: Heads
+    learning: Learning | None = None
+    places: Mapping[str, Location] = field(default_factory=dict)
+
+    def learned(self, settings: Recipe) -> Learning:
+        """Return what is learned with these settings, and how."""
+        # Groups of layers are found in a graph.
+        assert self.learning is not None or not settings.groups
+        return self.learning or Learning(settings.optimizer)
 
 
 class Extent(NamedTuple):
@@ -151,17 +172,9 @@ class Plan:
 
 
 def check_trainable(
-    network: nn.Module,
-    heads: Heads,
-    input_shape: tuple[int, ...],
-    dataset: Dataset,
-    settings: Recipe,
-    learning: Learning | None = None,
-    world: World = ALONE,
+    subject: Subject, input_shape: tuple[int, ...], dataset: Dataset, settings: Recipe, world: World = ALONE
 ) -> tuple[str, ...]:
     """Check that network, data and settings match, before a folder is created.
-
-    ``learning`` is what is learned of the network; None if that is all of it.
 
     Returns:
         notes about samples without a target.
@@ -172,10 +185,10 @@ def check_trainable(
             processes.
     """
     check_batch(settings, world)
-    objective = _objective(heads, dataset, settings, torch.device("cpu"))
+    objective = _objective(subject.heads, dataset, settings, torch.device("cpu"))
     missing = [check_targets(dataset.name, split, objective) for split in dataset.parts]
     _check_moves(dataset, objective, settings)
-    learning = learning or Learning(settings.optimizer)
+    network, learning = subject.network, subject.learned(settings)
     freeze(network, learning)
     build_optimizer(network, learning)
     batches = batch_bounds(dataset.train.count, settings.batch)
@@ -225,28 +238,24 @@ def _check_moves(dataset: Dataset, objective: Objective, settings: Recipe) -> No
             )
 
 
-def make_plan(  # noqa: PLR0913, PLR0917 - all that does not change
-    network: nn.Module,
-    heads: Heads,
+def make_plan(
+    subject: Subject,
     dataset: Dataset,
     settings: Recipe,
     normalization: Normalization,
     device: torch.device,
     extent: Extent = WHOLE,
-    learning: Learning | None = None,
     world: World = ALONE,
 ) -> Plan:
     """Move the data to where it is used, and build the objective.
 
-    Without ``learning``, all of a network is learned, in the usual way: groups of layers are found in a
-    graph. If ``extent`` limits the batches, each held-out part is limited to one batch of an evaluation.
+    If ``extent`` limits the batches, each held-out part is limited to one batch of an evaluation.
 
     Raises:
         UsageError: network, data and settings do not match.
     """
-    assert learning is not None or not settings.groups
     keep = fits(sum(each.nbytes for each in dataset.parts), device)
-    objective = _objective(heads, dataset, settings, device)
+    objective = _objective(subject.heads, dataset, settings, device)
     bounds, columns = batch_bounds(dataset.train.count, settings.batch), objective.columns
 
     def feed(split: Split) -> Feed:
@@ -266,8 +275,8 @@ def make_plan(  # noqa: PLR0913, PLR0917 - all that does not change
         ends=len(bounds),
         epochs=settings.epochs if extent.epochs is None else min(extent.epochs, settings.epochs),
         objective=objective,
-        learning=learning or Learning(settings.optimizer),
-        computing=choose_computing(settings, device, network),
+        learning=subject.learned(settings),
+        computing=choose_computing(settings, device, subject.network),
         world=world,
     )
 

@@ -24,6 +24,7 @@ from cnncli.training.data.feed import Batch
 from cnncli.training.evaluate import Manner
 from cnncli.training.loop import Conduct, seed_weights, train
 from cnncli.training.observer import Observer, Silent
+from cnncli.training.plan import Subject
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.tasks.building import Learned, build_objective
 from cnncli.training.tasks.objective import Objective
@@ -131,8 +132,7 @@ def resume(
     seed_weights(chosen.seed)
     network = small_network()
     outcome = train(
-        network,
-        HEADS,
+        Subject(network, HEADS),
         few_digits(),
         chosen,
         open_run(folder),

@@ -16,7 +16,7 @@ from cnncli.training.data.normalization import measure
 from cnncli.training.data.recorded import Normalization
 from cnncli.training.data.shares import shares
 from cnncli.training.device import choose_device
-from cnncli.training.plan import check_batch, make_plan
+from cnncli.training.plan import Subject, check_batch, make_plan
 from cnncli.training.state import make_state
 from cnncli.training.transforms import Pipeline
 from cnncli.training.world import World
@@ -107,7 +107,7 @@ def test_a_pixel_shuffle_needs_a_share_for_each_process() -> None:
     few = few_digits(33)
     chosen, world = settings(batch=16), World(0, 2)
     normalization = measure(few.train.rows)
-    plan = make_plan(nn.Identity(), HEADS, few, chosen, normalization, CPU, world=World())
+    plan = make_plan(Subject(nn.Identity(), HEADS), few, chosen, normalization, CPU, world=World())
     network = nn.Sequential(nn.PixelShuffle(1), nn.Flatten(), nn.Linear(64, 10))
     make_state(network, plan, None)
     small = replace(plan, bounds=[(0, 16), (16, 19)], world=world)

@@ -18,6 +18,7 @@ from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Trained
 from cnncli.training.loop import Conduct, seed_weights, train
 from cnncli.training.observer import Silent
+from cnncli.training.plan import Subject
 from cnncli.training.runs.followed import followed
 from cnncli.training.runs.run import open_run
 from cnncli.training.world import joined
@@ -98,8 +99,7 @@ def trained(
     world.wait()
     seed_weights(chosen.seed)
     return train(
-        build(),
-        HEADS,
+        Subject(build(), HEADS),
         dataset,
         chosen,
         followed(open_run(folder), world),

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from cnncli.diagnostics import CnncliError, Diagnostic
-from cnncli.graph.heads import heads_of
-from cnncli.graph.learning import learning_of
 from cnncli.recipe.metrics import OBJECTIVE
 from cnncli.results.find_lr import RangeTest, Rate, Suggestion
 from cnncli.results.training import Reading
 from cnncli.training.data.feed import Batch
 from cnncli.training.extras import need
 from cnncli.training.kept_memory import memory_kept
+from cnncli.training.launch.graphs import subject_of
 from cnncli.training.launch.launch import introduction
 from cnncli.training.launch.starting import Prepared
 from cnncli.training.monitor import DIVERGED
@@ -61,12 +60,8 @@ def find_lr(prepared: Prepared, trying: Reading = None) -> RangeTest:
         CnncliError: network and data do not match, or the loss explodes at the smallest rates already.
     """
     settings, dataset = prepared.settings, prepared.dataset
-    heads = heads_of(prepared.graph)
-    learning = learning_of(prepared.graph, settings)
-    normalization = dataset.normalized()
-    plan = make_plan(
-        prepared.network, heads, dataset, settings, normalization, prepared.device, learning=learning
-    )
+    subject = subject_of(prepared.graph, prepared.network, settings)
+    plan = make_plan(subject, dataset, settings, dataset.normalized(), prepared.device)
     with memory_kept(prepared.device):
         losses, exploded = _tried(plan, prepared, trying)
     rates = RATES[: len(losses)]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from cnncli.algebra import whole_shape
 from cnncli.analysis.course import Reopen
 from cnncli.diagnostics import CnncliError, usage_error
 from cnncli.graph import Graph, open_text
-from cnncli.graph.heads import NOT_PROBABILITIES, remarks, with_logits
+from cnncli.graph.heads import NOT_PROBABILITIES, heads_of, remarks, with_logits
+from cnncli.graph.learning import learning_of
 from cnncli.layers import shape_text
+from cnncli.recipe.recipe import Recipe
+from cnncli.training.plan import Subject
 from cnncli.training.runs.run import Run
 from cnncli.training.tasks.building import whole_stored
 
@@ -31,6 +36,12 @@ def recorded_graph(run: Run) -> Graph:
 def recorded_sizes(run: Run) -> Reopen:
     """Return what opens the spec in the record of a run with another input size, as it is trained."""
     return lambda size: as_trained(open_text(run.record.spec, name=str(run.spec), size=size).graph)
+
+
+def subject_of(graph: Graph, network: nn.Module, settings: Recipe) -> Subject:
+    """Return what is trained: the network that was built of a graph, and what the graph says of it."""
+    places = {node.name: node.location for node in graph.nodes}
+    return Subject(network, heads_of(graph), learning_of(graph, settings), places)
 
 
 def as_trained(graph: Graph) -> Graph:

@@ -14,7 +14,7 @@ from cnncli.analysis.course import Course
 from cnncli.diagnostics import CnncliError, listing
 from cnncli.graph import Graph
 from cnncli.graph.heads import Head, column_of, heads_of, loss_of
-from cnncli.graph.learning import learning_of, ways_text
+from cnncli.graph.learning import ways_text
 from cnncli.network import Network
 from cnncli.recipe.columns import INPUT
 from cnncli.recipe.computing import FLOAT32
@@ -27,6 +27,7 @@ from cnncli.results.training import Introduction, Trained, Within
 from cnncli.training.computing import choose_computing
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.launch.finishing import draw_pictures, has_pictures
+from cnncli.training.launch.graphs import subject_of
 from cnncli.training.launch.planning import ends_of, stages_of
 from cnncli.training.loop import Conduct, train
 from cnncli.training.observer import Observer, Silent, Together, in_one_line
@@ -127,13 +128,11 @@ class Launch:
         Raises:
             CnncliError: the training diverges, or a file cannot be written.
         """
-        places = {node.name: node.location for node in self.graph.nodes}
         before, leads = self.run.record.outcome, self.world.leads
         watched = Together(observers, tuple(self._files(tensorboard))) if leads else Silent()
         try:
             trained = train(
-                self.network,
-                heads_of(self.graph),
+                subject_of(self.graph, self.network, self.settings),
                 self.dataset,
                 self.settings,
                 self.run,
@@ -142,12 +141,10 @@ class Launch:
                 conduct=Conduct(
                     report_every if leads else math.inf,
                     extent,
-                    places,
                     self._peak,
                     self.course,
                     self.world,
                 ),
-                learning=learning_of(self.graph, self.settings),
             )
         except CnncliError:
             watched.ended()

@@ -14,7 +14,6 @@ from cnncli.analysis.course import Course, Reopen, course
 from cnncli.diagnostics import SpecError
 from cnncli.graph import Graph, Opened, open_again
 from cnncli.graph.heads import heads_of, main_head
-from cnncli.graph.learning import learning_of
 from cnncli.graph.segments import segments_of
 from cnncli.language import shipped
 from cnncli.language.tree import Entries
@@ -27,7 +26,7 @@ from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import load
 from cnncli.training.data.space import MEMORY, Space
 from cnncli.training.device import choose_device
-from cnncli.training.launch.graphs import as_trained, recorded_graph
+from cnncli.training.launch.graphs import as_trained, recorded_graph, subject_of
 from cnncli.training.launch.launch import Launch
 from cnncli.training.launch.planning import planned
 from cnncli.training.launch.several import check_alike
@@ -145,9 +144,8 @@ def prepare(
     seed_weights(settings.seed)
     again = segments_of(graph, settings.recompute)
     network = build_network(graph, again=again, in_blocks=settings.compile)
-    learning = learning_of(graph, settings)
-    shape = whole_shape(graph.input)
-    notes = check_trainable(network, heads_of(graph), shape, dataset, settings, learning, world)
+    subject = subject_of(graph, network, settings)
+    notes = check_trainable(subject, whole_shape(graph.input), dataset, settings, world)
     dataset = replace(dataset, notes=(*dataset.notes, *notes))
     return Prepared(
         graph,

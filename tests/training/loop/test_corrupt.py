@@ -19,7 +19,7 @@ from cnncli.recipe.transforms import CORRUPTIONS, Blur, Crop, Noise, Shrink, Tra
 from cnncli.training.data.feed import Feed
 from cnncli.training.data.load import load
 from cnncli.training.data.normalization import measure
-from cnncli.training.plan import Plan, make_plan
+from cnncli.training.plan import Plan, Subject, make_plan
 from cnncli.training.transforms import CORRUPTION, Pipeline, held_out_alters
 from tests.training.support import CPU, Killed, Recorder, few_digits, kill, raise_at, settings
 
@@ -55,7 +55,9 @@ INPUT = {"output": {"mse": {}, "target": "input"}}
 def plan(**changes: Any) -> Plan:
     heads = {"output": Head((1, 8, 8))}
     chosen = settings(tasks=INPUT, **changes)
-    return make_plan(nn.Identity(), heads, few_digits(), chosen, measure(few_digits().train.rows), CPU)
+    return make_plan(
+        Subject(nn.Identity(), heads), few_digits(), chosen, measure(few_digits().train.rows), CPU
+    )
 
 
 def seen(feed: Feed, made: Plan) -> Tensor:
@@ -129,7 +131,7 @@ def test_the_images_of_a_run_are_larger_than_its_input_if_they_are_shrunk(tmp_pa
     )
     heads = {"output": Head((1, 16, 16))}
     made = make_plan(
-        launch.network, heads, launch.dataset, launch.settings, launch.run.record.normalization, CPU
+        Subject(launch.network, heads), launch.dataset, launch.settings, launch.run.record.normalization, CPU
     )
     (batch,) = made.test.in_order([(0, 8)], held_out_alters(launch.settings, len(made.test)))
     clean = load(Data(), (1, 16, 16)).test.images[:8].float() / 255

@@ -11,6 +11,7 @@ from torch import nn
 
 from cnncli.diagnostics import CnncliError
 from cnncli.training.loop import seed_weights, train
+from cnncli.training.plan import Subject
 from cnncli.training.runs.run import open_run
 from tests.training.support import (
     CPU,
@@ -67,7 +68,8 @@ def test_the_first_bad_batch_is_the_one_named(tmp_path: Path) -> None:
     chosen = settings()
     run = begin(tmp_path / "run", chosen)
     with pytest.raises(CnncliError, match=r"in epoch 2, batch 3 of 7 \(step 10\)"):
-        train(TurnsBad(10), HEADS, few_digits(), chosen, run, device=CPU)  # reported at the end of the epoch
+        # Reported at the end of the epoch.
+        train(Subject(TurnsBad(10), HEADS), few_digits(), chosen, run, device=CPU)
     kept = open_run(tmp_path / "run").read_checkpoint()
     assert kept is not None
     assert (kept.position.epochs, kept.position.batches) == (1, 0)
@@ -94,7 +96,7 @@ def test_a_loss_far_above_that_of_the_beginning_is_divergence(tmp_path: Path) ->
     run = begin(tmp_path / "run", chosen)
     message = r"the loss became .*, after .* with the initial weights in epoch 1"
     with pytest.raises(CnncliError, match=message) as e:
-        train(Explodes(1000.0), HEADS, few_digits(), chosen, run, device=CPU)
+        train(Subject(Explodes(1000.0), HEADS), few_digits(), chosen, run, device=CPU)
     assert e.value.diagnostics[0].code == "diverged"
     assert e.value.diagnostics[0].expected.startswith("at most 10 times")
     assert open_run(tmp_path / "run").record.status == "diverged"
@@ -105,7 +107,9 @@ def test_a_large_loss_in_the_beginning_is_none(tmp_path: Path) -> None:
     chosen = settings(epochs=1, optimizer={"sgd": {"lr": 1e-9}}, schedule="cosine")
     network = Explodes(1000.0)
     network.passes = 1
-    outcome = train(network, HEADS, few_digits(), chosen, begin(tmp_path / "run", chosen), device=CPU)
+    outcome = train(
+        Subject(network, HEADS), few_digits(), chosen, begin(tmp_path / "run", chosen), device=CPU
+    )
     assert outcome.status == "finished"
     assert outcome.history[0].figures["train.loss"] > 50
 

@@ -22,6 +22,7 @@ from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.packs.opening import open_pack
 from cnncli.training.launch.packing import pack_shaped
 from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.plan import Subject
 from cnncli.training.runs.run import open_run
 from tests.training.support import (
     CPU,
@@ -131,7 +132,9 @@ def trained(folder: Path, dataset: Dataset, chosen: Recipe, recorder: Recorder |
         begin(folder, chosen, dataset)
     seed_weights(chosen.seed)
     run, conduct = open_run(folder), Conduct(report=0)
-    return train(small_network(), HEADS, dataset, chosen, run, device=CPU, observer=recorder, conduct=conduct)
+    return train(
+        Subject(small_network(), HEADS), dataset, chosen, run, device=CPU, observer=recorder, conduct=conduct
+    )
 
 
 def test_data_that_vanishes(tmp_path: Path) -> None:

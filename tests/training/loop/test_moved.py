@@ -19,6 +19,7 @@ from cnncli.recipe.transforms import TRANSFORMS
 from cnncli.training.data.dataset import IGNORED, Dataset, Split
 from cnncli.training.data.load import load
 from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.plan import Subject
 from cnncli.training.runs.run import open_run
 from tests.training.support import (
     CPU,
@@ -75,7 +76,15 @@ def trained(folder: Path, chosen: Recipe, recorder: Recorder | None = None) -> n
     seed_weights(7)
     net, run = Two(), open_run(folder)
     chosen = chosen.replaced({"save": Save(steps=1)})
-    train(net, HEADS, segmented(), chosen, run, device=CPU, observer=recorder, conduct=Conduct(report=0))
+    train(
+        Subject(net, HEADS),
+        segmented(),
+        chosen,
+        run,
+        device=CPU,
+        observer=recorder,
+        conduct=Conduct(report=0),
+    )
     return net
 
 

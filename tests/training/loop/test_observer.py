@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnncli.training.loop import Conduct, train
+from cnncli.training.plan import Subject
 from tests.training.support import (
     CPU,
     HEADS,
@@ -39,8 +40,7 @@ def test_progress_is_reported_at_intervals(tmp_path: Path) -> None:
     run = begin(tmp_path / "run", chosen)
     recorder = Recorder()
     train(
-        small_network(),
-        HEADS,
+        Subject(small_network(), HEADS),
         few_digits(),
         chosen,
         run,

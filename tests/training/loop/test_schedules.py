@@ -16,6 +16,7 @@ from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import with_validation
 from cnncli.training.data.normalization import measure
 from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.plan import Subject
 from cnncli.training.runs.run import open_run
 from tests.training.support import (
     CPU,
@@ -40,7 +41,9 @@ def trained(
     """Train the run in a folder on, or begin it."""
     run = open_run(folder) if folder.exists() else begin(folder, chosen, dataset)
     conduct = Conduct(report=0)
-    return train(network, HEADS, dataset, chosen, run, device=CPU, observer=recorder, conduct=conduct)
+    return train(
+        Subject(network, HEADS), dataset, chosen, run, device=CPU, observer=recorder, conduct=conduct
+    )
 
 
 @pytest.mark.parametrize("optimizer", [WEIGHTS, ADAMW])

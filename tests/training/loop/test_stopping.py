@@ -21,6 +21,7 @@ from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import with_validation
 from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.plan import Subject
 from cnncli.training.runs import run as runs
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import open_run
@@ -69,8 +70,7 @@ def trained_on(
     seed_weights(chosen.seed)
     network = small_network()
     outcome = train(
-        network,
-        HEADS,
+        Subject(network, HEADS),
         dataset or with_val(),
         chosen,
         open_run(folder),

@@ -20,7 +20,7 @@ from cnncli.training.data.normalization import measure
 from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import Conduct, seed_weights, train
 from cnncli.training.observer import Silent
-from cnncli.training.plan import Extent, check_trainable
+from cnncli.training.plan import Extent, Subject, check_trainable
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import load_weights
 from tests.training.support import (
@@ -75,7 +75,7 @@ def test_equals_a_loop_written_by_hand(tmp_path: Path) -> None:
 
     trained = network()
     run = begin(tmp_path / "run", chosen)
-    outcome = train(trained, HEADS, dataset, chosen, run, device=CPU)
+    outcome = train(Subject(trained, HEADS), dataset, chosen, run, device=CPU)
     for ours, theirs in zip(trained.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     assert [each.figures["train.loss"] for each in outcome.history] == pytest.approx(losses, rel=1e-4)
@@ -129,7 +129,7 @@ def test_the_path_of_the_data_is_recorded_as_absolute(tmp_path: Path) -> None:
     run = begin(tmp_path / "run", chosen, moved)
     assert run.record.settings.data.source == "idx:/data/digits"
     again = Dataset("idx:/elsewhere", dataset.columns, dataset.train, dataset.test)
-    train(small_network(), HEADS, again, chosen, run, device=CPU)
+    train(Subject(small_network(), HEADS), again, chosen, run, device=CPU)
     record = open_run(tmp_path / "run").record
     assert (record.settings.data.source, record.data.source) == ("idx:/elsewhere", "idx:/elsewhere")
 
@@ -151,9 +151,9 @@ def test_two_processes_do_not_share_a_run(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_found_before_a_folder_is_created(heads: Heads, chosen: Recipe, message: str) -> None:
-    check_trainable(small_network(), HEADS, (1, 8, 8), few_digits(), settings())
+    check_trainable(Subject(small_network(), HEADS), (1, 8, 8), few_digits(), settings())
     with pytest.raises(UsageError, match=message):
-        check_trainable(small_network(), heads, (1, 8, 8), few_digits(), chosen)
+        check_trainable(Subject(small_network(), heads), (1, 8, 8), few_digits(), chosen)
 
 
 METRICS_OF_CLASSES = ("loss", "accuracy", "top5", "f1")
@@ -168,7 +168,7 @@ def test_training_loss_and_test_loss_are_the_same_quantity(tmp_path: Path) -> No
     chosen = settings(epochs=1, optimizer={"sgd": {"lr": 1e-30}}, tasks=tasks)
     torch.manual_seed(0)
     run = begin(tmp_path / "run", chosen, same)
-    (epoch,) = train(TwoHeads(), TWO_HEADS, same, chosen, run, device=CPU).history
+    (epoch,) = train(Subject(TwoHeads(), TWO_HEADS), same, chosen, run, device=CPU).history
     learned, held_out = of_part(epoch, "train"), of_part(epoch, "test")
     assert held_out.keys() == {*METRICS_OF_CLASSES, *(f"main.{name}" for name in METRICS_OF_CLASSES)}
     for name in ("loss", "main.loss"):
@@ -192,8 +192,7 @@ def test_a_part_of_a_training_has_the_steps_of_the_whole(tmp_path: Path) -> None
     def carried_out(folder: Path, extent: Extent) -> Trained:
         begin(folder, chosen)
         return train(
-            network,
-            HEADS,
+            Subject(network, HEADS),
             few_digits(),
             chosen,
             open_run(folder),

@@ -20,6 +20,7 @@ from cnncli.training.data.feed import Views
 from cnncli.training.data.load import load
 from cnncli.training.data.normalization import measure
 from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.plan import Subject
 from cnncli.training.runs.run import open_run
 from cnncli.training.transforms import Pipeline
 from tests.training.support import (
@@ -64,7 +65,15 @@ def trained(folder: Path, chosen: Recipe, recorder: Recorder | None = None) -> n
         begin(folder, chosen, colored_digits())
     net = network()
     run, chosen = open_run(folder), chosen.replaced({"save": Save(steps=1)})
-    train(net, HEADS, colored_digits(), chosen, run, device=CPU, observer=recorder, conduct=Conduct(report=0))
+    train(
+        Subject(net, HEADS),
+        colored_digits(),
+        chosen,
+        run,
+        device=CPU,
+        observer=recorder,
+        conduct=Conduct(report=0),
+    )
     return net
 
 
@@ -101,7 +110,7 @@ def test_each_transform_changes_the_training_and_not_the_evaluation(tmp_path: Pa
         nn.init.normal_(fixed[1].weight)  # type: ignore[arg-type]
         nn.init.zeros_(fixed[1].bias)  # type: ignore[arg-type]
         run = open_run(tmp_path / folder)
-        figures += train(fixed, HEADS, colored_digits(), recipe, run, device=CPU).history
+        figures += train(Subject(fixed, HEADS), colored_digits(), recipe, run, device=CPU).history
     plain_epoch, altered_epoch = (each.figures for each in figures)
     assert plain_epoch["train.loss"] != altered_epoch["train.loss"]
     assert plain_epoch["test.loss"] == altered_epoch["test.loss"]
@@ -137,7 +146,7 @@ def test_equals_a_loop_written_by_hand(tmp_path: Path) -> None:
             loss.backward()
             optimizer.step()
     found = small()
-    train(found, HEADS, dataset, chosen, begin(tmp_path / "run", chosen, dataset), device=CPU)
+    train(Subject(found, HEADS), dataset, chosen, begin(tmp_path / "run", chosen, dataset), device=CPU)
     assert not same_weights(found, small())
     for ours, theirs in zip(found.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)

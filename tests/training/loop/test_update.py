@@ -24,7 +24,7 @@ from cnncli.training.evaluate import evaluate
 from cnncli.training.loop import seed_weights, train
 from cnncli.training.optimization.averaging import Place, share
 from cnncli.training.optimization.statistics import renew_statistics
-from cnncli.training.plan import make_plan
+from cnncli.training.plan import Subject, make_plan
 from cnncli.training.runs.run import open_run
 from tests.training.support import (
     CPU,
@@ -123,7 +123,7 @@ def trained(folder: Path, chosen: Recipe, dataset: Dataset | None = None) -> Map
     seed_weights(chosen.seed)
     network = plain_network()
     run = begin(folder, chosen, data)
-    train(network, HEADS, data, chosen, run, device=CPU)
+    train(Subject(network, HEADS), data, chosen, run, device=CPU)
     return load_file(folder / "weights.safetensors")
 
 
@@ -264,7 +264,7 @@ class TestAverages:
 
     def test_a_last_epoch_that_is_cut_counts_on_from_those_before(self) -> None:
         data, chosen = few_digits(), settings(average="ema")
-        whole = make_plan(plain_network(), HEADS, data, chosen, data.normalized(), CPU)
+        whole = make_plan(Subject(plain_network(), HEADS), data, chosen, data.normalized(), CPU)
         plan = replace(whole, ends=2)
         steps = [plan.place(epoch, batch) for epoch in range(3) for batch in range(len(plan.batches(epoch)))]
         assert [each.step for each in steps] == [*range(16)]

@@ -11,7 +11,7 @@ from cnncli.diagnostics import UsageError
 from cnncli.graph.heads import Head, main_head
 from cnncli.graph.learning import Learning
 from cnncli.recipe.optimizers import SGD
-from cnncli.training.plan import check_trainable
+from cnncli.training.plan import Subject, check_trainable
 from cnncli.training.tasks.building import build_objective, check_tasks, measuring_objective
 from cnncli.training.tasks.figures import Sum
 from cnncli.training.tasks.single_images import check_single_images
@@ -152,6 +152,8 @@ def test_batch_norm_of_one_value_is_refused_before_training() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.BatchNorm1d(10))
     data = few_digits()
     with pytest.raises(UsageError, match="one image at a time"):
-        check_trainable(network, HEADS, SHAPE, data, settings(batch=1))
-    check_trainable(network, HEADS, SHAPE, data, settings(batch=2))
-    check_trainable(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), HEADS, SHAPE, data, settings(batch=1))
+        check_trainable(Subject(network, HEADS), SHAPE, data, settings(batch=1))
+    check_trainable(Subject(network, HEADS), SHAPE, data, settings(batch=2))
+    check_trainable(
+        Subject(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), HEADS), SHAPE, data, settings(batch=1)
+    )
