@@ -54,8 +54,8 @@ class Conduct:
     ``report`` are the seconds at least between two reports to the observer; ``extent`` is how much of it is
     carried out. ``peak`` is how many images per second the device would train on if it computed as fast as it
     can; None if that is not known. ``course`` follows from the recipe and the graph, if the recipe has a
-    resolution or a length in FLOPs. All processes of the ``world`` train, each with its own network and data, and with a run
-    that only the first one writes (:mod:`cnncli.training.runs.followed`).
+    resolution or a length in FLOPs. All processes of the ``world`` train, each with its own network and data,
+    and with a run that only the first one writes (:mod:`cnncli.training.runs.followed`).
     """
 
     report: float = 0.1
