@@ -143,10 +143,11 @@ class Architecture(Analyzed):
             if limit is not None:  # what was chosen for it then is in the record
                 settings = {**settings, **{name: recorded.plain()[name] for name in CHOSEN}}
                 own = own.replaced({name: getattr(recorded, name) for name in CHOSEN})
-                limit = None
             check_settings(begun, own)
-        prepared = self._prepared(data, device, recipe_file, reading, settings, limit)
-        return prepared.create(folder) if begun is None else prepared.resumed(begun)
+        prepared = self._prepared(
+            data, device, recipe_file, reading, settings, limit if begun is None else None
+        )
+        return prepared.create(folder) if begun is None else prepared.resumed(begun, limit)
 
     def dry_run(
         self,

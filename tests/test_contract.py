@@ -449,6 +449,19 @@ def test_example_runs_and_learns(case: Case) -> None:
         assert parameter.grad.abs().sum() > 0, (case, name)
 
 
+@pytest.mark.parametrize("given", [torch.float32, torch.bfloat16])
+def test_examples_run_and_learn_in_16_bits(given: torch.dtype) -> None:
+    """Under autocast on the CPU, after a layer with outputs in 16 bits and after one without."""
+    for case in EXAMPLES:
+        module = module_of(case).train()
+        inputs = [torch.rand(BATCH, *shape, dtype=given).requires_grad_() for shape in case.inputs]
+        with torch.autocast("cpu", torch.bfloat16):
+            output = module(*inputs)
+        assert output.dtype == torch.bfloat16 or case.kind not in {"conv", "convtranspose", "linear"}, case
+        if output.requires_grad:
+            output.float().sum().backward()
+
+
 @pytest.mark.parametrize("case", EXAMPLES, ids=id_of)
 def test_the_printed_spec_is_this_case(case: Case) -> None:
     node = open_text(case.spec).graph.nodes[-1]

@@ -48,10 +48,12 @@ class _OwnConv(nn.Module):
         if self.flip:
             kernels = kernels.flip(self.axes)
         padded = pad_by_size(x, self.amounts, self.mode, self.value)
-        zeros = [0] * len(self.amounts)
-        return torch.convolution(
-            padded, kernels, self.bias, self.stride, zeros, self.dilation, False, zeros, self.groups
-        )
+        # Autocast does not know torch.convolution on every device.
+        if len(self.amounts) == 1:
+            return torch.conv1d(padded, kernels, self.bias, self.stride, [0], self.dilation, self.groups)
+        if len(self.amounts) == 2:
+            return torch.conv2d(padded, kernels, self.bias, self.stride, [0, 0], self.dilation, self.groups)
+        return torch.conv3d(padded, kernels, self.bias, self.stride, [0, 0, 0], self.dilation, self.groups)
 
     def kernels(self) -> Tensor:
         """Return the kernels [out, in, *kernel]."""
@@ -164,13 +166,19 @@ class _CutsAfter(nn.Module):
         margins: list[tuple[int, int]]
 
     def forward(self, x: Tensor) -> Tensor:
-        zeros = [0] * len(self.margins)
-        y = torch.convolution(
-            x, self.weight, None, self.stride, zeros, self.dilation, True, zeros, self.groups
-        )
-        y = pad(y, self.margins)
+        y = pad(self.summed(x), self.margins)
         bias = self.bias
-        return y if bias is None else y + bias.view([-1] + [1] * len(self.margins))
+        return y if bias is None else y + bias.to(y.dtype).view([-1] + [1] * len(self.margins))
+
+    def summed(self, x: Tensor) -> Tensor:
+        """Return the sums of all kernels, without the bias."""
+        kernels, stride, dilation, groups = self.weight, self.stride, self.dilation, self.groups
+        # Autocast does not know torch.convolution on every device.
+        if len(self.margins) == 1:
+            return torch.conv_transpose1d(x, kernels, None, stride, [0], [0], groups, dilation)
+        if len(self.margins) == 2:
+            return torch.conv_transpose2d(x, kernels, None, stride, [0, 0], [0, 0], groups, dilation)
+        return torch.conv_transpose3d(x, kernels, None, stride, [0, 0, 0], [0, 0, 0], groups, dilation)
 
 
 class CutConvTranspose1d(_CutsAfter, nn.ConvTranspose1d):  # type: ignore[misc]  # no output_size

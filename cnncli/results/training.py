@@ -145,13 +145,16 @@ class Stage(NamedTuple):
 
 
 class Within(NamedTuple):
-    """What a step needs of a ``limit`` of memory, at its ``peak``, both in bytes.
+    """What a step of each process needs of a ``limit`` of memory, at its ``peak``, both in bytes.
 
-    A batch is computed in ``slices`` of at most ``images``. The segments that are ``recomputed`` cost a
+    In another ``precision`` than float32, it needs at most that. Each process's share of a batch is computed
+    in ``slices`` of at most ``images``. The segments that are ``recomputed`` cost a
     ``share`` of the FLOPs of a step in addition.
     """
 
     limit: int
+    processes: int
+    precision: str
     peak: int
     slices: int
     images: int

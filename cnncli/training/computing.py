@@ -88,14 +88,17 @@ class _Pass:
 
 def choose_computing(settings: Recipe, device: torch.device, network: nn.Module) -> Computing:
     """Return how a network is computed on a device by a recipe."""
-    precision = _precision(device) if settings.precision == AUTO else settings.precision
+    precision = precision_of(settings, device)
     memory_format = settings.memory_format
     if memory_format == AUTO:
         memory_format = _memory_format(network, device, precision)
     return Computing(device, precision, memory_format, settings.compile, settings.autotune)
 
 
-def _precision(device: torch.device) -> str:
+def precision_of(settings: Recipe, device: torch.device) -> str:
+    """Return the precision that a recipe computes in on a device."""
+    if settings.precision != AUTO:
+        return settings.precision
     return BF16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else FLOAT32
 
 

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import pytest
 import torch
 from torch import nn
 
@@ -16,12 +18,16 @@ import cnncli
 from cnncli.diagnostics import CnncliError
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Trained
+from cnncli.training.data.feed import Batch
 from cnncli.training.loop import Conduct, seed_weights, train
 from cnncli.training.observer import Silent
 from cnncli.training.plan import Subject
 from cnncli.training.runs.followed import followed
 from cnncli.training.runs.run import open_run
+from cnncli.training.session import Plan, State
+from cnncli.training.step import step
 from cnncli.training.world import joined
+from tests.live_memory import Living
 from tests.training.support import CPU, HEADS, Recorder, begin, few_digits, raise_at, settings, small_network
 
 IMAGES = 203
@@ -73,6 +79,19 @@ HALVED: Mapping[str, Any] = {
 }
 """Five whole batches: two slices of each process are four of one, and 16 bits round as there."""
 
+ROOMY = """
+input: [1, 8, 8]
+layers: [{convolutions}, flatten, linear: {width}, relu, linear: 10]
+train: {{data: {{source: digits, limit: 0.14}}, batch: 61, epochs: 1}}
+"""
+"""Three batches with shares of 30 and 31, and one with two shares of 9."""
+
+WIDE = ROOMY.format(convolutions="relu", width=2000)
+"""A network whose steps need most while gradients are added up."""
+
+LONG = ROOMY.format(convolutions="conv: {channels: 64, kernel: 3, padding: same}, relu", width=10)
+"""One whose steps need most in a pass."""
+
 DIVERGING: Mapping[str, Any] = {"optimizer": {"sgd": {"lr": 1e15}}, "schedule": "constant"}
 
 
@@ -118,6 +137,27 @@ def planned(folder: Path, **how: Any) -> str:
     return ""
 
 
+def check_memory(folder: Path, spec: str) -> None:
+    """Compare what a step needs with what is said before the first one."""
+    launch = cnncli.loads(spec).begin(run=folder, device="cpu", memory="1GiB")
+    peaks = []
+
+    def measured(plan: Plan, state: State, samples: Batch, batch: int) -> None:
+        state.optimizer.zero_grad(set_to_none=True)
+        kept = [each for own in state.optimizer.state.values() for each in own.values()]
+        there = [*state.network.state_dict().values(), samples.inputs, *kept]
+        with Living(there) as living:
+            step(plan, state, samples, batch)
+        peaks.append(int(living.peak) + sum(each.nbytes for each in there))
+
+    with mock.patch("cnncli.training.loop.step", measured):
+        launch.start()
+    within = launch.introduction.within
+    assert within is not None
+    (peak,) = launch.world.largest(max(peaks))
+    assert peak == pytest.approx(within.peak, rel=0.02), within
+
+
 def stop() -> None:
     """Send a signal to this process alone."""
     os.kill(os.getpid(), signal.SIGUSR1)
@@ -146,6 +186,8 @@ def main(folder: Path) -> None:
     assert not planned(folder / "halved", accumulate=2, **HALVED)
     said = planned(folder / "diverging", **DIVERGING)
     (folder / f"said by {world.rank}").write_text(said)
+    for name, spec in (("wide", WIDE), ("long", LONG)):
+        check_memory(folder / name, spec)
     world.leave()
 
 

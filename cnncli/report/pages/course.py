@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from cnncli.diagnostics import counted, readable_bytes
 from cnncli.layers import shape_text
+from cnncli.recipe.computing import FLOAT32
 from cnncli.report.text.numbers import percent, short
 from cnncli.results.training import Introduction, Stage, Within
 
@@ -35,9 +36,11 @@ def _epochs(stage: Stage) -> str:
 
 def _within(found: Within) -> str:
     """Return how batches are computed to stay within a limit of memory."""
-    slices = "each batch at once"
+    what = "batch" if found.processes == 1 else "process's share"
+    slices = f"each {what} at once"
     if found.slices > 1:
-        slices = f"each batch in {found.slices} slices of at most {counted(found.images, 'image')}"
+        slices = f"each {what} in {found.slices} slices of at most {counted(found.images, 'image')}"
     again = f", with {percent(found.share)} more FLOPs" if found.recomputed else ""
+    most = "" if found.precision == FLOAT32 else "at most "
     needed, limit = readable_bytes(found.peak), readable_bytes(found.limit)
-    return f"memory: a step needs {needed} of {limit} in float32; {slices}{again}"
+    return f"memory: a step needs {most}{needed} of {limit} in {found.precision}; {slices}{again}"

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cnncli.algebra import whole
 from cnncli.analysis.course import Course, Length, Reopen, course, length
-from cnncli.diagnostics import CnncliError, counted, usage_error
+from cnncli.diagnostics import CnncliError, counted, readable_bytes, usage_error
 from cnncli.graph import Graph
 from cnncli.graph.segments import segment_names
 from cnncli.limits import MAX_SIZE
+from cnncli.recipe.computing import FLOAT32
 from cnncli.recipe.dtypes import DEFAULT_DTYPE, itemsize
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.recompute import AUTO
 from cnncli.results.training import Stage, Within
 from cnncli.training.data.batches import batch_bounds
+
+if TYPE_CHECKING:
+    from cnncli.analysis.memory.slices import Manner
 
 
 class Planned(NamedTuple):
@@ -26,7 +30,18 @@ class Planned(NamedTuple):
     within: Within | None = None
 
 
-def planned(graph: Graph, settings: Recipe, count: int, reopen: Reopen, memory: int | None = None) -> Planned:
+class Room(NamedTuple):
+    """The ``memory`` in bytes that a step of each of the ``processes`` may need.
+
+    ``precision`` is that of the computation (:data:`~cnncli.recipe.computing.PRECISIONS`), decided.
+    """
+
+    memory: int
+    processes: int
+    precision: str
+
+
+def planned(graph: Graph, settings: Recipe, count: int, reopen: Reopen, room: Room | None = None) -> Planned:
     """Return the recipe of a training of ``count`` images with its epochs, slices and recomputed segments.
 
     Args:
@@ -34,14 +49,14 @@ def planned(graph: Graph, settings: Recipe, count: int, reopen: Reopen, memory: 
         settings: how to train.
         count: the training images.
         reopen: opens its spec with another input size.
-        memory: bytes that a step may need; None for any number.
+        room: what a step may need; None for any amount.
 
     Raises:
         CnncliError: nothing fits, or the network cannot be trained on these sizes.
     """
     settings, found = _lengthened(graph, settings, count, reopen)
-    if memory is not None:
-        settings, within = _within(graph, settings, count, memory)
+    if room is not None:
+        settings, within = _within(graph, settings, count, room)
         return Planned(settings, found, within)
     if settings.recompute == (AUTO,):
         raise usage_error(
@@ -105,8 +120,43 @@ def stages_of(settings: Recipe, count: int, found: Course) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
-def _within(graph: Graph, settings: Recipe, count: int, memory: int) -> tuple[Recipe, Within]:
-    """Return a recipe whose steps need at most ``memory`` bytes, and what they need.
+def check_room(graph: Graph, settings: Recipe, count: int, room: Room) -> None:
+    """Check that a run that was begun with a limit of memory is within one when it continues.
+
+    Raises:
+        CnncliError: it is not: there were more processes, for example, or the limit was another one.
+    """
+    # Imported here because most trainings have no limit.
+    from cnncli.analysis.memory.slices import step_peak  # noqa: PLC0415
+
+    peak = step_peak(graph, itemsize(DEFAULT_DTYPE), settings, *_batch(settings, count, room))
+    if peak > room.memory:
+        raise usage_error(
+            f"a step of this run needs more memory in {counted(room.processes, 'process')}",
+            expected=f"at least {readable_bytes(peak)}, since its slices cannot change",
+            received=readable_bytes(room.memory),
+        )
+
+
+def _batch(settings: Recipe, count: int, room: Room) -> tuple[int, Manner]:
+    """Return the images of the largest batch, and how batches are computed.
+
+    Raises:
+        CnncliError: what a step needs is not known.
+    """
+    from cnncli.analysis.memory.slices import Manner  # noqa: PLC0415
+
+    if settings.sync_batchnorm and room.processes > 1:
+        raise usage_error(
+            "what train.sync_batchnorm needs in several processes is not known, so no limit can be kept",
+            expected="train.sync_batchnorm=false, or no limit of memory",
+        )
+    *others, batch = sorted({end - start for start, end in batch_bounds(count, settings.batch)})
+    return batch, Manner(room.processes, room.precision != FLOAT32, tuple(others))
+
+
+def _within(graph: Graph, settings: Recipe, count: int, room: Room) -> tuple[Recipe, Within]:
+    """Return a recipe whose steps stay within a limit, and what they need.
 
     Raises:
         CnncliError: there is none.
@@ -121,9 +171,9 @@ def _within(graph: Graph, settings: Recipe, count: int, memory: int) -> tuple[Re
             expected="train.accumulate=1",
             received=f"train.accumulate={settings.accumulate}",
         )
-    batch = max(end - start for start, end in batch_bounds(count, settings.batch))
-    way = choose(graph, itemsize(DEFAULT_DTYPE), settings, batch, memory)
+    batch, manner = _batch(settings, count, room)
+    way = choose(graph, itemsize(DEFAULT_DTYPE), settings, batch, room.memory, manner)
     names = segment_names(graph, way.segments)
     share = way.flops / (STEP_PASSES * whole(costs(graph).training_totals.flops))
     chosen = settings.replaced({"accumulate": way.slices, "recompute": names})
-    return chosen, Within(memory, way.peak, way.slices, way.size, names, share)
+    return chosen, Within(*room, way.peak, way.slices, way.size, names, share)

@@ -22,13 +22,14 @@ from cnncli.network import Network, build_network
 from cnncli.recipe.data import Data
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Reading, Within
+from cnncli.training.computing import precision_of
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import load
 from cnncli.training.data.space import MEMORY, Space
 from cnncli.training.device import choose_device
 from cnncli.training.launch.graphs import as_trained, recorded_graph, subject_of
 from cnncli.training.launch.launch import Launch
-from cnncli.training.launch.planning import planned
+from cnncli.training.launch.planning import Room, check_room, planned
 from cnncli.training.launch.several import check_alike
 from cnncli.training.loop import seed_weights
 from cnncli.training.plan import check_trainable
@@ -66,15 +67,20 @@ class Prepared:
     within: Within | None = None
     world: World = ALONE
 
-    def resumed(self, run: Run) -> Launch:
+    def resumed(self, run: Run, memory: int | None = None) -> Launch:
         """Continue a run that the same command has started.
 
+        ``memory`` are the bytes that a step may need; None for any number.
+
         Raises:
-            CnncliError: it was started with another network or other data.
+            CnncliError: it was started with another network or other data, or a step needs more.
         """
         check_network(run, recorded_graph(run), self.graph)
         check_data(run, self.dataset)
         check_alike(self.world, self.settings, self.dataset)
+        if memory is not None:
+            room = Room(memory, self.world.size, precision_of(self.settings, self.device))
+            check_room(self.graph, self.settings, self.dataset.train.count, room)
         return self._launch(run, run.position, resumed=True)
 
     def create(self, folder: Path | None) -> Launch:
@@ -139,7 +145,8 @@ def prepare(
     dataset = read(opened.graph, settings, settings.data, reading, settings.holdout)
     opened, dataset = _with_classes(opened, settings, dataset)
     graph = as_trained(opened.graph)
-    chosen = planned(graph, settings, dataset.train.count, reopening(opened), memory)
+    room = None if memory is None else Room(memory, world.size, precision_of(settings, where))
+    chosen = planned(graph, settings, dataset.train.count, reopening(opened), room)
     settings = chosen.settings
     seed_weights(settings.seed)
     again = segments_of(graph, settings.recompute)

@@ -13,8 +13,11 @@ from torch import nn
 import cnncli
 from cnncli.algebra import whole
 from cnncli.diagnostics import CnncliError, UsageError
-from cnncli.results.training import Progress
+from cnncli.recipe.recipe import Recipe
+from cnncli.report.pages.course import lines
+from cnncli.results.training import Progress, Within
 from cnncli.training.launch.launch import Launch
+from cnncli.training.launch.planning import Room, planned
 from cnncli.training.runs.run import Run, open_run
 from tests.training.support import Recorder, figures, press_ctrl_c, read_metrics, same_tensors
 
@@ -157,6 +160,40 @@ def test_a_limit_of_memory_is_recorded_and_continued(tmp_path: Path) -> None:
     assert again.settings == launch.settings.replaced({"epochs": 2})
     again.start()
     assert len(read_metrics(open_run(tmp_path / "run"))) == 2
+
+
+def test_a_run_continues_within_a_limit_or_not_at_all(tmp_path: Path) -> None:
+    """Its slices cannot change; with fewer processes than before, each needs more."""
+    launch = begin(tmp_path / "run", memory="200kB")
+    within = launch.introduction.within
+    assert within is not None
+    begin(tmp_path / "run", memory=within.peak)
+    assert "a step of this run needs more memory in 1 process" in faults(
+        lambda: begin(tmp_path / "run", memory=within.peak - 1)
+    )
+
+
+def test_processes_need_less_and_16_bits_no_more(tmp_path: Path) -> None:
+    graph = cnncli.loads(SPEC).graph
+    settings = cnncli.loads(SPEC, overrides=["train.batch=64"]).settings
+
+    def within(processes: int, precision: str, chosen: Recipe = settings) -> Within:
+        room = Room(200_000, processes, precision)
+        found = planned(graph, chosen, IMAGES, reopen=lambda _: graph, room=room).within
+        assert found is not None
+        return found
+
+    one, two, mixed = within(1, "float32"), within(2, "float32"), within(1, "bf16")
+    assert one.slices > two.slices
+    about = begin(tmp_path / "run", memory=400_000, precision="bf16").introduction
+    assert about.within is not None
+    assert "a step needs at most" in " ".join(lines(about))
+    assert mixed.peak <= mixed.limit
+    said = " ".join(lines(about._replace(within=two)))
+    assert f"in float32; each process's share in {two.slices} slices of at most {two.images} images" in said
+    together = settings.replaced({"sync_batchnorm": True})
+    assert within(1, "float32", together) == one
+    assert "no limit can be kept" in faults(lambda: within(2, "float32", together))
 
 
 def faults(act: Callable[[], object]) -> str:
