@@ -21,10 +21,10 @@ from cnncli.results.training import Trained
 from cnncli.training.data.feed import Batch
 from cnncli.training.loop import Conduct, seed_weights, train
 from cnncli.training.observer import Silent
-from cnncli.training.plan import Subject
+from cnncli.training.plan import Plan, Subject
 from cnncli.training.runs.followed import followed
 from cnncli.training.runs.run import open_run
-from cnncli.training.session import Plan, State
+from cnncli.training.state import State
 from cnncli.training.step import step
 from cnncli.training.world import joined
 from tests.live_memory import Living
