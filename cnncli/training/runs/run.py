@@ -3,7 +3,7 @@
 It contains ``run.json``, ``spec.yaml``, ``metrics.jsonl``, ``weights.safetensors``,
 ``checkpoint.safetensors`` and, with a validation part, ``best.safetensors``. The checkpoint determines how
 far the training is: it is written before the metrics and the weights that follow from it, and resuming
-rewrites those. ``previous.safetensors`` is the checkpoint before, in case that the last one is damaged.
+rewrites those. ``previous.safetensors`` is the checkpoint before, in case the last one is damaged.
 Every file that is read back has a digest inside. ``metrics.csv``, ``curves.svg`` and TensorBoard's events
 follow from the metrics too, and nothing reads them back (:mod:`cnncli.training.runs.followers`). The folder
 itself may be a link, since its name was typed; its files may not.
@@ -12,7 +12,6 @@ itself may be a link, since its name was typed; its files may not.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -65,9 +64,6 @@ from cnncli.training.runs.weights import (
     read_tensors,
     save_weights,
 )
-
-if sys.platform != "win32":
-    pass
 
 
 @dataclass(slots=True)
