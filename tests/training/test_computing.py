@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import nn
 
 from cnncli.graph import open_spec, open_text
 from cnncli.network import build_network
 from cnncli.recipe.recipe import Recipe
-from cnncli.training.computing import choose_computing
+from cnncli.training.computing import Computing, choose_computing
 
 ONE_AXIS = "input: [1, 8]\nlayers: [{conv: {channels: 2, kernel: 3}}]\n"
 
@@ -32,3 +35,35 @@ def test_the_order_in_memory_suits_network_and_device(
     chosen = Recipe(precision=precision)
     network = build_network(opened.graph, "meta")
     assert choose_computing(chosen, torch.device(device), network).memory_format == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "has_bf16", "settings", "expected"),
+    [
+        ("cuda", True, {}, "precision bf16, channels_last, autotuned"),
+        ("cuda", False, {}, "precision float32, autotuned"),
+        ("cuda", True, {"precision": "fp16", "autotune": False}, "precision fp16, channels_last"),
+        (
+            "cuda",
+            True,
+            {"memory_format": "contiguous", "compile": True},
+            "precision bf16, compiled, autotuned",
+        ),
+        ("cpu", True, {}, "precision float32, channels_last"),
+    ],
+)
+def test_what_is_chosen_is_said(
+    monkeypatch: pytest.MonkeyPatch, device: str, has_bf16: bool, settings: dict[str, Any], expected: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: has_bf16)
+    network = build_network(open_spec("lenet5").graph, "meta")
+    assert str(choose_computing(Recipe(**settings), torch.device(device), network)) == expected
+
+
+@pytest.mark.parametrize("autotune", [True, False])
+def test_cudnn_tries_its_algorithms_if_the_recipe_says_so(
+    monkeypatch: pytest.MonkeyPatch, autotune: bool
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", not autotune)
+    Computing(torch.device("cpu"), autotune=autotune).place(nn.Linear(1, 1))
+    assert torch.backends.cudnn.benchmark == autotune
