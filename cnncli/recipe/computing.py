@@ -14,3 +14,9 @@ PRECISIONS: Final = (AUTO, FLOAT32, BF16, FP16)
 CONTIGUOUS: Final = "contiguous"
 CHANNELS_LAST: Final = "channels_last"
 MEMORY_FORMATS: Final = (AUTO, CONTIGUOUS, CHANNELS_LAST)
+
+UNCOMPILED: Final = "none"
+BLOCKS: Final = "blocks"
+WHOLE: Final = "whole"
+COMPILATIONS: Final = (UNCOMPILED, BLOCKS, WHOLE)
+"""What torch.compile translates: nothing, equal blocks once, or the network as one function."""

@@ -23,7 +23,7 @@ from cnncli.language.tree import Entries, location_of
 from cnncli.limits import MAX_GROUPS, MAX_TRANSFORMS
 from cnncli.recipe.averaging import AVERAGES, Average
 from cnncli.recipe.clipping import CLIPS, Clip
-from cnncli.recipe.computing import MEMORY_FORMATS, PRECISIONS
+from cnncli.recipe.computing import COMPILATIONS, MEMORY_FORMATS, PRECISIONS, UNCOMPILED
 from cnncli.recipe.data import DEFAULT_HOLDOUT, Data
 from cnncli.recipe.devices import AUTO
 from cnncli.recipe.groups import Group
@@ -127,7 +127,11 @@ class Recipe(Record):
         "the order of the numbers of a map in memory; auto is the faster one for network and device",
         default=AUTO,
     )
-    compile: bool = arg(Flag(), "whether torch.compile translates the network first", default=False)
+    compile: str = arg(
+        Choice(*COMPILATIONS),
+        "whether torch.compile translates the network first: equal blocks once, or all of it as one",
+        default=UNCOMPILED,
+    )
     autotune: bool = arg(
         Flag(), "whether cuDNN tries its algorithms for each size, on a GPU of NVIDIA", default=True
     )
@@ -164,7 +168,7 @@ class Recipe(Record):
                 yield ("schedule", self.schedule.keyword, name), fault
         elif self.flops == 0:
             yield ("flops",), Diagnostic("value", "a training cannot take 0 FLOPs", expected="1 or more")
-        if self.compile and self.recompute:
+        if self.compile != UNCOMPILED and self.recompute:
             message = "torch.compile decides by itself what is computed again"
             expected = "either train.compile or train.recompute"
             yield ("recompute",), Diagnostic("value", message, expected=expected)

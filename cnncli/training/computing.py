@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cnncli.network.capsules import Routing
 from cnncli.network.compiled import compile_network
-from cnncli.recipe.computing import BF16, CHANNELS_LAST, CONTIGUOUS, FLOAT32, FP16
+from cnncli.recipe.computing import BF16, BLOCKS, CHANNELS_LAST, CONTIGUOUS, FLOAT32, FP16, UNCOMPILED, WHOLE
 from cnncli.recipe.devices import AUTO
 from cnncli.recipe.recipe import Recipe
 
@@ -34,7 +34,7 @@ class Computing(NamedTuple):
     device: torch.device
     precision: str = FLOAT32
     memory_format: str = CONTIGUOUS
-    compiled: bool = False
+    compiled: str = UNCOMPILED
     autotune: bool = True
 
     @property
@@ -43,10 +43,11 @@ class Computing(NamedTuple):
         return self.precision == FP16
 
     def __str__(self) -> str:
-        """Return the choices, as ``precision bf16, channels_last, compiled``."""
+        """Return the choices, as ``precision bf16, channels_last, compiled in blocks``."""
         others = {
             self.memory_format: self.memory_format != CONTIGUOUS,
-            "compiled": self.compiled,
+            "compiled": self.compiled == WHOLE,
+            "compiled in blocks": self.compiled == BLOCKS,
             "autotuned": self.autotune and self.device.type == "cuda",
         }
         return ", ".join((f"precision {self.precision}", *(name for name, is_so in others.items() if is_so)))
@@ -61,7 +62,7 @@ class Computing(NamedTuple):
 
     def forward(self, network: nn.Module) -> Forward:
         """Return the forward pass of a network that was placed."""
-        call: Forward = compile_network(network) if self.compiled else network
+        call: Forward = compile_network(network) if self.compiled != UNCOMPILED else network
         if self.precision == FLOAT32 and self.memory_format == CONTIGUOUS:
             return call
         return _Pass(self, call)

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from cnncli.recipe.computing import UNCOMPILED
 from cnncli.training.data.feed import Batch
 from cnncli.training.optimization.optimizers import prepare_training
 from cnncli.training.plan import Plan
@@ -68,7 +69,7 @@ class Repetition:
             batch: the number of the batch in its epoch, from 0.
         """
         # Layers can be watched in code that is not compiled.
-        plan = replace(self.plan, computing=self.plan.computing._replace(compiled=False))
+        plan = replace(self.plan, computing=self.plan.computing._replace(compiled=UNCOMPILED))
         state = make_state(self.network, plan, checkpoint)
         epoch, first = checkpoint.position.epochs, checkpoint.position.batches
         prepare_training(self.network, plan.learning)

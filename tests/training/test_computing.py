@@ -12,6 +12,7 @@ from cnncli.graph import open_spec, open_text
 from cnncli.network import build_network
 from cnncli.recipe.recipe import Recipe
 from cnncli.training.computing import Computing, choose_computing
+from cnncli.training.launch.starting import prepare
 
 ONE_AXIS = "input: [1, 8]\nlayers: [{conv: {channels: 2, kernel: 3}}]\n"
 
@@ -46,10 +47,10 @@ def test_the_order_in_memory_suits_network_and_device(
         (
             "cuda",
             True,
-            {"memory_format": "contiguous", "compile": True},
+            {"memory_format": "contiguous", "compile": "whole"},
             "precision bf16, compiled, autotuned",
         ),
-        ("cpu", True, {}, "precision float32, channels_last"),
+        ("cpu", True, {"compile": "blocks"}, "precision float32, channels_last, compiled in blocks"),
     ],
 )
 def test_what_is_chosen_is_said(
@@ -67,3 +68,15 @@ def test_cudnn_tries_its_algorithms_if_the_recipe_says_so(
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", not autotune)
     Computing(torch.device("cpu"), autotune=autotune).place(nn.Linear(1, 1))
     assert torch.backends.cudnn.benchmark == autotune
+
+
+@pytest.mark.parametrize("compilation", ["none", "blocks", "whole"])
+def test_a_network_has_blocks_where_the_recipe_compiles_them(compilation: str) -> None:
+    spec = """
+        input: [1, 8, 8]
+        layers: [{conv: {channels: 2, kernel: 3, padding: same}, repeat: 3}, flatten, linear: 10]
+        train: {data: digits}
+    """
+    opened = open_text(spec)
+    network = prepare(opened, opened.train.replaced({"compile": compilation}), "cpu").network
+    assert (network._plans.blocks is not None) == (compilation == "blocks")

@@ -18,6 +18,7 @@ from cnncli.graph.heads import heads_of
 from cnncli.layers import shape_text
 from cnncli.network import Network, build_network
 from cnncli.recipe.columns import Column
+from cnncli.recipe.computing import UNCOMPILED
 from cnncli.recipe.data import Data, are_alike
 from cnncli.recipe.metrics import FLIP, LOSS, TEST, VAL, metric_of
 from cnncli.recipe.recipe import Recipe
@@ -106,7 +107,7 @@ def evaluate_run(folder: Path, wanted: Wanted, device: str, reading: Reading = N
     computing.place(network)
     alters = held_out_alters(record.settings, split.count)
     listeners = () if predictions is None else (predictions,)
-    forward = computing._replace(compiled=False).forward(network)  # compiling takes longer than one pass
+    forward = computing._replace(compiled=UNCOMPILED).forward(network)  # compiling takes longer than one pass
     manner = Manner(detailed=True, flip=wanted.flip, listeners=listeners, forward=forward)
     measured = evaluate(network, split, record.normalization, where, objective, alters, manner=manner)
     result = _evaluated(record.name, found, measured)

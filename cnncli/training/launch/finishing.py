@@ -10,6 +10,7 @@ from torch import Tensor
 from cnncli.graph import Graph
 from cnncli.graph.heads import heads_of
 from cnncli.network import build_network
+from cnncli.recipe.computing import UNCOMPILED
 from cnncli.recipe.metrics import TEST, VAL
 from cnncli.recipe.recipe import Recipe
 from cnncli.training.computing import choose_computing
@@ -47,7 +48,7 @@ def draw_pictures(graph: Graph, dataset: Dataset, settings: Recipe, run: Run, de
     learned = Learned(dataset.columns, clean_of(settings, dataset.input_shape), device=device)
     objective = measuring_objective(heads_of(graph), settings, learned)
     worst = Worst(objective)
-    manner = Manner(listeners=(worst,), forward=computing._replace(compiled=False).forward(network))
+    manner = Manner(listeners=(worst,), forward=computing._replace(compiled=UNCOMPILED).forward(network))
     normalization = run.record.normalization
     alters = held_out_alters(settings, split.count)
     measured = evaluate(network, split, normalization, device, objective, alters, manner=manner)

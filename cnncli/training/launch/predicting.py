@@ -15,6 +15,7 @@ from cnncli.algebra import whole_shape
 from cnncli.diagnostics import Diagnostic, UsageError, usage_error
 from cnncli.graph.heads import heads_of
 from cnncli.network import build_network
+from cnncli.recipe.computing import UNCOMPILED
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.predictions import Answer, Predicted
 from cnncli.results.training import Reading
@@ -188,7 +189,7 @@ def _predictor(run: Run, weights: Path, device: torch.device) -> _Predictor:
     shape, margin = whole_shape(graph.input), settings.data.margin
     return _Predictor(
         run=run,
-        forward=computing._replace(compiled=False).forward(network),
+        forward=computing._replace(compiled=UNCOMPILED).forward(network),
         objective=measuring_objective(heads_of(graph), record.settings, learned),
         settings=settings,
         input=(*shape[:1], *(side + 2 * margin for side in shape[1:])),

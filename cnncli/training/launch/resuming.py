@@ -14,6 +14,7 @@ from cnncli.graph import Graph
 from cnncli.graph.heads import heads_of
 from cnncli.graph.segments import segments_of
 from cnncli.network import build_network
+from cnncli.recipe.computing import BLOCKS
 from cnncli.recipe.recipe import Recipe, with_overrides
 from cnncli.results.training import Reading
 from cnncli.training.data.dataset import Dataset
@@ -85,7 +86,7 @@ def continued(run: Run, graph: Graph, dataset: Dataset, settings: Recipe, device
     settings = chosen.settings
     seed_weights(settings.seed)
     again = segments_of(graph, settings.recompute)
-    network = build_network(graph, again=again, in_blocks=settings.compile)
+    network = build_network(graph, again=again, in_blocks=settings.compile == BLOCKS)
     return Launch(
         graph,
         network,

@@ -19,6 +19,7 @@ from cnncli.language import shipped
 from cnncli.language.tree import Entries
 from cnncli.language.writer import to_yaml
 from cnncli.network import Network, build_network
+from cnncli.recipe.computing import BLOCKS
 from cnncli.recipe.data import Data
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Reading, Within
@@ -150,7 +151,7 @@ def prepare(
     settings = chosen.settings
     seed_weights(settings.seed)
     again = segments_of(graph, settings.recompute)
-    network = build_network(graph, again=again, in_blocks=settings.compile)
+    network = build_network(graph, again=again, in_blocks=settings.compile == BLOCKS)
     subject = subject_of(graph, network, settings)
     notes = check_trainable(subject, whole_shape(graph.input), dataset, settings, world)
     dataset = replace(dataset, notes=(*dataset.notes, *notes))

@@ -210,7 +210,7 @@ def test_what_contradicts_itself(tmp_path: Path) -> None:
     assert "the warmup is longer" in message(flops=1000, schedule={"cosine": {"warmup": 3}})
     assert "needs a limit" in message(recompute="auto")
     assert "cannot take 0 FLOPs" in message(flops=0)
-    assert "decides by itself" in message(recompute=["conv1"], compile=True)
+    assert "decides by itself" in message(recompute=["conv1"], compile="whole")
     assert "a limit of memory decides" in message(memory="1GiB", accumulate=2)
     assert "there is no node 'conv9'" in message(recompute=["conv9"])
     assert "is not an amount of memory" in message(memory="lots")

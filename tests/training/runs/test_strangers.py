@@ -316,7 +316,7 @@ def evaluate_again(folder: Path) -> None:
 
 def resume_again(folder: Path) -> None:
     launch = cnncli.resume(folder, device="cpu")
-    if launch.settings.epochs < 6 and not launch.settings.compile:  # which takes half a minute
+    if launch.settings.epochs < 6 and launch.settings.compile == "none":  # which takes half a minute
         launch.start()
 
 
