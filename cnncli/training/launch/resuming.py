@@ -47,6 +47,7 @@ def resume(
     world = joined()
     run = followed(open_run(folder), world)
     settings = with_overrides(run.record.settings, overrides)
+    _check_length(run.record.settings, settings)
     if data is not None:
         _check_one_source(run.record.settings, settings, data)
         settings = settings.replaced({"data": settings.data.of(data)})
@@ -59,6 +60,20 @@ def resume(
     check_batch(settings, world)
     check_alike(world, settings, dataset)
     return replace(continued(run, graph, dataset, settings, where), world=world)
+
+
+def _check_length(before: Recipe, settings: Recipe) -> None:
+    """Check that the epochs of a run whose length is given in FLOPs are not changed.
+
+    Raises:
+        UsageError: they are, which would have no effect.
+    """
+    if settings.flops is not None and settings.epochs != before.epochs:
+        raise usage_error(
+            "train.epochs has no effect, since the length of the run is train.flops",
+            expected=f"train.epochs={before.epochs}",
+            received=f"train.epochs={settings.epochs}",
+        )
 
 
 def _check_one_source(before: Recipe, settings: Recipe, data: str) -> None:

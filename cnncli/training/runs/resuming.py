@@ -36,12 +36,6 @@ def check_settings(run: Run, settings: Recipe) -> None:
         )
     if settings.flops is None:
         check_position(run.position, settings.epochs)
-    elif settings.epochs not in (run.record.settings.epochs, Recipe().epochs):
-        raise usage_error(
-            "train.epochs has no effect, since the length of the run is train.flops",
-            expected=f"train.epochs={run.record.settings.epochs}",
-            received=f"train.epochs={settings.epochs}",
-        )
 
 
 def check_network(run: Run, recorded: Graph, graph: Graph) -> None:
