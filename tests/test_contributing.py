@@ -1,6 +1,7 @@
-"""The pages of CONTRIBUTING.md are followed to the letter, each in a copy of the project.
+"""The pages of CONTRIBUTING.md are followed, all of them in one copy of the project.
 
-Linters and types see what all of them add at once: a run of mypy takes as long for one page as for all.
+Linters, types, tests and documents see what all of them add at once, which takes as long as for one page.
+`make campaign` follows each page to the letter, alone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ CHECKS = """
 .venv/bin/python scripts/check_prose.py
 """
 
+ADDED = ("celu", "shapes", "stripes", "solarize", "squared_hinge", "centralize", "csv", "all_cnn")
+"""What each page adds."""
+
 
 def test_what_can_be_added_has_a_page() -> None:
     things = (
@@ -44,7 +48,7 @@ def test_a_page_ends_with_commands_that_check_it(name: str) -> None:
     assert "pytest" in PAGES[name][-1].text
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", PAGES)
 def test_following_a_page_works(name: str, tmp_path: Path) -> None:
     copy = copied(tmp_path)
@@ -59,6 +63,23 @@ def test_what_all_pages_add_passes_the_checks(tmp_path: Path) -> None:
         follow(tuple(block for block in page if block.path), copy)
     run(CHECKS, copy)
     assert all((copy / page[0].path).read_bytes() != b"" for page in PAGES.values())
+
+
+@pytest.mark.slow
+def test_what_all_pages_add_works(tmp_path: Path) -> None:
+    """Tests with the name of what is added pass, in the files that a page runs, and so do its commands."""
+    copy = copied(tmp_path)
+    for page in PAGES.values():
+        follow(tuple(block for block in page if block.path), copy)
+    lines = [line for page in PAGES.values() for line in page[-1].text.splitlines()]
+    made = {line for line in lines if line.endswith("make_docs.py")}
+    tested = [line.partition("pytest ")[2].partition(" -k ")[0] for line in lines if "pytest " in line]
+    called = [line for line in lines if "/cnncli " in line]
+    assert len(made) == 1
+    assert len(lines) == sum(line in made for line in lines) + len(tested) + len(called)
+    paths = " ".join(dict.fromkeys(" ".join(tested).split()))
+    names = " or ".join((*ADDED, "up_to_date"))
+    run("\n".join((*made, f'.venv/bin/pytest -p no:cacheprovider {paths} -k "{names}"', *called)), copy)
 
 
 def test_a_command_that_fails_is_seen() -> None:
