@@ -17,7 +17,10 @@ _MMAP_THRESHOLD: Final = -3
 
 _NEVER: Final = -1
 _LARGEST_KEPT: Final = 1 << 30
-"""Bytes of a block from which on it is returned when it is freed; ``mallopt`` takes numbers below 2 GiB."""
+"""Bytes of a block from which on it is returned when it is freed; ``mallopt`` takes numbers below 2 GiB.
+
+glibc before 2.35 refuses those above 32 MiB, and would then keep the 128 KiB that a process begins with.
+"""
 
 _USUAL_BLOCK: Final = 32 << 20
 _USUAL_REST: Final = 2 * _USUAL_BLOCK
@@ -40,7 +43,8 @@ def memory_kept(device: torch.device) -> Iterator[None]:
         yield
         return
     library.mallopt(_TRIM_THRESHOLD, _NEVER)
-    library.mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT)
+    if not library.mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT):
+        library.mallopt(_MMAP_THRESHOLD, _USUAL_BLOCK)
     try:
         yield
     finally:

@@ -13,6 +13,9 @@ import sys
 from typing import Final
 
 import pytest
+import torch
+
+from cnncli.training import kept_memory
 
 _BLOCK: Final = 40 << 20
 """Bytes of a block that glibc always returns on its own: more than its threshold can rise to."""
@@ -66,3 +69,27 @@ def kept(environment: dict[str, str]) -> list[str]:
 )
 def test_a_freed_block_is_kept_until_the_end(environment: dict[str, str], moments: list[str]) -> None:
     assert kept(environment) == moments
+
+
+class OldLibrary:
+    """glibc 2.31, of which malloc.c has: "Forbid setting the threshold too high", HEAP_MAX_SIZE / 2."""
+
+    def __init__(self) -> None:
+        self.settings: dict[int, int] = {}
+
+    def mallopt(self, parameter: int, value: int) -> int:
+        if parameter == -3 and value > 32 << 20:
+            return 0
+        self.settings[parameter] = value
+        return 1
+
+    def malloc_trim(self, _: int) -> int:
+        return 1
+
+
+def test_an_older_library_keeps_the_largest_blocks_that_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the other threshold is set, this one does not rise on its own."""
+    library = OldLibrary()
+    monkeypatch.setattr(kept_memory, "_glibc", lambda: library)
+    with kept_memory.memory_kept(torch.device("cpu")):
+        assert library.settings == {-1: -1, -3: 32 << 20}

@@ -222,7 +222,7 @@ class Run:
             load_weights(network, path, self.record.id)
         except NotWholeError as error:
             again = "remove it, and repeat the command that trained the run: it writes it again"
-            hint = again if path == self.weights else f"--weights {LAST} measures those of the last epoch"
+            hint = again if path == self.weights else f"the weights '{LAST}' are those of the last epoch"
             raise UsageError(each._replace(hint=hint) for each in error.diagnostics) from error
 
     def kept(self, which: str | None) -> Path:
@@ -258,7 +258,7 @@ class Run:
         """Check that the best weights are those of a position: a checkpoint has only the last ones.
 
         If the training has ``reached`` less than their epoch, it has gone back to the checkpoint before a
-        damaged one, and repeats that epoch.
+        damaged one, and repeats that epoch, however often it is stopped until then.
 
         Raises:
             UsageError: they are missing, damaged or of another position.
@@ -266,7 +266,7 @@ class Run:
         _, written = read_tensors(self.best)
         check_run(self.best, written, self.record.id)
         epochs = written.get("epochs")
-        if self.damage and type(epochs) is int and epochs > reached.epochs:
+        if type(epochs) is int and epochs > reached.epochs:
             return
         if written != {RUN: self.record.id, "epochs": position.epochs, "batches": position.batches}:
             raise usage_error(

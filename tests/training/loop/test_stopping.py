@@ -251,7 +251,7 @@ def test_lost_weights_of_the_best_epoch_are_an_error(tmp_path: Path) -> None:
     trained_on(tmp_path / "run", Recorder(raise_at(9, 2, "train", press_ctrl_c)))
     run = open_run(tmp_path / "run")
     kept = run.best.read_bytes()
-    run.save_best(small_network(), Position(9))
+    run.save_best(small_network(), Position(5))
     with pytest.raises(UsageError, match="does not have the weights of epoch"):
         trained_on(tmp_path / "run")
     run.best.unlink()
@@ -263,7 +263,7 @@ def test_lost_weights_of_the_best_epoch_are_an_error(tmp_path: Path) -> None:
 
 
 def test_a_damaged_checkpoint_of_the_best_epoch(tmp_path: Path) -> None:
-    """The one before has not reached the epoch of the best weights, which is repeated."""
+    """The one before has not reached the epoch of the best weights, which is repeated, in two goes."""
     reference, _ = whole(tmp_path / "whole")
     begin(tmp_path / "run", CHOSEN, with_val())
     with pytest.raises(Killed):
@@ -271,6 +271,8 @@ def test_a_damaged_checkpoint_of_the_best_epoch(tmp_path: Path) -> None:
     run = open_run(tmp_path / "run")
     run.checkpoint.write_bytes(b"")
     assert run.position == Position(5)
+    _, stopped = trained_on(tmp_path / "run", Recorder(raise_at(6, 2, "train", press_ctrl_c)))
+    assert stopped.status == "interrupted"
     network, _ = trained_on(tmp_path / "run")
     assert_same_result(tmp_path / "run", network, tmp_path / "whole", reference)
 
