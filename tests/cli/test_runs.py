@@ -16,7 +16,9 @@ from typer.testing import CliRunner
 
 import cnncli
 from cnncli.cli.app import application
-from cnncli.results.runs import Best, RunSummary, main_metric
+from cnncli.report.pages.runs import page
+from cnncli.report.text.columns import Table
+from cnncli.results.runs import Best, Runs, RunSummary, main_metric
 from cnncli.results.training import Epoch
 from cnncli.training.pictures import drawing
 
@@ -240,7 +242,7 @@ def test_listing_and_comparing_import_nothing_heavy() -> None:
 
 def run(history: list[dict[str, float]]) -> RunSummary:
     epochs = tuple(Epoch(number, 0.1, 1.0, 1.0, figures) for number, figures in enumerate(history, 1))
-    return RunSummary(Path("a"), "a", "finished", "", 0.0, "", "", 9, epochs, None, None, {}, "")
+    return RunSummary(Path("a"), "a", "finished", "2026-01-01", 0.0, "", "", 9, epochs, None, None, {}, "")
 
 
 def test_the_best_epoch_is_the_first_with_the_best_value() -> None:
@@ -250,3 +252,12 @@ def test_the_best_epoch_is_the_first_with_the_best_value() -> None:
     assert falling.best == Best("val.loss", 2, 1.0)
     assert main_metric((rising, falling)) == "loss"
     assert main_metric((rising, run([]))) == "psnr"
+
+
+def test_values_of_different_metrics_have_their_names_on_a_narrow_screen() -> None:
+    found = (run([{"val.accuracy": 0.5}]), run([{"val.iou": 0.25}]), run([]))
+    for runs, values in ((found, ["accuracy 50.00 %", "IoU 25.00 %", "-"]), (found[1:], ["25.00 %", "-"])):
+        ((table,),) = page(Runs(runs), 1.0).sections(60)
+        assert isinstance(table, Table)
+        (best,) = (column for column in table.columns if column.heading == "best")
+        assert best.short_cells == values

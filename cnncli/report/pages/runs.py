@@ -81,7 +81,9 @@ def _drawn(runs: Sequence[RunSummary], picture: Path | None) -> Iterator[Section
 
 def _table(runs: Sequence[RunSummary], now: float) -> Table:
     """Return folder, status, epochs, best and test figures, data and times; on a narrow screen not all."""
-    states, values = [each.status for each in runs], [_best_value(each) for each in runs]
+    states = [each.status for each in runs]
+    value = _named_value if len({_metric(each) for each in runs} - {""}) > 1 else _best_value
+    values = [value(each) for each in runs]
     return Table(
         (
             Column("run", [printable(str(each.folder)) for each in runs], cut=True),
@@ -112,6 +114,15 @@ def _best(run: RunSummary) -> str:
 
 def _best_value(run: RunSummary) -> str:
     return _NONE if run.best is None else figure_text(metric_of(run.best.figure), run.best.value, 4)
+
+
+def _named_value(run: RunSummary) -> str:
+    """Return the best value for a list of runs with different metrics, which cannot be compared."""
+    return _NONE if run.best is None else f"{_metric(run)} {_best_value(run)}"
+
+
+def _metric(run: RunSummary) -> str:
+    return "" if run.best is None else metric_of(run.best.figure).title
 
 
 def _test(run: RunSummary) -> str:
