@@ -8,6 +8,7 @@ try. Diagnostics are plain values: finding them is separate from showing them
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice, pairwise
@@ -325,14 +326,19 @@ def counted(number: int, noun: str) -> str:
 
 
 @functools.lru_cache(maxsize=8)
-def readable_bytes(count: int) -> str:
-    """Return a size such as ``3.2 GiB``, with one decimal, in the largest unit that is not larger than it."""
+def readable_bytes(count: int, *, up: bool = False) -> str:
+    """Return a size such as ``3.2 GiB``, with one decimal, in the largest unit that is not larger than it.
+
+    ``up`` rounds it up, so that it is enough as a limit.
+    """
     size = float(count)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return counted(count, "byte") if unit == "bytes" else f"{size:.1f} {unit}"
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if size < 1024 or unit == "TiB":
+            break
         size /= 1024
-    return f"{size:.1f} TiB"
+    if unit == "bytes":
+        return counted(count, "byte")
+    return f"{math.ceil(size * 10) / 10 if up else size:.1f} {unit}"
 
 
 def lines_of(text: str) -> list[str]:

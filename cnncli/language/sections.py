@@ -30,7 +30,10 @@ _BYTES: Final = {
 
 
 class Quantity(Reader[int]):
-    """A readable whole number: ``1.2M``, ``60k``, ``1_000_000``; of bytes also ``512 KiB``, ``1.5 MB``."""
+    """A readable whole number: ``1.2M``, ``60k``, ``1_000_000``; of bytes also ``512 KiB``, ``1.5 MB``.
+
+    A size such as ``7.3 GiB`` is rounded down to whole bytes.
+    """
 
     def __init__(self, *, of_bytes: bool = False) -> None:
         self.of_bytes = of_bytes
@@ -52,7 +55,11 @@ class Quantity(Reader[int]):
         return amount
 
     def amount(self, text: str) -> int | None:
-        """Return the whole number that a text means, or None if it is not one."""
+        """Return the whole number that a text means, or None if it is not one.
+
+        >>> Quantity(of_bytes=True).amount("7.3 GiB"), Quantity(of_bytes=True).amount("7.3 B")
+        (7838315315, None)
+        """
         match = _QUANTITY.match(text.strip()) if len(text) <= MAX_QUANTITY else None
         factor = self._units.get(match[2].casefold()) if match else None
         if match is None or factor is None:
@@ -64,7 +71,8 @@ class Quantity(Reader[int]):
         whole, _, fraction = digits.partition(".")
         numerator = int(f"{whole or '0'}{fraction}") * factor
         amount, rest = divmod(numerator, 10 ** len(fraction))
-        return amount if rest == 0 and amount >= 0 else None
+        is_accepted = rest == 0 or (self.of_bytes and factor > 1)
+        return amount if is_accepted and amount >= 0 else None
 
 
 def _is_quantity(text: str) -> bool:

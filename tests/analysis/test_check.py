@@ -151,6 +151,10 @@ def test_readable_numbers(text: str, amount: int | None) -> None:
         ("2MiB", 2_097_152),
         ("100", 100),
         ("7 B", 7),
+        ("7.3 GiB", 7_838_315_315),
+        ("0.1 KiB", 102),
+        ("7.3", None),
+        ("7.3 B", None),
         ("1k", None),
     ],
 )

@@ -98,7 +98,7 @@ def room_of(memory: int | str) -> int:
 def _fits(found: Memory, room: int) -> Fits:
     fits = Fits(room, largest_batch(found.inference, room), largest_batch(found.training, room))
     if not fits.inference.batch and not fits.training.batch:
-        use, train = (readable_bytes(each.next_peak) for each in fits[1:])
+        use, train = (readable_bytes(each.next_peak, up=True) for each in fits[1:])
         raise usage_error(
             "not even one sample fits",
             expected=f"{use} for inference, {train} for training",

@@ -151,7 +151,7 @@ def choose(
     raise usage_error(
         f"a training step with a batch of {batch:,}{by} does not fit, even in {counted(ways.most, 'slice')}"
         + ("" if given else " with parts recomputed"),
-        expected=f"at least {readable_bytes(least)}",
+        expected=f"at least {readable_bytes(least, up=True)}",
         received=readable_bytes(limit),
         hint="a smaller input, or a smaller train.batch, whose inputs are all in memory",
     )

@@ -133,7 +133,7 @@ def check_room(graph: Graph, settings: Recipe, count: int, room: Room) -> None:
     if peak > room.memory:
         raise usage_error(
             f"a step of this run needs more memory in {counted(room.processes, 'process')}",
-            expected=f"at least {readable_bytes(peak)}, since its slices cannot change",
+            expected=f"at least {readable_bytes(peak, up=True)}, since its slices cannot change",
             received=readable_bytes(room.memory),
         )
 
