@@ -11,6 +11,10 @@ from typing import Final
 
 import pytest
 import torch
+from typer._click import Context
+from typer._click.exceptions import UsageError
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from cnncli.analysis.specs import catalog
@@ -180,6 +184,34 @@ def test_commands_of_documents_work(command: str, tmp_path: Path, monkeypatch: p
     result = CliRunner().invoke(application(), shlex.split(command))
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout
+
+
+def fenced(path: Path) -> list[str]:
+    """The commands in fenced blocks of a document: scripts, and what needs data or machines of a reader."""
+    scripts = "".join((*blocks(path, "sh"), *blocks(path, "bash"))).replace("\\\n", " ")
+    return [each for each in re.findall(r"\bcnncli (\w.*)", scripts) if "[" not in each]
+
+
+FENCED = [(path.name, command) for path in sorted(DOCS.glob("*.md")) for command in fenced(path)]
+
+
+def test_documents_have_scripts() -> None:
+    assert len(FENCED) > 5
+
+
+@pytest.mark.parametrize(("document", "command"), FENCED)
+def test_commands_of_scripts_can_be_read(document: str, command: str) -> None:
+    program = get_command(application())
+    assert isinstance(program, TyperGroup)
+    context = Context(program)
+    name, chosen, words = program.resolve_command(context, shlex.split(command, comments=True))
+    assert chosen is not None, document
+    assert chosen.make_context(name, words, parent=context).params
+
+
+def test_an_option_that_a_command_lacks_is_noticed() -> None:
+    with pytest.raises(UsageError, match="--dta"):
+        test_commands_of_scripts_can_be_read("", "evaluate runs/a --dta digits")
 
 
 def first_difference(said: list[str], shown: list[str]) -> str | None:
