@@ -144,9 +144,8 @@ class Architecture(Analyzed):
                 settings = {**settings, **{name: recorded.plain()[name] for name in CHOSEN}}
                 own = own.replaced({name: getattr(recorded, name) for name in CHOSEN})
             check_settings(begun, own)
-        prepared = self._prepared(
-            data, device, recipe_file, reading, settings, limit if begun is None else None
-        )
+        room = limit if begun is None else None
+        prepared = self._prepared(data, device, recipe_file, reading, settings, room, starts=begun is None)
         return prepared.create(folder) if begun is None else prepared.resumed(begun, limit)
 
     def dry_run(
@@ -213,6 +212,8 @@ class Architecture(Analyzed):
         reading: Reading,
         settings: Mapping[str, Any],
         memory: int | None = None,
+        *,
+        starts: bool = True,
     ) -> Prepared:
         """Read the data, and check that everything matches."""
         need_training()
@@ -223,7 +224,7 @@ class Architecture(Analyzed):
         origins = [*_with_origins(chosen, data)]
         check_length(origins)
         where = arguments.device(device, AUTO)
-        prepared = prepare(changed._opened, chosen.recipe, where, reading, memory)
+        prepared = prepare(changed._opened, chosen.recipe, where, reading, memory, starts=starts)
         return replace(prepared, origins=by_origin(origins))
 
     def preview(

@@ -302,6 +302,9 @@ MAX_FILES_NAMED: Final = 20
 MAX_TENSORS_NAMED: Final = 6
 """Tensors of a file of weights that a message names; the others are counted."""
 
+MAX_HEADER_BYTES: Final = 100_000_000
+"""Bytes of the header of a safetensors file, as its format allows."""
+
 # -- the folder of a run ---------------------------------------------------------------------------------
 
 MAX_FOLDER_BYTES: Final = 200

@@ -34,6 +34,7 @@ from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.resolution import Resolution
 from cnncli.recipe.saving import Save
 from cnncli.recipe.schedules import SCHEDULES
+from cnncli.recipe.start import Start
 from cnncli.recipe.stopping import Stop
 from cnncli.recipe.tasks import Task
 from cnncli.recipe.transforms import CORRUPTIONS, TRANSFORMS
@@ -60,12 +61,15 @@ def main() -> None:
 
 def pages() -> dict[Path, str]:
     """Return every generated page and its text."""
-    counting, training, spec = DOCS / "counting.md", DOCS / "training.md", DOCS / "spec.md"
+    counting, training, transfer, spec = (
+        DOCS / f"{name}.md" for name in ("counting", "training", "transfer", "spec")
+    )
     return {
         DOCS / "layers.md": "\n".join(layers_page()) + "\n",
         DOCS / "networks.md": "\n".join(networks_page(catalog())) + "\n",
         counting: with_operations(counting.read_text("utf-8")),
         training: with_recipe(training.read_text("utf-8")),
+        transfer: with_start(transfer.read_text("utf-8")),
         spec: with_limits(spec.read_text("utf-8")),
     }
 
@@ -102,6 +106,11 @@ def with_recipe(text: str) -> str:
     metrics = [(f"`{each.name}`", each.help) for each in METRICS.values()]
     text = with_table(text, "metrics", ("metric", "meaning"), metrics)
     return with_table(text, "sources", ("source", "contents"), sources)
+
+
+def with_start(text: str) -> str:
+    """Replace the table of the page about transfer learning."""
+    return with_table(text, "start", ("setting", "meaning", "default", "form"), _settings(Start, "start."))
 
 
 def _named(known: Mapping[str, type[Record]], path: str = "") -> Iterator[tuple[str, ...]]:

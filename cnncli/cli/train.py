@@ -15,6 +15,16 @@ import typer
 from cnncli.api import load, load_plugins, need_training, resume, several, speaks
 from cnncli.cli.common import Device, Form, Format, Overrides, Plugins, exit_code
 from cnncli.cli.exit_codes import LOST, SIGNALED
+from cnncli.cli.first_weights import (
+    Freeze,
+    From,
+    Given,
+    Moves,
+    Reset,
+    check_from_once,
+    options_in_hints,
+    with_weights,
+)
 from cnncli.diagnostics import CnncliError, listing, usage_error
 from cnncli.interrupts import EndingAtOnce, ignore_signals
 from cnncli.recipe.data import SOURCE_FORMS
@@ -119,6 +129,10 @@ def command(
     recipe: RecipeFile = None,
     limit: Limit = None,
     memory: Memory = None,
+    from_: From = None,
+    reset: Reset = None,
+    moves: Moves = None,
+    freeze: Freeze = None,
     print_recipe: PrintRecipe = False,
     preview: Preview = None,
     dry_run: DryRun = False,
@@ -143,24 +157,32 @@ def command(
     }
     _check_of_training(any(instead.values()), quiet=quiet, json=json, tensorboard=tensorboard)
     _check_of_training(any(instead.values()) and not dry_run, memory=memory is not None)
+    _check_of_training(preview is not None, **{"from": from_ is not None})
     if quiet and json:
         raise usage_error("--quiet and --json cannot be combined", expected="one of them")
     if any(instead.values()):
         gc.enable()
     way = "json" if json else "quiet" if quiet else "display"
-    with _one_voice() as speaks, EndingAtOnce(says=speaks) as ending, _error_event(wanted=json):
+    with (
+        _one_voice() as speaks,
+        EndingAtOnce(says=speaks) as ending,
+        _error_event(wanted=json),
+        options_in_hints(),
+    ):
         load_plugins(plugin or ())
-        _check_together(spec, resumed, instead, run=run, more=any((run, recipe, limit, memory)))
+        more = any((run, recipe, limit, memory, from_, reset, moves, freeze))
+        _check_together(spec, resumed, instead, run=run, more=more)
         _check_output(instead, form, picture)
         if spec is None:
             need_training()
             begin = partial(resume, str(resumed), overrides=overrides or (), data=data, device=device)
             _train(begin, ending, way, tensorboard=tensorboard)
             return
-        if overrides and (data is not None or limit is not None):
-            given = load(spec, overrides=overrides).recipe(recipe_file=recipe)
-            _check_given_once(given, data, limit)
+        read = partial(_settings, spec, recipe)
+        if overrides and any(each is not None for each in (data, limit, from_)):
+            _check_given_once(read(overrides), data, limit, from_)
         chosen = [*(overrides or ()), *([] if limit is None else [f"train.data.limit={limit}"])]
+        chosen = with_weights(chosen, Given(from_, reset or (), moves or (), freeze or ()), read)
         network = load(spec, overrides=chosen)
         if print_recipe:
             _print_recipe(network.recipe(data, recipe_file=recipe))
@@ -177,6 +199,11 @@ def command(
         else:
             begin = partial(network.begin, data, **how)
             _train(begin, ending, way, tensorboard=tensorboard)
+
+
+def _settings(spec: str, recipe: str | None, overrides: Sequence[str]) -> Sequence[Setting]:
+    """Return the settings of the recipe of a spec."""
+    return load(spec, overrides=overrides).recipe(recipe_file=recipe)
 
 
 @contextmanager
@@ -252,7 +279,9 @@ def _check_together(
         raise usage_error(f"{listing(given)} cannot be combined", expected="one of them")
 
 
-def _check_given_once(settings: Sequence[Setting], data: str | None, limit: str | None) -> None:
+def _check_given_once(
+    settings: Sequence[Setting], data: str | None, limit: str | None, place: str | None
+) -> None:
     """Check that what has an option of its own is not given by --set as well.
 
     Raises:
@@ -262,6 +291,8 @@ def _check_given_once(settings: Sequence[Setting], data: str | None, limit: str 
         check_once(settings, f"--data {data}", SOURCE)
     if limit is not None:
         check_once(settings, f"--limit {limit}", LIMIT)
+    if place is not None:
+        check_from_once(settings, place)
 
 
 def _check_output(instead: Mapping[str, bool], form: Format, picture: str | None) -> None:

@@ -33,6 +33,7 @@ from cnncli.recipe.recompute import RecomputeReader
 from cnncli.recipe.resolution import Resolution
 from cnncli.recipe.saving import Save
 from cnncli.recipe.schedules import SCHEDULES, Cosine, Plateau, Schedule
+from cnncli.recipe.start import Start
 from cnncli.recipe.stopping import Stop
 from cnncli.recipe.tasks import Task, TaskReader
 from cnncli.recipe.transforms import CORRUPTIONS, TRANSFORMS, Shrink, Transform
@@ -56,6 +57,11 @@ class Recipe(Record):
     )
     batch: int = arg(Whole(1), "images in each step", default=128)
     seed: int = arg(Whole(0), "seed of initial weights, shuffling, transforms and dropout", default=0)
+    start: Start | None = arg(
+        Unset(Nested(Start)),
+        "weights that are already learned, to begin with; unset: random ones",
+        default=None,
+    )
     transforms: tuple[Transform, ...] = arg(
         ListOf(OneOf("transform", TRANSFORMS), MAX_TRANSFORMS, "[crop, {flip: vertical}]"),
         "what happens to training images, in this order",

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from cnncli.diagnostics import CnncliError
-from cnncli.report.pages import notes
+from cnncli.report.pages import notes, start
 from cnncli.report.pages import train as pages
 from cnncli.report.terminal import Screen
 from cnncli.report.text.columns import Line
@@ -186,6 +186,7 @@ class Events(Quiet):
             "columns": columns,
             "spec_notes": notes.document(about.spec_notes),
             "folder": str(about.folder),
+            "start": start.document(about.start),
         }
         self._event("start", plain | others)
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from cnncli.diagnostics import Diagnostic
 from cnncli.recipe.columns import Column
+from cnncli.results.transfer import Started
 
 Reading: TypeAlias = "Callable[[int, int], None] | None"
 """Called with (done, of how many) while something takes long, such as reading a folder of images."""
@@ -174,7 +175,8 @@ class Introduction(NamedTuple):
     early, and ``chosen_by`` is the figure of the validation part that chooses the best epoch, all empty
     without. ``stages`` are the sizes of the images if they change, or the whole training if its length are
     FLOPs; ``ends`` is the batch after which its last epoch ends then, 0 if that is whole. ``within`` is what
-    was chosen for a limit of memory. ``val_count`` is 0 without a validation part.
+    was chosen for a limit of memory. ``val_count`` is 0 without a validation part. ``start`` says where the
+    first weights came from, None for random ones.
 
     A run that is ``resumed``, by its folder or by the command that started it, has finished
     ``finished_epochs`` of the ``epochs``, and ``finished_batches`` of the next; ``moved`` is what has changed
@@ -209,6 +211,7 @@ class Introduction(NamedTuple):
     stages: tuple[Stage, ...]
     ends: int
     within: Within | None
+    start: Started | None
     origins: Mapping[str, tuple[str, ...]]
     batch: int
     seed: int

@@ -103,7 +103,7 @@ def test_options_override_the_spec_and_are_kept(spec: Path, tmp_path: Path) -> N
     assert code == 0, errors
     assert "sgd (fused), lr 0.01 (cosine schedule), batch 100, seed 7" in text
     record = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert record["schema"] == "cnncli.run/3"
+    assert record["schema"] == "cnncli.run/4"
     assert record["settings"]["epochs"] == 1
     code, text, _ = call("inspect", tmp_path / "run" / "spec.yaml", "--format", "json")
     assert json.loads(text)["layers"][0]["output"] == [3, 6, 6]

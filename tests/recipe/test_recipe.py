@@ -92,7 +92,7 @@ def test_json_has_the_form_of_a_spec() -> None:
         "schedule": {"linear": {"warmup": 2.0, "warmup_from": 0.0, "floor": 0.0}},
     }
     found = recipe.plain()
-    unset = ("flops", "resolution", "stop", "clip", "average")  # which are left out
+    unset = ("flops", "start", "resolution", "stop", "clip", "average")  # which are left out
     assert [*found] == [name for name in Recipe.arguments if name not in unset]
     assert {name: found[name] for name in expected} == expected
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cnncli.analysis.costs.figures import STEP_PASSES
 from cnncli.diagnostics import counted, readable_bytes
 from cnncli.report.page import Answer, Page, Section, Text
-from cnncli.report.pages import notes
+from cnncli.report.pages import notes, start
 from cnncli.report.pages.train import introduction
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
@@ -110,6 +110,7 @@ def _document(found: DryRun) -> dict[str, Any]:
         "transforms": list(about.transforms),
         "corrupt": list(about.corrupt),
         "tasks": list(about.tasks),
+        "start": start.document(about.start),
         "origins": {origin: list(names) for origin, names in about.origins.items()},
         "notes": notes.document(about.spec_notes),
         "epochs": about.epochs,

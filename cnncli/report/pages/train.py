@@ -15,7 +15,7 @@ from cnncli.layers import shape_text
 from cnncli.recipe.columns import MASK, NUMBER, PICTURE, TAGS, Column
 from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS, TELLING, TEST, TRAIN, held_out
 from cnncli.report.page import Text
-from cnncli.report.pages import course, notes
+from cnncli.report.pages import course, notes, start
 from cnncli.report.terminal import Screen
 from cnncli.report.text.escapes import printable
 from cnncli.report.text.figures import by_head, figure_text, figures_text
@@ -158,6 +158,7 @@ def _notes(about: Introduction) -> Iterator[str]:
         yield f"  {printable(name)}: {printable(_column(column))}"
     for note in about.notes:
         yield f"  {printable(note)}"
+    yield from start.lines(about.start)
     yield from _changes(about)
     yield f"learns {printable('; '.join(about.tasks))}"
     rate = f"lr {about.lr:g} ({about.schedule})"

@@ -70,7 +70,7 @@ def find_lr(prepared: Prepared, trying: Reading = None) -> RangeTest:
     means = smoothed(losses)
     return RangeTest(
         about=introduction(prepared.graph, prepared.network, dataset, settings, prepared.device)._replace(
-            origins=prepared.origins
+            origins=prepared.origins, start=prepared.started
         ),
         optimizer=settings.optimizer.keyword,
         rates=[Rate(*each) for each in zip(rates, losses, means, strict=True)],

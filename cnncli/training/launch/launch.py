@@ -24,6 +24,7 @@ from cnncli.recipe.optimizers import Optimizer
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.tasks import Task
 from cnncli.results.training import Introduction, Trained, Within
+from cnncli.results.transfer import Started
 from cnncli.training.computing import choose_computing
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.launch.finishing import draw_pictures, has_pictures
@@ -50,7 +51,8 @@ class Launch:
 
     ``origins`` are the names of the settings that are not defaults, by the file or the option that they come
     from; none of a run that is ``resumed`` by its folder alone. ``course`` has sizes and FLOPs if the recipe
-    has some of its own, ``within`` what was chosen for a limit of memory. All processes of the ``world``
+    has some of its own, ``within`` what was chosen for a limit of memory, ``started`` says where the first
+    weights came from. All processes of the ``world``
     start it.
     """
 
@@ -65,6 +67,7 @@ class Launch:
     resumed: bool = False
     course: Course | None = None
     within: Within | None = None
+    started: Started | None = None
     world: World = ALONE
 
     @property
@@ -83,6 +86,7 @@ class Launch:
             stages=() if self.course is None else stages_of(self.settings, count, self.course),
             ends=0 if self.course is None else ends_of(self.settings, count, self.course),
             within=self.within,
+            start=self.started,
             origins=self.origins,
             epochs_before=self.run.record.settings.epochs,
             resumed=self.resumed,
@@ -211,6 +215,7 @@ def introduction(
         stages=(),
         ends=0,
         within=None,
+        start=None,
         origins={},
         batch=settings.batch,
         seed=settings.seed,

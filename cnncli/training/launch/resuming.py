@@ -31,6 +31,7 @@ from cnncli.training.runs.resuming import check_data, check_settings
 from cnncli.training.runs.run import Run, open_run
 from cnncli.training.tasks.building import whole_stored
 from cnncli.training.tasks.targets import wanted_shapes
+from cnncli.training.warm.starting import started_again
 from cnncli.training.world import joined
 
 
@@ -102,6 +103,7 @@ def continued(run: Run, graph: Graph, dataset: Dataset, settings: Recipe, device
     seed_weights(settings.seed)
     again = segments_of(graph, settings.recompute)
     network = build_network(graph, again=again, in_blocks=settings.compile == BLOCKS)
+    started = started_again(network, graph, run)
     return Launch(
         graph,
         network,
@@ -112,4 +114,5 @@ def continued(run: Run, graph: Graph, dataset: Dataset, settings: Recipe, device
         run.position,
         resumed=True,
         course=chosen.course,
+        started=started,
     )

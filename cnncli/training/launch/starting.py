@@ -23,6 +23,7 @@ from cnncli.recipe.computing import BLOCKS
 from cnncli.recipe.data import Data
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Reading, Within
+from cnncli.results.transfer import Started
 from cnncli.training.computing import precision_of
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import load
@@ -41,6 +42,7 @@ from cnncli.training.runs.revision import revision_of
 from cnncli.training.runs.run import Run, create_run, open_run
 from cnncli.training.tasks.building import check_tasks, whole_stored
 from cnncli.training.tasks.targets import check_columns, main_classes, wanted_shapes
+from cnncli.training.warm.starting import fill, opened_start, started_again
 from cnncli.training.world import ALONE, World, joined
 
 CLASSES: Final = "classes"
@@ -53,7 +55,8 @@ class Prepared:
 
     ``spec`` is the text of its spec, and ``files`` are those that it was read from, without the shipped ones;
     ``origins`` are the names of the settings that are not defaults, by the file or the option that they come
-    from. ``course`` and ``within`` are those of a :class:`~cnncli.training.launch.planning.Planned`.
+    from. ``started`` says where its first weights came from. ``course`` and ``within`` are those of a
+    :class:`~cnncli.training.launch.planning.Planned`.
     """
 
     graph: Graph
@@ -66,6 +69,7 @@ class Prepared:
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     course: Course | None = None
     within: Within | None = None
+    started: Started | None = None
     world: World = ALONE
 
     def resumed(self, run: Run, memory: int | None = None) -> Launch:
@@ -82,7 +86,8 @@ class Prepared:
         if memory is not None:
             room = Room(memory, self.world.size, precision_of(self.settings, self.device))
             check_room(self.graph, self.settings, self.dataset.train.count, room)
-        return self._launch(run, run.position, resumed=True)
+        started = started_again(self.network, self.graph, run)
+        return replace(self, started=started)._launch(run, run.position, resumed=True)
 
     def create(self, folder: Path | None) -> Launch:
         """Create the folder of the run; ``runs/NAME-N`` for None.
@@ -105,6 +110,7 @@ class Prepared:
             dataset=self.dataset,
             device=self.device,
             revision=revision_of(self.files),
+            start=None if self.started is None else self.started.origin,
         )
 
     def _launch(self, run: Run, position: Position, *, resumed: bool) -> Launch:
@@ -120,12 +126,19 @@ class Prepared:
             resumed,
             self.course,
             self.within,
+            self.started,
             self.world,
         )
 
 
 def prepare(
-    opened: Opened, settings: Recipe, device: str, reading: Reading = None, memory: int | None = None
+    opened: Opened,
+    settings: Recipe,
+    device: str,
+    reading: Reading = None,
+    memory: int | None = None,
+    *,
+    starts: bool = True,
 ) -> Prepared:
     """Read the data, and check that spec, data and settings match.
 
@@ -135,6 +148,7 @@ def prepare(
         device: a text that :func:`~cnncli.training.device.choose_device` takes.
         reading: called while images are read.
         memory: bytes that a step may need at most; None for any number.
+        starts: whether the first weights are read; a run that is continued has weights of its own.
 
     Raises:
         CnncliError: they do not match.
@@ -143,6 +157,7 @@ def prepare(
     where = choose_device(device, world)
     if settings.resolution is not None:
         course(opened.graph, settings.resolution, reopening(opened))  # before data is read
+    weights = opened_start(settings.start) if starts else None  # before data is read, too
     dataset = read(opened.graph, settings, settings.data, reading, settings.holdout)
     opened, dataset = _with_classes(opened, settings, dataset)
     graph = as_trained(opened.graph)
@@ -152,6 +167,7 @@ def prepare(
     seed_weights(settings.seed)
     again = segments_of(graph, settings.recompute)
     network = build_network(graph, again=again, in_blocks=settings.compile == BLOCKS)
+    started = None if weights is None else fill(network, graph, *weights)
     subject = subject_of(graph, network, settings)
     notes = check_trainable(subject, whole_shape(graph.input), dataset, settings, world)
     dataset = replace(dataset, notes=(*dataset.notes, *notes))
@@ -165,6 +181,7 @@ def prepare(
         where,
         course=chosen.course,
         within=chosen.within,
+        started=started,
         world=world,
     )
 

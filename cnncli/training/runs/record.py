@@ -19,6 +19,7 @@ from cnncli.recipe.columns import FORMS, PICTURE, Column, class_names
 from cnncli.recipe.recipe import Recipe, recipe_from_json
 from cnncli.results.runs import Revision
 from cnncli.results.training import Outcome
+from cnncli.results.transfer import Origin
 from cnncli.training.data.recorded import WHOLE_RANGE, Levels, Normalization
 from cnncli.training.runs.environment import Environment, current_environment, read_environment
 from cnncli.training.runs.files import DIGEST, read_bytes
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from cnncli.training.data.dataset import Dataset
 
-SCHEMA: Final = "cnncli.run/3"
+SCHEMA: Final = "cnncli.run/4"
 
 _SMALLEST_DEVIATION: Final = 1e-30
 _LARGEST_MEAN: Final = 1e30
@@ -81,7 +82,8 @@ class RunRecord:
     text of the resolved spec, as in ``spec.yaml``, so this file, which is written first and
     atomically, suffices to resume. ``status`` remains "running" after a crash; ``outcome`` is None unless it
     is "finished". ``environments`` has where the run was started, and where it was resumed if that was
-    different; ``revision`` is that of the spec when the run was created.
+    different; ``revision`` is that of the spec when the run was created. ``start`` is the file that the first
+    weights were read from, None for random ones.
     """
 
     id: str
@@ -90,6 +92,7 @@ class RunRecord:
     outcome: Outcome | None
     environments: tuple[Environment, ...]
     revision: Revision | None
+    start: Origin | None
     settings: Recipe
     data: DataRecord
     normalization: Normalization
@@ -101,6 +104,7 @@ class RunRecord:
         values = {
             "environments": [asdict(each) for each in self.environments],
             "revision": None if self.revision is None else self.revision._asdict(),
+            "start": None if self.start is None else self.start._asdict(),
             "settings": self.settings.plain(),
             "data": self.data.as_json(),
             "outcome": None if self.outcome is None else asdict(self.outcome),
@@ -121,6 +125,7 @@ def new_record(
     dataset: Dataset,
     device: torch.device,
     revision: Revision | None = None,
+    start: Origin | None = None,
 ) -> RunRecord:
     """Return the record of a run that is about to start."""
     return RunRecord(
@@ -130,6 +135,7 @@ def new_record(
         outcome=None,
         environments=(current_environment(device),),
         revision=revision,
+        start=start,
         settings=settings.replaced({"data": settings.data.of(dataset.name)}),
         data=DataRecord(
             source=dataset.name,
@@ -207,6 +213,7 @@ def _parse(value: dict[str, Any]) -> RunRecord:
         outcome=None if value["outcome"] is None else _outcome(value["outcome"]),
         environments=environments,
         revision=read_revision(value["revision"], "revision"),
+        start=None if value["start"] is None else _origin(value["start"]),
         settings=recipe,
         data=data,
         normalization=read_normalization(value["normalization"], data.input),
@@ -223,6 +230,15 @@ def _outcome(value: Any) -> Outcome:
         reason=text(found["reason"], "outcome.reason"),
         figures=figures(found["figures"], "outcome.figures"),
         overfitting=text(found["overfitting"], "outcome.overfitting"),
+    )
+
+
+def _origin(value: Any) -> Origin:
+    found = members(value, "start", Origin._fields)
+    return Origin(
+        text(found["file"], "start.file"),
+        text(found["sha256"], "start.sha256"),
+        text(found["entry"], "start.entry"),
     )
 
 

@@ -27,6 +27,7 @@ from cnncli.recipe.metrics import BEST, LAST
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.runs import Revision
 from cnncli.results.training import Epoch, Outcome
+from cnncli.results.transfer import Origin
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.runs.checkpoint import Checkpoint, Position, read_checkpoint, write_checkpoint
 from cnncli.training.runs.environment import current_environment
@@ -149,13 +150,18 @@ class Run:
         files = (self.checkpoint, self.spec, self.metrics, self.weights, chosen)
         return outcome if all(each.exists() for each in files) else None
 
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a file that resuming continues from."""
+        return self.checkpoint.exists() or self.previous.exists()
+
     def read_checkpoint(self) -> Checkpoint | None:
         """Return the last checkpoint that is whole; None if the run was stopped before it wrote one.
 
         Raises:
             UsageError: there is none any more, or it is one of another run.
         """
-        if self.checkpoint.exists() or self.previous.exists():
+        if self.has_checkpoint:
             return self._whole_checkpoint()
         # A checkpoint is written before everything that follows from it.
         followed = [path.name for path in (self.metrics, self.weights, self.best) if _has_content(path)]
@@ -325,6 +331,7 @@ def create_run(
     dataset: Dataset,
     device: torch.device,
     revision: Revision | None = None,
+    start: Origin | None = None,
 ) -> Run:
     """Create the folder of a new run.
 
@@ -336,12 +343,13 @@ def create_run(
         dataset: what to train on.
         device: the device to train on.
         revision: that of the spec.
+        start: the file of the first weights; None for random ones.
 
     Raises:
         CnncliError: the folder is not empty, another process has begun to train there, or it cannot be
             created.
     """
-    record = new_record(name, spec, settings, dataset, device, revision)
+    record = new_record(name, spec, settings, dataset, device, revision, start)
     with claimed(folder, name) as made:
         run = Run(made, record)
         write_json(made / RECORD, record.as_json())

@@ -108,6 +108,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         stages=(),
         ends=0,
         within=None,
+        start=None,
         batch=4,
         seed=0,
         epochs=1,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from cnncli.graph import Graph, open_text
-from cnncli.graph.segments import Segment
 from cnncli.network import Network, build_network
 from cnncli.training import loop
 from cnncli.training.launch import starting
@@ -45,8 +43,8 @@ def test_nothing_is_copied_or_run_before_the_first_step(
             happened.append(f"deepcopy of {type(value).__name__}")
         return real(value, *rest)
 
-    def built(graph: Graph, *, again: Sequence[Segment]) -> Network:
-        network = build_network(graph, again=again)
+    def built(graph: Graph, **how: Any) -> Network:
+        network = build_network(graph, **how)
         monkeypatch.setattr(copy, "deepcopy", copied)
         return network
 

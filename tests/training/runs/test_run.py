@@ -31,7 +31,7 @@ def numbered(name: str = "small") -> Path:
 def test_run_json_has_everything_a_run_was_started_with(tmp_path: Path) -> None:
     begin(tmp_path / "run", settings(tasks={"aux": {"weight": 0.5}}))
     found = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert found["schema"] == "cnncli.run/3"
+    assert found["schema"] == "cnncli.run/4"
     assert (found["name"], found["status"], found["spec"]) == ("small", "running", SPEC)
     assert found["settings"]["tasks"] == {"aux": {"weight": 0.5}}
     assert found["settings"]["optimizer"]["sgd"]["lr"] == 0.05
@@ -218,7 +218,7 @@ def test_damaged_record(tmp_path: Path, change: Callable[[dict[str, Any]], Any],
         open_run(tmp_path / "run")
 
 
-@pytest.mark.parametrize("content", [b"[" * 100_000, b"", b"{", b"[]", b"\xff\xfe", b'"cnncli.run/3"'])
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"", b"{", b"[]", b"\xff\xfe", b'"cnncli.run/4"'])
 def test_record_that_is_not_json(tmp_path: Path, content: bytes) -> None:
     begin(tmp_path / "run", settings())
     (tmp_path / "run" / "run.json").write_bytes(content)

@@ -1,0 +1,1 @@
+"""Beginning with weights that are already learned."""

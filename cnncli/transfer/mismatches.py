@@ -1,0 +1,158 @@
+"""In what a file of weights differs from a network, and what can be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from cnncli.diagnostics import Diagnostic, UsageError, counted, listing
+from cnncli.layers import shape_text
+from cnncli.limits import MAX_TENSORS_NAMED
+from cnncli.transfer.header import FLOATS
+
+_MOVES: Final = 3
+"""The names that a hint suggests at most."""
+
+_WHOLE: Final = "''"
+"""The empty name, which stands for the whole network, in a mapping."""
+
+
+class Mismatches(NamedTuple):
+    """The tensors of a network and of a file that differ, and that nobody named.
+
+    ``reshaped`` have the name in the network, and the shapes in the file and in the network; ``missing`` are
+    tensors of the network, and ``left_over`` those of the file, with their shapes; ``untyped`` are tensors of
+    the file that are not floating-point numbers, with their types.
+    """
+
+    reshaped: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
+    missing: Mapping[str, tuple[int, ...]]
+    left_over: Mapping[str, tuple[int, ...]]
+    untyped: Mapping[str, str]
+
+
+def check_none(found: Mismatches, *, matched: int, adapted: int, file: str) -> None:
+    """Check that nothing differs, and that something is taken of the file.
+
+    Args:
+        found: what differs.
+        matched: the number of tensors that are taken, with those that are adapted.
+        adapted: the number of tensors that are adapted.
+        file: the file, for messages.
+
+    Raises:
+        UsageError: with an error for each way in which they differ.
+    """
+    faults = [
+        fault for fault in (_reshaped(found, file), *_unnamed(found, file), _untyped(found, file)) if fault
+    ]
+    if not faults and matched:
+        return
+    counts = (
+        f"{matched - adapted} matched, {adapted} adapted, {len(found.reshaped)} of another shape, "
+        f"{len(found.missing)} missing, {len(found.left_over)} left over"
+    )
+    if not matched:
+        message = f"no tensor of {file} would be loaded"
+        faults = [Diagnostic("usage", message, expected="one tensor or more of the network"), *faults]
+    raise UsageError([faults[0]._replace(received=counts), *faults[1:]])
+
+
+def _reshaped(found: Mismatches, file: str) -> Diagnostic | None:
+    if not found.reshaped:
+        return None
+    named = [
+        f"{name} is {shape_text(before)} in the file and {shape_text(after)} in the network"
+        for name, (before, after) in found.reshaped.items()
+    ]
+    return Diagnostic(
+        "usage",
+        f"{_some(found.reshaped, file)} {_verb(found.reshaped, 'has', 'have')} another shape than the "
+        f"network's: {listing(named, MAX_TENSORS_NAMED)}",
+        expected="the shapes of the network",
+        hint=f"to train these layers from their initial weights: {_resets([*found.reshaped])}",
+    )
+
+
+def _unnamed(found: Mismatches, file: str) -> Iterator[Diagnostic]:
+    """Yield the errors about tensors that only one of both has."""
+    moves = [f"{old or _WHOLE}: {new or _WHOLE}" for old, new in _moves(found)]
+    renamed = f"train.start.map={{{', '.join(moves)}}}"
+    called = f"if they are called otherwise in the file: {renamed}; " if moves else ""
+    if found.missing:
+        yield Diagnostic(
+            "usage",
+            f"{_some(found.missing, 'the network')} {_verb(found.missing, 'is', 'are')} missing in {file}: "
+            f"{_names(found.missing)}",
+            expected="a tensor of the file for each tensor of the network",
+            hint=f"{called}to train them from their initial weights: {_resets([*found.missing])}",
+        )
+    if found.left_over:
+        yield Diagnostic(
+            "usage",
+            f"{_some(found.left_over, file)} {_verb(found.left_over, 'is', 'are')} not in the network: "
+            f"{_names(found.left_over)}",
+            expected="a tensor of the network for each tensor of the file",
+            hint=f"to leave them out: {_resets([*found.left_over])}",
+        )
+
+
+def _untyped(found: Mismatches, file: str) -> Diagnostic | None:
+    if not found.untyped:
+        return None
+    named = [f"{name} is {dtype}" for name, dtype in found.untyped.items()]
+    verb = _verb(found.untyped, "is", "are")
+    message = f"{_some(found.untyped, file)} {verb} not made of floating-point numbers: "
+    expected = listing([*FLOATS], last=" or ")
+    return Diagnostic("usage", message + listing(named, MAX_TENSORS_NAMED), expected=expected)
+
+
+def _some(names: Collection[str], owner: str) -> str:
+    return f"{counted(len(names), 'tensor')} of {owner}"
+
+
+def _verb(names: Collection[str], one: str, several: str) -> str:
+    return one if len(names) == 1 else several
+
+
+def _names(names: Collection[str]) -> str:
+    return listing([*names], MAX_TENSORS_NAMED)
+
+
+def _resets(names: Sequence[str]) -> str:
+    """Return the setting that resets the layers of these tensors, the first ones of many."""
+    layers = dict.fromkeys(name.rpartition(".")[0] for name in names)
+    patterns = [f"'{layer}.*'" if layer else f"'{names[0]}'" for layer in layers]
+    more = len(patterns) - MAX_TENSORS_NAMED
+    setting = f"train.start.reset=[{', '.join(patterns[:MAX_TENSORS_NAMED])}]"
+    return f"{setting} and {counted(more, 'more layer')}" if more > 0 else setting
+
+
+def _moves(found: Mismatches) -> Sequence[tuple[str, str]]:
+    """Return names of the file that may be missing names of the network, each with the nearest one."""
+    from difflib import SequenceMatcher  # noqa: PLC0415 - needed only after a mistake
+
+    moves: dict[tuple[str, str], None] = {}
+    for name in [*found.missing][:MAX_TENSORS_NAMED]:
+        alike = [
+            old
+            for old, shape in found.left_over.items()
+            if shape == found.missing[name] and old.rpartition(".")[2] == name.rpartition(".")[2]
+        ]
+        nearest = max(alike, key=lambda old: SequenceMatcher(None, old, name).ratio(), default=None)
+        if nearest is not None:
+            moves[_move(nearest, name)] = None
+    return [*moves][:_MOVES]
+
+
+def _move(old: str, new: str) -> tuple[str, str]:
+    """Return two names without the parts at the end that both have.
+
+    >>> _move("module.conv1.weight", "conv1.weight"), _move("fc.bias", "head.bias")
+    (('module', ''), ('fc', 'head'))
+    """
+    before, after = old.split("."), new.split(".")
+    while before and after and before[-1] == after[-1]:
+        before.pop()
+        after.pop()
+    return ".".join(before), ".".join(after)
