@@ -28,8 +28,8 @@ def accuracy(spec: str, run: Path, *options: str) -> float:
     ("spec", "least"),
     [
         ("lenet5", 0.97),
-        ("lenet5_1998", 0.96),
-        ("deep_belief_net", 0.97),
+        pytest.param("lenet5_1998", 0.96, marks=pytest.mark.campaign),
+        pytest.param("deep_belief_net", 0.97, marks=pytest.mark.campaign),
         ("toy_classifier", 0.97),
         pytest.param("small_resnet", 0.97, marks=pytest.mark.campaign),
         pytest.param("resnet20", 0.97, marks=pytest.mark.campaign),

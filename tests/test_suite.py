@@ -80,7 +80,7 @@ def test_a_test_among_helpers_never_runs() -> None:
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_tests_are_found_from_any_directory(tmp_path: Path) -> None:
     options = ("--collect-only", "-q", "-p", "no:cacheprovider")
     done = subprocess.run(

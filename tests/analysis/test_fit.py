@@ -309,7 +309,7 @@ def test_hard_formulas_take_a_limited_number_of_steps(figure: str, channels: str
         assert candidate(task, "w", found.above, {}).over(task.limits)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_peaks_of_many_periods_take_a_limited_number_of_steps() -> None:
     layer = "  - conv: {{channels: 'w//{} + 1', kernel: 1}}\n  - relu\n"
     chain = "".join(layer.format(divisor) for divisor in (7, 11, 13, 16) * 3)

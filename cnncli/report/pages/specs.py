@@ -56,7 +56,9 @@ def short_authors(paper: Paper) -> str:
 
 def _source(entry: Entry) -> str:
     """Return the paper or, without one, the family, which can also be inspected by that name."""
-    return short_authors(entry.paper) if entry.paper is not None else f"({entry.family or entry.name})"
+    if entry.paper is not None:
+        return short_authors(entry.paper)
+    return f"({entry.family})" if entry.family else "-"
 
 
 def _entry_data(entry: Entry) -> dict[str, Any]:
