@@ -10,13 +10,13 @@ from typing import Literal
 
 import torch
 
-from cnncli.analysis.course import Course
 from cnncli.diagnostics import CnncliError, Location, Related
 from cnncli.interrupts import Interrupts
 from cnncli.recipe.averaging import Swa
 from cnncli.recipe.metrics import LOSS, TEST
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Epoch, Outcome, Progress, Trained
+from cnncli.training.conduct import USUAL, Conduct
 from cnncli.training.continuing import check_checkpoint
 from cnncli.training.data.batches import derived_seed
 from cnncli.training.data.dataset import Dataset
@@ -32,37 +32,18 @@ from cnncli.training.optimization.optimizers import prepare_training
 from cnncli.training.optimization.statistics import has_statistics, renew_statistics
 from cnncli.training.overfitting import overfitting
 from cnncli.training.pace import Pace
-from cnncli.training.plan import WHOLE, Extent, Plan, Subject, make_plan
+from cnncli.training.plan import Plan, Subject, make_plan
 from cnncli.training.runs.checkpoint import Position
 from cnncli.training.runs.run import Run
 from cnncli.training.state import State, make_state
 from cnncli.training.step import step
 from cnncli.training.stopping import best_epoch, check_chosen, choosing, reason_to_stop
 from cnncli.training.transforms import held_out_alters
-from cnncli.training.world import ALONE, World
 
 
 def seed_weights(seed: int) -> None:
     """Seed torch for the initial weights; call it before the network is created."""
     torch.manual_seed(derived_seed(seed, "weights"))
-
-
-@dataclass(frozen=True, slots=True)
-class Conduct:
-    """How a training is carried out.
-
-    ``report`` are the seconds at least between two reports to the observer; ``extent`` is how much of it is
-    carried out. ``peak`` is how many images per second the device would train on if it computed as fast as it
-    can; None if that is not known. ``course`` follows from the recipe and the graph, if the recipe has a
-    resolution or a length in FLOPs. All processes of the ``world`` train, each with its own network and data,
-    and with a run that only the first one writes (:mod:`cnncli.training.runs.followed`).
-    """
-
-    report: float = 0.1
-    extent: Extent = WHOLE
-    peak: float | None = None
-    course: Course | None = None
-    world: World = ALONE
 
 
 def train(
@@ -73,7 +54,7 @@ def train(
     *,
     device: torch.device,
     observer: Observer | None = None,
-    conduct: Conduct = Conduct(),
+    conduct: Conduct = USUAL,
 ) -> Trained:
     """Train the network of ``subject`` in ``run``, from its checkpoint or from the beginning.
 

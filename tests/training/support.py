@@ -18,11 +18,12 @@ from cnncli.recipe.data import Data
 from cnncli.recipe.recipe import Recipe, recipe_from_json
 from cnncli.results.training import Epoch, Progress, Trained
 from cnncli.training.computing import choose_computing
+from cnncli.training.conduct import Conduct
 from cnncli.training.data import load as data
 from cnncli.training.data.dataset import Dataset, labeled, of_classes
 from cnncli.training.data.feed import Batch
 from cnncli.training.evaluate import Manner
-from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.loop import seed_weights, train
 from cnncli.training.observer import Observer, Silent
 from cnncli.training.plan import Subject
 from cnncli.training.runs.run import Run, create_run, open_run

@@ -18,8 +18,9 @@ import cnncli
 from cnncli.diagnostics import CnncliError
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Trained
+from cnncli.training.conduct import Conduct
 from cnncli.training.data.feed import Batch
-from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.loop import seed_weights, train
 from cnncli.training.observer import Silent
 from cnncli.training.plan import Plan, Subject
 from cnncli.training.runs.followed import followed

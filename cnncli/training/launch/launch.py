@@ -26,11 +26,12 @@ from cnncli.recipe.tasks import Task
 from cnncli.results.training import Introduction, Trained, Within
 from cnncli.results.transfer import Started
 from cnncli.training.computing import choose_computing
+from cnncli.training.conduct import Conduct
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.launch.finishing import draw_pictures, has_pictures
 from cnncli.training.launch.graphs import subject_of
 from cnncli.training.launch.planning import ends_of, stages_of
-from cnncli.training.loop import Conduct, train
+from cnncli.training.loop import train
 from cnncli.training.observer import Observer, Silent, Together, in_one_line
 from cnncli.training.optimization.optimizers import is_fused
 from cnncli.training.overfitting import remedies

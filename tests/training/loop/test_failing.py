@@ -18,10 +18,11 @@ from cnncli.diagnostics import CnncliError, UsageError
 from cnncli.recipe.data import Data
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Trained
+from cnncli.training.conduct import Conduct
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.packs.opening import open_pack
 from cnncli.training.launch.packing import pack_shaped
-from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.loop import seed_weights, train
 from cnncli.training.plan import Subject
 from cnncli.training.runs.run import open_run
 from tests.training.support import (

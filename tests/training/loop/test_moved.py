@@ -16,9 +16,10 @@ from cnncli.recipe.data import Data
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.saving import Save
 from cnncli.recipe.transforms import TRANSFORMS
+from cnncli.training.conduct import Conduct
 from cnncli.training.data.dataset import IGNORED, Dataset, Split
 from cnncli.training.data.load import load
-from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.loop import seed_weights, train
 from cnncli.training.plan import Subject
 from cnncli.training.runs.run import open_run
 from tests.training.support import (

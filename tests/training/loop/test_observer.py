@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnncli.training.loop import Conduct, train
+from cnncli.training.conduct import Conduct
+from cnncli.training.loop import train
 from cnncli.training.plan import Subject
 from tests.training.support import (
     CPU,

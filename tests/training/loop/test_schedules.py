@@ -11,11 +11,12 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Trained
+from cnncli.training.conduct import Conduct
 from cnncli.training.data.batches import epoch_order
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import with_validation
 from cnncli.training.data.normalization import measure
-from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.loop import seed_weights, train
 from cnncli.training.plan import Subject
 from cnncli.training.runs.run import open_run
 from tests.training.support import (

@@ -17,10 +17,11 @@ from cnncli.diagnostics import UsageError
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.stopping import Stop
 from cnncli.results.training import Trained
+from cnncli.training.conduct import Conduct
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.load import with_validation
 from cnncli.training.evaluate import evaluate
-from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.loop import seed_weights, train
 from cnncli.training.plan import Subject
 from cnncli.training.runs import run as runs
 from cnncli.training.runs.checkpoint import Position

@@ -14,11 +14,12 @@ from cnncli.diagnostics import UsageError
 from cnncli.graph.heads import Head, Heads
 from cnncli.recipe.recipe import Recipe
 from cnncli.results.training import Progress, Trained
+from cnncli.training.conduct import Conduct
 from cnncli.training.data.batches import epoch_order
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.normalization import measure
 from cnncli.training.evaluate import evaluate
-from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.loop import seed_weights, train
 from cnncli.training.observer import Silent
 from cnncli.training.plan import Extent, Subject, check_trainable
 from cnncli.training.runs.run import open_run

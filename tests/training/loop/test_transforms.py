@@ -14,12 +14,13 @@ from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.saving import Save
 from cnncli.recipe.transforms import TRANSFORMS
 from cnncli.results.training import Epoch
+from cnncli.training.conduct import Conduct
 from cnncli.training.data.batches import epoch_order
 from cnncli.training.data.dataset import Dataset, labeled
 from cnncli.training.data.feed import Views
 from cnncli.training.data.load import load
 from cnncli.training.data.normalization import measure
-from cnncli.training.loop import Conduct, seed_weights, train
+from cnncli.training.loop import seed_weights, train
 from cnncli.training.plan import Subject
 from cnncli.training.runs.run import open_run
 from cnncli.training.transforms import Pipeline
