@@ -22,10 +22,15 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 CHOSEN = {"epochs": 20, "seed": 3, "save": {"minutes": 0.001}}
 TRAIN = f"""
-import sys
+import sys, time
 from pathlib import Path
-from tests.training.support import resume, settings
-_, outcome = resume(Path(sys.argv[1]), settings(**{CHOSEN}))
+from tests.training.support import Recorder, resume, settings
+
+class Slow(Recorder):
+    def epoch_finished(self, metrics, epochs):
+        time.sleep(0.05)  # so that the signal arrives before the end
+
+_, outcome = resume(Path(sys.argv[1]), settings(**{CHOSEN}), Slow())
 sys.exit(0 if outcome.signal is None else 128 + outcome.signal)
 """
 EVALUATE = """
