@@ -13,7 +13,7 @@ from cnncli.cli import main
 from cnncli.training import loop
 from cnncli.training.data.feed import Batch
 from cnncli.training.plan import Plan
-from cnncli.training.runs.names import CHECKPOINT
+from cnncli.training.runs.names import RECORD
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import read_tensors
 from cnncli.training.state import State
@@ -46,8 +46,5 @@ def train(task: Task, folder: Path, watch: Watch) -> dict[str, Tensor]:
 
 def _steps(run: Path) -> int:
     """Return the steps before the checkpoint of a run; 0 if there is none."""
-    if not (run / CHECKPOINT).exists():
-        return 0
-    kept = open_run(run).read_checkpoint()
-    assert kept is not None
-    return kept.position.epochs * BATCHES + kept.position.batches
+    kept = open_run(run).read_checkpoint() if (run / RECORD).exists() else None
+    return 0 if kept is None else kept.position.epochs * BATCHES + kept.position.batches

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -179,8 +180,11 @@ def ticks_of(process: Started, folder: Path, *, from_first_file: bool) -> int:
 
 def written(folder: Path) -> tuple[tuple[str, int], ...]:
     """Return when the record and the checkpoint were last written, of those there are."""
-    paths = (folder / RECORD, folder / CHECKPOINT)
-    return tuple((each.name, each.stat().st_mtime_ns) for each in paths if each.exists())
+    found: list[tuple[str, int]] = []
+    for path in (folder / RECORD, folder / CHECKPOINT):
+        with suppress(FileNotFoundError):  # the checkpoint has another name for a moment
+            found.append((path.name, path.stat().st_mtime_ns))
+    return tuple(found)
 
 
 def is_finished(folder: Path) -> bool:
@@ -196,7 +200,7 @@ def where(folder: Path) -> str:
     if any(temporary_of(folder / name).exists() for name in FILES):
         return "while a file was written"
     run = open_run(folder)
-    kept = run.read_checkpoint() if (folder / CHECKPOINT).exists() else None
+    kept = run.read_checkpoint() if run.has_checkpoint else None
     if run.record.status == "finished":
         return AT_END
     if kept is None:
