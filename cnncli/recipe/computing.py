@@ -19,4 +19,4 @@ UNCOMPILED: Final = "none"
 BLOCKS: Final = "blocks"
 WHOLE: Final = "whole"
 COMPILATIONS: Final = (UNCOMPILED, BLOCKS, WHOLE)
-"""What torch.compile translates: nothing, equal blocks once, or the network as one function."""
+"""What torch.compile compiles: nothing, equal blocks once, or the network as one function."""

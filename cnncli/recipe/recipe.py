@@ -135,7 +135,7 @@ class Recipe(Record):
     )
     compile: str = arg(
         Choice(*COMPILATIONS),
-        "whether torch.compile translates the network first: equal blocks once, or all of it as one",
+        "whether torch.compile compiles the network first: equal blocks once, or all of it as one",
         default=UNCOMPILED,
     )
     autotune: bool = arg(
