@@ -42,6 +42,11 @@ class Node(NamedTuple):
         """What the layer's rules take: the shapes of all branches for a join, else the one shape."""
         return self.input_shapes if self.layer.joins else self.input_shapes[0]
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The inputs whose values the layer reads; of the others it reads the sizes only."""
+        return self.inputs[: self.layer.sources]
+
 
 class Output(NamedTuple):
     """One output of the network: the node that computes it (or ``input``), and its shape."""

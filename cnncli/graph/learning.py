@@ -122,12 +122,12 @@ def hidden_matrices(graph: Graph) -> frozenset[str]:
     }
     after: set[str] = set()  # nodes that come after one with weights
     for node in graph.nodes:
-        if any(name in after or name in weighted for name in node.inputs):
+        if any(name in after or name in weighted for name in node.sources):
             after.add(node.name)
     before: set[str] = set()
     for node in reversed(graph.nodes):
         if node.name in before or node.name in weighted:
-            before.update(node.inputs)
+            before.update(node.sources)
     return frozenset(
         f"{node.name}.{name}"
         for node in graph.nodes

@@ -9,7 +9,7 @@ from cnncli.algebra import Dim, known, largest, product, same, smallest, whole
 from cnncli.language.fields import arg
 from cnncli.language.readers import Choice
 from cnncli.layers.geometry.axis import AnyWindow
-from cnncli.layers.geometry.resampling import Spread
+from cnncli.layers.geometry.resampling import Resampled, Spread
 from cnncli.layers.geometry.sliding import axis_name
 from cnncli.layers.geometry.window import POINT, Window
 from cnncli.layers.kind import NONE, Example, Kind, Require, Shape, Tensors, is_point, shape_text
@@ -220,6 +220,83 @@ class Multiply(ChannelwiseJoin):
             return
         for size in sizes:
             yield POINT if size == 1 else Spread(whole(size))
+
+
+@layer("matchsize")
+class MatchSize(Kind[Shapes]):
+    """The first branch with the sizes of the second one, of which nothing else is read.
+
+    ``exact`` requires that they are equal, ``crop`` cuts positions off the end, and ``nearest`` takes the
+    nearest position as ``upsample`` does. A layer with stride s has the same output for s sizes of its input:
+    a decoder is as large as the input again, for each of them, if it ends in this kind.
+    """
+
+    mode: str = arg(
+        Choice("exact", "crop", "nearest"),
+        "if sizes differ: an error, or cut off at the end, or repeat and leave out positions",
+        default="exact",
+    )
+
+    joins = True
+    sources = 1
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("", ((4, 6, 5), (2, 6, 5))),
+        Example("{mode: crop}", ((4, 9, 8), (1, 8, 8))),
+        Example("{mode: crop}", ((3, 9), (2, 9))),
+        Example("{mode: nearest}", ((4, 3, 8), (2, 7, 5))),
+        Example("{mode: nearest}", ((4, 3, 2, 3), (2, 6, 5, 1))),
+    )
+
+    def check(self, input_shape: Shapes) -> Iterator[Require]:
+        shapes = " and ".join(shape_text(shape) for shape in input_shape)
+        expected = "a map, and another one of the wanted size"
+        yield Require(len(input_shape) == 2, "'matchsize' has two branches", expected, shapes)
+        maps = min(map(len, input_shape)) > 1 and len(set(map(len, input_shape))) == 1
+        expected = "two maps with the same number of axes"
+        yield Require(maps, "'matchsize' matches the sizes of maps", expected, shapes)
+        if self.mode == "nearest":
+            return
+        (_, *sizes), (_, *wanted) = input_shape
+        for axis, (n, target) in enumerate(zip(sizes, wanted, strict=True)):
+            exact = self.mode == "exact"
+            yield Require(
+                same(n, target) if exact else n >= target,
+                f"'matchsize' cannot make {n} of {target} along {axis_name(axis, len(sizes))}",
+                f"{target}" if exact else f"at least {target}",
+                f"{n} ({shapes})",
+                "'mode: nearest' takes any size",
+            )
+
+    def output(self, input_shape: Shapes) -> Shape:
+        first, wanted = input_shape
+        return (first[0], *wanted[1:])
+
+    def parameters(self, input_shape: Shapes) -> Tensors:
+        return NONE
+
+    def macs(self, input_shape: Shapes, output_shape: Shape) -> Dim:
+        return 0
+
+    def operations(self, input_shape: Shapes, output_shape: Shape) -> Dim:
+        """None: values are moved, not computed."""
+        return 0
+
+    def neurons(self, input_shape: Shapes, output_shape: Shape) -> Dim:
+        return 0
+
+    def connections(self, input_shape: Shapes, output_shape: Shape) -> Dim:
+        return 0
+
+    def windows(self, input_shape: Shapes) -> tuple[AnyWindow, ...]:
+        pairs = zip(input_shape[0][1:], input_shape[1][1:], strict=True)
+        if self.mode == "nearest":
+            return tuple(Resampled(whole(target), 0, linear=False) for _, target in pairs)
+        return tuple(Window(1, after=whole(target - n)) for n, target in pairs)
+
+    def is_same(self, input_shape: Shapes) -> bool:
+        """Return whether the first branch passes unchanged."""
+        pairs = zip(input_shape[0][1:], input_shape[1][1:], strict=True)
+        return self.mode != "nearest" and all(same(n, target) for n, target in pairs)
 
 
 def _differs(one: Dim, other: Dim) -> bool:

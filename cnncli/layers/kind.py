@@ -92,6 +92,11 @@ class Kind(Record, Generic[X]):
 
     family: ClassVar[str]
     joins: ClassVar[bool] = False
+    sources: ClassVar[int | None] = None
+    """How many of its inputs it reads the values of, the first ones; of the others it reads the sizes only.
+
+    None: all of them.
+    """
     shorthand: ClassVar[bool] = False
     """Whether its arguments may include ``norm`` and ``activation``."""
     inherits: ClassVar[Mapping[str, Collection[str]]] = {}
@@ -151,7 +156,7 @@ class Kind(Record, Generic[X]):
         raise NotImplementedError
 
     def branches(self, input_shape: X) -> tuple[Extent, ...]:
-        """Return the answer of :meth:`windows` for each input separately."""
+        """Return the answer of :meth:`windows` for each of the inputs whose values are read."""
         return (self.windows(input_shape),)
 
     def extents(self, input_shape: X) -> tuple[Extent, ...]:
@@ -162,7 +167,7 @@ class Kind(Record, Generic[X]):
         """
         found = self.branches(input_shape)
         shapes: Any = input_shape if self.joins else (input_shape,)
-        for extent, shape in zip(found, shapes, strict=True):
+        for extent, shape in zip(found, shapes[: self.sources], strict=True):
             if not _is_extent(extent, len(shape) - 1):
                 raise _no_extent(type(self), extent)
         return found

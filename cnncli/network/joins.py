@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn import functional
 
-from cnncli.layers.joins import Add, Concat, Join, Multiply
+from cnncli.layers.joins import Add, Concat, Join, MatchSize, Multiply
 from cnncli.network.padding import pad
 from cnncli.network.registry import Sizes, builder
 
 # This function depends on sizes, which torch.fx does not know, so calls are recorded as they are.
 fx.wrap("aligned")
+fx.wrap("matched")
 
 
 class Joined(nn.Module):
@@ -61,6 +63,28 @@ class Multiplied(Joined):
         for place in range(1, len(branches)):
             y = y * parts[place]
         return y
+
+
+class Matched(nn.Module):
+    """The first tensor with the sizes of the second one."""
+
+    def __init__(self, layer: MatchSize) -> None:
+        super().__init__()
+        self.nearest = layer.mode == "nearest"
+
+    def forward(self, branches: list[Tensor]) -> Tensor:
+        return matched(branches, self.nearest)
+
+
+def matched(branches: list[Tensor], nearest: bool) -> Tensor:
+    """Return the first tensor with the sizes of the second: cut off at the end, or the nearest positions."""
+    x, sizes = branches[0], branches[1].shape[2:]
+    if nearest:
+        return functional.interpolate(x, size=sizes, mode="nearest-exact")
+    cuts: list[tuple[int, int]] = []
+    for axis, size in enumerate(sizes):
+        cuts.append((0, size - x.shape[axis + 2]))
+    return pad(x, cuts)
 
 
 def aligned(branches: list[Tensor], align: str, scales: bool) -> list[Tensor]:
@@ -121,3 +145,9 @@ def add(layer: Add, input_shape: tuple[Sizes, ...]) -> nn.Module:
 def multiply(layer: Multiply, input_shape: tuple[Sizes, ...]) -> nn.Module:
     """Return a product."""
     return Multiplied(layer)
+
+
+@builder(MatchSize)
+def matchsize(layer: MatchSize, input_shape: tuple[Sizes, ...]) -> nn.Module:
+    """Return a module that reads the sizes when it runs."""
+    return Matched(layer)

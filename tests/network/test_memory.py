@@ -71,3 +71,18 @@ def test_flatten_copies_what_a_convolution_made_of_normalized_channels() -> None
         saved, peak = saved_and_peak(graph)
         assert saved.torch - saved.predicted == copy
         assert peak.torch == peak.predicted
+
+
+def test_of_sizes_that_are_matched_nothing_is_saved() -> None:
+    for size, mode in ((9, "crop"), (8, "crop"), (9, "nearest")):
+        graph = graph_of(
+            f"input: [2, {size}, {size}]\n"
+            "layers:\n"
+            "  - {conv: {channels: 4, kernel: 1}, name: wide}\n"
+            "  - maxpool: 2\n"
+            "  - convtranspose: {channels: 3, kernel: 2, stride: 2, output_padding: 1}\n"
+            f"  - matchsize: {{branches: [identity, wide], mode: {mode}}}\n"
+            "  - conv: {channels: 2, kernel: 3}\n"
+        )
+        for found in saved_and_peak(graph):
+            assert found.torch == found.predicted, (size, mode)

@@ -38,12 +38,24 @@ layers:
   - flatten
   - linear: 3
 """
+MATCHED = """
+input: [2, 9, 9]
+layers:
+  - {conv: {channels: 8, kernel: 1}, name: wide}
+  - conv: {channels: 6, kernel: 3, stride: 2, activation: relu}
+  - convtranspose: {channels: 4, kernel: 3, stride: 2, output_padding: 1}
+  - {matchsize: {branches: [identity, wide], mode: crop}}
+  - relu
+  - {matchsize: {branches: [identity, input], mode: exact}}
+  - conv: {channels: 2, kernel: 3}
+"""
 GRAPHS: dict[str, Callable[[], Graph]] = {
     "lenet5": lambda: open_spec("lenet5").graph,
     "small_resnet": lambda: open_spec("small_resnet").graph,
     "resnet18": lambda: open_spec("resnet18", size=(3, 32, 32)).graph,
     "joins": lambda: graph_of(SKIPS.partition("  - medianpool")[0]),
     "heads": lambda: graph_of(HEADS),
+    "matched": lambda: graph_of(MATCHED),
 }
 
 

@@ -290,12 +290,12 @@ def _differentiated(plan: Schedule) -> frozenset[str]:
     """
     learning: set[str] = set()
     for node in plan.nodes:
-        if node.parameters or not learning.isdisjoint(node.inputs):
+        if node.parameters or not learning.isdisjoint(node.sources):
             learning.add(node.name)
     leading = set(plan.outputs.values())
     for node in reversed(plan.nodes):
         if node.name in leading:
-            leading.update(node.inputs)
+            leading.update(node.sources)
     return frozenset(learning & leading)
 
 
@@ -334,7 +334,7 @@ class Gradients:
         """
         arrived = self._tensor.pop(node.name)
         added = Bytes()
-        for place, name in enumerate(node.inputs):
+        for place, name in enumerate(node.sources):
             if name in self._differentiated:
                 handed = place in saved.handed
                 added = added if handed or name not in self._tensor else added.plus(self._sizes[name])

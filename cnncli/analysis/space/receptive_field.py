@@ -107,7 +107,7 @@ def receptive_fields(graph: Graph) -> Mapping[str, Field]:
     fields = {INPUT: Field(tuple(_axis((_SELF,), range(n), n) for n in whole_shape(graph.input[1:])))}
     for node in graph.nodes:
         try:
-            field = _field(node, [fields[name] for name in node.inputs])
+            field = _field(node, [fields[name] for name in node.sources])
         except PeriodError:
             raise _too_long(node) from None
         except LimitError as error:
@@ -127,7 +127,7 @@ def _field(node: Node, inputs: Sequence[Field]) -> Field:
     extents = node.layer.extents(node.input_shape)
     if len(inputs) == 1 and extents[0] in (EACH, SCRAMBLED):
         return inputs[0] if extents[0] is EACH else _scrambled(inputs[0], len(node.output_shape) - 1)
-    along = list(zip(inputs, extents, node.input_shapes, strict=True))
+    along = list(zip(inputs, extents, node.input_shapes[: len(inputs)], strict=True))
     uneven = next((field.uneven for field in inputs if field.uneven is not None), None)
     counts = whole_shape(node.output_shape[1:])
     read = [

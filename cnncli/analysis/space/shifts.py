@@ -75,7 +75,7 @@ def shifts(graph: Graph) -> Mapping[str, tuple[Shift, ...]]:
 
 
 def _along(node: Node, axis: int, found: Mapping[str, tuple[Shift, ...]]) -> Shift:
-    answers = [found[name][axis] for name in node.inputs]
+    answers = [found[name][axis] for name in node.sources]
     broken = _first_broken(answers)
     if broken is not None:
         return broken
@@ -85,7 +85,7 @@ def _along(node: Node, axis: int, found: Mapping[str, tuple[Shift, ...]]) -> Shi
     branches = [
         _Branch(answer, extent if isinstance(extent, Reads) else extent[axis], whole(shape[axis + 1]))
         for answer, extent, shape in zip(
-            answers, node.layer.extents(node.input_shape), node.input_shapes, strict=True
+            answers, node.layer.extents(node.input_shape), node.input_shapes[: len(answers)], strict=True
         )
     ]
     return _meet(node, branches)

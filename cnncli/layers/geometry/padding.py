@@ -57,6 +57,13 @@ class Edges(Reader[Padding]):
         each = (amounts,) if isinstance(amounts, int) else amounts
         return Padding(amounts=tuple((amount, amount) for amount in each))
 
+    def plain(self, value: Padding) -> object:
+        pairs = value.amounts
+        if any(before != after for before, after in pairs):
+            (top, bottom), (left, right) = pairs
+            return {"top": top, "bottom": bottom, "left": left, "right": right}
+        return pairs[0][0] if len(pairs) == 1 else [before for before, _ in pairs]
+
     def _sides(self, argument: Argument, sides: Entries) -> Padding:
         unknown = [key for key in sides if key not in _SIDES]
         if unknown or not sides.pairs:
@@ -86,3 +93,6 @@ class PaddingReader(Reader[Padding]):
         if meant is not None and word not in argument.scope:
             raise self.wrong(argument, hint=f"did you mean '{meant}'?")
         return Edges().read(argument)
+
+    def plain(self, value: Padding) -> object:
+        return value.word or Edges().plain(value)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from cnncli.layers.joins import Add, ChannelwiseJoin, Concat, Join, Multiply, Shapes, is_scale
+from cnncli.layers.joins import Add, ChannelwiseJoin, Concat, Join, MatchSize, Multiply, Shapes, is_scale
 from cnncli.layers.kind import Shape
-from cnncli.layers.memory.rules import MemoryRule, Needs, rule
+from cnncli.layers.memory.rules import KeepsNothing, MemoryRule, Needs, rule
 from cnncli.layers.memory.spaces import Saved, Space, less, room, together
 
 J = TypeVar("J", bound=Join)
@@ -74,3 +74,11 @@ class MultiplyMemory(ChannelwiseMemory):
         scales = [shape for place, shape in enumerate(input_shape) if needs[place] and is_scale(shape)]
         making = (less(room(output_shape), room(scales[0])),) if scales and len(input_shape) > 1 else ()
         return Saved(inputs, own=own, making=making)
+
+
+@rule(MatchSize)
+class MatchSizeMemory(KeepsNothing[MatchSize]):
+    """A copy, unless the sizes are equal; the nearest positions are always a copy."""
+
+    def shares(self, input_shape: Shapes, *, training: bool) -> bool:
+        return self.layer.is_same(input_shape)
