@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from cnncli import arguments
-from cnncli.algebra import Dim
+from cnncli.algebra import Dim, whole, whole_shape
 from cnncli.diagnostics import LimitError, usage_error
 from cnncli.loaded import Loaded
 from cnncli.recipe.dtypes import DEFAULT_DTYPE
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from cnncli.analysis.space.shifts import Shift
     from cnncli.report.page import Page
     from cnncli.report.pages.views import View
+    from cnncli.results.mirroring import Mirror
     from cnncli.results.verify import Verification
+    from cnncli.transfer.mirroring import Mirrored
 
 
 P = ParamSpec("P")
@@ -232,6 +234,32 @@ class Analyzed(Loaded):
         )
 
     @question
+    def mirror(self, until: str, output: str | None = None) -> Mirror:
+        """Return the layers up to a node with a decoder: their mirror image, in the reverse order.
+
+        Its output is as large as its input at every size that it accepts. Trained as it is, it learns to
+        remove noise; :meth:`train` with ``start`` then takes the weights of the layers that both have.
+
+        Args:
+            until: the name of a layer or a block.
+            output: a new file to which its spec is written.
+
+        Raises:
+            UsageError: there is no such layer, layers before it have no mirror image, or the file exists.
+        """
+        from cnncli.analysis.fit.writing import check_new, write  # noqa: PLC0415
+        from cnncli.transfer.mirroring import mirrored  # noqa: PLC0415
+
+        self._numeric("a decoder")
+        if output is not None:
+            check_new(arguments.text("output", output), None)
+        found = mirrored(self._opened, arguments.text("until", until), str(self._origin.name))
+        described = _described(found, str(self._origin.name), output)
+        if output is not None:
+            write(output, found.text)
+        return described
+
+    @question
     def page(
         self,
         batch: int = 1,
@@ -275,3 +303,31 @@ class Analyzed(Loaded):
             yield FieldView(self.receptive_field())
         if shifts:
             yield ShiftView(self.shifts())
+
+
+def _described(found: Mirrored, spec: str, path: str | None) -> Mirror:
+    """Return an autoencoder with the shapes, the parameters and the sizes that its text has."""
+    from cnncli.analysis.costs.figures import numbers  # noqa: PLC0415
+    from cnncli.analysis.sizes import valid_sizes  # noqa: PLC0415
+    from cnncli.graph import all_sizes, open_text  # noqa: PLC0415
+    from cnncli.results.mirroring import Mirror, MirrorLayer  # noqa: PLC0415
+
+    graph = open_text(found.text, name=path or spec).graph
+    nodes = {node.name: node for node in graph.nodes}
+    symbols = open_text(found.text, name=path or spec, size=all_sizes).graph
+    decoder = (
+        MirrorLayer(name, node.kind, whole_shape(node.output_shape), whole(numbers(node.parameters)))
+        for name, node in ((name, nodes[name]) for name in found.decoder)
+    )
+    return Mirror(
+        graph.name,
+        spec,
+        found.last,
+        whole_shape(graph.input),
+        whole_shape(nodes[found.last].output_shape),
+        found.text,
+        tuple(decoder),
+        valid_sizes(symbols) if symbols.unknowns else None,
+        found.reset,
+        path,
+    )

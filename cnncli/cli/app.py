@@ -26,6 +26,7 @@ COMMANDS: Final = (
     "check",
     "data",
     "pack",
+    "mirror",
     "train",
     "evaluate",
     "predict",

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import yaml
 
 from cnncli.language.document import Document
 from cnncli.language.tree import Entries, Items, Scalar, Value
+
+
+def plain_yaml(sections: Mapping[str, object]) -> str:
+    """Return the text of a spec whose sections are plain values: mappings, lists, texts and numbers."""
+    text: str = yaml.safe_dump(
+        dict(sections), sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
+    )
+    return text
 
 
 def to_yaml(document: Document) -> str:

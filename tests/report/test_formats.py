@@ -28,6 +28,7 @@ from cnncli.analysis.sizes import near, valid_sizes
 from cnncli.analysis.space.claims import Claim
 from cnncli.analysis.space.receptive_field import receptive_fields
 from cnncli.analysis.space.shifts import Shift, shifts
+from cnncli.api import load
 from cnncli.cli.common import Format
 from cnncli.graph import Graph, Size, all_sizes, open_spec
 from cnncli.language.sections import Budget
@@ -47,6 +48,7 @@ from cnncli.report.pages import (
     inspect,
     layers,
     memory,
+    mirror,
     predict,
     probe,
     runs,
@@ -114,6 +116,10 @@ def remembered(name: str, size: Size | None = None) -> Page:
     graph = network(name, size)
     fit_into = None if graph.unknowns else 2**34
     return memory.page(memory_report(graph, Recipe(), 2, "float32", fit_into))
+
+
+def mirrored(name: str) -> Page:
+    return mirror.page(load(name).mirror("maxpool2")._replace(path="[autoencoder].yaml"))
 
 
 def accepted(name: str) -> Page:
@@ -331,6 +337,7 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "compare": lambda: compare.page([overview(network(name), 2) for name in VGG], 2),
         "compare layers": lambda: compare.page([overview(network(name)) for name in VGG], layers=True),
         "sizes": lambda: accepted("unet_padded"),
+        "mirror": lambda: mirrored("toy_classifier"),
         "sizes that parameters depend on": lambda: accepted("lenet5"),
         "memory": lambda: remembered("googlenet"),
         "memory formulas": lambda: remembered("unet", all_sizes),

@@ -54,12 +54,21 @@ def write_with(path: str, spec: str, overrides: Sequence[str]) -> bool:
     text = with_values(document, {name.strip(): word.strip() for name, _, word in words})
     again = _document(text, document.source.name) if text is not None else None
     kept = again is not None and same_value(again.entries, wanted.entries)
+    write(path, text if text is not None and kept else to_yaml(wanted))
+    return kept
+
+
+def write(path: str, text: str) -> None:
+    """Write the text of a spec to a new file.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
     try:
         with Path(path).open("x", encoding="utf-8", newline="") as file:
-            file.write(text if text is not None and kept else to_yaml(wanted))
+            file.write(text)
     except OSError as error:
         raise usage_error(f"'{shortened(path)}' cannot be written: {error.strerror}") from None
-    return kept
 
 
 def _document(text: str, name: str) -> Document | None:

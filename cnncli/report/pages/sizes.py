@@ -55,6 +55,12 @@ def _sections(
         yield (Text((note,), "note"),)
 
 
+def size_texts(found: ValidSizes) -> Iterator[Text]:
+    """Yield a line for each axis, or for several that accept the same: ``height and width: 32, 33, ...``."""
+    for names, axis in _alike(found.axes):
+        yield from _axis_texts(names, axis, found, {})
+
+
 def _axis_texts(names: str, axis: Axis, found: ValidSizes, nearest: Mapping[str, Near]) -> Iterator[Text]:
     yield Text((f"{names}: {words(axis.sizes)}",))
     near = nearest.get(axis.name)
