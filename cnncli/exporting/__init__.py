@@ -1,0 +1,1 @@
+"""Networks with their weights as files for other programs; torch is not needed."""

@@ -1,0 +1,31 @@
+"""Exported modules, run in this process."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+from torch import nn
+
+from cnncli.exporting.python import python_source
+from cnncli.graph import Graph
+
+
+def module_of(graph: Graph, folder: Path) -> ModuleType:
+    """Return the module of a graph."""
+    file = folder / "exported.py"
+    file.write_text(python_source(graph))
+    found = importlib.util.spec_from_file_location("exported", file)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def network_of(graph: Graph, folder: Path) -> nn.Module:
+    """Return the exported network of a graph."""
+    made = module_of(graph._replace(name="it"), folder).It()
+    assert isinstance(made, nn.Module)
+    return made
