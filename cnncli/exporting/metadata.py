@@ -1,0 +1,32 @@
+"""What a file says of itself: the spec, the sizes it accepts, the names of classes, where weights are from."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cnncli import __version__
+from cnncli.exporting.accepted import Accepted
+from cnncli.exporting.subject import Subject
+
+
+def described(subject: Subject, found: Accepted) -> dict[str, str]:
+    """Return texts by their keys; what is not a text is JSON.
+
+    ``sizes`` has, for each axis that may vary, the set {n >= first: n = residue (mod period)} for each pair in
+    ``tails``, and the sizes in ``isolated``.
+    """
+    sizes: dict[str, Any] = {
+        name: {"period": each.period, "tails": each.tails, "isolated": each.isolated}
+        for name, each in found.sizes.items()
+    }
+    texts = {
+        "version": __version__,
+        "spec": subject.spec,
+        "input": json.dumps(subject.graph.input),
+        "sizes": json.dumps(sizes),
+        "weights_sha256": subject.origin.sha256,
+    }
+    if subject.names:
+        texts["names"] = json.dumps(dict(subject.names), ensure_ascii=False)
+    return texts

@@ -1,0 +1,149 @@
+"""A network with its weights as an ONNX model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+
+from cnncli import __version__
+from cnncli.algebra import Dim, whole_shape
+from cnncli.diagnostics import CnncliError, Diagnostic, readable_bytes
+from cnncli.exporting.accepted import Accepted
+from cnncli.exporting.metadata import described
+from cnncli.exporting.onnx.functions import Writing, opsets
+from cnncli.exporting.onnx.preparing import IMAGES, Preparing
+from cnncli.exporting.subject import Array, Subject
+from cnncli.graph import Graph
+from cnncli.graph.schedule import schedule
+from cnncli.language.description import INPUT
+from cnncli.layers import Shape, shape_text
+
+BATCH: Final = "batch"
+"""The name of the axis of samples."""
+
+IR_VERSION: Final = 10
+"""The version of the file format: that of ONNX 1.16, of 2024."""
+
+_MOST_BYTES: Final = 2**31 - 2**20
+"""A protocol buffer has at most 2 GiB; the rest is for the nodes."""
+
+
+class Written(NamedTuple):
+    """A model, the tensors in it, and how often each function is called."""
+
+    model: ModelProto
+    tensors: int
+    calls: Mapping[str, int]
+
+
+def model_of(subject: Subject, found: Accepted, preparing: Preparing | None = None) -> Written:
+    """Return the model of a network for inference.
+
+    Layers, values, weights, blocks and outputs have the names of the spec. With ``preparing`` the input is
+    images, which the model makes the network's input of.
+
+    Raises:
+        CnncliError: a layer cannot be said in ONNX, or the weights are too large for a file.
+    """
+    graph = found.graph
+    order = schedule(graph, training=False)
+    with graph.decided():
+        writing = Writing(order, graph.groups)
+        nodes = writing.nodes()
+    used = [
+        f"{node.name}.{name}" for node in order.nodes for name in (*node.parameters, *node.buffers)
+    ]
+    _check_size(subject, used)
+    outputs = _renamed_outputs(nodes, order.outputs)
+    inputs = _input(graph, found)
+    if preparing is not None:
+        nodes = [*preparing.nodes(INPUT), *nodes]
+        inputs = preparing.input(BATCH)
+    shapes = {name: output.shape for name, output in graph.outputs.items() if name in outputs}
+    proto = helper.make_graph(
+        nodes,
+        _identifier(subject.name),
+        [inputs],
+        [_value(name, shape, found) for name, shape in shapes.items()],
+        [_tensor(name, subject.tensors[name]) for name in used],
+    )
+    return Written(_model(proto, writing, subject, found, preparing), len(used), dict(writing.calls))
+
+
+def _model(
+    proto: GraphProto, writing: Writing, subject: Subject, found: Accepted, preparing: Preparing | None
+) -> ModelProto:
+    model = helper.make_model(
+        proto,
+        functions=[*writing.functions.values()],
+        opset_imports=opsets(),
+        ir_version=IR_VERSION,
+        producer_name="cnncli",
+        producer_version=__version__,
+    )
+    texts = {f"cnncli.{key}": text for key, text in described(subject, found).items()}
+    if preparing is not None:
+        texts["cnncli.images"] = preparing.described()
+    helper.set_model_props(model, texts)
+    return model
+
+
+def _check_size(subject: Subject, used: list[str]) -> None:
+    size = sum(subject.tensors[name].nbytes for name in used)
+    if size > _MOST_BYTES:
+        raise CnncliError(
+            Diagnostic(
+                "export",
+                f"{subject.name}: the weights are too large for an ONNX file",
+                expected=f"at most {readable_bytes(_MOST_BYTES)}",
+                received=readable_bytes(size),
+            )
+        )
+
+
+def _renamed_outputs(nodes: list[NodeProto], outputs: Mapping[str, str]) -> Mapping[str, str]:
+    """Give outputs their names: a node passes on the value of the layer that computes each.
+
+    A layer that has the name of another one's output gets another name.
+    """
+    taken = {name: f"{name}/value" for name, node in outputs.items() if name != node}
+    for each in nodes:
+        for names in (each.input, each.output):
+            for number, name in enumerate(names):
+                names[number] = taken.get(name, name)
+    for name, node in outputs.items():
+        if name != node:
+            nodes.append(helper.make_node("Identity", [taken.get(node, node)], [name], name=f"{name}/output"))
+    return outputs
+
+
+def _input(graph: Graph, found: Accepted) -> ValueInfoProto:
+    return _value(INPUT, graph.input, found)
+
+
+def _value(name: str, shape: Shape, found: Accepted) -> ValueInfoProto:
+    """Return the declaration of a batch: axes that vary have names, or formulas of them."""
+    names = {symbol: axis for axis, symbol in found.symbols.items()}
+    dims = [BATCH, *(_dim(dim, names) for dim in shape)]
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, dims)
+
+
+def _dim(dim: Dim, names: Mapping[str, str]) -> int | str:
+    if isinstance(dim, int):
+        return dim
+    text = str(dim)
+    return names.get(text) or shape_text((dim,))
+
+
+def _tensor(name: str, value: Array) -> TensorProto:
+    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=value.shape)
+    tensor.raw_data = value.astype("<f4", copy=False).tobytes()
+    return tensor
+
+
+def _identifier(name: str) -> str:
+    """Return a name as ONNX requires it: letters, digits and underscores, no digit first."""
+    plain = "".join(each if each.isascii() and each.isalnum() else "_" for each in name)
+    return f"_{plain}" if not plain or plain[0].isdigit() else plain

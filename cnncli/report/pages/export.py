@@ -1,0 +1,76 @@
+"""The page of ``cnncli export``: what was written, which sizes it accepts, and what was compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
+
+from cnncli.diagnostics import counted, listing, readable_bytes
+from cnncli.report.page import Answer, Page, Section, Text
+from cnncli.report.pages.sizes import words
+from cnncli.report.text.columns import Column, Table
+from cnncli.report.text.escapes import printable
+from cnncli.report.text.numbers import percent
+from cnncli.results.export import Exported
+
+SCHEMA: Final = "cnncli.export/1"
+
+
+def page(found: Exported) -> Page:
+    """Return the page."""
+    title = f"{printable(found.name)}: {found.format}, {counted(found.tensors, 'tensor')}"
+    answer = Answer((f"{printable(str(found.file))}: {readable_bytes(found.size)}",), good=True)
+    return Page(title, partial(_sections, found), partial(_document, found), answer, tuple(_lead(found)))
+
+
+def _lead(found: Exported) -> Iterator[Text]:
+    """Yield where the weights are from, the sizes, and the notes."""
+    lines = [f"weights of {printable(found.weights.file)}"]
+    lines += [f"{axis}: {words(sizes)}" for axis, sizes in found.sizes.items()]
+    if found.functions:
+        blocks = [f"{printable(name)} ({count})" for name, count in found.functions.items()]
+        lines.append(f"functions: {listing(blocks)}")
+    yield Text((*lines, *map(printable, found.notes)), "note")
+
+
+def _sections(found: Exported, _: int | None) -> Iterator[Section]:
+    if found.compared:
+        inputs = ["x".join(map(str, each.shape)) for each in found.compared]
+        cells = ["ran" if each.difference is None else f"{each.difference:.1e}" for each in found.compared]
+        heading = "difference" if found.compared[0].difference is not None else "result"
+        yield (
+            Text(("compared with the network",), "heading"),
+            Table((Column("input", inputs), Column(heading, cells, right=True))),
+        )
+    quantized = found.quantized
+    if quantized is not None:
+        rows = {
+            "layers": f"{quantized.layers} of {quantized.of}",
+            "calibrated with": counted(quantized.calibrated, "training image"),
+            "size": f"{readable_bytes(found.size)} instead of {readable_bytes(quantized.whole)}",
+            f"{quantized.metric} before": percent(quantized.before),
+            f"{quantized.metric} after": percent(quantized.after),
+            "measured on": counted(quantized.images, "held-out image"),
+        }
+        yield (
+            Text(("8 bits",), "heading"),
+            Table((Column("", [*rows]), Column("", [*rows.values()]))),
+        )
+
+
+def _document(found: Exported) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "name": found.name,
+        "format": found.format,
+        "file": str(found.file),
+        "bytes": found.size,
+        "weights": found.weights._asdict(),
+        "tensors": found.tensors,
+        "sizes": {axis: each._asdict() for axis, each in found.sizes.items()},
+        "functions": dict(found.functions),
+        "compared": [each._asdict() for each in found.compared],
+        "notes": list(found.notes),
+        "quantized": None if found.quantized is None else found.quantized._asdict(),
+    }

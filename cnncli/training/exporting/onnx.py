@@ -1,0 +1,96 @@
+"""ONNX, written from the graph, and compared with the network before it gets its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from itertools import cycle
+from pathlib import Path
+from typing import Final
+
+from onnx import checker
+
+from cnncli.algebra import whole_shape
+from cnncli.diagnostics import CnncliError, Diagnostic
+from cnncli.exporting.accepted import Accepted, accepted
+from cnncli.exporting.onnx.model import model_of
+from cnncli.exporting.onnx.preparing import Preparing
+from cnncli.exporting.onnx.running import Session
+from cnncli.exporting.subject import Subject, random_batch
+from cnncli.results.export import Compared, Exported
+from cnncli.training.exporting.settings import Settings
+from cnncli.training.new_files import write_new
+
+CLOSE: Final = 1e-5
+"""A difference, in shares of the largest value of an output, that is one of rounding."""
+
+_BATCHES: Final = (1, 3)
+
+
+def write(subject: Subject, path: Path, settings: Settings) -> Exported:
+    """Write the network of a run with what is done to images before, or that of a spec as it is.
+
+    Raises:
+        CnncliError: a layer cannot be said in ONNX, the file computes something else, or it cannot be written.
+    """
+    shape = whole_shape(subject.graph.input)
+    if settings.raw or subject.images is None:
+        preparing, found = None, accepted(subject.graph, subject.spec)
+    else:
+        preparing, found = Preparing(subject.images, shape), Accepted(subject.graph, {}, ())
+    written = model_of(subject, found, preparing)
+    content = written.model.SerializeToString()
+    checker.check_model(content, full_check=True)
+    session = Session(content)
+    compared = tuple(_compared(subject, session, found.examples(shape)))
+    write_new(path, content)
+    return Exported(
+        name=subject.name,
+        format="onnx",
+        file=path,
+        size=len(content),
+        weights=subject.origin,
+        tensors=written.tensors,
+        sizes=found.sizes,
+        functions=written.calls,
+        compared=compared,
+        notes=found.notes,
+    )
+
+
+def _compared(subject: Subject, session: Session, shapes: Sequence[tuple[int, ...]]) -> Iterator[Compared]:
+    """Yield what was compared, for inputs of these shapes in batches of 1 and 3.
+
+    Without torch, the model runs and nothing is compared.
+
+    Raises:
+        CnncliError: the model computes something else.
+    """
+    if len(shapes) == 1:
+        inputs = [(size, *shapes[0]) for size in _BATCHES]
+    else:
+        inputs = [(size, *shape) for shape, size in zip(shapes, cycle(_BATCHES))]  # noqa: B905 - endless
+    reference = None
+    if find_spec("torch") is not None:
+        from cnncli.training.exporting.reference import Reference  # noqa: PLC0415
+
+        reference = Reference(subject)
+    for shape in inputs:
+        batch = random_batch(shape)
+        found = session.run(batch)
+        apart = None if reference is None else reference.difference(batch, found)
+        if apart is not None and apart > CLOSE and not reference.is_rounding(batch, found):
+            raise _another(subject, shape, apart)
+        yield Compared(shape, apart)
+
+
+def _another(subject: Subject, shape: tuple[int, ...], apart: float) -> CnncliError:
+    return CnncliError(
+        Diagnostic(
+            "export",
+            f"{subject.name}: the model computes something else than the network, so it was not written",
+            expected=f"outputs that differ by {CLOSE:.0e} of the largest at most",
+            received=f"{apart:.1e} for an input of {'x'.join(map(str, shape))}",
+            hint="please report this with the spec: it is a fault of cnncli or of onnxruntime",
+        )
+    )

@@ -1,0 +1,59 @@
+"""The network of a run, with all that its record says of inputs and outputs, to be exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnncli.exporting.subject import Images, Subject, check_finite, origin_of
+from cnncli.graph import open_text
+from cnncli.graph.heads import heads_of
+from cnncli.recipe.recipe import CENTERCROP
+from cnncli.training.launch.graphs import recorded_graph
+from cnncli.training.runs.record import RunRecord
+from cnncli.training.runs.run import open_run
+from cnncli.training.runs.weights import check_run, read_tensors
+from cnncli.training.tasks.building import Learned, clean_of, measuring_objective
+from cnncli.transfer.header import read_header
+from cnncli.transfer.matching import match
+from cnncli.recipe.start import Start
+
+
+def of_run(folder: Path, weights: str | None) -> Subject:
+    """Return the network of a run as its spec says it, with a softmax at its end if it has one.
+
+    Args:
+        folder: that of the run.
+        weights: those of the "best" epoch or the "last" ones; None for those that ``evaluate`` measures.
+
+    Raises:
+        CnncliError: there is no such run, or it has no weights yet, or damaged ones.
+    """
+    run = open_run(folder)
+    kept = run.kept(weights)
+    trained = recorded_graph(run)
+    graph = open_text(run.record.spec, name=str(run.spec)).graph
+    tensors, metadata = read_tensors(kept)
+    check_run(kept, metadata, run.record.id)
+    taken = match(graph, read_header(kept), Start(), str(kept)).taken
+    arrays = {name: tensors[old].float().numpy() for name, old in taken.items()}
+    check_finite(arrays, kept)
+    learned = Learned(run.record.data.columns, clean_of(run.record.settings, run.record.data.input))
+    objective = measuring_objective(heads_of(trained), run.record.settings, learned)
+    names = {head: tuple(objective.heads[head].target.names) for head in objective.inference}
+    return Subject(
+        graph, run.record.spec, arrays, origin_of(kept), images_of(run.record), names, run.folder
+    )
+
+
+def images_of(record: RunRecord) -> Images:
+    """Return how a run makes its inputs of images."""
+    settings, levels = record.settings, record.data.levels
+    return Images(
+        stored=record.data.input,
+        margin=settings.data.margin,
+        shrinks=settings.evaluation != CENTERCROP,
+        resize=settings.data.resize,
+        mean=record.normalization.mean,
+        std=record.normalization.std,
+        levels=None if levels is None else (levels.black, levels.white),
+    )
