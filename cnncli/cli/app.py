@@ -30,6 +30,7 @@ COMMANDS: Final = (
     "train",
     "evaluate",
     "predict",
+    "export",
     "runs",
     "probe",
     "layers",

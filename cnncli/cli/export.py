@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import gc
-import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from cnncli.api import export, load_plugins
+from cnncli.api import load_plugins
+from cnncli.api_export import export
 from cnncli.cli.common import Device, Form, Format, InputSize, Overrides, Plugins
-from cnncli.cli.exit_codes import NOT_MET
-from cnncli.diagnostics import usage_error
 from cnncli.exporting.formats import FORMATS
 from cnncli.interrupts import EndingAtOnce
 from cnncli.recipe.devices import AUTO
@@ -27,7 +25,9 @@ def command(
             show_default=False,
         ),
     ],
-    to: Annotated[str, typer.Option(metavar="FORMAT", help=f"One of {', '.join(FORMATS)}.", show_default=False)],
+    to: Annotated[
+        str, typer.Option(metavar="FORMAT", help=f"One of {', '.join(FORMATS)}.", show_default=False)
+    ],
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="A new file.", show_default=False)
     ],
@@ -38,6 +38,9 @@ def command(
             help="For a spec a .safetensors file; of a run best or last, by default what evaluate measures.",
         ),
     ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="onnx: take normalized inputs, not images, also of a run.")
+    ] = False,
     input_size: InputSize = None,
     overrides: Overrides = None,
     device: Device = AUTO,
@@ -50,10 +53,10 @@ def command(
     """
     load_plugins(plugin or ())
     gc.enable()
-    how = {"input": input_size, "overrides": tuple(overrides or ())}
+    how: dict[str, Any] = {"input": input_size, "overrides": tuple(overrides or ())}
     with EndingAtOnce():
         from cnncli.report.pages.export import page
 
         given = {name: value for name, value in how.items() if value}
-        found = export(network, to, output, weights=weights, device=device, **given)
+        found = export(network, to, output, weights=weights, raw=raw, device=device, **given)
     show(page(found), form)

@@ -37,7 +37,8 @@ class Accepted(NamedTuple):
         found = [shape]
         for wanted in (1, *(max(n // 2 for n in shape[1:]) + 1,) * bool(self.sizes)):
             sides = [
-                self._near(name, wanted + axis, n) for axis, (name, n) in enumerate(zip(names, shape[1:], strict=True))
+                self._near(name, wanted + axis, n)
+                for axis, (name, n) in enumerate(zip(names, shape[1:], strict=True))
             ]
             found.append((shape[0], *sides))
         return [*dict.fromkeys(found)]
@@ -51,8 +52,8 @@ class Accepted(NamedTuple):
 def accepted(graph: Graph, spec: str) -> Accepted:
     """Return the sizes that a graph in numbers accepts, from the text of its spec.
 
-    An axis whose size decides the shape of a weight keeps its size, and so do axes that accept combinations of
-    sizes only.
+    An axis whose size decides the shape of a weight keeps its size, and so do axes that accept combinations
+    of sizes only.
     """
     shape = whole_shape(graph.input)
     rank = len(shape) - 1
@@ -71,7 +72,7 @@ def accepted(graph: Graph, spec: str) -> Accepted:
         fixed = [axis for axis in free if free[axis] in bound]
         named = listing([axis_name(axis, rank) for axis in fixed])
         sizes = "x".join(str(shape[1 + axis]) for axis in fixed)
-        notes.append(f"accepts one {named}, {sizes}: {why}")
+        notes.append(f"{named} {'are' if len(fixed) > 1 else 'is'} fixed at {sizes}: {why}")
         free = {axis: name for axis, name in free.items() if axis not in fixed}
     return Accepted(graph, {}, tuple(notes))
 
@@ -91,7 +92,7 @@ def _bound(graph: Graph) -> tuple[set[str], str]:
     ]
     of_weights = {name for dim in tensors for name in symbols_of(dim)}
     if of_weights:
-        return of_weights, "the shapes of weights depend on it"
+        return of_weights, "the shapes of weights depend on that"
     coupled: set[Any] = {
         name for bound in graph.bounds if bound.sizes is None for name in symbols_of(bound.condition)
     }

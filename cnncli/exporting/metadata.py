@@ -1,4 +1,4 @@
-"""What a file says of itself: the spec, the sizes it accepts, the names of classes, where weights are from."""
+"""What a file says of itself: its spec, the sizes it accepts, the names of classes, the file of weights."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from cnncli.exporting.subject import Subject
 def described(subject: Subject, found: Accepted) -> dict[str, str]:
     """Return texts by their keys; what is not a text is JSON.
 
-    ``sizes`` has, for each axis that may vary, the set {n >= first: n = residue (mod period)} for each pair in
-    ``tails``, and the sizes in ``isolated``.
+    ``sizes`` has, for each axis that may vary, the n >= first with n = residue (mod period) for each pair
+    (residue, first) of ``tails``, and the sizes in ``isolated``.
     """
     sizes: dict[str, Any] = {
         name: {"period": each.period, "tails": each.tails, "isolated": each.isolated}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -12,13 +12,13 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from safetensors import SafetensorError, deserialize, safe_open
 
-from cnncli.diagnostics import listing, usage_error
+from cnncli.diagnostics import counted, listing, usage_error
 from cnncli.graph import Graph
+from cnncli.layers import shape_text
 from cnncli.limits import MAX_TENSORS_NAMED
-from cnncli.recipe.start import Start
 from cnncli.results.transfer import Origin
-from cnncli.transfer.header import read_header
-from cnncli.transfer.matching import match
+from cnncli.transfer.header import FLOATS, read_header
+from cnncli.transfer.matching import COUNTER, named_tensors
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -28,8 +28,8 @@ SAFETENSORS: Final = ".safetensors"
 class Images(NamedTuple):
     """How a run makes its inputs of images: bytes of ``stored`` shape, without ``margin`` on every side.
 
-    ``resize`` is the rule by its name. ``shrinks`` is whether an image with a margin is measured as a whole, at
-    the size without it. ``levels`` are those of 16-bit images that became bytes; None without any.
+    ``resize`` is the rule by its name. ``shrinks`` is whether an image with a margin is measured as a whole,
+    at the size without it. ``levels`` are those of 16-bit images that became bytes; None without any.
     """
 
     stored: tuple[int, ...]
@@ -73,18 +73,49 @@ def of_spec(graph: Graph, spec: str, weights: Path) -> Subject:
         raise usage_error(
             f"{weights} is not a file of weights that can be exported",
             expected="a .safetensors file",
-            received=f"a name that ends in {weights.suffix!r}" if weights.suffix else "a name without a suffix",
+            received=f"a name that ends in {weights.suffix!r}"
+            if weights.suffix
+            else "a name without a suffix",
             hint="of a run, name its folder in place of the spec",
         )
-    matching = match(graph, read_header(weights), Start(), str(weights))
-    if matching.adapted:
-        names = listing([each.name for each in matching.adapted])
+    return Subject(graph, spec, read_arrays(weights, tensors_in(graph, weights)), origin_of(weights))
+
+
+def tensors_in(graph: Graph, path: Path) -> tuple[str, ...]:
+    """Return the names of the tensors of a network, after comparing names and shapes with those in a file.
+
+    Counters of batches may be in the file too; inference does not read them.
+
+    Raises:
+        UsageError: the file cannot be read, or has others.
+    """
+    header, wanted = read_header(path), named_tensors(graph)
+    shapes = {
+        name: each.shape
+        for name, each in header.items()
+        if name.rpartition(".")[2] != COUNTER or name in wanted
+    }
+    faults = {
+        "missing": [name for name in wanted if name not in shapes],
+        "not in the network": [name for name in shapes if name not in wanted],
+        "of another shape": [
+            f"{name} is {shape_text(shapes[name])} instead of {shape_text(shape)}"
+            for name, shape in wanted.items()
+            if name in shapes and shapes[name] != shape
+        ],
+        "of another type": [name for name in wanted if name in header and header[name].dtype not in FLOATS],
+    }
+    found = [
+        f"{len(names)} {what}: {listing(names, MAX_TENSORS_NAMED)}" for what, names in faults.items() if names
+    ]
+    if found:
         raise usage_error(
-            f"the weights in {weights} are for another number of input channels: {names}",
-            expected=f"{matching.adapted[0].after} channels",
-            received=f"{matching.adapted[0].before} channels",
+            f"the weights in {path} are not those of {graph.name}: {'; '.join(found)}",
+            expected=f"the {counted(len(wanted), 'tensor')} of the network",
+            received=counted(len(shapes), "tensor"),
+            hint="--set gives the variables of a spec other values, and --input another input size",
         )
-    return Subject(graph, spec, read_arrays(weights, matching.taken), origin_of(weights))
+    return tuple(wanted)
 
 
 def origin_of(path: Path) -> Origin:
@@ -93,19 +124,19 @@ def origin_of(path: Path) -> Origin:
         return Origin(str(path), hashlib.file_digest(file, "sha256").hexdigest(), "")
 
 
-def read_arrays(path: Path, names: Mapping[str, str]) -> dict[str, Array]:
-    """Return tensors of a safetensors file as float32: by the names of the network, from those of the file.
+def read_arrays(path: Path, names: Collection[str]) -> dict[str, Array]:
+    """Return tensors of a safetensors file as float32.
 
     Raises:
         UsageError: the file cannot be read, or has values that are not finite.
     """
     try:
         with safe_open(path, framework="np") as file:
-            short = any(file.get_slice(old).get_dtype() == "BF16" for old in names.values())
-            found = {} if short else {new: file.get_tensor(old) for new, old in names.items()}
+            short = any(file.get_slice(name).get_dtype() == "BF16" for name in names)
+            found = {} if short else {name: file.get_tensor(name) for name in names}
         if short:  # numpy has no such type
-            stored = {name: each for name, each in deserialize(path.read_bytes())}
-            found = {new: _array(stored[old]) for new, old in names.items()}
+            stored = dict(deserialize(path.read_bytes()))  # type: ignore[no-untyped-call]
+            found = {name: _array(stored[name]) for name in names}
     except (SafetensorError, OSError) as error:
         raise usage_error(f"cannot read {path}: {error}", expected="a safetensors file") from error
     arrays = {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in found.items()}
@@ -147,3 +178,9 @@ def random_batch(shape: tuple[int, ...]) -> Array:
     """Return normally distributed float32 values of a shape, always the same."""
     draw = np.random.default_rng(math.prod(shape))
     return draw.standard_normal(shape, dtype=np.float32)
+
+
+def random_images(shape: tuple[int, ...]) -> Array:
+    """Return uniformly distributed uint8 values of a shape, always the same."""
+    draw = np.random.default_rng(math.prod(shape))
+    return draw.integers(0, 256, shape, dtype=np.uint8)

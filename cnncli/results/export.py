@@ -18,20 +18,31 @@ _NONE: Final[Mapping[str, int]] = MappingProxyType({})
 class Compared(NamedTuple):
     """An input of this shape, the batch first, went through the file and the network.
 
-    ``difference`` is the greatest of all outputs, divided by the largest value of the output; None if torch is
-    not installed, so that the file was run and nothing was compared.
+    ``difference`` is the greatest of all outputs, divided by the largest value of the output; None if torch
+    is not installed, so that the file was run and nothing was compared.
     """
 
     shape: tuple[int, ...]
     difference: float | None
 
 
+class Resized(NamedTuple):
+    """Images of other sizes, resized by the file and by a training: of ``values`` ``others`` differ.
+
+    ``levels`` is by how much at most, where a byte has 255.
+    """
+
+    values: int
+    others: int
+    levels: float
+
+
 class Quantized(NamedTuple):
     """Weights of 8 bits: the layers that have them, and a figure before and after on the same data.
 
-    ``before`` and ``after`` are the figure ``metric`` of the network and of the quantized file, ``images`` the
-    number of held-out images it was measured on, and ``calibrated`` that of training images from which the
-    ranges are. ``whole`` is the size in bytes of the same file without quantization.
+    ``before`` and ``after`` are the figure ``metric`` of the network and of the quantized file, ``images``
+    the number of held-out images it was measured on, and ``calibrated`` that of the training images that the
+    ranges of values are from. ``whole`` is the size in bytes of the same file without quantization.
     """
 
     layers: int
@@ -54,7 +65,8 @@ class Exported(NamedTuple):
 
     ``sizes`` has, for each axis of the input along which the file accepts several sizes, those sizes.
     ``functions`` are the blocks that became functions, each with how often it is called. ``compared`` is what
-    was compared with the network after writing.
+    was compared with the network. ``images`` says which images the file takes, if it takes any, and
+    ``resized`` how near its resizing is to that of a training.
     """
 
     name: str
@@ -67,4 +79,6 @@ class Exported(NamedTuple):
     functions: Mapping[str, int] = _NONE
     compared: tuple[Compared, ...] = ()
     notes: tuple[str, ...] = ()
+    images: str = ""
+    resized: Resized | None = None
     quantized: Quantized | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnxruntime
@@ -28,7 +28,8 @@ BATCH = 3
 STEPS = (0, 1, 2, 3)
 """By how many positions inputs are longer than in the example, along every axis."""
 
-Session = onnxruntime.InferenceSession
+Session: TypeAlias = Any
+"""An onnxruntime.InferenceSession, which has no annotations."""
 
 
 def test_every_kind_has_an_emitter_and_every_emitter_a_kind() -> None:
@@ -64,7 +65,7 @@ def session_of(case: Case, module: nn.Module, shapes: tuple[Shape, ...]) -> Sess
     opset = [helper.make_opsetid("", OPSET)]
     model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
     checker.check_model(model, full_check=True)
-    return Session(model.SerializeToString())
+    return onnxruntime.InferenceSession(model.SerializeToString())
 
 
 def declared(dim: Any) -> Any:
@@ -132,7 +133,7 @@ JOINS = [
 def test_branches_whose_sizes_have_nothing_to_do_with_each_other(case: Case) -> None:
     """Which one is larger is decided when the model runs."""
     module = module_with_weights(case)
-    shapes = tuple(
+    shapes: tuple[Shape, ...] = tuple(
         (shape[0], *(symbol(f"n{place}{axis}") for axis in range(len(shape) - 1)))
         for place, shape in enumerate(case.inputs)
     )

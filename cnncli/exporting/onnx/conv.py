@@ -49,9 +49,9 @@ def _spread(layer: Conv, table: Table, to: Emission) -> str:
     """Return the kernels [out, in, *kernel] of a table, with zeros where there is no connection."""
     channels, kernel = whole(to.shape[0]), along(layer.kernel, to.rank)
     places = np.full((len(table), channels), connected(table))
-    places[[row for row, reads in enumerate(table) for _ in reads], [each for row in table for each in row]] = (
-        np.arange(connected(table))
-    )
+    places[
+        [row for row, reads in enumerate(table) for _ in reads], [each for row in table for each in row]
+    ] = np.arange(connected(table))
     kernels = to.op("Concat", to.tensors["weight"], to.floats(np.zeros((1, *kernel))), axis=0)
     return to.op("Gather", kernels, to.constant(places, np.int64), axis=0)
 

@@ -23,8 +23,8 @@ START: Final = -(2**63)
 class Number:
     """A whole number that the model computes from the size of its input: int64 [1].
 
-    Operators are those of Python's integers; division is by a positive number of one that is not negative, for
-    which ONNX and Python agree.
+    Operators are those of Python's integers; division is by a positive number of one that is not negative,
+    for which ONNX and Python agree.
     """
 
     emission: Emission

@@ -112,9 +112,7 @@ class Writing:
         inside = self.order.nodes[block.start : block.stop]
         own = {node.name for node in inside}
         read = [*dict.fromkeys(name for node in inside for name in node.inputs if name not in own)]
-        tensors = [
-            f"{node.name}.{each}" for node in inside for each in (*node.parameters, *node.buffers)
-        ]
+        tensors = [f"{node.name}.{each}" for node in inside for each in (*node.parameters, *node.buffers)]
         results = [node.name for node in inside if self._last.get(node.name, -1) >= block.stop]
         content = self._function(block, read, tensors, results)
         key = content.SerializeToString(deterministic=True)

@@ -45,7 +45,7 @@ def matchsize(layer: MatchSize, to: Emission) -> str:
 
 
 def _aligned(layer: Join, to: Emission) -> list[str]:
-    """Return the branches cut to the smallest size (``crop``) or padded to the largest (``pad``), centered."""
+    """Return the branches cut to the smallest size (``crop``) or padded to the largest (``pad``)."""
     if layer.align == "exact":
         return [*to.inputs]
     scales = isinstance(layer, Multiply) and not all(map(is_scale, to.shapes))

@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from cnncli import __version__
-from cnncli.algebra import Dim, whole_shape
+from cnncli.algebra import Dim
 from cnncli.diagnostics import CnncliError, Diagnostic, readable_bytes
 from cnncli.exporting.accepted import Accepted
 from cnncli.exporting.metadata import described
 from cnncli.exporting.onnx.functions import Writing, opsets
-from cnncli.exporting.onnx.preparing import IMAGES, Preparing
+from cnncli.exporting.onnx.preparing import Preparing
 from cnncli.exporting.subject import Array, Subject
 from cnncli.graph import Graph
 from cnncli.graph.schedule import schedule
@@ -52,9 +52,7 @@ def model_of(subject: Subject, found: Accepted, preparing: Preparing | None = No
     with graph.decided():
         writing = Writing(order, graph.groups)
         nodes = writing.nodes()
-    used = [
-        f"{node.name}.{name}" for node in order.nodes for name in (*node.parameters, *node.buffers)
-    ]
+    used = [f"{node.name}.{name}" for node in order.nodes for name in (*node.parameters, *node.buffers)]
     _check_size(subject, used)
     outputs = _renamed_outputs(nodes, order.outputs)
     inputs = _input(graph, found)

@@ -18,9 +18,7 @@ def batchnorm(layer: BatchNorm, to: Emission) -> str:
     return with_statistics(to, to.x, "", affine=layer.affine, eps=layer.eps)
 
 
-def with_statistics(
-    to: Emission, x: str, prefix: str, *, affine: bool, eps: float
-) -> str:
+def with_statistics(to: Emission, x: str, prefix: str, *, affine: bool, eps: float) -> str:
     """Return x normalized with running statistics, whose tensors have names that begin with ``prefix``."""
     names = to.tensors
     if affine:

@@ -1,7 +1,7 @@
 """Padding in every mode, by amounts that may depend on the input size when the model runs.
 
-As in :mod:`cnncli.network.padding`, amounts are periodic with the stride of a window: those for size n are entry
-n modulo the stride of a table.
+As in :mod:`cnncli.network.padding`, amounts are periodic with the stride of a window: those for size n are
+entry n modulo the stride of a table.
 """
 
 from __future__ import annotations
@@ -21,16 +21,12 @@ _MODES: Final = {"zeros": "constant", "constant": "constant", "reflect": "reflec
 
 def pads(emission: Emission, windows: Sequence[Window]) -> Amounts:
     """Return the pads of windows."""
-    return [
-        _amounts(emission, axis, window.pads, window.stride) for axis, window in enumerate(windows)
-    ]
+    return [_amounts(emission, axis, window.pads, window.stride) for axis, window in enumerate(windows)]
 
 
 def frames(emission: Emission, windows: Sequence[Window]) -> Amounts:
     """As :func:`pads`, but up to the end of the last window; negative if positions are left over."""
-    return [
-        _amounts(emission, axis, window.frame, window.stride) for axis, window in enumerate(windows)
-    ]
+    return [_amounts(emission, axis, window.frame, window.stride) for axis, window in enumerate(windows)]
 
 
 def _amounts(
@@ -64,11 +60,10 @@ def constant(amounts: Amounts) -> list[tuple[int, int]] | None:
     return found if len(found) == len(amounts) else None
 
 
-def pad(
-    emission: Emission, x: str, amounts: Amounts, mode: str = "zeros", value: float = 0.0
-) -> str:
-    """Return x padded before and after along each spatial axis; negative pads cut, in modes zeros and constant.
+def pad(emission: Emission, x: str, amounts: Amounts, mode: str = "zeros", value: float = 0.0) -> str:
+    """Return x padded before and after along each spatial axis.
 
+    Negative pads cut, in modes zeros and constant only.
     ``symmetric`` mirrors including the edge position, ``reflect`` without it.
     """
     places = [axis for axis, pair in enumerate(amounts) if pair != (0, 0)]
@@ -85,9 +80,7 @@ def pad(
     return emission.op("Pad", x, sides, *filling, axes, mode=_MODES[mode])
 
 
-def _joined(
-    emission: Emission, x: str, axis: int, amounts: tuple[Whole, Whole], *, mirrored: bool
-) -> str:
+def _joined(emission: Emission, x: str, axis: int, amounts: tuple[Whole, Whole], *, mirrored: bool) -> str:
     """Return x between copies of its own positions along an axis."""
     before, after = amounts
     place, n = [2 + axis], emission.measured(x, 2 + axis)

@@ -1,7 +1,7 @@
 """Pooling.
 
-Padding with a fixed size is an attribute. Otherwise the input is padded first, so that its last window ends where
-the padded input ends, as in :mod:`cnncli.network.pooling`; ``ceil_mode`` is never left to a runtime.
+Padding with a fixed size is an attribute. Otherwise the input is padded first, so that its last window ends
+where the padded input ends, as in :mod:`cnncli.network.pooling`; ``ceil_mode`` is never left to a runtime.
 """
 
 from __future__ import annotations
@@ -85,17 +85,17 @@ def avgpool(layer: AvgPool, to: Emission) -> str:
     sizes = [to.size(axis) for axis in range(to.rank)]
     ones = to.op("Expand", to.floats(1), to.wholes([1, 1, *sizes]))
     mask = pad(to, ones, counted, "constant", 1.0)
-    rest = [_rest(to, whole, own) for whole, own in zip(framed, counted, strict=True)]
+    rest = [_rest(whole, own) for whole, own in zip(framed, counted, strict=True)]
     return to.op("Div", means, to.op(_MEAN, pad(to, mask, rest), **shape))
 
 
-def _rest(to: Emission, framed: tuple[Whole, Whole], counted: tuple[Whole, Whole]) -> tuple[Whole, Whole]:
+def _rest(framed: tuple[Whole, Whole], counted: tuple[Whole, Whole]) -> tuple[Whole, Whole]:
     """Return what is left of a frame outside of the positions that count."""
-    before, after = (_minus(to, one, two) for one, two in zip(framed, counted, strict=True))
+    before, after = (_minus(one, two) for one, two in zip(framed, counted, strict=True))
     return before, after
 
 
-def _minus(to: Emission, one: Whole, two: Whole) -> Whole:
+def _minus(one: Whole, two: Whole) -> Whole:
     if isinstance(one, int):
         return one - two if isinstance(two, int) else two * -1 + one
     return one - two
@@ -103,7 +103,7 @@ def _minus(to: Emission, one: Whole, two: Whole) -> Whole:
 
 @emitter(MedianPool)
 def medianpool(layer: MedianPool, to: Emission) -> str:
-    """Return medians: the values of each window sorted, padding at the end, and the middle ones of the others."""
+    """Return medians: the values of each window sorted, with padding at the end, and the middle of the others."""
     windows = layer.windows(to.shape)
     amounts = frames(to, windows)
     area = prod(each.kernel for each in windows)
@@ -127,9 +127,7 @@ def _unfolded(to: Emission, x: str, windows: Sequence[Window]) -> str:
     axes, steps = to.ints(to.axes), to.ints([each.stride for each in windows])
     parts = []
     for place in product(*(range(each.kernel) for each in windows)):
-        ends = [
-            offset + 1 - window.kernel or END for offset, window in zip(place, windows, strict=True)
-        ]
+        ends = [offset + 1 - window.kernel or END for offset, window in zip(place, windows, strict=True)]
         part = to.op("Slice", x, to.ints(place), to.ints(ends), axes, steps)
         parts.append(to.op("Unsqueeze", part, to.ints([2 + to.rank])))
     return to.op("Concat", *parts, axis=2 + to.rank)

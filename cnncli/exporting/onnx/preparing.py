@@ -1,7 +1,7 @@
-"""What a run does to images before the network gets them, as nodes of the model: channels, size, normalization.
+"""What a run does to images before the network gets them, as nodes: channels, size, normalization.
 
-The steps are those of :mod:`cnncli.training.data.resize` and :mod:`cnncli.training.data.normalization`: sizes by whole
-numbers, interpolation in floating point, rounded to bytes, then byte * scale + shift.
+The steps are those of :mod:`cnncli.training.data.resize` and :mod:`cnncli.training.data.normalization`: sizes
+by whole numbers, interpolation in floating point, rounded to bytes, then byte * scale + shift.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from cnncli.exporting.onnx.emission import Emission, Number, Whole
 from cnncli.exporting.subject import Images
+from cnncli.layers import shape_text
 
 IMAGES: Final = "image"
 """The name of the model's input."""
@@ -58,6 +59,16 @@ class Preparing(NamedTuple):
             channels = self.shape[0]
             dims = [batch, "channels" if channels in (1, _COLOR) else channels, "height", "width"]
         return helper.make_tensor_value_info(IMAGES, TensorProto.UINT8, dims)
+
+    def words(self) -> str:
+        """Return which images the model takes."""
+        if not self.resizes:
+            return f"takes bytes, uint8 {shape_text(self.images.stored)}"
+        channels = "gray or color" if self.shape[0] in (1, _COLOR) else f"{self.shape[0]} channels"
+        return (
+            f"takes images of any size, uint8 (batch, channels, height, width), {channels}; resizes to "
+            f"{shape_text(self.images.stored[1:])} ({self.images.resize}) and normalizes"
+        )
 
     def described(self) -> str:
         """Return the steps as JSON."""
@@ -122,18 +133,41 @@ def _stretched(to: Emission, x: str, size: Sizes) -> str:
 
 
 def _interpolated(to: Emission, x: str, size: Sizes) -> str:
-    """Return images of another size, bilinear; where they shrink, antialiased."""
-    sizes = to.wholes(size.each())
-    how = {"mode": "linear", "antialias": 1, "coordinate_transformation_mode": "half_pixel"}
-    return to.op("Resize", x, "", "", sizes, axes=[2, 3], **how)
+    """Return images of another size, bilinear; where they shrink, antialiased.
+
+    Every output is a weighted mean along each axis, so it is a product with a matrix on each side. ``Resize``
+    has an attribute for this, but onnxruntime computes other means with it than torch does.
+    """
+    rows, columns = (_weights(to, to.measured(x, 2 + axis), own) for axis, own in enumerate(size.each()))
+    return to.op("MatMul", rows, to.op("MatMul", x, to.op("Transpose", columns, perm=[1, 0])))
+
+
+def _weights(to: Emission, n: Whole, o: Whole) -> str:
+    """Return [o, n]: the weights of n positions for each of o, a triangle around the place of its center.
+
+    Half of its base is n / o positions, at least 1.
+    """
+    before, after = (to.op("Cast", to.wholes([each]), to=_FLOAT) for each in (n, o))
+    scale = to.op("Div", before, after)
+    centers = to.op("Mul", _places(to, after, [-1, 1]), scale)
+    apart = to.op("Abs", to.op("Sub", _places(to, before, [1, -1]), centers))
+    one = to.floats([1])
+    near = to.op("Relu", to.op("Sub", one, to.op("Div", apart, to.op("Max", scale, one))))
+    return to.op("Div", near, to.reduced("ReduceSum", near, [1]))
+
+
+def _places(to: Emission, count: str, shape: list[int]) -> str:
+    """Return 1/2, 3/2, and so on: the centers of so many positions, in a shape."""
+    numbers = to.op("Range", to.floats(0), to.op("Squeeze", count), to.floats(1))
+    return to.op("Reshape", to.op("Add", numbers, to.floats(0.5)), to.ints(shape))
 
 
 def _cropped(to: Emission, x: str, size: Sizes) -> str:
     """Return the middle of images, resized; of an odd number of rows to cut off, the last comes after."""
     height, width = _sizes(to).each()
     kept = Sizes(
-        _least(to, height, _most(to, 1, _ratio(width, size.height, size.width))),
-        _least(to, width, _most(to, 1, _ratio(height, size.width, size.height))),
+        _least(to, height, _most(to, 1, _ratio(to, width, size.height, size.width))),
+        _least(to, width, _most(to, 1, _ratio(to, height, size.width, size.height))),
     )
     top, left = _minus(to, height, kept.height) // 2, _minus(to, width, kept.width) // 2
     starts = [top, left]
@@ -150,8 +184,8 @@ def _padded(to: Emission, x: str, size: Sizes) -> str:
         to.op("LessOrEqual", to.wholes([width]), to.wholes([size.width])),
     )
     shrunk = Sizes(
-        _least(to, size.height, _most(to, 1, _ratio(height, size.width, width))),
-        _least(to, size.width, _most(to, 1, _ratio(width, size.height, height))),
+        _least(to, size.height, _most(to, 1, _ratio(to, height, size.width, width))),
+        _least(to, size.width, _most(to, 1, _ratio(to, width, size.height, height))),
     )
     made = Sizes(
         *(
@@ -166,9 +200,10 @@ def _padded(to: Emission, x: str, size: Sizes) -> str:
     return to.op("Pad", x, to.wholes([*before, *after]), to.floats(0), to.ints([2, 3]))
 
 
-def _ratio(value: Whole, numerator: Whole, denominator: Whole) -> Whole:
+def _ratio(to: Emission, value: Whole, numerator: Whole, denominator: Whole) -> Number:
     """Return value * numerator / denominator, rounded to the nearest whole number, halves up."""
-    return (value * 2 * numerator + denominator) // (denominator * 2)
+    doubled = Number(to, to.wholes([value])) * 2 * numerator + denominator
+    return doubled // (Number(to, to.wholes([denominator])) * 2)
 
 
 def _minus(to: Emission, one: Whole, two: Whole) -> Number:

@@ -47,7 +47,7 @@ def reshape(layer: Reshape, to: Emission) -> str:
 def upsample(layer: Upsample, to: Emission) -> str:
     """Return the map in another size.
 
-    Nearest inputs are gathered by whole numbers, which are exact for every factor; interpolation is ``Resize``.
+    Nearest inputs are gathered by whole numbers, which are exact for every factor; ``Resize`` interpolates.
     """
     windows = layer.windows(to.shape)
     if layer.mode == "nearest":
@@ -77,8 +77,8 @@ def _nearest(to: Emission, x: str, axis: int, window: TransposedWindow | Resampl
 def nearest(to: Emission, x: str, axis: int, count: Whole, ratio: tuple[Whole, Whole]) -> str:
     """Return ``count`` positions along a spatial axis, each the nearest one of x: floor((2i + 1) q / (2p)).
 
-    ``ratio`` is (p, q): p outputs take the place of q inputs. Both are small or sizes, so that products are far
-    below 2^63.
+    ``ratio`` is (p, q): p outputs take the place of q inputs. Both are small or sizes, so that products are
+    far below 2^63.
     """
     up, down = ratio
     if isinstance(count, int) and isinstance(up, int) and isinstance(down, int):

@@ -12,7 +12,7 @@ from cnncli.report.pages.sizes import words
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
 from cnncli.report.text.numbers import percent
-from cnncli.results.export import Exported
+from cnncli.results.export import Exported, Resized
 
 SCHEMA: Final = "cnncli.export/1"
 
@@ -31,6 +31,8 @@ def _lead(found: Exported) -> Iterator[Text]:
     if found.functions:
         blocks = [f"{printable(name)} ({count})" for name, count in found.functions.items()]
         lines.append(f"functions: {listing(blocks)}")
+    if found.images:
+        lines.append(found.images)
     yield Text((*lines, *map(printable, found.notes)), "note")
 
 
@@ -43,6 +45,8 @@ def _sections(found: Exported, _: int | None) -> Iterator[Section]:
             Text(("compared with the network",), "heading"),
             Table((Column("input", inputs), Column(heading, cells, right=True))),
         )
+    if found.resized is not None:
+        yield (Text((_of_resizing(found.resized),), "note"),)
     quantized = found.quantized
     if quantized is not None:
         rows = {
@@ -59,6 +63,16 @@ def _sections(found: Exported, _: int | None) -> Iterator[Section]:
         )
 
 
+def _of_resizing(resized: Resized) -> str:
+    """Return how near the resizing of the file is to that of the training."""
+    if not resized.others:
+        return f"images of other sizes are resized as in training: {resized.values:,} bytes are equal"
+    return (
+        f"images of other sizes are resized as in training but for rounding: {resized.others:,} of "
+        f"{resized.values:,} bytes differ, by at most {resized.levels:.2g} of 255"
+    )
+
+
 def _document(found: Exported) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
@@ -72,5 +86,7 @@ def _document(found: Exported) -> dict[str, Any]:
         "functions": dict(found.functions),
         "compared": [each._asdict() for each in found.compared],
         "notes": list(found.notes),
+        "images": found.images or None,
+        "resized": None if found.resized is None else found.resized._asdict(),
         "quantized": None if found.quantized is None else found.quantized._asdict(),
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from onnx import checker
 
@@ -16,10 +16,13 @@ from cnncli.exporting.accepted import Accepted, accepted
 from cnncli.exporting.onnx.model import model_of
 from cnncli.exporting.onnx.preparing import Preparing
 from cnncli.exporting.onnx.running import Session
-from cnncli.exporting.subject import Subject, random_batch
-from cnncli.results.export import Compared, Exported
+from cnncli.exporting.subject import Array, Subject, random_batch, random_images
+from cnncli.results.export import Compared, Exported, Resized
 from cnncli.training.exporting.settings import Settings
 from cnncli.training.new_files import write_new
+
+if TYPE_CHECKING:
+    from cnncli.training.exporting.reference import Reference
 
 CLOSE: Final = 1e-5
 """A difference, in shares of the largest value of an output, that is one of rounding."""
@@ -31,7 +34,7 @@ def write(subject: Subject, path: Path, settings: Settings) -> Exported:
     """Write the network of a run with what is done to images before, or that of a spec as it is.
 
     Raises:
-        CnncliError: a layer cannot be said in ONNX, the file computes something else, or it cannot be written.
+        CnncliError: a layer cannot be said in ONNX, the file computes something else or cannot be written.
     """
     shape = whole_shape(subject.graph.input)
     if settings.raw or subject.images is None:
@@ -42,7 +45,8 @@ def write(subject: Subject, path: Path, settings: Settings) -> Exported:
     content = written.model.SerializeToString()
     checker.check_model(content, full_check=True)
     session = Session(content)
-    compared = tuple(_compared(subject, session, found.examples(shape)))
+    compared = tuple(_compared(subject, session, found.examples(shape), preparing))
+    resizing = _resized(preparing) if preparing is not None and preparing.resizes else None
     write_new(path, content)
     return Exported(
         name=subject.name,
@@ -55,10 +59,14 @@ def write(subject: Subject, path: Path, settings: Settings) -> Exported:
         functions=written.calls,
         compared=compared,
         notes=found.notes,
+        images="" if preparing is None else preparing.words(),
+        resized=resizing,
     )
 
 
-def _compared(subject: Subject, session: Session, shapes: Sequence[tuple[int, ...]]) -> Iterator[Compared]:
+def _compared(
+    subject: Subject, session: Session, shapes: Sequence[tuple[int, ...]], preparing: Preparing | None
+) -> Iterator[Compared]:
     """Yield what was compared, for inputs of these shapes in batches of 1 and 3.
 
     Without torch, the model runs and nothing is compared.
@@ -66,22 +74,45 @@ def _compared(subject: Subject, session: Session, shapes: Sequence[tuple[int, ..
     Raises:
         CnncliError: the model computes something else.
     """
+    if preparing is not None:
+        shapes = [preparing.images.stored]
     if len(shapes) == 1:
         inputs = [(size, *shapes[0]) for size in _BATCHES]
     else:
-        inputs = [(size, *shape) for shape, size in zip(shapes, cycle(_BATCHES))]  # noqa: B905 - endless
-    reference = None
-    if find_spec("torch") is not None:
-        from cnncli.training.exporting.reference import Reference  # noqa: PLC0415
-
-        reference = Reference(subject)
+        inputs = [(size, *shape) for shape, size in zip(shapes, cycle(_BATCHES))]
+    has_torch = find_spec("torch") is not None
+    reference = _reference(subject) if has_torch else None
     for shape in inputs:
-        batch = random_batch(shape)
-        found = session.run(batch)
-        apart = None if reference is None else reference.difference(batch, found)
-        if apart is not None and apart > CLOSE and not reference.is_rounding(batch, found):
+        given = random_batch(shape) if preparing is None else random_images(shape)
+        found = session.run(given)
+        if reference is None:
+            yield Compared(shape, None)
+            continue
+        batch = given if preparing is None else _inputs(preparing, given)
+        apart = reference.difference(batch, found)
+        if apart > CLOSE and not reference.is_rounding(batch, found):
             raise _another(subject, shape, apart)
         yield Compared(shape, apart)
+
+
+def _reference(subject: Subject) -> Reference:
+    from cnncli.training.exporting.reference import Reference  # noqa: PLC0415
+
+    return Reference(subject)
+
+
+def _inputs(preparing: Preparing, images: Array) -> Array:
+    from cnncli.training.exporting.images import inputs_of  # noqa: PLC0415
+
+    return inputs_of(preparing, images)
+
+
+def _resized(preparing: Preparing) -> Resized | None:
+    if find_spec("torch") is None:
+        return None
+    from cnncli.training.exporting.images import resized  # noqa: PLC0415
+
+    return resized(preparing)
 
 
 def _another(subject: Subject, shape: tuple[int, ...], apart: float) -> CnncliError:

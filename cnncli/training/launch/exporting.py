@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnncli.exporting.subject import Images, Subject, check_finite, origin_of
+from cnncli.exporting.subject import Images, Subject, check_finite, origin_of, tensors_in
 from cnncli.graph import open_text
 from cnncli.graph.heads import heads_of
 from cnncli.recipe.recipe import CENTERCROP
@@ -13,9 +13,6 @@ from cnncli.training.runs.record import RunRecord
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import check_run, read_tensors
 from cnncli.training.tasks.building import Learned, clean_of, measuring_objective
-from cnncli.transfer.header import read_header
-from cnncli.transfer.matching import match
-from cnncli.recipe.start import Start
 
 
 def of_run(folder: Path, weights: str | None) -> Subject:
@@ -34,15 +31,12 @@ def of_run(folder: Path, weights: str | None) -> Subject:
     graph = open_text(run.record.spec, name=str(run.spec)).graph
     tensors, metadata = read_tensors(kept)
     check_run(kept, metadata, run.record.id)
-    taken = match(graph, read_header(kept), Start(), str(kept)).taken
-    arrays = {name: tensors[old].float().numpy() for name, old in taken.items()}
+    arrays = {name: tensors[name].numpy() for name in tensors_in(graph, kept)}
     check_finite(arrays, kept)
     learned = Learned(run.record.data.columns, clean_of(run.record.settings, run.record.data.input))
     objective = measuring_objective(heads_of(trained), run.record.settings, learned)
     names = {head: tuple(objective.heads[head].target.names) for head in objective.inference}
-    return Subject(
-        graph, run.record.spec, arrays, origin_of(kept), images_of(run.record), names, run.folder
-    )
+    return Subject(graph, run.record.spec, arrays, origin_of(kept), images_of(run.record), names, run.folder)
 
 
 def images_of(record: RunRecord) -> Images:
