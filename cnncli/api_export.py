@@ -58,7 +58,7 @@ def export(
     check_new(path, (kind.suffix,))
     from cnncli.training.extras import need  # noqa: PLC0415
 
-    need(*kind.needs, purpose=f"export --to {to}", command=f"pip install 'cnncli[{kind.extra}]'")
+    need(*kind.needs, purpose=f"exporting to {to}", command=f"pip install 'cnncli[{kind.extra}]'")
     subject = _subject(network, weights, how)
     settings = Settings(raw, int8, max_drop, arguments.device(device, AUTO))
     written: Exported = import_module(f"cnncli.training.exporting.{to}").write(subject, path, settings)
@@ -104,7 +104,7 @@ def _subject(network: Any, weights: Any, how: dict[str, Any]) -> Subject:
         raise usage_error(
             f"{loaded.name} is a spec, which has no weights to export",
             expected="the folder of a run, or a spec and a .safetensors file",
-            hint="--weights FILE, or in Python weights=FILE, names the file",
+            hint="'weights' names the file",
         )
     return of_spec(
         loaded._numeric("an export"), to_yaml(loaded._opened.document), arguments.path("weights", weights)
@@ -120,7 +120,7 @@ def _run(folder: Path, weights: Any, how: dict[str, Any]) -> Subject:
             "a run is exported as it was trained",
             expected="no other input size or variables",
             received=listing([*how]),
-            hint=f"export {folder / 'spec.yaml'} with --weights for another size",
+            hint=f"export the spec {folder / 'spec.yaml'} with the weights of the run for another size",
         )
     need_training()
     from cnncli.training.launch.exporting import of_run  # noqa: PLC0415

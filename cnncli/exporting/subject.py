@@ -113,7 +113,7 @@ def tensors_in(graph: Graph, path: Path) -> tuple[str, ...]:
             f"the weights in {path} are not those of {graph.name}: {'; '.join(found)}",
             expected=f"the {counted(len(wanted), 'tensor')} of the network",
             received=counted(len(shapes), "tensor"),
-            hint="--set gives the variables of a spec other values, and --input another input size",
+            hint="the variables of a spec and its input size can be set, if the weights are for others",
         )
     return tuple(wanted)
 

@@ -103,7 +103,7 @@ def _minus(one: Whole, two: Whole) -> Whole:
 
 @emitter(MedianPool)
 def medianpool(layer: MedianPool, to: Emission) -> str:
-    """Return medians: the values of each window sorted, with padding at the end, and the middle of the others."""
+    """Return medians: the values of each window sorted, padding last, and the middle of the others."""
     windows = layer.windows(to.shape)
     amounts = frames(to, windows)
     area = prod(each.kernel for each in windows)
