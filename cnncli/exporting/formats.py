@@ -25,6 +25,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "onnx": Format(
         ".onnx", "export", ("numpy", "onnx", "onnxruntime", "safetensors"), frozenset({RAW, INT8})
     ),
+    "python": Format(".py", "train", ("numpy", "safetensors", "torch")),
     "safetensors": Format(".safetensors", "train", ("numpy", "safetensors")),
 }
 """By the name after ``--to``, which is that of a module in :mod:`cnncli.training.exporting`."""

@@ -25,7 +25,7 @@ from cnncli.exporting.python.expressions import (
 )
 from cnncli.exporting.python.kinds import CALLS, JOINS
 from cnncli.exporting.python.names import class_name, identifier
-from cnncli.exporting.python.structure import Group, Order, Part, Step, is_chain, steps
+from cnncli.graph.grouping import Group, Order, Part, Step, is_chain, steps
 from cnncli.graph import Graph, Node
 from cnncli.layers import Shape
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
-from cnncli.graph import Graph, Node
+from cnncli.graph.graph import Graph, Node
 from cnncli.graph.schedule import schedule
 from cnncli.language.description import INPUT
 from cnncli.layers import Shape
