@@ -25,8 +25,8 @@ from cnncli.exporting.python.expressions import (
 )
 from cnncli.exporting.python.kinds import CALLS, JOINS
 from cnncli.exporting.python.names import class_name, identifier
-from cnncli.graph.grouping import Group, Order, Part, Step, is_chain, steps
 from cnncli.graph import Graph, Node
+from cnncli.graph.grouping import Group, Order, Part, Step, is_chain, steps
 from cnncli.layers import Shape
 
 

@@ -20,8 +20,8 @@ from cnncli.exporting.python.expressions import (
 )
 from cnncli.exporting.python.helpers import HELPERS, helpers
 from cnncli.exporting.python.names import RESERVED, identifier
-from cnncli.graph.grouping import Order, order_of, tree
 from cnncli.graph import Graph
+from cnncli.graph.grouping import Order, order_of, tree
 from cnncli.language.description import INPUT, OUTPUT
 from cnncli.layers import shape_text
 

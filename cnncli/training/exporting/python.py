@@ -1,4 +1,4 @@
-"""One Python file that needs torch alone, with its weights beside it; run by itself before it gets its name."""
+"""One Python file that needs torch alone, with its weights beside it; it is run before it gets its name."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def _run(
         (folder / "network.safetensors").write_bytes(weights)
         (folder / "given.safetensors").write_bytes(save(batches))
         command = [sys.executable, "-I", "-c", _RUN, name]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # What runs is the text that was written here, by the Python that runs this.
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise CnncliError(Diagnostic("export", f"the exported file does not run: {reason}"))
