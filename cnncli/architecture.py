@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from cnncli.results.dry_run import DryRun, Tried
     from cnncli.results.find_lr import RangeTest
+    from cnncli.results.pretraining import LayerEpoch, Pretrained, PretrainingBegun
     from cnncli.results.probe import Probe
     from cnncli.results.training import Evaluated, Packed, Previewed, Reading, Trained
     from cnncli.results.verify import Verification
@@ -274,6 +275,46 @@ class Architecture(Analyzed):
 
         changed, chosen = self._chosen(data, recipe_file, settings)
         return pack_for(changed.graph, chosen.recipe, arguments.path("folder", folder), reading)
+
+    def pretrain(
+        self,
+        run: str | Path | None = None,
+        *,
+        data: str | None = None,
+        device: Any = AUTO,
+        begun: Callable[[PretrainingBegun], None] = lambda _: None,
+        ended: Callable[[LayerEpoch], None] = lambda _: None,
+        reading: Reading = None,
+        **settings: Any,
+    ) -> Pretrained:
+        """Learn the first layers one by one without labels, as restricted Boltzmann machines.
+
+        In the folder of one that was begun with the same arguments, it continues.
+
+        Args:
+            run: its folder; ``runs/NAME-pretrained-N`` by default.
+            data: a source such as "idx:DIR" (:mod:`cnncli.recipe.data`); the spec's own by default.
+            device: "auto", a device such as "cpu" (:mod:`cnncli.recipe.devices`), or a ``torch.device``.
+            begun: called before the first epoch.
+            ended: called after each epoch.
+            reading: called with (images read, of how many).
+            settings: of ``pretrain:``, such as ``epochs=20``.
+
+        Raises:
+            CnncliError: the first layers are not ``linear`` with ``sigmoid``, data and network do not match,
+                the folder has something else, or the weights grow out of bounds.
+        """
+        need_training()
+        self._numeric("a pretraining")
+        from cnncli.training.launch.pretraining import prepare_pretraining  # noqa: PLC0415
+
+        overrides = (*self._overrides, *arguments.keywords(settings, "pretrain."))
+        opened = type(self)(self._origin, self._input, overrides, self.graph.variables)._opened
+        if data is not None:
+            own = opened.train.data.of(arguments.text("data", data))
+            opened = opened._replace(train=opened.train.replaced({"data": own}))
+        prepared = prepare_pretraining(opened, arguments.device(device, AUTO), reading)
+        return prepared.run(None if run is None else arguments.path("run", run), begun, ended)
 
     def recipe(
         self,

@@ -140,7 +140,7 @@ class Loaded:
         graph, opened = self.graph, self._opened
         nodes = [(node.name, node.layer, node.inputs, node.training_only) for node in graph.nodes]
         network = (graph.name, graph.input, nodes, graph.outputs, graph.variables)
-        return network, opened.train, opened.budget, opened.paper
+        return network, opened.train, opened.pretrain, opened.budget, opened.paper
 
     def _reopened(self, overrides: Sequence[str], **how: Any) -> Opened:
         return open_again(self._opened.document, size=self._input, overrides=overrides, **how)

@@ -27,6 +27,7 @@ COMMANDS: Final = (
     "data",
     "pack",
     "mirror",
+    "pretrain",
     "train",
     "evaluate",
     "predict",

@@ -37,6 +37,7 @@ from cnncli.layers import KindVocabulary, Shape
 from cnncli.layers.geometry.sliding import axis_symbols
 from cnncli.layers.plugins import load_installed
 from cnncli.recipe.metrics import head_of
+from cnncli.recipe.pretraining import Pretraining
 from cnncli.recipe.recipe import Recipe
 from cnncli.work import metered
 
@@ -47,7 +48,7 @@ R = TypeVar("R", bound=Record)
 
 
 class Opened(NamedTuple):
-    """A spec, read and checked: its graph, its training settings, its budget, the paper it comes from.
+    """A spec, read and checked: its graph, its settings, its budget, the paper it comes from.
 
     ``in_numbers`` names the sections that cannot be read with symbolic variables; they were read with the
     numbers that the spec gives those variables.
@@ -56,6 +57,7 @@ class Opened(NamedTuple):
     document: Document
     graph: Graph
     train: Recipe
+    pretrain: Pretraining
     budget: Budget
     paper: Paper | None
     in_numbers: frozenset[str] = frozenset()
@@ -142,6 +144,7 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
     """Read the document's sections and build its graph; None if it has errors."""
     in_numbers: set[str] = set()
     train = _section(Recipe, document, faults, in_numbers)
+    pretrain = _section(Pretraining, document, faults, in_numbers)
     budget = _section(Budget, document, faults, in_numbers)
     paper = None
     if document.section("paper") is not None:
@@ -150,6 +153,7 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
     if graph is None:
         return None
     assert train is not None
+    assert pretrain is not None
     assert budget is not None
     _check_learning(document.section(Recipe.keyword), graph, train, faults)
     if size is None or callable(size):  # a recipe is one for the spec's own input
@@ -163,7 +167,7 @@ def _read(document: Document, size: Size, domain: Domain | None, faults: Faults)
     sizes = [each for each in graph.input if isinstance(each, int)]
     if size is not None and len(sizes) == len(graph.input):
         document = document.with_input(sizes)  # what is trained is recorded, and opened again
-    return Opened(document, graph, train, budget, paper, frozenset(in_numbers))
+    return Opened(document, graph, train, pretrain, budget, paper, frozenset(in_numbers))
 
 
 def _graph(document: Document, size: Size, domain: Domain | None, faults: Faults) -> Graph | None:

@@ -38,6 +38,7 @@ SECTIONS: Final[dict[str, tuple[type, str]]] = {
     "layers": (Items, "a list of layers"),
     "heads": (Entries, "a mapping from names to heads"),
     "train": (Entries, "a mapping of training settings"),
+    "pretrain": (Entries, "a mapping of settings of a layer-wise pretraining"),
     "budget": (Entries, "a mapping from figures to their limits"),
     "paper": (Entries, "a mapping of authors, year, title and figures"),
 }

@@ -24,7 +24,7 @@ from cnncli.language.merging import merged, merged_value, written_out
 from cnncli.language.parsing import parse
 from cnncli.language.tree import Entries, Items, Scalar, Value, describe
 
-_SECTIONS: Final = ("train", "budget")
+_SECTIONS: Final = ("train", "pretrain", "budget")
 """The sections that have settings."""
 _EXPECTED: Final = "NAME=VALUE, or a setting by its path, train.NAME=VALUE"
 

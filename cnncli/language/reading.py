@@ -19,7 +19,10 @@ from cnncli.language import shipped
 from cnncli.language.files import checked_path, neighbors
 from cnncli.limits import MAX_FILE_BYTES
 
-SPEC_WORDS: Final = ("extends", "input", "vars", "defaults", "blocks", "layers", "heads", "train", "budget")
+SPEC_WORDS: Final = (
+    *("extends", "input", "vars", "defaults", "blocks", "layers", "heads"),
+    *("train", "pretrain", "budget"),
+)
 """Sections of which a spec has at least one; files of many other kinds have a name, too."""
 
 _STREAM: Final = r"/dev/(stdin|fd/[0-9]+)\Z"

@@ -15,6 +15,7 @@ from torch import Tensor
 from cnncli.diagnostics import listing, shortened, usage_error
 from cnncli.recipe.start import SUFFIXES
 from cnncli.results.transfer import Origin
+from cnncli.training.procedures.folder import finished_weights, is_pretraining
 from cnncli.training.runs.files import METADATA
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import check_run, read_tensors
@@ -68,6 +69,8 @@ def open_weights(place: str) -> WeightsFile:
         UsageError: there are none, or their file is not one of weights.
     """
     path = Path(place)
+    if path.is_dir() and is_pretraining(path):
+        path = finished_weights(path)
     if path.is_dir():
         run = open_run(path)
         kept = run.kept(None)

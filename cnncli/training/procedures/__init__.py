@@ -1,0 +1,1 @@
+"""How networks learn other than by the gradient of an objective."""
