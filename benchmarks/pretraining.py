@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -30,11 +32,11 @@ VALIDATION = 300
 """Training images that --validate measures on, which no training with labels uses."""
 
 SCRATCH, DENOISING, DIVERGENCE = "from scratch", "denoising", "contrastive divergence"
-WITHOUT_LABELS = {
+WITHOUT_LABELS: Final[Mapping[str, dict[str, Any]]] = {
     DENOISING: {"epochs": 30, "optimizer": {"adamw": {"lr": 0.001}}},
     DIVERGENCE: {"epochs": 20},
 }
-WITH_LABELS = {
+WITH_LABELS: Final[Mapping[str, dict[str, Any]]] = {
     SCRATCH: {"epochs": 100, "optimizer": {"adamw": {"lr": 0.001}}},
     DENOISING: {"epochs": 100, "optimizer": {"adamw": {"lr": 0.001}}},
     DIVERGENCE: {"epochs": 100, "optimizer": {"adamw": {"lr": 0.001}}},
@@ -66,13 +68,13 @@ def main() -> None:
     print(f"\nCPU minutes: {(time.process_time() - began) / 60:.1f}")
 
 
-def started(folder: Path, seed: int) -> dict[str, dict[str, object] | None]:
+def started(folder: Path, seed: int) -> dict[str, dict[str, Any] | None]:
     """Return where a training with labels begins, by method, after learning without them."""
     folder.mkdir(parents=True, exist_ok=True)
     spec = folder / "autoencoder.yaml"
     if not spec.exists():
         cnncli.load(SPEC).mirror(CODE, str(spec))
-    settings = {"seed": seed, **WITHOUT_LABELS[DENOISING]}
+    settings: dict[str, Any] = {"seed": seed, **WITHOUT_LABELS[DENOISING]}
     denoised = cnncli.load(spec).train(run=folder / "denoised", device="cpu", **settings)
     network = cnncli.load(SPEC, overrides=[f"train.seed={seed}"])
     learned = network.pretrain(folder / "learned", device="cpu", **WITHOUT_LABELS[DIVERGENCE])
@@ -84,13 +86,13 @@ def started(folder: Path, seed: int) -> dict[str, dict[str, object] | None]:
 
 
 def accuracy(
-    folder: Path, seed: int, labels: int, method: str, start: dict[str, object] | None, validate: bool
+    folder: Path, seed: int, labels: int, method: str, start: dict[str, Any] | None, validate: bool
 ) -> float:
     """Return the accuracy on the held-out images after learning from a few labels."""
     data = few(folder, seed, labels, validate)
     run = folder / f"{data.stem}-{method.replace(' ', '-')}"
     more = {} if start is None else {"start": start}
-    how = {"seed": seed, "batch": 20, **WITH_LABELS[method], **more}
+    how: dict[str, Any] = {"seed": seed, "batch": 20, **WITH_LABELS[method], **more}
     trained = cnncli.load(SPEC).train(f"npz:{data}", run=run, device="cpu", **how)
     return float(trained.history[-1].figures["test.accuracy"])
 
@@ -105,8 +107,10 @@ def few(folder: Path, seed: int, labels: int, validate: bool) -> Path:
     order = np.random.default_rng(seed).permutation(len(images))
     kept, held = order[:-VALIDATION], order[-VALIDATION:]
     chosen = np.concatenate([kept[classes[kept] == each][:labels] for each in range(10)])
-    test = (images[held], classes[held]) if validate else tuple(
-        part.numpy() for part in (digits.test.rows.whole(), digits.test.labels)
+    test = (
+        (images[held], classes[held])
+        if validate
+        else tuple(part.numpy() for part in (digits.test.rows.whole(), digits.test.labels))
     )
     np.savez(path, x_train=images[chosen], y_train=classes[chosen], x_test=test[0], y_test=test[1])
     return path

@@ -30,6 +30,7 @@ from cnncli.recipe.losses import LOSSES
 from cnncli.recipe.metrics import METRICS
 from cnncli.recipe.optimizers import OPTIMIZERS
 from cnncli.recipe.penalty import Penalty
+from cnncli.recipe.pretraining import Pretraining
 from cnncli.recipe.recipe import Recipe
 from cnncli.recipe.resolution import Resolution
 from cnncli.recipe.saving import Save
@@ -61,8 +62,8 @@ def main() -> None:
 
 def pages() -> dict[Path, str]:
     """Return every generated page and its text."""
-    counting, training, transfer, spec = (
-        DOCS / f"{name}.md" for name in ("counting", "training", "transfer", "spec")
+    counting, training, transfer, pretraining, spec = (
+        DOCS / f"{name}.md" for name in ("counting", "training", "transfer", "pretraining", "spec")
     )
     return {
         DOCS / "layers.md": "\n".join(layers_page()) + "\n",
@@ -70,6 +71,7 @@ def pages() -> dict[Path, str]:
         counting: with_operations(counting.read_text("utf-8")),
         training: with_recipe(training.read_text("utf-8")),
         transfer: with_start(transfer.read_text("utf-8")),
+        pretraining: with_pretraining(pretraining.read_text("utf-8")),
         spec: with_limits(spec.read_text("utf-8")),
     }
 
@@ -111,6 +113,12 @@ def with_recipe(text: str) -> str:
 def with_start(text: str) -> str:
     """Replace the table of the page about transfer learning."""
     return with_table(text, "start", ("setting", "meaning", "default", "form"), _settings(Start, "start."))
+
+
+def with_pretraining(text: str) -> str:
+    """Replace the table of the page about learning without labels."""
+    rows = _settings(Pretraining, "pretrain.")
+    return with_table(text, "pretrain", ("setting", "meaning", "default", "form"), rows)
 
 
 def _named(known: Mapping[str, type[Record]], path: str = "") -> Iterator[tuple[str, ...]]:

@@ -44,6 +44,7 @@ OF_COMMANDS = frozenset(
         "report/pages/mirror.py",
         "report/pages/pack.py",
         "report/pages/predict.py",
+        "report/pages/pretrain.py",
         "report/pages/train.py",
         "language/overrides.py",
         "recipe/origins.py",

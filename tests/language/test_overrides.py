@@ -212,8 +212,8 @@ class TestWrongSettings:
         ("override", "hint"),
         [
             ("trian.lr=1", "did you mean 'train'?"),
-            ("layers.x=1", "sections with settings: train, budget"),
-            ("vars.a=1", "sections with settings: train, budget"),
+            ("layers.x=1", "sections with settings: train, pretrain, budget"),
+            ("vars.a=1", "sections with settings: train, pretrain, budget"),
         ],
     )
     def test_an_unknown_section(self, override: str, hint: str) -> None:

@@ -79,7 +79,7 @@ def contrastive_divergence(
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Return the CD-k estimate of the gradient of the mean log p(v), and the sum of squared errors.
 
-    The statistics of hidden units are probabilities, and what the chain goes on with are samples. The error
+    The statistics of hidden units are probabilities, and the units of the chain are samples. The error
     is that of the mean of the first reconstruction.
 
     Args:

@@ -113,7 +113,7 @@ def opened(folder: Path | None, name: str, about: Mapping[str, Any]) -> Iterator
     Raises:
         CnncliError: it is not empty and not the folder of this pretraining, or cannot be written.
     """
-    own = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    own = hashlib.sha256(json.dumps(about, sort_keys=True, allow_nan=False).encode()).hexdigest()
     if folder is not None and is_pretraining(folder):
         with locked(folder):
             _check_same(folder, about)

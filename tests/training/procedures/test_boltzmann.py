@@ -44,22 +44,31 @@ def energy(of: Boltzmann, v: Tensor, h: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("kind", [BINARY, GAUSSIAN])
-def test_units_have_the_probabilities_of_the_energy(kind: str) -> None:
-    of = machine(kind=kind)
-    h = every(HIDDEN)
+def test_hidden_units_have_the_probabilities_of_the_energy(kind: str) -> None:
+    of, h = machine(kind=kind), every(HIDDEN)
     v = torch.rand(5, VISIBLE, dtype=torch.float64, generator=generator())
-    given_v = torch.softmax(-energy(of, v, h), 1) @ h
-    assert torch.allclose(of.raised(v), given_v, rtol=1e-12)
-    if kind == BINARY:
-        given_h = torch.softmax(-energy(of, every(VISIBLE), h), 0).T @ every(VISIBLE)
-        assert torch.allclose(of.lowered(h), given_h, rtol=1e-12)
-        return
-    # The density of a visible unit is largest at its mean, where the derivative of the energy is 0.
-    means = of.lowered(h)
-    for number, mean in enumerate(means):
+    assert torch.allclose(of.raised(v), torch.softmax(-energy(of, v, h), 1) @ h, rtol=1e-12)
+
+
+def test_binary_visible_units_have_the_probabilities_of_the_energy() -> None:
+    of, v = machine(), every(VISIBLE)
+    given_h = torch.softmax(-energy(of, v, every(HIDDEN)), 0).T @ v
+    assert torch.allclose(of.lowered(every(HIDDEN)), given_h, rtol=1e-12)
+
+
+def test_the_mean_of_a_gaussian_visible_unit_is_where_the_energy_is_least() -> None:
+    of, h = machine(kind=GAUSSIAN), every(HIDDEN)
+    for number, mean in enumerate(of.lowered(h)):
         place = mean.clone().requires_grad_()
         (slope,) = torch.autograd.grad(energy(of, place[None], h[number : number + 1]).sum(), place)
         assert torch.allclose(slope, torch.zeros(VISIBLE, dtype=torch.float64), atol=1e-12)
+
+
+def test_samples_have_their_mean() -> None:
+    for kind, deviation in ((BINARY, 0.4), (GAUSSIAN, 1.0)):
+        drawn = machine(kind=kind).sampled(torch.full((100_000, 1), 0.2, dtype=torch.float64), generator())
+        assert float(drawn.mean()) == pytest.approx(0.2, abs=0.02)
+        assert float(drawn.std()) == pytest.approx(deviation, abs=0.02)  # 0.4 is sqrt(0.2 * 0.8)
 
 
 def exact_gradient(of: Boltzmann, data: Tensor) -> dict[str, Tensor]:
@@ -142,7 +151,7 @@ def test_momentum_and_decay() -> None:
 
 
 def test_it_learns_as_well_as_scikit_learn() -> None:
-    """Binary digits, by scikit-learn's own estimate of the likelihood; its chains go on from step to step."""
+    """Binary digits, by scikit-learn's own estimate of the likelihood; its chains last from step to step."""
     from sklearn.datasets import load_digits
 
     data = (torch.from_numpy(load_digits().data[:600]) > 7).double()
