@@ -11,7 +11,6 @@ from cnncli.api import load
 from cnncli.architecture import Architecture, need_training
 from cnncli.diagnostics import did_you_mean, listing, usage_error
 from cnncli.exporting.formats import FORMATS, INT8, RAW, Format
-from cnncli.recipe.devices import AUTO
 from cnncli.recipe.metrics import KEPT
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ def export(
     raw: bool = False,
     int8: bool = False,
     max_drop: float | None = None,
-    device: Any = AUTO,
     **how: Any,
 ) -> Exported:
     """Write a network with its weights as a file for other programs.
@@ -43,7 +41,6 @@ def export(
         raw: "onnx": the file takes normalized inputs, as the network does, and not images.
         int8: "onnx": weights and values of 8 bits, with ranges from training images of the run.
         max_drop: how much lower a figure from 0 to 1 may be with 8 bits.
-        device: where the network of a run is measured, as in :func:`evaluate`.
         how: further arguments of :func:`load`, for a spec.
 
     Raises:
@@ -51,6 +48,10 @@ def export(
             in the format, or the file exists or cannot be written.
     """
     kind = _format(to, {RAW: raw, INT8: int8})
+    if max_drop is not None and not int8:
+        raise usage_error(
+            "a largest drop has no effect on weights that stay as they are", expected="8 bits for it"
+        )
     from cnncli.training.exporting.settings import Settings  # noqa: PLC0415
     from cnncli.training.new_files import check_new  # noqa: PLC0415
 
@@ -60,7 +61,7 @@ def export(
 
     need(*kind.needs, purpose=f"exporting to {to}", command=f"pip install 'cnncli[{kind.extra}]'")
     subject = _subject(network, weights, how)
-    settings = Settings(raw, int8, max_drop, arguments.device(device, AUTO))
+    settings = Settings(raw, int8, max_drop)
     written: Exported = import_module(f"cnncli.training.exporting.{to}").write(subject, path, settings)
     return written
 

@@ -8,7 +8,8 @@ from typing import Final
 OK: Final = 0
 
 NOT_MET: Final = 1
-"""An answer that a script should notice: over budget, not as torch computes it, not moved as predicted."""
+"""An answer that a script should notice: over budget, not as torch computes it, not moved as predicted, worse
+with 8 bits than is allowed."""
 
 WRONG: Final = 2
 """A wrong spec, command line, data set or run folder."""
@@ -31,5 +32,10 @@ INTERRUPTED: Final = SIGNALED + 2
 READER_LEFT: Final = SIGNALED + 13
 """The reader of the output closed it, as in ``cnncli inspect ... | head``."""
 
-OF_DIAGNOSTICS: Final[Mapping[str, int]] = {"diverged": DIVERGED, "unwritable": UNWRITABLE, "lost": LOST}
+OF_DIAGNOSTICS: Final[Mapping[str, int]] = {
+    "diverged": DIVERGED,
+    "drop": NOT_MET,
+    "unwritable": UNWRITABLE,
+    "lost": LOST,
+}
 """Exit codes by the code of an error's first diagnostic; all others are :data:`WRONG`."""

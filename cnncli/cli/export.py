@@ -9,10 +9,10 @@ import typer
 
 from cnncli.api import load_plugins
 from cnncli.api_export import export
-from cnncli.cli.common import Device, Form, Format, InputSize, Overrides, Plugins
+from cnncli.cli.common import Form, Format, InputSize, Overrides, Plugins
+from cnncli.diagnostics import usage_error
 from cnncli.exporting.formats import FORMATS
 from cnncli.interrupts import EndingAtOnce
-from cnncli.recipe.devices import AUTO
 from cnncli.report.show import show
 
 
@@ -41,9 +41,16 @@ def command(
     raw: Annotated[
         bool, typer.Option("--raw", help="onnx: take normalized inputs, not images, also of a run.")
     ] = False,
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="onnx: weights of 8 bits, with ranges from training images of the run."),
+    ] = False,
+    max_drop: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE", help="With --int8, fail if accuracy drops by more, such as 1%."),
+    ] = None,
     input_size: InputSize = None,
     overrides: Overrides = None,
-    device: Device = AUTO,
     form: Form = Format.table,
     plugin: Plugins = None,
 ) -> None:
@@ -57,6 +64,23 @@ def command(
     with EndingAtOnce():
         from cnncli.report.pages.export import page
 
+        most = None if max_drop is None else _share(max_drop)
         given = {name: value for name, value in how.items() if value}
-        found = export(network, to, output, weights=weights, raw=raw, device=device, **given)
+        found = export(network, to, output, weights=weights, raw=raw, int8=int8, max_drop=most, **given)
     show(page(found), form)
+
+
+def _share(text: str) -> float:
+    """Return a share as a number from 0 to 1.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    number = text.removesuffix("%")
+    try:
+        value = float(number) / (100 if number != text else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise usage_error("not a share for --max-drop", expected="a share such as 1% or 0.01", received=text)
+    return value

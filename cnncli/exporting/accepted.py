@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from itertools import cycle
+from typing import Any, Final, NamedTuple
 
 from cnncli.algebra import Dim, symbol, symbols_of, whole_shape
 from cnncli.algebra.size_sets import SizeSet
@@ -11,6 +12,8 @@ from cnncli.analysis.sizes import valid_sizes
 from cnncli.diagnostics import SpecError, listing
 from cnncli.graph import Graph, open_text
 from cnncli.layers.geometry.sliding import axis_name, axis_symbols
+
+_BATCHES: Final = (1, 3)
 
 
 class Accepted(NamedTuple):
@@ -31,15 +34,20 @@ class Accepted(NamedTuple):
         names = {dim: axis_name(axis, rank) for axis, dim in enumerate(axis_symbols(rank))}
         return {names[dim]: dim for dim in names if names[dim] in self.sizes}
 
-    def examples(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """Return some accepted shapes, the network's own first, then smaller ones with unequal sides."""
+    def batches(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """Return shapes of batches of 1 and of 3: the network's own first, then smaller unequal sizes."""
+        examples = self._examples(shape)
+        if len(examples) == 1:
+            return [(size, *shape) for size in _BATCHES]
+        return [(size, *each) for each, size in zip(examples, cycle(_BATCHES), strict=False)]
+
+    def _examples(self, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+        if not self.sizes:
+            return [shape]
         names = [axis_name(axis, len(shape) - 1) for axis in range(len(shape) - 1)]
         found = [shape]
-        for wanted in (1, *(max(n // 2 for n in shape[1:]) + 1,) * bool(self.sizes)):
-            sides = [
-                self._near(name, wanted + axis, n)
-                for axis, (name, n) in enumerate(zip(names, shape[1:], strict=True))
-            ]
+        for least in (1, max(shape[1:]) // 2 + 1):
+            sides = (self._near(name, least + axis, shape[1 + axis]) for axis, name in enumerate(names))
             found.append((shape[0], *sides))
         return [*dict.fromkeys(found)]
 

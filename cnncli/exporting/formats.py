@@ -25,6 +25,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "onnx": Format(
         ".onnx", "export", ("numpy", "onnx", "onnxruntime", "safetensors"), frozenset({RAW, INT8})
     ),
+    "pt2": Format(".pt2", "train", ("numpy", "safetensors", "torch")),
     "python": Format(".py", "train", ("numpy", "safetensors", "torch")),
     "safetensors": Format(".safetensors", "train", ("numpy", "safetensors")),
 }

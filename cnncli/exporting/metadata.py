@@ -14,7 +14,8 @@ def described(subject: Subject, found: Accepted) -> dict[str, str]:
     """Return texts by their keys; what is not a text is JSON.
 
     ``sizes`` has, for each axis that may vary, the n >= first with n = residue (mod period) for each pair
-    (residue, first) of ``tails``, and the sizes in ``isolated``.
+    (residue, first) of ``tails``, and the sizes in ``isolated``. ``images`` is how a run makes inputs
+    of images, ``names`` has those of classes by head.
     """
     sizes: dict[str, Any] = {
         name: {"period": each.period, "tails": each.tails, "isolated": each.isolated}
@@ -27,6 +28,8 @@ def described(subject: Subject, found: Accepted) -> dict[str, str]:
         "sizes": json.dumps(sizes),
         "weights_sha256": subject.origin.sha256,
     }
+    if subject.images is not None:
+        texts["images"] = json.dumps(subject.images._asdict())
     if subject.names:
         texts["names"] = json.dumps(dict(subject.names), ensure_ascii=False)
     return texts

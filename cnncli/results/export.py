@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cnncli.recipe.metrics import metric_of
 from cnncli.results.transfer import Origin
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ class Quantized(NamedTuple):
 
     @property
     def drop(self) -> float:
-        """By how much the figure is lower than before; negative if it is higher."""
-        return self.before - self.after
+        """By how much the figure is worse than before: the difference of shares, otherwise a share of it."""
+        metric = metric_of(self.metric)
+        lost = self.before - self.after if metric.better == "larger" else self.after - self.before
+        return lost if metric.is_share else lost / (abs(self.before) or 1.0)
 
 
 class Exported(NamedTuple):

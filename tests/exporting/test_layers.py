@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, TypeAlias
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, checker, helper
 from torch import Tensor, nn
@@ -21,7 +24,7 @@ from cnncli.exporting.onnx.functions import OPSET
 from cnncli.exporting.onnx.model import IR_VERSION
 from cnncli.exporting.onnx.registry import emit
 from cnncli.layers import KINDS, Shape
-from tests.cases import Case, fits
+from tests.cases import Case, draw_case, fits
 from tests.test_contract import EXAMPLES, id_of, module_of, node_of, with_symbols
 
 BATCH = 3
@@ -74,8 +77,8 @@ def declared(dim: Any) -> Any:
 
 def compare(case: Case, module: nn.Module, session: Session, inputs: tuple[tuple[int, ...], ...]) -> None:
     values = [torch.randn(BATCH, *shape) for shape in inputs]
-    with torch.no_grad():
-        wanted = array(module(*values))
+    with torch.no_grad():  # in 64 bits, so that the rounding of torch is not compared with another one
+        wanted = array(copy.deepcopy(module).double()(*(each.double() for each in values)))
     names = [each.name for each in session.get_inputs()]
     feeds = {name: array(each) for name, each in zip(names, values, strict=True)}
     (found,) = session.run(None, feeds)
@@ -142,3 +145,26 @@ def test_branches_whose_sizes_have_nothing_to_do_with_each_other(case: Case) -> 
         moved = tuple((shape[0], *other[1:]) for shape, other in zip(case.inputs, inputs, strict=True))
         if fits(case._replace(inputs=moved)):
             compare(case, module, session, moved)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", KINDS)
+def test_random_arguments(name: str) -> None:
+    """In numbers and for any size."""
+
+    @settings(
+        max_examples=60,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+    )
+    @given(st.data())
+    def run(data: st.DataObject) -> None:
+        case = draw_case(data.draw, name)
+        assume(fits(case))
+        test_an_example_is_what_torch_computes(case)
+        if of_sizes(case):
+            test_an_example_of_any_size_is_what_torch_computes(case)
+
+    run()

@@ -60,7 +60,7 @@ def _spread(layer: Conv, table: Table, to: Emission) -> str:
 def convtranspose(layer: ConvTranspose, to: Emission) -> str:
     """Return a transposed convolution; what ``ConvTranspose`` cannot cut or add is done after."""
     windows = layer.windows(to.shape)
-    inside = all(0 <= each.output_padding < max(each.stride, each.dilation) for each in windows)
+    inside = all(0 <= each.output_padding < each.stride for each in windows)
     cut = [(each.before, each.after) for each in windows] if inside else [(0, 0)] * to.rank
     extra = [each.output_padding if inside else 0 for each in windows]
     bias = [to.tensors["bias"]] if layer.bias else []

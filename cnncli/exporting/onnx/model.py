@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from cnncli import __version__
 from cnncli.algebra import Dim
@@ -15,7 +15,6 @@ from cnncli.exporting.metadata import described
 from cnncli.exporting.onnx.functions import Writing, opsets
 from cnncli.exporting.onnx.preparing import Preparing
 from cnncli.exporting.subject import Array, Subject
-from cnncli.graph import Graph
 from cnncli.graph.schedule import schedule
 from cnncli.language.description import INPUT
 from cnncli.layers import Shape, shape_text
@@ -38,11 +37,10 @@ class Written(NamedTuple):
     calls: Mapping[str, int]
 
 
-def model_of(subject: Subject, found: Accepted, preparing: Preparing | None = None) -> Written:
-    """Return the model of a network for inference.
+def model_of(subject: Subject, found: Accepted) -> Written:
+    """Return the model of a network for inference, which takes what the network takes.
 
-    Layers, values, weights, blocks and outputs have the names of the spec. With ``preparing`` the input is
-    images, which the model makes the network's input of.
+    Layers, values, weights, blocks and outputs have the names of the spec.
 
     Raises:
         CnncliError: a layer cannot be said in ONNX, or the weights are too large for a file.
@@ -55,24 +53,14 @@ def model_of(subject: Subject, found: Accepted, preparing: Preparing | None = No
     used = [f"{node.name}.{name}" for node in order.nodes for name in (*node.parameters, *node.buffers)]
     _check_size(subject, used)
     outputs = _renamed_outputs(nodes, order.outputs)
-    inputs = _input(graph, found)
-    if preparing is not None:
-        nodes = [*preparing.nodes(INPUT), *nodes]
-        inputs = preparing.input(BATCH)
     shapes = {name: output.shape for name, output in graph.outputs.items() if name in outputs}
     proto = helper.make_graph(
         nodes,
         _identifier(subject.name),
-        [inputs],
+        [_value(INPUT, graph.input, found)],
         [_value(name, shape, found) for name, shape in shapes.items()],
         [_tensor(name, subject.tensors[name]) for name in used],
     )
-    return Written(_model(proto, writing, subject, found, preparing), len(used), dict(writing.calls))
-
-
-def _model(
-    proto: GraphProto, writing: Writing, subject: Subject, found: Accepted, preparing: Preparing | None
-) -> ModelProto:
     model = helper.make_model(
         proto,
         functions=[*writing.functions.values()],
@@ -81,11 +69,21 @@ def _model(
         producer_name="cnncli",
         producer_version=__version__,
     )
+    return Written(model, len(used), dict(writing.calls))
+
+
+def prepare(model: ModelProto, preparing: Preparing) -> None:
+    """Let a model take images instead of what the network takes."""
+    nodes = [*preparing.nodes(INPUT), *model.graph.node]
+    del model.graph.node[:], model.graph.input[:]
+    model.graph.node.extend(nodes)
+    model.graph.input.append(preparing.input(BATCH))
+
+
+def describe(model: ModelProto, subject: Subject, found: Accepted) -> None:
+    """Write into a model what it says of itself."""
     texts = {f"cnncli.{key}": text for key, text in described(subject, found).items()}
-    if preparing is not None:
-        texts["cnncli.images"] = preparing.described()
     helper.set_model_props(model, texts)
-    return model
 
 
 def _check_size(subject: Subject, used: list[str]) -> None:
@@ -115,10 +113,6 @@ def _renamed_outputs(nodes: list[NodeProto], outputs: Mapping[str, str]) -> Mapp
         if name != node:
             nodes.append(helper.make_node("Identity", [taken.get(node, node)], [name], name=f"{name}/output"))
     return outputs
-
-
-def _input(graph: Graph, found: Accepted) -> ValueInfoProto:
-    return _value(INPUT, graph.input, found)
 
 
 def _value(name: str, shape: Shape, found: Accepted) -> ValueInfoProto:

@@ -6,7 +6,6 @@ by whole numbers, interpolation in floating point, rounded to bytes, then byte *
 
 from __future__ import annotations
 
-import json
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -70,12 +69,6 @@ class Preparing(NamedTuple):
             f"{shape_text(self.images.stored[1:])} ({self.images.resize}) and normalizes"
         )
 
-    def described(self) -> str:
-        """Return the steps as JSON."""
-        images = self.images
-        how = {"resize": images.resize, "size": images.stored[1:]} if self.resizes else {}
-        return json.dumps(how | {"margin": images.margin, "mean": images.mean, "std": images.std})
-
     def nodes(self, name: str) -> list[NodeProto]:
         """Return the nodes from the image to the network's input, whose name is given."""
         found: list[NodeProto] = []
@@ -105,7 +98,7 @@ class Preparing(NamedTuple):
         if not margin:
             return x
         if self.images.shrinks:
-            return _interpolated(to, x, Sizes(*self.shape[1:]))
+            return _interpolated(to, x, Sizes(height, width), Sizes(*self.shape[1:]))
         return to.slice(x, [margin] * 2, [height - margin, width - margin], [2, 3])
 
 
@@ -129,16 +122,17 @@ def _sizes(to: Emission) -> Sizes:
 
 def _stretched(to: Emission, x: str, size: Sizes) -> str:
     """Return images of another size, interpolated and rounded to bytes."""
-    return to.op("Clip", to.op("Round", _interpolated(to, x, size)), to.floats(0), to.floats(255))
+    own = Sizes(to.measured(x, 2), to.measured(x, 3))
+    return to.op("Clip", to.op("Round", _interpolated(to, x, own, size)), to.floats(0), to.floats(255))
 
 
-def _interpolated(to: Emission, x: str, size: Sizes) -> str:
+def _interpolated(to: Emission, x: str, own: Sizes, size: Sizes) -> str:
     """Return images of another size, bilinear; where they shrink, antialiased.
 
     Every output is a weighted mean along each axis, so it is a product with a matrix on each side. ``Resize``
     has an attribute for this, but onnxruntime computes other means with it than torch does.
     """
-    rows, columns = (_weights(to, to.measured(x, 2 + axis), own) for axis, own in enumerate(size.each()))
+    rows, columns = (_weights(to, n, o) for n, o in zip(own.each(), size.each(), strict=True))
     return to.op("MatMul", rows, to.op("MatMul", x, to.op("Transpose", columns, perm=[1, 0])))
 
 
@@ -147,7 +141,9 @@ def _weights(to: Emission, n: Whole, o: Whole) -> str:
 
     Half of its base is n / o positions, at least 1.
     """
-    before, after = (to.op("Cast", to.wholes([each]), to=_FLOAT) for each in (n, o))
+    before, after = (
+        to.floats([each]) if isinstance(each, int) else to.op("Cast", each.name, to=_FLOAT) for each in (n, o)
+    )
     scale = to.op("Div", before, after)
     centers = to.op("Mul", _places(to, after, [-1, 1]), scale)
     apart = to.op("Abs", to.op("Sub", _places(to, before, [1, -1]), centers))

@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any, Final
 
 from cnncli.diagnostics import counted, listing, readable_bytes
+from cnncli.recipe.metrics import metric_of
 from cnncli.report.page import Answer, Page, Section, Text
 from cnncli.report.pages.sizes import words
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
 from cnncli.report.text.numbers import percent
-from cnncli.results.export import Exported, Resized
+from cnncli.results.export import Exported, Quantized, Resized
 
 SCHEMA: Final = "cnncli.export/1"
 
@@ -53,14 +54,16 @@ def _sections(found: Exported, _: int | None) -> Iterator[Section]:
             "layers": f"{quantized.layers} of {quantized.of}",
             "calibrated with": counted(quantized.calibrated, "training image"),
             "size": f"{readable_bytes(found.size)} instead of {readable_bytes(quantized.whole)}",
-            f"{quantized.metric} before": percent(quantized.before),
-            f"{quantized.metric} after": percent(quantized.after),
+            **{f"{quantized.metric} {when}": text for when, text in _figures(quantized)},
             "measured on": counted(quantized.images, "held-out image"),
         }
-        yield (
-            Text(("8 bits",), "heading"),
-            Table((Column("", [*rows]), Column("", [*rows.values()]))),
-        )
+        yield (Table((Column("8 bits", [*rows]), Column("", [*rows.values()]))),)
+
+
+def _figures(quantized: Quantized) -> Iterator[tuple[str, str]]:
+    metric = metric_of(quantized.metric)
+    for when, value in (("before", quantized.before), ("after", quantized.after)):
+        yield when, percent(value) if metric.is_share else f"{value:.4g} {metric.unit}".rstrip()
 
 
 def _of_resizing(resized: Resized) -> str:

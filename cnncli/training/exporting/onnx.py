@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
-from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from onnx import checker
+from onnx import ModelProto, checker
 
 from cnncli.algebra import whole_shape
-from cnncli.diagnostics import CnncliError, Diagnostic
+from cnncli.diagnostics import CnncliError, Diagnostic, usage_error
 from cnncli.exporting.accepted import Accepted, accepted
-from cnncli.exporting.onnx.model import model_of
+from cnncli.exporting.onnx.model import describe, model_of, prepare
 from cnncli.exporting.onnx.preparing import Preparing
 from cnncli.exporting.onnx.running import Session
 from cnncli.exporting.subject import Array, Subject, random_batch, random_images
-from cnncli.results.export import Compared, Exported, Resized
+from cnncli.results.export import Compared, Exported, Quantized, Resized
 from cnncli.training.exporting.settings import Settings
 from cnncli.training.new_files import write_new
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 CLOSE: Final = 1e-5
 """A difference, in shares of the largest value of an output, that is one of rounding."""
-
-_BATCHES: Final = (1, 3)
 
 
 def write(subject: Subject, path: Path, settings: Settings) -> Exported:
@@ -41,11 +38,19 @@ def write(subject: Subject, path: Path, settings: Settings) -> Exported:
         preparing, found = None, accepted(subject.graph, subject.spec)
     else:
         preparing, found = Preparing(subject.images, shape), Accepted(subject.graph, {}, ())
-    written = model_of(subject, found, preparing)
-    content = written.model.SerializeToString()
+    written = model_of(subject, found)
+    model, small = written.model, None
+    if settings.int8:
+        model, small = _eight_bits(subject, written.model, settings)
+    bare = model.ByteSize()
+    if preparing is not None:
+        prepare(model, preparing)
+    describe(model, subject, found)
+    content = model.SerializeToString()
     checker.check_model(content, full_check=True)
     session = Session(content)
-    compared = tuple(_compared(subject, session, found.examples(shape), preparing))
+    shapes = found.batches(shape if preparing is None else preparing.images.stored)
+    compared = tuple(_compared(subject, session, shapes, preparing)) if small is None else ()
     resizing = _resized(preparing) if preparing is not None and preparing.resizes else None
     write_new(path, content)
     return Exported(
@@ -56,33 +61,44 @@ def write(subject: Subject, path: Path, settings: Settings) -> Exported:
         weights=subject.origin,
         tensors=written.tensors,
         sizes=found.sizes,
-        functions=written.calls,
+        functions={} if settings.int8 else written.calls,
         compared=compared,
         notes=found.notes,
         images="" if preparing is None else preparing.words(),
         resized=resizing,
+        quantized=None if small is None else small._replace(whole=small.whole + len(content) - bare),
     )
+
+
+def _eight_bits(subject: Subject, model: ModelProto, settings: Settings) -> tuple[ModelProto, Quantized]:
+    """Return a model of 8 bits, and what it lost on the held-out data of the run.
+
+    Raises:
+        CnncliError: it is not a run, its data cannot be read, or more is lost than is allowed.
+    """
+    if subject.run is None:
+        raise usage_error(
+            f"{subject.name} is a spec, which has no images to find the ranges of values with",
+            expected="the folder of a run for weights of 8 bits",
+        )
+    from cnncli.training.exporting.losing import of_eight_bits  # noqa: PLC0415
+
+    return of_eight_bits(subject, model, settings)
 
 
 def _compared(
     subject: Subject, session: Session, shapes: Sequence[tuple[int, ...]], preparing: Preparing | None
 ) -> Iterator[Compared]:
-    """Yield what was compared, for inputs of these shapes in batches of 1 and 3.
+    """Yield what was compared, for inputs of these shapes.
 
     Without torch, the model runs and nothing is compared.
 
     Raises:
         CnncliError: the model computes something else.
     """
-    if preparing is not None:
-        shapes = [preparing.images.stored]
-    if len(shapes) == 1:
-        inputs = [(size, *shapes[0]) for size in _BATCHES]
-    else:
-        inputs = [(size, *shape) for shape, size in zip(shapes, cycle(_BATCHES))]
     has_torch = find_spec("torch") is not None
     reference = _reference(subject) if has_torch else None
-    for shape in inputs:
+    for shape in shapes:
         given = random_batch(shape) if preparing is None else random_images(shape)
         found = session.run(given)
         if reference is None:

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from torch import nn
 
 from cnncli.exporting.subject import Array, Subject
 from cnncli.language.description import OUTPUT
@@ -46,7 +47,7 @@ def network_of(subject: Subject, dtype: torch.dtype = torch.float32) -> Network:
     return network
 
 
-def outputs_of(network: Network, batch: Array) -> dict[str, Array]:
+def outputs_of(network: nn.Module, batch: Array) -> dict[str, Array]:
     """Return the outputs of a network by their names."""
     with torch.inference_mode():
         found = network(torch.from_numpy(batch))

@@ -14,4 +14,3 @@ class Settings(NamedTuple):
     raw: bool = False
     int8: bool = False
     max_drop: float | None = None
-    device: str = "auto"
