@@ -34,7 +34,6 @@ READER_LEFT: Final = SIGNALED + 13
 
 OF_DIAGNOSTICS: Final[Mapping[str, int]] = {
     "diverged": DIVERGED,
-    "drop": NOT_MET,
     "unwritable": UNWRITABLE,
     "lost": LOST,
 }

@@ -10,6 +10,7 @@ import typer
 from cnncli.api import load_plugins
 from cnncli.api_export import export
 from cnncli.cli.common import Form, Format, InputSize, Overrides, Plugins
+from cnncli.cli.exit_codes import NOT_MET
 from cnncli.diagnostics import usage_error
 from cnncli.exporting.formats import FORMATS
 from cnncli.interrupts import EndingAtOnce
@@ -68,6 +69,8 @@ def command(
         given = {name: value for name, value in how.items() if value}
         found = export(network, to, output, weights=weights, raw=raw, int8=int8, max_drop=most, **given)
     show(page(found), form)
+    if not found.is_written:
+        raise typer.Exit(NOT_MET)
 
 
 def _share(text: str) -> float:

@@ -43,7 +43,8 @@ class Quantized(NamedTuple):
 
     ``before`` and ``after`` are the figure ``metric`` of the network and of the quantized file, ``images``
     the number of held-out images it was measured on, and ``calibrated`` that of the training images that the
-    ranges of values are from. ``whole`` is the size in bytes of the same file without quantization.
+    ranges of values are from. ``whole`` is the size in bytes of the same file without quantization, ``limit``
+    the largest drop that is allowed.
     """
 
     layers: int
@@ -54,6 +55,12 @@ class Quantized(NamedTuple):
     before: float
     after: float
     whole: int
+    limit: float | None
+
+    @property
+    def is_within(self) -> bool:
+        """Whether no more is lost than is allowed."""
+        return self.limit is None or self.drop <= self.limit
 
     @property
     def drop(self) -> float:
@@ -85,3 +92,8 @@ class Exported(NamedTuple):
     images: str = ""
     resized: Resized | None = None
     quantized: Quantized | None = None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether there is a file: none of weights of 8 bits that lose more than is allowed."""
+        return self.quantized is None or self.quantized.is_within

@@ -36,7 +36,7 @@ def session_of(preparing: Preparing) -> Session:
 
 
 def check_levels(preparing: Preparing, found: NDArray[Any], wanted: NDArray[Any]) -> None:
-    """Equal bytes, but for a few whose value before rounding is halfway between two, up to its own rounding."""
+    """Check that bytes are equal, but for a few that are halfway between two before they are rounded."""
     deviations = np.array(preparing.images.std).reshape(-1, 1, 1)
     levels = np.abs(found - wanted) * deviations * 255
     assert levels.max() < 1.01

@@ -73,9 +73,9 @@ def pad(emission: Emission, x: str, amounts: Amounts, mode: str = "zeros", value
         for axis in places:
             x = _joined(emission, x, axis, amounts[axis], mirrored=mode == "symmetric")
         return x
-    befores, afters = zip(*(amounts[axis] for axis in places), strict=True)
+    first, last = zip(*(amounts[axis] for axis in places), strict=True)
     filling = [emission.floats(0.0 if mode == "zeros" else value)] if _MODES[mode] == "constant" else [""]
-    sides = emission.wholes([*befores, *afters])
+    sides = emission.wholes([*first, *last])
     axes = emission.ints([2 + axis for axis in places])
     return emission.op("Pad", x, sides, *filling, axes, mode=_MODES[mode])
 

@@ -153,7 +153,7 @@ def _weights(to: Emission, n: Whole, o: Whole) -> str:
 
 
 def _places(to: Emission, count: str, shape: list[int]) -> str:
-    """Return 1/2, 3/2, and so on: the centers of so many positions, in a shape."""
+    """Return 1/2, 3/2, and so on: the centers of ``count`` positions, in a shape."""
     numbers = to.op("Range", to.floats(0), to.op("Squeeze", count), to.floats(1))
     return to.op("Reshape", to.op("Add", numbers, to.floats(0.5)), to.ints(shape))
 

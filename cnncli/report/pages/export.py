@@ -21,8 +21,21 @@ SCHEMA: Final = "cnncli.export/1"
 def page(found: Exported) -> Page:
     """Return the page."""
     title = f"{printable(found.name)}: {found.format}, {counted(found.tensors, 'tensor')}"
-    answer = Answer((f"{printable(str(found.file))}: {readable_bytes(found.size)}",), good=True)
-    return Page(title, partial(_sections, found), partial(_document, found), answer, tuple(_lead(found)))
+    return Page(
+        title, partial(_sections, found), partial(_document, found), _answer(found), tuple(_lead(found))
+    )
+
+
+def _answer(found: Exported) -> Answer:
+    file, quantized = printable(str(found.file)), found.quantized
+    if quantized is None or found.is_written:
+        return Answer((f"{file}: {readable_bytes(found.size)}",), good=True)
+    metric = metric_of(quantized.metric).title
+    most = percent(quantized.limit or 0.0)
+    return Answer(
+        (f"{file} was not written: {metric} drops by {percent(quantized.drop)}, more than {most}",),
+        good=False,
+    )
 
 
 def _lead(found: Exported) -> Iterator[Text]:
@@ -82,6 +95,7 @@ def _document(found: Exported) -> dict[str, Any]:
         "name": found.name,
         "format": found.format,
         "file": str(found.file),
+        "written": found.is_written,
         "bytes": found.size,
         "weights": found.weights._asdict(),
         "tensors": found.tensors,

@@ -9,12 +9,11 @@ import torch
 from onnx import ModelProto
 from torch import Tensor
 
-from cnncli.diagnostics import CnncliError, Diagnostic
 from cnncli.exporting.onnx.quantizing import quantized
 from cnncli.exporting.onnx.running import Session
 from cnncli.exporting.subject import Array, Subject
 from cnncli.graph.heads import heads_of
-from cnncli.recipe.metrics import metric_of, telling
+from cnncli.recipe.metrics import telling
 from cnncli.results.export import Quantized
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.feed import Feed
@@ -32,9 +31,6 @@ from cnncli.training.transforms import held_out_alters
 CALIBRATED: Final = 512
 """The most training images that the ranges of values are from."""
 
-LOST: Final = "drop"
-"""The code of the error that more is lost than is allowed."""
-
 _CPU: Final = torch.device("cpu")
 
 
@@ -50,7 +46,7 @@ def of_eight_bits(subject: Subject, model: ModelProto, settings: Settings) -> tu
     """Return the model with weights of 8 bits, and what was measured.
 
     Raises:
-        CnncliError: the data of the run cannot be read, or more is lost than is allowed.
+        CnncliError: the data of the run cannot be read.
     """
     assert subject.run is not None
     found = _measuring(open_run(subject.run))
@@ -65,7 +61,7 @@ def of_eight_bits(subject: Subject, model: ModelProto, settings: Settings) -> tu
 
     before, after = _figures(found, network, None), _figures(found, network, forward)
     metric = telling(before)
-    result = Quantized(
+    return small.model, Quantized(
         layers=small.layers,
         of=small.of,
         calibrated=min(CALIBRATED, found.data.train.count),
@@ -74,9 +70,8 @@ def of_eight_bits(subject: Subject, model: ModelProto, settings: Settings) -> tu
         before=before[metric],
         after=after[metric],
         whole=whole,
+        limit=settings.max_drop,
     )
-    _check(result, subject.name, settings.max_drop)
-    return small.model, result
 
 
 def _measuring(run: Run) -> _Measuring:
@@ -113,24 +108,3 @@ def _figures(
         network, test, record.normalization, _CPU, found.objective, alters, Manner(forward=forward)
     )
     return dict(measured.figures)
-
-
-def _check(result: Quantized, name: str, max_drop: float | None) -> None:
-    """Check that not too much is lost.
-
-    Raises:
-        CnncliError: more is.
-    """
-    if max_drop is None or result.drop <= max_drop:
-        return
-    metric = metric_of(result.metric)
-    form = "{:.2%}" if metric.is_share else f"{{:.4g}} {metric.unit}".rstrip()
-    raise CnncliError(
-        Diagnostic(
-            LOST,
-            f"{name}: weights of 8 bits lose more than is allowed, so no file was written",
-            expected=f"a drop of at most {max_drop:.2%} in {metric.title}",
-            received=f"{result.drop:.2%}: {form.format(result.before)} before and "
-            f"{form.format(result.after)} after, on {result.images:,} held-out images",
-        )
-    )

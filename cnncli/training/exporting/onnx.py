@@ -52,7 +52,8 @@ def write(subject: Subject, path: Path, settings: Settings) -> Exported:
     shapes = found.batches(shape if preparing is None else preparing.images.stored)
     compared = tuple(_compared(subject, session, shapes, preparing)) if small is None else ()
     resizing = _resized(preparing) if preparing is not None and preparing.resizes else None
-    write_new(path, content)
+    if small is None or small.is_within:
+        write_new(path, content)
     return Exported(
         name=subject.name,
         format="onnx",
@@ -74,7 +75,7 @@ def _eight_bits(subject: Subject, model: ModelProto, settings: Settings) -> tupl
     """Return a model of 8 bits, and what it lost on the held-out data of the run.
 
     Raises:
-        CnncliError: it is not a run, its data cannot be read, or more is lost than is allowed.
+        CnncliError: it is not a run, or its data cannot be read.
     """
     if subject.run is None:
         raise usage_error(
