@@ -36,7 +36,8 @@ def machines_of(graph: Graph) -> tuple[Machine, ...]:
     """
     found: list[Machine] = []
     linear: Node | None = None
-    node = _only_reader(graph, INPUT)
+    readers = _only_readers(graph)
+    node = readers.get(INPUT)
     while node is not None:
         if isinstance(node.layer, Sigmoid) and linear is not None:
             found.append(Machine(linear.name, whole(linear.input_shape[0]), whole(linear.output_shape[0])))
@@ -45,16 +46,19 @@ def machines_of(graph: Graph) -> tuple[Machine, ...]:
             linear = node
         elif not isinstance(node.layer, Flatten | Identity | Dropout) or linear is not None:
             break
-        node = _only_reader(graph, node.name)
+        node = readers.get(node.name)
     if not found:
         raise SpecError(_no_machine(node, linear or graph.nodes[0], after_linear=linear is not None))
     return tuple(found)
 
 
-def _only_reader(graph: Graph, name: str) -> Node | None:
-    """Return the node that reads a value; None if there are none or several."""
-    readers = [node for node in graph.nodes if name in node.inputs]
-    return readers[0] if len(readers) == 1 else None
+def _only_readers(graph: Graph) -> dict[str, Node]:
+    """Return the node that reads a value, for each value that only one node reads."""
+    readers: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        for name in dict.fromkeys(node.inputs):
+            readers.setdefault(name, []).append(node)
+    return {name: found[0] for name, found in readers.items() if len(found) == 1}
 
 
 def _no_machine(node: Node | None, before: Node, *, after_linear: bool) -> Diagnostic:

@@ -138,10 +138,10 @@ class _Decoder:
         self._previous = trunk[-1].name
         self._found: dict[str, list[str]] = {name: [] for name in (INPUT, *self._nodes)}
         """For each value, the layers that lead back to its shape."""
-        self._readers = dict.fromkeys(self._found, 0)
+        self._readers: dict[str, list[str]] = {name: [] for name in self._found}
         for node in trunk:
             for name in node.sources:
-                self._readers[name] += 1
+                self._readers[name].append(node.name)
         dressing = _dressing()
         self._dressed = {name for name, each in self._nodes.items() if each.kind in dressing}
 
@@ -202,13 +202,13 @@ class _Decoder:
 
         One whose output only another one reads is repeated with that one.
         """
-        readers = [node.name for node in self._nodes.values() if name in node.sources]
+        readers = self._readers[name]
         if name not in self._dressed or (len(readers) == 1 and readers[0] in self._dressed):
             return []
         chain = [name]
         while True:
             (source,) = self._nodes[chain[-1]].inputs
-            if source not in self._dressed or self._readers[source] > 1:
+            if source not in self._dressed or len(self._readers[source]) > 1:
                 return chain[::-1]
             chain.append(source)
 
