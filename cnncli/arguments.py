@@ -9,6 +9,7 @@ from typing import Any
 
 from cnncli.algebra import Dim, Expr
 from cnncli.diagnostics import usage_error
+from cnncli.language.input_size import parse_shape
 from cnncli.language.overrides import Keyword
 
 
@@ -96,6 +97,17 @@ def input_shape(size: Any) -> tuple[Dim, ...]:
     except TypeError:
         expected = "whole numbers and formulas, such as (3, 224, 224), or a text such as '3xHxW'"
         raise usage_error("not an input size", expected=expected, received=repr(size)) from None
+
+
+def size(value: Any) -> tuple[Dim, ...] | None:
+    """Return an input size, also from a text such as "3xHxW"; None for None.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if value is None:
+        return None
+    return parse_shape(value) if isinstance(value, str) else input_shape(value)
 
 
 def _index(dim: Any) -> int:

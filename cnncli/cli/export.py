@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cnncli.api import load_plugins
-from cnncli.api_export import export
+from cnncli.api import export, load_plugins
 from cnncli.cli.common import Form, Format, InputSize, Overrides, Plugins
 from cnncli.cli.exit_codes import NOT_MET
 from cnncli.diagnostics import usage_error

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnncli import arguments
-from cnncli.api import load
+from cnncli.api.networks import load
 from cnncli.architecture import Architecture, need_training
 from cnncli.diagnostics import did_you_mean, listing, usage_error
 from cnncli.exporting.formats import FORMATS, INT8, RAW, Format
