@@ -9,6 +9,7 @@ k steps of Gibbs sampling that begin at the data: CD-k.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -75,45 +76,35 @@ def ones(probability: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def contrastive_divergence(
-    machine: Boltzmann, v: Tensor, k: int, generator: torch.Generator
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Return the CD-k estimate of the gradient of the mean log p(v), and the sum of squared errors.
+    machine: Boltzmann, speed: Mapping[str, Tensor], v: Tensor, how: Pretraining, generator: torch.Generator
+) -> Tensor:
+    """Change a machine by one step of CD-k, in place; return the sum of the squared errors of v.
 
-    The statistics of hidden units are probabilities, and the units of the chain are samples. The error
-    is that of the mean of the first reconstruction.
+    The step is momentum * last step + lr * (gradient - decay * W); biases do not decay. The statistics of
+    hidden units are probabilities, and the units of the chain are samples. The error is that of the mean of
+    the first reconstruction.
 
     Args:
-        machine: is not changed.
+        machine: W, c and b.
+        speed: the last step of each of them, which becomes this one.
         v: float32 [n, visible].
-        k: the number of Gibbs steps, at least 1.
+        how: k, lr, momentum and weight decay.
         generator: on the device of the machine.
     """
     before = machine.raised(v)
     hidden, reconstruction, error = before, v, v.new_zeros(())
-    for step in range(k):
+    for number in range(how.k):
         mean = machine.lowered(ones(hidden, generator))
-        error = (v - mean).square().sum() if step == 0 else error
+        error = (v - mean).square().sum() if number == 0 else error
         reconstruction = machine.sampled(mean, generator)
         hidden = machine.raised(reconstruction)
-    count = len(v)
-    gradients = {
-        "weight": (before.T @ v - hidden.T @ reconstruction) / count,
-        "hidden": (before - hidden).mean(0),
-        "visible": (v - reconstruction).mean(0),
-    }
-    return gradients, error
-
-
-def step(
-    machine: Boltzmann, speed: dict[str, Tensor], v: Tensor, settings: Pretraining, generator: torch.Generator
-) -> Tensor:
-    """Change a machine, and the last step ``speed`` of each of its tensors, in place; return the error.
-
-    The step is momentum * last step + lr * (gradient - decay * W); biases do not decay.
-    """
-    gradients, error = contrastive_divergence(machine, v, settings.k, generator)
-    gradients["weight"].sub_(machine.weight, alpha=settings.weight_decay)
-    for name, gradient in gradients.items():
-        speed[name].mul_(settings.momentum).add_(gradient, alpha=settings.lr)
-        getattr(machine, name).add_(speed[name])
+    rate = how.lr / len(v)
+    # Products are added where they belong: the matrix is the most that a step reads and writes.
+    speed["weight"].addmm_(before.T, v, beta=how.momentum, alpha=rate)
+    speed["weight"].addmm_(hidden.T, reconstruction, alpha=-rate)
+    speed["weight"].sub_(machine.weight, alpha=how.lr * how.weight_decay)
+    speed["hidden"].mul_(how.momentum).add_((before - hidden).sum(0), alpha=rate)
+    speed["visible"].mul_(how.momentum).add_((v - reconstruction).sum(0), alpha=rate)
+    for name, each in machine.tensors.items():
+        each.add_(speed[name])
     return error

@@ -28,7 +28,7 @@ from cnncli.results.pretraining import LayerEpoch, Pretrained, PretrainedLayer, 
 from cnncli.training.data.batches import batch_bounds, derived_seed, epoch_order
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.recorded import Normalization
-from cnncli.training.procedures.boltzmann import NAMES, Boltzmann, step
+from cnncli.training.procedures.boltzmann import NAMES, Boltzmann, contrastive_divergence
 from cnncli.training.procedures.filters import draw_filters
 from cnncli.training.procedures.folder import FILTERS, Folder, State, opened
 
@@ -202,7 +202,7 @@ class _Learning:
         total = torch.zeros((), dtype=torch.float64, device=prepared.device)
         for start, end in batch_bounds(count, settings.batch):
             v = self._seen(order[start:end])
-            total += step(learned, speed, v, settings, generator)
+            total += contrastive_divergence(learned, speed, v, settings, generator)
         error = float(total) / (count * machine.visible)
         finite = all(bool(each.isfinite().all()) for each in learned.tensors.values())
         if not finite or not math.isfinite(error):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cnncli.recipe.pretraining import BINARY, GAUSSIAN, Pretraining
 from cnncli.training.data.batches import batch_bounds, epoch_order
-from cnncli.training.procedures.boltzmann import NAMES, Boltzmann, contrastive_divergence, step
+from cnncli.training.procedures.boltzmann import NAMES, Boltzmann, contrastive_divergence
 
 VISIBLE, HIDDEN = 4, 3
 
@@ -71,6 +71,23 @@ def test_samples_have_their_mean() -> None:
         assert float(drawn.std()) == pytest.approx(deviation, abs=0.02)  # 0.4 is sqrt(0.2 * 0.8)
 
 
+def still(of: Boltzmann) -> dict[str, Tensor]:
+    """The last steps before the first one."""
+    return {name: torch.zeros_like(each) for name, each in of.tensors.items()}
+
+
+def gradient(of: Boltzmann, data: Tensor, k: int, draws: torch.Generator) -> dict[str, Tensor]:
+    """What a step of rate 1 without momentum and decay changes."""
+    speed, copied = (
+        still(of),
+        Boltzmann(**{name: each.clone() for name, each in of.tensors.items()}, binary=True),
+    )
+    contrastive_divergence(
+        copied, speed, data, Pretraining(k=k, lr=1.0, momentum=0.0, weight_decay=0.0), draws
+    )
+    return speed
+
+
 def exact_gradient(of: Boltzmann, data: Tensor) -> dict[str, Tensor]:
     """The gradient of the mean log p(v) of binary data, by automatic differentiation of its definition."""
     tensors = {name: each.clone().requires_grad_() for name, each in of.tensors.items()}
@@ -88,7 +105,7 @@ def test_many_steps_approach_the_exact_gradient() -> None:
     many = data.repeat(8000, 1)
 
     def off(k: int) -> float:
-        found, _ = contrastive_divergence(of, many, k, generator())
+        found = gradient(of, many, k, generator())
         return max(float((found[name] - exact[name]).abs().max()) for name in NAMES)
 
     assert off(40) < 0.01
@@ -124,8 +141,8 @@ def test_a_step_is_that_of_scikit_learn() -> None:
     for_hidden, for_visible = (torch.rand(count, units, generator=draws) for units in (7, 12))
     theirs.h_samples_ = (for_hidden < of.raised(data)).double().numpy()
     theirs._fit(data.numpy(), Fed(for_visible, torch.zeros(count, 7)))
-    speed = {name: torch.zeros_like(each) for name, each in of.tensors.items()}
-    step(of, speed, data, Pretraining(lr=0.3, momentum=0.0, weight_decay=0.0), generator(5))
+    speed = still(of)
+    contrastive_divergence(of, speed, data, Pretraining(lr=0.3, momentum=0.0, weight_decay=0.0), generator(5))
     assert np.allclose(of.weight.numpy(), theirs.components_, rtol=1e-12)
     assert np.allclose(of.hidden.numpy(), theirs.intercept_hidden_, rtol=1e-12)
     assert np.allclose(of.visible.numpy(), theirs.intercept_visible_, rtol=1e-12)
@@ -136,16 +153,14 @@ def test_momentum_and_decay() -> None:
     of = machine()
     expected = {name: each.clone() for name, each in of.tensors.items()}
     settings = Pretraining(lr=0.1, momentum=0.7, weight_decay=0.01)
-    speed = {name: torch.zeros_like(each) for name, each in of.tensors.items()}
-    last = {name: torch.zeros_like(each) for name, each in of.tensors.items()}
+    speed, last = still(of), still(of)
     data, ours, own = every(VISIBLE), generator(1), generator(1)
     for _ in range(2):
-        gradient, _ = contrastive_divergence(Boltzmann(**expected, binary=True), data, 1, own)
-        for name, each in gradient.items():
+        for name, each in gradient(Boltzmann(**expected, binary=True), data, 1, own).items():
             decay = 0.01 * expected[name] if name == "weight" else 0.0
             last[name] = 0.7 * last[name] + 0.1 * (each - decay)
         expected = {name: expected[name] + last[name] for name in expected}
-        step(of, speed, data, settings, ours)
+        contrastive_divergence(of, speed, data, settings, ours)
     for name, each in of.tensors.items():
         assert torch.allclose(each, expected[name], rtol=1e-12), name
 
@@ -159,13 +174,13 @@ def test_it_learns_as_well_as_scikit_learn() -> None:
     draws = generator()
     initial = 0.01 * torch.randn(32, 64, generator=draws).double()
     of = Boltzmann(initial, torch.zeros(32).double(), torch.zeros(64).double(), binary=True)
-    speed = {name: torch.zeros_like(each) for name, each in of.tensors.items()}
+    speed = still(of)
     settings = Pretraining(lr=lr, momentum=0.0, weight_decay=0.0)
     start = scikit_learn_of(of, lr).score_samples(data.numpy()).mean()
     for epoch in range(epochs):
         order = epoch_order(len(data), 0, epoch)
         for first, end in batch_bounds(len(data), 10):
-            step(of, speed, data[order[first:end]], settings, draws)
+            contrastive_divergence(of, speed, data[order[first:end]], settings, draws)
     theirs = BernoulliRBM(32, learning_rate=lr, batch_size=10, n_iter=epochs, random_state=0).fit(
         data.numpy()
     )
