@@ -94,16 +94,16 @@ def _class_of(plans: Plans) -> type[Network]:
     """Return the class of the networks with these plans."""
     body: dict[str, Any] = {"__doc__": Network.__doc__, "_plans": plans}
     if plans.training is None:
-        return type(Network.__name__, (Network,), body | {"forward": _calls("forward", plans.inference)})
+        return type(Network.__name__, (Network,), body | {"forward": calls("forward", plans.inference)})
     if isinstance(plans.training, Parts):
         body["_train"] = _in_parts(plans.training)
     else:
-        body["_train"] = _calls("_train", plans.training)
-    body["_infer"] = _calls("_infer", plans.inference)
+        body["_train"] = calls("_train", plans.training)
+    body["_infer"] = calls("_infer", plans.inference)
     return type(Network.__name__, (_TwoPlans,), body)
 
 
-def _calls(method_name: str, plan: Plan) -> Callable[[Any, Tensor], Any]:
+def calls(method_name: str, plan: Plan) -> Callable[[Any, Tensor], Any]:
     """Return a method that calls modules by a plan and releases each value after its last use."""
     graph = fx.Graph()
     values = {INPUT: graph.placeholder("x", type_expr=Tensor)}
