@@ -163,6 +163,8 @@ NOT_RUN: Final = {
     "evaluate runs/lenet5-1",
     "evaluate runs/lenet5-1 --output predictions.csv",
     "predict runs/lenet5-1 digits.png -o fig4.png",
+    "similar runs/lenet5-1 test:0 --in digits",
+    "look gradcam runs/lenet5-1 test:0 -o cam.png",
     "runs",
     "train net.yaml --recipe recipe.yaml --print-recipe",
     "train net.yaml --recipe recipe.yaml --preview images.png",

@@ -7,6 +7,7 @@ from cnncli.analyzed import Layer
 from cnncli.api.data_sources import pack, survey
 from cnncli.api.exporting import export
 from cnncli.api.extending import kinds, load_installed_plugins, load_plugins
+from cnncli.api.looking import features, look, similar
 from cnncli.api.networks import (
     Input,
     Overrides,
@@ -31,11 +32,13 @@ __all__ = [
     "draw_runs",
     "evaluate",
     "export",
+    "features",
     "kinds",
     "load",
     "load_installed_plugins",
     "load_plugins",
     "loads",
+    "look",
     "need_training",
     "pack",
     "predict",
@@ -43,6 +46,7 @@ __all__ = [
     "runs",
     "select",
     "several",
+    "similar",
     "speaks",
     "spec_names",
     "specs",

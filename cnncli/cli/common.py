@@ -67,6 +67,9 @@ Weights: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="WHICH", help="best or last; by default the best, if a validation part chose."),
 ]
+Split: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="PART", help="The part of a source: train, val or test.")
+]
 Plugins: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--plugin", metavar="FILE", help="A Python file that adds kinds of layers."),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from cnncli.diagnostics import CnncliError, listing, usage_error
-from cnncli.training.runs.files import write_bytes
+from cnncli.training.runs.files import write_with
 
 
 def check_new(path: Path, suffixes: Sequence[str]) -> None:
@@ -33,12 +34,27 @@ def write_new(path: Path, content: bytes) -> None:
     Raises:
         CnncliError: there is such a file by now, or it cannot be written.
     """
+    write_new_with(path, lambda file: file.write(content))
+
+
+def write_new_with(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let a function write a file that does not exist yet; it appears when that is done.
+
+    Raises:
+        CnncliError: there is such a file by now, or it cannot be written.
+    """
     if path.exists() or path.is_symlink():
         raise exists(path)
     try:
-        write_bytes(path, content)
+        write_with(path, write)
     except CnncliError as error:  # there is no previous content, which a hint would mention
-        raise CnncliError(each._replace(hint="") for each in error.diagnostics) from error
+        raise _without_previous(error) from error
+
+
+def _without_previous(error: CnncliError) -> CnncliError:
+    return type(error)(
+        each._replace(hint="" if each.code == "unwritable" else each.hint) for each in error.diagnostics
+    )
 
 
 def exists(path: Path) -> CnncliError:

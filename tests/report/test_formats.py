@@ -43,15 +43,18 @@ from cnncli.report.pages import (
     data,
     dry_run,
     evaluate,
+    features,
     find_lr,
     fit,
     inspect,
     layers,
+    look,
     memory,
     mirror,
     predict,
     probe,
     runs,
+    similar,
     sizes,
     specs,
 )
@@ -63,6 +66,7 @@ from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import NO_BREAK
 from cnncli.results.dry_run import Counts, DryRun, Times, Tried
 from cnncli.results.find_lr import RangeTest, Rate, Suggestion
+from cnncli.results.looking import Features, Looked, Neighbor, Query, Similar
 from cnncli.results.predictions import Answer as Predictions
 from cnncli.results.predictions import Guess, Predicted, Said
 from cnncli.results.probe import Change, Found, Probe
@@ -274,6 +278,30 @@ def predicted(images: int = 2) -> Page:
     return predict.page(Predicted("a_b|c", Path("w"), answers, (), ("all|of it",), Path("out|.png"), images))
 
 
+def written_features() -> Page:
+    return features.page(
+        Features(
+            "a_b|c", Path("w"), "conv_1|", "mean", 1_438, 64, "all 9 of <x>|", ("cat <1>",), Path("o|.npz")
+        )
+    )
+
+
+def neighbors() -> Page:
+    near = (Neighbor(1_234, 0.5, "cat <1>", "a|b.png"), Neighbor(7, 1e-9, "", ""))
+    queries = (Query("x_*_|.png", "cat <1>", near), Query("y.png", "", near[1:]))
+    return similar.page(
+        Similar("a_b|c", Path("w"), "conv_1|", "", 9, "all <9>", queries, Path("o|.png"), ("left_out|",))
+    )
+
+
+def looked(rows: int) -> Page:
+    row = {"image": "a_*|.png", "true": "", "class": "cat <1>", "probability": 0.25, "channel": 1_234}
+    facts = {"layer": "conv_1|", "largest": 1.5, "kernels": 1_000, "true": ""}
+    return look.page(
+        Looked("gradcam", "a_b|c", Path("w"), facts, (row,) * rows, Path("o|.png"), ("12 of <x>",))
+    )
+
+
 def surveyed(*, faults: bool = True) -> Survey:
     rgb = tuple(Channel(name, 0, 255, 0.485, 0.229) for name in ("red", "green", "blue"))
     color = KindOfImages("color", 1_230, 255, rgb, ("a.png",))
@@ -358,6 +386,10 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "runs compared": compared_runs,
         "predict": predicted,
         "predict many": lambda: predicted(200),
+        "features": written_features,
+        "similar": neighbors,
+        "look": lambda: looked(0),
+        "look many": lambda: looked(50),
         "dry_run": tried,
         "dry_run without a prediction": lambda: tried(None),
         "find_lr": lambda: ranged(0.1, 1.0, 0.5),

@@ -15,7 +15,7 @@ from torch import Tensor
 from cnncli.diagnostics import shortened
 from cnncli.recipe.columns import NUMBER
 from cnncli.results.predictions import Guess, Said
-from cnncli.training.pictures.drawing import BLUE, GRAY, RED, Form, drawn
+from cnncli.training.pictures.drawing import BLUE, DARK, GRAY, RED, Form, Page, drawn
 from cnncli.training.sheets import color
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ _GAP: Final = 0.2
 """Inches: of a cell and of the longer side of an image, of a line of text or a bar, between cells."""
 _BARS: Final = 5
 _CHARACTERS: Final = 22
-_DARK: Final = "#444444"
 _LIGHT: Final = 0.45
 """How much of its color a bar has, so that the text on it can be read."""
 
@@ -63,7 +62,7 @@ def answers(cells: Sequence[Cell], title: str, form: Form = "png") -> bytes:
 
     def draw(figure: Figure) -> None:
         figure.set_layout_engine("none")
-        page = _Page(figure, width, height)
+        page = Page(figure, width, height)
         top = _GAP
         if title:
             page.text(_GAP, top, title, size=10)
@@ -82,32 +81,6 @@ def pixels(image: Tensor) -> np.ndarray[Any, Any]:
     return np.ascontiguousarray(made.expand(3, -1, -1).permute(1, 2, 0).numpy())
 
 
-class _Page(NamedTuple):
-    """A figure in inches from its left and upper edges."""
-
-    figure: Figure
-    width: float
-    height: float
-
-    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        place = (
-            left / self.width,
-            1 - (top + height) / self.height,
-            width / self.width,
-            height / self.height,
-        )
-        made = self.figure.add_axes(place)
-        made.set_axis_off()
-        return made
-
-    def text(
-        self, left: float, top: float, text: str, *, size: float = 7, at: str = "left", **how: Any
-    ) -> None:
-        self.figure.text(
-            left / self.width, 1 - top / self.height, text, fontsize=size, ha=at, va="top", **how
-        )
-
-
 def _height(cell: Cell) -> float:
     """Return the inches of a cell."""
     of_heads = sum(_of_head(cell, name, said) for name, said in cell.said.items())
@@ -121,7 +94,7 @@ def _of_head(cell: Cell, name: str, said: Said) -> float:
     return heading + picture + lines * _LINE + _LINE / 2
 
 
-def _draw(page: _Page, cell: Cell, left: float, top: float) -> None:
+def _draw(page: Page, cell: Cell, left: float, top: float) -> None:
     _picture(page, cell.image, left, top)
     top += _WIDTH + 0.3 * _LINE
     page.text(left + _WIDTH / 2, top, cell.caption, at="center")
@@ -143,7 +116,7 @@ def _draw(page: _Page, cell: Cell, left: float, top: float) -> None:
         top += below
 
 
-def _picture(page: _Page, image: np.ndarray[Any, Any], left: float, top: float) -> None:
+def _picture(page: Page, image: np.ndarray[Any, Any], left: float, top: float) -> None:
     axes = page.axes(left, top, _WIDTH, _WIDTH)
     axes.imshow(image, interpolation="nearest")
 
@@ -158,7 +131,7 @@ def _bars(axes: Axes, said: Said, colors: Sequence[tuple[float, ...]]) -> None:
     for place, guess in enumerate(said.guesses):
         axes.text(0.02, place, shortened(guess.name, _CHARACTERS), fontsize=7, va="center")
         axes.text(
-            1, place, f"{100 * guess.probability:.1f} %", fontsize=6, va="center", ha="right", color=_DARK
+            1, place, f"{100 * guess.probability:.1f} %", fontsize=6, va="center", ha="right", color=DARK
         )
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from cnncli.training.extras import need
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Form: TypeAlias = Literal["svg", "png"]
@@ -22,6 +23,7 @@ FORMS: Final[Mapping[str, Form]] = {"svg": "svg", "png": "png"}
 BLUE: Final = "#3b6fb6"
 RED: Final = "#c8402f"
 GRAY: Final = "#8a8a8a"
+DARK: Final = "#444444"
 COLORS: Final = (BLUE, RED, "#3f8f5b", "#8d5aa5", "#c98a1b", "#5a9aa8", "#a5566f", GRAY)
 """The colors of lines, in the order in which they are used."""
 
@@ -44,6 +46,34 @@ _STYLE: Final[Mapping[Any, Any]] = {
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
 }
+
+
+class Page(NamedTuple):
+    """A figure in inches from its left and upper edges."""
+
+    figure: Figure
+    width: float
+    height: float
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Return axes without lines at a place."""
+        place = (
+            left / self.width,
+            1 - (top + height) / self.height,
+            width / self.width,
+            height / self.height,
+        )
+        made = self.figure.add_axes(place)
+        made.set_axis_off()
+        return made
+
+    def text(
+        self, left: float, top: float, text: str, *, size: float = 7, at: str = "left", **how: Any
+    ) -> None:
+        """Write a text with its upper edge at a place."""
+        self.figure.text(
+            left / self.width, 1 - top / self.height, text, fontsize=size, ha=at, va="top", **how
+        )
 
 
 def drawn(draw: Callable[[Figure], object], width: float, height: float, form: Form) -> bytes:

@@ -177,14 +177,19 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         CnncliError: the file cannot be written.
     """
-
-    def write(_: Path, file: BinaryIO) -> None:
-        file.write(content)
-
-    _replace(path, write)
+    write_with(path, lambda file: file.write(content))
 
 
-def _replace(path: Path, write: Callable[[Path, BinaryIO], None], previous: Path | None = None) -> None:
+def write_with(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Replace the content of ``path`` with what a function writes, atomically.
+
+    Raises:
+        CnncliError: the file cannot be written.
+    """
+    _replace(path, lambda _, file: write(file))
+
+
+def _replace(path: Path, write: Callable[[Path, BinaryIO], object], previous: Path | None = None) -> None:
     # The same name each time, so the next write removes what a killed one left behind.
     temporary = temporary_of(path)
     check_regular(path)
