@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -41,14 +40,14 @@ def chunks(count: int, values: int) -> Iterator[Chunk]:
         yield Chunk(random.standard_normal((size, values), np.float32), np.full(size, -1, np.int64))
 
 
-def median(work: Callable[[], Any], rounds: int) -> tuple[float, Any]:
-    """Return the median of the seconds of some rounds, after one that does not count, and the result."""
+def fastest(work: Callable[[], Any], rounds: int) -> tuple[float, Any]:
+    """Return the fewest seconds of some rounds, after one that does not count, and the result."""
     found, times = work(), []
     for _ in range(rounds):
         start = time.perf_counter()
         found = work()
         times.append(time.perf_counter() - start)
-    return statistics.median(times), found
+    return min(times), found
 
 
 def by_numpy(vectors: Array, queries: Array) -> list[tuple[int, ...]]:
@@ -85,7 +84,7 @@ def approximate(vectors: Array, queries: Array) -> None:
     start = time.perf_counter()
     index.add(np.arange(len(vectors)), np.ascontiguousarray(vectors))
     built = time.perf_counter() - start
-    seconds, found = median(lambda: [index.search(query, NEIGHBORS).keys.tolist() for query in queries], 3)
+    seconds, found = fastest(lambda: [index.search(query, NEIGHBORS).keys.tolist() for query in queries], 3)
     exact = nearest(queries, vectors, NEIGHBORS)
     right = sum(len({*ours.numbers} & {*keys}) for ours, keys in zip(exact, found, strict=True))
     recall = right / (NEIGHBORS * len(queries))
@@ -104,10 +103,10 @@ def measure(path: Path, queries: Array, rounds: int) -> None:
     vectors = np.array(feature_files.read(path).vectors)
     for count in (1, 5):
         some = queries[:count]
-        seconds, expected = median(partial(ours, path, some), rounds)
+        seconds, expected = fastest(partial(ours, path, some), rounds)
         print(f"  cnncli, {count} of the queries: {seconds:.3f} s")
         for name, search in others(vectors):
-            seconds, found = median(partial(search, some), rounds)
+            seconds, found = fastest(partial(search, some), rounds)
             same = "the same" if found == expected else "others"
             print(f"  {name}, {count} of the queries: {seconds:.3f} s, {same}")
 

@@ -307,6 +307,14 @@ def load_held_out(
     return replace(found, what=_held_out(found.split, part))
 
 
+def training_files(data: Data, holdout: float) -> tuple[str, ...]:
+    """Return the names of the files of the training part of a folder; none for another source."""
+    kind, place = parse_source(data.source)
+    if kind.name != "folder":
+        return ()
+    return folder.training_files(Path(_located(place, kind)), data, holdout)
+
+
 def held_out_part(dataset: Dataset, part: str = TEST) -> Measured:
     """Return a held-out part of a data set, to measure a network on.
 

@@ -13,16 +13,14 @@ import torch
 from torch import Tensor
 
 from cnncli.diagnostics import Diagnostic, UsageError, counted, listing, usage_error
-from cnncli.graph.heads import heads_of
 from cnncli.language.files import exists
 from cnncli.layers import shape_text
 from cnncli.recipe.columns import CLASS, LABEL, Column
 from cnncli.recipe.data import SOURCES
 from cnncli.recipe.metrics import TEST, TRAIN, VAL
 from cnncli.results.training import Reading
-from cnncli.training.data.dataset import Dataset, Measured, Split
+from cnncli.training.data.dataset import Split
 from cnncli.training.data.feed import Feed
-from cnncli.training.data.load import held_out_part, load, load_held_out, load_measured, resolved
 from cnncli.training.data.normalization import unnormalized
 from cnncli.training.data.sources.named_files import NamedFiles, named_files
 from cnncli.training.data.sources.pictures import Pictures
@@ -30,7 +28,7 @@ from cnncli.training.data.sources.reading_notes import conversion_notes, decoder
 from cnncli.training.data.targets import NO_CLASS
 from cnncli.training.evaluate import evaluation_bounds
 from cnncli.training.looking.opened import Opened
-from cnncli.training.tasks.targets import wanted_shapes
+from cnncli.training.looking.parts import part_of
 from cnncli.training.transforms import held_out_alters, margin_notes
 
 PARTS: Final = (TRAIN, VAL, TEST)
@@ -324,9 +322,7 @@ def _inputs(opened: Opened, split: Split, bounds: list[tuple[int, int]]) -> Iter
 
 
 def _of_source(opened: Opened, source: str, part: str, reading: Reading) -> OfSource:
-    found = (
-        _training_part(opened, source, reading) if part == TRAIN else _held_out(opened, source, part, reading)
-    )
+    found = part_of(opened, source, part, reading)
     if tuple(found.split.shape) != opened.stored:
         raise usage_error(
             f"{found.name} has images of another size",
@@ -345,46 +341,6 @@ def _of_source(opened: Opened, source: str, part: str, reading: Reading) -> OfSo
         files=found.files,
         notes=(*found.notes, *margin_notes(opened.settings)),
     )
-
-
-def _training_part(opened: Opened, source: str, reading: Reading) -> Measured:
-    """Return the training part of a source: of a run's own data those images that it was trained on."""
-    dataset = _whole(opened, source, reading)
-    recorded = opened.run.record.data
-    if dataset.levels is not None and dataset.levels != opened.levels:
-        raise usage_error(
-            f"{dataset.name} has 16-bit images with other levels than those that the run was trained on",
-            expected=f"{opened.levels.black} to {opened.levels.white}",
-            received=f"{dataset.levels.black} to {dataset.levels.white}",
-            hint="give the files or their folder instead: they are read with the levels of the run",
-        )
-    was_so = dataset.name != recorded.source or dataset.fingerprint() == recorded.fingerprint
-    changed = f"{dataset.name} is not as it was when the run was started"
-    notes = dataset.notes if was_so else (*dataset.notes, changed)
-    what = f"the {counted(dataset.train.count, 'training image')}"
-    return Measured(dataset.name, dataset.columns, dataset.train, what, notes)
-
-
-def _held_out(opened: Opened, source: str, part: str, reading: Reading) -> Measured:
-    """Return a held-out part, of other data that has no parts all of it, as an evaluation measures it."""
-    recorded, settings = opened.run.record.data, opened.run.record.settings
-    outputs = wanted_shapes(heads_of(opened.trained), settings)
-    if resolved(source) == recorded.source:
-        own = settings.data.of(recorded.source)
-        shape, columns, holdout = recorded.input, recorded.columns, settings.holdout
-        return load_held_out(own, shape, reading, opened.levels, outputs, columns, part, holdout)
-    if part == VAL:
-        return held_out_part(_whole(opened, source, reading), part)
-    how = settings.data.measuring(source)
-    return load_measured(how, recorded.input, {}, reading, opened.levels, outputs)
-
-
-def _whole(opened: Opened, source: str, reading: Reading) -> Dataset:
-    recorded, settings = opened.run.record.data, opened.run.record.settings
-    is_own = resolved(source) == recorded.source
-    how = settings.data.of(recorded.source) if is_own else settings.data.measuring(source)
-    outputs = wanted_shapes(heads_of(opened.trained), settings)
-    return load(how, recorded.input, reading, outputs, settings.holdout)
 
 
 def _classes(columns: Mapping[str, Column]) -> tuple[str | None, tuple[str, ...]]:

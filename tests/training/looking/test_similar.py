@@ -120,3 +120,21 @@ def test_images_that_are_none(image: str, message: str, run: Path) -> None:
         similar(run, image, "digits", device="cpu")
     with pytest.raises(UsageError, match="no neighbors"):
         similar(run, "test:0", "digits", neighbors=0, device="cpu")
+
+
+def test_the_training_images_of_a_folder_have_names(run: Path, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / "train" / name).mkdir(parents=True)
+        (tmp_path / "pets" / "test" / name).mkdir(parents=True)
+        for number in range(3):
+            pixels = np.random.default_rng([number, *name.encode()]).integers(0, 256, (8, 8), np.uint8)
+            for part in ("train", "test"):
+                Image.fromarray(pixels).save(tmp_path / "pets" / part / name / f"{number}.png")
+    where = tmp_path / "pets" / "test" / "dog" / "1.png"
+    (query,) = similar(run, where, f"folder:{tmp_path / 'pets'}", neighbors=2, device="cpu").queries
+    first = query.neighbors[0]
+    assert (first.file, first.label) == ("train/dog/1.png", "dog")
+    assert first.distance == pytest.approx(0, abs=1e-5)
+    found = features(run, f"folder:{tmp_path / 'pets'}", tmp_path / "f.npz", device="cpu")
+    assert found.what == f"the 6 images in its folder 'test' of folder:{tmp_path / 'pets'}"
+    assert feature_files.read(tmp_path / "f.npz").files.tolist()[:2] == ["test/cat/0.png", "test/cat/1.png"]

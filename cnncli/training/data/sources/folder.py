@@ -72,6 +72,18 @@ def identity(folder: Path) -> str:
     return for_training(folder).fingerprint()
 
 
+def training_files(folder: Path, how: Data, default: float) -> tuple[str, ...]:
+    """Return the paths, relative to the folder, of the files of the training part, without opening any.
+
+    Those that cannot be read are among them, and ``how.limit`` is not applied.
+
+    Raises:
+        UsageError: the folder cannot be trained on.
+    """
+    train, _, _ = for_training(folder).split(how.holdout, default)
+    return tuple(path.relative_to(folder).as_posix() for path in train.paths)
+
+
 def held_out(
     folder: Path,
     input_shape: tuple[int, ...],
