@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+from benchmarks.peers._formula import weights
 from cnncli.cli.app import application
 from cnncli.cli.exit_codes import OK, WRONG
 from scripts.make_docs import DOCS
+from tests.specs.support import recorded
 
 GUIDE = (DOCS / "transfer.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(yaml|sh)(?: (\S+))?\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
@@ -26,12 +29,23 @@ def typed(command: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
+def given(folder: Path) -> None:
+    """What a reader of the guide has: a file of torchvision, and photos of two classes."""
+    torch.save(weights(recorded()["resnet18"]["state_dict"]), folder / "resnet18-f37072fd.pth")
+    for name, red in (("asters", 60), ("roses", 200)):
+        (folder / "photos" / name).mkdir(parents=True)
+        for number in range(4):
+            image = Image.new("RGB", (8, 8), (red + number, 40 * number, 90))
+            image.save(folder / "photos" / name / f"{number}.png")
+
+
 @pytest.fixture(scope="module")
 def guide(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """The folder in which all commands of the guide were typed, and what they printed."""
     folder, printed = tmp_path_factory.mktemp("guide"), {}
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(folder)
+        given(folder)
         for language, name, text in BLOCKS:
             if language == "yaml":
                 (folder / name).write_text(text)
@@ -66,6 +80,17 @@ def test_what_is_frozen_in_the_guide_stays(guide: tuple[Path, dict[str, str]]) -
         same = torch.equal(before[name], frozen[name]) if before[name].shape == frozen[name].shape else False
         assert same == name.startswith("conv"), name
         assert before[name].shape != gently[name].shape or not torch.equal(before[name], gently[name])
+
+
+def test_weights_of_torchvision_are_taken(guide: tuple[Path, dict[str, str]]) -> None:
+    folder, printed = guide
+    shown = next(out for command, out in printed.items() if "train resnet18" in command)
+    assert "tensors: 100 matched, 0 adapted, 2 reset, 0 missing, 0 left over" in shown
+    there = weights(recorded()["resnet18"]["state_dict"])
+    learned = load_file(folder / "photos-18" / "weights.safetensors")
+    kept = [name for name in there if there[name].dim() and not name.startswith("fc.")]
+    assert len(kept) == 100
+    assert all(torch.equal(there[name], learned[name]) for name in kept)
 
 
 def test_the_events_and_the_continuation(

@@ -13,6 +13,7 @@ from cnncli.analysis.costs.figures import Costs, costs
 from cnncli.graph import Graph, Node, Opened, open_spec
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
+DATA = Path(__file__).resolve().parents[1] / "data"
 NAMES = tuple(sorted(str(path.relative_to(SPECS).with_suffix("")) for path in SPECS.rglob("*.yaml")))
 """Every shipped spec, as ``vgg/vgg16``."""
 
@@ -43,7 +44,7 @@ def figures(name: str, *overrides: str) -> Costs:
 @functools.cache
 def recorded() -> dict[str, Any]:
     """Names, shapes and totals of torchvision's models; the file's ``source`` says which torchvision."""
-    path = Path(__file__).resolve().parents[1] / "data" / "torchvision_models.json"
+    path = DATA / "torchvision_models.json"
     models: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["models"]
     return models
 
