@@ -23,6 +23,7 @@ from cnncli.work import metered
 if TYPE_CHECKING:
     from torch import nn
 
+    from cnncli.analysis.rates import LayerRate
     from cnncli.results.dry_run import DryRun, Tried
     from cnncli.results.find_lr import RangeTest
     from cnncli.results.pretraining import LayerEpoch, Pretrained, PretrainingBegun
@@ -332,6 +333,19 @@ class Architecture(Analyzed):
         """
         _, chosen = self._chosen(data, recipe_file, settings)
         return tuple(_with_origins(chosen, data))
+
+    def rates(self, *, recipe_file: str | Path | None = None, **settings: Any) -> tuple[LayerRate, ...]:
+        """Return depth and learning rates of each layer, if ``train.layer_decay`` is not 1; needs no torch.
+
+        The arguments are those of :meth:`begin`.
+
+        Raises:
+            CnncliError: a setting is unknown or wrong.
+        """
+        from cnncli.analysis.rates import rates  # noqa: PLC0415
+
+        changed, chosen = self._chosen(None, recipe_file, settings)
+        return rates(changed.graph, chosen.recipe)
 
     def _chosen(
         self,

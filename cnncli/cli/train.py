@@ -33,6 +33,7 @@ from cnncli.recipe.origins import LIMIT, SOURCE, check_once
 from cnncli.report.terminal import errors, output
 
 if TYPE_CHECKING:
+    from cnncli.analysis.rates import LayerRate
     from cnncli.recipe.origins import Setting
     from cnncli.results.dry_run import DryRun as Found
     from cnncli.results.find_lr import RangeTest
@@ -185,7 +186,7 @@ def command(
         chosen = with_weights(chosen, Given(from_, reset or (), moves or (), freeze or ()), read)
         network = load(spec, overrides=chosen)
         if print_recipe:
-            _print_recipe(network.recipe(data, recipe_file=recipe))
+            _print_recipe(network.recipe(data, recipe_file=recipe), network.rates(recipe_file=recipe))
             return
         need_training()
         how: dict[str, Any] = {"run": run, "device": device, "recipe_file": recipe, "memory": memory}
@@ -320,10 +321,10 @@ def _check_of_training(instead: bool, **given: bool) -> None:
         raise usage_error(f"{listing(options)} {verb} for a training", expected="a command that trains")
 
 
-def _print_recipe(settings: tuple[Setting, ...]) -> None:
+def _print_recipe(settings: tuple[Setting, ...], rates: tuple[LayerRate, ...]) -> None:
     from cnncli.report.pages.recipe import lines
 
-    output().lines(lines(settings))
+    output().lines(lines(settings, rates))
 
 
 def _preview(write: Callable[..., Previewed]) -> None:

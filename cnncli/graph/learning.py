@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from cnncli.algebra import product, summed, whole
 from cnncli.diagnostics import Diagnostic, counted, did_you_mean, listing
+from cnncli.graph.depths import depths, learnable, shares
 from cnncli.graph.graph import Graph, Node
 from cnncli.layers import Tensors
 from cnncli.recipe.groups import CODE, Group
@@ -52,8 +53,9 @@ def learning_of(graph: Graph, recipe: Recipe) -> Learning:
     """Return what a recipe makes a network learn, and how."""
     usual = recipe.optimizer
     unused = frozenset(node.name for node in graph.nodes if node.unused)
-    if not recipe.groups and usual.others is usual:
+    if recipe.learns_alike:
         return Learning(usual, unused=unused)
+    share = shares(graph, recipe.layer_decay) if recipe.layer_decay != 1 else {}
     grouped = {
         node.name: group
         for group, nodes in zip(recipe.groups, members(graph, recipe.groups), strict=True)
@@ -65,8 +67,8 @@ def learning_of(graph: Graph, recipe: Recipe) -> Learning:
         for name, shape in tensors_of(node).items():
             optimizer = usual if usual.others is usual or name in hidden else usual.others
             way = _way(optimizer, len(shape), grouped.get(node.name), usual)
-            if optimizer is not usual or node.name in grouped:
-                own[name] = way
+            if optimizer is not usual or node.name in grouped or share:
+                own[name] = way._replace(lr=way.lr * share.get(node.name, 1.0))
     frozen = frozenset(name for name, group in grouped.items() if group.freeze)
     still = frozenset(node.name for node in graph.nodes if node.name in frozen and node.buffers)
     return Learning(usual, own, frozen, still, unused)
@@ -196,6 +198,11 @@ def wrong_learning(graph: Graph, recipe: Recipe) -> Iterator[tuple[str, Diagnost
     if learning.frozen and not learned:
         yield "groups", Diagnostic(CODE, "all layers are frozen, so there is nothing to train")
         return
+    reached = {depths(graph)[node.name] for node in learnable(graph)} if recipe.layer_decay != 1 else ()
+    if len(reached) == 1:
+        message = "'layer_decay' has no effect on a network whose layers all have the same depth"
+        expected = "layers that learn after others that do"
+        yield "layer_decay", Diagnostic("layer_decay", message, None, expected)
     usual, word = recipe.optimizer, recipe.optimizer.keyword
     if usual.others is not usual and not any(
         learning.way(name, len(shape)).optimizer is usual

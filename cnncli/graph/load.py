@@ -292,9 +292,9 @@ def _check_recipe(section: Value | None, graph: Graph, recipe: Recipe, faults: F
 
 def _check_learning(section: Value | None, graph: Graph, recipe: Recipe, faults: Faults) -> None:
     """Check that every group has an effect, and that something is learned by the optimizer."""
-    if not recipe.groups and recipe.optimizer.others is recipe.optimizer:
+    if recipe.learns_alike:
         return
-    # Imported here because most recipes have neither groups nor an optimizer for some tensors only.
+    # Imported here because most recipes have no such settings.
     from cnncli.graph.learning import wrong_groups, wrong_learning  # noqa: PLC0415
 
     assert isinstance(section, Entries)

@@ -16,7 +16,7 @@ from cnncli.language.merging import declare
 from cnncli.language.nested import ByName, ListOf, Nested, OneOf, Unset
 from cnncli.language.overrides import literal, overridden, section_of
 from cnncli.language.parsing import parse
-from cnncli.language.readers import Choice, Flag, Whole
+from cnncli.language.readers import Choice, Flag, Number, Whole
 from cnncli.language.scope import Scope
 from cnncli.language.sections import Quantity
 from cnncli.language.tree import Entries, location_of
@@ -92,6 +92,11 @@ class Recipe(Record):
         ListOf(Nested(Group), MAX_GROUPS, "[{match: 'features.*', freeze: true}]"),
         "layers that learn in another way than the rest, by their names",
         default=(),
+    )
+    layer_decay: float = arg(
+        Number(0, 1, above=True),
+        "factor of the learning rate from each layer to the one before it; 1: all learn at the same rate",
+        default=1.0,
     )
     schedule: Schedule = arg(OneOf("schedule", SCHEDULES), "how the learning rate changes", default=Cosine())
     stop: Stop | None = arg(
@@ -189,6 +194,11 @@ class Recipe(Record):
     def course(self) -> Schedule:
         """The schedule, with a value for every setting that follows from the length of the training."""
         return self.schedule.settled(self.epochs, self.optimizer.inertia)
+
+    @property
+    def learns_alike(self) -> bool:
+        """Whether all layers are learned by the same optimizer, at the same rate, and none is frozen."""
+        return not self.groups and self.layer_decay == 1 and self.optimizer.others is self.optimizer
 
     @property
     def watched(self) -> Mapping[tuple[str, ...], str]:

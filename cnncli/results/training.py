@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
+from cnncli.analysis.rates import LayerRate
 from cnncli.diagnostics import Diagnostic
 from cnncli.recipe.columns import Column
 from cnncli.results.transfer import Started
@@ -169,7 +170,8 @@ class Introduction(NamedTuple):
     ``notes`` are about the data, ``spec_notes`` about the spec; ``transforms`` are those of training images,
     in their order, each with its arguments, ``corrupt`` is what happens to inputs only, and ``tasks`` say
     what each head learns. ``ways`` say what is learned in another way than the rest, such as with a rate of
-    its own. ``origins`` are the names of the settings that are not defaults, by where they come from.
+    its own; ``rates`` has the layers if their rates depend on their depth. ``origins`` are the names of the
+    settings that are not defaults, by where they come from.
     ``computing`` is how the network is computed, ``update`` what happens to gradients and weights.
     ``penalty`` has the factors of the penalty on weights, ``stop`` says when the training ends
     early, and ``chosen_by`` is the figure of the validation part that chooses the best epoch, all empty
@@ -201,6 +203,7 @@ class Introduction(NamedTuple):
     tasks: tuple[str, ...]
     optimizer: str
     ways: tuple[str, ...]
+    rates: tuple[LayerRate, ...]
     lr: float
     schedule: str
     penalty: str

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cnncli.analysis.costs.figures import STEP_PASSES
 from cnncli.diagnostics import counted, readable_bytes
 from cnncli.report.page import Answer, Page, Section, Text
-from cnncli.report.pages import notes, start
+from cnncli.report.pages import notes, rates, start
 from cnncli.report.pages.train import introduction
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
@@ -40,6 +40,7 @@ def _sections(found: DryRun, _: int | None) -> Iterator[Section]:
     for name, counts in tried.counts.items():
         yield (_counts_table(tried, name, counts),)
     yield (Text(tuple(f"{name}: {value}" for name, value in _figures(found))),)
+    yield from rates.sections(tried.about.rates)
     yield (_files_table(tried),)
     yield (Text(tuple(_remarks(tried)), "note"),)
 
@@ -110,6 +111,7 @@ def _document(found: DryRun) -> dict[str, Any]:
         "transforms": list(about.transforms),
         "corrupt": list(about.corrupt),
         "tasks": list(about.tasks),
+        "rates": rates.document(about.rates),
         "start": start.document(about.start),
         "origins": {origin: list(names) for origin, names in about.origins.items()},
         "notes": notes.document(about.spec_notes),

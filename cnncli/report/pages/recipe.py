@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from cnncli.analysis.rates import LayerRate
 from cnncli.recipe.origins import DEFAULT, Setting
-from cnncli.report.text.columns import Line
+from cnncli.report.pages.rates import table as rates_table
+from cnncli.report.text.columns import Line, render
 
 _PLAIN: Final = re.compile(r"[A-Za-z][\w./:-]*(?<!:)\Z", re.ASCII)
 """A text that needs no quotes."""
@@ -17,13 +19,18 @@ _WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "null"})
 _STEP: Final = "  "
 
 
-def lines(settings: Sequence[Setting]) -> Iterator[Line]:
-    """Yield the lines of a recipe; what is a default is dim."""
+def lines(settings: Sequence[Setting], rates: Sequence[LayerRate] = ()) -> Iterator[Line]:
+    """Yield the lines of a recipe; what is a default is dim. Learning rates of layers are comments below."""
     texts = [*_texts(settings)]
     width = max(len(text) for text, _ in texts)
     for text, origin in texts:
         comment = f"{text:<{width}}  # {origin}" if origin else text
         yield Line(comment, "note" if origin == DEFAULT else "")
+    if rates:
+        yield Line("", "")
+        for line in render(rates_table(rates), None):
+            if line.role != "rule":
+                yield line._replace(text=f"# {line.text}")
 
 
 def _texts(settings: Sequence[Setting]) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from cnncli.layers import shape_text
 from cnncli.recipe.columns import MASK, NUMBER, PICTURE, TAGS, Column
 from cnncli.recipe.metrics import ACCURACY, LOSS, METRICS, TELLING, TEST, TRAIN, held_out
 from cnncli.report.page import Text
-from cnncli.report.pages import course, notes, start
+from cnncli.report.pages import course, notes, rates, start
 from cnncli.report.terminal import Screen
 from cnncli.report.text.escapes import printable
 from cnncli.report.text.figures import by_head, figure_text, figures_text
@@ -164,6 +164,7 @@ def _notes(about: Introduction) -> Iterator[str]:
     rate = f"lr {about.lr:g} ({about.schedule})"
     yield f"{about.optimizer}, {rate}, batch {about.batch}, seed {about.seed}, {about.computing}"
     yield from (f"  {printable(each)}" for each in about.ways)
+    yield from (f"  {each}" for each in rates.summary(about.rates))
     if about.update:
         yield f"in each step: {listing(about.update)}"
     yield from course.lines(about)

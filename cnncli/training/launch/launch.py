@@ -11,6 +11,7 @@ import torch
 from cnncli.algebra import whole
 from cnncli.analysis.costs.figures import STEP_PASSES, costs
 from cnncli.analysis.course import Course
+from cnncli.analysis.rates import rates
 from cnncli.diagnostics import CnncliError, listing
 from cnncli.graph import Graph
 from cnncli.graph.heads import Head, column_of, heads_of, loss_of
@@ -206,6 +207,7 @@ def introduction(
         tasks=tuple(_learns(name, head, settings.task(name)) for name, head in heads_of(graph).items()),
         optimizer=_optimizer(settings.optimizer, device),
         ways=tuple(ways_text(graph, settings)),
+        rates=rates(graph, settings),
         lr=settings.optimizer.lr,
         schedule=str(settings.course),
         penalty=str(settings.penalty) if settings.penalty.acts else "",

@@ -98,6 +98,7 @@ def test_a_training_begins_with_them(tmp_path: Path, capsys: pytest.CaptureFixtu
         spec_notes=(Diagnostic("x", "odd", hint="try", level="warning"),),
         optimizer="sgd",
         ways=("stem*: frozen, 2 layers with 48 parameters",),
+        rates=(),
         lr=0.1,
         schedule="constant",
         penalty="l2 0.1",

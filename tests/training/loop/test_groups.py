@@ -180,19 +180,20 @@ def test_no_penalty_acts_on_frozen_layers(tmp_path: Path) -> None:
     assert all(same(stem, state_of(launch.network, "stem")))
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "muon"])
-def test_a_resumed_run_freezes_and_groups_as_before(tmp_path: Path, optimizer: str) -> None:
+@pytest.mark.parametrize(("optimizer", "decay"), [("sgd", 1.0), ("muon", 1.0), ("adamw", 0.5)])
+def test_a_resumed_run_freezes_and_groups_as_before(tmp_path: Path, optimizer: str, decay: float) -> None:
     layers = "  - {linear: 16, name: hidden}\n  - {linear: 10, name: head}"
     spec = (SPEC % "[{match: 'stem*', freeze: true}, {match: head, lr: 0.5}]").replace(
         "  - {linear: 10, name: head}", layers
     )
-    chosen = {"optimizer": optimizer, "batch": 16}
+    chosen = {"optimizer": optimizer, "batch": 16, "layer_decay": decay}
     whole = cnncli.loads(spec).begin("digits", run=tmp_path / "whole", device="cpu", **chosen)  # type: ignore[arg-type]
     whole.start()
     first = cnncli.loads(spec).begin("digits", run=tmp_path / "run", device="cpu", **chosen)  # type: ignore[arg-type]
     first.start(Recorder(raise_at(1, 4, "train", press_ctrl_c)), report_every=0)
     again = cnncli.resume(tmp_path / "run", device="cpu")
     assert again.introduction.ways == whole.introduction.ways
+    assert again.introduction.rates == whole.introduction.rates
     again.start()
     assert same_weights(again.network, whole.network)
 
