@@ -21,7 +21,7 @@ from cnncli.transfer.writing import entries, leading_to, node_named
 from tests.generate import random_graphs, random_spec
 from tests.specs.support import LARGE, NAMES, opened
 
-SEEDS = range(24)
+SEEDS = range(16)
 NETWORKS = [name for name in NAMES if name not in LARGE]
 
 
@@ -59,6 +59,7 @@ def trunk_of(found: Graph, until: str) -> str:
 CONVOLUTIONS = [
     f"kernel: {kernel}, stride: {stride}, dilation: {dilation}, padding: {padding}"
     for kernel, stride, dilation in itertools.product((1, 2, 3, 5), (1, 2, 3), (1, 2))
+    if dilation == 1 or kernel == 3
     for padding in ("valid", "same", "half", "1")
 ]
 
@@ -122,7 +123,7 @@ def test_random_specs() -> None:
                     assert larger, (spec, node.name)
                     continue
                 assert network(torch.empty(2, *size, device="meta")).shape == (2, *size), (spec, node.name)
-    assert found > 30
+    assert found > 20
     assert "mirror" in refusals
 
 
