@@ -55,6 +55,7 @@ def heavy_imports(*arguments: str) -> frozenset[str]:
         ("train", "--help"),
         ("evaluate", "--help"),
         ("runs", "--help"),
+        ("export", "--help"),
         ("data", "--help"),
         ("--help",),
     ],

@@ -56,7 +56,10 @@ def command(
 ) -> None:
     """Write a network with its weights as a file for other programs.
 
-    After writing, the file is read again and compared with the network.
+    What is written is compared with the network first. onnx, of a run, takes images of any size and does with
+    them what the run does. int8 that loses more than is allowed is not written, and the exit code is 1.
+
+    Example: cnncli export digits --to onnx -o digits.onnx
     """
     load_plugins(plugin or ())
     gc.enable()

@@ -46,7 +46,8 @@ class Subject:
     """A network that is exported: its graph, the text of its spec, its weights by name, float32.
 
     ``images`` is None of a spec, which says nothing of how images become inputs. ``names`` are those of
-    classes, tags or numbers by head. ``run`` is the folder of a run, None without one.
+    classes, tags or numbers by head. ``run`` is the folder of a run, None without one. ``notes`` say
+    which images a file that takes images is not for.
     """
 
     graph: Graph
@@ -56,6 +57,7 @@ class Subject:
     images: Images | None = None
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     run: Path | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

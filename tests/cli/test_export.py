@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +26,7 @@ from cnncli.exporting.onnx.quantizing import EightBits
 from cnncli.training.data.load import load_held_out
 from cnncli.training.exporting import losing
 from cnncli.training.runs.run import open_run
+from scripts.make_docs import DOCS
 
 SPEC = """
 name: striped
@@ -58,6 +61,34 @@ def weights(run: Path) -> Path:
     file = run.parent / "alone.safetensors"
     assert typed("export", run, "--to", "safetensors", "-o", file)[0] == OK
     return file
+
+
+GUIDE = (DOCS / "export.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```(sh|python)(?: (\S+))?\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+TOLD = re.findall(r"^```text\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slow
+def test_the_guide_as_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command and program; the example of the help is one of them."""
+    monkeypatch.chdir(tmp_path)
+    printed: dict[str, str] = {}
+    for language, name, text in BLOCKS:
+        if language == "python":
+            Path(name).write_text(text)
+            done = subprocess.run([sys.executable, name], capture_output=True, encoding="utf-8", check=True)
+            assert re.fullmatch(r"\[\d( \d){4}\]\n", done.stdout)
+            continue
+        for command in text.splitlines():
+            code, printed[command], errors = typed(*shlex.split(command)[1:])
+            assert (code, errors) == (OK, ""), command
+    for told, option in zip(TOLD, ("digits.onnx", "small.onnx"), strict=True):
+        found = next(shown for command, shown in printed.items() if option in command)
+        pattern = ".*".join(map(re.escape, told.split("...")))
+        assert re.search(pattern, found, re.DOTALL), (told, found)
+    example = re.search(r"Example: (cnncli export .*?)\s*[│\n]", typed("export", "--help")[1])
+    assert example is not None
+    assert example[1].strip() in printed
 
 
 def test_every_test_image_is_predicted_as_evaluate_does(run: Path, tmp_path: Path) -> None:

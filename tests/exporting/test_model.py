@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from onnx import ModelProto, checker
+from onnx import ModelProto, checker, load_model_from_string, numpy_helper
 
 import cnncli
 from cnncli import loads
@@ -21,6 +21,7 @@ from cnncli.exporting.accepted import Accepted, accepted
 from cnncli.exporting.onnx.functions import Writing
 from cnncli.exporting.onnx.model import describe, model_of
 from cnncli.exporting.onnx.running import Session
+from cnncli.exporting.onnx.serializing import content_of
 from cnncli.exporting.subject import Subject
 from cnncli.graph.schedule import schedule
 from cnncli.language import shipped
@@ -59,10 +60,11 @@ def built(loaded: Architecture) -> Built:
     tensors = {name: each.numpy() for name, each in network.state_dict().items()}
     subject = subject_of(loaded, tensors)
     found = accepted(subject.graph, subject.spec)
-    model = model_of(subject, found).model
-    describe(model, subject, found)
-    checker.check_model(model, full_check=True)
-    return Built(network, model, found, Session(model.SerializeToString()))
+    written = model_of(subject, found)
+    describe(written.model, subject, found)
+    content = content_of(written.model, written.weights)
+    checker.check_model(content, full_check=True)
+    return Built(network, load_model_from_string(content), found, Session(content))
 
 
 def compare(one: Built, shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
@@ -206,3 +208,14 @@ def test_a_kind_of_a_plug_in_is_refused_with_its_place(monkeypatch: pytest.Monke
         "own.yaml:3:5",
         "mish1: kind 'mish' cannot be written as ONNX",
     )
+
+
+def test_the_bytes_are_those_that_protocol_buffers_write() -> None:
+    """Lengths of one, two and three bytes."""
+    model = built(loads("{input: [300], layers: [linear: 20, linear: 40]}")).model
+    names = [each.name for each in model.graph.initializer]
+    weights = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    bare = ModelProto.FromString(model.SerializeToString())
+    del bare.graph.initializer[:]
+    assert ModelProto.FromString(content_of(bare, weights)) == model
+    assert len(names) == 4

@@ -30,10 +30,10 @@ _MOST_BYTES: Final = 2**31 - 2**20
 
 
 class Written(NamedTuple):
-    """A model, the tensors in it, and how often each function is called."""
+    """A model without weights, the weights by their names, and how often each function is called."""
 
     model: ModelProto
-    tensors: int
+    weights: Mapping[str, Array]
     calls: Mapping[str, int]
 
 
@@ -59,7 +59,6 @@ def model_of(subject: Subject, found: Accepted) -> Written:
         _identifier(subject.name),
         [_value(INPUT, graph.input, found)],
         [_value(name, shape, found) for name, shape in shapes.items()],
-        [_tensor(name, subject.tensors[name]) for name in used],
     )
     model = helper.make_model(
         proto,
@@ -69,7 +68,7 @@ def model_of(subject: Subject, found: Accepted) -> Written:
         producer_name="cnncli",
         producer_version=__version__,
     )
-    return Written(model, len(used), dict(writing.calls))
+    return Written(model, {name: subject.tensors[name] for name in used}, dict(writing.calls))
 
 
 def prepare(model: ModelProto, preparing: Preparing) -> None:
@@ -127,12 +126,6 @@ def _dim(dim: Dim, names: Mapping[str, str]) -> int | str:
         return dim
     text = str(dim)
     return names.get(text) or shape_text((dim,))
-
-
-def _tensor(name: str, value: Array) -> TensorProto:
-    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=value.shape)
-    tensor.raw_data = value.astype("<f4", copy=False).tobytes()
-    return tensor
 
 
 def _identifier(name: str) -> str:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from onnx import ModelProto, checker
+from onnx import ModelProto, checker, load_model_from_string
 
 from cnncli.algebra import whole_shape
 from cnncli.diagnostics import CnncliError, Diagnostic, usage_error
@@ -15,6 +15,7 @@ from cnncli.exporting.accepted import Accepted, accepted
 from cnncli.exporting.onnx.model import describe, model_of, prepare
 from cnncli.exporting.onnx.preparing import Preparing
 from cnncli.exporting.onnx.running import Session
+from cnncli.exporting.onnx.serializing import content_of
 from cnncli.exporting.subject import Array, Subject, random_batch, random_images
 from cnncli.results.export import Compared, Exported, Quantized, Resized
 from cnncli.training.exporting.settings import Settings
@@ -39,14 +40,15 @@ def write(subject: Subject, path: Path, settings: Settings) -> Exported:
     else:
         preparing, found = Preparing(subject.images, shape), Accepted(subject.graph, {}, ())
     written = model_of(subject, found)
-    model, small = written.model, None
+    model, weights, small = written.model, written.weights, None
     if settings.int8:
-        model, small = _eight_bits(subject, written.model, settings)
+        whole = load_model_from_string(content_of(model, weights))
+        (model, small), weights = _eight_bits(subject, whole, settings), {}
     bare = model.ByteSize()
     if preparing is not None:
         prepare(model, preparing)
     describe(model, subject, found)
-    content = model.SerializeToString()
+    content = content_of(model, weights)
     checker.check_model(content, full_check=True)
     session = Session(content)
     shapes = found.batches(shape if preparing is None else preparing.images.stored)
@@ -60,11 +62,11 @@ def write(subject: Subject, path: Path, settings: Settings) -> Exported:
         file=path,
         size=len(content),
         weights=subject.origin,
-        tensors=written.tensors,
+        tensors=len(written.weights),
         sizes=found.sizes,
         functions={} if settings.int8 else written.calls,
         compared=compared,
-        notes=found.notes,
+        notes=found.notes if preparing is None else subject.notes,
         images="" if preparing is None else preparing.words(),
         resized=resizing,
         quantized=None if small is None else small._replace(whole=small.whole + len(content) - bare),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from cnncli.diagnostics import listing
 from cnncli.exporting.subject import Images, Subject, check_finite, origin_of, tensors_in
 from cnncli.graph import open_text
 from cnncli.graph.heads import heads_of
@@ -36,7 +38,26 @@ def of_run(folder: Path, weights: str | None) -> Subject:
     learned = Learned(run.record.data.columns, clean_of(run.record.settings, run.record.data.input))
     objective = measuring_objective(heads_of(trained), run.record.settings, learned)
     names = {head: tuple(objective.heads[head].target.names) for head in objective.inference}
-    return Subject(graph, run.record.spec, arrays, origin_of(kept), images_of(run.record), names, run.folder)
+    return Subject(
+        graph,
+        run.record.spec,
+        arrays,
+        origin_of(kept),
+        images_of(run.record),
+        names,
+        run.folder,
+        (*_notes(run.record),),
+    )
+
+
+def _notes(record: RunRecord) -> Iterator[str]:
+    """Yield what else was done to images, and is not done by a file."""
+    levels = record.data.levels
+    if levels is not None:
+        yield f"images of 16 bits become bytes before: {levels.black:,} is 0, and {levels.white:,} is 255"
+    if record.settings.corrupt:
+        steps = listing([*map(str, record.settings.corrupt)])
+        yield f"images are taken for what the network sees, so not corrupted as in training, by {steps}"
 
 
 def images_of(record: RunRecord) -> Images:
