@@ -24,7 +24,8 @@ _RAW: Final = TensorProto.RAW_DATA_FIELD_NUMBER
 def content_of(model: ModelProto, weights: Mapping[str, Array]) -> bytes:
     """Return the bytes of a model whose graph gets weights in addition, float32."""
     if not weights:
-        return model.SerializeToString()
+        whole: bytes = model.SerializeToString()
+        return whole
     outside = ModelProto()
     outside.CopyFrom(model)
     outside.ClearField("graph")
@@ -38,7 +39,7 @@ def content_of(model: ModelProto, weights: Mapping[str, Array]) -> bytes:
 def _initializer(name: str, value: Array) -> Iterator[Part]:
     """Yield a tensor as a field of a graph."""
     about = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=value.shape).SerializeToString()
-    numbers = memoryview(value.astype("<f4", copy=False).reshape(-1)).cast("B")
+    numbers = value.astype("<f4", copy=False).reshape(-1).data.cast("B")
     yield from _field(_INITIALIZER, [about, *_field(_RAW, [numbers])])
 
 
