@@ -16,6 +16,7 @@ from cnncli.recipe.metrics import KEPT
 if TYPE_CHECKING:
     from cnncli.exporting.subject import Subject
     from cnncli.results.export import Exported
+    from cnncli.results.training import Reading
 
 
 def export(
@@ -27,6 +28,7 @@ def export(
     raw: bool = False,
     int8: bool = False,
     max_drop: float | None = None,
+    reading: Reading = None,
     **how: Any,
 ) -> Exported:
     """Write a network with its weights as a file for other programs.
@@ -40,7 +42,9 @@ def export(
             safetensors file.
         raw: "onnx": the file takes normalized inputs, as the network does, and not images.
         int8: "onnx": weights and values of 8 bits, with ranges from training images of the run.
-        max_drop: how much lower a figure from 0 to 1 may be with 8 bits.
+        max_drop: by how much the figure of the held-out data may be worse with 8 bits, from 0 to 1; if it is
+            worse by more, no file is written.
+        reading: called with (images read, of how many), for 8 bits.
         how: further arguments of :func:`load`, for a spec.
 
     Raises:
@@ -61,7 +65,7 @@ def export(
 
     need(*kind.needs, purpose=f"exporting to {to}", command=f"pip install 'cnncli[{kind.extra}]'")
     subject = _subject(network, weights, how)
-    settings = Settings(raw, int8, max_drop)
+    settings = Settings(raw, int8, max_drop, reading)
     written: Exported = import_module(f"cnncli.training.exporting.{to}").write(subject, path, settings)
     return written
 

@@ -14,6 +14,7 @@ from cnncli.diagnostics import usage_error
 from cnncli.exporting.formats import FORMATS
 from cnncli.interrupts import EndingAtOnce
 from cnncli.report.show import show
+from cnncli.report.terminal import errors
 
 
 def command(
@@ -66,10 +67,22 @@ def command(
     how: dict[str, Any] = {"input": input_size, "overrides": tuple(overrides or ())}
     with EndingAtOnce():
         from cnncli.report.pages.export import page
+        from cnncli.report.pages.train import reading
 
         most = None if max_drop is None else _share(max_drop)
         given = {name: value for name, value in how.items() if value}
-        found = export(network, to, output, weights=weights, raw=raw, int8=int8, max_drop=most, **given)
+        with reading(errors()) as progress:
+            found = export(
+                network,
+                to,
+                output,
+                weights=weights,
+                raw=raw,
+                int8=int8,
+                max_drop=most,
+                reading=progress,
+                **given,
+            )
     show(page(found), form)
     if not found.is_written:
         raise typer.Exit(NOT_MET)

@@ -15,6 +15,7 @@ from cnncli.exporting.subject import Array, Subject
 from cnncli.graph.heads import heads_of
 from cnncli.recipe.metrics import telling
 from cnncli.results.export import Quantized
+from cnncli.results.training import Reading
 from cnncli.training.data.dataset import Dataset
 from cnncli.training.data.feed import Feed
 from cnncli.training.data.load import load
@@ -49,7 +50,7 @@ def of_eight_bits(subject: Subject, model: ModelProto, settings: Settings) -> tu
         CnncliError: the data of the run cannot be read.
     """
     assert subject.run is not None
-    found = _measuring(open_run(subject.run))
+    found = _measuring(open_run(subject.run), settings.reading)
     whole = len(model.SerializeToString())
     network = network_of(subject)
     small = quantized(model, _batches(found))
@@ -74,13 +75,14 @@ def of_eight_bits(subject: Subject, model: ModelProto, settings: Settings) -> tu
     )
 
 
-def _measuring(run: Run) -> _Measuring:
+def _measuring(run: Run, reading: Reading) -> _Measuring:
     """Return what a run was trained on, read again."""
     record, heads = run.record, heads_of(recorded_graph(run))
     settings = record.settings
     data = load(
         settings.data.of(record.data.source),
         record.data.input,
+        reading,
         outputs=wanted_shapes(heads, settings),
         holdout=settings.holdout,
     )

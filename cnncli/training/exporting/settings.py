@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from cnncli.results.training import Reading
+
 
 class Settings(NamedTuple):
     """``raw`` is whether the file takes normalized inputs instead of images; the rest is for ``int8``.
@@ -14,3 +16,4 @@ class Settings(NamedTuple):
     raw: bool = False
     int8: bool = False
     max_drop: float | None = None
+    reading: Reading = None
