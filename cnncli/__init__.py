@@ -50,6 +50,7 @@ __all__ = [
     "evaluate",
     "export",
     "features",
+    "identify",
     "kinds",
     "load",
     "loads",

@@ -41,6 +41,7 @@ OPTION = re.compile(r"(?:^|[ '`]|(?<!var)\()--[a-z]")  # not a variable of a sty
 OF_COMMANDS = frozenset(
     {
         "report/pages/fit.py",
+        "report/pages/identify.py",
         "report/pages/look.py",
         "report/pages/mirror.py",
         "report/pages/pack.py",

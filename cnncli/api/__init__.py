@@ -7,6 +7,7 @@ from cnncli.analyzed import Layer
 from cnncli.api.data_sources import pack, survey
 from cnncli.api.exporting import export
 from cnncli.api.extending import kinds, load_installed_plugins, load_plugins
+from cnncli.api.identifying import identify
 from cnncli.api.looking import features, look, similar
 from cnncli.api.networks import (
     Input,
@@ -33,6 +34,7 @@ __all__ = [
     "evaluate",
     "export",
     "features",
+    "identify",
     "kinds",
     "load",
     "load_installed_plugins",

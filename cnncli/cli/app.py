@@ -27,6 +27,7 @@ COMMANDS: Final = (
     "data",
     "pack",
     "mirror",
+    "identify",
     "pretrain",
     "train",
     "evaluate",

@@ -17,6 +17,7 @@ from cnncli.recipe.start import Start
 from cnncli.results.transfer import Adapted, Matching
 from cnncli.transfer.header import FLOATS, Stored
 from cnncli.transfer.mismatches import Mismatches, check_none
+from cnncli.transfer.renaming import entry_of, renamed
 
 COUNTER: Final = "num_batches_tracked"
 """What torch calls its counter of batches, which is beside running statistics and not counted as a tensor."""
@@ -104,11 +105,9 @@ def _renamed(header: Mapping[str, Stored], moves: Mapping[str, str], file: str) 
     found: dict[str, str] = {}
     used: set[str] = set()
     for old in header:
-        move = next((each for each in sorted(moves, key=len, reverse=True) if _is_within(old, each)), None)
-        new = old
+        move, new = entry_of(old, moves), renamed(old, moves)
         if move is not None:
             used.add(move)
-            new = ".".join(part for part in (moves[move], old[len(move) :].removeprefix(".")) if part)
         if new in found:
             raise usage_error(
                 f"'{found[new]}' and '{old}' of {file} would both become '{new}'",
@@ -126,10 +125,6 @@ def _renamed(header: Mapping[str, Stored], moves: Mapping[str, str], file: str) 
                 hint=did_you_mean(move, known, "names in the file"),
             )
     return found
-
-
-def _is_within(name: str, around: str) -> bool:
-    return not around or name == around or name.startswith(f"{around}.")
 
 
 def _chosen(patterns: Sequence[str], names: Sequence[str], file: str) -> set[str]:

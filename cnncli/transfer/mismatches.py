@@ -9,6 +9,7 @@ from cnncli.diagnostics import Diagnostic, UsageError, counted, listing
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_TENSORS_NAMED
 from cnncli.transfer.header import FLOATS
+from cnncli.transfer.renaming import without_end
 
 _MOVES: Final = 3
 """The names that a hint suggests at most."""
@@ -141,18 +142,5 @@ def _moves(found: Mismatches) -> Sequence[tuple[str, str]]:
         ]
         nearest = max(alike, key=lambda old: SequenceMatcher(None, old, name).ratio(), default=None)
         if nearest is not None:
-            moves[_move(nearest, name)] = None
+            moves[without_end(nearest, name)] = None
     return [*moves][:_MOVES]
-
-
-def _move(old: str, new: str) -> tuple[str, str]:
-    """Return two names without the parts at the end that both have.
-
-    >>> _move("module.conv1.weight", "conv1.weight"), _move("fc.bias", "head.bias")
-    (('module', ''), ('fc', 'head'))
-    """
-    before, after = old.split("."), new.split(".")
-    while before and after and before[-1] == after[-1]:
-        before.pop()
-        after.pop()
-    return ".".join(before), ".".join(after)

@@ -46,6 +46,7 @@ from cnncli.report.pages import (
     features,
     find_lr,
     fit,
+    identify,
     inspect,
     layers,
     look,
@@ -66,6 +67,7 @@ from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import NO_BREAK
 from cnncli.results.dry_run import Counts, DryRun, Times, Tried
 from cnncli.results.find_lr import RangeTest, Rate, Suggestion
+from cnncli.results.identifying import Identified, Match
 from cnncli.results.looking import Features, Looked, Neighbor, Query, Similar
 from cnncli.results.predictions import Answer as Predictions
 from cnncli.results.predictions import Guess, Predicted, Said
@@ -120,6 +122,12 @@ def remembered(name: str, size: Size | None = None) -> Page:
     graph = network(name, size)
     fit_into = None if graph.unknowns else 2**34
     return memory.page(memory_report(graph, Recipe(), 2, "float32", fit_into))
+
+
+FITTING = Match("unet", {"width": 24, "norm": True}, 1, {"a*b": ""}, 6, {}, {}, {}, {"x|y": ("c", "d")})
+NEAREST = FITTING._replace(
+    reshaped={"w|1": ((3, 4), (5,))}, missing={"m": (1,)}, left_over={f"l{n}": (n,) for n in range(30)}
+)
 
 
 def mirrored(name: str) -> Page:
@@ -367,6 +375,8 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "compare layers": lambda: compare.page([overview(network(name)) for name in VGG], layers=True),
         "sizes": lambda: accepted("unet_padded"),
         "mirror": lambda: mirrored("toy_classifier"),
+        "identify": lambda: identify.page(Identified("a|b.pth", 6, 7_000, FITTING, (FITTING,))),
+        "identify nearest": lambda: identify.page(Identified("a|b.pth", 6, 7_000, NEAREST, ())),
         "sizes that parameters depend on": lambda: accepted("lenet5"),
         "memory": lambda: remembered("googlenet"),
         "memory formulas": lambda: remembered("unet", all_sizes),
