@@ -47,6 +47,7 @@ OF_COMMANDS = frozenset(
         "report/pages/pack.py",
         "report/pages/predict.py",
         "report/pages/pretrain.py",
+        "report/pages/shrink.py",
         "report/pages/train.py",
         "language/overrides.py",
         "recipe/origins.py",

@@ -21,6 +21,7 @@ from cnncli.api.networks import (
     symbol,
 )
 from cnncli.api.run_folders import compare_runs, draw_runs, evaluate, predict, resume, runs, several, speaks
+from cnncli.api.shrinking import shrink
 from cnncli.architecture import Architecture, need_training
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "runs",
     "select",
     "several",
+    "shrink",
     "similar",
     "speaks",
     "spec_names",

@@ -36,6 +36,7 @@ COMMANDS: Final = (
     "similar",
     "look",
     "export",
+    "shrink",
     "runs",
     "probe",
     "layers",

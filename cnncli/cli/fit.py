@@ -8,7 +8,7 @@ import typer
 
 from cnncli.api import load
 from cnncli.cli.common import Form, Format, InputSize, Overrides, Plugins, SpecPath
-from cnncli.diagnostics import usage_error
+from cnncli.cli.limits import limits_of
 from cnncli.report.show import show
 
 
@@ -42,24 +42,6 @@ def command(
     """
     from cnncli.report.pages.fit import page
 
-    limits = _limits(limit or ())
+    limits = limits_of("--limit", limit or ())
     network = load(spec, input=input_size, overrides=overrides or (), plugins=plugin or ())
     show(page(network.fit(*vary, output=new, **limits)), form)
-
-
-def _limits(texts: list[str] | tuple[()]) -> dict[str, str]:
-    """Return the limits by figure.
-
-    Raises:
-        UsageError: a text is not a figure and its limit, or a figure has two.
-    """
-    limits: dict[str, str] = {}
-    for text in texts:
-        name, separator, amount = (part.strip() for part in text.partition("="))
-        if not separator:
-            expected = "a figure and its limit, such as params=1M"
-            raise usage_error(f"--limit {text}: no limit is given", expected=expected)
-        if name in limits:
-            raise usage_error(f"--limit {text}: {name} already has a limit", expected="one limit per figure")
-        limits[name] = amount
-    return limits

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
 from cnncli.api import load, load_plugins, need_training, resume, several, speaks
 from cnncli.cli.common import Device, Form, Format, Overrides, Plugins, exit_code
-from cnncli.cli.exit_codes import LOST, SIGNALED
+from cnncli.cli.exit_codes import LOST
 from cnncli.cli.first_weights import (
     Freeze,
     From,
@@ -25,6 +25,7 @@ from cnncli.cli.first_weights import (
     options_in_hints,
     with_weights,
 )
+from cnncli.cli.watched import watched
 from cnncli.diagnostics import CnncliError, listing, usage_error
 from cnncli.interrupts import EndingAtOnce, ignore_signals
 from cnncli.recipe.data import SOURCE_FORMS
@@ -38,12 +39,8 @@ if TYPE_CHECKING:
     from cnncli.results.dry_run import DryRun as Found
     from cnncli.results.find_lr import RangeTest
     from cnncli.results.training import Previewed
-    from cnncli.training.launch.launch import Launch
 
 T = TypeVar("T")
-
-_MANY_OBJECTS: Final = 100_000
-"""New objects after which cycles among them are looked for while torch is imported; usually 700."""
 
 Spec: TypeAlias = Annotated[
     str | None,
@@ -177,7 +174,7 @@ def command(
         if spec is None:
             need_training()
             begin = partial(resume, str(resumed), overrides=overrides or (), data=data, device=device)
-            _train(begin, ending, way, tensorboard=tensorboard)
+            watched(begin, ending, way, tensorboard=tensorboard)
             return
         read = partial(_settings, spec, recipe)
         if overrides and any(each is not None for each in (data, limit, from_)):
@@ -199,7 +196,7 @@ def command(
             _find_lr(test, form)
         else:
             begin = partial(network.begin, data, **how)
-            _train(begin, ending, way, tensorboard=tensorboard)
+            watched(begin, ending, way, tensorboard=tensorboard)
 
 
 def _settings(spec: str, recipe: str | None, overrides: Sequence[str]) -> Sequence[Setting]:
@@ -356,41 +353,3 @@ def _tried(carry_out: Callable[..., T]) -> T:
 
     with counting(errors()) as shown:
         return carry_out(reading=shown(READING), trying=shown(TRYING))
-
-
-def _train(open_run: Callable[..., Launch], ending: EndingAtOnce, way: str, *, tensorboard: bool) -> None:
-    """Train what is opened, and show it in one of the ways of :data:`cnncli.report.watching.WAYS`.
-
-    Raises:
-        Exit: it was interrupted.
-    """
-    from cnncli.report.watching import WAYS
-
-    watching = WAYS[way](output(), errors())
-    with _collecting_rarely(), watching.reading() as progress:
-        launch = open_run(reading=progress)
-    ending.before = launch.interrupted
-    watching.introduce(launch.introduction)
-    with watching:
-        trained = launch.start(watching, report_every=watching.interval, tensorboard=tensorboard)
-    watching.conclude(trained)
-    launch.world.leave()
-    if trained.signal is not None:
-        raise typer.Exit(SIGNALED + trained.signal)
-
-
-@contextmanager
-def _collecting_rarely() -> Iterator[None]:
-    """Switch the collector of cycles on, rarely run inside; in a process of ours, what is there then stays.
-
-    The import of torch makes hundreds of thousands of objects, which were looked at again and again.
-    """
-    ours, usual = not gc.isenabled(), gc.get_threshold()
-    gc.set_threshold(_MANY_OBJECTS, *usual[1:])
-    gc.enable()
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-    if ours:
-        gc.freeze()

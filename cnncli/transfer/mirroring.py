@@ -19,14 +19,12 @@ from cnncli.diagnostics import Diagnostic, Location, SpecError, UsageError
 from cnncli.graph import Graph, Node, Opened, all_sizes, open_text
 from cnncli.graph.learning import names_within
 from cnncli.language.description import INPUT
-from cnncli.language.fields import Record
 from cnncli.language.shorthand import SHORTHAND
 from cnncli.language.writer import plain_yaml
 from cnncli.layers import Kind, KindVocabulary
 from cnncli.layers.joins import Add, MatchSize
-from cnncli.recipe.recipe import Recipe
 from cnncli.transfer.mirrored_kinds import Ends, NoMirrorError, mirror_image
-from cnncli.transfer.writing import entries, entry, leading_to, node_named
+from cnncli.transfer.writing import changed, entries, entry, leading_to, node_named
 
 PREFIX: Final = "decoder"
 """The block around the names of all layers of a decoder; with a number if the network has it itself."""
@@ -111,16 +109,9 @@ def _after(graph: Graph, trunk: Sequence[Node]) -> list[str]:
 
 
 def _recipe(opened: Opened) -> dict[str, object]:
-    recipe, usual = opened.train, Recipe()
-    changed = {name: value for name, value in recipe.plain().items() if name in _KEPT}
-    kept = {name: value for name, value in changed.items() if getattr(recipe, name) != getattr(usual, name)}
-    return {"data": {"source": recipe.data.source} | _own(recipe.data)} | kept | dict(_DENOISING)
-
-
-def _own(record: Record) -> dict[str, object]:
-    """Return the settings of a record that are not its defaults."""
-    usual = {name: declared.default for name, declared in record.arguments.items()}
-    return {name: value for name, value in record.plain().items() if vars(record)[name] != usual[name]}
+    recipe = opened.train
+    kept = {name: value for name, value in changed(recipe).items() if name in _KEPT}
+    return {"data": {"source": recipe.data.source} | changed(recipe.data)} | kept | dict(_DENOISING)
 
 
 class _Decoder:

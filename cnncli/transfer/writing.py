@@ -8,6 +8,7 @@ from typing import Any
 from cnncli.diagnostics import did_you_mean, usage_error
 from cnncli.graph import Graph, Node
 from cnncli.language.description import INPUT
+from cnncli.language.fields import Record
 from cnncli.language.shorthand import SHORTHAND
 from cnncli.layers import Kind
 
@@ -46,15 +47,15 @@ def leading_to(graph: Graph, last: Node) -> tuple[Node, ...]:
     return tuple(node for node in graph.nodes if node.name in needed)
 
 
-def written(layer: Kind[Any]) -> dict[str, object]:
-    """Return the arguments of a layer that differ from their defaults, as a spec contains them."""
-    usual = {name: declared.default for name, declared in layer.arguments.items()}
-    return {name: value for name, value in layer.plain().items() if vars(layer)[name] != usual[name]}
+def changed(record: Record) -> dict[str, object]:
+    """Return arguments or settings that differ from their defaults, as a spec contains them."""
+    usual = {name: declared.default for name, declared in record.arguments.items()}
+    return {name: value for name, value in record.plain().items() if vars(record)[name] != usual[name]}
 
 
 def entry(name: str, layer: Kind[Any], inputs: Sequence[str], previous: str) -> dict[str, object]:
     """Return one node as a spec contains it; ``previous`` is the one written before it."""
-    arguments = written(layer)
+    arguments = changed(layer)
     found: dict[str, object] = {layer.keyword: arguments, "name": name}
     if layer.joins:
         found[layer.keyword] = {"branches": list(inputs)} | arguments
