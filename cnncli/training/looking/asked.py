@@ -65,6 +65,3 @@ class Asked(NamedTuple):
             raise usage_error(
                 f"{self.what} needs an image", expected="a file, or test:0 of the run's own data"
             )
-        if self.what == MAPS and len(self.images) > 1:
-            received = listing(self.images, 4)
-            raise usage_error("maps are those of one image", expected="one image", received=received)

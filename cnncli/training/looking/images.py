@@ -345,6 +345,5 @@ def _of_source(opened: Opened, source: str, part: str, reading: Reading) -> OfSo
 
 def _classes(columns: Mapping[str, Column]) -> tuple[str | None, tuple[str, ...]]:
     """Return the column of the classes of images and their names; none if they have no classes."""
-    found = {name: each for name, each in columns.items() if each.form == CLASS}
-    name = LABEL if LABEL in found else next(iter(found), None)
-    return name, () if name is None else found[name].names
+    found = columns.get(LABEL)
+    return (None, ()) if found is None or found.form != CLASS else (LABEL, found.names)

@@ -116,7 +116,11 @@ def maps(opened: Opened, asked: Asked, reading: Reading) -> tuple[Looked, bytes]
     Raises:
         UsageError: there is no such image or layer, or the network has no maps.
     """
-    (one,) = pictures_of(opened, asked.images[:1], reading)[:1]
+    pictures = pictures_of(opened, asked.images, reading)
+    if len(pictures) > 1:
+        received = listing([each.files[0] for each in pictures], 4)
+        raise usage_error("maps are those of one image", expected="one image", received=received)
+    (one,) = pictures
     (image,) = shown(opened, one.inputs)
     if asked.layer is None:
         nodes = steps(opened.graph, opened.head(None))
@@ -152,7 +156,8 @@ def _map_rows(node: Node, values: Tensor, most: int) -> Iterator[Row]:
     for start in range(0, len(some), _ACROSS):
         tiles = tuple(Tile(of_map(each, low, high)) for each in some[start : start + _ACROSS])
         cut_to = f"{len(some)} of {channels}" if len(some) < channels else f"{channels}"
-        label = (node.name, f"{cut_to} channels, {height}x{width}", f"{low:.2g} to {high:.2g}")
+        noun = "channel" if channels == 1 else "channels"
+        label = (node.name, f"{cut_to} {noun}, {height}x{width}", f"{low:.2g} to {high:.2g}")
         yield Row(label if start == 0 else (f"{start}",), tiles)
 
 
