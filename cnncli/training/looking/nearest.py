@@ -13,7 +13,7 @@ import numpy as np
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
-TOGETHER: Final = 1 << 19
+TOGETHER: Final = 1 << 18
 """Values of a stretch: they stay in the cache from one step of the computation to the next."""
 
 _ROUNDING: Final = 2.0**-24
