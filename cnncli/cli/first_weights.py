@@ -46,6 +46,13 @@ Freeze: TypeAlias = Annotated[
         help="Learn nothing in these layers or blocks: train.groups begins with them; repeatable.",
     ),
 ]
+UnfreezeAt: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        metavar="EPOCH",
+        help="Let the layers of --freeze learn from this epoch on, counted from 1.",
+    ),
+]
 
 _START: Final = ("train", "start")
 _FROM: Final = (*_START, "from")
@@ -61,6 +68,7 @@ class Given(NamedTuple):
     reset: Sequence[str]
     moves: Sequence[str]
     freeze: Sequence[str]
+    unfreeze_at: int | None = None
 
 
 def with_weights(
@@ -83,10 +91,17 @@ def with_weights(
             raise usage_error(
                 "--reset and --map are about a file of weights", expected="--from RUN|FILE, too"
             )
+    if given.unfreeze_at is not None and not given.freeze:
+        raise usage_error(
+            "--unfreeze-at is about the layers of --freeze",
+            expected="--freeze PATTERN, too",
+            hint="a group of a recipe has a setting of its own: unfreeze_at",
+        )
     found = [*overrides, *_start(place, given)]
     if given.freeze:
         own = next(each.value for each in read(found) if each.path == _GROUPS)
-        frozen = ({"match": pattern, "freeze": True} for pattern in given.freeze)
+        until = {} if given.unfreeze_at is None else {"unfreeze_at": given.unfreeze_at}
+        frozen = ({"match": pattern, "freeze": True} | until for pattern in given.freeze)
         found.append(_setting(_GROUPS, [*frozen, *own]))
     return found
 

@@ -21,6 +21,7 @@ from cnncli.cli.first_weights import (
     Given,
     Moves,
     Reset,
+    UnfreezeAt,
     check_from_once,
     options_in_hints,
     with_weights,
@@ -131,6 +132,7 @@ def command(
     reset: Reset = None,
     moves: Moves = None,
     freeze: Freeze = None,
+    unfreeze_at: UnfreezeAt = None,
     print_recipe: PrintRecipe = False,
     preview: Preview = None,
     dry_run: DryRun = False,
@@ -168,7 +170,7 @@ def command(
         options_in_hints(),
     ):
         load_plugins(plugin or ())
-        more = any((run, recipe, limit, memory, from_, reset, moves, freeze))
+        more = any((run, recipe, limit, memory, from_, reset, moves, freeze, unfreeze_at))
         _check_together(spec, resumed, instead, run=run, more=more)
         _check_output(instead, form, picture)
         if spec is None:
@@ -180,7 +182,8 @@ def command(
         if overrides and any(each is not None for each in (data, limit, from_)):
             _check_given_once(read(overrides), data, limit, from_)
         chosen = [*(overrides or ()), *([] if limit is None else [f"train.data.limit={limit}"])]
-        chosen = with_weights(chosen, Given(from_, reset or (), moves or (), freeze or ()), read)
+        given = Given(from_, reset or (), moves or (), freeze or (), unfreeze_at)
+        chosen = with_weights(chosen, given, read)
         network = load(spec, overrides=chosen)
         if print_recipe:
             _print_recipe(network.recipe(data, recipe_file=recipe), network.rates(recipe_file=recipe))

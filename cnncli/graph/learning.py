@@ -18,11 +18,24 @@ from cnncli.recipe.recipe import Recipe
 
 
 class Way(NamedTuple):
-    """How a tensor is learned: its optimizer, peak learning rate, and the weight decay that acts on it."""
+    """How a tensor is learned: its optimizer, peak learning rate, and the weight decay that acts on it.
+
+    It is learned from the epoch ``first`` on, counted from 0. Tensors of different first epochs are not
+    stepped together: what an optimizer keeps of them has another age.
+    """
 
     optimizer: Optimizer
     lr: float
     decay: float
+    first: int = 0
+
+
+class Later(NamedTuple):
+    """Nodes that are frozen before the epoch ``first``, counted from 0; ``still`` have running statistics."""
+
+    first: int
+    nodes: frozenset[str]
+    still: frozenset[str]
 
 
 class Learning(NamedTuple):
@@ -30,7 +43,9 @@ class Learning(NamedTuple):
 
     ``own`` are the ways of tensors, by their names, that are learned in another way than by the optimizer
     with its own settings. ``frozen`` are the nodes whose parameters do not change, and ``still`` those of
-    them with running statistics. ``unused`` lead to no output, and get no gradient.
+    them with running statistics. ``unused`` lead to no output, and get no gradient. ``later`` are nodes that
+    are frozen in the first epochs: over the whole training they count as learned, and :meth:`at` has those
+    that are frozen in an epoch.
     """
 
     optimizer: Optimizer
@@ -38,6 +53,19 @@ class Learning(NamedTuple):
     frozen: frozenset[str] = frozenset()
     still: frozenset[str] = frozenset()
     unused: frozenset[str] = frozenset()
+    later: tuple[Later, ...] = ()
+
+    def at(self, epoch: int) -> Learning:
+        """Return what is learned in an epoch, counted from 0."""
+        waiting = [each for each in self.later if epoch < each.first]
+        return self._replace(
+            frozen=self.frozen.union(*(each.nodes for each in waiting)),
+            still=self.still.union(*(each.still for each in waiting)),
+        )
+
+    def changes_at(self, epoch: int) -> bool:
+        """Return whether layers begin to learn with an epoch, counted from 0."""
+        return any(each.first == epoch for each in self.later)
 
     def way(self, name: str, axes: int) -> Way:
         """Return how a tensor with a number of axes is learned."""
@@ -69,9 +97,17 @@ def learning_of(graph: Graph, recipe: Recipe) -> Learning:
             way = _way(optimizer, len(shape), grouped.get(node.name), usual)
             if optimizer is not usual or node.name in grouped or share:
                 own[name] = way._replace(lr=way.lr * share.get(node.name, 1.0))
-    frozen = frozenset(name for name, group in grouped.items() if group.freeze)
-    still = frozenset(node.name for node in graph.nodes if node.name in frozen and node.buffers)
-    return Learning(usual, own, frozen, still, unused)
+    frozen = frozenset(name for name, group in grouped.items() if group.is_fixed)
+    counting = frozenset(node.name for node in graph.nodes if node.buffers)
+    return Learning(usual, own, frozen, frozen & counting, unused, tuple(_later(grouped, counting)))
+
+
+def _later(grouped: Mapping[str, Group], counting: frozenset[str]) -> Iterator[Later]:
+    """Yield the nodes that are frozen at first; ``counting`` are all nodes with running statistics."""
+    firsts = {name: group.first for name, group in grouped.items() if group.first}
+    for first in sorted({*firsts.values()}):
+        nodes = frozenset(name for name, own in firsts.items() if own == first)
+        yield Later(first, nodes, nodes & counting)
 
 
 def tensors_of(node: Node) -> Tensors:
@@ -86,7 +122,7 @@ def _way(optimizer: Optimizer, axes: int, group: Group | None, usual: Optimizer)
         lr = group.lr if optimizer is usual else lr * (group.lr / usual.lr)
     if group is not None and group.weight_decay is not None:
         decay = group.weight_decay
-    return Way(optimizer, lr, decay if is_decayed(axes) else 0.0)
+    return Way(optimizer, lr, decay if is_decayed(axes) else 0.0, 0 if group is None else group.first)
 
 
 def members(graph: Graph, groups: Sequence[Group]) -> tuple[tuple[Node, ...], ...]:
@@ -198,6 +234,10 @@ def wrong_learning(graph: Graph, recipe: Recipe) -> Iterator[tuple[str, Diagnost
     if learning.frozen and not learned:
         yield "groups", Diagnostic(CODE, "all layers are frozen, so there is nothing to train")
         return
+    if all(node.name in learning.at(0).frozen for node in learned):
+        begins = f"epoch {min(each.first for each in learning.later) + 1}"
+        message = f"all layers are frozen before {begins}, so there is nothing to train until then"
+        yield "groups", Diagnostic(CODE, message, None, "a layer that learns from the first epoch on")
     reached = {depths(graph)[node.name] for node in learnable(graph)} if recipe.layer_decay != 1 else ()
     if len(reached) == 1:
         message = "'layer_decay' has no effect on a network whose layers all have the same depth"

@@ -7,7 +7,8 @@ from typing import Final, Self
 
 from cnncli.diagnostics import Diagnostic, Location, SpecError
 from cnncli.language.fields import Record, arg
-from cnncli.language.readers import Flag, Number, Text
+from cnncli.language.nested import Unset
+from cnncli.language.readers import Flag, Number, Text, Whole
 from cnncli.language.scope import Argument
 from cnncli.limits import MAX_RATE
 
@@ -39,6 +40,21 @@ class Group(Record):
         "whether nothing is learned: neither parameters nor running statistics change",
         default=False,
     )
+    unfreeze_at: int | None = arg(
+        Unset(Whole(2)),
+        "the epoch, counted from 1, from which on frozen layers learn; unset: they never do",
+        default=None,
+    )
+
+    @property
+    def first(self) -> int:
+        """The first epoch in which layers that are not frozen for good learn, counted from 0."""
+        return 0 if self.unfreeze_at is None else self.unfreeze_at - 1
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether nothing is ever learned."""
+        return self.freeze and self.unfreeze_at is None
 
     @classmethod
     def read(cls, written: Mapping[str, Argument], where: Location) -> Self:
@@ -54,17 +70,22 @@ class Group(Record):
         return found
 
     def _without_effect(self, written: Mapping[str, Argument], where: Location) -> Iterator[Diagnostic]:
-        if self.freeze:
+        if self.unfreeze_at is not None and not self.freeze:
+            message = "'unfreeze_at' has no effect on layers that are not frozen"
+            yield Diagnostic(CODE, message, written["unfreeze_at"].location, "freeze: true, too")
+        elif self.is_fixed:
             for name in ("lr", "weight_decay"):
                 if getattr(self, name) is not None:
                     message = f"'{name}' has no effect on layers that are frozen"
                     yield Diagnostic(CODE, message, written[name].location, "freeze: true alone")
-        elif self.lr is None and self.weight_decay is None:
+        elif not self.freeze and self.lr is None and self.weight_decay is None:
             message = f"the group '{self.match}' changes nothing"
             yield Diagnostic(CODE, message, where, "lr, weight_decay or freeze: true")
 
     def __str__(self) -> str:
-        """Return what is different, as ``lr 0.01, weight decay 0``."""
+        """Return what is different, as ``frozen before epoch 3, lr 0.01, weight decay 0``."""
         own = {"lr": self.lr, "weight decay": self.weight_decay}
         given = [f"{name} {value:g}" for name, value in own.items() if value is not None]
-        return "frozen" if self.freeze else ", ".join(given)
+        if self.unfreeze_at is not None:
+            given.insert(0, f"frozen before epoch {self.unfreeze_at}")
+        return "frozen" if self.is_fixed else ", ".join(given)

@@ -177,6 +177,8 @@ class Recipe(Record):
         if self.flops is None:
             for name, fault in self.schedule.wrong(self.epochs, self.optimizer.inertia):
                 yield ("schedule", self.schedule.keyword, name), fault
+            for fault in self.never_unfrozen(self.epochs):
+                yield ("groups",), fault
         elif self.flops == 0:
             yield ("flops",), Diagnostic("value", "a training cannot take 0 FLOPs", expected="1 or more")
         if self.compile != UNCOMPILED and self.recompute:
@@ -189,6 +191,18 @@ class Recipe(Record):
             message = f"a batch of {self.batch} cannot be computed in {slices}"
             expected = f"at most {most}: a slice has two images or more"
             yield ("accumulate",), Diagnostic("value", message, expected=expected, received=slices)
+
+    def never_unfrozen(self, epochs: int) -> Iterator[Diagnostic]:
+        """Yield the errors of groups that a training of this length does not unfreeze."""
+        for group in self.groups:
+            if group.first >= epochs:
+                first = group.first + 1
+                yield Diagnostic(
+                    "groups",
+                    f"'{group.match}' is frozen before epoch {first}, but the training ends before",
+                    expected=f"an epoch from 2 to {epochs}" if epochs > 1 else "2 epochs or more",
+                    received=f"unfreeze_at: {first}",
+                )
 
     @property
     def course(self) -> Schedule:

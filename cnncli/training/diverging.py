@@ -72,7 +72,7 @@ class Repetition:
         plan = replace(self.plan, computing=self.plan.computing._replace(compiled=UNCOMPILED))
         state = make_state(self.network, plan, checkpoint)
         epoch, first = checkpoint.position.epochs, checkpoint.position.batches
-        prepare_training(self.network, plan.learning)
+        prepare_training(self.network, plan.learning.at(epoch))
         begun = time.monotonic()
         for number, samples in enumerate(plan.samples(epoch, first), first):
             (too_long,) = plan.world.largest(time.monotonic() - begun > _SECONDS)

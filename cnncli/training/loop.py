@@ -28,7 +28,7 @@ from cnncli.training.kept_memory import memory_kept
 from cnncli.training.monitor import DivergedError, Monitor
 from cnncli.training.observer import Observer, Silent
 from cnncli.training.optimization.averaging import exchanged
-from cnncli.training.optimization.optimizers import prepare_training
+from cnncli.training.optimization.optimizers import freeze, prepare_training
 from cnncli.training.optimization.statistics import has_statistics, renew_statistics
 from cnncli.training.overfitting import overfitting
 from cnncli.training.pace import Pace
@@ -209,7 +209,7 @@ class _Loop:
         """Renew the statistics of an average that needs it; return False after an interrupt."""
         plan, state = self.plan, self.state
         is_mean = isinstance(plan.settings.average, Swa) and plan.has_average(state.position)
-        still = plan.learning.still
+        still = plan.learning.at(state.position.epochs).still
         if not is_mean or not has_statistics(state.network, still):
             return True
         epoch = state.position.epochs
@@ -306,7 +306,11 @@ class _Loop:
         """Train the remaining batches of the epoch, or until an interrupt."""
         plan, state = self.plan, self.state
         epoch, first, before = state.position.epochs, state.position.batches, state.position.seconds
-        prepare_training(state.network, plan.learning)
+        learning = plan.learning.at(epoch)
+        if plan.learning.changes_at(epoch):
+            freeze(state.network, learning)
+            state.forward = plan.computing.forward(state.network)  # blocks were equal by what is frozen
+        prepare_training(state.network, learning)
         begun = time.perf_counter()
         bounds = plan.batches(epoch)
         batches = self.pace.epoch(plan.samples(epoch, first))

@@ -83,10 +83,12 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
     plan.computing.place(network)
     if checkpoint is None and plan.settings.average is not None:
         average = initial_average(network)
-    freeze(network, plan.learning)
+    freeze(network, plan.learning)  # what learns later has its place in the optimizer from the beginning
     if plan.settings.sync_batchnorm:
         synchronize(network, plan.world)
     optimizer = build_optimizer(network, plan.learning)
+    position = Position() if checkpoint is None else checkpoint.position
+    freeze(network, plan.learning.at(position.epochs))
     state = State(
         network=network,
         forward=plan.computing.forward(network),
@@ -94,7 +96,7 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
         average=average,
         scaler=scaler,
         figures=Sums.zeros(plan.objective.names(training=True), len(plan.bounds), plan.device),
-        position=Position(),
+        position=position,
         history=(),
         start=None,
     )
@@ -112,7 +114,7 @@ def make_state(network: nn.Module, plan: Plan, checkpoint: Checkpoint | None) ->
         torch.manual_seed(_training_seed(plan, checkpoint.position.epochs, checkpoint.position.batches))
     if plan.world.leads:
         state.figures.restore(checkpoint.figures)  # those of all processes
-    state.position, state.history = checkpoint.position, checkpoint.history
+    state.history = checkpoint.history
     state.start = None if checkpoint.start is None else torch.tensor(checkpoint.start, device=plan.device)
     return state
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +25,7 @@ def step(plan: Plan, state: State, samples: Batch, batch: int) -> None:
     start, end = plan.bounds[batch]
     objective, figures = _gradient(plan, state, samples, batch)
     settings, size, count = plan.settings, end - start, len(samples.inputs)
-    _unite(plan, state.network, count / size)
+    _unite(plan, state.network, plan.learning.at(state.position.epochs).still, count / size)
     if state.scaler is not None:
         state.scaler.unscale_(state.optimizer)
     penalty = add_penalty(state.network, settings.penalty) if settings.penalty.acts else None
@@ -74,15 +76,15 @@ def _whole(plan: Plan, samples: Batch, batch: int) -> Whole:
 
 
 @torch.no_grad()
-def _unite(plan: Plan, network: nn.Module, part: float) -> None:
+def _unite(plan: Plan, network: nn.Module, still: Collection[str], part: float) -> None:
     """Add up the gradients of all processes, and average what layers have measured of their samples.
 
-    ``part`` is this process's part of the samples. Without it, each process would have running statistics of
-    its own. Counters are not averaged: nothing depends on them.
+    ``still`` have statistics that do not change. ``part`` is this process's part of the samples. Without it,
+    each process would have running statistics of its own. Counters are not averaged: nothing depends on them.
     """
     if plan.world.size == 1:
         return
-    measured = running_statistics(network, plan.learning.still)
+    measured = running_statistics(network, still)
     for each in measured:
         each.mul_(part)
     plan.world.add((*(each.grad for each in network.parameters() if each.grad is not None), *measured))

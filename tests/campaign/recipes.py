@@ -27,7 +27,13 @@ _GIVEN: Final = 0.3
 """How often a setting is written."""
 _NUMBERS: Final = (0.0, 1e-3, 0.1, 0.3, 0.5, 0.9, 1.0, 2.0, 15.0)
 _PATTERNS: Final = ("*", "*1", "conv*", "linear1", "stem", "*.conv1")
-_OF_GROUPS: Final = ("lr: 0.01", "weight_decay: 0", "freeze: true", "lr: 1, weight_decay: 0.1")
+_OF_GROUPS: Final = (
+    "lr: 0.01",
+    "weight_decay: 0",
+    "freeze: true",
+    "freeze: true, unfreeze_at: 2",
+    "lr: 1, weight_decay: 0.1",
+)
 _STARTS: Final = ("weights.safetensors", "{from: run, reset: ['linear*']}", "{from: a.pth, map: {a: conv1}}")
 _WHOLE: Final = (0, 1, 2, 3, 4, 8, 16)
 _TEXTS: Final[Mapping[type, tuple[str, ...]]] = {

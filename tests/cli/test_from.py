@@ -141,6 +141,15 @@ def test_options_add_to_a_recipe(guide: tuple[Path, dict[str, str]], monkeypatch
     found = " ".join(out.split())
     assert 'reset: ["linear1"]' in found
     assert 'groups: [{"match": "conv1", "freeze": true}, {"match": "conv*", "lr": 0.005' in found
+    code, out, _ = typed(f"cnncli train toy_classifier --unfreeze-at 2 {options}")
+    assert '{"match": "conv1", "freeze": true, "unfreeze_at": 2}, {"match": "conv*"' in " ".join(out.split())
+
+
+def test_an_epoch_of_unfreezing_needs_layers_and_a_training_that_reaches_it() -> None:
+    code, _, errors = typed("cnncli train toy_classifier --unfreeze-at 2")
+    assert (code, "expected: --freeze PATTERN, too" in errors) == (WRONG, True), errors
+    code, _, errors = typed("cnncli train toy_classifier --freeze conv1 --unfreeze-at 21")
+    assert (code, "expected: an epoch from 2 to 20" in errors) == (WRONG, True), errors
 
 
 def test_options_are_settings_of_the_recipe() -> None:

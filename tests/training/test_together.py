@@ -20,6 +20,7 @@ from tests.training.together import (
     HALVED,
     SIZED,
     SYNCHRONIZED,
+    THAWED,
     normalizing_network,
     plain_network,
     planned,
@@ -110,6 +111,11 @@ def test_16_bits_round_alike(both: Path, tmp_path: Path) -> None:
     assert not planned(tmp_path / "one", accumulate=4, **HALVED)
     ours, theirs = (load_file(each / "weights.safetensors") for each in (both / "halved", tmp_path / "one"))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_layers_begin_to_learn_in_all_processes(both: Path, tmp_path: Path) -> None:
+    assert not planned(tmp_path / "one", THAWED)
+    assert_close(both / "thawed", tmp_path / "one")
 
 
 def test_all_processes_diverge_with_the_same_words(both: Path, tmp_path: Path) -> None:

@@ -93,6 +93,22 @@ WIDE = ROOMY.format(convolutions="relu", width=2000)
 LONG = ROOMY.format(convolutions="conv: {channels: 64, kernel: 3, padding: same}, relu", width=10)
 """One whose steps need most in a pass."""
 
+THAWED = """
+input: [1, 8, 8]
+layers:
+  - {conv: {channels: 6, kernel: 3, norm: batch, activation: relu}, name: stem}
+  - {conv: {channels: 6, kernel: 3, norm: batch, activation: relu}, name: body}
+  - globalavgpool
+  - linear: 10
+train:
+  data: {source: digits, limit: 0.14}
+  batch: 60
+  epochs: 2
+  sync_batchnorm: true
+  groups: [{match: "stem*", freeze: true, unfreeze_at: 2}]
+"""
+"""A network whose first layers begin to learn, and to gather statistics, with the second epoch."""
+
 DIVERGING: Mapping[str, Any] = {"optimizer": {"sgd": {"lr": 1e15}}, "schedule": "constant"}
 
 
@@ -129,10 +145,10 @@ def trained(
     )
 
 
-def planned(folder: Path, **how: Any) -> str:
+def planned(folder: Path, spec: str = PLANNED, **how: Any) -> str:
     """Train the network of a spec; return the error that ends the training."""
     try:
-        cnncli.loads(PLANNED).train(run=folder, device="cpu", **how)
+        cnncli.loads(spec).train(run=folder, device="cpu", **how)
     except CnncliError as error:
         return str(error)
     return ""
@@ -185,6 +201,7 @@ def main(folder: Path) -> None:
     trained(folder / "stopped", DROPPING, small_network)
     assert not planned(folder / "sized", **SIZED)
     assert not planned(folder / "halved", accumulate=2, **HALVED)
+    assert not planned(folder / "thawed", THAWED)
     said = planned(folder / "diverging", **DIVERGING)
     (folder / f"said by {world.rank}").write_text(said)
     for name, spec in (("wide", WIDE), ("long", LONG)):

@@ -127,7 +127,7 @@ def _notes(report: MemoryReport) -> Iterator[str]:
         yield "training: as if nothing were computed again in the backward pass"
     if report.graph.has_training_only:
         yield f"{NONE}: runs in training only, but its weights are always in memory"
-    if any(group.freeze for group in report.settings.groups):
+    if any(group.is_fixed for group in report.settings.groups):
         yield "frozen layers have weights, but no gradients and no optimizer's state"
     if report.graph.has_unused:
         yield "layers that lead to no output have weights, but no gradients and no optimizer's state"

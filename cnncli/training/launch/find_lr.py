@@ -105,7 +105,7 @@ def _tried(plan: Plan, prepared: Prepared, trying: Reading) -> tuple[list[float]
     A last loss that is not finite is left out.
     """
     state = make_state(prepared.network, plan, None)
-    prepare_training(state.network, plan.learning)
+    prepare_training(state.network, plan.learning.at(0))
     losses: list[float] = []
     mean, lowest = 0.0, math.inf
     for (batch, samples), rate in zip(_batches(plan), RATES, strict=False):

@@ -81,6 +81,7 @@ def _lengthened(graph: Graph, settings: Recipe, count: int, reopen: Reopen) -> t
         fault._replace(message=f"train.schedule.{settings.schedule.keyword}.{name}: {fault.message}")
         for name, fault in settings.schedule.wrong(epochs, settings.optimizer.inertia)
     ]
+    faults += settings.never_unfrozen(epochs)
     if faults:
         raise CnncliError(
             each._replace(hint=f"train.flops is enough for {counted(epochs, 'epoch')}") for each in faults

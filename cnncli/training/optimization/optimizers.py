@@ -22,7 +22,9 @@ Groups: TypeAlias = list[dict[str, Any]]
 
 CHOSEN: Final = "chosen"
 RELATIVE: Final = "relative"
-"""The keys of a group: the record of its optimizer, and its peak rate as a multiple of the usual one."""
+FIRST: Final = "first"
+"""The keys of a group: the record of its optimizer, its peak rate as a multiple of the usual one, and the
+epoch from which on it is learned."""
 
 _FUSED_ON: Final = ("cpu", "cuda")
 """The devices for which ``fused: auto`` is ``true``: those where it was measured, or is torch's advice."""
@@ -121,6 +123,7 @@ def build_optimizer(network: nn.Module, learning: Learning) -> Optimizer:
             "weight_decay": way.decay,
             CHOSEN: way.optimizer,
             RELATIVE: way.lr / chosen.lr,
+            FIRST: way.first,
         }
         for way, members in ways.items()
     ]
@@ -129,7 +132,10 @@ def build_optimizer(network: nn.Module, learning: Learning) -> Optimizer:
 
 
 def freeze(network: nn.Module, learning: Learning) -> None:
-    """Let the parameters of frozen layers have no gradient."""
+    """Let the parameters of frozen layers have no gradient, and those that were frozen until now have one."""
+    for each in learning.later:
+        for name in each.nodes:
+            network.get_submodule(name).requires_grad_(True)
     for name in learning.frozen:
         network.get_submodule(name).requires_grad_(False)
 

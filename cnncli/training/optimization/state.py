@@ -14,7 +14,7 @@ from cnncli.recipe import optimizers as recipe
 from cnncli.recipe.optimizers import LAMB, SGD, Adagrad, Adam, AdamW, Muon, RMSprop
 from cnncli.training.optimization.lamb import MEAN, SQUARES, STEP
 from cnncli.training.optimization.muon import MOMENTUM
-from cnncli.training.optimization.optimizers import CHOSEN
+from cnncli.training.optimization.optimizers import CHOSEN, FIRST
 
 _MEANS: Final = frozenset({STEP, MEAN, SQUARES})
 
@@ -59,7 +59,7 @@ def restore_optimizer(optimizer: Optimizer, network: nn.Module, tensors: Mapping
     for name, parameter, group in _learned(optimizer, network):
         keys = KEPT[type(group[CHOSEN])](group[CHOSEN])
         found = {key: tensors[f"{name}/{key}"] for key in keys if f"{name}/{key}" in tensors}
-        if not tensors:  # before the first step
+        if not tensors or (group[FIRST] and not found):  # before the first step
             continue
         if found.keys() != keys:
             raise usage_error(f"the checkpoint's optimizer state for {name} is not complete")
