@@ -20,6 +20,11 @@ settings.load_profile("cnncli")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files of this folder, which have the longest tests: at the end, one process would wait."""
+    items.sort(key=lambda item: item.path.parent != ROOT / "tests")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def at_the_root() -> Iterator[None]:
     """Tests type commands as the documents do, at the root of the project, wherever pytest was started."""
