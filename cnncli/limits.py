@@ -305,6 +305,9 @@ MAX_TENSORS_NAMED: Final = 6
 MAX_HEADER_BYTES: Final = 100_000_000
 """Bytes of the header of a safetensors file, as its format allows."""
 
+MAX_MODEL_BYTES: Final = 2**31 - 2**20
+"""Bytes of the weights in an ONNX model: of the 2 GiB that its format allows, the rest is for its layers."""
+
 # -- the folder of a run ---------------------------------------------------------------------------------
 
 MAX_FOLDER_BYTES: Final = 200

@@ -18,15 +18,13 @@ from cnncli.exporting.subject import Array, Subject
 from cnncli.graph.schedule import schedule
 from cnncli.language.description import INPUT
 from cnncli.layers import Shape, shape_text
+from cnncli.limits import MAX_MODEL_BYTES
 
 BATCH: Final = "batch"
 """The name of the axis of samples."""
 
 IR_VERSION: Final = 10
 """The version of the file format: that of ONNX 1.16, of 2024."""
-
-_MOST_BYTES: Final = 2**31 - 2**20
-"""A protocol buffer has at most 2 GiB; the rest is for the nodes."""
 
 
 class Written(NamedTuple):
@@ -87,12 +85,12 @@ def describe(model: ModelProto, subject: Subject, found: Accepted) -> None:
 
 def _check_size(subject: Subject, used: list[str]) -> None:
     size = sum(subject.tensors[name].nbytes for name in used)
-    if size > _MOST_BYTES:
+    if size > MAX_MODEL_BYTES:
         raise CnncliError(
             Diagnostic(
                 "export",
                 f"{subject.name}: the weights are too large for an ONNX file",
-                expected=f"at most {readable_bytes(_MOST_BYTES)}",
+                expected=f"at most {readable_bytes(MAX_MODEL_BYTES)}",
                 received=readable_bytes(size),
             )
         )
