@@ -43,6 +43,7 @@ OF_COMMANDS = frozenset(
         "report/pages/fit.py",
         "report/pages/identify.py",
         "report/pages/look.py",
+        "report/pages/importing.py",
         "report/pages/mirror.py",
         "report/pages/pack.py",
         "report/pages/predict.py",

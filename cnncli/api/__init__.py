@@ -8,6 +8,7 @@ from cnncli.api.data_sources import pack, survey
 from cnncli.api.exporting import export
 from cnncli.api.extending import kinds, load_installed_plugins, load_plugins
 from cnncli.api.identifying import identify
+from cnncli.api.importing import import_network
 from cnncli.api.looking import features, look, similar
 from cnncli.api.networks import (
     Input,
@@ -36,6 +37,7 @@ __all__ = [
     "export",
     "features",
     "identify",
+    "import_network",
     "kinds",
     "load",
     "load_installed_plugins",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated, Any, Final
 
 import typer
@@ -37,6 +38,7 @@ COMMANDS: Final = (
     "look",
     "export",
     "shrink",
+    "import",
     "runs",
     "probe",
     "layers",
@@ -98,6 +100,11 @@ def _options(
     """Convolutional networks from YAML: exact analysis without torch, and training of the same graph."""
 
 
+def module_of(name: str) -> str:
+    """Return the module of a command: that of its name, with ``_`` after a reserved word of Python."""
+    return f"{name}_" if iskeyword(name) else name
+
+
 def application(commands: Iterable[str] = COMMANDS) -> typer.Typer:
     """Return the application with some of :data:`COMMANDS`; only their modules are imported."""
     app = typer.Typer(
@@ -111,7 +118,7 @@ def application(commands: Iterable[str] = COMMANDS) -> typer.Typer:
     )
     app.callback()(_options)
     for name in commands:
-        command = import_module(f"cnncli.cli.{name}").command
+        command = import_module(f"cnncli.cli.{module_of(name)}").command
         # typer would cut a first line that is too long for the list of commands.
         app.command(name, short_help=command.__doc__.partition("\n")[0])(guarded(command))
     return app

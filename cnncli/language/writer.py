@@ -18,6 +18,15 @@ def plain_yaml(sections: Mapping[str, object]) -> str:
     return text
 
 
+def flow(value: object) -> str:
+    """Return the text of a plain value on one line; of a mapping or a list, null is written as nothing."""
+    text: str = yaml.safe_dump(
+        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9
+    )
+    # A scalar alone ends with the mark of a document's end.
+    return text.removesuffix("\n").removesuffix("\n...").replace(": null,", ": ,").replace(": null}", ": }")
+
+
 def to_yaml(document: Document) -> str:
     """Return the text of a self-contained spec that is equivalent to the document."""
     entries = document.entries

@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 from typer.testing import CliRunner
 
-from cnncli.cli.app import COMMANDS, application
+from cnncli.cli.app import COMMANDS, application, module_of
 from cnncli.layers import KINDS
 from cnncli.report.page import MEASURE
 
@@ -129,7 +129,10 @@ def test_descriptions_are_whole(columns: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("COLUMNS", columns)
     shown = " ".join(" ".join(lines("--help")).split())
     for name in COMMANDS:
-        assert f" {name} {import_module(f'cnncli.cli.{name}').command.__doc__.splitlines()[0]}" in shown
+        assert (
+            f" {name} {import_module(f'cnncli.cli.{module_of(name)}').command.__doc__.splitlines()[0]}"
+            in shown
+        )
     shown = " ".join(" ".join(lines("layers")).split())
     for name, kind in KINDS.items():
         assert (

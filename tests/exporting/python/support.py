@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -16,10 +17,12 @@ def module_of(graph: Graph, folder: Path) -> ModuleType:
     """Return the module of a graph."""
     file = folder / "exported.py"
     file.write_text(python_source(graph))
-    found = importlib.util.spec_from_file_location("exported", file)
+    name = f"exported_{folder.name}"
+    found = importlib.util.spec_from_file_location(name, file)
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module  # where the text of its classes is looked up
     found.loader.exec_module(module)
     return module
 
