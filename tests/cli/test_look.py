@@ -15,6 +15,8 @@ from cnncli.cli.app import application
 from cnncli.cli.exit_codes import OK, WRONG
 from scripts.make_docs import DOCS
 
+pytestmark = pytest.mark.slow  # all of them need the commands of the page
+
 PAGE = (DOCS / "look.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
@@ -39,7 +41,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
     return folder, printed
 
 
-@pytest.mark.slow
 def test_the_page_works(
     page: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

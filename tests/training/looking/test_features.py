@@ -100,6 +100,7 @@ def parts(count: int) -> Iterator[Chunk]:
         yield Chunk(vectors, np.zeros(128, np.int64), [f"{number}-{each}" for each in range(128)])
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_images(tmp_path: Path) -> None:
     """32 MiB of vectors, a MiB at a time: beside them only labels and names are kept."""
     tracemalloc.start()

@@ -47,6 +47,7 @@ def test_they_are_those_of_another_program(run: Path, files: dict[str, Path]) ->
         assert [query.label for query in found.queries] == [str(test.labels[place]) for place in (0, 7, 358)]
 
 
+@pytest.mark.slow
 def test_the_picture(run: Path, files: dict[str, Path], tmp_path: Path) -> None:
     for name, among in (("a", "digits"), ("b", files["train"])):
         similar(run, QUERIES, among, output=tmp_path / f"{name}.png", device="cpu")
