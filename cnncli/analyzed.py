@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from cnncli.analysis.space.shifts import Shift
     from cnncli.report.page import Page
     from cnncli.report.pages.views import View
+    from cnncli.results.cutting import Cut
     from cnncli.results.mirroring import Mirror
     from cnncli.results.verify import Verification
+    from cnncli.transfer.cutting import Part
     from cnncli.transfer.mirroring import Mirrored
 
 
@@ -260,6 +262,39 @@ class Analyzed(Loaded):
         return described
 
     @question
+    def cut(self, *, until: str | None = None, after: str | None = None, output: str | None = None) -> Cut:
+        """Return the layers up to a node, or those after it, as a spec of its own.
+
+        All names stay, so :meth:`train` with ``start`` takes the weights of the whole network. Variables are
+        written in numbers.
+
+        Args:
+            until: the name of the last layer or block of the part.
+            after: instead, the name of the layer or block whose output is the input of the part.
+            output: a new file to which the spec is written.
+
+        Raises:
+            UsageError: not exactly one of ``until`` and ``after`` is given, there is no such layer, nothing
+                comes after it or what does also reads other layers, or the file exists.
+        """
+        from cnncli.analysis.fit.writing import check_new, write  # noqa: PLC0415
+        from cnncli.transfer.cutting import AFTER, UNTIL, cut  # noqa: PLC0415
+
+        self._numeric("a cut")
+        if (until is None) == (after is None):
+            received = "neither" if until is None else "both"
+            raise usage_error("a spec is cut at one place", expected="'until' or 'after'", received=received)
+        if output is not None:
+            check_new(arguments.text("output", output), None)
+        side, name = (UNTIL, until) if until is not None else (AFTER, after)
+        source = str(self._origin.name)
+        found = cut(self.graph, arguments.text(side, name), side, source)
+        described = _part(found, source, side, output)
+        if output is not None:
+            write(output, found.text)
+        return described
+
+    @question
     def page(
         self,
         batch: int = 1,
@@ -303,6 +338,29 @@ class Analyzed(Loaded):
             yield FieldView(self.receptive_field())
         if shifts:
             yield ShiftView(self.shifts())
+
+
+def _part(found: Part, spec: str, side: str, path: str | None) -> Cut:
+    """Return a part of a spec with the shapes and the parameters that its text has."""
+    from cnncli.analysis.costs.figures import numbers  # noqa: PLC0415
+    from cnncli.graph import open_text  # noqa: PLC0415
+    from cnncli.results.cutting import Cut  # noqa: PLC0415
+
+    graph = open_text(found.text, name=path or spec).graph
+    return Cut(
+        graph.name,
+        spec,
+        found.node,
+        side,
+        found.text,
+        whole_shape(graph.input),
+        {name: whole_shape(output.shape) for name, output in graph.outputs.items()},
+        found.dropped,
+        len(graph.nodes),
+        sum(whole(numbers(node.parameters)) for node in graph.nodes),
+        found.reset,
+        path,
+    )
 
 
 def _described(found: Mirrored, spec: str, path: str | None) -> Mirror:

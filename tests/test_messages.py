@@ -40,6 +40,7 @@ def test_there_are_enough_of_them() -> None:
 OPTION = re.compile(r"(?:^|[ '`]|(?<!var)\()--[a-z]")  # not a variable of a style sheet
 OF_COMMANDS = frozenset(
     {
+        "report/pages/cut.py",
         "report/pages/fit.py",
         "report/pages/identify.py",
         "report/pages/look.py",

@@ -28,6 +28,7 @@ COMMANDS: Final = (
     "data",
     "pack",
     "mirror",
+    "cut",
     "identify",
     "pretrain",
     "train",

@@ -17,14 +17,13 @@ from typing import Any, Final, NamedTuple
 from cnncli.algebra import whole_shape
 from cnncli.diagnostics import Diagnostic, Location, SpecError, UsageError
 from cnncli.graph import Graph, Node, Opened, all_sizes, open_text
-from cnncli.graph.learning import names_within
 from cnncli.language.description import INPUT
 from cnncli.language.shorthand import SHORTHAND
 from cnncli.language.writer import plain_yaml
 from cnncli.layers import Kind, KindVocabulary
 from cnncli.layers.joins import Add, MatchSize
 from cnncli.transfer.mirrored_kinds import Ends, NoMirrorError, mirror_image
-from cnncli.transfer.writing import changed, entries, entry, leading_to, node_named
+from cnncli.transfer.writing import changed, entries, entry, leading_to, node_named, others_of
 
 PREFIX: Final = "decoder"
 """The block around the names of all layers of a decoder; with a number if the network has it itself."""
@@ -78,7 +77,9 @@ def mirrored(opened: Opened, until: str, source: str) -> Mirrored:
         f"# The layers of {source} up to {last.name}, and under {decoder.prefix} their mirror image.\n"
         f"# Trained as it is, the network learns to remove noise from its input.\n"
     )
-    return Mirrored(comment + text, last.name, tuple(decoder.names), (decoder.prefix, *_after(graph, trunk)))
+    return Mirrored(
+        comment + text, last.name, tuple(decoder.names), (decoder.prefix, *others_of(graph, trunk))
+    )
 
 
 def _over_all_sizes(text: str, trunk: Sequence[Node]) -> Graph:
@@ -95,17 +96,6 @@ def _over_all_sizes(text: str, trunk: Sequence[Node]) -> Graph:
         location = next((node.location for node in trunk if node.name == name), None)
         message = f"{name}: no decoder is known for all sizes, since {message}"
         raise UsageError(fault._replace(message=message, location=location, hint="")) from None
-
-
-def _after(graph: Graph, trunk: Sequence[Node]) -> list[str]:
-    """Return the other layers with weights, or the blocks around them that are not of the trunk."""
-    own = {node.name for node in trunk}
-    within = {each for name in own for each in names_within(name)}
-    others = (node for node in graph.nodes if node.name not in own and (node.parameters or node.buffers))
-    found = (
-        next(each for each in reversed([*names_within(node.name)]) if each not in within) for node in others
-    )
-    return list(dict.fromkeys(found))
 
 
 def _recipe(opened: Opened) -> dict[str, object]:

@@ -9,7 +9,7 @@ from cnncli.diagnostics import Diagnostic, UsageError, counted, listing
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_TENSORS_NAMED
 from cnncli.transfer.header import FLOATS
-from cnncli.transfer.renaming import without_end
+from cnncli.transfer.renaming import without_common_end
 
 _MOVES: Final = 3
 """The names that a hint suggests at most."""
@@ -142,5 +142,5 @@ def _moves(found: Mismatches) -> Sequence[tuple[str, str]]:
         ]
         nearest = max(alike, key=lambda old: SequenceMatcher(None, old, name).ratio(), default=None)
         if nearest is not None:
-            moves[without_end(nearest, name)] = None
+            moves[without_common_end(nearest, name)] = None
     return [*moves][:_MOVES]

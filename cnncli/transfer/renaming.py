@@ -94,7 +94,7 @@ def moves_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     together = [*pairs]
     short: dict[str, str] = {}
     for old, new in together:
-        before, after = without_end(old, new)
+        before, after = without_common_end(old, new)
         if short.setdefault(before, after) != after:
             short[old] = new
     wrong = [(old, new) for old, new in together if renamed(old, short) != new]
@@ -115,10 +115,10 @@ def renamed(name: str, moves: Mapping[str, str]) -> str:
     return ".".join(part for part in (moves[old], name[len(old) :].removeprefix(".")) if part)
 
 
-def without_end(old: str, new: str) -> tuple[str, str]:
+def without_common_end(old: str, new: str) -> tuple[str, str]:
     """Return two names without the parts at the end that both have.
 
-    >>> without_end("module.conv1.weight", "conv1.weight"), without_end("fc.bias", "head.bias")
+    >>> without_common_end("module.conv1.weight", "conv1.weight"), without_common_end("fc.bias", "head.bias")
     (('module', ''), ('fc', 'head'))
     """
     before, after = old.split("."), new.split(".")

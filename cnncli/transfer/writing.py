@@ -7,6 +7,7 @@ from typing import Any
 
 from cnncli.diagnostics import did_you_mean, usage_error
 from cnncli.graph import Graph, Node
+from cnncli.graph.learning import names_within
 from cnncli.language.description import INPUT
 from cnncli.language.fields import Record
 from cnncli.language.shorthand import SHORTHAND
@@ -51,6 +52,17 @@ def changed(record: Record) -> dict[str, object]:
     """Return arguments or settings that differ from their defaults, as a spec contains them."""
     usual = {name: declared.default for name, declared in record.arguments.items()}
     return {name: value for name, value in record.plain().items() if vars(record)[name] != usual[name]}
+
+
+def others_of(graph: Graph, part: Sequence[Node]) -> list[str]:
+    """Return the other layers with weights, or the blocks around them that are not of a part."""
+    own = {node.name for node in part}
+    within = {each for name in own for each in names_within(name)}
+    others = (node for node in graph.nodes if node.name not in own and (node.parameters or node.buffers))
+    found = (
+        next(each for each in reversed([*names_within(node.name)]) if each not in within) for node in others
+    )
+    return list(dict.fromkeys(found))
 
 
 def entry(name: str, layer: Kind[Any], inputs: Sequence[str], previous: str) -> dict[str, object]:

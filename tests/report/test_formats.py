@@ -40,6 +40,7 @@ from cnncli.report.page import Answer, Page, Text
 from cnncli.report.pages import (
     check,
     compare,
+    cut,
     data,
     dry_run,
     evaluate,
@@ -375,6 +376,7 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "compare layers": lambda: compare.page([overview(network(name)) for name in VGG], layers=True),
         "sizes": lambda: accepted("unet_padded"),
         "mirror": lambda: mirrored("toy_classifier"),
+        "cut": lambda: cut.page(load("googlenet").cut(after="inception4d")._replace(path="[part].yaml")),
         "identify": lambda: identify.page(Identified("a|b.pth", 6, 7_000, FITTING, (FITTING,))),
         "identify nearest": lambda: identify.page(Identified("a|b.pth", 6, 7_000, NEAREST, ())),
         "sizes that parameters depend on": lambda: accepted("lenet5"),
