@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 from typing import Final, Literal, NamedTuple, Self, TypeAlias
 
@@ -69,12 +69,26 @@ class Related(NamedTuple):
     location: Location
 
 
+class Proposal(NamedTuple):
+    """A change of the settings that a hint proposes: the setting at ``path`` becomes ``value``.
+
+    The value has the items of a list, or of a mapping. ``reason`` is what it is good for, and ``more`` what
+    would have to be added to it.
+    """
+
+    reason: str
+    path: tuple[str, ...]
+    value: tuple[str, ...] | Mapping[str, str]
+    more: str = ""
+
+
 class Diagnostic(NamedTuple):
     """One message about one place.
 
     ``code`` is stable and for machines (``unknown-argument``, ``shape``); ``expected`` and ``received`` are
     short phrases; ``hint`` says what to try; ``detail`` is preformatted text, such as the table of shapes
-    up to the layer that fails. An ``error`` is raised; warnings and notes accompany a result.
+    up to the layer that fails. ``proposals`` are what ``hint`` says as values, for a command that has options
+    for these settings. An ``error`` is raised; warnings and notes accompany a result.
     """
 
     code: str
@@ -86,6 +100,12 @@ class Diagnostic(NamedTuple):
     related: tuple[Related, ...] = ()
     detail: str = ""
     level: Level = "error"
+    proposals: tuple[Proposal, ...] = ()
+
+
+def proposed(proposals: Iterable[Proposal], written: Callable[[Proposal], str]) -> str:
+    """Return a hint: the proposals as a function writes them, each after what it is good for."""
+    return "; ".join(f"{each.reason}: {written(each)}{each.more}" for each in proposals)
 
 
 class CnncliError(ValueError):

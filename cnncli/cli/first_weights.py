@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 import typer
 
-from cnncli.diagnostics import CnncliError, usage_error
+from cnncli.diagnostics import CnncliError, Diagnostic, Proposal, proposed, usage_error
 from cnncli.recipe.origins import Setting, check_once
 
 Settings: TypeAlias = Sequence[Setting]
@@ -56,8 +56,6 @@ UnfreezeAt: TypeAlias = Annotated[
 
 _START: Final = ("train", "start")
 _FROM: Final = (*_START, "from")
-_RESETS: Final = re.compile(r"train\.start\.reset=\[(.*?)\](?!')")
-_MOVED: Final = re.compile(r"train\.start\.map=\{(.*?)\}")
 _GROUPS: Final = ("train", "groups")
 
 
@@ -137,21 +135,23 @@ def options_in_hints() -> Iterator[None]:
     try:
         yield
     except CnncliError as error:
-        raise type(error)(each._replace(hint=_typed(each.hint)) for each in error.diagnostics) from error
+        raise type(error)(map(_typed, error.diagnostics)) from error
 
 
-def _typed(hint: str) -> str:
-    """Return a hint with options in place of settings.
+def _typed(fault: Diagnostic) -> Diagnostic:
+    """Return a diagnostic whose proposals are written as options."""
+    return fault._replace(hint=proposed(fault.proposals, as_options)) if fault.proposals else fault
 
-    >>> _typed("here: train.start.map={fc: head, module: ''}; train.start.reset=['a.*', 'b.*']")
-    "here: --map fc=head --map module=; --reset 'a.*' --reset 'b.*'"
+
+def as_options(proposal: Proposal) -> str:
+    """Return the options that a proposal stands for, as a shell reads them.
+
+    >>> as_options(Proposal("", ("train", "start", "map"), {"fc": "head", "module": ""}))
+    '--map fc=head --map module='
     """
-    hint = _RESETS.sub(lambda found: _each("--reset", found[1]), hint)
-    return _MOVED.sub(lambda found: _each("--map", found[1].replace("''", "").replace(": ", "=")), hint)
-
-
-def _each(option: str, values: str) -> str:
-    return " ".join(f"{option} {each}" for each in values.split(", "))
+    option, value = f"--{proposal.path[-1]}", proposal.value
+    words = [f"{old}={new}" for old, new in value.items()] if isinstance(value, Mapping) else value
+    return " ".join(f"{option} {shlex.quote(each)}" for each in words)
 
 
 def check_from_once(settings: Settings, place: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from glob import escape
+from typing import Final, NamedTuple, TypedDict
 
-from cnncli.diagnostics import Diagnostic, UsageError, counted, listing
+from cnncli.diagnostics import Diagnostic, Proposal, UsageError, counted, listing, proposed
 from cnncli.layers import shape_text
 from cnncli.limits import MAX_TENSORS_NAMED
 from cnncli.transfer.header import FLOATS
@@ -14,8 +16,13 @@ from cnncli.transfer.renaming import without_common_end
 _MOVES: Final = 3
 """The names that a hint suggests at most."""
 
-_WHOLE: Final = "''"
-"""The empty name, which stands for the whole network, in a mapping."""
+_START: Final = ("train", "start")
+_PLAIN: Final = re.compile(r"[A-Za-z_][\w.]*")
+
+
+class _Hint(TypedDict):
+    hint: str
+    proposals: tuple[Proposal, ...]
 
 
 class Mismatches(NamedTuple):
@@ -71,22 +78,21 @@ def _reshaped(found: Mismatches, file: str) -> Diagnostic | None:
         f"{_some(found.reshaped, file)} {_verb(found.reshaped, 'has', 'have')} another shape than the "
         f"network's: {listing(named, MAX_TENSORS_NAMED)}",
         expected="the shapes of the network",
-        hint=f"to train these layers from their initial weights: {_resets([*found.reshaped])}",
+        **_hint(_reset("to train these layers from their initial weights", found.reshaped)),
     )
 
 
 def _unnamed(found: Mismatches, file: str) -> Iterator[Diagnostic]:
     """Yield the errors about tensors that only one of both has."""
-    moves = [f"{old or _WHOLE}: {new or _WHOLE}" for old, new in _moves(found)]
-    renamed = f"train.start.map={{{', '.join(moves)}}}"
-    called = f"if they are called otherwise in the file: {renamed}; " if moves else ""
+    moves = dict(_moves(found))
+    called = [Proposal("if they are called otherwise in the file", (*_START, "map"), moves)] if moves else []
     if found.missing:
         yield Diagnostic(
             "usage",
             f"{_some(found.missing, 'the network')} {_verb(found.missing, 'is', 'are')} missing in {file}: "
             f"{_names(found.missing)}",
             expected="a tensor of the file for each tensor of the network",
-            hint=f"{called}to train them from their initial weights: {_resets([*found.missing])}",
+            **_hint(*called, _reset("to train them from their initial weights", found.missing)),
         )
     if found.left_over:
         yield Diagnostic(
@@ -94,7 +100,7 @@ def _unnamed(found: Mismatches, file: str) -> Iterator[Diagnostic]:
             f"{_some(found.left_over, file)} {_verb(found.left_over, 'is', 'are')} not in the network: "
             f"{_names(found.left_over)}",
             expected="a tensor of the network for each tensor of the file",
-            hint=f"to leave them out: {_resets([*found.left_over])}",
+            **_hint(_reset("to leave them out", found.left_over)),
         )
 
 
@@ -120,13 +126,40 @@ def _names(names: Collection[str]) -> str:
     return listing([*names], MAX_TENSORS_NAMED)
 
 
-def _resets(names: Sequence[str]) -> str:
-    """Return the setting that resets the layers of these tensors, the first ones of many."""
-    layers = dict.fromkeys(name.rpartition(".")[0] for name in names)
-    patterns = [f"'{layer}.*'" if layer else f"'{names[0]}'" for layer in layers]
+def _reset(reason: str, names: Collection[str]) -> Proposal:
+    """Return the proposal to reset the layers of these tensors, the first ones of many."""
+    layers = {name: name.rpartition(".")[0] for name in names}
+    patterns = [*dict.fromkeys(f"{escape(own)}.*" if own else escape(name) for name, own in layers.items())]
     more = len(patterns) - MAX_TENSORS_NAMED
-    setting = f"train.start.reset=[{', '.join(patterns[:MAX_TENSORS_NAMED])}]"
-    return f"{setting} and {counted(more, 'more layer')}" if more > 0 else setting
+    rest = f" and {counted(more, 'more layer')}" if more > 0 else ""
+    return Proposal(reason, (*_START, "reset"), tuple(patterns[:MAX_TENSORS_NAMED]), rest)
+
+
+def _hint(*proposals: Proposal) -> _Hint:
+    return {"hint": proposed(proposals, as_setting), "proposals": proposals}
+
+
+def as_setting(proposal: Proposal) -> str:
+    """Return the setting that a proposal stands for, as ``--set`` takes it.
+
+    >>> as_setting(Proposal("", ("train", "start", "map"), {"fc": "head", "module": ""}))
+    "train.start.map={fc: head, module: ''}"
+    """
+    path = ".".join(proposal.path)
+    if isinstance(proposal.value, Mapping):
+        return (
+            f"{path}={{{', '.join(f'{_plain(old)}: {_plain(new)}' for old, new in proposal.value.items())}}}"
+        )
+    return f"{path}=[{', '.join(map(_quoted, proposal.value))}]"
+
+
+def _plain(name: str) -> str:
+    """Return a name as YAML reads it as one, without quotes if it needs none."""
+    return name if _PLAIN.fullmatch(name) else _quoted(name)
+
+
+def _quoted(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"
 
 
 def _moves(found: Mismatches) -> Sequence[tuple[str, str]]:

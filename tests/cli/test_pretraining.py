@@ -76,7 +76,7 @@ def test_the_errors_are_near_those_of_the_guide(guide: tuple[Path, dict[str, str
 @pytest.mark.slow
 def test_the_encoder_of_the_guide_begins_with_what_it_learned(guide: tuple[Path, dict[str, str]]) -> None:
     folder, printed = guide
-    assert "tensors: 6 matched, 0 adapted, 2 reset, 0 missing, 0 left over" in "".join(printed.values())
+    assert "tensors: 6 matched, 0 adapted, 2 reset" in "".join(printed.values())
     learned = load_file(folder / "layers" / "weights.safetensors")
     assert [*learned] == [f"linear{number}.{name}" for number in (1, 2, 3) for name in ("bias", "weight")]
 

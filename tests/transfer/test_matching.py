@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 import pytest
+import yaml
 
-from cnncli.diagnostics import UsageError
+from cnncli.cli.first_weights import as_options
+from cnncli.diagnostics import Proposal, UsageError
 from cnncli.graph import open_text
 from cnncli.recipe.start import Start
 from cnncli.results.transfer import Adapted, Matching
 from cnncli.transfer.header import Stored
 from cnncli.transfer.matching import match, named_tensors
+from cnncli.transfer.mismatches import as_setting
 
 GRAPH = open_text(
     """
@@ -103,6 +107,31 @@ def test_tensors_that_one_side_lacks_are_errors() -> None:
     found = matched(other, "head", "extra")
     assert (found.reset, found.left_out) == (("head.weight", "head.bias"), ("extra.gain",))
     assert len(errors(other, "head")) == len(errors(other, "extra")) == 1
+
+
+ODD = ("it's, here]", "a: b}", "w[0]*")
+
+
+def test_what_a_hint_says_to_type_resets_odd_names_too() -> None:
+    """As a setting, read by YAML, and as options, read by a shell: both name these tensors and no others."""
+    stored = header(**dict.fromkeys(ODD, (9,)), w0=(9,))
+    with pytest.raises(UsageError) as caught:
+        matched(stored, "w0")
+    (found,) = caught.value.diagnostics
+    setting = found.hint.partition(": ")[2].removeprefix("train.start.reset=")
+    (proposal,) = found.proposals
+    typed = shlex.split(as_options(proposal))
+    assert yaml.safe_load(setting) == [*proposal.value] == typed[1::2]
+    assert {*typed[::2]} == {"--reset"}
+    assert matched(stored, "w0", *proposal.value).left_out == (*ODD, "w0")
+
+
+def test_what_a_hint_says_to_type_maps_odd_names_too() -> None:
+    moves = {"a: b, c": "it's", "": "x.y", "m}odule": ""}
+    proposal = Proposal("", ("train", "start", "map"), moves)
+    assert yaml.safe_load(as_setting(proposal).partition("=")[2]) == moves
+    typed = shlex.split(as_options(proposal))
+    assert dict(each.split("=", 1) for each in typed[1::2]) == moves
 
 
 def test_other_names_are_mapped() -> None:

@@ -39,7 +39,7 @@ def document(started: Started | None) -> dict[str, Any] | None:
     if found is None:
         return file
     return file | {
-        "counts": {word.replace(" ", "_"): count for word, count in _counts(found).items()},
+        "counts": _counts(found),
         "taken": dict(found.taken),
         "adapted": [each._asdict() for each in found.adapted],
         "reset": list(found.reset),
@@ -49,13 +49,11 @@ def document(started: Started | None) -> dict[str, Any] | None:
 
 
 def _counts(found: Matching) -> dict[str, int]:
-    """Return the counts; what is missing or left over without being reset is an error before."""
+    """Return the counts; what differs otherwise is an error before."""
     return {
         "matched": found.matched,
         "adapted": len(found.adapted),
         "reset": len(found.reset),
-        "missing": 0,
-        "left over": 0,
     }
 
 
