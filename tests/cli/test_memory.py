@@ -226,3 +226,17 @@ def test_depth_folds_formulas() -> None:
     text = CliRunner().invoke(application(), ["memory", "unet", "--input", "1xHxW", "--depth", "1"]).stdout
     assert "\ndown1 " in text
     assert "down1.conv" not in text.partition("weights 1")[0].partition("inference peak")[0]
+
+
+def test_layers_that_are_frozen_at_first_are_counted_as_those_that_learn() -> None:
+    first, for_good = "training: of epochs in which the layers learn", "frozen layers have weights, but no"
+    _, plain, _ = run("toy_classifier")
+    for setting, found, other in (("unfreeze_at: 3, ", first, for_good), ("", for_good, first)):
+        group = f"train.groups=[{{match: 'conv*', {setting}freeze: true}}]"
+        _, text, _ = run("toy_classifier", "--set", group)
+        assert (found in text, other in text) == (True, False)
+        assert (gradients(text) == gradients(plain)) == (found == first)
+
+
+def gradients(text: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith("gradients"))

@@ -114,3 +114,18 @@ def test_a_run_has_its_recipe_already() -> None:
     assert code == 2
     assert "--resume takes spec, settings and folder from the run" in errors
     assert call("--print-recipe")[0] == 2
+
+
+def test_rates_of_layers_are_comments_below_the_recipe() -> None:
+    """The text is still the recipe. The network has two convolutions and two dense layers."""
+    arguments = ("toy_classifier", "--set", "train.layer_decay=0.5", "--set", "train.optimizer.sgd.lr=0.8")
+    code, text, errors = call(*arguments, "--print-recipe")
+    assert (code, errors) == (0, "")
+    assert yaml.safe_load(text)["train"]["layer_decay"] == 0.5
+    assert [line.split() for line in text.splitlines()[-5:]] == [
+        ["#", "layer", "depth", "lr"],
+        ["#", "conv1", "1", "0.1"],
+        ["#", "conv2", "2", "0.2"],
+        ["#", "linear1", "3", "0.4"],
+        ["#", "linear2", "4", "0.8"],
+    ]

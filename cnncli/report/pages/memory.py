@@ -129,6 +129,8 @@ def _notes(report: MemoryReport) -> Iterator[str]:
         yield f"{NONE}: runs in training only, but its weights are always in memory"
     if any(group.is_fixed for group in report.settings.groups):
         yield "frozen layers have weights, but no gradients and no optimizer's state"
+    if any(group.freeze and not group.is_fixed for group in report.settings.groups):
+        yield "training: of epochs in which the layers learn that are frozen at first"
     if report.graph.has_unused:
         yield "layers that lead to no output have weights, but no gradients and no optimizer's state"
     yield "not counted: the loss, the allocator's rounding, CUDA and cuDNN (docs/memory.md)"

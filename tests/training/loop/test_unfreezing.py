@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -93,15 +93,26 @@ def test_until_its_epoch_it_is_as_if_frozen_for_good(tmp_path: Path, optimizer: 
     assert not torch.equal(ours[3]["head.weight"], theirs[3]["head.weight"])
 
 
-def test_what_learns_later_steps_as_a_new_optimizer_of_torch_does() -> None:
-    opened = open_text(f"{SPEC}  optimizer: {{adam: {{lr: 0.1, fused: false}}}}\n  groups: [{LATE}]\n")
+@pytest.mark.parametrize(
+    ("chosen", "made"),
+    [
+        ("{adam: {lr: 0.1, fused: false}}", partial(torch.optim.Adam, lr=0.1, foreach=False)),
+        ("{sgd: {lr: 0.1, weight_decay: 0}}", partial(torch.optim.SGD, lr=0.1, momentum=0.9, fused=True)),
+    ],
+    ids=["adam", "fused sgd"],
+)
+def test_what_learns_later_steps_as_a_new_optimizer_of_torch_does(
+    chosen: str, made: Callable[[list[nn.Parameter]], torch.optim.Optimizer]
+) -> None:
+    """The fused kernel begins the momentum of all tensors of a group at once."""
+    opened = open_text(f"{SPEC}  optimizer: {chosen}\n  groups: [{LATE}]\n")
     learning, network = learning_of(opened.graph, opened.train), build_network(opened.graph)
     optimizer = build_optimizer(network, learning)
     twin = build_network(opened.graph)
     twin.load_state_dict(network.state_dict())
     named = dict(twin.named_parameters())
     parts = [[named[name] for name in named if name.startswith("stem") == stem] for stem in (False, True)]
-    rest, late = (torch.optim.Adam(each, lr=0.1, foreach=False) for each in parts)
+    rest, late = map(made, parts)
     for epoch, images in enumerate(torch.rand(4, 8, 1, 8, 8)):
         now = learning.at(epoch)
         freeze(network, now)
