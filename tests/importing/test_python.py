@@ -84,9 +84,8 @@ def test_settings_of_modules() -> None:
         *(3, 17, 16),
     )
     assert [node.name for node in found.graph.nodes] == [str(number) for number in range(25)]
-    norm = found.graph.nodes[1].layer
-    assert (norm.eps, norm.momentum) == (1e-3, 0.3)
-    assert found.graph.nodes[21].layer.probability == 0.25
+    norm, dropout = (vars(found.graph.nodes[place].layer) for place in (1, 21))
+    assert (norm["eps"], norm["momentum"], dropout["probability"]) == (1e-3, 0.3, 0.25)
 
 
 def test_functions_and_operators() -> None:
@@ -107,7 +106,8 @@ def test_functions_and_operators() -> None:
 def test_channels_that_are_last_for_a_normalization() -> None:
     def forward(self: nn.Module, x: Tensor) -> Tensor:
         last: Tensor = self.get_submodule("norm")(x.permute(0, 2, 3, 1))
-        return last.permute(0, 3, 1, 2)
+        first: Tensor = last.permute(0, 3, 1, 2)
+        return first
 
     found = check(Of(forward, norm=nn.LayerNorm(4)), 4, 3, 5)
     assert [node.name for node in found.graph.nodes] == ["norm"]
@@ -118,7 +118,8 @@ def test_what_is_changed_in_place_is_read_changed() -> None:
         y = self.get_submodule("a")(x)
         z = functional.relu(y, inplace=True)
         y += z
-        return y + z
+        total: Tensor = y + z
+        return total
 
     check(Of(forward, a=nn.Conv2d(2, 3, 1)), 2, 4, 4)
 
@@ -137,7 +138,7 @@ def test_names_that_a_spec_cannot_have_are_changed_and_weights_follow() -> None:
             self.b.input = nn.Linear(2, 2)
 
         def forward(self, x: Tensor) -> Tensor:
-            y: Tensor = self.b.input(self._a(x))
+            y: Tensor = self.b.get_submodule("input")(self._a(x))
             return y
 
     found = check(Own(), 3)
