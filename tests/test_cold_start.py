@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,7 @@ def heavy_imports(*arguments: str) -> frozenset[str]:
         ("check", "specs/lenet5.yaml"),
         ("memory", "vgg16", "--fit-into", "16GiB"),
         ("specs",),
+        ("cut", "resnet18", "--after", "layer2"),
         ("train", "--help"),
         ("evaluate", "--help"),
         ("runs", "--help"),
@@ -62,6 +64,14 @@ def heavy_imports(*arguments: str) -> frozenset[str]:
     ids=" ".join,
 )
 def test_commands_of_the_analysis_half_import_nothing_heavy(command: tuple[str, ...]) -> None:
+    assert heavy_imports("-m", "cnncli", *command) == frozenset()
+
+
+def test_a_file_of_weights_is_identified_by_its_header(tmp_path: Path) -> None:
+    header = json.dumps({"conv1.weight": {"dtype": "F32", "shape": [6, 1, 5, 5], "data_offsets": [0, 600]}})
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header.encode() + bytes(600))
+    command = ("identify", str(file), "--spec", "lenet5")
     assert heavy_imports("-m", "cnncli", *command) == frozenset()
 
 

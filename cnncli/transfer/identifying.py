@@ -35,7 +35,7 @@ Layers: TypeAlias = dict[str, list[tuple[str, Shape]]]
 """The tensors of each layer, by their own names."""
 
 _ALIKE: Final = 0.3
-"""The share of names that a file and a spec have in common at least, if names are compared."""
+"""The share of names that a file and one of several specs have in common at least, if names are compared."""
 _NEAREST: Final = 8
 """The specs that are compared in full at most."""
 _VARIED: Final = 2
@@ -91,7 +91,7 @@ def _by_names(specs: Collection[Named], stored: Shapes) -> list[tuple[Named, Map
             own = {renamed(name, {prefix: ""} if prefix else {}) for name in stored}
             shares.append((len(own & wanted) / max(1, len(own | wanted)), prefix))
         share, prefix = max(shares, key=lambda each: each[0])
-        if share > _ALIKE:
+        if share > (_ALIKE if len(specs) > 1 else 0):
             ranked.append((share, spec, {prefix: ""} if prefix else {}))
     ranked.sort(key=lambda each: -each[0])
     return [(spec, moves) for _, spec, moves in ranked[:_NEAREST]]

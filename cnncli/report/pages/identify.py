@@ -80,7 +80,9 @@ def _ambiguous(match: Match) -> Section:
             Column("may be", [printable(", ".join(names)) for _, names in rows[:_MOST]], cut=True),
         )
     )
-    said = "layers with the same tensors; the one at the same place in the order comes first"
+    said = "layers with the same tensors"
+    if len({names[0] for _, names in rows}) == len(rows):
+        said += "; the one at the same place in the order comes first"
     return (Text((said,), "heading"), table, *_more(len(rows)))
 
 
