@@ -72,13 +72,13 @@ class Related(NamedTuple):
 class Proposal(NamedTuple):
     """A change of the settings that a hint proposes: the setting at ``path`` becomes ``value``.
 
-    The value has the items of a list, or of a mapping. ``reason`` is what it is good for, and ``more`` what
-    would have to be added to it.
+    The value is a text, or has the items of a list, or of a mapping. ``reason`` is what it is good for, and
+    ``more`` what would have to be added to it.
     """
 
     reason: str
     path: tuple[str, ...]
-    value: tuple[str, ...] | Mapping[str, str]
+    value: str | tuple[str, ...] | Mapping[str, str]
     more: str = ""
 
 

@@ -23,6 +23,10 @@ From: TypeAlias = Annotated[
         help="Begin with the weights of a run, or of a .safetensors or .pth file.",
     ),
 ]
+Key: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="With --from, which of several state dicts in a .pth file."),
+]
 Reset: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
@@ -67,6 +71,7 @@ class Given(NamedTuple):
     moves: Sequence[str]
     freeze: Sequence[str]
     unfreeze_at: int | None = None
+    key: str | None = None
 
 
 def with_weights(
@@ -83,11 +88,11 @@ def with_weights(
         UsageError: an option has another form, or no effect.
     """
     place = given.place
-    if place is None and (given.reset or given.moves):
+    if place is None and (given.reset or given.moves or given.key is not None):
         place = next((each.value for each in read(overrides) if each.path == _FROM), None)
         if place is None:
             raise usage_error(
-                "--reset and --map are about a file of weights", expected="--from RUN|FILE, too"
+                "--key, --reset and --map are about a file of weights", expected="--from RUN|FILE, too"
             )
     if given.unfreeze_at is not None and not given.freeze:
         raise usage_error(
@@ -112,6 +117,8 @@ def _start(place: str | None, given: Given) -> Iterator[str]:
     """
     if place is not None:
         yield _setting(_FROM, place)
+    if given.key is not None:
+        yield _setting((*_START, "key"), given.key)
     if given.reset:
         yield _setting((*_START, "reset"), list(given.reset))
     named: dict[str, str] = {}
@@ -150,6 +157,8 @@ def as_options(proposal: Proposal) -> str:
     '--map fc=head --map module='
     """
     option, value = f"--{proposal.path[-1]}", proposal.value
+    if isinstance(value, str):
+        return f"{option} {shlex.quote(value)}"
     words = [f"{old}={new}" for old, new in value.items()] if isinstance(value, Mapping) else value
     return " ".join(f"{option} {shlex.quote(each)}" for each in words)
 

@@ -19,6 +19,7 @@ from cnncli.cli.first_weights import (
     Freeze,
     From,
     Given,
+    Key,
     Moves,
     Reset,
     UnfreezeAt,
@@ -129,6 +130,7 @@ def command(
     limit: Limit = None,
     memory: Memory = None,
     from_: From = None,
+    key: Key = None,
     reset: Reset = None,
     moves: Moves = None,
     freeze: Freeze = None,
@@ -170,7 +172,7 @@ def command(
         options_in_hints(),
     ):
         load_plugins(plugin or ())
-        more = any((run, recipe, limit, memory, from_, reset, moves, freeze, unfreeze_at))
+        more = any((run, recipe, limit, memory, from_, key, reset, moves, freeze, unfreeze_at))
         _check_together(spec, resumed, instead, run=run, more=more)
         _check_output(instead, form, picture)
         if spec is None:
@@ -182,7 +184,7 @@ def command(
         if overrides and any(each is not None for each in (data, limit, from_)):
             _check_given_once(read(overrides), data, limit, from_)
         chosen = [*(overrides or ()), *([] if limit is None else [f"train.data.limit={limit}"])]
-        given = Given(from_, reset or (), moves or (), freeze or (), unfreeze_at)
+        given = Given(from_, reset or (), moves or (), freeze or (), unfreeze_at, key)
         chosen = with_weights(chosen, given, read)
         network = load(spec, overrides=chosen)
         if print_recipe:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cnncli.language.fields import Record, arg
-from cnncli.language.nested import ByName, ListOf
+from cnncli.language.nested import ByName, ListOf, Unset
 from cnncli.language.readers import Text
 from cnncli.limits import MAX_GROUPS
 
@@ -29,6 +29,12 @@ class _Place(Text):
     expected = f"the folder of a run, or a file ({', '.join(SUFFIXES)})"
 
 
+class _Key(Text):
+    """The name of a value among others that torch saved."""
+
+    expected = "the name of a state dict in the file, such as model_ema"
+
+
 class _Name(Text):
     """The name of a tensor, or of what is around it."""
 
@@ -42,6 +48,11 @@ class Start(Record):
     member = "setting"
 
     from_: str = arg(_Place(), "the folder of a run, or a file with a state dict", main=True)
+    key: str | None = arg(
+        Unset(_Key()),
+        "which of several state dicts in a file of torch; unset: the only one",
+        default=None,
+    )
     reset: tuple[str, ...] = arg(
         ListOf(_Tensors(), MAX_GROUPS, "['head.*']"),
         "tensors, layers or blocks that keep their initial weights; what the file has for them is left out",

@@ -146,6 +146,8 @@ def as_setting(proposal: Proposal) -> str:
     "train.start.map={fc: head, module: ''}"
     """
     path = ".".join(proposal.path)
+    if isinstance(proposal.value, str):
+        return f"{path}={_plain(proposal.value)}"
     if isinstance(proposal.value, Mapping):
         return (
             f"{path}={{{', '.join(f'{_plain(old)}: {_plain(new)}' for old, new in proposal.value.items())}}}"

@@ -34,7 +34,12 @@ _OF_GROUPS: Final = (
     "freeze: true, unfreeze_at: 2",
     "lr: 1, weight_decay: 0.1",
 )
-_STARTS: Final = ("weights.safetensors", "{from: run, reset: ['linear*']}", "{from: a.pth, map: {a: conv1}}")
+_STARTS: Final = (
+    "weights.safetensors",
+    "{from: run, reset: ['linear*']}",
+    "{from: a.pth, map: {a: conv1}}",
+    "{from: a.pth, key: model}",
+)
 _WHOLE: Final = (0, 1, 2, 3, 4, 8, 16)
 _TEXTS: Final[Mapping[type, tuple[str, ...]]] = {
     SourceText: (*SOURCES, "idx:idx", "npz:data.npz", "folder:folder", *RESIZE_RULES),

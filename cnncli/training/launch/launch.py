@@ -45,6 +45,7 @@ from cnncli.training.stopping import choosing
 from cnncli.training.tasks.building import Learned, clean_of, measuring_objective
 from cnncli.training.transforms import margin_notes
 from cnncli.training.world import ALONE, World
+from cnncli.transfer.frozen import staying_random
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -200,7 +201,7 @@ def introduction(
         columns=dataset.columns,
         input_shape=dataset.input_shape,
         notes=(*dataset.notes, *margin_notes(settings)),
-        spec_notes=graph.notes,
+        spec_notes=(*graph.notes, *staying_random(graph, settings)),
         moved=(),
         transforms=tuple(map(str, settings.transforms)),
         corrupt=tuple(map(str, settings.corrupt)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +12,17 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from cnncli.diagnostics import listing, shortened, usage_error
+from cnncli.diagnostics import (
+    Diagnostic,
+    Proposal,
+    UsageError,
+    counted,
+    did_you_mean,
+    listing,
+    proposed,
+    shortened,
+    usage_error,
+)
 from cnncli.recipe.start import SUFFIXES
 from cnncli.results.transfer import Origin
 from cnncli.training.procedures.folder import finished_weights, is_pretraining
@@ -20,6 +30,7 @@ from cnncli.training.runs.files import METADATA
 from cnncli.training.runs.run import open_run
 from cnncli.training.runs.weights import check_run, read_tensors
 from cnncli.transfer.header import Stored, read_header
+from cnncli.transfer.mismatches import as_setting
 
 _SAFE: Final = SUFFIXES[0]
 
@@ -49,7 +60,7 @@ class WeightsFile(NamedTuple):
             UsageError: the file cannot be read, or is a damaged file of a run.
         """
         if self.path.suffix != _SAFE:
-            return _state_dict(_loaded(self.path, "cpu"), self.path)[0]
+            return _state_dict(_loaded(self.path, "cpu"), self.path, self.entry or None)[0]
         try:
             with safe_open(self.path, framework="pt") as file:
                 if METADATA not in (file.metadata() or {}):
@@ -62,13 +73,17 @@ class WeightsFile(NamedTuple):
         return tensors
 
 
-def open_weights(place: str) -> WeightsFile:
+def open_weights(place: str, key: str | None = None) -> WeightsFile:
     """Return the weights of a run, those that ``evaluate`` measures, or those of a file.
 
+    ``key`` chooses one of several state dicts that torch saved together.
+
     Raises:
-        UsageError: there are none, or their file is not one of weights.
+        UsageError: there are none, or their file is not one of weights, or has nothing to choose from.
     """
     path = Path(place)
+    if key is not None and (path.is_dir() or path.suffix == _SAFE):
+        raise _nothing_to_choose(path, key)
     if path.is_dir() and is_pretraining(path):
         path = finished_weights(path)
     if path.is_dir():
@@ -81,7 +96,7 @@ def open_weights(place: str) -> WeightsFile:
         raise usage_error(f"cannot start from {place}", expected=expected, received=received)
     if path.suffix == _SAFE:
         return WeightsFile(path, _sha256(path), read_header(path))
-    tensors, entry = _state_dict(_loaded(path, "meta"), path)
+    tensors, entry = _state_dict(_loaded(path, "meta"), path, key)
     header = {
         name: Stored(tuple(each.shape), str(each.dtype).removeprefix("torch."))
         for name, each in tensors.items()
@@ -105,24 +120,65 @@ def _loaded(path: Path, device: str) -> Any:
         ) from error
 
 
-def _state_dict(value: Any, path: Path) -> tuple[dict[str, Tensor], str]:
-    """Return the tensors of a state dict, and its key if it is the only one among other values.
+def _state_dict(value: Any, path: Path, key: str | None) -> tuple[dict[str, Tensor], str]:
+    """Return the tensors of a state dict, and its key among other values; that is empty if it is alone.
 
     Raises:
-        UsageError: it is not one, or there are several.
+        UsageError: it is not one, or there are several and no ``key``, or none with this key.
     """
     if _is_state_dict(value):
+        if key is not None:
+            raise _nothing_to_choose(path, key)
         return dict(value), ""
-    inner = [key for key, each in value.items() if _is_state_dict(each)] if isinstance(value, Mapping) else []
-    if len(inner) != 1:
-        found = f"state dicts called {listing([*map(str, inner)])}" if inner else f"a {type(value).__name__}"
+    inner = _state_dicts(value)
+    if key is not None and key in inner:
+        return inner[key], key
+    if key is None and len(inner) == 1:
+        ((only, tensors),) = inner.items()
+        return tensors, only
+    if key is not None and inner:
         raise usage_error(
-            f"{path} is not a state dict",
-            expected="names and tensors, or a mapping with one state dict in it",
-            received=found,
-            hint="torch.save(model.state_dict(), path) writes one",
+            f"{path} has no state dict called '{key}'",
+            expected=listing([*inner], last=" or "),
+            received=key,
+            hint=did_you_mean(key, inner, "state dicts"),
         )
-    return dict(value[inner[0]]), str(inner[0])
+    if inner:
+        raise _to_choose(path, [*inner])
+    raise usage_error(
+        f"{path} is not a state dict",
+        expected="names and tensors, or a mapping with a state dict in it",
+        received=f"a {type(value).__name__}",
+        hint="torch.save(model.state_dict(), path) writes one",
+    )
+
+
+def _to_choose(path: Path, keys: Sequence[str]) -> UsageError:
+    one = Proposal("to begin a training with one of them", ("train", "start", "key"), keys[0])
+    fault = Diagnostic(
+        "usage",
+        f"{path} has {counted(len(keys), 'state dict')}",
+        expected="the name of one of them",
+        received=listing(keys),
+        hint=proposed((one,), as_setting),
+        proposals=(one,),
+    )
+    return UsageError((fault,))
+
+
+def _state_dicts(value: Any) -> dict[str, dict[str, Tensor]]:
+    """Return the state dicts among values that torch saved together, by their keys."""
+    if not isinstance(value, Mapping):
+        return {}
+    return {str(key): dict(each) for key, each in value.items() if _is_state_dict(each)}
+
+
+def _nothing_to_choose(path: Path, key: str) -> UsageError:
+    return usage_error(
+        f"{path} has one set of weights, so there is nothing to choose",
+        expected="no train.start.key",
+        received=key,
+    )
 
 
 def _is_state_dict(value: Any) -> bool:

@@ -24,7 +24,7 @@ def opened_start(start: Start | None) -> tuple[WeightsFile, Start] | None:
     Raises:
         UsageError: it cannot be read.
     """
-    return None if start is None else (open_weights(start.from_), start)
+    return None if start is None else (open_weights(start.from_, start.key), start)
 
 
 def fill(network: nn.Module, graph: Graph, file: WeightsFile, start: Start) -> Started:
@@ -55,7 +55,7 @@ def started_again(network: nn.Module, graph: Graph, run: Run) -> Started | None:
         return None
     if run.has_checkpoint:
         return Started(origin)
-    file = open_weights(settings.start.from_)
+    file = open_weights(settings.start.from_, settings.start.key)
     if file.sha256 != origin.sha256:
         raise usage_error(
             f"{file.path} is not the file that {run.folder} was started from",

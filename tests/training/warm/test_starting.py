@@ -121,6 +121,24 @@ def test_a_state_dict_of_torch_computes_the_same(tmp_path: Path) -> None:
         assert state["bn.num_batches_tracked"] == 1
 
 
+def test_one_of_several_state_dicts_is_chosen_by_its_key(before: Path, tmp_path: Path) -> None:
+    path, own = tmp_path / "two.pth", weights(before)
+    torch.save({"model": own, "model ema": {name: each * 2 for name, each in own.items()}, "n": 1}, path)
+    found = initial(start={"from": str(path), "key": "model ema"})
+    assert all(torch.equal(each, own[name] * 2) for name, each in found.items() if name in own)
+    torch.save(own, tmp_path / "one.pth")
+    for start, message in (
+        ({"from": str(path)}, "has 2 state dicts"),
+        ({"from": str(path), "key": "modl"}, "has no state dict called 'modl'"),
+        ({"from": str(tmp_path / "one.pth"), "key": "a"}, "so there is nothing to choose"),
+        ({"from": str(before), "key": "a"}, "so there is nothing to choose"),
+    ):
+        with pytest.raises(UsageError, match=message) as caught:
+            initial(start=start)
+        (fault,) = caught.value.diagnostics
+        assert "model" in fault.hint + fault.expected or "nothing" in message
+
+
 def test_other_types_are_converted(before: Path, tmp_path: Path) -> None:
     half = {name: each.half() if each.is_floating_point() else each for name, each in weights(before).items()}
     save_file(half, tmp_path / "half.safetensors")
@@ -226,7 +244,7 @@ def test_files_of_another_kind_are_refused(
     for place, message in {
         "evil.pth": "cannot read",
         "text.pth": "cannot read",
-        "two.pth": "is not a state dict",
+        "two.pth": "has 2 state dicts",
         "list.pth": "is not a state dict",
         "nan.safetensors": "are not finite: stem.bias",
         "damaged.safetensors": "is damaged",
