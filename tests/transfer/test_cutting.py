@@ -12,7 +12,7 @@ from cnncli.network import build_network
 from cnncli.transfer.cutting import AFTER, UNTIL, cut
 from tests.specs.support import LARGE, NAMES, graph
 
-SOME = 3
+SOME = 2
 """The nodes of each spec in every run of the tests; in campaigns all of them."""
 
 

@@ -16,9 +16,10 @@ from cnncli.transfer.header import Stored
 from cnncli.transfer.identifying import identify
 from cnncli.transfer.matching import match, named_tensors
 from cnncli.transfer.renaming import candidates, layers_of, moves_of, renamed
-from tests.specs.support import recorded
+from tests.specs.support import LARGE, recorded
 
 SPECS = shipped.specs()
+DEEP = {name.rpartition("/")[2] for name in LARGE}
 CHANGED = {"classes": 7, "width": 24, "channels": 12}
 """Other values of the variables that sizes depend on."""
 
@@ -62,7 +63,9 @@ def test_a_u_net_of_46_shapes() -> None:
     assert [each.spec for each in result.others] == ["unet_padded"]
 
 
-@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize(
+    "spec", [pytest.param(name, marks=pytest.mark.campaign if name in DEEP else ()) for name in SPECS]
+)
 def test_a_spec_finds_its_own_variables(spec: str) -> None:
     own = open_spec(SPECS[spec]).document.section("vars")
     variables = {name: value for name, value in CHANGED.items() if own is not None and name in own}  # type: ignore[operator]
