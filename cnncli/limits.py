@@ -353,3 +353,35 @@ MAX_SHARDS: Final = 100_000
 
 MAX_LABEL_BYTES: Final = 1 << 20
 """Bytes of the file of one sample that its label is read from."""
+
+# -- imported networks, and what is learned --------------------------------------------------------------
+
+MAX_CHANNEL_FACTOR: Final = 64
+"""The factor between two numbers of channels of an imported network that are written as a product."""
+
+MAX_FOLDED_LAYERS: Final = 3_000
+"""Layers of an imported network in which blocks are looked for; of larger ones each layer is written."""
+
+MAX_NESTED_FUNCTIONS: Final = 40
+"""Functions of an ONNX file within one another; one that calls itself has no end."""
+
+MAX_IMPORTED_NODES: Final = 200_000
+"""Nodes of an ONNX file, those of its functions counted wherever they are called."""
+
+MAX_FOLDED_NUMBERS: Final = 1_000_000
+"""Numbers of a constant of an ONNX file that is computed; larger ones are weights."""
+
+MAX_TABLE_ROWS: Final = 20
+"""Tensors and layers with other names in a table; JSON has all of them."""
+
+MAX_LOOKED_ROWS: Final = 40
+"""Rows of a table of what is inside a network; JSON has all of them."""
+
+MAX_READ_IMAGES: Final = 1024
+"""Images that are read at once for features."""
+
+MAX_DRAWN_KERNELS: Final = 256
+"""Kernels and maps in one picture."""
+
+MAX_DRAWN_ROWS: Final = 24
+"""Rows of kernels, and layers, in one picture."""

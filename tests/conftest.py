@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files of this folder, which have the longest tests: at the end, one process would wait."""
+    """Begin with the files of this folder: their tests are long, and no process waits for them at the end."""
     items.sort(key=lambda item: item.path.parent != ROOT / "tests")
 
 

@@ -43,7 +43,7 @@ def command(
 
     Example: cnncli import model.py:make_model --input 1x8x8 -o net.yaml
     """
-    from cnncli.report.pages.importing import page
+    from cnncli.report.pages.import_ import page
 
     gc.enable()
     file, colon, function = source.rpartition(":")

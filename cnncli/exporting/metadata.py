@@ -24,12 +24,12 @@ def described(subject: Subject, found: Accepted) -> dict[str, str]:
     texts = {
         "version": __version__,
         "spec": subject.spec,
-        "input": json.dumps(subject.graph.input),
-        "sizes": json.dumps(sizes),
+        "input": json.dumps(subject.graph.input, allow_nan=False),
+        "sizes": json.dumps(sizes, allow_nan=False),
         "weights_sha256": subject.origin.sha256,
     }
     if subject.images is not None:
-        texts["images"] = json.dumps(subject.images._asdict())
+        texts["images"] = json.dumps(subject.images._asdict(), allow_nan=False)
     if subject.names:
-        texts["names"] = json.dumps(dict(subject.names), ensure_ascii=False)
+        texts["names"] = json.dumps(dict(subject.names), ensure_ascii=False, allow_nan=False)
     return texts

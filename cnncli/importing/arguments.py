@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from cnncli.layers import Kind
-
-_MOST_TIMES: Final = 64
-"""The largest factor between two numbers of channels that are written as a product."""
+from cnncli.limits import MAX_CHANNEL_FACTOR
 
 _LEFT_OUT: Final = object()
 
@@ -153,7 +151,9 @@ def _ratio(column: tuple[Any, ...], values: tuple[Any, ...]) -> int | None:
     if not all(type(each) is int and each > 0 for each in (*column, *values)):
         return None
     times = column[0] // values[0]
-    fits = 1 < times <= _MOST_TIMES and all(a == b * times for a, b in zip(column, values, strict=True))
+    fits = 1 < times <= MAX_CHANNEL_FACTOR and all(
+        a == b * times for a, b in zip(column, values, strict=True)
+    )
     return times if fits else None
 
 

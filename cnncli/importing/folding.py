@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from cnncli.diagnostics import CnncliError
 from cnncli.graph import Graph, Node, open_text
@@ -18,9 +18,7 @@ from cnncli.importing.arguments import Block, Slot, blank, filled, slots, slots_
 from cnncli.importing.text import spec_text
 from cnncli.language.description import INPUT, OUTPUT
 from cnncli.layers import KINDS
-
-_MOST_NODES: Final = 3_000
-"""Larger networks are written layer by layer: the search for blocks compares pairs of layers."""
+from cnncli.limits import MAX_FOLDED_LAYERS
 
 
 class Unit(NamedTuple):
@@ -41,7 +39,7 @@ def folded(graph: Graph, plain: Mapping[str, Any], words: Mapping[str, str]) -> 
         words: names for groups of layers, by the beginning of their names.
     """
     flat = spec_text(plain)
-    if len(graph.nodes) > _MOST_NODES:
+    if len(graph.nodes) > MAX_FOLDED_LAYERS:
         return flat, ()
     nodes, order = order_of(graph)
     folding = _Folding(graph, order, words)

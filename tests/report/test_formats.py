@@ -44,10 +44,12 @@ from cnncli.report.pages import (
     data,
     dry_run,
     evaluate,
+    export,
     features,
     find_lr,
     fit,
     identify,
+    import_,
     inspect,
     layers,
     look,
@@ -56,6 +58,7 @@ from cnncli.report.pages import (
     predict,
     probe,
     runs,
+    shrink,
     similar,
     sizes,
     specs,
@@ -67,14 +70,18 @@ from cnncli.report.text.columns import Column, Fold, Table
 from cnncli.report.text.numbers import exact
 from cnncli.report.text.wrapping import NO_BREAK
 from cnncli.results.dry_run import Counts, DryRun, Times, Tried
+from cnncli.results.export import Compared as ExportedInput
+from cnncli.results.export import Exported, Quantized, Resized
 from cnncli.results.find_lr import RangeTest, Rate, Suggestion
 from cnncli.results.identifying import Identified, Match
+from cnncli.results.importing import Import
 from cnncli.results.looking import Features, Looked, Neighbor, Query, Similar
 from cnncli.results.predictions import Answer as Predictions
 from cnncli.results.predictions import Guess, Predicted, Said
 from cnncli.results.probe import Change, Found, Probe
 from cnncli.results.runs import Compared as RunsCompared
 from cnncli.results.runs import Damaged, Runs, RunSummary
+from cnncli.results.shrinking import Shrunk, ShrunkFigure, ShrunkLayer
 from cnncli.results.survey import (
     Channel,
     ClassCounts,
@@ -96,6 +103,7 @@ from cnncli.results.training import (
     Introduction,
     Outcome,
 )
+from cnncli.results.transfer import Origin
 from cnncli.results.verify import Compared, Verification
 
 H = symbol("H")
@@ -312,6 +320,67 @@ def looked(rows: int) -> Page:
     )
 
 
+def exported(quantized: Quantized | None) -> Page:
+    sizes = {each.name: each.sizes for each in valid_sizes(network("unet_padded", all_sizes)).axes}
+    return export.page(
+        Exported(
+            "a_b|c",
+            "onnx",
+            Path("o|.onnx"),
+            12_345_678,
+            Origin("w|.safetensors", "0" * 64, ""),
+            46,
+            sizes,
+            functions={"block <1>": 3},
+            compared=(ExportedInput((1, 3, 32, 32), 1.5e-7), ExportedInput((2, 3, 64, 32), None)),
+            notes=("a <note>",),
+            images="images of any size, resized and normalized",
+            resized=Resized(1_000, 3, 1.0),
+            quantized=quantized,
+        )
+    )
+
+
+def imported(difference: float | None) -> Page:
+    return import_.page(
+        Import(
+            name="a_b|c",
+            source="net|.onnx",
+            spec=Path("o|.yaml"),
+            weights=Path("o|.safetensors"),
+            input_shape=(3, 32, 32),
+            layers=12,
+            params=123_456,
+            tensors=24,
+            blocks={"unit <1>": 3},
+            renamed={f"layer{i}.weight": f"w|{i}" for i in range(30)},
+            difference=difference,
+            uncompared="" if difference is not None else "since torch is not installed",
+            notes=("a <note>",),
+        )
+    )
+
+
+def shrunk(tuned: float | None) -> Page:
+    return shrink.page(
+        Shrunk(
+            "a_b|c",
+            (ShrunkLayer("conv|1", "conv", 64, 17), ShrunkLayer("fc", "linear", 10, 10)),
+            (ShrunkFigure("params", 1_234_567, 99_999, 100_000),),
+            47,
+            64,
+            "accuracy",
+            0.9123,
+            0.5,
+            Path("s|.yaml"),
+            Path("s|.safetensors"),
+            Path("runs/1"),
+            None if tuned is None else Path("runs/2|"),
+            tuned,
+        )
+    )
+
+
 def surveyed(*, faults: bool = True) -> Survey:
     rgb = tuple(Channel(name, 0, 255, 0.485, 0.229) for name in ("red", "green", "blue"))
     color = KindOfImages("color", 1_230, 255, rgb, ("a.png",))
@@ -403,6 +472,14 @@ PAGES: Mapping[str, Callable[[], Page]] = MappingProxyType(
         "similar": neighbors,
         "look": lambda: looked(0),
         "look many": lambda: looked(50),
+        "export": lambda: exported(None),
+        "export of 8 bits": lambda: exported(
+            Quantized(3, 4, 512, "accuracy", 359, 0.9, 0.89, 4_000_000, 0.02)
+        ),
+        "import_": lambda: imported(1.5e-7),
+        "import_ without a comparison": lambda: imported(None),
+        "shrink": lambda: shrunk(None),
+        "shrink and tune": lambda: shrunk(0.9),
         "dry_run": tried,
         "dry_run without a prediction": lambda: tried(None),
         "find_lr": lambda: ranged(0.1, 1.0, 0.5),
@@ -451,8 +528,9 @@ def test_every_module_of_pages_is_here() -> None:
         "verify",
         "train",
         "pack",
+        "pretrain",
         "recipe",
-    }  # train and pack show lines while they run, and a recipe is YAML
+    }  # train, pack and pretrain show lines while they run, and a recipe is YAML
     assert {path.stem for path in folder.glob("*.py")} - helpers == {name.partition(" ")[0] for name in PAGES}
 
 
@@ -496,7 +574,7 @@ def test_a_pipe_gets_every_cell_whole(name: str) -> None:
 def test_json_has_a_schema(name: str) -> None:
     document = json.loads(text(page(name), "json"))
     version = 3 if name == "evaluate" else 1
-    assert document["schema"] == f"cnncli.{name.partition(' ')[0]}/{version}"
+    assert document["schema"] == f"cnncli.{name.partition(' ')[0].removesuffix('_')}/{version}"
 
 
 @every_page

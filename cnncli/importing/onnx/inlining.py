@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from onnx import AttributeProto, FunctionProto, ModelProto, NodeProto
 
 from cnncli.diagnostics import usage_error
-
-_MOST_NESTED: Final = 40
-"""Functions within one another; a function that calls itself has no end."""
-
-_MOST_NODES: Final = 200_000
+from cnncli.limits import MAX_IMPORTED_NODES, MAX_NESTED_FUNCTIONS
 
 
 def inline(model: ModelProto) -> None:
@@ -26,7 +21,7 @@ def inline(model: ModelProto) -> None:
     for node in model.graph.node:
         for each in _inlined(node, functions, {}, 0):
             nodes.append(each)
-            if len(nodes) > _MOST_NODES:
+            if len(nodes) > MAX_IMPORTED_NODES:
                 raise _endless()
     del model.graph.node[:]
     model.graph.node.extend(nodes)
@@ -44,7 +39,7 @@ def _inlined(
     if function is None:
         yield node
         return
-    if depth > _MOST_NESTED:
+    if depth > MAX_NESTED_FUNCTIONS:
         raise _endless()
     around = node.name or node.output[0]
     own = {each.name: each for each in function.attribute_proto} | {

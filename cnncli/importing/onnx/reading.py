@@ -21,16 +21,13 @@ from cnncli.importing.onnx.inlining import inline
 from cnncli.importing.onnx.operators import READERS, Given, UnsupportedError
 from cnncli.importing.operations import BATCH, Array, Flat, ImportingError, Operation, Tensor
 from cnncli.language.description import OUTPUT
-from cnncli.limits import MAX_FAULTS
+from cnncli.limits import MAX_FAULTS, MAX_FOLDED_NUMBERS
 
 _ROUNDS: Final = 200
 """The most often that shapes are inferred after constants became known."""
 
 _SMALL: Final = 1_000
 """The most numbers of a constant that may decide a shape."""
-
-_MOST_FOLDED: Final = 1_000_000
-"""The most numbers of a constant that is computed: larger ones are weights."""
 
 _DOMAINS: Final = frozenset({"", "ai.onnx"})
 
@@ -178,7 +175,7 @@ class _Reading:
             return
         if any(name not in self.constants for name in given):
             return
-        if sum(self.constants[name].size for name in given) > _MOST_FOLDED:
+        if sum(self.constants[name].size for name in given) > MAX_FOLDED_NUMBERS:
             return
         try:
             results = _evaluated(node, {name: self.constants[name] for name in given}, self.opset)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from cnncli.layers import shape_text
+from cnncli.limits import MAX_TABLE_ROWS
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
@@ -15,9 +16,6 @@ from cnncli.report.text.numbers import exact
 from cnncli.results.identifying import Identified, Match
 
 SCHEMA: Final = "cnncli.identify/1"
-
-_MOST: Final = 20
-"""The rows of a table at most."""
 
 
 def page(found: Identified) -> Page:
@@ -64,9 +62,9 @@ def _differences(match: Match) -> Section:
     ]
     table = Table(
         (
-            Column("tensor", [printable(name) for name, _, _ in rows[:_MOST]], cut=True),
-            Column("in the file", [before for _, before, _ in rows[:_MOST]], right=True),
-            Column("in the network", [after for _, _, after in rows[:_MOST]], right=True),
+            Column("tensor", [printable(name) for name, _, _ in rows[:MAX_TABLE_ROWS]], cut=True),
+            Column("in the file", [before for _, before, _ in rows[:MAX_TABLE_ROWS]], right=True),
+            Column("in the network", [after for _, _, after in rows[:MAX_TABLE_ROWS]], right=True),
         )
     )
     return (table, *_more(len(rows)))
@@ -76,8 +74,8 @@ def _ambiguous(match: Match) -> Section:
     rows = [*match.ambiguous.items()]
     table = Table(
         (
-            Column("layer in the file", [printable(old) for old, _ in rows[:_MOST]], cut=True),
-            Column("may be", [printable(", ".join(names)) for _, names in rows[:_MOST]], cut=True),
+            Column("layer in the file", [printable(old) for old, _ in rows[:MAX_TABLE_ROWS]], cut=True),
+            Column("may be", [printable(", ".join(names)) for _, names in rows[:MAX_TABLE_ROWS]], cut=True),
         )
     )
     said = "layers with the same tensors"
@@ -87,8 +85,8 @@ def _ambiguous(match: Match) -> Section:
 
 
 def _more(rows: int) -> Iterator[Text]:
-    if rows > _MOST:
-        yield Text((f"and {rows - _MOST} more; --format json has all of them",), "note")
+    if rows > MAX_TABLE_ROWS:
+        yield Text((f"and {rows - MAX_TABLE_ROWS} more; --format json has all of them",), "note")
 
 
 def _command(found: Identified) -> str:

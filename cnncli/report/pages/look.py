@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
+from cnncli.limits import MAX_LOOKED_ROWS
 from cnncli.report.page import Page, Section, Text
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
@@ -13,8 +14,6 @@ from cnncli.report.text.numbers import exact
 from cnncli.results.looking import Looked
 
 SCHEMA: Final = "cnncli.look/1"
-
-_MOST_ROWS: Final = 40
 
 
 def page(found: Looked) -> Page:
@@ -37,14 +36,14 @@ def _sections(found: Looked, _: int | None) -> Iterator[Section]:
 def _rows(rows: tuple[Mapping[str, Any], ...]) -> Iterator[Table | Text]:
     columns = []
     for name in rows[0]:
-        values = [row[name] for row in rows[:_MOST_ROWS]]
+        values = [row[name] for row in rows[:MAX_LOOKED_ROWS]]
         if any(each != "" for each in values):
             is_text = any(isinstance(each, str) for each in values)
             texts = [_text(each) or "-" for each in values]
             columns.append(Column(name, texts, right=not is_text, cut=is_text))
     yield Table(tuple(columns))
-    if len(rows) > _MOST_ROWS:
-        yield Text((f"and {len(rows) - _MOST_ROWS:,} more: --format json has all of them",), "note")
+    if len(rows) > MAX_LOOKED_ROWS:
+        yield Text((f"and {len(rows) - MAX_LOOKED_ROWS:,} more: --format json has all of them",), "note")
 
 
 def _text(value: Any) -> str:

@@ -54,7 +54,7 @@ def write(subject: Subject, path: Path, settings: Settings) -> Exported:
     kept = found._replace(sizes=said.sizes, notes=tuple(filter(None, (*found.notes, said.note))))
     buffer = io.BytesIO()
     texts = described(subject, kept)
-    save(program, buffer, extra_files={KEY: json.dumps(texts, sort_keys=True)})
+    save(program, buffer, extra_files={KEY: json.dumps(texts, sort_keys=True, allow_nan=False)})
     content = buffer.getvalue()
     compared = tuple(_compared(subject, content, kept))
     write_new(path, content)

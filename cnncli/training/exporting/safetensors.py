@@ -26,7 +26,9 @@ def write(subject: Subject, path: Path, settings: Settings) -> Exported:
         CnncliError: the file cannot be written.
     """
     found = accepted(subject.graph, subject.spec)
-    content = save(dict(subject.tensors), {KEY: json.dumps(described(subject, found), sort_keys=True)})
+    content = save(
+        dict(subject.tensors), {KEY: json.dumps(described(subject, found), sort_keys=True, allow_nan=False)}
+    )
     write_new(path, content)
     return Exported(
         subject.name, "safetensors", path, len(content), subject.origin, len(subject.tensors), found.sizes

@@ -60,7 +60,7 @@ class Smaller(NamedTuple):
         after = self._measured()[metric]
         spec, weights = files_of(output)
         note = f"# {source} without {counted(self.removed, 'channel')} of {self.of:,} that can be removed.\n"
-        told = json.dumps({"run": str(source), "removed": self.removed}, sort_keys=True)
+        told = json.dumps({"run": str(source), "removed": self.removed}, sort_keys=True, allow_nan=False)
         write_new(weights, save(dict(self.tensors), {KEY: told}))
         write_new(spec, (note + self.text).encode())
         return Shrunk(

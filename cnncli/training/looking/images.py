@@ -15,6 +15,7 @@ from torch import Tensor
 from cnncli.diagnostics import Diagnostic, UsageError, counted, listing, usage_error
 from cnncli.language.files import exists
 from cnncli.layers import shape_text
+from cnncli.limits import MAX_READ_IMAGES
 from cnncli.recipe.columns import CLASS, LABEL, Column
 from cnncli.recipe.data import SOURCES
 from cnncli.recipe.metrics import TEST, TRAIN, VAL
@@ -33,7 +34,6 @@ from cnncli.training.transforms import held_out_alters, margin_notes
 
 PARTS: Final = (TRAIN, VAL, TEST)
 _NUMBERED: Final = re.compile(rf"({'|'.join(PARTS)}):(\d{{1,12}})")
-_MOST_READ: Final = 1024
 _LEAST_READ: Final = 64
 _READ_VALUES: Final = 1 << 22
 _CHANNELS: Final = (1, 3)
@@ -175,7 +175,7 @@ class OfFiles:
             UsageError: none can be read.
         """
         values = torch.Size(self.opened.stored).numel()
-        step, start = min(_MOST_READ, max(_LEAST_READ, _READ_VALUES // values)), 0
+        step, start = min(MAX_READ_IMAGES, max(_LEAST_READ, _READ_VALUES // values)), 0
         for first in range(0, self.most, step):
             paths = self.named.paths[first : first + step]
             inputs, kept = self._attempt(paths)

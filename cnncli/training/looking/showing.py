@@ -16,6 +16,7 @@ from cnncli.analysis.space.receptive_field import Axis
 from cnncli.diagnostics import counted, listing, shortened, usage_error
 from cnncli.graph import Graph, Node
 from cnncli.layers import shape_text
+from cnncli.limits import MAX_DRAWN_KERNELS, MAX_DRAWN_ROWS
 from cnncli.recipe.metrics import TRAIN
 from cnncli.results.looking import Looked
 from cnncli.results.training import Reading
@@ -29,10 +30,8 @@ from cnncli.training.pictures.drawing import FORMS, Form
 
 _KERNEL_AXES: Final = 4
 _COLORS: Final = 3
-_MOST_KERNELS: Final = 256
-_MOST_ROWS: Final = 24
 _ACROSS: Final = 16
-"""The most kernels of a picture, rows of maps, and tiles of a row."""
+"""Tiles of a row at most."""
 _CHANNELS: Final = 12
 _PATCHES: Final = 9
 _NAME: Final = 12
@@ -55,7 +54,7 @@ def filters(opened: Opened, asked: Asked, _: Reading) -> tuple[Looked, bytes]:
     most = float(weight.abs().max())
     in_color = channels in (1, _COLORS)
     rows = [*(_whole_kernels(weight, most) if in_color else _kernels_by_channel(weight, most))]
-    drawn = min(count, _MOST_KERNELS if in_color else _MOST_ROWS)
+    drawn = min(count, MAX_DRAWN_KERNELS if in_color else MAX_DRAWN_ROWS)
     title = f"{opened.name}: {counted(count, 'kernel')} of {node.name}, {channels}x{height}x{width} each"
     notes = [f"black: {-most:.3g}, gray: 0, white: {most:.3g}"]
     if in_color and channels == _COLORS:
@@ -97,7 +96,7 @@ def _with_kernels(opened: Opened, name: str | None) -> Node:
 
 def _whole_kernels(weight: Tensor, most: float) -> Iterator[Row]:
     """Yield rows of kernels with one or three channels, each one tile, as wide as the picture is high."""
-    shown_of = weight[:_MOST_KERNELS]
+    shown_of = weight[:MAX_DRAWN_KERNELS]
     across = min(_ACROSS, max(4, ceil(sqrt(1.6 * len(shown_of)))))
     for start in range(0, len(shown_of), across):
         some = shown_of[start : start + across]
@@ -105,7 +104,7 @@ def _whole_kernels(weight: Tensor, most: float) -> Iterator[Row]:
 
 
 def _kernels_by_channel(weight: Tensor, most: float) -> Iterator[Row]:
-    for number, kernel in enumerate(weight[:_MOST_ROWS]):
+    for number, kernel in enumerate(weight[:MAX_DRAWN_ROWS]):
         tiles = (Tile(of_kernel(channel.unsqueeze(0), most)) for channel in kernel[:_ACROSS])
         yield Row((f"{number}",), tuple(tiles))
 
@@ -124,7 +123,7 @@ def maps(opened: Opened, asked: Asked, reading: Reading) -> tuple[Looked, bytes]
     (image,) = shown(opened, one.inputs)
     if asked.layer is None:
         nodes = steps(opened.graph, opened.head(None))
-        chosen = _spread(nodes, _MOST_ROWS)
+        chosen = _spread(nodes, MAX_DRAWN_ROWS)
         notes = _cut_notes(len(nodes), len(chosen), "layers")
     else:
         chosen, notes = [map_named(opened.graph, asked.layer)], ()
@@ -134,7 +133,7 @@ def maps(opened: Opened, asked: Asked, reading: Reading) -> tuple[Looked, bytes]
     label = class_of(one)
     rows = [Row(("input",), (Tile(of_image(image), (label,) if label else ()),))]
     for node in chosen:
-        rows += _map_rows(node, found[node.name], _MOST_KERNELS if asked.layer else _ACROSS)
+        rows += _map_rows(node, found[node.name], MAX_DRAWN_KERNELS if asked.layer else _ACROSS)
     title = f"{opened.name}: what its layers compute of {Path(one.files[0]).name}"
     notes = ("each layer from its smallest value, black, to its largest, white", *notes)
     content = gallery(rows, title, notes, form_of(asked), side=0.6, gap=0.05)

@@ -9,14 +9,13 @@ from typing import Any, Final
 
 from cnncli.diagnostics import counted, listing
 from cnncli.layers import shape_text
+from cnncli.limits import MAX_TABLE_ROWS
 from cnncli.report.page import Answer, Page, Section, Text
 from cnncli.report.text.columns import Column, Table
 from cnncli.report.text.escapes import printable
 from cnncli.results.importing import Import
 
 SCHEMA: Final = "cnncli.import/1"
-
-_MOST_RENAMED: Final = 20
 
 
 def page(found: Import) -> Page:
@@ -45,7 +44,7 @@ def _sections(found: Import, _: int | None) -> Iterator[Section]:
         words.append(f"blocks: {listing(uses)}")
     yield (Text(tuple(words)),)
     if found.renamed:
-        shown = dict(list(found.renamed.items())[:_MOST_RENAMED])
+        shown = dict(list(found.renamed.items())[:MAX_TABLE_ROWS])
         heading = f"{counted(len(found.renamed), 'tensor')} with another name"
         names = Column("in the spec", [printable(name) for name in shown], cut=True)
         sources = Column("before", [printable(name) or "-" for name in shown.values()], cut=True)
