@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from cnncli import arguments
 from cnncli.algebra import whole
-from cnncli.analyzed import Analyzed
-from cnncli.diagnostics import CnncliError, usage_error
+from cnncli.built import Built
+from cnncli.diagnostics import CnncliError
 from cnncli.graph import Chosen, read_recipe
 from cnncli.language.overrides import section_of
 from cnncli.recipe.devices import AUTO
@@ -27,78 +27,19 @@ if TYPE_CHECKING:
     from cnncli.results.dry_run import DryRun, Tried
     from cnncli.results.find_lr import RangeTest
     from cnncli.results.pretraining import LayerEpoch, Pretrained, PretrainingBegun
-    from cnncli.results.probe import Probe
     from cnncli.results.training import Evaluated, Packed, Previewed, Reading, Trained
-    from cnncli.results.verify import Verification
     from cnncli.training.launch.launch import Launch
     from cnncli.training.launch.starting import Prepared
     from cnncli.training.observer import Observer
 
 
-class Architecture(Analyzed):
+class Architecture(Built):
     """A network as its spec describes it: frozen and checked. Made by :func:`cnncli.load`.
 
     Torch is imported by the first method that needs it.
     """
 
     __slots__ = ()
-
-    def module(self, device: Any = None) -> nn.Module:
-        """Return a newly initialized torch module that computes this network.
-
-        ``device`` is a ``torch.device`` or auto, cpu, cuda, cuda:N, mps or meta; the CPU by default.
-
-        Raises:
-            UsageError: torch is not installed, or does not have this device.
-            CnncliError: a kind of layer has no torch implementation.
-        """
-        _need("torch", purpose="module()")
-        from cnncli.network import build_network  # noqa: PLC0415
-        from cnncli.training.device import choose_device  # noqa: PLC0415
-
-        name = arguments.device(device, "cpu")
-        where = name if name == "meta" else choose_device(name)
-        return build_network(self._numeric("a torch module"), where)
-
-    def verify(self) -> Verification:
-        """Compare all figures with those of torch and torchinfo.
-
-        Raises:
-            UsageError: torch or torchinfo is not installed.
-        """
-        _need("torch", "torchinfo", purpose="verify()")
-        from cnncli.network.verify import verify  # noqa: PLC0415
-
-        return verify(self._numeric("a comparison with torch"))
-
-    def probe(
-        self, pixels: int = 4, *, samples: int = 4, seed: int = 0, weights: str | Path | None = None
-    ) -> Probe:
-        """Shift an input by 1 to ``pixels``, measure how outputs change, and check :meth:`shifts`.
-
-        Args:
-            pixels: the largest shift.
-            samples: random inputs to measure.
-            seed: seed of the weights and the inputs.
-            weights: the folder of a run whose weights to use.
-
-        Raises:
-            UsageError: the input is a vector, or ``weights`` is not the folder of a run.
-        """
-        if len(self.input_shape) == 1:
-            expected = "an input with positions, such as 3x224x224"
-            raise usage_error(f"{self.name}: nothing to shift", expected=expected, received="a vector")
-        _need("torch", purpose="probe")
-        from cnncli.network.network import build_network  # noqa: PLC0415
-        from cnncli.network.probe import probe, seeded  # noqa: PLC0415
-
-        graph = self._numeric("probing")
-        most, count = arguments.whole("pixels", pixels), arguments.whole("samples", samples)
-        with seeded(arguments.whole("seed", seed, 0, 2**64 - 1)):
-            network = build_network(graph)
-            if weights is not None:
-                _load_weights(network, arguments.path("weights", weights))
-            return probe(graph, network, most, count)
 
     def begin(
         self,
@@ -441,25 +382,6 @@ def need_training() -> None:
     from cnncli.training import extras  # noqa: PLC0415
 
     extras.need_training()
-
-
-def _load_weights(network: nn.Module, run: Path) -> None:
-    """Fill a network with the weights of a run.
-
-    Raises:
-        UsageError: the folder is not a run, or its weights are those of another network.
-    """
-    _need("safetensors", purpose="weights of a run")
-    from cnncli.training.runs.run import open_run  # noqa: PLC0415
-
-    opened = open_run(run)
-    opened.load(network, opened.kept(None))
-
-
-def _need(*packages: str, purpose: str) -> None:
-    from cnncli.training.extras import need  # noqa: PLC0415
-
-    need(*packages, purpose=purpose)
 
 
 def _with_origins(chosen: Chosen, data: str | Mapping[str, Any] | None) -> Iterator[Setting]:
