@@ -42,9 +42,9 @@ OF_COMMANDS = frozenset(
     {
         "report/pages/cut.py",
         "report/pages/fit.py",
+        "report/pages/import_.py",
         "report/pages/identify.py",
         "report/pages/look.py",
-        "report/pages/importing.py",
         "report/pages/mirror.py",
         "report/pages/pack.py",
         "report/pages/predict.py",

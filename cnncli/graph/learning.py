@@ -234,7 +234,7 @@ def wrong_learning(graph: Graph, recipe: Recipe) -> Iterator[tuple[str, Diagnost
     if learning.frozen and not learned:
         yield "groups", Diagnostic(CODE, "all layers are frozen, so there is nothing to train")
         return
-    if all(node.name in learning.at(0).frozen for node in learned):
+    if learned and all(node.name in learning.at(0).frozen for node in learned):
         begins = f"epoch {min(each.first for each in learning.later) + 1}"
         message = f"all layers are frozen before {begins}, so there is nothing to train until then"
         yield "groups", Diagnostic(CODE, message, None, "a layer that learns from the first epoch on")

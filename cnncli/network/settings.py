@@ -16,6 +16,7 @@ from cnncli.algebra import whole
 from cnncli.layers import Kind, activation, norm, regularization
 from cnncli.layers.conv import Conv, ConvTranspose
 from cnncli.layers.geometry.window import Window, native_pads
+from cnncli.layers.joins import MatchSize
 from cnncli.layers.kind import along
 from cnncli.layers.pooling import AvgPool, MaxPool, Pool, Subsample
 from cnncli.layers.shaping import ChannelShuffle, Crop, Pad, PixelShuffle, Shortcut, Upsample
@@ -169,6 +170,12 @@ def _pad(layer: Pad, input_shape: Sizes, module: Any) -> Iterator[Setting]:
     yield Setting("value", layer.value, module.value)
 
 
+def _matchsize(layer: MatchSize, input_shape: Sizes, module: Any) -> Iterator[Setting]:
+    """Yield whether positions are repeated: where sizes are equal already, nothing is cut off either."""
+    words = ("nearest" if repeats else "crop" for repeats in (layer.mode == "nearest", module.nearest))
+    yield Setting("mode", *words)
+
+
 def _shortcut(layer: Shortcut, input_shape: Sizes, module: Any) -> Iterator[Setting]:
     if layer.is_identity(input_shape):
         yield Setting("mode", "Identity", type(module).__name__)
@@ -186,6 +193,7 @@ def _shortcut(layer: Shortcut, input_shape: Sizes, module: Any) -> Iterator[Sett
 _READERS: Final[Mapping[type[Kind[Any]], Reader]] = {
     Conv: _conv,
     ConvTranspose: _transposed,
+    MatchSize: _matchsize,
     Pool: _pool,
     Subsample: _pool,
     AvgPool: _average,

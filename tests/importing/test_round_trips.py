@@ -11,6 +11,7 @@ import torch
 
 from cnncli.exporting.accepted import accepted
 from cnncli.exporting.onnx.model import model_of
+from cnncli.exporting.onnx.serializing import content_of
 from cnncli.exporting.subject import Subject
 from cnncli.graph import open_spec
 from cnncli.importing.building import Imported, imported
@@ -76,6 +77,6 @@ def test_through_an_onnx_file(name: str, tmp_path: Path) -> None:
     network, subject = network_of(name, ONNX[name])
     path = tmp_path / "it.onnx"
     model = model_of(subject, accepted(subject.graph, subject.spec)).model
-    path.write_bytes(model.SerializeToString())
+    path.write_bytes(content_of(model, subject.tensors))
     shape = [int(str(dim)) for dim in subject.graph.input]
     check(imported(read_onnx(path, shape)), network, subject)

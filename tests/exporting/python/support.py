@@ -15,9 +15,10 @@ from cnncli.graph import Graph
 
 def module_of(graph: Graph, folder: Path) -> ModuleType:
     """Return the module of a graph."""
-    file = folder / "exported.py"
+    # Python takes a file of the same size, written in the same second, for the one that it has compiled.
+    file = folder / f"exported{len([*folder.glob('exported*.py')])}.py"
     file.write_text(python_source(graph))
-    name = f"exported_{folder.name}"
+    name = f"{file.stem}_{folder.name}"
     found = importlib.util.spec_from_file_location(name, file)
     assert found is not None
     assert found.loader is not None
