@@ -134,5 +134,5 @@ def _heads(graph: Graph, renamed: Mapping[str, str], last: str) -> dict[str, obj
     found: dict[str, object] = {}
     for name, output in graph.outputs.items():
         how = {"training_only": True} if output.training_only else {}
-        found[name] = {"from": renamed[output.node], "layers": []} | how
+        found[name] = {"from": renamed[output.node]} | how
     return {"heads": found}

@@ -121,7 +121,7 @@ def test_the_events_and_the_continuation(
         ("--reset head", "--reset and --map are about a file of weights"),
         ("--from a --set train.start.from=b", "train.start.from is given twice"),
         ("--from a --preview x.png", "--from is for a training"),
-        ("--from a", "cannot start from a"),
+        ("--from a", "a has no weights to read"),
     ],
 )
 def test_options_that_cannot_be_meant(

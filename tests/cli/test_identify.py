@@ -93,7 +93,7 @@ def test_the_nearest() -> None:
         ("w.pth", b"no zip", "cannot read w.pth"),
         ("w.txt", b"text", "expected: the folder of a run, or a file that ends with"),
         (".", None, "is not a run"),
-        ("w.safetensors --spec nets", None, "cannot start from w.safetensors"),
+        ("w.safetensors --spec nets", None, "w.safetensors has no weights to read"),
     ],
 )
 def test_what_is_refused(words: str, content: bytes | None, expected: str) -> None:

@@ -93,7 +93,7 @@ def open_weights(place: str, key: str | None = None) -> WeightsFile:
     if path.suffix not in SUFFIXES or not path.is_file():
         received = "no such file or folder" if not path.exists() else "another file"
         expected = f"the folder of a run, or a file that ends with {listing(SUFFIXES, last=' or ')}"
-        raise usage_error(f"cannot start from {place}", expected=expected, received=received)
+        raise usage_error(f"{place} has no weights to read", expected=expected, received=received)
     if path.suffix == _SAFE:
         return WeightsFile(path, _sha256(path), read_header(path))
     tensors, entry = _state_dict(_loaded(path, "meta"), path, key)

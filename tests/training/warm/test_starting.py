@@ -248,7 +248,7 @@ def test_files_of_another_kind_are_refused(
         "list.pth": "is not a state dict",
         "nan.safetensors": "are not finite: stem.bias",
         "damaged.safetensors": "is damaged",
-        "none.pth": "cannot start from",
+        "none.pth": "has no weights to read",
         ".": "is not a run",
     }.items():
         with pytest.raises(UsageError, match=message):
