@@ -17,7 +17,7 @@ INPUTS := pyproject.toml constraints.txt
 PYTEST := $(BIN)/pytest -n logical --dist worksteal
 # A file whose name begins with _ is a helper of the others.
 # Those that are left out need a run, or a spec.
-BENCHMARKS := $(filter-out benchmarks/_% benchmarks/restoration.py benchmarks/seeds.py,$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out benchmarks/_% benchmarks/restoration.py benchmarks/seeds.py benchmarks/transfer.py,$(wildcard benchmarks/*.py))
 
 .PHONY: help demo quick lint types prose test campaign kills bench clean
 .DELETE_ON_ERROR:
