@@ -35,7 +35,7 @@ WAYS: Final[Mapping[str, dict[str, Any]]] = {
     WHOLE: {},
 }
 RATE: Final = 0.03
-"""The learning rate of AdamW for 40 epochs; 0.01 is better for 8, of all ways but the last layer alone."""
+"""The learning rate of AdamW for 40 epochs; for 8, 0.01 is better but for the last layer alone."""
 
 HEAD: Final = "linear1"
 PRETRAINED: Final[dict[str, Any]] = {"epochs": 4, "device": "cpu", "seed": 0}
