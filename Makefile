@@ -10,7 +10,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := $(VENV)/bin
 CNNCLI := $(BIN)/cnncli
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+# --no-compile: pip would compile every module of torch and the others, half a minute; what is imported is compiled then.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-compile
 # The package is built with what build-requirements.txt pins: pip would download the newest hatchling.
 INSTALL := $(PIP) --no-build-isolation -c constraints.txt
 INPUTS := pyproject.toml constraints.txt
